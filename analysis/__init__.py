@@ -1,0 +1,1 @@
+"""Scripts that read label sets and runs; nothing imports them."""

@@ -1,0 +1,1 @@
+"""The student stage: a label set in, a trained network and its predictions out."""

@@ -1,0 +1,69 @@
+"""Checkpoints: weights and plain values, written whole, read without running code."""
+
+import hashlib
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from student.models import Architecture, build_model
+from util.errors import UserError
+from util.files import write_bytes
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors and plain values, whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint to the CPU; code in it is never run.
+
+    Raises:
+        UserError: The file is missing, truncated, holds code, or is no checkpoint of ours.
+    """
+    if not path.is_file():
+        raise UserError(f"the checkpoint {path} does not exist; train first: student/train.py")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
+        reason = str(error).split("\n")[0]
+        raise UserError(
+            f"{path} is no checkpoint that can be read safely (truncated, or with code in it): "
+            f"{reason}"
+        ) from None
+    if not isinstance(content, dict) or not {"model", "architecture"} <= set(content):
+        raise UserError(f"{path} is no checkpoint of a student: it lacks model and architecture")
+    return content
+
+
+def load_model(content: dict[str, Any], path: Path) -> nn.Module:
+    """Build the model that a checkpoint describes, with its weights.
+
+    Args:
+        content: Of `read_checkpoint`.
+        path: Where it came from, for the error.
+
+    Raises:
+        UserError: Weights and architecture do not fit each other.
+    """
+    try:
+        model = build_model(Architecture(**content["architecture"]))
+        model.load_state_dict(content["model"])
+    except (TypeError, RuntimeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"the weights in {path} do not fit its architecture {content['architecture']}: {reason}"
+        ) from None
+    return model
+
+
+def file_hash(path: Path) -> str:
+    """Hash a file: 16 hexadecimal digits of its SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""The teacher stage: images and prompts in, label sets out."""

@@ -1,0 +1,59 @@
+"""Text-prompted detectors: an image and a phrase in, boxes with a score for every word out.
+
+One file a backend; `build_detector` makes one by name. To add a backend, write a class with the two
+methods of `Detector` and a line in `build_detector`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The boxes that a detector offers for one phrase, before any threshold.
+
+    Attributes:
+        boxes_xyxy: (N, 4) float32, pixels of the image, x1/y1 exclusive.
+        token_scores: (N, T) float32 in [0, 1], how well each box fits each word of the phrase.
+        tokens: The T words, in the order of the phrase.
+    """
+
+    boxes_xyxy: np.ndarray
+    token_scores: np.ndarray
+    tokens: tuple[str, ...]
+
+    @property
+    def scores(self) -> np.ndarray:
+        """(N,) float32 in [0, 1], the score of a box: that of its best word."""
+        return self.token_scores.max(axis=1, initial=0.0)
+
+    def phrases(self, text_threshold: float) -> list[str]:
+        """What each box reads as: its words with a score above the threshold ('' when none is)."""
+        return [
+            " ".join(t for t, s in zip(self.tokens, row, strict=True) if s > text_threshold)
+            for row in self.token_scores
+        ]
+
+
+class Detector(Protocol):
+    """Finds what a phrase names. `encode` does all that does not depend on the phrase, once."""
+
+    def encode(self, image_rgb: np.ndarray) -> Any:
+        """Prepare an image, (H, W, 3) uint8 RGB. The result is opaque and may be kept."""
+        ...
+
+    def detect(self, encoding: Any, phrases: Sequence[str]) -> list[Detections]:
+        """Answer several phrases about one encoded image, one `Detections` a phrase, in order."""
+        ...
+
+
+def build_detector(name: str) -> Detector:
+    """Make the detector of a config name; its libraries are imported only here."""
+    if name == "attributes":
+        from teacher.detectors.attributes import AttributeDetector
+
+        return AttributeDetector()
+    raise ValueError(f"unknown detector {name!r}")

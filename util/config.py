@@ -1,0 +1,370 @@
+"""The schema of `config.json`, its overrides on the command line, and what wrong values give.
+
+Precedence: default < file < `--section.key value`. Relative paths in the file are relative to the
+file; on the command line, to the working directory. The loaded config is frozen and holds absolute
+paths only, so that a copy of it in a run folder repeats the run from anywhere.
+"""
+
+import argparse
+import difflib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, CliSettingsSource
+
+from util.data_classes import BoxSettings
+from util.errors import UserError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DEFAULT_CONFIG = REPOSITORY / "config.json"
+
+
+def _from_base(path: Path, info: ValidationInfo) -> Path:
+    """Make a path absolute, from the folder in the validation context."""
+    return (info.context or {}).get("base", REPOSITORY) / path
+
+
+def _no_path_parts(name: str) -> str:
+    """Refuse names that would leave the folder they are put in."""
+    if not name or name.startswith(".") or any(c in name for c in '/\\:;*?"<>|'):
+        raise ValueError("a name of a folder: no '/', '\\', ':', ';' and no dot in front")
+    return name
+
+
+ConfigPath = Annotated[Path, AfterValidator(_from_base)]
+FolderName = Annotated[str, AfterValidator(_no_path_parts)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, no unknown keys, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class PathsSection(Section):
+    """Where things are written."""
+
+    label_sets: ConfigPath = Field(
+        REPOSITORY / "label_sets", description="Folder of the label sets."
+    )
+    runs: ConfigPath = Field(
+        REPOSITORY / "runs", description="Folder of trained students and studies."
+    )
+    demo: ConfigPath = Field(
+        REPOSITORY / "data/sea_scenes",
+        description="Folder of the demo scenes, made when data.images lies in it and is missing.",
+    )
+
+
+class DataSection(Section):
+    """The images, their splits and, for evaluation alone, their ground truth."""
+
+    images: ConfigPath = Field(
+        REPOSITORY / "data/sea_scenes/JPEGImages",
+        description="Folder of the images, with sub-folders.",
+    )
+    splits: ConfigPath = Field(
+        REPOSITORY / "data/sea_scenes/ImageSets/Segmentation",
+        description="Folder of the split lists, NAME.txt with one image id a line.",
+    )
+    train_split: str = Field("Train", description="Split that the student learns from.")
+    validation_split: str = Field("Validation", description="Split that chooses the checkpoint.")
+    test_split: str = Field("Test", description="Split that figures are reported on.")
+    ground_truth: ConfigPath | None = Field(
+        REPOSITORY / "data/sea_scenes/ground_truth.csv",
+        description="True boxes: CSV or COCO json file, folder of YOLO txt files or mask PNGs;"
+        " null = none, and nothing is judged.",
+    )
+    ground_truth_format: Literal["csv", "coco", "yolo", "masks"] = Field(
+        "csv", description="Format of the ground truth."
+    )
+    ground_truth_classes: list[str] = Field(
+        ["bird"],
+        description="Classes that count, by the names or numbers of the ground truth; [] = all.",
+    )
+    demo_scenes: int = Field(240, ge=4, description="How many demo scenes are made.")
+    demo_size_px: int = Field(256, ge=32, description="Side of a demo scene in pixels.")
+    demo_seed: int = Field(0, ge=0, description="Seed of the demo scenes.")
+
+
+class TeacherSection(Section):
+    """The teacher, which turns images and prompts into soft labels."""
+
+    name: Literal["saa"] = Field("saa", description="saa = Segment-Any-Anomaly.")
+    prompts: list[str] = Field(
+        ["bird", "gull", "shearwater", "white crest", "whale", "car"],
+        description="One label set each; list:birds, list:off_target and list:all are the thesis's."
+        " Phrases split by | are pooled.",
+    )
+    object_prompt: str = Field("sea", min_length=1, description="The normal scene, in words.")
+    object_number: int = Field(1, ge=1, description="Objects of the normal scene; 1 = one scene.")
+    detector: Literal["attributes"] = Field("attributes", description="Text to boxes.")
+    segmenter: Literal["grabcut"] = Field("grabcut", description="Boxes to masks.")
+    saliency: Literal["colour_gradient"] = Field(
+        "colour_gradient", description="Features of the saliency prompt."
+    )
+    box_threshold: Fraction = Field(0.1, description="A box counts above this score.")
+    text_threshold: Fraction = Field(0.1, description="A word belongs to a box above this score.")
+    min_area: Fraction = Field(0.0, description="Smallest relative area of an anomaly's box.")
+    area_threshold: Fraction = Field(
+        0.05, description="Largest relative area of an anomaly's box, as a share of the object's."
+    )
+    max_masks: int = Field(20, ge=1, description="Masks of highest score that enter a map.")
+    map_rule: Literal["fixed_scale", "published"] = Field(
+        "fixed_scale", description="How masks become a map; published = sum / (1 + count)."
+    )
+    stretch_each_image: bool = Field(
+        False, description="Stretch each map to its own range, as the thesis stores them."
+    )
+    working_size_px: int = Field(
+        0, ge=0, description="Longest side that the models see; 0 = the image as it is."
+    )
+
+
+class CombinationSection(Section):
+    """The combination of several label sets into one."""
+
+    label_sets: list[str] = Field(
+        ["bird", "gull", "shearwater", "white crest", "whale", "car"],
+        min_length=1,
+        description="Label sets to combine: their prompts or folder names.",
+    )
+    strategy: Literal["mean", "majority", "maximum", "weighted_mean"] = Field(
+        "mean", description="How the maps are fused."
+    )
+    min_votes: int = Field(2, ge=1, description="majority: maps that must be above 0 at a pixel.")
+    weights: list[Annotated[float, Field(ge=0)]] = Field(
+        [], description="weighted_mean: one weight for each label set."
+    )
+    output: FolderName = Field("combined", description="Folder name of the label set written.")
+
+
+class StudentSection(Section):
+    """The student, a small network that learns from soft labels."""
+
+    run: FolderName = Field("student", description="Folder name of the run, in paths.runs.")
+    label_set: FolderName = Field("combined", description="Label set to learn from.")
+    architecture: str = Field(
+        "unet",
+        description="unet = ours (width, depth); else an architecture of"
+        " segmentation-models-pytorch by name, such as PAN.",
+    )
+    width: int = Field(8, ge=1, description="unet: channels of its first level.")
+    depth: int = Field(3, ge=1, le=7, description="unet: how often it halves the image.")
+    encoder: str = Field("resnet34", description="Encoder of the other architectures.")
+    encoder_weights: str | None = Field(
+        None, description="Pretrained weights of that encoder, such as imagenet (a download)."
+    )
+    temperature: float = Field(
+        1.0, ge=1, description="Soft labels are divided by it, as in the thesis (3 there)."
+    )
+    region_weight: float = Field(
+        0.5, ge=0, description="Weight of the soft Jaccard loss beside the cross-entropy."
+    )
+    epochs: int = Field(16, ge=1, description="Most passes over the training split.")
+    patience: int = Field(8, ge=1, description="Stop after so many epochs without a better one.")
+    batch_size: int = Field(8, ge=1, description="Crops in a step.")
+    crop_size_px: int = Field(128, ge=16, description="Side of the square training crops.")
+    augmentation: bool = Field(True, description="Flips, quarter turns and changes of light.")
+    learning_rate: float = Field(0.01, gt=0, description="Peak of the one-cycle schedule.")
+    weight_decay: float = Field(0.0001, ge=0, description="Decay of AdamW.")
+    validate_against: Literal["label_set", "ground_truth"] = Field(
+        "label_set", description="Whose boxes choose the best checkpoint; label_set needs no truth."
+    )
+    seed: int = Field(0, ge=0, description="Seed of weights, order and augmentation.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where it runs.")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
+        "32-true", description="Numbers it is trained with."
+    )
+    num_workers: int = Field(0, ge=0, description="Processes that read images; 0 = none beside.")
+    checkpoint: ConfigPath | None = Field(
+        None, description="Checkpoint to test; null = best.pt of the run."
+    )
+
+
+class EvaluationSection(Section):
+    """How maps become boxes and how boxes are judged."""
+
+    threshold: Fraction = Field(0.5, description="A pixel is anomalous above this probability.")
+    dilation_iterations: int = Field(
+        3, ge=0, description="Repeats of the 3x3 dilation that joins pieces."
+    )
+    min_area_px: int = Field(1, ge=1, description="Smallest component, in pixels before dilation.")
+    object_class: str = Field("bird", min_length=1, description="obj_class of predicted boxes.")
+    min_confidence: Fraction = Field(
+        0.1, description="Predicted boxes count above this confidence."
+    )
+    iou_thresholds: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [0.005, 0.3, 0.5], min_length=1, description="Thresholds of the one-to-one metric."
+    )
+    soft_labels: ConfigPath | None = Field(
+        None, description="Folder that csv_from_soft_labels.py reads; null = combination.output."
+    )
+    predictions: list[ConfigPath] = Field(
+        [], description="CSVs or label sets to evaluate; [] = all label sets and tested runs."
+    )
+    pictures: int = Field(0, ge=0, description="Test pictures with boxes to draw; 0 = none.")
+
+    def box_settings(self) -> BoxSettings:
+        """Return the settings that turn soft labels into boxes."""
+        return BoxSettings(
+            self.threshold, self.dilation_iterations, self.min_area_px, self.object_class
+        )
+
+
+class StudySection(Section):
+    """The prompt study: every prompt and combination, each with a student of its own."""
+
+    name: FolderName = Field("study", description="Folder name of the study, in paths.runs.")
+    prompts: list[str] = Field(
+        ["bird", "gull", "shearwater", "white crest", "whale", "car"],
+        description="Prompts to compare.",
+    )
+    strategies: list[Literal["mean", "majority", "maximum"]] = Field(
+        ["mean", "majority"], description="Combinations of all prompts to compare with them."
+    )
+
+
+class TrackingSection(Section):
+    """Weights & Biases; never needed."""
+
+    mode: Literal["off", "offline", "online"] = Field(
+        "off", description="offline keeps the record in the run folder; online needs an account."
+    )
+    project: str = Field("murmuration", min_length=1, description="Project to file runs under.")
+
+
+class Config(BaseModel):
+    """All settings, one section a stage."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    paths: PathsSection = Field(PathsSection(), description=PathsSection.__doc__)
+    data: DataSection = Field(DataSection(), description=DataSection.__doc__)
+    teacher: TeacherSection = Field(TeacherSection(), description=TeacherSection.__doc__)
+    combination: CombinationSection = Field(
+        CombinationSection(), description=CombinationSection.__doc__
+    )
+    student: StudentSection = Field(StudentSection(), description=StudentSection.__doc__)
+    evaluation: EvaluationSection = Field(
+        EvaluationSection(), description=EvaluationSection.__doc__
+    )
+    study: StudySection = Field(StudySection(), description=StudySection.__doc__)
+    tracking: TrackingSection = Field(TrackingSection(), description=TrackingSection.__doc__)
+
+
+class _CommandLine(Config, BaseSettings):  # type: ignore[misc]  # model_config: a narrower type
+    """Gives pydantic-settings the keys to make arguments of."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that names the nearest argument when one is unknown."""
+
+    def error(self, message: str) -> NoReturn:
+        known = [option for action in self._actions for option in action.option_strings]
+        for word in message.removeprefix("unrecognized arguments: ").split():
+            if nearest := difflib.get_close_matches(word.partition("=")[0], known, n=1):
+                message += f". Did you mean {nearest[0]}?"
+                break
+        self.exit(2, f"error: {message} (--help lists all arguments)\n")
+
+
+def load_config(description: str, argv: Sequence[str] | None = None) -> tuple[Config, bool]:
+    """Read the config file and the command line of a script.
+
+    Args:
+        description: The script's docstring, shown by `--help`.
+        argv: Arguments without the script's name; None = those of the process.
+
+    Returns:
+        The config, and whether `--overwrite` was given.
+
+    Raises:
+        UserError: A file or value is wrong; all wrong values of a source are named together.
+        SystemExit: `--help` (0) or an unknown argument (2).
+    """
+    parser = _Parser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="%(prog)s [--config FILE] [--overwrite] [--section.key VALUE ...]",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--config", type=Path, default=DEFAULT_CONFIG, help="JSON file (default: config.json)"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="redo what was made with other settings"
+    )
+    source = CliSettingsSource[argparse.ArgumentParser](
+        _CommandLine,
+        root_parser=parser,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
+        cli_parse_none_str="null",
+    )
+    arguments = parser.parse_args(argv)
+    config = read_config(arguments.config)
+    overrides: dict[str, dict[str, Any]] = source(parsed_args=arguments)()
+    return override_config(config, overrides), arguments.overwrite
+
+
+def read_config(path: Path) -> Config:
+    """Read a config file; keys that it lacks get their defaults.
+
+    Raises:
+        UserError: The file is missing or no JSON, or has unknown keys or impossible values.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{path} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"the config {path} cannot be read ({error}); give one with --config FILE"
+        ) from None
+    try:
+        return Config.model_validate_json(
+            text, strict=True, context={"base": path.resolve().parent}
+        )
+    except ValidationError as error:
+        raise UserError(_describe(error, str(path))) from None
+
+
+def override_config(config: Config, overrides: dict[str, dict[str, Any]]) -> Config:
+    """Replace single values, `{section: {key: value or text of it}}`.
+
+    Raises:
+        UserError: A key is unknown or a value impossible.
+    """
+    values = config.model_dump()
+    for section, changes in overrides.items():
+        values[section] = {**values.get(section, {}), **changes}
+    try:
+        return Config.model_validate(values, context={"base": Path.cwd()})
+    except ValidationError as error:
+        raise UserError(_describe(error, "command line")) from None
+
+
+def _describe(error: ValidationError, source: str) -> str:
+    """One line for each wrong value: its place, what it was, what was expected."""
+    return "\n".join(f"{source}: {_describe_one(details)}" for details in error.errors())
+
+
+def _describe_one(details: ErrorDetails) -> str:
+    place = [str(part) for part in details["loc"]]
+    key = ".".join(place)
+    if details["type"] != "extra_forbidden":
+        message = details["msg"].removeprefix("Value error, ")
+        return f"{key} is {json.dumps(details['input'], default=str)}; {message}"
+    model: Any = Config if len(place) == 1 else Config.model_fields[place[0]].annotation
+    nearest = difflib.get_close_matches(place[-1], model.model_fields, n=1)
+    known = f"did you mean {'.'.join([*place[:-1], *nearest])!r}?"
+    return f"unknown key {key!r}; {known if nearest else '--help lists all keys'}"

@@ -1,0 +1,38 @@
+"""Find the boxes of any folder of soft labels and write them as CSV.
+
+    python util/csv_from_soft_labels.py --evaluation.soft_labels label_sets/bird
+
+Reads gray PNGs, 8 or 16 bit (evaluation.soft_labels, by default the combined label set); writes
+prediction.csv into the same folder.
+Next: python analysis/bbox_evaluation.py
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from util.config import load_config
+from util.label_set import LabelSet
+from util.run import run_script
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage."""
+    config, _ = load_config(__doc__ or "", argv)
+    combined = config.paths.label_sets / config.combination.output
+    label_set = LabelSet(config.evaluation.soft_labels or combined)
+    table = label_set.write_boxes(config.evaluation.box_settings())
+    with_boxes = table["image"].nunique()
+    print(
+        f"{label_set.folder}/prediction.csv: {len(table)} boxes in {with_boxes} of "
+        f"{len(label_set.ids)} images"
+    )
+    print(f"Next: python analysis/bbox_evaluation.py --evaluation.predictions {label_set.folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))

@@ -1,0 +1,65 @@
+"""The small types that modules hand to each other."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """The boxes of one image.
+
+    Attributes:
+        boxes_xyxy: (N, 4) float, pixels of the image, x1/y1 exclusive: a one-pixel object has
+            width 1.
+        confidences: (N,) float in [0, 1].
+    """
+
+    boxes_xyxy: np.ndarray
+    confidences: np.ndarray
+
+
+@dataclass(frozen=True)
+class BoxSettings:
+    """How a soft label becomes boxes.
+
+    Attributes:
+        threshold: A pixel is anomalous above this probability.
+        dilation_iterations: Repeats of the 3x3 dilation that joins pieces; 3 in the thesis.
+        min_area_px: Smallest component, in anomalous pixels before dilation.
+        object_class: The obj_class written with each box.
+    """
+
+    threshold: float = 0.5
+    dilation_iterations: int = 3
+    min_area_px: int = 1
+    object_class: str = "bird"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """True positives, false positives and false negatives, of one image or of many."""
+
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the predictions that are right; 0 without predictions."""
+        return _ratio(self.true_positives, self.true_positives + self.false_positives)
+
+    @property
+    def recall(self) -> float:
+        """Share of the truths that were found; 0 without truths."""
+        return _ratio(self.true_positives, self.true_positives + self.false_negatives)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall, 2PR / (P + R); 0 where both are 0."""
+        return _ratio(2 * self.precision * self.recall, self.precision + self.recall)
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    """Divide; 0 where the denominator is 0."""
+    return numerator / denominator if denominator else 0.0

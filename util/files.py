@@ -1,0 +1,51 @@
+"""Files that appear whole or not at all."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from util.errors import UserError
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file beside its place, then rename it there, so that no reader ever sees half of it.
+
+    Makes the folders above it. A stopped run leaves at most a hidden `.name.tmp`, which the next
+    run of the same work replaces.
+
+    Args:
+        path: Where the file shall be; an older one is replaced.
+        data: Its content.
+
+    Raises:
+        OSError: The folder cannot be written or the disk is full. The older file is untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.tmp")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text with `write_bytes`; line ends are kept as given on every platform."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON with `write_bytes`; umlauts stay readable, keys keep their order."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; {} where there is no file."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete it and run again") from None
+    return content

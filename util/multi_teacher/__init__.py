@@ -1,0 +1,1 @@
+"""Several teachers into one: groups of prompts and the combination of their label sets."""

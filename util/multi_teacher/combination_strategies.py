@@ -1,0 +1,177 @@
+"""Fuse the label sets of several teachers or prompts into one.
+
+    python util/multi_teacher/combination_strategies.py --combination.strategy majority
+
+Reads paths.label_sets/NAME for every name in combination.label_sets; writes
+paths.label_sets/OUTPUT. Memory does not grow with their number.
+Next: python student/train.py
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from util.config import CombinationSection, load_config
+from util.errors import UserError
+from util.image_files import fingerprint
+from util.label_set import LabelSet, LabelSetWriter, check_same_images, prompt_to_folder
+from util.progress import track
+from util.run import run_script
+
+Combination = Callable[[Iterable[np.ndarray]], np.ndarray]
+"""Fuses (H, W) float32 maps in [0, 1], one or more, taken one at a time, into one like them."""
+
+
+def combine_mean(maps: Iterable[np.ndarray]) -> np.ndarray:
+    """Pixel mean over the teachers."""
+    total, count = _sum(maps)
+    return total / count
+
+
+def combine_maximum(maps: Iterable[np.ndarray]) -> np.ndarray:
+    """Largest value over the teachers: one of them is enough."""
+    maps = iter(maps)
+    largest = next(maps).copy()
+    for soft_label in maps:
+        np.maximum(largest, soft_label, out=largest)
+    return largest
+
+
+def combine_weighted_mean(maps: Iterable[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+    """Pixel mean with one weight a teacher, at least one of them above 0."""
+    weighted = (w * soft_label for w, soft_label in zip(weights, maps, strict=True))
+    total, _ = _sum(weighted)
+    return total / np.float32(sum(weights))
+
+
+def combine_majority(maps: Iterable[np.ndarray], min_votes: int) -> np.ndarray:
+    """Keep a pixel where at least `min_votes` teachers are above 0 (thesis, majority vote).
+
+    Returns:
+        (H, W) float32: the mean of the values above 0 where there are enough of them, else 0.
+    """
+    maps = iter(maps)
+    total = next(maps).copy()
+    votes = (total > 0).astype(np.uint16)
+    for soft_label in maps:
+        total += soft_label
+        votes += soft_label > 0
+    # Where nobody votes the total is 0 already, and 1 avoids dividing by 0.
+    total /= np.maximum(votes, 1)
+    total[votes < min_votes] = 0
+    return total
+
+
+def _sum(maps: Iterable[np.ndarray]) -> tuple[np.ndarray, int]:
+    """Sum of the maps and their number."""
+    maps = iter(maps)
+    total, count = next(maps).copy(), 1
+    for soft_label in maps:
+        total += soft_label
+        count += 1
+    return total, count
+
+
+def build_combination(settings: CombinationSection, num_label_sets: int) -> Combination:
+    """Make the combination that the config names.
+
+    Raises:
+        UserError: Weights or votes do not fit the number of label sets.
+    """
+    if settings.strategy == "majority":
+        if settings.min_votes > num_label_sets:
+            raise UserError(
+                f"combination.min_votes is {settings.min_votes}, but only {num_label_sets} label "
+                "sets are combined: no pixel could be kept"
+            )
+        return lambda maps: combine_majority(maps, settings.min_votes)
+    if settings.strategy == "weighted_mean":
+        if len(settings.weights) != num_label_sets or not any(settings.weights):
+            raise UserError(
+                f"combination.weights is {settings.weights}; expected one weight for each of the "
+                f"{num_label_sets} label sets, not all 0"
+            )
+        return lambda maps: combine_weighted_mean(maps, settings.weights)
+    return combine_mean if settings.strategy == "mean" else combine_maximum
+
+
+def combine_label_sets(
+    members: Sequence[LabelSet], combination: Combination, writer: LabelSetWriter
+) -> None:
+    """Write the fused soft labels that are still missing.
+
+    Raises:
+        UserError: The members have different images, or maps of different sizes; all are listed.
+    """
+    image_ids = check_same_images(members)
+    sources = {i: fingerprint(member.path(i) for member in members) for i in image_ids}
+    pending = writer.pending(sources)
+    problems = []
+    for image_id in track(pending, "combination") if pending else []:
+        start = time.perf_counter()
+        try:
+            fused = combination(_same_size(members, image_id))
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        writer.add(image_id, fused, sources[image_id], time.perf_counter() - start)
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _same_size(members: Sequence[LabelSet], image_id: str) -> Iterable[np.ndarray]:
+    """Read the maps of an image one after another, making sure that their sizes agree."""
+    first = None
+    for member in members:
+        soft_label = member.read(image_id)
+        first = first or soft_label.shape
+        if soft_label.shape != first:
+            raise UserError(
+                f"{image_id} is {first} in {members[0].name}, but {soft_label.shape} in "
+                f"{member.name} (height, width); sizes must agree"
+            )
+        yield soft_label
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage."""
+    config, overwrite = load_config(__doc__ or "", argv)
+    settings = config.combination
+    names = [prompt_to_folder(name) for name in settings.label_sets]
+    if settings.output in names:
+        raise UserError(
+            f"combination.output is {settings.output!r}, one of the label sets that are combined"
+        )
+    members = [LabelSet(config.paths.label_sets / name) for name in names]
+    combination = build_combination(settings, len(members))
+    made_by = {
+        "producer": "combination",
+        **settings.model_dump(include=_settings_that_matter(settings)),
+        "members": {member.name: member.manifest.get("settings_hash") for member in members},
+    }
+    with LabelSetWriter(config.paths.label_sets / settings.output, made_by, overwrite) as writer:
+        combine_label_sets(members, combination, writer)
+        combined = writer.finish(config.evaluation.box_settings())
+    counts = combined.manifest["counts"]
+    print(
+        f"{combined.folder}: {settings.strategy} of {len(members)} label sets, "
+        f"{counts['labelled']} labelled, {counts['empty']} empty"
+    )
+    print(f"Next: python student/train.py --student.label_set {settings.output}")
+    return 0
+
+
+def _settings_that_matter(settings: CombinationSection) -> set[str]:
+    """Keys that decide the maps of the strategy chosen, so that no other change remakes them."""
+    used = {"majority": {"min_votes"}, "weighted_mean": {"weights"}}
+    return {"strategy"} | used.get(settings.strategy, set())
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))

@@ -1,0 +1,42 @@
+"""Progress bars with rate and time left, that are also fit to read in a log file."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+SECONDS_BETWEEN_LOG_LINES = 10.0
+
+
+def track(
+    items: Iterable[T],
+    label: str,
+    total: int | None = None,
+    unit: str = "img",
+    transient: bool = False,
+) -> Iterator[T]:
+    """Pass items on and show how far they are: label, share, rate, time left.
+
+    A terminal gets a bar that moves; a file gets a line every ten seconds.
+
+    Args:
+        items: What is worked through.
+        label: The stage, shown in front.
+        total: Number of items; taken from `items` where it has a length.
+        unit: What one item is.
+        transient: The bar goes when it is done, and a file gets none.
+    """
+    is_terminal = sys.stderr.isatty()
+    yield from tqdm(
+        items,
+        desc=label,
+        total=total,
+        unit=unit,
+        leave=not transient,
+        disable=transient and not is_terminal,
+        mininterval=0.2 if is_terminal else SECONDS_BETWEEN_LOG_LINES,
+        dynamic_ncols=is_terminal,
+        ascii=None if is_terminal else True,
+    )

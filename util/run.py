@@ -1,0 +1,65 @@
+"""How scripts start and end: logging, and errors as one sentence."""
+
+import errno
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from util.errors import UserError
+
+_DISK_TROUBLE = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EACCES: "there is no permission to use it",
+    errno.EPERM: "there is no permission to use it",
+    errno.EROFS: "the disk is read-only",
+    errno.ENOTDIR: "a file is in the place of a folder",
+    errno.EISDIR: "a folder is in the place of a file",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
+
+def run_script(main: Callable[[], int]) -> int:
+    """Run a script's main and turn what users can mend into one sentence.
+
+    Returns:
+        Exit status: that of main; 2 for bad input or a disk that cannot be written (what is
+        finished is kept); 130 when interrupted. Any other exception keeps its traceback.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        return main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in _DISK_TROUBLE:
+            raise
+        print(
+            f"error: {error.filename or 'a file'} cannot be used: {_DISK_TROUBLE[error.errno]}; "
+            "mend that and run the same command again (finished work is kept)",
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "\ninterrupted; finished work is kept, and the same command goes on from there",
+            file=sys.stderr,
+        )
+        return 130
+
+
+@contextmanager
+def log_to(path: Path) -> Iterator[None]:
+    """Write what is logged to a file too, added to what an earlier run has left there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()

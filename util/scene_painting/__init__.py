@@ -1,0 +1,1 @@
+"""Paints aerial pictures of the open sea: water, birds and what is mistaken for birds."""

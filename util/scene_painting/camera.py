@@ -1,0 +1,42 @@
+"""From light to a photograph: exposure, falling-off corners, blur, noise, 8 bits."""
+
+import cv2
+import numpy as np
+
+
+def photograph(rng: np.random.Generator, image_rgb: np.ndarray) -> np.ndarray:
+    """Take the picture of a painted scene.
+
+    Args:
+        rng: Source of the camera's chance.
+        image_rgb: (H, W, 3) float32, linear light.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    size_px = image_rgb.shape[0]
+    gain = np.float32(rng.uniform(0.75, 1.45)) * _falloff(rng, size_px)
+    # Merged copies, here and below: NumPy is slow at spreading one value over three channels.
+    exposed = image_rgb * cv2.merge([gain] * 3)
+    blurred: np.ndarray = cv2.GaussianBlur(exposed, (0, 0), float(rng.uniform(0.35, 0.7)))
+    blurred += np.float32(rng.uniform(0, 0.012))  # haze between sea and camera
+    # A soft shoulder keeps glint and foam from clipping hard; the root is the display's gamma.
+    display = np.sqrt(blurred / (1 + 0.25 * blurred) * np.float32(1.25))
+    # Photon noise has the same strength everywhere after the root.
+    noise_level = float(rng.uniform(1.0, 4.5))
+    noise = rng.standard_normal((size_px, size_px), np.float32) * np.float32(noise_level)
+    display *= 255
+    display += cv2.merge([noise] * 3)
+    display += 0.5
+    return np.clip(display, 0, 255).astype(np.uint8)
+
+
+def _falloff(rng: np.random.Generator, size_px: int) -> np.ndarray:
+    """Return (H, W) float32, a gain near 1: darker corners and one side lighter than the other."""
+    grid = (np.arange(size_px, dtype=np.float32) + 0.5) / size_px - 0.5
+    tilt_x, tilt_y = (np.float32(tilt) for tilt in rng.normal(0, 0.2, 2))
+    vignette = np.float32(rng.uniform(0, 0.7))
+    squares = grid * grid
+    columns = 1 + tilt_x * grid - vignette * squares
+    rows = 1 + tilt_y * grid - vignette * squares
+    return columns[None, :] * rows[:, None]

@@ -1,0 +1,96 @@
+"""The picture in the making, which knows to what object each of its pixels belongs.
+
+Coordinates in this package are pixels, x to the right and y down; angles are radians from x to y.
+Colours are RGB in linear light, 1.0 = what the camera shows as white.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SOLID_ALPHA = 0.5
+"""An object owns the pixels that it covers at least this far."""
+
+Colour = tuple[float, float, float]
+Instance = tuple[str, tuple[int, int, int, int]]
+"""Class name and box (x0, y0, x1, y1) in pixels, x1 and y1 exclusive."""
+
+
+def colour(red: float, green: float, blue: float) -> Colour:
+    """Turn display values in 0..255 into linear light (display gamma 2, see `camera`)."""
+    return ((red / 255) ** 2, (green / 255) ** 2, (blue / 255) ** 2)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A patch to lay over the picture.
+
+    Attributes:
+        rgba: (h, w, 4) float32, colour premultiplied by alpha, alpha in [0, 1].
+        x: Column of the picture that gets the patch's first column; may lie outside.
+        y: Row, likewise.
+    """
+
+    rgba: np.ndarray
+    x: int
+    y: int
+
+
+class Canvas:
+    """A picture, painted from the back to the front.
+
+    Attributes:
+        image_rgb: (H, W, 3) float32, linear light.
+        instance_map: (H, W) int32, 0 = sea, n = the n-th object painted.
+    """
+
+    def __init__(self, image_rgb: np.ndarray) -> None:
+        self.image_rgb = image_rgb
+        self.instance_map = np.zeros(image_rgb.shape[:2], np.int32)
+        self._objects: list[tuple[str, tuple[slice, slice]]] = []
+
+    @property
+    def size_px(self) -> int:
+        """Side of the square picture."""
+        return self.image_rgb.shape[0]
+
+    def paint(self, layer: Layer, class_name: str | None = None) -> None:
+        """Lay a patch over the picture; what hangs over the edge is cut off.
+
+        Args:
+            layer: The patch.
+            class_name: What the patch shows, as a new instance. None for things that are no objects
+                (shadows, wakes); where they hide an object, its pixels become sea again.
+        """
+        height, width = layer.rgba.shape[:2]
+        x0, y0 = max(layer.x, 0), max(layer.y, 0)
+        x1 = min(layer.x + width, self.size_px)
+        y1 = min(layer.y + height, self.size_px)
+        if x0 >= x1 or y0 >= y1:
+            return
+        window = (slice(y0, y1), slice(x0, x1))
+        rgba = layer.rgba[y0 - layer.y : y1 - layer.y, x0 - layer.x : x1 - layer.x]
+        pixels = self.image_rgb[window]
+        pixels *= 1 - rgba[..., 3:]
+        pixels += rgba[..., :3]
+        if class_name is not None:
+            self._objects.append((class_name, window))
+        owner = len(self._objects) if class_name is not None else 0
+        self.instance_map[window][rgba[..., 3] >= SOLID_ALPHA] = owner
+
+    def class_mask(self, classes: tuple[str, ...]) -> np.ndarray:
+        """Return (H, W) uint8, the index in `classes` of what each pixel shows, 0 = sea."""
+        indices = [0, *(classes.index(name) for name, _ in self._objects)]
+        return np.array(indices, np.uint8)[self.instance_map]
+
+    def instances(self) -> list[Instance]:
+        """Return the objects of which at least one pixel is visible, in the order of painting."""
+        found: list[Instance] = []
+        for number, (name, (rows, columns)) in enumerate(self._objects, start=1):
+            visible = self.instance_map[rows, columns] == number
+            ys, xs = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
+            if len(ys):
+                x0, y0 = columns.start + int(xs[0]), rows.start + int(ys[0])
+                x1, y1 = columns.start + int(xs[-1]) + 1, rows.start + int(ys[-1]) + 1
+                found.append((name, (x0, y0, x1, y1)))
+        return found

@@ -1,0 +1,58 @@
+"""Settings of finished work: whether it is the same as what is asked for now."""
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from util.errors import UserError, listed
+
+_LIBRARIES = ("numpy", "opencv-python-headless", "segmentation-models-pytorch", "torch")
+
+
+def settings_hash(settings: Mapping[str, Any]) -> str:
+    """Hash settings (JSON values) whatever the order of their keys: 16 hexadecimal digits."""
+    canonical = json.dumps(settings, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def is_same_work(
+    folder: Path, made: Mapping[str, Any], asked: Mapping[str, Any], overwrite: bool
+) -> bool:
+    """Tell whether what lies in a folder was made with the settings asked for.
+
+    Args:
+        folder: Where it lies, for the error.
+        made: Its settings, JSON values.
+        asked: The settings of this run, JSON values.
+        overwrite: Whether other work may be replaced.
+
+    Returns:
+        True to go on with it, False to replace it.
+
+    Raises:
+        UserError: The settings differ and `overwrite` is not given; what differs is named.
+    """
+    if made == asked:
+        return True
+    if overwrite:
+        return False
+    keys = [key for key in {**made, **asked} if made.get(key) != asked.get(key)]
+    changes = listed([f"{key}: {made.get(key)!r} -> {asked.get(key)!r}" for key in keys])
+    raise UserError(
+        f"{folder} was made with other settings ({changes}); give --overwrite to make it anew, or "
+        "choose another folder"
+    )
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that decide the numbers, as far as they are installed."""
+    versions = {}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,108 @@
+"""Pictures and plots. Matplotlib is imported inside the functions that plot."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from util.bbox_csv import COORDINATES
+from util.files import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TRUTH_RGB = (0, 158, 115)
+PREDICTION_RGB = (230, 159, 0)
+"""Green and orange of Okabe and Ito, told apart by colour-blind people too."""
+
+
+def draw_overlay(
+    image_rgb: np.ndarray,
+    soft_label: np.ndarray,
+    truths: pd.DataFrame,
+    predictions: pd.DataFrame,
+) -> np.ndarray:
+    """Draw true (green) and predicted boxes (orange) on an image, beside its soft label.
+
+    Args:
+        image_rgb: (H, W, 3) uint8.
+        soft_label: (H, W) float32 in [0, 1].
+        truths: Table of the image's true boxes.
+        predictions: Table of its predicted boxes.
+
+    Returns:
+        (H', 2W', 3) uint8 RGB: the image with boxes, then its map in gray with boxes. Enlarged by a
+        whole number where the image is small.
+    """
+    scale = max(1, 512 // max(image_rgb.shape[:2]))
+    gray = np.repeat(np.round(soft_label * 255).astype(np.uint8)[..., None], 3, axis=2)
+    panels = []
+    for panel in (image_rgb, gray):
+        enlarged = cv2.resize(panel, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+        draw_boxes(enlarged, truths, TRUTH_RGB)
+        draw_boxes(enlarged, predictions, PREDICTION_RGB)
+        panels.append(enlarged)
+    return np.hstack(panels)
+
+
+def draw_boxes(
+    image_rgb: np.ndarray, boxes: pd.DataFrame, colour_rgb: tuple[int, int, int]
+) -> None:
+    """Draw relative boxes into an (H, W, 3) uint8 image, just outside of what they hold."""
+    height, width = image_rgb.shape[:2]
+    corners = np.round(boxes[COORDINATES].to_numpy(float) * [width, height, width, height])
+    for x0, y0, x1, y1 in corners.astype(int).tolist():
+        cv2.rectangle(image_rgb, (x0 - 1, y0 - 1), (x1, y1), colour_rgb)
+
+
+def draw_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
+    """Plot losses and validation F1 over the epochs of a run as PNG."""
+    figure = _new_figure(width_inch=8, height_inch=3.2)
+    losses, scores = figure.subplots(1, 2)
+    epochs = [row["epoch"] for row in history]
+    losses.plot(epochs, [row["train_loss"] for row in history], label="training", linestyle="--")
+    losses.plot(epochs, [row["val_loss"] for row in history], label="validation")
+    losses.set(xlabel="epoch", ylabel="loss", yscale="log")
+    losses.legend()
+    for name in ("val_precision", "val_recall", "val_f1"):
+        scores.plot(epochs, [row[name] for row in history], label=name.removeprefix("val_"))
+    scores.set(xlabel="epoch", ylabel="boxes, validation", ylim=(0, 1))
+    scores.legend()
+    _write_figure(path, figure)
+
+
+def draw_precision_recall(path: Path, curves: Mapping[str, pd.DataFrame], iou: float) -> None:
+    """Plot precision and recall over the confidence that a box must have, as PNG.
+
+    Args:
+        path: Of the picture.
+        curves: Of `BoxMatcher.confidence_curve`, by name.
+        iou: Threshold of the one-to-one metric, for the title.
+    """
+    figure = _new_figure(width_inch=10, height_inch=4)
+    axes = figure.subplots(1, 2)
+    for name, curve in curves.items():
+        for axis, column in zip(axes, ("precision", "recall"), strict=True):
+            axis.plot(curve["confidence"], curve[column], label=name, drawstyle="steps-post")
+            axis.set(xlabel="confidence of a box, at least", ylabel=column, xlim=(0, 1))
+            axis.set(ylim=(0, 1), title=f"one-to-one, IoU {iou:g}")
+    axes[1].legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    _write_figure(path, figure)
+
+
+def _new_figure(width_inch: float, height_inch: float) -> "Figure":
+    """Make a figure that needs no screen."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width_inch, height_inch), layout="constrained")
+
+
+def _write_figure(path: Path, figure: "Figure", dpi: int = 110) -> None:
+    """Write a figure as PNG, without a date in it, so that the same figure gives the same file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    write_bytes(path, buffer.getvalue())
