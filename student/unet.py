@@ -36,6 +36,7 @@ class UNet(nn.Module):
         )
         self.head = nn.Conv2d(width, 1, kernel_size=1)
         # Start from "hardly anything is anomalous" (Lin et al., arXiv 1708.02002, section 3.3).
+        assert self.head.bias is not None
         nn.init.constant_(self.head.bias, math.log(ANOMALY_PRIOR / (1 - ANOMALY_PRIOR)))
 
     def forward(self, images: Tensor) -> Tensor:

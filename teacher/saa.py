@@ -30,7 +30,7 @@ MapRule = Literal["fixed_scale", "published"]
 
 @dataclass(frozen=True)
 class SaaSettings:
-    """The numbers of the algorithm; the defaults are those of the thesis but for the map rule.
+    """The numbers of the algorithm. The defaults are those of the thesis but for the map rule.
 
     Attributes:
         object_prompt: The normal scene ("sea"); boxes whose phrase contains it are dropped.
@@ -91,12 +91,13 @@ class SegmentAnyAnomaly:
         object_boxes = self._object_boxes(image, detector_encoding)
         largest = relative_areas(object_boxes, image.shape[:2]).max(initial=0.0) or 1.0
         found = self._anomaly_boxes(image, detector_encoding, prompts, largest)
-        masks = self._outline(segmenter_encoding, [boxes for boxes, _ in found])
+        masks, indices = self._outline(segmenter_encoding, [boxes for boxes, _ in found])
         saliency = self._saliency(image, segmenter_encoding, object_boxes)
+        gains = np.exp(SALIENCY_GAIN * means_inside(masks, saliency))
 
         maps = []
-        for (_, scores), prompt_masks in zip(found, masks, strict=True):
-            soft_label = self._map(prompt_masks, scores, saliency)
+        for (_, scores), index in zip(found, indices, strict=True):
+            soft_label = self._map(masks, index, scores, gains[index])
             maps.append(cv2.resize(soft_label, (width, height), interpolation=cv2.INTER_LINEAR))
         return maps
 
@@ -140,12 +141,13 @@ class SegmentAnyAnomaly:
         )
         return detections.boxes_xyxy[kept], detections.scores[kept]
 
-    def _outline(self, encoding: object, boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Masks of each prompt's boxes; a box that several prompts found is outlined once."""
+    def _outline(
+        self, encoding: object, boxes: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """(N, H, W) masks of all different boxes, and for each prompt which of them are its own."""
         unique, index = np.unique(np.concatenate(boxes), axis=0, return_inverse=True)
-        masks = self.segmenter.segment(encoding, unique)
         splits = np.cumsum([len(b) for b in boxes])[:-1]
-        return [masks[i] for i in np.split(index.reshape(-1), splits)]
+        return self.segmenter.segment(encoding, unique), np.split(index.reshape(-1), splits)
 
     def _saliency(
         self, image: np.ndarray, encoding: object, object_boxes: np.ndarray
@@ -161,15 +163,22 @@ class SegmentAnyAnomaly:
             saliency = object_saliency(features, np.array(small, bool).reshape(-1, *grid))
         return cv2.resize(saliency, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
-    def _map(self, masks: np.ndarray, scores: np.ndarray, saliency: np.ndarray) -> np.ndarray:
+    def _map(
+        self, masks: np.ndarray, index: np.ndarray, scores: np.ndarray, gains: np.ndarray
+    ) -> np.ndarray:
         """Steps 5 and 6: rescore by saliency, keep the best masks, and lay them over each other."""
-        means = np.array([saliency[mask].mean() if mask.any() else 0.0 for mask in masks])
-        gains = np.exp(SALIENCY_GAIN * means)
         make_scores, make_map = _RULES[self.settings.map_rule]
         rescored = make_scores(scores, gains)
         best = np.argsort(-rescored, kind="stable")[: self.settings.max_masks]
-        soft_label = make_map(masks[best], rescored[best])
+        soft_label = make_map(masks[index[best]], rescored[best])
         return stretch(soft_label) if self.settings.stretch_each_image else soft_label
+
+
+def means_inside(masks: np.ndarray, saliency: np.ndarray) -> np.ndarray:
+    """(N,) mean of an (H, W) map inside each of (N, H, W) bool masks; 0 for an empty one."""
+    flat = saliency.reshape(-1)
+    inside = [flat[np.flatnonzero(mask)] for mask in masks]
+    return np.array([values.mean() if len(values) else 0.0 for values in inside])
 
 
 def evidence_scores(scores: np.ndarray, gains: np.ndarray) -> np.ndarray:
@@ -224,8 +233,9 @@ def _cover(masks: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarra
     total = np.zeros(masks.shape[1:], np.float32)
     count = np.zeros(masks.shape[1:], np.float32)
     for mask, score in zip(masks, scores, strict=True):
-        total[mask] += score
-        count[mask] += 1
+        pixels = np.flatnonzero(mask)  # masks are small: several times as fast as a bool index
+        total.reshape(-1)[pixels] += score
+        count.reshape(-1)[pixels] += 1
     return total, count
 
 

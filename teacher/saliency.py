@@ -18,6 +18,11 @@ class FeatureExtractor(Protocol):
         ...
 
 
+ORDINARY = 30.0
+"""Length in L*a*b* units of what all cells have in common. Birds then reach a saliency of about 0.2
+and water 0.04 to 0.1; at 10 ripples reached 0.3, where the rescoring makes weak boxes strong."""
+
+
 class ColourGradientFeatures:
     """Colour and gradient features: no weights, a few milliseconds.
 
@@ -47,7 +52,7 @@ class ColourGradientFeatures:
         described = np.dstack([cells[..., :4], spread])
         centred = described - np.median(described, axis=(0, 1))
         # The constant makes cells near the average all alike, instead of directions of noise.
-        ordinary = np.full((*grid[::-1], 1), 30.0, np.float32)
+        ordinary = np.full((*grid[::-1], 1), ORDINARY, np.float32)
         return np.dstack([centred, ordinary]).astype(np.float32)
 
 

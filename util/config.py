@@ -108,13 +108,17 @@ class TeacherSection(Section):
     saliency: Literal["colour_gradient"] = Field(
         "colour_gradient", description="Features of the saliency prompt."
     )
-    box_threshold: Fraction = Field(0.1, description="A box counts above this score.")
+    box_threshold: Fraction = Field(
+        0.2, description="A box counts above this score (0.1 in the thesis)."
+    )
     text_threshold: Fraction = Field(0.1, description="A word belongs to a box above this score.")
     min_area: Fraction = Field(0.0, description="Smallest relative area of an anomaly's box.")
     area_threshold: Fraction = Field(
         0.05, description="Largest relative area of an anomaly's box, as a share of the object's."
     )
-    max_masks: int = Field(20, ge=1, description="Masks of highest score that enter a map.")
+    max_masks: int = Field(
+        100, ge=1, description="Masks of highest score that enter a map (20 in the thesis)."
+    )
     map_rule: Literal["fixed_scale", "published"] = Field(
         "fixed_scale", description="How masks become a map; published = sum / (1 + count)."
     )

@@ -15,14 +15,13 @@ class Regions:
 
     Attributes:
         boxes_xyxy: (N, 4), pixels of the image, x1/y1 exclusive.
-        peak: Largest distance to the background, in standard deviations of the water; above 2.
+        peak: Largest distance to the background, in standard deviations of the water.
         isolation: Mean squared distance in the box over that in the frame around it; 1 = alike.
         size: Longest side of the box as a share of the image's longest side.
         elongation: Length over width of the ellipse with the region's second moments, at least 1.
         fill: Area over that of this ellipse; about 1 = compact, low = scattered or bent.
         contrast: Mean L* (0..100) less that of the background. Means of colour are weighted by the
             departure from the water, so that blurred edges count less.
-        departure: Length of the mean departure from the background in L*a*b*.
         chroma: Colourfulness, the length of (a*, b*).
         hue: Angle of (a*, b*) in degrees, -180..180.
         bright_share: Share in [0, 1] of the departure that is lighter than the background.
@@ -36,7 +35,6 @@ class Regions:
     elongation: np.ndarray
     fill: np.ndarray
     contrast: np.ndarray
-    departure: np.ndarray
     chroma: np.ndarray
     hue: np.ndarray
     bright_share: np.ndarray
@@ -64,7 +62,7 @@ def describe_regions(
     owner: np.ndarray,
     num_regions: int,
     lab: np.ndarray,
-    departure: np.ndarray,
+    lighter: np.ndarray,
     energy: np.ndarray,
     distance: np.ndarray,
 ) -> Regions:
@@ -75,7 +73,7 @@ def describe_regions(
         owner: (P,) the region, 0 to N - 1, that each belongs to; each has at least one.
         num_regions: N.
         lab: (h, w, 3) float32 colours.
-        departure: (h, w, 3) float32, the same less the background.
+        lighter: (h, w) float32, their L* less that of the background.
         energy: (h, w) float32, squared departure in variances of the background.
         distance: (h, w) float32, root of the energy averaged around each pixel.
 
@@ -88,7 +86,7 @@ def describe_regions(
     size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) / np.float32(max(lab.shape[:2]))
     weights = energy.reshape(-1)[pixels] + np.finfo(np.float32).eps
     colours = _colours(
-        lab.reshape(-1, 3)[pixels], departure.reshape(-1, 3)[pixels], weights, owner, num_regions
+        lab.reshape(-1, 3)[pixels], lighter.reshape(-1)[pixels], weights, owner, num_regions
     )
     return Regions(boxes, peak, _isolation(energy, boxes), size, elongation, fill, *colours)
 
@@ -139,36 +137,27 @@ def _isolation(energy: np.ndarray, boxes_xyxy: np.ndarray) -> np.ndarray:
 
 
 def _colours(
-    lab: np.ndarray, departure: np.ndarray, weights: np.ndarray, owner: np.ndarray, num_regions: int
+    lab: np.ndarray, lighter: np.ndarray, weights: np.ndarray, owner: np.ndarray, num_regions: int
 ) -> list[np.ndarray]:
-    """Contrast, departure, chroma, hue, bright share and texture, as in `Regions`.
+    """Contrast, chroma, hue, bright share and texture, as in `Regions`.
 
     Args:
         lab: (P, 3) colours of the regions' pixels.
-        departure: (P, 3) the same less the background.
+        lighter: (P,) how much lighter than the background they are.
         weights: (P,) above 0, how much each pixel counts.
         owner: (P,) the region of each pixel.
         num_regions: N.
 
     Returns:
-        Six (N,) float32 arrays.
+        Five (N,) float32 arrays.
     """
 
     def mean(values: np.ndarray) -> np.ndarray:
         return np.bincount(owner, values * weights, num_regions) / total
 
     total = np.bincount(owner, weights, num_regions)
-    contrast, green_red, blue_yellow = (mean(departure[:, i]) for i in range(3))
     lightness, a, b = (mean(lab[:, i]) for i in range(3))
+    hue = np.degrees(np.arctan2(b, a))
     texture = np.sqrt(np.maximum(mean(lab[:, 0] ** 2) - lightness**2, 0))
-    bright_share = mean((departure[:, 0] > 0).astype(np.float32))
-    length = np.sqrt(contrast**2 + green_red**2 + blue_yellow**2)
-    described = (
-        contrast,
-        length,
-        np.hypot(a, b),
-        np.degrees(np.arctan2(b, a)),
-        bright_share,
-        texture,
-    )
+    described = mean(lighter), np.hypot(a, b), hue, mean(lighter > 0), texture
     return [values.astype(np.float32) for values in described]

@@ -66,8 +66,9 @@ def _outline(image_rgb: np.ndarray, box_xyxy: tuple[int, int, int, int]) -> np.n
     found = _grab(small, small_inside)
     if not PLAUSIBLE_FILL[0] < found.sum() / max(small_inside.sum(), 1) < PLAUSIBLE_FILL[1]:
         found = _most_different(small, small_inside)
-    # Interpolated before the cut at one half: enlarged masks keep smooth outlines.
-    full = cv2.resize(found.astype(np.float32), crop.shape[1::-1], interpolation=cv2.INTER_AREA)
+    # Interpolated, then cut at one half: an enlarged mask keeps a smooth outline.
+    back = cv2.INTER_LINEAR if zoom < 1 else cv2.INTER_AREA
+    full = cv2.resize(found.astype(np.float32), crop.shape[1::-1], interpolation=back)
     mask = full[y0 - top : y1 - top, x0 - left : x1 - left] >= 0.5
     return mask if mask.any() else np.ones_like(mask)
 
@@ -79,7 +80,16 @@ def _grab(image_rgb: np.ndarray, inside: np.ndarray) -> np.ndarray:
     labels = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)  # its k-means draws from OpenCV's global generator
-    cv2.grabCut(image_rgb, labels, None, background, foreground, ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    no_rectangle = (0, 0, 0, 0)
+    cv2.grabCut(
+        image_rgb,
+        labels,
+        no_rectangle,
+        background,
+        foreground,
+        ITERATIONS,
+        cv2.GC_INIT_WITH_MASK,
+    )
     return inside & ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD))
 
 

@@ -1,0 +1,31 @@
+# `make study` and `make test` do all the set-up on a machine with Python 3.11 or newer, pip and make.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: study test benchmark check clean
+
+study: $(VENV)/study.done
+	$(RUN) analysis/prompt_study.py
+
+test: $(VENV)/test.done
+	$(RUN) -m pytest
+
+benchmark: $(VENV)/test.done
+	$(RUN) -m pytest tests/benchmarks
+
+check: $(VENV)/test.done
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+
+# The pins are complete, so pip has nothing to resolve (--no-deps); hashes are checked.
+$(VENV)/%.done: requirements.txt requirements-dev.txt
+	$(PYTHON) -c "import sys; sys.exit('Python 3.11 or newer is needed') if sys.version_info < (3, 11) else None"
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --disable-pip-version-check --no-deps -r $(if $(filter test,$*),requirements-dev.txt,requirements.txt)
+	touch $@
+
+clean:
+	rm -rf $(VENV)

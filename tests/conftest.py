@@ -1,0 +1,82 @@
+"""What tests share: small images, label sets and projects in temporary folders."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from util.bbox_csv import COLUMNS
+from util.image_files import write_image
+from util.label_set import LabelSet, LabelSetWriter
+from util.data_classes import BoxSettings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def write_label_set(tmp_path: Path) -> Callable[..., LabelSet]:
+    """Write a label set of given maps: `write_label_set(name, {image id: map})`."""
+
+    def write(name: str, maps: dict[str, np.ndarray]) -> LabelSet:
+        with LabelSetWriter(tmp_path / name, {"producer": "test", "name": name}) as writer:
+            for image_id, soft_label in maps.items():
+                writer.add(image_id, soft_label, source="1", seconds=0.0)
+            return writer.finish(BoxSettings())
+
+    return write
+
+
+def box_table(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
+    """Table of boxes from (image, xmin, ymin, xmax, ymax[, confidence])."""
+    full = [(*row[:5], 0, "bird", row[5] if len(row) > 5 else 1.0) for row in rows]
+    table = pd.DataFrame(full, columns=COLUMNS)
+    return table.astype({c: float for c in ["xmin", "ymin", "xmax", "ymax", "confidence"]})
+
+
+def paint_scene(size_hw: tuple[int, int], centres: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Paint white 7x7 birds at (row, column) on blue water, (H, W, 3) uint8 RGB."""
+    noise = np.random.default_rng(size_hw).integers(-6, 7, (*size_hw, 3))
+    image = np.clip(np.array([30, 60, 110]) + noise, 0, 255).astype(np.uint8)
+    for row, column in centres:
+        image[max(row - 3, 0) : row + 4, max(column - 3, 0) : column + 4] = 240
+    return image
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with 12 small images, splits, true boxes and a config; returns the config's path."""
+    rng = np.random.default_rng(1)
+    names = [f"flight {n // 6}/möwe_{n:02d}" for n in range(12)]
+    rows = [";".join(COLUMNS)]
+    for number, name in enumerate(names):
+        size_hw = (61, 83) if number % 2 else (64, 64)
+        centres = [tuple(rng.integers(8, 56, 2).tolist()) for _ in range(number % 3 + 1)]
+        write_image(tmp_path / "images" / f"{name}.png", paint_scene(size_hw, centres))
+        for index, (row, column) in enumerate(centres):
+            edges = np.array([column - 3, row - 3, column + 4, row + 4]) / (size_hw[::-1] * 2)
+            box = ";".join(f"{e:.6f}" for e in np.clip(edges, 0, 1))
+            rows.append(f"{name}.png;{box};{index};bird;1.0")
+    (tmp_path / "truth.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    for split, part in {"Train": names[:6], "Validation": names[6:9], "Test": names[9:]}.items():
+        path = tmp_path / "splits" / f"{split}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(part) + "\n", encoding="utf-8")
+    config = {
+        "paths": {"label_sets": "label_sets", "runs": "runs", "demo": "demo"},
+        "data": {"images": "images", "splits": "splits", "ground_truth": "truth.csv"},
+        "teacher": {"prompts": ["bird", "white crest"]},
+        "combination": {"label_sets": ["bird", "white crest"]},
+        "student": {"width": 2, "depth": 2, "epochs": 2, "batch_size": 4, "crop_size_px": 48},
+        "study": {"prompts": ["bird", "whale"], "strategies": ["mean"]},
+    }
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    return path

@@ -1,0 +1,59 @@
+"""The box metrics written as plain double loops: slow, obvious, and independent of `util.metrics`."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+Box = tuple[float, float, float, float]
+
+
+def plain_iou(a: Box, b: Box, margin: float) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0]) + margin
+    height = min(a[3], b[3]) - max(a[1], b[1]) + margin
+    if width <= 0 or height <= 0:
+        return 0.0
+    area_a = (a[2] - a[0] + margin) * (a[3] - a[1] + margin)
+    area_b = (b[2] - b[0] + margin) * (b[3] - b[1] + margin)
+    return width * height / (area_a + area_b - width * height)
+
+
+def boxes_of(table: pd.DataFrame, image: str, above: float = -1.0) -> list[tuple[Box, float]]:
+    rows = table[(table["image"] == image) & (table["confidence"] > above)]
+    return [((r.xmin, r.ymin, r.xmax, r.ymax), r.confidence) for r in rows.itertuples()]
+
+
+def plain_thesis_metric(
+    truths: pd.DataFrame, predictions: pd.DataFrame, images: Sequence[str], iou_threshold: float
+) -> tuple[int, int, int]:
+    tp = fp = fn = 0
+    for image in images:
+        predicted = boxes_of(predictions, image, above=0.1)
+        used = set()
+        for truth, _ in boxes_of(truths, image):
+            for index, (box, _) in enumerate(predicted):
+                if plain_iou(truth, box, 0.0001) >= iou_threshold:
+                    tp += 1
+                    used.add(index)
+                    break
+            else:
+                fn += 1
+        fp += len(predicted) - len(used)
+    return tp, fp, fn
+
+
+def plain_one_to_one(
+    truths: pd.DataFrame, predictions: pd.DataFrame, images: Sequence[str], iou_threshold: float
+) -> tuple[int, int, int]:
+    tp = fp = fn = 0
+    for image in images:
+        predicted = sorted(boxes_of(predictions, image, above=0.1), key=lambda p: -p[1])
+        free = [truth for truth, _ in boxes_of(truths, image)]
+        for box, _ in predicted:
+            ious = [plain_iou(truth, box, 0.0) for truth in free]
+            if ious and max(ious) >= iou_threshold:
+                free.pop(ious.index(max(ious)))
+                tp += 1
+            else:
+                fp += 1
+        fn += len(free)
+    return tp, fp, fn

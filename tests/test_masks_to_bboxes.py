@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import ndimage
+
+from util.data_classes import BoxSettings
+from util.masks_to_bboxes import soft_label_to_boxes
+
+EIGHT_CONNECTED = np.ones((3, 3), bool)
+
+
+def reference_boxes(
+    soft_label: np.ndarray, settings: BoxSettings
+) -> tuple[list[list[float]], list[float]]:
+    """The plain way: scipy's dilation and labelling, one boolean mask an object."""
+    mask = soft_label > settings.threshold
+    dilated = mask
+    if settings.dilation_iterations:
+        dilated = ndimage.binary_dilation(
+            mask, EIGHT_CONNECTED, iterations=settings.dilation_iterations
+        )
+    labels, count = ndimage.label(dilated, EIGHT_CONNECTED)
+    boxes, confidences = [], []
+    for index in range(1, count + 1):
+        component = labels == index
+        own = component & mask
+        if own.sum() < settings.min_area_px:
+            continue
+        rows, columns = np.nonzero(component)
+        edges = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        boxes.append([float(edge) for edge in edges])
+        confidences.append(float(soft_label[own].mean()))
+    return boxes, confidences
+
+
+def test_an_empty_map_has_no_box() -> None:
+    found = soft_label_to_boxes(np.zeros((5, 6), np.float32), BoxSettings())
+    assert found.boxes_xyxy.shape == (0, 4)
+    assert found.confidences.shape == (0,)
+
+
+def test_one_pixel_has_width_one_and_its_own_confidence() -> None:
+    soft_label = np.zeros((5, 6), np.float32)
+    soft_label[2, 3] = 0.8
+    found = soft_label_to_boxes(soft_label, BoxSettings(dilation_iterations=0))
+    assert found.boxes_xyxy.tolist() == [[3, 2, 4, 3]]
+    assert found.confidences == pytest.approx([0.8])
+
+
+def test_three_dilations_grow_a_box_by_three_and_stop_at_the_border() -> None:
+    soft_label = np.zeros((20, 20), np.float32)
+    soft_label[10, 10] = soft_label[0, 19] = 1
+    found = soft_label_to_boxes(soft_label, BoxSettings())
+    assert sorted(found.boxes_xyxy.tolist()) == [[7, 7, 14, 14], [16, 0, 20, 4]]
+
+
+def test_touching_corners_are_one_object() -> None:
+    soft_label = np.eye(4, dtype=np.float32)
+    found = soft_label_to_boxes(soft_label, BoxSettings(dilation_iterations=0))
+    assert found.boxes_xyxy.tolist() == [[0, 0, 4, 4]]
+
+
+def test_a_full_map_is_one_box() -> None:
+    found = soft_label_to_boxes(np.ones((4, 7), np.float32), BoxSettings())
+    assert found.boxes_xyxy.tolist() == [[0, 0, 7, 4]]
+
+
+def test_the_smallest_area_counts_pixels_before_dilation() -> None:
+    soft_label = np.zeros((20, 20), np.float32)
+    soft_label[5, 5] = soft_label[15, 14:16] = 1
+    found = soft_label_to_boxes(soft_label, BoxSettings(min_area_px=2))
+    assert found.boxes_xyxy.tolist() == [[11, 12, 19, 19]]
+
+
+def test_a_pixel_at_the_threshold_is_not_above_it() -> None:
+    soft_label = np.full((2, 2), 0.5, np.float32)
+    assert len(soft_label_to_boxes(soft_label, BoxSettings(threshold=0.5)).boxes_xyxy) == 0
+
+
+@given(
+    arrays(
+        np.float32,
+        st.tuples(st.integers(1, 24), st.integers(1, 24)),
+        elements=st.sampled_from([0.0, 0.0, 0.0, 0.0, 0.25, 0.6, 1.0]),
+    ),
+    st.integers(0, 3),
+    st.integers(1, 3),
+)
+def test_boxes_and_confidences_equal_the_plain_way(
+    soft_label: np.ndarray, dilation_iterations: int, min_area_px: int
+) -> None:
+    settings = BoxSettings(0.2, dilation_iterations, min_area_px)
+    found = soft_label_to_boxes(soft_label, settings)
+    boxes, confidences = reference_boxes(soft_label, settings)
+    order = np.lexsort(found.boxes_xyxy.T) if len(boxes) else []
+    expected = np.lexsort(np.array(boxes).T) if boxes else []
+    assert found.boxes_xyxy[order].tolist() == [boxes[i] for i in expected]
+    if len({tuple(box) for box in boxes}) == len(boxes):  # else the order is not decided
+        assert found.confidences[order] == pytest.approx([confidences[i] for i in expected])
