@@ -35,27 +35,36 @@ class Architecture:
 
 
 class NormalisedModel(nn.Module):
-    """Takes RGB in [0, 1] of any size; normalises and pads it for the network inside.
-
-    Args:
-        network: (B, 3, H, W) normalised to (B, 1, H, W) logits, for H and W multiples of `stride`.
-        stride: How much the network shrinks an image at most.
-    """
+    """Takes RGB in [0, 1] and normalises it for the network inside."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: nn.Module, stride: int) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self.stride = stride
         self.register_buffer("mean", torch.tensor(IMAGE_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGE_STD).view(3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Predict (B, 1, H, W) logits of (B, 3, H, W) float RGB in [0, 1]."""
+        return self.network((images - self.mean) / self.std)
+
+
+class PaddedModel(nn.Module):
+    """Gives images of any size to a network that takes multiples of 32 from 128 on.
+
+    128 is what the pooling pyramid of PAN needs; the other architectures could do with less.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Predict (B, 1, H, W) logits of (B, 3, H, W) normalised images."""
         height, width = images.shape[-2:]
-        padded = pad_to_multiple((images - self.mean) / self.std, self.stride)
+        padded = pad_to_multiple(images, multiple=32, minimum=128)
         return self.network(padded)[..., :height, :width]
 
 
@@ -71,8 +80,7 @@ def build_model(architecture: Architecture, encoder_weights: str | None = None) 
         UserError: The architecture, encoder or its weights are unknown.
     """
     if architecture.name == "unet":
-        network = UNet(architecture.width, architecture.depth)
-        return NormalisedModel(network, network.stride)
+        return NormalisedModel(UNet(architecture.width, architecture.depth))
     import segmentation_models_pytorch as smp
 
     names = sorted(smp.MODEL_ARCHITECTURES_MAPPING)
@@ -90,4 +98,4 @@ def build_model(architecture: Architecture, encoder_weights: str | None = None) 
             f"{architecture.name} with student.encoder {architecture.encoder!r} and "
             f"student.encoder_weights {encoder_weights!r} cannot be built: {error}"
         ) from None
-    return NormalisedModel(network, stride=32)
+    return NormalisedModel(PaddedModel(network))

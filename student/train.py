@@ -11,7 +11,6 @@ Next: python student/test.py
 import json
 import logging
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,14 +169,14 @@ def train(
     if trainer.is_finished:
         logger.info("already trained, %d epochs", len(trainer.history))
     else:
-        start = time.perf_counter()
         record = start_tracking(
             config.tracking.mode, config.tracking.project, folder, facts["settings"]
         )
         trainer.fit(validation, record)
-        facts["seconds"] = round(time.perf_counter() - start, 1)
+    if "best" not in read_json(folder / "run.json"):
         facts["device"] = str(trainer.fabric.device)
         facts["parameters"] = parameters
+        facts["seconds"] = round(sum(row["seconds"] for row in trainer.history), 1)
         facts["best"] = trainer.history[trainer.best_epoch]
         draw_curves(folder / "curves.png", trainer.history)
         write_json(folder / "run.json", facts)

@@ -183,7 +183,7 @@ class Trainer:
         }
 
     def _save(self) -> None:
-        """Write best.pt where this epoch is the best, then last.pt, then metrics.csv."""
+        """Write best.pt where this epoch is the best, metrics.csv, and last.pt, which ends it."""
         content: dict[str, Any] = {
             "model": self.model.state_dict(),
             "architecture": self.architecture.as_dict(),
@@ -197,8 +197,8 @@ class Trainer:
             "scheduler": self.scheduler.state_dict(),
             "history": self.history,
         }
-        save_checkpoint(self.run_folder / "last.pt", content | state)
         write_metrics_csv(self.run_folder / "metrics.csv", self.history)
+        save_checkpoint(self.run_folder / "last.pt", content | state)
 
     def _log(self, row: Row) -> None:
         """One aligned line an epoch, with the names of metrics.csv."""

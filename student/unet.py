@@ -73,8 +73,12 @@ def double_conv(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
-    """Pad (B, C, H, W) at the bottom and right with the border's values to multiples."""
-    height, width = images.shape[-2:]
-    bottom, right = -height % multiple, -width % multiple
+def pad_to_multiple(images: Tensor, multiple: int, minimum: int = 1) -> Tensor:
+    """Pad (B, C, H, W) at the bottom and right with the border's values.
+
+    The sides become multiples of `multiple`, `minimum` at least; no copy where they are already.
+    """
+    bottom, right = (
+        -(-max(side, minimum) // multiple) * multiple - side for side in images.shape[-2:]
+    )
     return F.pad(images, (0, right, 0, bottom), mode="replicate") if bottom or right else images

@@ -98,7 +98,7 @@ def object_saliency(features: np.ndarray, object_masks: np.ndarray) -> np.ndarra
         (h, w) float32 in [0, 1]; 0 outside all objects, and everywhere with fewer than two.
     """
     flat = _unit_vectors(features.reshape(-1, features.shape[-1]))
-    masks = object_masks.reshape(len(object_masks), -1)
+    masks = object_masks.reshape(len(object_masks), len(flat))
     saliency = np.zeros(len(flat), np.float32)
     for index, mask in enumerate(masks):
         others = np.delete(masks, index, axis=0).any(axis=0)

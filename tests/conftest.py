@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from util.bbox_csv import COLUMNS
+from util.data_classes import BoxSettings
 from util.image_files import write_image
 from util.label_set import LabelSet, LabelSetWriter
-from util.data_classes import BoxSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -52,21 +52,26 @@ def paint_scene(size_hw: tuple[int, int], centres: Sequence[tuple[int, int]]) ->
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with 12 small images, splits, true boxes and a config; returns the config's path."""
+    """A project of the test's own; see `make_project`."""
+    return make_project(tmp_path)
+
+
+def make_project(folder: Path) -> Path:
+    """Write 12 small images, splits, true boxes and a config; returns the config's path."""
     rng = np.random.default_rng(1)
     names = [f"flight {n // 6}/möwe_{n:02d}" for n in range(12)]
     rows = [";".join(COLUMNS)]
     for number, name in enumerate(names):
         size_hw = (61, 83) if number % 2 else (64, 64)
         centres = [tuple(rng.integers(8, 56, 2).tolist()) for _ in range(number % 3 + 1)]
-        write_image(tmp_path / "images" / f"{name}.png", paint_scene(size_hw, centres))
+        write_image(folder / "images" / f"{name}.png", paint_scene(size_hw, centres))
         for index, (row, column) in enumerate(centres):
             edges = np.array([column - 3, row - 3, column + 4, row + 4]) / (size_hw[::-1] * 2)
             box = ";".join(f"{e:.6f}" for e in np.clip(edges, 0, 1))
             rows.append(f"{name}.png;{box};{index};bird;1.0")
-    (tmp_path / "truth.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (folder / "truth.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     for split, part in {"Train": names[:6], "Validation": names[6:9], "Test": names[9:]}.items():
-        path = tmp_path / "splits" / f"{split}.txt"
+        path = folder / "splits" / f"{split}.txt"
         path.parent.mkdir(exist_ok=True)
         path.write_text("\n".join(part) + "\n", encoding="utf-8")
     config = {
@@ -77,6 +82,6 @@ def project(tmp_path: Path) -> Path:
         "student": {"width": 2, "depth": 2, "epochs": 2, "batch_size": 4, "crop_size_px": 48},
         "study": {"prompts": ["bird", "whale"], "strategies": ["mean"]},
     }
-    path = tmp_path / "config.json"
+    path = folder / "config.json"
     path.write_text(json.dumps(config))
     return path

@@ -1,4 +1,4 @@
-"""The box metrics written as plain double loops: slow, obvious, and independent of `util.metrics`."""
+"""The box metrics as plain double loops: slow, obvious, independent of `util.metrics`."""
 
 from collections.abc import Sequence
 

@@ -25,7 +25,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     try:
         beside.write_bytes(data)
         beside.replace(path)
-    except OSError:
+    except BaseException:  # an interrupt, too, leaves nothing behind
         beside.unlink(missing_ok=True)
         raise
 

@@ -203,7 +203,9 @@ class LabelSetWriter:
 
     def fail(self, image_id: str, reason: str) -> None:
         """Record that an image could not be labelled, and why; the next run tries again."""
-        self._record(image_id, {"status": "failed", "reason": reason})
+        record = {"status": "failed", "reason": reason}
+        if self.images.get(image_id) != record:
+            self._record(image_id, record)
 
     def _record(self, image_id: str, record: dict[str, Any]) -> None:
         """Append one image to the progress file, in one write."""

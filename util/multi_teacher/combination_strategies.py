@@ -106,6 +106,8 @@ def combine_label_sets(
 ) -> None:
     """Write the fused soft labels that are still missing.
 
+    Images that failed in all members are recorded as failed.
+
     Raises:
         UserError: The members have different images, or maps of different sizes; all are listed.
     """
@@ -123,6 +125,8 @@ def combine_label_sets(
         writer.add(image_id, fused, sources[image_id], time.perf_counter() - start)
     if problems:
         raise UserError("\n".join(problems))
+    for image_id, reason in members[0].failed.items():
+        writer.fail(image_id, reason)
 
 
 def _same_size(members: Sequence[LabelSet], image_id: str) -> Iterable[np.ndarray]:

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import box_table
+from util.bbox_csv import boxes_to_table, read_bbox_csv, write_bbox_csv
+from util.data_classes import Boxes
+from util.errors import UserError
+
+HEADER = "image;xmin;ymin;xmax;ymax;obj_id;obj_class;confidence"
+
+
+def write(tmp_path: Path, *rows: str, header: str = HEADER) -> Path:
+    path = tmp_path / "boxes.csv"
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_tables_survive_the_disk_with_awkward_names(tmp_path: Path) -> None:
+    names = ["a;b", 'say "hi"', "möwe 1", "sub/x", "1", "NA", "null"]
+    table = box_table([(name, 0.1, 0.2, 0.3, 0.4, 0.5) for name in names])
+    write_bbox_csv(tmp_path / "x.csv", table)
+    read = read_bbox_csv(tmp_path / "x.csv")
+    assert read["image"].tolist() == names
+    np.testing.assert_allclose(read["confidence"], 0.5)
+
+
+def test_coordinates_are_relative_to_width_and_height() -> None:
+    boxes = Boxes(np.array([[10.0, 20, 30, 40]]), np.array([0.7]))
+    table = boxes_to_table([("a", (100, 50), boxes)], "bird")
+    row = table.iloc[0]
+    assert (row.xmin, row.ymin, row.xmax, row.ymax) == (0.2, 0.2, 0.6, 0.4)
+    assert (row.obj_id, row.obj_class, row.confidence) == (0, "bird", 0.7)
+
+
+def test_no_boxes_give_a_header_alone(tmp_path: Path) -> None:
+    table = boxes_to_table([("a", (10, 10), Boxes(np.zeros((0, 4)), np.zeros(0)))], "bird")
+    write_bbox_csv(tmp_path / "x.csv", table)
+    assert (tmp_path / "x.csv").read_text() == HEADER + "\n"
+    assert read_bbox_csv(tmp_path / "x.csv").empty
+
+
+def test_suffixes_are_dropped_and_optional_columns_filled(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.JPG;0;0;1;1", header="image;xmin;ymin;xmax;ymax")
+    row = read_bbox_csv(path).iloc[0]
+    assert (row.image, row.obj_class, row.confidence) == ("a", "unknown", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("a;x;0;1;1;0;bird;1", r"no number in xmin in line 3 \(a\)"),
+        ("a;;0;1;1;0;bird;1", "no number in xmin"),
+        ("a;0;0;1.5;1;0;bird;1", r"outside \[0, 1\]"),
+        ("a;-0.1;0;1;1;0;bird;1", r"outside \[0, 1\]"),
+        ("a;0.5;0;0.4;1;0;bird;1", "xmin > xmax"),
+        ("a;0;0.5;1;0.4;0;bird;1", "ymin > ymax"),
+        ("a;0;0;1;1;0;bird;2", "confidence"),
+        ("../a;0;0;1;1;0;bird;1", "does not stay"),
+    ],
+)
+def test_bad_rows_are_named_by_line(tmp_path: Path, row: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_bbox_csv(write(tmp_path, "good;0;0;1;1;0;bird;1", row))
+
+
+def test_missing_columns_and_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="lacks the column xmax, ymax"):
+        read_bbox_csv(write(tmp_path, header="image;xmin;ymin"))
+    with pytest.raises(UserError, match="cannot be read"):
+        read_bbox_csv(tmp_path / "nowhere.csv")
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(UserError, match="no CSV"):
+        read_bbox_csv(tmp_path / "empty.csv")

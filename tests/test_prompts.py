@@ -1,0 +1,81 @@
+import random
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from teacher.prompts import PROMPT_LISTS, prompt_to_phrases, resolve_prompts
+from tests.conftest import ROOT
+from util.errors import UserError
+from util.label_set import prompt_to_folder
+from util.multi_teacher.group_sampling import sample_groups
+
+THESIS_GROUPS = [
+    ["shearwater", "bird", "marine bird", "oceanic bird", "car"],
+    ["pelican", "shearwater", "cat", "tern", "dolphin"],
+    ["gull", "bird", "tern", "penguin", "oceanic bird"],
+]
+
+
+def test_the_lists_are_the_20_prompts_of_the_thesis() -> None:
+    prompts = resolve_prompts(["list:all"])
+    assert len(prompts) == 20
+    assert prompts == [*resolve_prompts(["list:birds"]), *resolve_prompts(["list:off_target"])]
+    assert all(len(group) == 10 for group in PROMPT_LISTS.values())
+
+
+def test_prompts_keep_their_order_and_lose_outer_blanks() -> None:
+    assert resolve_prompts([" white crest ", "bird"]) == ["white crest", "bird"]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        (["list:fish"], "unknown prompt list 'list:fish'; there are: list:birds"),
+        (["Bird", "bird"], "one folder name, 'bird'"),
+        (["sea bird", "sea-bird"], "one folder name"),
+        (["bird", "list:birds"], "one folder name"),
+        ([], "no prompt"),
+        (["!?"], "no letter"),
+    ],
+)
+def test_prompts_that_cannot_be_told_apart_are_refused(prompts: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        resolve_prompts(prompts)
+
+
+def test_folder_names_are_plain() -> None:
+    assert prompt_to_folder("../White  Crest; möwe") == "white_crest_möwe"
+
+
+def test_phrases_are_split_and_lower_case() -> None:
+    assert prompt_to_phrases("Bird | white  gull|") == ["bird", "white  gull"]
+
+
+def test_the_groups_of_seed_42_are_those_of_the_thesis() -> None:
+    assert sample_groups(resolve_prompts(["list:all"]), 3, 5, seed=42) == THESIS_GROUPS
+
+
+def test_sampling_leaves_the_global_generator_alone() -> None:
+    random.seed(1)
+    before = random.getstate()
+    sample_groups(["a", "b"], 1, 1, seed=3)
+    assert random.getstate() == before
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_impossible_group_sizes_are_refused(size: int) -> None:
+    with pytest.raises(UserError, match="from 1 to 2"):
+        sample_groups(["a", "b"], 1, size, seed=0)
+
+
+def test_the_notebook_runs_and_shows_the_groups() -> None:
+    path = ROOT / "util" / "multi_teacher" / "group_sampling.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=60, resources={"metadata": {"path": path.parent}})
+    client.execute()
+    shown = "".join(
+        str(output.get("text", "")) for cell in notebook.cells for output in cell.get("outputs", [])
+    )
+    for group in THESIS_GROUPS:
+        assert ", ".join(group) in shown

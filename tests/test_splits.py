@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from util.errors import UserError
+from util.splits import read_split
+
+
+def test_ids_keep_their_order_and_may_have_suffixes_and_blank_lines(tmp_path: Path) -> None:
+    (tmp_path / "Train.txt").write_text("b.jpg\n\nsub dir/ä\na\n", encoding="utf-8")
+    assert read_split(tmp_path, "Train", {"a", "b", "sub dir/ä"}) == ["b", "sub dir/ä", "a"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is empty"),
+        ("\n \n", "is empty"),
+        ("a\nx\ny\n", r"2 ids \(of 3\) that no image has: x, y"),
+        ("a\na\n", "twice: a"),
+        ("../a\n", "does not stay"),
+    ],
+)
+def test_bad_lists_are_refused(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "Train.txt").write_text(content)
+    with pytest.raises(UserError, match=message):
+        read_split(tmp_path, "Train", ["a"])
+
+
+def test_a_missing_list_names_those_there_are(tmp_path: Path) -> None:
+    (tmp_path / "Test.txt").write_text("a\n")
+    with pytest.raises(UserError, match="splits in this folder: Test"):
+        read_split(tmp_path, "Train", ["a"])

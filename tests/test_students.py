@@ -1,0 +1,238 @@
+"""Networks, losses, data and checkpoints of the student."""
+
+import io
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from student.checkpoint import load_model, read_checkpoint, save_checkpoint
+from student.data_loader_student import Augmentation, SoftLabelPairs, check_pairs, image_to_tensor
+from student.losses import binary_kl, soft_label_loss
+from student.models import Architecture, build_model
+from student.prediction import predict_soft_label
+from student.unet import UNet
+from util.errors import UserError
+from util.image_files import find_images, write_image
+from util.label_set import LabelSet
+
+SMALL = Architecture("unet", width=4, depth=2, encoder="")
+
+
+@pytest.mark.parametrize("size_hw", [(1, 1), (5, 7), (16, 16), (33, 18)])
+@pytest.mark.parametrize("depth", [1, 3])
+def test_the_unet_takes_any_size(size_hw: tuple[int, int], depth: int) -> None:
+    model = UNet(width=2, depth=depth).eval()
+    assert model(torch.rand(2, 3, *size_hw)).shape == (2, 1, *size_hw)
+
+
+def test_padding_does_not_change_what_needs_none() -> None:
+    torch.manual_seed(0)
+    model = UNet(width=2, depth=2).eval()
+    image = torch.rand(1, 3, 16, 16)
+    padded = torch.nn.functional.pad(image, (0, 0, 0, 4), mode="replicate")
+    torch.testing.assert_close(model(padded[..., :18, :]), model(padded)[..., :18, :])
+
+
+@pytest.mark.parametrize(("name", "encoder"), [("PAN", "resnet34"), ("Unet", "resnet18")])
+def test_other_architectures_take_odd_sizes(name: str, encoder: str) -> None:
+    model = build_model(Architecture(name, 1, 1, encoder)).eval()
+    assert model(torch.rand(1, 3, 70, 45)).shape == (1, 1, 70, 45)
+
+
+def test_unknown_architectures_and_encoders_are_refused_with_the_list() -> None:
+    with pytest.raises(UserError, match=r"unet or one of .*pan"):
+        build_model(Architecture("UNett", 1, 1, "resnet34"))
+    with pytest.raises(UserError, match="resnet35"):
+        build_model(Architecture("PAN", 1, 1, "resnet35"))
+
+
+TARGETS = torch.tensor([0.0, 0.3, 0.7, 1.0, 0.3, 0.7]).view(1, 1, 2, 3)
+
+
+def logit(probability: Tensor) -> Tensor:
+    return torch.logit(probability, eps=1e-6)
+
+
+def test_the_kl_loss_equals_its_formula_and_is_zero_at_the_target() -> None:
+    p, y = np.array([0.2, 0.6]), np.array([0.5, 0.9])
+    expected = (y * np.log(y / p) + (1 - y) * np.log((1 - y) / (1 - p))).mean()
+    found = binary_kl(logit(torch.tensor(p)), torch.tensor(y))
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+    assert float(binary_kl(logit(TARGETS), TARGETS)) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("region_weight", [0.0, 0.5, 2.0])
+def test_the_minimum_of_the_loss_lies_at_the_soft_target(region_weight: float) -> None:
+    assert float(soft_label_loss(logit(TARGETS), TARGETS, region_weight)) == pytest.approx(
+        0, abs=1e-3
+    )
+    logits = torch.zeros_like(TARGETS, requires_grad=True)
+    optimizer = torch.optim.Adam([logits], lr=0.1)
+    for _ in range(800):
+        optimizer.zero_grad()
+        soft_label_loss(logits, TARGETS, region_weight).backward()
+        optimizer.step()
+    torch.testing.assert_close(logits.sigmoid().detach(), TARGETS, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("size", [30.0, -30.0])
+def test_gradients_are_finite_at_the_ends(value: float, size: float) -> None:
+    logits = torch.full((1, 1, 2, 2), size, requires_grad=True)
+    soft_label_loss(logits, torch.full((1, 1, 2, 2), value), 1.0).backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_an_empty_target_still_pulls_the_prediction_down() -> None:
+    logits = torch.zeros(1, 1, 2, 2, requires_grad=True)
+    soft_label_loss(logits, torch.zeros(1, 1, 2, 2), 0.5).backward()
+    assert logits.grad is not None
+    assert (logits.grad > 0).all()
+
+
+def test_a_small_unet_learns_one_soft_label_by_heart() -> None:
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 16, 16)
+    target = torch.zeros(1, 1, 16, 16)
+    target[..., 4:9, 6:12] = 0.6
+    model = UNet(width=4, depth=2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss = soft_label_loss(model(image), target, 0.5)
+        loss.backward()
+        optimizer.step()
+    assert float(loss.detach()) < 0.05
+
+
+@pytest.fixture
+def pairs(
+    tmp_path: Path, write_label_set: Callable[..., LabelSet]
+) -> Callable[..., SoftLabelPairs]:
+    rng = np.random.default_rng(0)
+    maps = {}
+    for name, size_hw in {"a": (40, 30), "b": (17, 50)}.items():
+        image = rng.integers(0, 256, (*size_hw, 3), dtype=np.uint8)
+        write_image(tmp_path / "images" / f"{name}.png", image)
+        maps[name] = image[..., 0] / 255  # the label follows the red channel
+    label_set = write_label_set("labels", maps)
+    paths = find_images(tmp_path / "images")
+
+    def build(augmentation: Augmentation | None, **more: float) -> SoftLabelPairs:
+        temperature = more.get("temperature", 1.0)
+        seed = int(more.get("seed", 0))
+        return SoftLabelPairs(["a", "b"], paths, label_set, temperature, augmentation, seed)
+
+    return build
+
+
+def test_without_augmentation_pairs_are_whole_images(pairs: Callable[..., SoftLabelPairs]) -> None:
+    image, target = pairs(None)[1]
+    assert image.shape == (3, 17, 50)
+    torch.testing.assert_close(image[:1], target, atol=1e-4, rtol=0)
+
+
+def test_the_temperature_divides_the_soft_label(pairs: Callable[..., SoftLabelPairs]) -> None:
+    torch.testing.assert_close(pairs(None, temperature=3.0)[0][1] * 3, pairs(None)[0][1])
+
+
+def test_geometry_changes_image_and_label_alike(pairs: Callable[..., SoftLabelPairs]) -> None:
+    dataset = pairs(Augmentation(crop_size_px=24, enabled=True))
+    seen = set()
+    for epoch in range(12):
+        dataset.epoch = epoch
+        for index in range(2):
+            image, target = dataset[index]
+            assert image.shape == (3, 24, 24)
+            # light and colour change the red channel smoothly, so its order of values stays
+            red, label = image[0].flatten(), target[0].flatten()
+            correlation = float(torch.corrcoef(torch.stack([red, label]))[0, 1])
+            assert correlation > 0.8
+            seen.add(tuple(target.flatten()[:4].tolist()))
+    assert len(seen) > 20
+
+
+def test_items_depend_on_seed_epoch_and_index_alone(pairs: Callable[..., SoftLabelPairs]) -> None:
+    augmentation = Augmentation(crop_size_px=24, enabled=True)
+    torch.manual_seed(1)
+    first = pairs(augmentation)[0][0]
+    torch.manual_seed(2)
+    torch.testing.assert_close(pairs(augmentation)[0][0], first, rtol=0, atol=0)
+    assert not torch.equal(pairs(augmentation, seed=1)[0][0], first)
+
+
+def test_missing_labels_and_other_sizes_are_all_named(
+    tmp_path: Path, write_label_set: Callable[..., LabelSet]
+) -> None:
+    for name in ("a", "b", "c"):
+        write_image(tmp_path / "images" / f"{name}.png", np.zeros((4, 6, 3), np.uint8))
+    paths = find_images(tmp_path / "images")
+    with pytest.raises(UserError, match=r"2 of 3 images have no soft label.*b, c"):
+        check_pairs(["a", "b", "c"], paths, write_label_set("one", {"a": np.zeros((4, 6))}))
+    label_set = write_label_set("two", {"a": np.zeros((4, 6)), "b": np.zeros((6, 4))})
+    with pytest.raises(UserError, match=r"b: \(4, 6\) and \(6, 4\)"):
+        check_pairs(["a", "b"], paths, label_set)
+
+
+def test_prediction_undoes_the_temperature() -> None:
+    model = build_model(SMALL).eval()
+    image = np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.uint8)
+    plain = predict_soft_label(model, image, 1.0)
+    assert plain.shape == (9, 11)
+    np.testing.assert_allclose(predict_soft_label(model, image, 3.0), np.minimum(plain * 3, 1))
+    expected = model(image_to_tensor(image)[None]).sigmoid()[0, 0].detach().numpy()
+    np.testing.assert_allclose(plain, expected, rtol=1e-6)
+
+
+def content() -> dict[str, object]:
+    return {"model": build_model(SMALL).state_dict(), "architecture": SMALL.as_dict()}
+
+
+def test_a_checkpoint_gives_the_same_outputs(tmp_path: Path) -> None:
+    model = build_model(SMALL).eval()
+    path = tmp_path / "x.pt"
+    save_checkpoint(path, {"model": model.state_dict(), "architecture": SMALL.as_dict()})
+    loaded = load_model(read_checkpoint(path), path).eval()
+    images = torch.rand(1, 3, 9, 9)
+    torch.testing.assert_close(loaded(images), model(images), rtol=0, atol=0)
+
+
+def test_bad_checkpoints_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    with pytest.raises(UserError, match="does not exist"):
+        read_checkpoint(path)
+    save_checkpoint(path, content())
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(UserError, match="truncated"):
+        read_checkpoint(path)
+    save_checkpoint(path, {"weights": 1})
+    with pytest.raises(UserError, match="lacks model"):
+        read_checkpoint(path)
+
+
+def test_code_in_a_checkpoint_is_never_run(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "harm"),)
+
+    buffer = io.BytesIO()
+    torch.save({"model": Evil(), "architecture": {}}, buffer)
+    (tmp_path / "x.pt").write_bytes(buffer.getvalue())
+    (tmp_path / "y.pt").write_bytes(pickle.dumps(Evil(), protocol=2))
+    for name in ("x.pt", "y.pt"):
+        with pytest.raises(UserError, match="safely"):
+            read_checkpoint(tmp_path / name)
+    assert not (tmp_path / "harm").exists()
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    wrong = content() | {"architecture": {**SMALL.as_dict(), "width": 6}}
+    with pytest.raises(UserError, match="do not fit its architecture"):
+        load_model(wrong, tmp_path / "x.pt")
