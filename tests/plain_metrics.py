@@ -1,6 +1,8 @@
 """The box metrics as plain double loops: slow, obvious, independent of `util.metrics`."""
 
+import csv
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -57,3 +59,24 @@ def plain_one_to_one(
                 fp += 1
         fn += len(free)
     return tp, fp, fn
+
+
+def plain_thesis_metric_of_rows(truths: Path, predictions: Path) -> tuple[int, int, int]:
+    """The thesis metric at 0.005 over the rows of two CSVs: every truth meets every prediction."""
+
+    def read(path: Path, above: float) -> list[tuple[str, Box]]:
+        with path.open(newline="") as file:
+            rows = [row for row in csv.reader(file, delimiter=";") if row[0] != "image"]
+        boxes = [(r[0], (float(r[1]), float(r[2]), float(r[3]), float(r[4])), r[7]) for r in rows]
+        return [(image, box) for image, box, confidence in boxes if float(confidence) > above]
+
+    true, predicted = read(truths, -1), read(predictions, 0.1)
+    tp = 0
+    used = set()
+    for true_image, truth in true:
+        for index, (image, box) in enumerate(predicted):
+            if image == true_image and plain_iou(truth, box, 0.0001) >= 0.005:
+                tp += 1
+                used.add(index)
+                break
+    return tp, len(predicted) - len(used), len(true) - tp

@@ -11,6 +11,14 @@ def test_ids_keep_their_order_and_may_have_suffixes_and_blank_lines(tmp_path: Pa
     assert read_split(tmp_path, "Train", {"a", "b", "sub dir/ä"}) == ["b", "sub dir/ä", "a"]
 
 
+def test_splits_are_joined_by_plus_and_must_not_overlap(tmp_path: Path) -> None:
+    (tmp_path / "Train.txt").write_text("a\nb\n")
+    (tmp_path / "Validation.txt").write_text("c\n")
+    assert read_split(tmp_path, "Train+Validation", "abc") == ["a", "b", "c"]
+    with pytest.raises(UserError, match="twice: a, b"):
+        read_split(tmp_path, "Train+Train", "abc")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

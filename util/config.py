@@ -72,7 +72,9 @@ class DataSection(Section):
         REPOSITORY / "data/sea_scenes/ImageSets/Segmentation",
         description="Folder of the split lists, NAME.txt with one image id a line.",
     )
-    train_split: str = Field("Train", description="Split that the student learns from.")
+    train_split: str = Field(
+        "Train", description="Split that the student learns from; A+B joins two."
+    )
     validation_split: str = Field("Validation", description="Split that chooses the checkpoint.")
     test_split: str = Field("Test", description="Split that figures are reported on.")
     ground_truth: ConfigPath | None = Field(
@@ -97,7 +99,7 @@ class TeacherSection(Section):
 
     name: Literal["saa"] = Field("saa", description="saa = Segment-Any-Anomaly.")
     prompts: list[str] = Field(
-        ["bird", "gull", "shearwater", "white crest", "whale", "car"],
+        ["bird", "oceanic bird", "gull", "white crest", "whale"],
         description="One label set each; list:birds, list:off_target and list:all are the thesis's."
         " Phrases split by | are pooled.",
     )
@@ -134,7 +136,7 @@ class CombinationSection(Section):
     """The combination of several label sets into one."""
 
     label_sets: list[str] = Field(
-        ["bird", "gull", "shearwater", "white crest", "whale", "car"],
+        ["bird", "oceanic bird", "gull", "white crest", "whale"],
         min_length=1,
         description="Label sets to combine: their prompts or folder names.",
     )
@@ -168,14 +170,14 @@ class StudentSection(Section):
         1.0, ge=1, description="Soft labels are divided by it, as in the thesis (3 there)."
     )
     region_weight: float = Field(
-        0.5, ge=0, description="Weight of the soft Jaccard loss beside the cross-entropy."
+        0.25, ge=0, description="Weight of the soft Jaccard loss beside the cross-entropy."
     )
-    epochs: int = Field(16, ge=1, description="Most passes over the training split.")
+    epochs: int = Field(12, ge=1, description="Most passes over the training split.")
     patience: int = Field(8, ge=1, description="Stop after so many epochs without a better one.")
     batch_size: int = Field(8, ge=1, description="Crops in a step.")
-    crop_size_px: int = Field(128, ge=16, description="Side of the square training crops.")
+    crop_size_px: int = Field(96, ge=16, description="Side of the square training crops.")
     augmentation: bool = Field(True, description="Flips, quarter turns and changes of light.")
-    learning_rate: float = Field(0.01, gt=0, description="Peak of the one-cycle schedule.")
+    learning_rate: float = Field(0.005, gt=0, description="Peak of the one-cycle schedule.")
     weight_decay: float = Field(0.0001, ge=0, description="Decay of AdamW.")
     validate_against: Literal["label_set", "ground_truth"] = Field(
         "label_set", description="Whose boxes choose the best checkpoint; label_set needs no truth."
@@ -226,7 +228,7 @@ class StudySection(Section):
 
     name: FolderName = Field("study", description="Folder name of the study, in paths.runs.")
     prompts: list[str] = Field(
-        ["bird", "gull", "shearwater", "white crest", "whale", "car"],
+        ["bird", "oceanic bird", "gull", "white crest", "whale"],
         description="Prompts to compare.",
     )
     strategies: list[Literal["mean", "majority", "maximum"]] = Field(

@@ -56,13 +56,12 @@ def name_to_id(name: str) -> str:
     Raises:
         UserError: The name is empty, absolute or leaves its folder (`../x`).
     """
-    path = PurePosixPath(unicodedata.normalize("NFC", name.strip().replace("\\", "/")))
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        path = path.with_suffix("")
-    has_drive = bool(path.parts) and path.parts[0].endswith(":")
-    if not path.parts or path.is_absolute() or has_drive or ".." in path.parts:
+    plain = unicodedata.normalize("NFC", name.strip().replace("\\", "/")).removeprefix("./")
+    parts = plain.split("/")
+    if not {"", ".", ".."}.isdisjoint(parts) or parts[0].endswith(":"):
         raise UserError(f"the image name {name!r} does not stay in the image folder")
-    return str(path)
+    stem, dot, suffix = plain.rpartition(".")
+    return stem if f"{dot}{suffix}".lower() in IMAGE_SUFFIXES else plain
 
 
 def id_to_path(folder: Path, image_id: str, suffix: str = ".png") -> Path:
