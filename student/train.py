@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "settings": {
             **config.student.model_dump(exclude=WHERE_IT_RUNS),
             "evaluation": config.evaluation.model_dump(
-                include={"threshold", "dilation_iterations", "min_area_px", "iou_thresholds"}
+                include={"threshold", "dilation_iterations", "min_area_px"}
             ),
             "label_set": [label_set.name, label_set.fingerprint()],
             "images": settings_hash({"train": train_ids, "validation": validation_ids}),
@@ -142,7 +142,7 @@ def build_trainer(
         SoftLabelPairs(validation_ids, image_paths, label_set, student.temperature),
         validation_truths,
         config.evaluation.box_settings(),
-        config.evaluation.iou_thresholds[0],
+        student.validation_iou,
     )
     return trainer, validation
 

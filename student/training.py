@@ -55,7 +55,8 @@ class Validation:
         pairs: Whole images with soft labels, for the loss.
         truths: Table of the boxes to be found, for the box F1.
         box_settings: How the student's maps become boxes.
-        iou_threshold: Of the one-to-one metric.
+        iou_threshold: Of the one-to-one metric. Not too low, or one box over the whole image
+            counts as a find.
     """
 
     pairs: SoftLabelPairs

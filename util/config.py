@@ -182,6 +182,9 @@ class StudentSection(Section):
     validate_against: Literal["label_set", "ground_truth"] = Field(
         "label_set", description="Whose boxes choose the best checkpoint; label_set needs no truth."
     )
+    validation_iou: float = Field(
+        0.3, gt=0, le=1, description="IoU at which a box counts as found in that choice."
+    )
     seed: int = Field(0, ge=0, description="Seed of weights, order and augmentation.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where it runs.")
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(

@@ -1,0 +1,52 @@
+"""Every command of the README runs: here, or in `.ci/run` where it makes environments."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
+RUN_BY_CI = {
+    "make study",
+    "make test",
+    "python3 -m venv .venv",
+    ".venv/bin/python -m pip install --no-deps -r requirements.txt",
+    "uv venv .venv",
+    "uv pip install --no-deps -r requirements.txt",
+    ".venv/bin/python analysis/prompt_study.py",
+}
+
+
+def test_commands_that_set_up_are_run_by_ci() -> None:
+    assert {line for line in COMMANDS if not line.startswith("python ")} == RUN_BY_CI
+    ci = (ROOT / ".ci" / "run").read_text() + (ROOT / "Makefile").read_text()
+    for fragment in ("make study", "make test", "-m venv", "pip install", "uv venv", "uv pip"):
+        assert fragment in ci
+
+
+def test_the_other_commands_run_one_after_another(project: Path) -> None:
+    for line in COMMANDS:
+        if not line.startswith("python "):
+            continue
+        _, script, *arguments = shlex.split(line)
+        done = subprocess.run(
+            [sys.executable, str(ROOT / script), "--config", str(project), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+def test_files_and_folders_that_are_named_exist() -> None:
+    text = (ROOT / "README.md").read_text()
+    for path in re.findall(r"\]\((?!http|#)([^)]+)\)|`([\w/]+\.(?:py|json|yaml|txt))`", text):
+        named = path[0] or path[1]
+        if "/" in named or (ROOT / named).suffix in (".yaml", ".txt"):
+            if named.split("/")[-1] in ("Train.txt", "Validation.txt", "Test.txt"):
+                continue
+            assert (ROOT / named).exists(), named
