@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: study test benchmark check clean
+.PHONY: study test benchmark check pins clean
 
 study: $(VENV)/study.done
 	$(RUN) analysis/prompt_study.py
@@ -26,6 +26,12 @@ $(VENV)/%.done: requirements.txt requirements-dev.txt
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --disable-pip-version-check --no-deps -r $(if $(filter test,$*),requirements-dev.txt,requirements.txt)
 	touch $@
+
+# Compiles the pins anew (needs uv); without index addresses, for all platforms and Pythons.
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml
+pins:
+	$(COMPILE) -o requirements.txt
+	$(COMPILE) --all-extras --group dev -c requirements.txt -o requirements-dev.txt
 
 clean:
 	rm -rf $(VENV)
