@@ -20,9 +20,9 @@ from util.bbox_csv import read_bbox_csv
 from util.config import Config, load_config
 from util.errors import UserError
 from util.files import write_text
-from util.ground_truth import read_ground_truth
+from util.ground_truth import check_known, read_truths
 from util.image_files import find_images
-from util.label_set import MANIFEST, PREDICTION
+from util.label_set import MANIFEST, PREDICTION, LabelSet
 from util.metrics import BoxMatcher, evaluate_boxes
 from util.run import run_script
 from util.splits import read_split
@@ -35,16 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     evaluation = config.evaluation
     image_paths = find_images(config.data.images)
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
-    truths = read_ground_truth(
-        config.data.ground_truth,
-        config.data.ground_truth_format,
-        {image_id: image_paths[image_id] for image_id in test_ids},
-        config.data.ground_truth_classes,
-    )
-    matchers = {
-        name: BoxMatcher(truths, read_bbox_csv(path), test_ids, evaluation.min_confidence)
-        for name, path in find_predictions(config).items()
-    }
+    truths = read_truths(config.data, {image_id: image_paths[image_id] for image_id in test_ids})
+    matchers = {}
+    for name, path in find_predictions(config).items():
+        predictions = read_bbox_csv(path)
+        check_known(path, predictions, image_paths)
+        matchers[name] = BoxMatcher(truths, predictions, test_ids, evaluation.min_confidence)
     table = compare(matchers, evaluation.iou_thresholds)
     print(table.to_string(index=False, na_rep="-", float_format="%.3f"))
 
@@ -69,7 +65,7 @@ def find_predictions(config: Config) -> dict[str, Path]:
             f"there is no label set in {config.paths.label_sets} or {config.paths.runs}; run the "
             "teacher first, or name CSVs with --evaluation.predictions"
         )
-    paths = [path / PREDICTION if path.is_dir() else path for path in given]
+    paths = [LabelSet(path).folder / PREDICTION if path.is_dir() else path for path in given]
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
         raise UserError(
@@ -80,12 +76,11 @@ def find_predictions(config: Config) -> dict[str, Path]:
 
 
 def find_label_sets(config: Config) -> list[Path]:
-    """Find every finished label set of teachers, combinations and tested students."""
+    """Find every label set of teachers, combinations and tested students."""
     test_split = config.data.test_split
     teachers = config.paths.label_sets.glob(f"*/{MANIFEST}")
-    students = config.paths.runs.glob(f"*/{test_split}/{MANIFEST}")
-    found = [*sorted(teachers), *sorted(students)]
-    return [path.parent for path in found if (path.parent / PREDICTION).exists()]
+    students = config.paths.runs.rglob(f"{test_split}/{MANIFEST}")
+    return [path.parent for path in [*sorted(teachers), *sorted(students)]]
 
 
 def _name(path: Path, config: Config) -> str:

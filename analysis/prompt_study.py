@@ -9,6 +9,7 @@ stopped study goes on, and a finished one only shows its table.
 """
 
 import contextlib
+import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +29,7 @@ from util.bbox_csv import read_bbox_csv
 from util.config import Config, load_config
 from util.errors import UserError
 from util.files import write_json, write_text
-from util.ground_truth import read_ground_truth
+from util.ground_truth import read_truths
 from util.image_files import find_images, read_image
 from util.label_set import PREDICTION, LabelSet, prompt_to_folder
 from util.metrics import BoxMatcher, evaluate_boxes
@@ -45,8 +46,9 @@ class Study:
     Attributes:
         folder: Where it is written.
         prompts: The prompts that are compared.
-        prompt_sets: Their label sets.
-        label_sets: These and the combinations, by the name to show.
+        prompt_sets: Folder names of their label sets.
+        combined_sets: Folder names of the combinations, by the name to show.
+        label_sets: Both.
     """
 
     def __init__(self, config: Config) -> None:
@@ -54,8 +56,15 @@ class Study:
         self.folder = config.paths.runs / config.study.name
         self.prompts = resolve_prompts(config.study.prompts)
         self.prompt_sets = {prompt: prompt_to_folder(prompt) for prompt in self.prompts}
-        combined = {name: f"{config.study.name}_{name}" for name in config.study.strategies}
-        self.label_sets = self.prompt_sets | combined
+        self.combined_sets = {
+            f"{name} of all": f"{config.study.name}_{name}" for name in config.study.strategies
+        }
+        self.label_sets = self.prompt_sets | self.combined_sets
+        if len(set(self.label_sets.values())) < len(self.prompts) + len(self.combined_sets):
+            raise UserError(
+                f"a prompt has the name of a combination, {', '.join(self.combined_sets.values())};"
+                " choose another study.name"
+            )
 
     def soft_labels(self, name: str) -> Path:
         """Label set of a prompt or combination."""
@@ -70,9 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the study."""
     config, overwrite = load_config(__doc__ or "", argv)
     study = Study(config)
-    write_json(study.folder / "config.json", config.model_dump(mode="json"))
     status = run_stages(study, overwrite)
     judge(study)
+    write_json(study.folder / "config.json", config.model_dump(mode="json"))
     print(f"Wrote {study.folder}: table.csv, metrics.csv, overview.png")
     print(f"Next: look at {study.folder / 'overview.png'}")
     return status
@@ -81,7 +90,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_stages(study: Study, overwrite: bool) -> int:
     """Run every stage that is not finished; returns 1 where images have failed, else 0."""
     stages = plan(study)
-    common = ["--config", str(study.folder / "config.json"), *["--overwrite"] * overwrite]
+    # Not config.json yet: a study that is refused leaves the earlier one's config as it was.
+    running = study.folder / ".running.json"
+    write_json(running, study.config.model_dump(mode="json"))
+    common = ["--config", str(running), *["--overwrite"] * overwrite]
     start = time.perf_counter()
     status = 0
     with (study.folder / "study.log").open("a", encoding="utf-8") as log:
@@ -92,12 +104,13 @@ def run_stages(study: Study, overwrite: bool) -> int:
             print(f"[{number}/{len(stages)}] {title} ({minutes:.1f} min so far{hint})", flush=True)
             with contextlib.redirect_stdout(log):
                 status = max(status, stage([*common, *arguments]))
+    running.unlink()
     return status
 
 
 def plan(study: Study) -> list[tuple[str, Stage, list[str]]]:
     """List the stages of a study in their order: title, the stage's main, its arguments."""
-    prompts = _repeat("--teacher.prompts", study.prompts)
+    prompts = _list_option("--teacher.prompts", study.prompts)
     stages: list[tuple[str, Stage, list[str]]] = [
         (
             f"teacher: {len(study.prompts)} prompts",
@@ -105,9 +118,11 @@ def plan(study: Study) -> list[tuple[str, Stage, list[str]]]:
             prompts,
         )
     ]
-    members = _repeat("--combination.label_sets", study.prompt_sets.values())
-    for strategy in study.config.study.strategies:
-        output = ["--combination.output", study.label_sets[strategy]]
+    members = _list_option("--combination.label_sets", study.prompt_sets.values())
+    for strategy, folder in zip(
+        study.config.study.strategies, study.combined_sets.values(), strict=True
+    ):
+        output = ["--combination.output", folder]
         arguments = ["--combination.strategy", strategy, *members, *output]
         combine = util.multi_teacher.combination_strategies.main
         stages.append((f"combination: {strategy}", combine, arguments))
@@ -120,9 +135,9 @@ def plan(study: Study) -> list[tuple[str, Stage, list[str]]]:
     return stages
 
 
-def _repeat(option: str, values: Iterable[str]) -> list[str]:
-    """Give an option once for each value."""
-    return [word for value in values for word in (option, value)]
+def _list_option(option: str, values: Iterable[str]) -> list[str]:
+    """Give a list as JSON, so that commas and dashes in its values stay theirs."""
+    return [f"{option}={json.dumps(list(values))}"]
 
 
 def judge(study: Study) -> None:
@@ -132,12 +147,7 @@ def judge(study: Study) -> None:
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     if config.data.ground_truth is None:
         raise UserError("data.ground_truth is null: the study has nothing to judge boxes by")
-    truths = read_ground_truth(
-        config.data.ground_truth,
-        config.data.ground_truth_format,
-        {image_id: image_paths[image_id] for image_id in test_ids},
-        config.data.ground_truth_classes,
-    )
+    truths = read_truths(config.data, {image_id: image_paths[image_id] for image_id in test_ids})
     metrics = measure(study, truths, test_ids)
     write_text(study.folder / "metrics.csv", metrics.to_csv(index=False))
     table = tabulate(metrics)

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"the checkpoint {path} does not exist; train first: student/train.py")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
+    except Exception as error:  # anything can come out of a file that is not to be trusted
         reason = str(error).split("\n")[0]
         raise UserError(
             f"{path} is no checkpoint that can be read safely (truncated, or with code in it): "
@@ -42,12 +41,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def load_model(content: dict[str, Any], path: Path) -> nn.Module:
+def load_model(content: dict[str, Any], path: Path) -> tuple[nn.Module, float]:
     """Build the model that a checkpoint describes, with its weights.
 
     Args:
         content: Of `read_checkpoint`.
         path: Where it came from, for the error.
+
+    Returns:
+        The model, and the temperature that its soft labels were divided by.
 
     Raises:
         UserError: Weights and architecture do not fit each other.
@@ -55,12 +57,12 @@ def load_model(content: dict[str, Any], path: Path) -> nn.Module:
     try:
         model = build_model(Architecture(**content["architecture"]))
         model.load_state_dict(content["model"])
-    except (TypeError, RuntimeError, AttributeError) as error:
+        return model, float(content.get("temperature", 1.0))
+    except Exception as error:  # as above: types and names in it can be anything
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"the weights in {path} do not fit its architecture {content['architecture']}: {reason}"
         ) from None
-    return model
 
 
 def file_hash(path: Path) -> str:

@@ -93,7 +93,7 @@ def build_model(architecture: Architecture, encoder_weights: str | None = None) 
         network = smp.create_model(
             architecture.name, architecture.encoder, encoder_weights, in_channels=3, classes=1
         )
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, ValueError, RuntimeError, OSError) as error:
         raise UserError(
             f"{architecture.name} with student.encoder {architecture.encoder!r} and "
             f"student.encoder_weights {encoder_weights!r} cannot be built: {error}"

@@ -21,14 +21,14 @@ import pandas as pd
 
 from util.bbox_csv import read_bbox_csv
 from util.config import Config, load_config
-from util.errors import UserError
-from util.files import write_json, write_text
-from util.ground_truth import read_ground_truth
+from util.errors import UserError, listed
+from util.files import write_text
+from util.ground_truth import read_truths
 from util.image_files import find_images, fingerprint, read_image
 from util.label_set import PREDICTION, LabelSet, LabelSetWriter
 from util.metrics import BoxMatcher, evaluate_boxes
 from util.progress import track
-from util.run import run_script
+from util.run import print_next, run_script
 from util.splits import read_split
 
 if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
@@ -50,9 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("data.ground_truth is null: nothing to judge the boxes by")
     else:
         judge(config, predicted, test_paths)
-    print(f"Next: python analysis/bbox_evaluation.py --evaluation.predictions {folder}")
+    print_next(f"analysis/bbox_evaluation.py --evaluation.predictions {folder}", argv)
     if predicted.failed:
-        print(f"{len(predicted.failed)} images failed: {predicted.failed}", file=sys.stderr)
+        reasons = listed(list(predicted.failed.values()))
+        print(f"{len(predicted.failed)} images failed: {reasons}", file=sys.stderr)
     return 1 if predicted.failed else 0
 
 
@@ -64,18 +65,16 @@ def predict(
     overwrite: bool,
 ) -> LabelSet:
     """Write the label set of a student's predictions, as far as it is missing."""
-    from lightning_fabric import Fabric
-
     from student.checkpoint import file_hash, load_model, read_checkpoint
+    from student.device import build_fabric
 
     content = read_checkpoint(checkpoint)
     settings = {"producer": "student", "checkpoint_sha256": file_hash(checkpoint)}
     sources = {image_id: fingerprint([path]) for image_id, path in image_paths.items()}
     with LabelSetWriter(folder, settings, overwrite) as writer:
         if pending := writer.pending(sources):
-            fabric = Fabric(accelerator=config.student.device, devices=1)
-            model = fabric.setup_module(load_model(content, checkpoint)).eval()
-            temperature = float(content.get("temperature", 1.0))
+            loaded, temperature = load_model(content, checkpoint)
+            model = build_fabric(config.student.device).setup_module(loaded).eval()
             _write_predictions(model, temperature, pending, image_paths, sources, writer)
         return writer.finish(config.evaluation.box_settings())
 
@@ -104,18 +103,13 @@ def _write_predictions(
 
 def judge(config: Config, predicted: LabelSet, image_paths: Mapping[str, Path]) -> None:
     """Write the metrics of the predicted boxes, show them, and draw pictures if asked for."""
-    truths = read_ground_truth(
-        config.data.ground_truth,
-        config.data.ground_truth_format,
-        image_paths,
-        config.data.ground_truth_classes,
-    )
+    truths = read_truths(config.data, image_paths)
     predictions = read_bbox_csv(predicted.folder / PREDICTION)
     matcher = BoxMatcher(truths, predictions, list(image_paths), config.evaluation.min_confidence)
     table = evaluate_boxes(matcher, config.evaluation.iou_thresholds)
     stem = str(predicted.folder)
     write_text(Path(f"{stem}_metrics.csv"), table.to_csv(index=False))
-    write_json(Path(f"{stem}_metrics.json"), table.to_dict(orient="records"))
+    write_text(Path(f"{stem}_metrics.json"), table.to_json(orient="records", indent=2) + "\n")
     print(table.to_string(index=False, na_rep="-", float_format="%.3f"))
     draw_pictures(config, predicted, image_paths, truths, predictions)
 

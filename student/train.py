@@ -8,10 +8,10 @@ Needs no ground truth. A stopped run goes on after its last epoch.
 Next: python student/test.py
 """
 
-import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +20,13 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
-from util.bbox_csv import boxes_to_table
 from util.config import Config, load_config
+from util.errors import UserError
 from util.files import read_json, write_json
-from util.ground_truth import read_ground_truth
+from util.ground_truth import read_truths
 from util.image_files import find_images
 from util.label_set import LabelSet
-from util.masks_to_bboxes import soft_label_to_boxes
-from util.run import log_to, run_script
+from util.run import log_to, print_next, run_script
 from util.settings import is_same_work, library_versions, settings_hash
 from util.splits import read_split
 from util.tracking import start_tracking
@@ -42,105 +41,121 @@ WHERE_IT_RUNS = {"run", "device", "num_workers", "checkpoint"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, overwrite = load_config(__doc__ or "", argv)
-    image_paths = find_images(config.data.images)
-    split_ids = [
-        read_split(config.data.splits, split, image_paths)
-        for split in (config.data.train_split, config.data.validation_split)
-    ]
-    label_set = LabelSet(config.paths.label_sets / config.student.label_set)
+    material = gather_material(config)
+    truths = find_validation_truths(config, material)
+    run_folder = config.paths.runs / config.student.run
+    facts = {"settings": collect_settings(config, material, truths), "versions": library_versions()}
+    start_run(run_folder, config, facts, overwrite)
+    trainer, validation = build_trainer(config, material, truths)
+    with log_to(run_folder / "train.log"):
+        train(config, trainer, validation, facts)
+    best = trainer.history[trainer.best_epoch]
+    print(f"{run_folder}: best epoch {best['epoch']:.0f}, validation F1 {best['val_f1']:.3f}")
+    print_next(f"student/test.py --student.run {config.student.run}", argv)
+    return 0
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a student learns from.
+
+    Attributes:
+        image_paths: Path of each image by its id.
+        label_set: Has a soft label for all ids below.
+        train_ids: Images to learn from.
+        validation_ids: Images to choose the best epoch by.
+    """
+
+    image_paths: Mapping[str, Path]
+    label_set: LabelSet
+    train_ids: Sequence[str]
+    validation_ids: Sequence[str]
+
+
+def gather_material(config: Config) -> Material:
+    """Find images and soft labels of the splits, and make sure that they belong together."""
     from student.data_loader_student import check_pairs
 
-    train_ids, validation_ids = (check_pairs(ids, image_paths, label_set) for ids in split_ids)
-    run_folder = config.paths.runs / config.student.run
-    facts = {
-        "settings": {
-            **config.student.model_dump(exclude=WHERE_IT_RUNS),
-            "evaluation": config.evaluation.model_dump(
-                include={"threshold", "dilation_iterations", "min_area_px"}
-            ),
-            "label_set": [label_set.name, label_set.fingerprint()],
-            "images": settings_hash({"train": train_ids, "validation": validation_ids}),
-        },
-        "versions": library_versions(),
+    data, student = config.data, config.student
+    image_paths = find_images(data.images)
+    splits = [
+        read_split(data.splits, split, image_paths)
+        for split in (data.train_split, data.validation_split)
+    ]
+    label_set = LabelSet(config.paths.label_sets / student.label_set)
+    train_ids, validation_ids = (check_pairs(ids, image_paths, label_set) for ids in splits)
+    if student.architecture != "unet" and min(student.batch_size, len(train_ids)) < 2:
+        raise UserError(
+            f"{student.architecture} needs batches of at least 2 images, but student.batch_size is "
+            f"{student.batch_size} and the training split has {len(train_ids)}"
+        )
+    return Material(image_paths, label_set, train_ids, validation_ids)
+
+
+def find_validation_truths(config: Config, material: Material) -> pd.DataFrame:
+    """Boxes that choose the best checkpoint: the teacher's, or the true ones where asked for."""
+    ids = material.validation_ids
+    if config.student.validate_against == "ground_truth":
+        return read_truths(config.data, {i: material.image_paths[i] for i in ids})
+    return material.label_set.find_boxes(ids, config.evaluation.box_settings())
+
+
+def collect_settings(config: Config, material: Material, truths: pd.DataFrame) -> dict[str, Any]:
+    """All that decides what is learnt, as JSON values."""
+    split = {"train": material.train_ids, "validation": material.validation_ids}
+    return {
+        **config.student.model_dump(exclude=WHERE_IT_RUNS),
+        "evaluation": config.evaluation.model_dump(
+            include={"threshold", "dilation_iterations", "min_area_px"}
+        ),
+        "label_set": [material.label_set.name, material.label_set.fingerprint()],
+        "images": settings_hash(split),
+        "validation_boxes": settings_hash({"boxes": truths.to_csv()}),
     }
-    start_run(run_folder, config, facts, overwrite)
-    validation_truths = find_validation_truths(config, label_set, validation_ids)
-    trainer, validation = build_trainer(
-        config, label_set, train_ids, validation_ids, validation_truths
-    )
-    with log_to(run_folder / "train.log"):
-        return train(config, trainer, validation, facts)
+
+
+def read_run(run_folder: Path) -> dict[str, Any]:
+    """Read what is known of a run; {} where there is none."""
+    return read_json(run_folder / "run.json", "delete it to train anew")
 
 
 def start_run(run_folder: Path, config: Config, facts: dict[str, Any], overwrite: bool) -> None:
     """Make the run folder, or make sure that what is in it was made with these settings."""
-    earlier = read_json(run_folder / "run.json")
-    asked = json.loads(json.dumps(facts["settings"]))
-    if earlier and not is_same_work(run_folder, earlier["settings"], asked, overwrite):
-        for name in ("run.json", "best.pt", "last.pt", "metrics.csv", "curves.png", "train.log"):
-            (run_folder / name).unlink(missing_ok=True)
-        earlier = {}
-    if not earlier:
-        write_json(run_folder / "config.json", config.model_dump(mode="json"))
-        write_json(run_folder / "run.json", facts)
-
-
-def find_validation_truths(
-    config: Config, label_set: LabelSet, validation_ids: Sequence[str]
-) -> pd.DataFrame:
-    """Boxes that choose the best checkpoint: the teacher's, or the true ones where asked for."""
-    image_paths = find_images(config.data.images)
-    if config.student.validate_against == "ground_truth":
-        return read_ground_truth(
-            config.data.ground_truth,
-            config.data.ground_truth_format,
-            {image_id: image_paths[image_id] for image_id in validation_ids},
-            config.data.ground_truth_classes,
-        )
-    settings = config.evaluation.box_settings()
-    found = []
-    for image_id in validation_ids:
-        soft_label = label_set.read(image_id)
-        height, width = soft_label.shape
-        found.append((image_id, (height, width), soft_label_to_boxes(soft_label, settings)))
-    return boxes_to_table(found, settings.object_class)
+    earlier = read_run(run_folder).get("settings")
+    if earlier is not None and is_same_work(run_folder, earlier, facts["settings"], overwrite):
+        return
+    # run.json goes last and comes last: without it, nothing in the folder is taken over.
+    for name in ("best.pt", "last.pt", "metrics.csv", "curves.png", "train.log", "run.json"):
+        (run_folder / name).unlink(missing_ok=True)
+    write_json(run_folder / "config.json", config.model_dump(mode="json"))
+    write_json(run_folder / "run.json", facts)
 
 
 def build_trainer(
-    config: Config,
-    label_set: LabelSet,
-    train_ids: Sequence[str],
-    validation_ids: Sequence[str],
-    validation_truths: pd.DataFrame,
+    config: Config, material: Material, truths: pd.DataFrame
 ) -> "tuple[Trainer, Validation]":
     """Put model, data and device together."""
     import torch
-    from lightning_fabric import Fabric
 
     from student.data_loader_student import Augmentation, SoftLabelPairs
+    from student.device import build_fabric
     from student.models import Architecture, build_model
     from student.training import Trainer, TrainingSettings, Validation
 
     student = config.student
-    image_paths = find_images(config.data.images)
-    fabric = Fabric(accelerator=student.device, devices=1, precision=student.precision)
+    fabric = build_fabric(student.device, student.precision)
     torch.manual_seed(student.seed)
     architecture = Architecture(student.architecture, student.width, student.depth, student.encoder)
     model = build_model(architecture, student.encoder_weights)
     numbers = student.model_dump(include=set(TrainingSettings.__dataclass_fields__))
-    pairs = SoftLabelPairs(
-        train_ids,
-        image_paths,
-        label_set,
-        student.temperature,
-        Augmentation(student.crop_size_px, student.augmentation),
-        student.seed,
-    )
+    source = (material.image_paths, material.label_set, student.temperature)
+    augmentation = Augmentation(student.crop_size_px, student.augmentation)
+    pairs = SoftLabelPairs(material.train_ids, *source, augmentation, student.seed)
     run_folder = config.paths.runs / student.run
     trainer = Trainer(fabric, model, architecture, TrainingSettings(**numbers), pairs, run_folder)
     validation = Validation(
-        SoftLabelPairs(validation_ids, image_paths, label_set, student.temperature),
-        validation_truths,
+        SoftLabelPairs(material.validation_ids, *source),
+        truths,
         config.evaluation.box_settings(),
         student.validation_iou,
     )
@@ -149,8 +164,8 @@ def build_trainer(
 
 def train(
     config: Config, trainer: "Trainer", validation: "Validation", facts: dict[str, Any]
-) -> int:
-    """Train to the end, draw the curves and say what was learnt."""
+) -> None:
+    """Train to the end and draw the curves."""
     from util.visualization import draw_curves
 
     logger = logging.getLogger(__name__)
@@ -173,17 +188,13 @@ def train(
             config.tracking.mode, config.tracking.project, folder, facts["settings"]
         )
         trainer.fit(validation, record)
-    if "best" not in read_json(folder / "run.json"):
+    if "best" not in read_run(folder):
         facts["device"] = str(trainer.fabric.device)
         facts["parameters"] = parameters
         facts["seconds"] = round(sum(row["seconds"] for row in trainer.history), 1)
         facts["best"] = trainer.history[trainer.best_epoch]
         draw_curves(folder / "curves.png", trainer.history)
         write_json(folder / "run.json", facts)
-    best = trainer.history[trainer.best_epoch]
-    print(f"{folder}: best epoch {best['epoch']:.0f}, validation F1 {best['val_f1']:.3f}")
-    print(f"Next: python student/test.py --student.run {config.student.run}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from student.checkpoint import read_checkpoint, save_checkpoint
 from student.data_loader_student import SoftLabelPairs
 from student.losses import soft_label_loss
 from student.models import Architecture
+from student.prediction import to_soft_label
 from util.bbox_csv import boxes_to_table
 from util.data_classes import BoxSettings
 from util.errors import UserError
@@ -101,6 +102,8 @@ class Trainer:
         path = self.run_folder / "last.pt"
         if not path.exists():
             return
+        if not (self.run_folder / "best.pt").exists():
+            raise UserError(f"best.pt is missing beside {path}; delete last.pt to train anew")
         content = read_checkpoint(path)
         try:
             self.model.load_state_dict(content["model"])
@@ -108,7 +111,9 @@ class Trainer:
             self.scheduler.load_state_dict(content["scheduler"])
             self.history = content["history"]
         except (KeyError, RuntimeError, ValueError) as error:
-            raise UserError(f"{path} does not fit this run ({error}); give --overwrite") from None
+            raise UserError(
+                f"{path} does not fit this run ({error}); delete it to train anew"
+            ) from None
 
     @property
     def best_epoch(self) -> int:
@@ -154,9 +159,9 @@ class Trainer:
         loader = self.fabric.setup_dataloaders(
             DataLoader(
                 self.train_pairs,
-                batch_size=self.settings.batch_size,
-                shuffle=True,
-                generator=torch.Generator().manual_seed(self.settings.seed + epoch),
+                batch_sampler=shuffled_batches(
+                    len(self.train_pairs), self.settings.batch_size, self.settings.seed + epoch
+                ),
                 num_workers=self.settings.num_workers,
             )
         )
@@ -229,7 +234,7 @@ def validate(fabric: Fabric, model: nn.Module, validation: Validation) -> Row:
         image, target = pairs[index]
         logits = model(image[None].to(fabric.device)).float()
         total += float(soft_label_loss(logits, target[None].to(fabric.device), region_weight=0))
-        soft_label = (logits.sigmoid() * pairs.temperature).clamp(max=1)[0, 0].cpu().numpy()
+        soft_label = to_soft_label(logits, pairs.temperature)
         boxes = soft_label_to_boxes(soft_label, validation.box_settings)
         found.append((image_id, soft_label.shape, boxes))
     predictions = boxes_to_table(found, validation.box_settings.object_class)
@@ -241,6 +246,15 @@ def validate(fabric: Fabric, model: nn.Module, validation: Validation) -> Row:
         "val_recall": counts.recall,
         "val_f1": counts.f1,
     }
+
+
+def shuffled_batches(num_items: int, batch_size: int, seed: int) -> list[list[int]]:
+    """Divide shuffled indices into batches of nearly equal size, at most `batch_size` each.
+
+    Equal, so that no batch of one is left over at the end: batch normalisation cannot use it.
+    """
+    order = torch.randperm(num_items, generator=torch.Generator().manual_seed(seed))
+    return [batch.tolist() for batch in order.tensor_split(math.ceil(num_items / batch_size))]
 
 
 def write_metrics_csv(path: Path, history: Sequence[Row]) -> None:

@@ -6,6 +6,8 @@ models run. Departures from the published code, and why:
 - All images are RGB; the published code hands its segmenter BGR.
 - The property prompt is numbers (`SaaSettings`), not the word positions of an English sentence.
 - Encoders run once an image for all prompts, and a box that several prompts find is outlined once.
+- A box is dropped as background when its phrase contains the object prompt as words; published is
+  a search for letters, which drops every "seagull" over the sea.
 - The default map has a fixed scale in [0, 1] (see `fixed_scale_map`), so that the maps of several
   images and prompts can be compared and averaged.
 """
@@ -21,6 +23,9 @@ from teacher.detectors import Detections, Detector
 from teacher.prompts import prompt_to_phrases
 from teacher.saliency import FeatureExtractor, object_saliency, self_similarity_saliency
 from teacher.segmenters import Segmenter
+
+VERSION = 1
+"""Counts up whenever the same settings give other maps, here or in an embedded backend."""
 
 SALIENCY_GAIN = 3.0
 """The 3 in score * exp(3 * saliency)."""
@@ -130,7 +135,7 @@ class SegmentAnyAnomaly:
         settings = self.settings
         areas = relative_areas(detections.boxes_xyxy, size_hw)
         is_anomaly = [
-            settings.object_prompt not in phrase
+            not contains_words(phrase, settings.object_prompt)
             for phrase in detections.phrases(settings.text_threshold)
         ]
         kept = (
@@ -245,6 +250,11 @@ def stretch(soft_label: np.ndarray) -> np.ndarray:
     if highest == lowest:
         return np.zeros_like(soft_label)
     return (soft_label - lowest) / (highest - lowest)
+
+
+def contains_words(phrase: str, words: str) -> bool:
+    """Tell whether a phrase contains words as words, whatever their case: "sea bird" has "sea"."""
+    return f" {words.lower().strip()} " in f" {phrase.lower()} "
 
 
 def relative_areas(boxes_xyxy: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:

@@ -19,7 +19,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 from teacher.data_loader_teacher import read_ahead
 from teacher.detectors import build_detector
 from teacher.prompts import resolve_prompts
-from teacher.saa import SaaSettings, SegmentAnyAnomaly
+from teacher.saa import VERSION, SaaSettings, SegmentAnyAnomaly
 from teacher.saliency import build_features
 from teacher.segmenters import build_segmenter
 from util.config import TeacherSection, load_config
@@ -27,7 +27,7 @@ from util.errors import UserError, listed
 from util.image_files import find_images, fingerprint
 from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
 from util.progress import track
-from util.run import run_script
+from util.run import print_next, run_script
 from util.sea_scenes import make_demo_if_asked
 
 
@@ -89,13 +89,18 @@ def report(label_sets: Sequence[LabelSet]) -> int:
     return 1 if failed else 0
 
 
+def _members(prompts: Sequence[str]) -> str:
+    """Arguments that combine the label sets of these prompts."""
+    return "".join(f" --combination.label_sets {prompt_to_folder(prompt)}" for prompt in prompts)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, overwrite = load_config(__doc__ or "", argv)
     prompts = resolve_prompts(config.teacher.prompts)
     make_demo_if_asked(config.paths, config.data)
     image_paths = find_images(config.data.images)
-    settings = config.teacher.model_dump(exclude={"prompts"})
+    settings = {"version": VERSION, **config.teacher.model_dump(exclude={"prompts"})}
     with ExitStack() as stack:
         writers = {
             prompt: stack.enter_context(
@@ -111,7 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         box_settings = config.evaluation.box_settings()
         label_sets = [writer.finish(box_settings) for writer in writers.values()]
     status = report(label_sets)
-    print("Next: python util/multi_teacher/combination_strategies.py")
+    members = "" if prompts == config.combination.label_sets else _members(prompts)
+    print_next(f"util/multi_teacher/combination_strategies.py{members}", argv)
     return status
 
 

@@ -57,12 +57,25 @@ def test_suffixes_are_dropped_and_optional_columns_filled(tmp_path: Path) -> Non
         ("a;0.5;0;0.4;1;0;bird;1", "xmin > xmax"),
         ("a;0;0.5;1;0.4;0;bird;1", "ymin > ymax"),
         ("a;0;0;1;1;0;bird;2", "confidence"),
-        ("../a;0;0;1;1;0;bird;1", "does not stay"),
+        ("../a;0;0;1;1;0;bird;1", "is no name of a file"),
     ],
 )
 def test_bad_rows_are_named_by_line(tmp_path: Path, row: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         read_bbox_csv(write(tmp_path, "good;0;0;1;1;0;bird;1", row))
+
+
+@pytest.mark.parametrize("row", ["a;0.1;0.1;0.2;0.2;0.9", "a;0.1;0.1;0.2", "a;0;0;1;1;"])
+def test_rows_of_another_length_are_refused(tmp_path: Path, row: str) -> None:
+    path = write(tmp_path, "", "b;0;0;1;1", row, header="image;xmin;ymin;xmax;ymax")
+    with pytest.raises(UserError, match="expected 5 values in each line, but line 4"):
+        read_bbox_csv(path)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_numbers_must_be_finite(tmp_path: Path, value: str) -> None:
+    with pytest.raises(UserError, match="no number in confidence"):
+        read_bbox_csv(write(tmp_path, f"a;0;0;1;1;0;bird;{value}"))
 
 
 def test_missing_columns_and_files_are_named(tmp_path: Path) -> None:
@@ -71,5 +84,5 @@ def test_missing_columns_and_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         read_bbox_csv(tmp_path / "nowhere.csv")
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(UserError, match="no CSV"):
+    with pytest.raises(UserError, match="no CSV of boxes"):
         read_bbox_csv(tmp_path / "empty.csv")

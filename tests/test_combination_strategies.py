@@ -93,6 +93,13 @@ def test_maps_are_taken_one_at_a_time() -> None:
         assert most <= 4
 
 
+def test_weights_never_lift_a_map_above_one() -> None:
+    ones = np.ones((3, 2, 2), np.float32)
+    for weights in ([0.97, 0.48, 0.87], [1e308, 1e308, 1.0], [0.0, 0.0, 1e-300]):
+        assert combine_weighted_mean(ones, weights).max() <= 1
+        np.testing.assert_allclose(combine_weighted_mean(ones, weights), 1, rtol=1e-6)
+
+
 def section(**values: object) -> CombinationSection:
     return CombinationSection.model_validate(values)
 

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, box_table
 from util.bbox_csv import COORDINATES
 from util.errors import UserError
-from util.ground_truth import read_ground_truth
+from util.ground_truth import check_known, read_ground_truth
 from util.image_files import find_images, write_image
 from util.splits import read_split
 
@@ -105,6 +105,58 @@ def test_bad_ground_truth_is_named(
     given = path.parent if "/" in name else path
     with pytest.raises(UserError, match=message):
         read_ground_truth(given, file_format, images, ["1"])  # type: ignore[arg-type]
+
+
+def coco(bbox: object, image_id: int = 1, width: object = 20) -> str:
+    return json.dumps(
+        {
+            "images": [{"id": 1, "file_name": "a.png", "height": 10, "width": width}],
+            "categories": [{"id": 5, "name": "bird"}],
+            "annotations": [{"image_id": image_id, "category_id": 5, "bbox": bbox}],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (coco([2, 2, -1, 4]), "negative size"),
+        (coco([float("nan"), 2, 1, 4]), "no numbers"),
+        (coco([400, 2, 3, 3]), "outside of their image"),
+        (coco([1, 2, 3]), "no COCO"),
+        (coco([2, 2, 1, 1], image_id=9), "KeyError: 9"),
+        (coco([2, 2, 1, 1], width=0), "no COCO"),
+        (coco([2, 2, 1, 1], width="20"), "no COCO"),
+        ("[]", "no COCO"),
+    ],
+)
+def test_impossible_coco_boxes_are_named(
+    tmp_path: Path, images: dict[str, Path], content: str, message: str
+) -> None:
+    (tmp_path / "t.json").write_text(content)
+    with pytest.raises(UserError, match=message):
+        read_ground_truth(tmp_path / "t.json", "coco", images, [])
+
+
+@pytest.mark.parametrize(
+    "line", ["0 320 240 50 50", "0 0.5 0.5 -0.1 0.1", "0 nan 0.5 1 1", "0 0.1 0.1 0.2 0.2 0.3 0.3"]
+)
+def test_impossible_yolo_boxes_are_named(
+    tmp_path: Path, images: dict[str, Path], line: str
+) -> None:
+    (tmp_path / "yolo").mkdir()
+    (tmp_path / "yolo" / "a.txt").write_text(line + "\n")
+    with pytest.raises(UserError, match="yolo"):
+        read_ground_truth(tmp_path / "yolo", "yolo", images, [])
+
+
+def test_truth_of_other_images_alone_is_refused(tmp_path: Path, images: dict[str, Path]) -> None:
+    (tmp_path / "yolo").mkdir()
+    with pytest.raises(UserError, match="no txt file of any image"):
+        read_ground_truth(tmp_path / "yolo", "yolo", images, [])
+    table = box_table([("elsewhere", 0, 0, 1, 1)])
+    with pytest.raises(UserError, match=r"boxes of elsewhere, but of no image"):
+        check_known(tmp_path / "x.csv", table, images)
 
 
 def test_a_mask_of_another_size_is_refused(tmp_path: Path, images: dict[str, Path]) -> None:

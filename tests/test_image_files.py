@@ -11,6 +11,7 @@ from PIL import Image
 from util.errors import UserError
 from util.image_files import (
     find_images,
+    fingerprint,
     image_size_hw,
     name_to_id,
     read_image,
@@ -35,6 +36,31 @@ def test_decomposed_umlauts_give_the_same_id(tmp_path: Path) -> None:
     assert name_to_id("mo\u0308we.png") == "m\u00f6we"
 
 
+def test_folders_hidden_folders_and_double_suffixes_do_not_confuse_ids(tmp_path: Path) -> None:
+    (tmp_path / "x.png").mkdir()
+    (tmp_path / ".thumbs").mkdir()
+    for name in (".thumbs/y.png", "photo.jpg.png", " blank .png"):
+        (tmp_path / name).write_bytes(b"")
+    ids = list(find_images(tmp_path))
+    assert sorted(ids) == ["blank", "photo"]
+    assert [name_to_id(image_id) for image_id in ids] == ids
+
+
+def test_a_fingerprint_tells_contents_of_equal_size_apart(tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_bytes(b"1" * 200_000)
+    second.write_bytes(b"1" * 199_999 + b"2")
+    assert fingerprint([first]) == fingerprint([first])
+    assert fingerprint([first]) != fingerprint([second])
+    assert fingerprint([tmp_path / "missing"]) != fingerprint([first])
+
+
+def test_float_images_are_refused_since_their_scale_is_unknown(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((3, 3), np.float32)).save(tmp_path / "x.tif")
+    with pytest.raises(UserError, match="unknown scale"):
+        read_image(tmp_path / "x.tif")
+
+
 def test_a_missing_or_empty_image_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         find_images(tmp_path / "nowhere")
@@ -51,7 +77,7 @@ def test_two_images_of_one_id_are_refused_by_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../x.png", "/etc/x", "a/../../x", "", "C:\\x.png", "..\\x"])
 def test_names_that_leave_the_folder_are_refused(name: str) -> None:
-    with pytest.raises(UserError, match="does not stay"):
+    with pytest.raises(UserError, match="is no name of a file"):
         name_to_id(name)
 
 

@@ -1,3 +1,4 @@
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +76,101 @@ def test_a_stopped_run_goes_on_even_after_half_a_line(tmp_path: Path) -> None:
         again.add("b", spot(), source="1", seconds=0)
         assert again.finish(BOXES).ids == ["a", "b"]
     assert not progress.exists()
+
+
+def test_half_a_line_may_end_inside_an_umlaut(tmp_path: Path) -> None:
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        writer.add("a", spot(), source="1", seconds=0)
+    with (tmp_path / "set" / "progress.jsonl").open("ab") as progress:
+        progress.write('{"id": "mö'.encode()[:-1])
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as again:
+        assert again.pending({"a": "1"}) == []
+
+
+def test_images_that_are_gone_leave_the_set_and_come_back_unmade(tmp_path: Path) -> None:
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        writer.pending({"a": "1", "b": "1", "broken": "1"})
+        for name in ("a", "b"):
+            writer.add(name, spot(), source="1", seconds=0)
+        writer.fail("broken", "truncated")
+        writer.finish(BOXES)
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        assert writer.pending({"a": "1"}) == []
+        label_set = writer.finish(BOXES)
+    assert label_set.ids == ["a"]
+    assert label_set.failed == {}
+    assert read_bbox_csv(tmp_path / "set" / "prediction.csv")["image"].tolist() == ["a"]
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        assert writer.pending({"a": "1", "b": "1"}) == []  # nothing that was made is lost
+        assert writer.finish(BOXES).ids == ["a", "b"]
+
+
+@pytest.mark.parametrize("file", ["label_set.json", "progress.jsonl"])
+def test_ids_in_a_manifest_never_leave_the_folder(tmp_path: Path, file: str) -> None:
+    victim = tmp_path / "victim.png"
+    victim.write_bytes(b"precious")
+    make(tmp_path / "set", ["a"])
+    record = {"status": "labelled", "source": "1", "seconds": 0}
+    if file == "progress.jsonl":
+        line = json.dumps({"id": "../victim", **record})
+        (tmp_path / "set" / file).write_text(line + "\n")
+    else:
+        manifest = json.loads((tmp_path / "set" / file).read_text())
+        manifest["images"]["../victim"] = record
+        (tmp_path / "set" / file).write_text(json.dumps(manifest))
+        with pytest.raises(UserError, match="victim"):
+            LabelSet(tmp_path / "set")
+    with pytest.raises(UserError, match="victim"):
+        LabelSetWriter(tmp_path / "set", SETTINGS)
+    with contextlib.suppress(UserError):
+        LabelSetWriter(tmp_path / "set", {"producer": "other"}, overwrite=True)
+    assert victim.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("unlinks", [1, 2, 3, 4])
+def test_a_stop_while_an_old_set_is_removed_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unlinks: int
+) -> None:
+    make(tmp_path / "set", ["a", "b"])
+    other = {**SETTINGS, "threshold": 0.2}
+    plain_unlink = Path.unlink
+
+    def unlink(self: Path, missing_ok: bool = False) -> None:
+        nonlocal unlinks
+        unlinks -= 1
+        if unlinks == 0:
+            raise KeyboardInterrupt
+        plain_unlink(self, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", unlink)
+        with pytest.raises(KeyboardInterrupt):
+            LabelSetWriter(tmp_path / "set", other, overwrite=True)
+    with LabelSetWriter(tmp_path / "set", other, overwrite=True) as writer:
+        assert writer.pending({"a": "1"}) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "null", '{"settings": 1}', '{"settings": {}, "images": {"a": {}}}', "[" * 9999],
+)
+def test_a_manifest_of_another_shape_is_named_and_can_be_replaced(
+    tmp_path: Path, content: str
+) -> None:
+    make(tmp_path / "set", ["a"])
+    (tmp_path / "set" / "label_set.json").write_text(content)
+    with pytest.raises(UserError, match=r"label_set\.json.*--overwrite"):
+        LabelSet(tmp_path / "set")
+    with LabelSetWriter(tmp_path / "set", SETTINGS, overwrite=True) as writer:
+        assert writer.pending({"a": "1"}) == ["a"]
+
+
+def test_a_lost_csv_is_made_again(tmp_path: Path) -> None:
+    make(tmp_path / "set", ["a"])
+    (tmp_path / "set" / "prediction.csv").unlink()
+    make_nothing = LabelSetWriter(tmp_path / "set", SETTINGS)
+    make_nothing.finish(BOXES)
+    assert len(read_bbox_csv(tmp_path / "set" / "prediction.csv")) == 1
 
 
 def test_a_run_stopped_before_its_first_image_goes_on(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_the_study_compares_teachers_and_students_and_is_quick_the_second_time(
     assert analysis.prompt_study.main(arguments(project)) == 0
     folder = project.parent / "runs" / "study"
     table = pd.read_csv(folder / "table.csv")
-    assert table["label_set"].tolist() == ["bird", "whale", "mean"]
+    assert table["label_set"].tolist() == ["bird", "whale", "mean of all"]
     assert table.columns[1:].tolist() == [
         f"{who}_{metric}"
         for who in ("teacher", "student")
@@ -165,7 +165,7 @@ def test_the_study_compares_teachers_and_students_and_is_quick_the_second_time(
     assert len(pd.read_csv(folder / "metrics.csv")) == 3 * 2 * 5
     assert read_image(folder / "overview.png").shape[1] > 400
     out = capsys.readouterr().out
-    assert "[8/8] student of mean: test" in out
+    assert "[8/8] student of mean of all: test" in out
     assert "min left" in out
     checkpoint = (folder / "bird" / "last.pt").stat().st_mtime_ns
     assert analysis.prompt_study.main(arguments(project)) == 0
@@ -224,6 +224,70 @@ def test_odd_images_go_through_all_stages(project: Path) -> None:
     assert label_set.read(image_id).shape == turned.size  # height and width swapped
 
 
+def test_a_removed_image_and_a_shorter_split_leave_nothing_behind(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = sorted((project.parent / "images").rglob("*.png"))[0]
+    good = bad.read_bytes()
+    bad.write_text("no image")
+    assert label(arguments(project)) == 1
+    bad.write_bytes(good)
+    assert label(arguments(project)) == 0
+    for stage in (combine, train, evaluate):
+        assert stage(arguments(project)) == 0
+    split = project.parent / "splits" / "Test.txt"
+    split.write_text("\n".join(split.read_text(encoding="utf-8").splitlines()[1:]) + "\n")
+    assert evaluate(arguments(project, "--evaluation.pictures", "9")) == 0
+    assert len(LabelSet(project.parent / "runs" / "student" / "Test").ids) == 2
+    assert len(list((project.parent / "runs" / "student" / "Test_pictures").rglob("*.png"))) == 2
+
+
+def test_a_link_to_nowhere_is_a_failed_image(project: Path) -> None:
+    (project.parent / "images" / "lost.png").symlink_to(project.parent / "nowhere.png")
+    assert label(arguments(project)) == 1
+    label_set = LabelSet(project.parent / "label_sets" / "bird")
+    assert list(label_set.failed) == ["lost"]
+    assert len(label_set.ids) == 12
+
+
+def test_a_stop_while_an_old_run_is_removed_never_mixes_old_and_new(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stage in (label, combine, train):
+        stage(arguments(project))
+    run_folder = project.parent / "runs" / "student"
+    plain_unlink = Path.unlink
+    left = 3
+
+    def unlink(self: Path, missing_ok: bool = False) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise KeyboardInterrupt
+        plain_unlink(self, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", unlink)
+        with pytest.raises(KeyboardInterrupt):
+            train(arguments(project, "--student.width", "3", "--overwrite"))
+    with pytest.raises(UserError, match="width: 2 -> 3"):
+        train(arguments(project, "--student.width", "3"))
+    (run_folder / "run.json").unlink()
+    assert train(arguments(project, "--student.width", "3")) == 0
+    content = torch.load(run_folder / "best.pt", weights_only=True)
+    assert content["architecture"]["width"] == 3
+
+
+def test_prompts_with_commas_and_dashes_go_through_a_study(project: Path) -> None:
+    content = json.loads(project.read_text())
+    content["study"] = {"prompts": ["white bird, small", "-bird"], "strategies": ["mean"]}
+    content["student"]["epochs"] = 1
+    project.write_text(json.dumps(content))
+    assert analysis.prompt_study.main(arguments(project)) == 0
+    table = pd.read_csv(project.parent / "runs" / "study" / "table.csv")
+    assert table["label_set"].tolist() == ["white bird, small", "-bird", "mean of all"]
+
+
 def test_an_image_that_was_exchanged_is_labelled_again(project: Path) -> None:
     label(arguments(project))
     path = sorted((project.parent / "images").rglob("*.png"))[0]
@@ -238,7 +302,7 @@ BAD_INPUT = [
     (label, ["--data.images", "nowhere"], "nowhere does not exist"),
     (label, ["--teacher.prompts", "list:fish"], "unknown prompt list"),
     (label, ["--teacher.prompts", "Bird", "--teacher.prompts", "bird"], "one folder name"),
-    (combine, ["--combination.label_sets", "bird"], "bird does not exist"),
+    (combine, ["--combination.label_sets", "bird"], "no label set bird; there are: none"),
     (combine, ["--combination.output", "bird"], "one of the label sets that are combined"),
     (train, ["--student.label_set", "nowhere"], "nowhere does not exist"),
     (train, ["--data.train_split", "Nowhere"], "splits in this folder: Test, Train, Validation"),

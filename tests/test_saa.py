@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teacher.detectors import Detections
-from teacher.saa import SaaSettings, SegmentAnyAnomaly, shrink_to
+from teacher.saa import SaaSettings, SegmentAnyAnomaly, contains_words, shrink_to
 from teacher.saliency import object_saliency, self_similarity_saliency
 
 SIZE_HW = (24, 32)
@@ -109,7 +109,7 @@ def plain_saa(
             reads = " ".join(
                 w for w, s in zip(words, scores, strict=True) if s > given.text_threshold
             )
-            if max(scores) <= given.box_threshold or given.object_prompt in reads:
+            if max(scores) <= given.box_threshold or given.object_prompt in reads.split():
                 continue
             if not given.min_area < area < largest:
                 continue
@@ -185,6 +185,21 @@ def one_box_teacher(**numbers: Any) -> SegmentAnyAnomaly:
 
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (*SIZE_HW, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "object_prompt", "is_background"),
+    [
+        ("sea bird", "sea", True),
+        ("seagull", "sea", False),
+        ("SEA", "Sea", True),
+        ("", "sea", False),
+    ],
+)
+def test_background_is_told_by_words_not_letters(
+    phrase: str, object_prompt: str, is_background: bool
+) -> None:
+    assert contains_words(phrase, object_prompt) == is_background
 
 
 def test_a_pixel_under_one_mask_keeps_the_score_of_its_box() -> None:

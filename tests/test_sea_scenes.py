@@ -254,7 +254,7 @@ def test_a_folder_with_other_scenes_is_refused(data_set: Path, tmp_path: Path) -
 
 def test_a_broken_settings_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "scenes.json").write_text("{")
-    with pytest.raises(UserError, match=r"scenes\.json is no JSON"):
+    with pytest.raises(UserError, match=r"scenes\.json is damaged"):
         make_data_set(tmp_path, 1, 64, 0)
 
 

@@ -13,9 +13,11 @@ from torch import Tensor
 
 from student.checkpoint import load_model, read_checkpoint, save_checkpoint
 from student.data_loader_student import Augmentation, SoftLabelPairs, check_pairs, image_to_tensor
+from student.device import build_fabric
 from student.losses import binary_kl, soft_label_loss
 from student.models import Architecture, build_model
 from student.prediction import predict_soft_label
+from student.training import shuffled_batches
 from student.unet import UNet
 from util.errors import UserError
 from util.image_files import find_images, write_image
@@ -199,9 +201,10 @@ def test_a_checkpoint_gives_the_same_outputs(tmp_path: Path) -> None:
     model = build_model(SMALL).eval()
     path = tmp_path / "x.pt"
     save_checkpoint(path, {"model": model.state_dict(), "architecture": SMALL.as_dict()})
-    loaded = load_model(read_checkpoint(path), path).eval()
+    loaded, temperature = load_model(read_checkpoint(path), path)
     images = torch.rand(1, 3, 9, 9)
-    torch.testing.assert_close(loaded(images), model(images), rtol=0, atol=0)
+    torch.testing.assert_close(loaded.eval()(images), model(images), rtol=0, atol=0)
+    assert temperature == 1
 
 
 def test_bad_checkpoints_are_refused(tmp_path: Path) -> None:
@@ -233,6 +236,27 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path: Path) -> None:
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
-    wrong = content() | {"architecture": {**SMALL.as_dict(), "width": 6}}
-    with pytest.raises(UserError, match="do not fit its architecture"):
-        load_model(wrong, tmp_path / "x.pt")
+    for wrong in (
+        {"architecture": {**SMALL.as_dict(), "width": 6}},
+        {"architecture": {"name": "unet"}},
+        {"temperature": "warm"},
+    ):
+        with pytest.raises(UserError, match="do not fit its architecture"):
+            load_model(content() | wrong, tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize(("num_items", "batch_size"), [(6, 5), (9, 8), (16, 8), (1, 4), (5, 1)])
+def test_batches_hold_every_item_once_and_none_is_left_alone(
+    num_items: int, batch_size: int
+) -> None:
+    batches = shuffled_batches(num_items, batch_size, seed=0)
+    assert sorted(index for batch in batches for index in batch) == list(range(num_items))
+    sizes = [len(batch) for batch in batches]
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_missing_device_is_one_sentence() -> None:
+    with pytest.raises(UserError, match="set it to auto or cpu"):
+        build_fabric("cuda")

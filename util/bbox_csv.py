@@ -5,7 +5,7 @@ relative to the image (0..1), one row is a box. In memory the same columns are a
 with the image id in `image`; images without a box have no row.
 """
 
-import io
+import csv
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -72,10 +72,11 @@ def read_bbox_csv(path: Path) -> pd.DataFrame:
             f"{path} lacks the column {', '.join(missing)}; expected {';'.join(COLUMNS)}"
         )
     optional = {"obj_id": "0", "obj_class": "unknown", "confidence": "1"}
-    table = table.assign(**{c: v for c, v in optional.items() if c not in table})[COLUMNS]
+    table = table.assign(**{c: v for c, v in optional.items() if c not in table})
+    table = table[["line", *COLUMNS]]
     for column in [*COORDINATES, "confidence"]:
         numbers = pd.to_numeric(table[column], errors="coerce")
-        _refuse(path, table, numbers.isna(), f"no number in {column}")
+        _refuse(path, table, ~np.isfinite(numbers), f"no number in {column}")
         table[column] = numbers.astype(float)
     corners = table[COORDINATES].to_numpy()
     outside = ((corners < 0) | (corners > 1)).any(axis=1)
@@ -85,28 +86,34 @@ def read_bbox_csv(path: Path) -> pd.DataFrame:
     confidence = table["confidence"]
     _refuse(path, table, (confidence < 0) | (confidence > 1), "confidence outside [0, 1]")
     table["image"] = _names_to_ids(path, table["image"])
-    return table
+    return table[COLUMNS]
 
 
 def _read_text_table(path: Path) -> pd.DataFrame:
-    """Read a CSV as text, so that bad numbers can be named instead of guessed."""
+    """Read a CSV as text, with the number of each line, so that bad rows can be named."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter=";")
+            rows = [[str(reader.line_num), *row] for row in reader if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"the boxes {path} cannot be read: {error}") from None
-    try:
-        return pd.read_csv(io.StringIO(text), sep=";", dtype=str, keep_default_na=False)
-    except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+    if not rows or len(rows[0]) < 3 or len(set(rows[0])) < len(rows[0]):
+        raise UserError(f"{path} is no CSV of boxes; its first line must be {';'.join(COLUMNS)}")
+    _, *header = rows.pop(0)
+    if odd := [row for row in rows if len(row) != len(header) + 1]:
         raise UserError(
-            f"{path} is no CSV with ';' between columns ({str(error).strip()})"
-        ) from None
+            f"{path}: expected {len(header)} values in each line, but line {odd[0][0]} has "
+            f"{len(odd[0]) - 1}"
+        )
+    return pd.DataFrame(rows, columns=["line", *header], dtype=str)
 
 
 def _refuse(path: Path, table: pd.DataFrame, is_bad: ArrayLike, reason: str) -> None:
     """Raise when rows are bad, naming the first ones by line and image."""
     rows = np.flatnonzero(is_bad)
     if len(rows):
-        places = [f"line {row + 2} ({table['image'].iloc[row]})" for row in rows]
+        lines, images = table["line"], table["image"]
+        places = [f"line {lines.iloc[row]} ({images.iloc[row]})" for row in rows]
         raise UserError(f"{path}: {reason} in {listed(places)}")
 
 

@@ -12,9 +12,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, CliSettingsSource
+from pydantic_settings import BaseSettings, CliSettingsSource, SettingsError
 
 from util.data_classes import BoxSettings
 from util.errors import UserError
@@ -30,12 +38,21 @@ def _from_base(path: Path, info: ValidationInfo) -> Path:
 
 def _no_path_parts(name: str) -> str:
     """Refuse names that would leave the folder they are put in."""
-    if not name or name.startswith(".") or any(c in name for c in '/\\:;*?"<>|'):
-        raise ValueError("a name of a folder: no '/', '\\', ':', ';' and no dot in front")
+    if not name or name.startswith(".") or any(c in name for c in '/\\:;*?"<>|\0'):
+        raise ValueError(
+            "expected the name of a folder or list: no '/', '\\', ':', ';', no dot in front"
+        )
     return name
 
 
-ConfigPath = Annotated[Path, AfterValidator(_from_base)]
+def _not_empty(path: object) -> object:
+    """Refuse paths that say nothing or that no system can have."""
+    if isinstance(path, str) and (not path or "\0" in path):
+        raise ValueError("expected a path")
+    return path
+
+
+ConfigPath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_from_base)]
 FolderName = Annotated[str, AfterValidator(_no_path_parts)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -57,7 +74,7 @@ class PathsSection(Section):
     )
     demo: ConfigPath = Field(
         REPOSITORY / "data/sea_scenes",
-        description="Folder of the demo scenes, made when data.images lies in it and is missing.",
+        description="Folder of the demo scenes, made when data.images is JPEGImages in it.",
     )
 
 
@@ -72,11 +89,13 @@ class DataSection(Section):
         REPOSITORY / "data/sea_scenes/ImageSets/Segmentation",
         description="Folder of the split lists, NAME.txt with one image id a line.",
     )
-    train_split: str = Field(
+    train_split: FolderName = Field(
         "Train", description="Split that the student learns from; A+B joins two."
     )
-    validation_split: str = Field("Validation", description="Split that chooses the checkpoint.")
-    test_split: str = Field("Test", description="Split that figures are reported on.")
+    validation_split: FolderName = Field(
+        "Validation", description="Split that chooses the checkpoint."
+    )
+    test_split: FolderName = Field("Test", description="Split that figures are reported on.")
     ground_truth: ConfigPath | None = Field(
         REPOSITORY / "data/sea_scenes/ground_truth.csv",
         description="True boxes: CSV or COCO json file, folder of YOLO txt files or mask PNGs;"
@@ -91,7 +110,7 @@ class DataSection(Section):
     )
     demo_scenes: int = Field(240, ge=4, description="How many demo scenes are made.")
     demo_size_px: int = Field(256, ge=32, description="Side of a demo scene in pixels.")
-    demo_seed: int = Field(0, ge=0, description="Seed of the demo scenes.")
+    demo_seed: int = Field(0, ge=0, lt=2**63, description="Seed of the demo scenes.")
 
 
 class TeacherSection(Section):
@@ -122,7 +141,9 @@ class TeacherSection(Section):
         100, ge=1, description="Masks of highest score that enter a map (20 in the thesis)."
     )
     map_rule: Literal["fixed_scale", "published"] = Field(
-        "fixed_scale", description="How masks become a map; published = sum / (1 + count)."
+        "fixed_scale",
+        description="How masks become a map; published = sum / (1 + count) / exp(3), whose"
+        " values are small: set evaluation.threshold near 0.02.",
     )
     stretch_each_image: bool = Field(
         False, description="Stretch each map to its own range, as the thesis stores them."
@@ -158,7 +179,7 @@ class StudentSection(Section):
     architecture: str = Field(
         "unet",
         description="unet = ours (width, depth); else an architecture of"
-        " segmentation-models-pytorch by name, such as PAN.",
+        " segmentation-models-pytorch by name, such as PAN or (with a capital) Unet.",
     )
     width: int = Field(8, ge=1, description="unet: channels of its first level.")
     depth: int = Field(3, ge=1, le=7, description="unet: how often it halves the image.")
@@ -185,7 +206,7 @@ class StudentSection(Section):
     validation_iou: float = Field(
         0.3, gt=0, le=1, description="IoU at which a box counts as found in that choice."
     )
-    seed: int = Field(0, ge=0, description="Seed of weights, order and augmentation.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where it runs.")
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
         "32-true", description="Numbers it is trained with."
@@ -318,7 +339,10 @@ def load_config(description: str, argv: Sequence[str] | None = None) -> tuple[Co
     )
     arguments = parser.parse_args(argv)
     config = read_config(arguments.config)
-    overrides: dict[str, dict[str, Any]] = source(parsed_args=arguments)()
+    try:
+        overrides: dict[str, dict[str, Any]] = source(parsed_args=arguments)()
+    except SettingsError as error:
+        raise UserError(f"command line: {error}") from None
     return override_config(config, overrides), arguments.overwrite
 
 
@@ -331,6 +355,8 @@ def read_config(path: Path) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
         json.loads(text)
+    except RecursionError:
+        raise UserError(f"{path} is nested too deeply to be a config") from None
     except json.JSONDecodeError as error:
         raise UserError(
             f"{path} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
@@ -355,6 +381,8 @@ def override_config(config: Config, overrides: dict[str, dict[str, Any]]) -> Con
     """
     values = config.model_dump()
     for section, changes in overrides.items():
+        if not isinstance(changes, dict):
+            raise UserError(f"--{section} is a section; give --{section}.KEY VALUE (see --help)")
         values[section] = {**values.get(section, {}), **changes}
     try:
         return Config.model_validate(values, context={"base": Path.cwd()})

@@ -16,7 +16,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from util.config import load_config
 from util.label_set import LabelSet
-from util.run import run_script
+from util.run import print_next, run_script
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{label_set.folder}/prediction.csv: {len(table)} boxes in {with_boxes} of "
         f"{len(label_set.ids)} images"
     )
-    print(f"Next: python analysis/bbox_evaluation.py --evaluation.predictions {label_set.folder}")
+    print_next(f"analysis/bbox_evaluation.py --evaluation.predictions {label_set.folder}", argv)
     return 0
 
 

@@ -37,15 +37,25 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON with `write_bytes`; umlauts stay readable, keys keep their order."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; {} where there is no file."""
+def read_json(path: Path, remedy: str) -> dict[str, Any]:
+    """Read a JSON object; {} where there is no file.
+
+    Args:
+        path: Of the file.
+        remedy: What to do where it is damaged, for the error.
+
+    Raises:
+        UserError: The file is damaged or holds something else.
+    """
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete it and run again") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}); {remedy}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds no JSON object; {remedy}")
     return content

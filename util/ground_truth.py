@@ -1,7 +1,7 @@
 """True boxes, read from any of the usual formats into one table (see `util.bbox_csv`)."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from util.bbox_csv import boxes_to_table, read_bbox_csv
+from util.bbox_csv import COORDINATES, boxes_to_table, read_bbox_csv
+from util.config import DataSection
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError, listed
-from util.image_files import id_to_path, image_size_hw, name_to_id
+from util.image_files import UNREADABLE, id_to_path, image_size_hw, name_to_id
 from util.masks_to_bboxes import soft_label_to_boxes
 
 GroundTruthFormat = Literal["csv", "coco", "yolo", "masks"]
@@ -60,67 +61,94 @@ def read_ground_truth(
     return table[table["image"].isin(set(image_paths))].reset_index(drop=True)
 
 
+def read_truths(data: DataSection, image_paths: Mapping[str, Path]) -> pd.DataFrame:
+    """Read the ground truth that a config names, for some of its images."""
+    return read_ground_truth(
+        data.ground_truth, data.ground_truth_format, image_paths, data.ground_truth_classes
+    )
+
+
+def check_known(path: Path, table: pd.DataFrame, known_ids: Collection[str]) -> None:
+    """Make sure that boxes and images have anything to do with each other.
+
+    Raises:
+        UserError: There are boxes, but not one of an image that is known.
+    """
+    images = table["image"].unique()
+    if len(images) and not set(images) & set(known_ids):
+        raise UserError(
+            f"{path} has boxes of {listed(list(images), 3)}, but of no image in data.images; "
+            "names must agree (folders below data.images included)"
+        )
+
+
 def _read_coco(path: Path) -> pd.DataFrame:
     """Read a COCO detection json; its boxes are x, y, width, height in pixels."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        images = {i["id"]: (i["file_name"], i["height"], i["width"]) for i in content["images"]}
-        names = {c["id"]: str(c["name"]) for c in content["categories"]}
-        rows = [
-            (*images[a["image_id"]], *map(float, a["bbox"]), names[a["category_id"]])
-            for a in content["annotations"]
-        ]
+        images = {
+            image["id"]: (name_to_id(image["file_name"]), image["height"], image["width"])
+            for image in content["images"]
+        }
+        names = {category["id"]: str(category["name"]) for category in content["categories"]}
+        rows = []
+        for annotation in content["annotations"]:
+            image_id, height, width = images[annotation["image_id"]]
+            x, y, w, h = map(float, annotation["bbox"])
+            edges = (x / width, y / height, (x + w) / width, (y + h) / height)
+            rows.append((image_id, *edges, names[annotation["category_id"]]))
     except json.JSONDecodeError as error:
         raise UserError(
             f"{path} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from None
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise UserError(f"{path} is no COCO detection file: {error!r}") from None
-    columns = ["image", "height", "width", "x", "y", "w", "h", "obj_class"]
-    boxes = pd.DataFrame(rows, columns=columns)
-    boxes["image"] = boxes["image"].map({n: name_to_id(n) for n in boxes["image"].unique()})
-    return _relative_table(
-        boxes["image"],
-        xmin=boxes["x"] / boxes["width"],
-        ymin=boxes["y"] / boxes["height"],
-        xmax=(boxes["x"] + boxes["w"]) / boxes["width"],
-        ymax=(boxes["y"] + boxes["h"]) / boxes["height"],
-        object_class=boxes["obj_class"],
-    )
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, OSError) as error:
+        raise UserError(
+            f"{path} is no COCO detection file ({type(error).__name__}: {error})"
+        ) from None
+    return _relative_table(path, rows)
 
 
 def _read_yolo(folder: Path, image_paths: Mapping[str, Path]) -> pd.DataFrame:
     """Read `<image id>.txt` files of `class x_centre y_centre width height`, all relative."""
+    paths = {image_id: id_to_path(folder, image_id, ".txt") for image_id in image_paths}
+    there = {image_id: path for image_id, path in paths.items() if path.is_file()}
+    if not there:
+        raise UserError(f"{folder} has no txt file of any image; YOLO names them as the images")
     rows = []
-    for image_id in image_paths:
-        path = id_to_path(folder, image_id, ".txt")
-        if not path.exists():  # YOLO's way to say: no object
-            continue
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for image_id, path in there.items():  # an image without a file has no object
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for number, line in enumerate(text.splitlines(), start=1):
             try:
-                name, x, y, w, h = line.split()[:5]
-                rows.append((image_id, float(x), float(y), float(w), float(h), name))
+                name, x, y, w, h = line.split()
+                centre, size = np.array([x, y], float), np.array([w, h], float)
             except ValueError:
                 raise UserError(
                     f"{path}, line {number}: expected 'class x y width height', given {line!r}"
                 ) from None
-    boxes = pd.DataFrame(rows, columns=["image", "x", "y", "w", "h", "obj_class"])
-    return _relative_table(
-        boxes["image"],
-        xmin=boxes["x"] - boxes["w"] / 2,
-        ymin=boxes["y"] - boxes["h"] / 2,
-        xmax=boxes["x"] + boxes["w"] / 2,
-        ymax=boxes["y"] + boxes["h"] / 2,
-        object_class=boxes["obj_class"],
-    )
+            edges = np.concatenate([centre - size / 2, centre + size / 2]).tolist()
+            rows.append((image_id, *edges, name))
+    return _relative_table(folder, rows)
 
 
-def _relative_table(image: pd.Series, object_class: pd.Series, **edges: pd.Series) -> pd.DataFrame:
-    """Put relative edges in a table of boxes, cut at the border of the image."""
-    clipped = {name: edge.astype(float).clip(0, 1) for name, edge in edges.items()}
-    table = pd.DataFrame({"image": image, **clipped})
+def _relative_table(path: Path, rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+    """Put (image, xmin, ymin, xmax, ymax, class) in a table, cut at the border of the image.
+
+    Raises:
+        UserError: A box is not finite, has a negative size, or lies outside of its image.
+    """
+    table = pd.DataFrame(rows, columns=["image", *COORDINATES, "obj_class"])
+    edges = table[COORDINATES].to_numpy(float)
+    low, high = edges[:, :2], edges[:, 2:]
+    is_good = np.isfinite(edges).all(axis=1) & (low <= high).all(axis=1)
+    is_good &= (low <= 1).all(axis=1) & (high >= 0).all(axis=1)
+    if bad := table["image"][~is_good].tolist():
+        raise UserError(
+            f"{path}: {len(bad)} boxes are no numbers, have a negative size or lie outside of "
+            f"their image: in {listed(bad)}"
+        )
+    table[COORDINATES] = edges.clip(0, 1)
     table["obj_id"] = table.groupby("image").cumcount()
-    return table.assign(obj_class=object_class, confidence=1.0)
+    return table.assign(confidence=1.0)
 
 
 def _read_masks(
@@ -157,7 +185,7 @@ def _read_mask(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             mask = np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as a mask: {error}") from None
     if mask.ndim != 2:
         raise UserError(f"{path} is no mask: expected one channel, given {mask.shape}")

@@ -4,10 +4,12 @@ An image id is the path of the image below its folder, without the suffix, with 
 and in Unicode's composed form, so that lists made on another system still match.
 """
 
+import hashlib
+import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,12 +20,20 @@ from util.files import write_bytes
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
+Image.MAX_IMAGE_PIXELS = 2**29
+"""Pillow warns above this and refuses above twice as much: aerial mosaics are large."""
+
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for files that it cannot decode."""
+
+_FINGERPRINT_BYTES = 65536
+
 
 def find_images(folder: Path) -> dict[str, Path]:
     """Find all images below a folder.
 
     Returns:
-        Path of each image by its id, sorted by id. Hidden files are passed over.
+        Path of each image by its id, sorted by id. Hidden files and folders are passed over.
 
     Raises:
         UserError: The folder is missing or has no image, or two images have one id.
@@ -32,7 +42,8 @@ def find_images(folder: Path) -> dict[str, Path]:
         raise UserError(f"the image folder {folder} does not exist; set data.images")
     paths = defaultdict(list)
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden and not path.is_dir():
             paths[path_to_id(path, folder)].append(path)
     if not paths:
         raise UserError(
@@ -46,22 +57,26 @@ def find_images(folder: Path) -> dict[str, Path]:
 
 def path_to_id(path: Path, folder: Path) -> str:
     """Return the id of an image below a folder."""
-    relative = PurePosixPath(path.relative_to(folder).as_posix())
-    return unicodedata.normalize("NFC", str(relative.with_suffix("")))
+    return name_to_id(path.relative_to(folder).as_posix())
 
 
 def name_to_id(name: str) -> str:
-    """Turn an image's name in a list, CSV or json into its id: without suffix, `/` between parts.
+    """Turn an image's name in a list, CSV or json into its id: `/` between parts, no suffix.
+
+    All image suffixes at the end go, so that an id is its own id.
 
     Raises:
         UserError: The name is empty, absolute or leaves its folder (`../x`).
     """
-    plain = unicodedata.normalize("NFC", name.strip().replace("\\", "/")).removeprefix("./")
-    parts = plain.split("/")
-    if not {"", ".", ".."}.isdisjoint(parts) or parts[0].endswith(":"):
-        raise UserError(f"the image name {name!r} does not stay in the image folder")
+    plain = unicodedata.normalize("NFC", name.replace("\\", "/")).strip().removeprefix("./")
     stem, dot, suffix = plain.rpartition(".")
-    return stem if f"{dot}{suffix}".lower() in IMAGE_SUFFIXES else plain
+    while dot and f".{suffix}".lower() in IMAGE_SUFFIXES:
+        plain = stem.rstrip()
+        stem, dot, suffix = plain.rpartition(".")
+    parts = plain.split("/")
+    if not {"", ".", ".."}.isdisjoint(parts) or parts[0].endswith(":") or "\0" in plain:
+        raise UserError(f"{name!r} is no name of a file in the image folder")
+    return plain
 
 
 def id_to_path(folder: Path, image_id: str, suffix: str = ".png") -> Path:
@@ -80,10 +95,14 @@ def read_image(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I") or upright.mode == "F":
+            if upright.mode == "F":
+                raise UserError(f"{path} has float values of unknown scale; save it as 8 or 16 bit")
+            if upright.mode.startswith("I"):
                 return np.repeat(_to_uint8(np.asarray(upright))[..., None], 3, axis=2)
             return np.asarray(upright.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UserError:
+        raise
+    except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as an image: {error}") from None
 
 
@@ -128,7 +147,7 @@ def read_soft_label(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             levels = np.asarray(image)
             mode = image.mode
-    except (OSError, SyntaxError, ValueError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as a soft label: {error}") from None
     if mode not in ("L", "I;16", "I;16B", "I"):
         raise UserError(f"{path} is no soft label: it has mode {mode}, expected 8- or 16-bit gray")
@@ -146,13 +165,25 @@ def image_size_hw(path: Path) -> tuple[int, int]:
             turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientations 5-8 swap the sides
             width, height = image.size[::-1] if turned else image.size
             return height, width
-    except (OSError, SyntaxError, ValueError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as an image: {error}") from None
 
 
 def fingerprint(paths: Iterable[Path]) -> str:
-    """Tell whether files have changed since they were used, by their sizes in bytes.
+    """Tell whether files have changed since they were used: 16 hexadecimal digits.
 
-    Sizes survive copying, unlike times, and cost no reading, unlike contents.
+    Hashes the size and the first and last 64 kB of each, which survives copying and stays quick on
+    large images. A file that is missing counts as empty.
     """
-    return "+".join(str(path.stat().st_size) for path in paths)
+    digest = hashlib.blake2b(digest_size=8)
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(0)
+                digest.update(f"{size} ".encode() + file.read(_FINGERPRINT_BYTES))
+                file.seek(max(size - _FINGERPRINT_BYTES, 0))
+                digest.update(file.read())
+        except OSError:
+            digest.update(b"missing")
+    return digest.hexdigest()

@@ -21,13 +21,21 @@ from util.bbox_csv import boxes_to_table, write_bbox_csv
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError, listed
 from util.files import read_json, write_json
-from util.image_files import find_images, fingerprint, id_to_path, read_soft_label, write_soft_label
+from util.image_files import (
+    find_images,
+    fingerprint,
+    id_to_path,
+    name_to_id,
+    read_soft_label,
+    write_soft_label,
+)
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.settings import is_same_work, library_versions, settings_hash
 
 MANIFEST = "label_set.json"
 PROGRESS = "progress.jsonl"
 PREDICTION = "prediction.csv"
+_REMEDY = "give --overwrite to make the label set anew"
 
 
 def prompt_to_folder(prompt: str) -> str:
@@ -62,7 +70,7 @@ class LabelSet:
         if not _is_finished(folder):
             raise UserError(f"the label set {folder} is unfinished; run what makes it again")
         self.folder = folder
-        self.manifest = read_json(folder / MANIFEST)
+        self.manifest = _read_manifest(folder)
         if self.manifest:
             images: dict[str, Any] = self.manifest["images"]
             self.ids = sorted(i for i, record in images.items() if record["status"] != "failed")
@@ -97,19 +105,23 @@ class LabelSet:
         Returns:
             Table of the boxes (see `util.bbox_csv`).
         """
-        table = boxes_to_table(self._boxes(settings), settings.object_class)
+        table = self.find_boxes(self.ids, settings)
         write_bbox_csv(self.folder / PREDICTION, table)
         if self.manifest:
             self.manifest["boxes"] = asdict(settings)
             write_json(self.folder / MANIFEST, self.manifest)
         return table
 
-    def _boxes(self, settings: BoxSettings) -> Iterator[tuple[str, tuple[int, int], Boxes]]:
-        """Yield image id, (height, width) and boxes of each soft label."""
-        for image_id in self.ids:
-            soft_label = self.read(image_id)
-            height, width = soft_label.shape
-            yield image_id, (height, width), soft_label_to_boxes(soft_label, settings)
+    def find_boxes(self, image_ids: Sequence[str], settings: BoxSettings) -> pd.DataFrame:
+        """Find the boxes of some soft labels, one map in memory at a time."""
+
+        def stream() -> Iterator[tuple[str, tuple[int, int], Boxes]]:
+            for image_id in image_ids:
+                soft_label = self.read(image_id)
+                height, width = soft_label.shape
+                yield image_id, (height, width), soft_label_to_boxes(soft_label, settings)
+
+        return boxes_to_table(stream(), settings.object_class)
 
 
 class LabelSetWriter:
@@ -133,6 +145,7 @@ class LabelSetWriter:
         self.folder = folder
         self.settings = json.loads(json.dumps(settings))
         self.images: dict[str, dict[str, Any]] = {}
+        self.absent: dict[str, dict[str, Any]] = {}
         self._resume(overwrite)
         folder.mkdir(parents=True, exist_ok=True)
         self._manifest: dict[str, Any] = {
@@ -148,20 +161,27 @@ class LabelSetWriter:
 
     def _resume(self, overwrite: bool) -> None:
         """Take over the images of an earlier run with the same settings."""
-        manifest = read_json(self.folder / MANIFEST)
-        if not manifest:
-            if any(p for p in self.folder.glob("*") if not p.name.startswith(".")):
+        if not (self.folder / MANIFEST).exists():
+            if any(p.is_file() and not p.name.startswith(".") for p in self.folder.rglob("*")):
                 raise UserError(
                     f"{self.folder} holds other files but no {MANIFEST}; choose another folder"
                 )
             return
-        images = manifest.get("images", {}) | _read_progress(self.folder / PROGRESS)
+        try:
+            manifest = _read_manifest(self.folder)
+        except UserError:
+            if not overwrite:
+                raise
+            manifest = {"settings": {}}
+        images = manifest.get("absent", {}) | manifest.get("images", {})
+        images |= _read_progress(self.folder / PROGRESS)
         if is_same_work(self.folder, manifest["settings"], self.settings, overwrite):
             self.images = images
             return
         for image_id in images:
             id_to_path(self.folder, image_id).unlink(missing_ok=True)
-        for name in (MANIFEST, PROGRESS, PREDICTION):
+        # The manifest goes last: while it is there, a stopped run can be told from other files.
+        for name in (PROGRESS, PREDICTION, MANIFEST):
             (self.folder / name).unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
@@ -172,7 +192,10 @@ class LabelSetWriter:
             self._progress.close()
 
     def pending(self, sources: Mapping[str, str]) -> list[str]:
-        """Tell which images are still to be made.
+        """Say which images the set is about, and tell which of them are still to be made.
+
+        Images of earlier runs that are not among them are no longer part of the set, but are kept
+        for a run that asks for them again.
 
         Args:
             sources: Fingerprint of what each image's map is made from, by image id.
@@ -180,6 +203,11 @@ class LabelSetWriter:
         Returns:
             Ids that are new, failed before, have lost their file, or whose source has changed.
         """
+        everything = self.absent | self.images
+        was_part = set(_read_manifest(self.folder).get("images", {}))
+        self.images = {i: record for i, record in everything.items() if i in sources}
+        self.absent = {i: record for i, record in everything.items() if i not in sources}
+        self._changed |= was_part != set(self.images)
         return [i for i, source in sources.items() if not self._is_done(i, source)]
 
     def _is_done(self, image_id: str, source: str) -> bool:
@@ -212,19 +240,21 @@ class LabelSetWriter:
         if self._progress is None:
             self._progress = (self.folder / PROGRESS).open("a", encoding="utf-8")
         self.images[image_id] = record
-        line = json.dumps({"id": image_id, **record}, ensure_ascii=False)
+        line = json.dumps({"id": image_id, **record})  # ASCII, so that half a line is still text
         self._progress.write(line + "\n")
         self._progress.flush()
         self._changed = True
 
     def finish(self, box_settings: BoxSettings) -> LabelSet:
         """Write `label_set.json` and `prediction.csv`; does nothing where nothing has changed."""
-        made_boxes = read_json(self.folder / MANIFEST).get("boxes")
-        if not self._changed and made_boxes == asdict(box_settings):
+        has_boxes = _read_manifest(self.folder).get("boxes") == asdict(box_settings)
+        if not self._changed and has_boxes and (self.folder / PREDICTION).exists():
             return LabelSet(self.folder)
         images = {image_id: self.images[image_id] for image_id in sorted(self.images)}
         seconds = sum(record.get("seconds", 0.0) for record in images.values())
         self._manifest |= {"seconds": round(seconds, 3), "counts": count_statuses(images)}
+        if self.absent:
+            self._manifest["absent"] = self.absent
         # Without "boxes": a run stopped before the CSV is written makes it next time.
         write_json(self.folder / MANIFEST, self._manifest | {"images": images})
         if self._progress is not None:
@@ -236,7 +266,7 @@ class LabelSetWriter:
 
 
 def check_same_images(label_sets: Sequence[LabelSet]) -> list[str]:
-    """Check that label sets have the same images, in the same sizes as far as headers tell.
+    """Check that label sets have the same images.
 
     Returns:
         The ids that all have; images that failed in all of them are left out.
@@ -262,18 +292,47 @@ def count_statuses(images: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 
 def _is_finished(folder: Path) -> bool:
     """Tell whether a folder is a finished label set, or no label set but a folder of maps."""
-    manifest = read_json(folder / MANIFEST)
+    manifest = _read_manifest(folder)
     return not (folder / PROGRESS).exists() and (not manifest or "images" in manifest)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    """Read and check `label_set.json`; {} where there is none.
+
+    Raises:
+        UserError: It is damaged, or names images outside of the folder.
+    """
+    manifest = read_json(folder / MANIFEST, _REMEDY)
+    if not manifest:
+        return {}
+    settings, images = manifest.get("settings"), manifest.get("images", {})
+    absent = manifest.get("absent", {})
+    if not (isinstance(settings, dict) and isinstance(images, dict) and isinstance(absent, dict)):
+        raise UserError(f"{folder / MANIFEST} is damaged; {_REMEDY}")
+    for image_id, record in (images | absent).items():
+        _check_record(folder / MANIFEST, image_id, record)
+    return manifest
+
+
+def _check_record(path: Path, image_id: object, record: object) -> None:
+    """Make sure that an image's record is complete and its id stays in the folder."""
+    if isinstance(image_id, str) and isinstance(record, dict):
+        needed = {"failed": {"reason"}}.get(str(record.get("status")), {"status", "source"})
+        if needed <= set(record) and name_to_id(image_id) == image_id:
+            return
+    raise UserError(f"{path} is damaged at {image_id!r}; {_REMEDY}")
 
 
 def _read_progress(path: Path) -> dict[str, dict[str, Any]]:
     """Read the images of a stopped run; a last line cut short by the stop is dropped."""
     images = {}
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = path.read_bytes().splitlines() if path.exists() else []
     for line in lines:
         try:
             record = json.loads(line)
-        except json.JSONDecodeError:
+            image_id = record.pop("id")
+        except (ValueError, AttributeError, KeyError, TypeError):
             continue
-        images[record.pop("id")] = record
+        _check_record(path, image_id, record)
+        images[image_id] = record
     return images

@@ -2,8 +2,9 @@
 
 import errno
 import logging
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,6 +36,9 @@ def run_script(main: Callable[[], int]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
+        if isinstance(error, BrokenPipeError):  # the reader of our output has gone (`| head`)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         if error.errno not in _DISK_TROUBLE:
             raise
         print(
@@ -49,6 +53,18 @@ def run_script(main: Callable[[], int]) -> int:
             file=sys.stderr,
         )
         return 130
+
+
+def print_next(command: str, argv: Sequence[str] | None) -> None:
+    """Print the command that comes next, with the `--config` that this script was given.
+
+    Args:
+        command: The script and its arguments.
+        argv: Arguments of this script; None = those of the process.
+    """
+    given = list(sys.argv[1:] if argv is None else argv)
+    config = [f" --config {given[i + 1]}" for i, word in enumerate(given) if word == "--config"]
+    print(f"Next: python {command}{''.join(config[-1:])}")
 
 
 @contextmanager

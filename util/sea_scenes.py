@@ -7,7 +7,6 @@ VOC folders and one CSV of boxes. Writes paths.demo.
 Next: python teacher/soft_label_generation.py
 """
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -18,11 +17,12 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import cv2
 import numpy as np
 
+from util.bbox_csv import COLUMNS
 from util.config import DataSection, PathsSection, load_config
 from util.errors import UserError, listed
-from util.files import write_bytes, write_json, write_text
+from util.files import read_json, write_bytes, write_json, write_text
 from util.progress import track
-from util.run import run_script
+from util.run import print_next, run_script
 from util.scene_painting.scene import CLASSES, OBJECT_CLASS, Scene, make_scene
 
 __all__ = ["CLASSES", "OBJECT_CLASS", "Scene", "make_data_set", "make_scene"]
@@ -32,7 +32,7 @@ PAINTER_VERSION = 1
 
 MIN_SIZE_PX = 32
 JPEG_QUALITY = 92
-CSV_HEADER = "image;xmin;ymin;xmax;ymax;obj_id;obj_class;confidence"
+CSV_HEADER = ";".join(COLUMNS)
 
 # 60 % Train, 15 % Validation, 25 % Test in every 20 scenes. A fixed pattern, because scenes are
 # independent draws anyway and each then keeps its split when a larger set is made.
@@ -108,16 +108,9 @@ def _check_numbers(num_scenes: int, size_px: int, seed: int) -> None:
 
 def _is_complete(folder: Path, settings: dict[str, int]) -> bool:
     """Tell whether the folder holds the finished set of these settings; refuse another one."""
-    path = folder / "scenes.json"
-    if not path.exists():
+    found = read_json(folder / "scenes.json", "delete the folder or give another one")
+    if not found:
         return False
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(
-            f"{path} is no JSON ({error}); it should hold the settings of the scenes in its "
-            "folder. Delete the folder or give another one."
-        ) from error
     if found != settings:
         raise UserError(
             f"{folder} already holds scenes made with {found}, asked for are {settings}. "
@@ -173,7 +166,7 @@ def _split_letter(number: int) -> str:
 
 def make_demo_if_asked(paths: PathsSection, data: DataSection) -> None:
     """Make the demo scenes where the config's images are those, and they are not there yet."""
-    if data.images.is_relative_to(paths.demo):
+    if data.images == paths.demo / "JPEGImages":
         _make_demo(paths, data)
 
 
@@ -193,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, _ = load_config(__doc__ or "", argv)
     _make_demo(config.paths, config.data)
     print(f"{config.paths.demo}: {config.data.demo_scenes} scenes")
-    print("Next: python teacher/soft_label_generation.py")
+    print_next("teacher/soft_label_generation.py", argv)
     return 0
 
 

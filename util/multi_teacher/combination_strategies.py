@@ -18,11 +18,11 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from util.config import CombinationSection, load_config
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.image_files import fingerprint
 from util.label_set import LabelSet, LabelSetWriter, check_same_images, prompt_to_folder
 from util.progress import track
-from util.run import run_script
+from util.run import print_next, run_script
 
 Combination = Callable[[Iterable[np.ndarray]], np.ndarray]
 """Fuses (H, W) float32 maps in [0, 1], one or more, taken one at a time, into one like them."""
@@ -45,9 +45,11 @@ def combine_maximum(maps: Iterable[np.ndarray]) -> np.ndarray:
 
 def combine_weighted_mean(maps: Iterable[np.ndarray], weights: Sequence[float]) -> np.ndarray:
     """Pixel mean with one weight a teacher, at least one of them above 0."""
-    weighted = (w * soft_label for w, soft_label in zip(weights, maps, strict=True))
+    shares = np.asarray(weights, np.float64) / max(weights)
+    shares /= shares.sum()
+    weighted = (np.float32(share) * m for share, m in zip(shares, maps, strict=True))
     total, _ = _sum(weighted)
-    return total / np.float32(sum(weights))
+    return np.minimum(total, 1)  # the shares may add up to a rounding more than 1
 
 
 def combine_majority(maps: Iterable[np.ndarray], min_votes: int) -> np.ndarray:
@@ -112,8 +114,9 @@ def combine_label_sets(
         UserError: The members have different images, or maps of different sizes; all are listed.
     """
     image_ids = check_same_images(members)
+    failed = members[0].failed
     sources = {i: fingerprint(member.path(i) for member in members) for i in image_ids}
-    pending = writer.pending(sources)
+    pending = [i for i in writer.pending(sources | failed) if i not in failed]
     problems = []
     for image_id in track(pending, "combination") if pending else []:
         start = time.perf_counter()
@@ -125,7 +128,7 @@ def combine_label_sets(
         writer.add(image_id, fused, sources[image_id], time.perf_counter() - start)
     if problems:
         raise UserError("\n".join(problems))
-    for image_id, reason in members[0].failed.items():
+    for image_id, reason in failed.items():
         writer.fail(image_id, reason)
 
 
@@ -147,17 +150,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, overwrite = load_config(__doc__ or "", argv)
     settings = config.combination
-    names = [prompt_to_folder(name) for name in settings.label_sets]
-    if settings.output in names:
+    if settings.output in {*settings.label_sets, *map(prompt_to_folder, settings.label_sets)}:
         raise UserError(
             f"combination.output is {settings.output!r}, one of the label sets that are combined"
         )
-    members = [LabelSet(config.paths.label_sets / name) for name in names]
+    folders = find_members(config.paths.label_sets, settings.label_sets)
+    members = [LabelSet(folder) for folder in folders]
     combination = build_combination(settings, len(members))
     made_by = {
         "producer": "combination",
         **settings.model_dump(include=_settings_that_matter(settings)),
-        "members": {member.name: member.manifest.get("settings_hash") for member in members},
+        "members": [[member.name, member.manifest.get("settings_hash")] for member in members],
     }
     with LabelSetWriter(config.paths.label_sets / settings.output, made_by, overwrite) as writer:
         combine_label_sets(members, combination, writer)
@@ -167,8 +170,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{combined.folder}: {settings.strategy} of {len(members)} label sets, "
         f"{counts['labelled']} labelled, {counts['empty']} empty"
     )
-    print(f"Next: python student/train.py --student.label_set {settings.output}")
+    print_next(f"student/train.py --student.label_set {settings.output}", argv)
     return 0
+
+
+def find_members(label_sets: Path, names: Sequence[str]) -> list[Path]:
+    """Find the folders of label sets by their prompts or folder names.
+
+    Raises:
+        UserError: A name names no folder, or a label set is named twice.
+    """
+    there = {path.name for path in label_sets.glob("*") if path.is_dir()}
+    folders = [name if name in there else prompt_to_folder(name) for name in names]
+    if missing := [
+        name for name, folder in zip(names, folders, strict=True) if folder not in there
+    ]:
+        raise UserError(
+            f"{label_sets} has no label set {listed(missing)}; there are: "
+            f"{', '.join(sorted(there)) or 'none'}. Label with these prompts first"
+        )
+    if len(set(folders)) < len(folders):
+        raise UserError(f"combination.label_sets names a label set twice: {listed(names, 20)}")
+    return [label_sets / folder for folder in folders]
 
 
 def _settings_that_matter(settings: CombinationSection) -> set[str]:
