@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     evaluation = config.evaluation
     image_paths = find_images(config.data.images)
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
-    truths = read_truths(config.data, {image_id: image_paths[image_id] for image_id in test_ids})
+    truths = read_truths(config.data, image_paths, test_ids)
     matchers = {}
     for name, path in find_predictions(config).items():
         predictions = read_bbox_csv(path)

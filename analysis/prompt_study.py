@@ -78,6 +78,8 @@ class Study:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the study."""
     config, overwrite = load_config(__doc__ or "", argv)
+    if config.data.ground_truth is None:
+        raise UserError("data.ground_truth is null: the study has nothing to judge boxes by")
     study = Study(config)
     status = run_stages(study, overwrite)
     judge(study)
@@ -145,9 +147,7 @@ def judge(study: Study) -> None:
     config = study.config
     image_paths = find_images(config.data.images)
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
-    if config.data.ground_truth is None:
-        raise UserError("data.ground_truth is null: the study has nothing to judge boxes by")
-    truths = read_truths(config.data, {image_id: image_paths[image_id] for image_id in test_ids})
+    truths = read_truths(config.data, image_paths, test_ids)
     metrics = measure(study, truths, test_ids)
     write_text(study.folder / "metrics.csv", metrics.to_csv(index=False))
     table = tabulate(metrics)

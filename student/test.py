@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if config.data.ground_truth is None:
         print("data.ground_truth is null: nothing to judge the boxes by")
     else:
-        judge(config, predicted, test_paths)
+        judge(config, predicted, image_paths, test_ids)
     print_next(f"analysis/bbox_evaluation.py --evaluation.predictions {folder}", argv)
     if predicted.failed:
         reasons = listed(list(predicted.failed.values()))
@@ -101,11 +101,16 @@ def _write_predictions(
         writer.add(image_id, soft_label, sources[image_id], time.perf_counter() - start)
 
 
-def judge(config: Config, predicted: LabelSet, image_paths: Mapping[str, Path]) -> None:
+def judge(
+    config: Config,
+    predicted: LabelSet,
+    image_paths: Mapping[str, Path],
+    test_ids: Sequence[str],
+) -> None:
     """Write the metrics of the predicted boxes, show them, and draw pictures if asked for."""
-    truths = read_truths(config.data, image_paths)
+    truths = read_truths(config.data, image_paths, test_ids)
     predictions = read_bbox_csv(predicted.folder / PREDICTION)
-    matcher = BoxMatcher(truths, predictions, list(image_paths), config.evaluation.min_confidence)
+    matcher = BoxMatcher(truths, predictions, test_ids, config.evaluation.min_confidence)
     table = evaluate_boxes(matcher, config.evaluation.iou_thresholds)
     stem = str(predicted.folder)
     write_text(Path(f"{stem}_metrics.csv"), table.to_csv(index=False))

@@ -96,7 +96,7 @@ def find_validation_truths(config: Config, material: Material) -> pd.DataFrame:
     """Boxes that choose the best checkpoint: the teacher's, or the true ones where asked for."""
     ids = material.validation_ids
     if config.student.validate_against == "ground_truth":
-        return read_truths(config.data, {i: material.image_paths[i] for i in ids})
+        return read_truths(config.data, material.image_paths, ids)
     return material.label_set.find_boxes(ids, config.evaluation.box_settings())
 
 

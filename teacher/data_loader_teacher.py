@@ -18,7 +18,7 @@ def read_ahead(
 
     Args:
         image_paths: Path of each image by its id.
-        num_ahead: How many images are held in memory at once.
+        num_ahead: How many images are read before they are asked for, and so held in memory.
 
     Yields:
         Image id, and the (H, W, 3) uint8 RGB image or the error that says why there is none.

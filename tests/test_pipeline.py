@@ -387,6 +387,8 @@ def test_a_run_stopped_in_any_stage_ends_as_if_it_had_not_been(
         ("util/multi_teacher/combination_strategies.py", combine, [3, 13]),
         ("student/train.py", train, [4, 5] if number == signal.SIGKILL else [7]),
         ("student/test.py", evaluate, [3]),
+        ("util/csv_from_soft_labels.py", util.csv_from_soft_labels.main, [1]),
+        ("analysis/bbox_evaluation.py", analysis.bbox_evaluation.main, [1, 2]),
     ):
         for write in writes:
             stopped = stop_at_write(project, script, write, number)
@@ -398,6 +400,14 @@ def test_a_run_stopped_in_any_stage_ends_as_if_it_had_not_been(
         assert stage(arguments(project)) == 0
     same_outcome(finished.parent, project.parent)
     assert not list(project.parent.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("write", [1, 33, 45])
+def test_a_study_stopped_anywhere_goes_on(project: Path, write: int) -> None:
+    stopped = stop_at_write(project, "analysis/prompt_study.py", write, signal.SIGKILL)
+    assert stopped.returncode == -signal.SIGKILL, stopped.stderr
+    assert analysis.prompt_study.main(arguments(project)) == 0
+    assert len(pd.read_csv(project.parent / "runs" / "study" / "table.csv")) == 3
 
 
 def run(script: str, *more: str, **options: object) -> subprocess.CompletedProcess[str]:

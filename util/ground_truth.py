@@ -38,7 +38,8 @@ def read_ground_truth(
         Table of `util.bbox_csv`; images without a true box have no row.
 
     Raises:
-        UserError: The ground truth is missing, malformed, or has boxes but none of these classes.
+        UserError: The ground truth is missing, malformed, or has boxes, but none of these classes
+            or of these images.
     """
     if path is None or not path.exists():
         raise UserError(f"the ground truth {path} does not exist; set data.ground_truth")
@@ -58,14 +59,27 @@ def read_ground_truth(
                 f"{path} has none of the classes {', '.join(classes)}, but {listed(there)}; "
                 "set data.ground_truth_classes"
             )
-    return table[table["image"].isin(set(image_paths))].reset_index(drop=True)
+    check_known(path, table, image_paths)
+    return table[table["image"].isin(image_paths)].reset_index(drop=True)
 
 
-def read_truths(data: DataSection, image_paths: Mapping[str, Path]) -> pd.DataFrame:
-    """Read the ground truth that a config names, for some of its images."""
-    return read_ground_truth(
-        data.ground_truth, data.ground_truth_format, image_paths, data.ground_truth_classes
+def read_truths(
+    data: DataSection, image_paths: Mapping[str, Path], image_ids: Sequence[str]
+) -> pd.DataFrame:
+    """Read the ground truth that a config names, for some of its images.
+
+    Args:
+        data: Names the ground truth.
+        image_paths: All images, by id.
+        image_ids: Those that are asked about.
+    """
+    wanted = {image_id: image_paths[image_id] for image_id in image_ids}
+    # Masks are read one by one; in the other formats, other images tell whether names agree.
+    asked = wanted if data.ground_truth_format == "masks" else image_paths
+    table = read_ground_truth(
+        data.ground_truth, data.ground_truth_format, asked, data.ground_truth_classes
     )
+    return table[table["image"].isin(wanted)].reset_index(drop=True)
 
 
 def check_known(path: Path, table: pd.DataFrame, known_ids: Collection[str]) -> None:

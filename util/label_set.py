@@ -317,7 +317,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 def _check_record(path: Path, image_id: object, record: object) -> None:
     """Make sure that an image's record is complete and its id stays in the folder."""
     if isinstance(image_id, str) and isinstance(record, dict):
-        needed = {"failed": {"reason"}}.get(str(record.get("status")), {"status", "source"})
+        needed = {"reason"} if record.get("status") == "failed" else {"status", "source"}
         if needed <= set(record) and name_to_id(image_id) == image_id:
             return
     raise UserError(f"{path} is damaged at {image_id!r}; {_REMEDY}")

@@ -19,7 +19,7 @@ def soft_label_to_boxes(soft_label: np.ndarray, settings: BoxSettings) -> Boxes:
         settings: Threshold, dilation and minimum area.
 
     Returns:
-        Boxes in reading order of their components; none where no pixel is above the threshold.
+        Boxes in the order of OpenCV's components; none where no pixel is above the threshold.
     """
     foreground = (soft_label > settings.threshold).view(np.uint8)
     num_pixels = cv2.countNonZero(foreground)
