@@ -23,7 +23,7 @@ from util.files import write_text
 from util.ground_truth import check_known, read_truths
 from util.image_files import find_images
 from util.label_set import MANIFEST, PREDICTION, LabelSet
-from util.metrics import BoxMatcher, evaluate_boxes
+from util.metrics import BoxMatcher, evaluate_boxes, format_metrics
 from util.run import run_script
 from util.splits import read_split
 from util.visualization import draw_precision_recall
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_known(path, predictions, image_paths)
         matchers[name] = BoxMatcher(truths, predictions, test_ids, evaluation.min_confidence)
     table = compare(matchers, evaluation.iou_thresholds)
-    print(table.to_string(index=False, na_rep="-", float_format="%.3f"))
+    print(format_metrics(table))
 
     output = config.paths.runs / "bbox_evaluation.csv"
     write_text(output, table.to_csv(index=False))

@@ -54,7 +54,7 @@ class Study:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.folder = config.paths.runs / config.study.name
-        self.prompts = resolve_prompts(config.study.prompts)
+        self.prompts = resolve_prompts(config.study.prompts or config.teacher.prompts)
         self.prompt_sets = {prompt: prompt_to_folder(prompt) for prompt in self.prompts}
         self.combined_sets = {
             f"{name} of all": f"{config.study.name}_{name}" for name in config.study.strategies

@@ -26,7 +26,7 @@ from util.files import write_text
 from util.ground_truth import read_truths
 from util.image_files import find_images, fingerprint, read_image
 from util.label_set import PREDICTION, LabelSet, LabelSetWriter
-from util.metrics import BoxMatcher, evaluate_boxes
+from util.metrics import BoxMatcher, evaluate_boxes, format_metrics
 from util.progress import track
 from util.run import print_next, run_script
 from util.splits import read_split
@@ -50,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("data.ground_truth is null: nothing to judge the boxes by")
     else:
         judge(config, predicted, image_paths, test_ids)
-    print_next(f"analysis/bbox_evaluation.py --evaluation.predictions {folder}", argv)
+        judged = ["--evaluation.predictions", str(folder)]
+        print_next(["analysis/bbox_evaluation.py", *judged], argv)
     if predicted.failed:
         reasons = listed(list(predicted.failed.values()))
         print(f"{len(predicted.failed)} images failed: {reasons}", file=sys.stderr)
@@ -115,7 +116,7 @@ def judge(
     stem = str(predicted.folder)
     write_text(Path(f"{stem}_metrics.csv"), table.to_csv(index=False))
     write_text(Path(f"{stem}_metrics.json"), table.to_json(orient="records", indent=2) + "\n")
-    print(table.to_string(index=False, na_rep="-", float_format="%.3f"))
+    print(format_metrics(table))
     draw_pictures(config, predicted, image_paths, truths, predictions)
 
 

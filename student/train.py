@@ -21,7 +21,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import pandas as pd
 
 from util.config import Config, load_config
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.files import read_json, write_json
 from util.ground_truth import read_truths
 from util.image_files import find_images
@@ -51,7 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         train(config, trainer, validation, facts)
     best = trainer.history[trainer.best_epoch]
     print(f"{run_folder}: best epoch {best['epoch']:.0f}, validation F1 {best['val_f1']:.3f}")
-    print_next(f"student/test.py --student.run {config.student.run}", argv)
+    if best["val_f1"] == 0:
+        print(
+            "It finds none of the boxes of the validation images: train longer (student.epochs), "
+            "on more images or on another label set"
+        )
+    print_next(["student/test.py", "--student.run", config.student.run], argv)
     return 0
 
 
@@ -84,6 +89,8 @@ def gather_material(config: Config) -> Material:
     ]
     label_set = LabelSet(config.paths.label_sets / student.label_set)
     train_ids, validation_ids = (check_pairs(ids, image_paths, label_set) for ids in splits)
+    if failed := sorted({*splits[0], *splits[1]}.intersection(label_set.failed)):
+        print(f"{len(failed)} images are left out, since labelling failed: {listed(failed)}")
     if student.architecture != "unet" and min(student.batch_size, len(train_ids)) < 2:
         raise UserError(
             f"{student.architecture} needs batches of at least 2 images, but student.batch_size is "

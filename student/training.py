@@ -153,7 +153,7 @@ class Trainer:
             on_epoch(row)
 
     def _train_epoch(self) -> Row:
-        """One pass over the crops; returns mean loss, learning rate and speed."""
+        """One pass over the crops; returns mean loss, learning rate at its start, and speed."""
         epoch = len(self.history)
         self.train_pairs.epoch = epoch
         loader = self.fabric.setup_dataloaders(
@@ -167,6 +167,7 @@ class Trainer:
         )
         self.model.train()
         total = torch.zeros((), device=self.fabric.device)
+        learning_rate = float(self.scheduler.get_last_lr()[0])
         start = time.perf_counter()
         for images, targets in track(loader, f"epoch {epoch + 1}", unit="step", transient=True):
             images = images.contiguous(memory_format=torch.channels_last)
@@ -184,7 +185,7 @@ class Trainer:
             )
         return {
             "train_loss": mean,
-            "learning_rate": float(self.scheduler.get_last_lr()[0]),
+            "learning_rate": learning_rate,
             "images_per_s": len(self.train_pairs) / (time.perf_counter() - start),
         }
 
@@ -208,7 +209,8 @@ class Trainer:
 
     def _log(self, row: Row) -> None:
         """One aligned line an epoch, with the names of metrics.csv."""
-        left = (self.settings.epochs - len(self.history)) * row["seconds"] / 60
+        usual = sum(past["seconds"] for past in self.history) / len(self.history)
+        left = (self.settings.epochs - len(self.history)) * usual / 60
         logger.info(
             "epoch %03d/%03d | train_loss %.4f | val_loss %.4f | val_f1 %.3f | lr %.1e | "
             "%.0f img/s | left %.1f min",

@@ -89,9 +89,10 @@ def report(label_sets: Sequence[LabelSet]) -> int:
     return 1 if failed else 0
 
 
-def _members(prompts: Sequence[str]) -> str:
+def _members(prompts: Sequence[str]) -> list[str]:
     """Arguments that combine the label sets of these prompts."""
-    return "".join(f" --combination.label_sets {prompt_to_folder(prompt)}" for prompt in prompts)
+    folders = [prompt_to_folder(prompt) for prompt in prompts]
+    return [word for folder in folders for word in ("--combination.label_sets", folder)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -116,8 +117,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         box_settings = config.evaluation.box_settings()
         label_sets = [writer.finish(box_settings) for writer in writers.values()]
     status = report(label_sets)
-    members = "" if prompts == config.combination.label_sets else _members(prompts)
-    print_next(f"util/multi_teacher/combination_strategies.py{members}", argv)
+    members = [] if prompts == config.combination.label_sets else _members(prompts)
+    print_next(["util/multi_teacher/combination_strategies.py", *members], argv)
     return status
 
 

@@ -22,6 +22,17 @@ def test_the_shipped_config_is_complete_and_holds_the_defaults() -> None:
     assert read_config(ROOT / "config.json") == Config()
 
 
+def test_what_a_config_leaves_out_lies_beside_it(tmp_path: Path) -> None:
+    config = read_config(write(tmp_path, {"paths": {"demo": "scenes"}}))
+    assert config.paths.label_sets == tmp_path / "label_sets"
+    assert config.data.images == tmp_path / "scenes" / "JPEGImages"
+    assert config.data.ground_truth == tmp_path / "scenes" / "ground_truth.csv"
+    own = read_config(write(tmp_path, {"data": {"images": "photos"}}))
+    assert own.data.images == tmp_path / "photos"
+    assert own.data.splits is None
+    assert own.data.ground_truth is None
+
+
 def test_every_key_has_a_sentence() -> None:
     for section, field in Config.model_fields.items():
         for key, info in field.annotation.model_fields.items():  # type: ignore[union-attr]

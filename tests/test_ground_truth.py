@@ -135,7 +135,7 @@ def test_impossible_coco_boxes_are_named(
 ) -> None:
     (tmp_path / "t.json").write_text(content)
     with pytest.raises(UserError, match=message):
-        read_ground_truth(tmp_path / "t.json", "coco", images, [])
+        read_ground_truth(tmp_path / "t.json", "coco", images, [], ["a"])
 
 
 @pytest.mark.parametrize(
@@ -148,6 +148,15 @@ def test_impossible_yolo_boxes_are_named(
     (tmp_path / "yolo" / "a.txt").write_text(line + "\n")
     with pytest.raises(UserError, match="yolo"):
         read_ground_truth(tmp_path / "yolo", "yolo", images, [])
+
+
+def test_images_that_a_coco_file_does_not_list_are_not_annotated(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    (tmp_path / "t.json").write_text(coco([2, 2, 4, 4]))
+    with pytest.raises(UserError, match=r"does not list 1 of 2 images \(sub/b\)"):
+        read_ground_truth(tmp_path / "t.json", "coco", images, [])
+    assert len(read_ground_truth(tmp_path / "t.json", "coco", images, [], ["a"])) == 1
 
 
 def test_truth_of_other_images_alone_is_refused(tmp_path: Path, images: dict[str, Path]) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shlex
 import shutil
 import signal
 import subprocess
@@ -68,8 +69,8 @@ def test_every_stage_says_what_it_wrote_and_what_comes_next(
     ):
         assert stage(arguments(project)) == 0
         out = capsys.readouterr().out
-        assert f"Next: python {'util/multi_teacher/' if 'comb' in following else ''}" in out
-        assert following in out
+        assert following in out.split("Next: python ")[1]
+        assert f"--config {shlex.quote(str(project))}" in out
         assert str(project.parent) in out
 
 

@@ -11,6 +11,11 @@ def test_ids_keep_their_order_and_may_have_suffixes_and_blank_lines(tmp_path: Pa
     assert read_split(tmp_path, "Train", {"a", "b", "sub dir/ä"}) == ["b", "sub dir/ä", "a"]
 
 
+def test_splits_that_are_not_set_are_asked_for() -> None:
+    with pytest.raises(UserError, match=r"data\.splits is not set"):
+        read_split(None, "Train", "abc")
+
+
 def test_splits_are_joined_by_plus_and_must_not_overlap(tmp_path: Path) -> None:
     (tmp_path / "Train.txt").write_text("a\nb\n")
     (tmp_path / "Validation.txt").write_text("c\n")

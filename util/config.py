@@ -1,8 +1,9 @@
 """The schema of `config.json`, its overrides on the command line, and what wrong values give.
 
-Precedence: default < file < `--section.key value`. Relative paths in the file are relative to the
-file; on the command line, to the working directory. The loaded config is frozen and holds absolute
-paths only, so that a copy of it in a run folder repeats the run from anywhere.
+Precedence: default < file < `--section.key value`. Relative paths in the file, and paths that it
+leaves out, are relative to the file; on the command line, to the working directory. The loaded
+config is frozen and holds absolute paths only, so that a copy of it in a run folder repeats the run
+from anywhere.
 """
 
 import argparse
@@ -85,7 +86,7 @@ class DataSection(Section):
         REPOSITORY / "data/sea_scenes/JPEGImages",
         description="Folder of the images, with sub-folders.",
     )
-    splits: ConfigPath = Field(
+    splits: ConfigPath | None = Field(
         REPOSITORY / "data/sea_scenes/ImageSets/Segmentation",
         description="Folder of the split lists, NAME.txt with one image id a line.",
     )
@@ -251,10 +252,7 @@ class StudySection(Section):
     """The prompt study: every prompt and combination, each with a student of its own."""
 
     name: FolderName = Field("study", description="Folder name of the study, in paths.runs.")
-    prompts: list[str] = Field(
-        ["bird", "oceanic bird", "gull", "white crest", "whale"],
-        description="Prompts to compare.",
-    )
+    prompts: list[str] = Field([], description="Prompts to compare; [] = those of teacher.prompts.")
     strategies: list[Literal["mean", "majority", "maximum"]] = Field(
         ["mean", "majority"], description="Combinations of all prompts to compare with them."
     )
@@ -354,7 +352,7 @@ def read_config(path: Path) -> Config:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        json.loads(text)
+        content = json.loads(text)
     except RecursionError:
         raise UserError(f"{path} is nested too deeply to be a config") from None
     except json.JSONDecodeError as error:
@@ -366,11 +364,36 @@ def read_config(path: Path) -> Config:
             f"the config {path} cannot be read ({error}); give one with --config FILE"
         ) from None
     try:
+        # As JSON, since strict validation takes paths only as JSON's text.
         return Config.model_validate_json(
-            text, strict=True, context={"base": path.resolve().parent}
+            json.dumps(_fill_in(content)), strict=True, context={"base": path.resolve().parent}
         )
     except ValidationError as error:
         raise UserError(_describe(error, str(path))) from None
+
+
+def _fill_in(content: Any) -> Any:
+    """Add the paths that a config file leaves out.
+
+    Folders for output lie beside the file. Images are the demo's, with its splits and truth; images
+    of the user's own have none but those that the file names.
+    """
+    if not isinstance(content, dict):
+        return content
+    paths, data = content.get("paths", {}), content.get("data", {})
+    if not (isinstance(paths, dict) and isinstance(data, dict)):
+        return content
+    paths = {"label_sets": "label_sets", "runs": "runs", "demo": "data/sea_scenes"} | paths
+    unsaid: dict[str, str | None]
+    if "images" in data:
+        unsaid = {"splits": None, "ground_truth": None}
+    else:
+        unsaid = {
+            "images": f"{paths['demo']}/JPEGImages",
+            "splits": f"{paths['demo']}/ImageSets/Segmentation",
+            "ground_truth": f"{paths['demo']}/ground_truth.csv",
+        }
+    return {**content, "paths": paths, "data": {**unsaid, **data}}
 
 
 def override_config(config: Config, overrides: dict[str, dict[str, Any]]) -> Config:

@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{label_set.folder}/prediction.csv: {len(table)} boxes in {with_boxes} of "
         f"{len(label_set.ids)} images"
     )
-    print_next(f"analysis/bbox_evaluation.py --evaluation.predictions {label_set.folder}", argv)
+    judged = ["--evaluation.predictions", str(label_set.folder)]
+    print_next(["analysis/bbox_evaluation.py", *judged], argv)
     return 0
 
 

@@ -24,31 +24,34 @@ def read_ground_truth(
     file_format: GroundTruthFormat,
     image_paths: Mapping[str, Path],
     classes: Sequence[str],
+    image_ids: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Read the true boxes of images.
 
     Args:
         path: CSV or COCO json file; folder of YOLO txt files or mask PNGs.
         file_format: Which of these it is.
-        image_paths: The images that are asked about, by id; boxes of others are left out.
+        image_paths: All images there are, by id.
         classes: Class names (CSV, COCO), class numbers (YOLO) or pixel values (masks) that count;
             empty = all (for masks: every value but 0).
+        image_ids: Those that are asked about, None = all; boxes of others are left out.
 
     Returns:
         Table of `util.bbox_csv`; images without a true box have no row.
 
     Raises:
         UserError: The ground truth is missing, malformed, or has boxes, but none of these classes
-            or of these images.
+            or of these images; a COCO file does not list images that are asked about.
     """
     if path is None or not path.exists():
         raise UserError(f"the ground truth {path} does not exist; set data.ground_truth")
+    wanted = list(image_paths) if image_ids is None else image_ids
     if file_format == "masks":
-        return _read_masks(path, image_paths, classes)
+        return _read_masks(path, {image_id: image_paths[image_id] for image_id in wanted}, classes)
     if file_format == "csv":
         table = read_bbox_csv(path)
     elif file_format == "coco":
-        table = _read_coco(path)
+        table = _read_coco(path, wanted)
     else:
         table = _read_yolo(path, image_paths)
     if classes and len(table):
@@ -60,7 +63,7 @@ def read_ground_truth(
                 "set data.ground_truth_classes"
             )
     check_known(path, table, image_paths)
-    return table[table["image"].isin(image_paths)].reset_index(drop=True)
+    return table[table["image"].isin(set(wanted))].reset_index(drop=True)
 
 
 def read_truths(
@@ -73,13 +76,13 @@ def read_truths(
         image_paths: All images, by id.
         image_ids: Those that are asked about.
     """
-    wanted = {image_id: image_paths[image_id] for image_id in image_ids}
-    # Masks are read one by one; in the other formats, other images tell whether names agree.
-    asked = wanted if data.ground_truth_format == "masks" else image_paths
-    table = read_ground_truth(
-        data.ground_truth, data.ground_truth_format, asked, data.ground_truth_classes
+    return read_ground_truth(
+        data.ground_truth,
+        data.ground_truth_format,
+        image_paths,
+        data.ground_truth_classes,
+        image_ids,
     )
-    return table[table["image"].isin(wanted)].reset_index(drop=True)
 
 
 def check_known(path: Path, table: pd.DataFrame, known_ids: Collection[str]) -> None:
@@ -96,8 +99,12 @@ def check_known(path: Path, table: pd.DataFrame, known_ids: Collection[str]) -> 
         )
 
 
-def _read_coco(path: Path) -> pd.DataFrame:
-    """Read a COCO detection json; its boxes are x, y, width, height in pixels."""
+def _read_coco(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
+    """Read a COCO detection json, which must list all images that are wanted.
+
+    Its boxes are x, y, width, height in pixels. An image that it does not list was not annotated,
+    which is not the same as having no object.
+    """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         images = {
@@ -119,6 +126,12 @@ def _read_coco(path: Path) -> pd.DataFrame:
         raise UserError(
             f"{path} is no COCO detection file ({type(error).__name__}: {error})"
         ) from None
+    listed_ids = {image_id for image_id, _, _ in images.values()}
+    if missing := [image_id for image_id in wanted if image_id not in listed_ids]:
+        raise UserError(
+            f"{path} does not list {len(missing)} of {len(wanted)} images ({listed(missing)}), so "
+            "they are not annotated; take them out of the split, or annotate them"
+        )
     return _relative_table(path, rows)
 
 

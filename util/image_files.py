@@ -39,7 +39,8 @@ def find_images(folder: Path) -> dict[str, Path]:
         UserError: The folder is missing or has no image, or two images have one id.
     """
     if not folder.is_dir():
-        raise UserError(f"the image folder {folder} does not exist; set data.images")
+        what = "is a file, expected a folder" if folder.exists() else "does not exist"
+        raise UserError(f"the image folder {folder} {what}; set data.images")
     paths = defaultdict(list)
     for path in sorted(folder.rglob("*")):
         is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)

@@ -204,6 +204,12 @@ def evaluate_boxes(matcher: BoxMatcher, iou_thresholds: Sequence[float]) -> pd.D
     return pd.DataFrame(rows).astype({"true_negatives": "Int64"})
 
 
+def format_metrics(table: pd.DataFrame) -> str:
+    """Lay a table of `evaluate_boxes` out for the screen."""
+    shown = table.astype({"true_negatives": object, "iou": object}).fillna("-")
+    return shown.to_string(index=False, float_format=lambda value: f"{value:.3f}")
+
+
 def _sort_by_image(
     table: pd.DataFrame, image_ids: pd.Index
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,14 +3,20 @@
 import errno
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from util.config import REPOSITORY
 from util.errors import UserError
 
+_WHERE = ("--config", "--data.", "--paths.")
+"""Arguments that say where things are, and so matter to the next stage too."""
+
 _DISK_TROUBLE = {
+    errno.ENOENT: "it does not exist",
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EACCES: "there is no permission to use it",
@@ -55,16 +61,22 @@ def run_script(main: Callable[[], int]) -> int:
         return 130
 
 
-def print_next(command: str, argv: Sequence[str] | None) -> None:
-    """Print the command that comes next, with the `--config` that this script was given.
+def print_next(command: Sequence[str], argv: Sequence[str] | None) -> None:
+    """Print the command that comes next, on the same config, data and folders as this script.
 
     Args:
-        command: The script and its arguments.
+        command: The script, from the root of the repository, and its arguments.
         argv: Arguments of this script; None = those of the process.
     """
     given = list(sys.argv[1:] if argv is None else argv)
-    config = [f" --config {given[i + 1]}" for i, word in enumerate(given) if word == "--config"]
-    print(f"Next: python {command}{''.join(config[-1:])}")
+    kept = []
+    for index, word in enumerate(given):
+        if word.startswith(_WHERE):
+            kept += [word] if "=" in word else given[index : index + 2]
+    script, *arguments = command
+    path = REPOSITORY / script
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    print("Next:", shlex.join(["python", str(shown), *arguments, *kept]))
 
 
 @contextmanager

@@ -186,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, _ = load_config(__doc__ or "", argv)
     _make_demo(config.paths, config.data)
     print(f"{config.paths.demo}: {config.data.demo_scenes} scenes")
-    print_next("teacher/soft_label_generation.py", argv)
+    print_next(["teacher/soft_label_generation.py"], argv)
     return 0
 
 

@@ -8,7 +8,7 @@ from util.errors import UserError, listed
 from util.image_files import name_to_id
 
 
-def read_split(folder: Path, name: str, known_ids: Collection[str]) -> list[str]:
+def read_split(folder: Path | None, name: str, known_ids: Collection[str]) -> list[str]:
     """Read the ids of a split, or of several joined by `+`.
 
     Args:
@@ -23,6 +23,10 @@ def read_split(folder: Path, name: str, known_ids: Collection[str]) -> list[str]
         UserError: A list is missing or empty, names an id twice, or names unknown ids; all
             of these are counted and the first ones named.
     """
+    if folder is None:
+        raise UserError(
+            f"data.splits is not set; give a folder with {name}.txt, one image id a line"
+        )
     ids = [image_id for part in name.split("+") for image_id in _read_list(folder / f"{part}.txt")]
     if twice := [image_id for image_id, count in Counter(ids).items() if count > 1]:
         raise UserError(f"the split {name} in {folder} names ids twice: {listed(twice)}")
@@ -30,7 +34,7 @@ def read_split(folder: Path, name: str, known_ids: Collection[str]) -> list[str]
     if unknown := [image_id for image_id in ids if image_id not in known]:
         raise UserError(
             f"the split {name} in {folder} names {len(unknown)} ids (of {len(ids)}) that no image "
-            f"has: {listed(unknown, 20)}"
+            f"has: {listed(unknown, 20)}. Do data.splits and data.images belong together?"
         )
     return ids
 

@@ -168,9 +168,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     counts = combined.manifest["counts"]
     print(
         f"{combined.folder}: {settings.strategy} of {len(members)} label sets, "
-        f"{counts['labelled']} labelled, {counts['empty']} empty"
+        f"{counts['labelled']} labelled, {counts['empty']} empty, {counts['failed']} failed"
     )
-    print_next(f"student/train.py --student.label_set {settings.output}", argv)
+    print_next(["student/train.py", "--student.label_set", settings.output], argv)
     return 0
 
 
