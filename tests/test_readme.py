@@ -32,7 +32,9 @@ def test_the_other_commands_run_one_after_another(project: Path) -> None:
     for line in COMMANDS:
         if not line.startswith("python "):
             continue
-        _, script, *arguments = shlex.split(line)
+        _, script, *arguments = shlex.split(
+            line.replace("my/config.json", shlex.quote(str(project)))
+        )
         done = subprocess.run(
             [sys.executable, str(ROOT / script), "--config", str(project), *arguments],
             capture_output=True,
