@@ -52,6 +52,7 @@ def test_suffixes_are_dropped_and_optional_columns_filled(tmp_path: Path) -> Non
     [
         ("a;x;0;1;1;0;bird;1", r"no number in xmin in line 3 \(a\)"),
         ("a;;0;1;1;0;bird;1", "no number in xmin"),
+        ("a;0;0;1", r"no number in ymax in line 3 \(a\)"),
         ("a;0;0;1.5;1;0;bird;1", r"outside \[0, 1\]"),
         ("a;-0.1;0;1;1;0;bird;1", r"outside \[0, 1\]"),
         ("a;0.5;0;0.4;1;0;bird;1", "xmin > xmax"),
@@ -65,11 +66,24 @@ def test_bad_rows_are_named_by_line(tmp_path: Path, row: str, message: str) -> N
         read_bbox_csv(write(tmp_path, "good;0;0;1;1;0;bird;1", row))
 
 
-@pytest.mark.parametrize("row", ["a;0.1;0.1;0.2;0.2;0.9", "a;0.1;0.1;0.2", "a;0;0;1;1;"])
-def test_rows_of_another_length_are_refused(tmp_path: Path, row: str) -> None:
-    path = write(tmp_path, "", "b;0;0;1;1", row, header="image;xmin;ymin;xmax;ymax")
+@pytest.mark.parametrize("row", ["a;0.1;0.1;0.2;0.2;0.9", "a;0;0;1;1;"])
+def test_rows_that_are_too_long_are_refused(tmp_path: Path, row: str) -> None:
+    header = "image;xmin;ymin;xmax;ymax"
     with pytest.raises(UserError, match="expected 5 values in each line, but line 4"):
-        read_bbox_csv(path)
+        read_bbox_csv(write(tmp_path, "", "b;0;0;1;1", row, header=header))
+    with pytest.raises(UserError, match="expected 5 values in each line, but line 2"):
+        read_bbox_csv(write(tmp_path, row, row, header=header))
+
+
+def test_blank_lines_are_passed_over_and_counted(tmp_path: Path) -> None:
+    assert len(read_bbox_csv(write(tmp_path, "", "a;0;0;1;1;0;bird;1", ""))) == 1
+    with pytest.raises(UserError, match=r"in line 4 \(b\)"):
+        read_bbox_csv(write(tmp_path, "", "a;0;0;1;1;0;bird;1", "b;0;0;9;1;0;bird;1"))
+
+
+def test_columns_named_twice_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no CSV of boxes"):
+        read_bbox_csv(write(tmp_path, header="image;xmin;ymin;xmax;ymax;xmin"))
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])

@@ -5,7 +5,8 @@ relative to the image (0..1), one row is a box. In memory the same columns are a
 with the image id in `image`; images without a box have no row.
 """
 
-import csv
+import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -92,20 +93,26 @@ def read_bbox_csv(path: Path) -> pd.DataFrame:
 def _read_text_table(path: Path) -> pd.DataFrame:
     """Read a CSV as text, with the number of each line, so that bad rows can be named."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=";")
-            rows = [[str(reader.line_num), *row] for row in reader if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"the boxes {path} cannot be read: {error}") from None
-    if not rows or len(rows[0]) < 3 or len(set(rows[0])) < len(rows[0]):
+    header = text.partition("\n")[0].strip().split(";")
+    if len(header) < 2 or len(set(header)) < len(header):
         raise UserError(f"{path} is no CSV of boxes; its first line must be {';'.join(COLUMNS)}")
-    _, *header = rows.pop(0)
-    if odd := [row for row in rows if len(row) != len(header) + 1]:
-        raise UserError(
-            f"{path}: expected {len(header)} values in each line, but line {odd[0][0]} has "
-            f"{len(odd[0]) - 1}"
+    expected = f"{path}: expected {len(header)} values in each line, but line"
+    try:
+        table = pd.read_csv(
+            io.StringIO(text), sep=";", dtype=str, keep_default_na=False, skip_blank_lines=False
         )
-    return pd.DataFrame(rows, columns=["line", *header], dtype=str)
+    except pd.errors.ParserError as error:
+        odd = re.search(r"line (\d+), saw (\d+)", str(error))
+        reason = f"{expected} {odd[1]} has {odd[2]}" if odd else f"{path}: {error}"
+        raise UserError(reason) from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas took the first column for row names
+        raise UserError(f"{expected} 2 has more")
+    table.insert(0, "line", np.arange(2, len(table) + 2))
+    nameless = table[table[header[0]] == ""]
+    return table.drop(nameless.index[(nameless[header] == "").all(axis=1)])  # blank lines
 
 
 def _refuse(path: Path, table: pd.DataFrame, is_bad: ArrayLike, reason: str) -> None:
