@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 T = TypeVar("T")
 SECONDS_BETWEEN_LOG_LINES = 10.0
@@ -29,14 +30,15 @@ def track(
         transient: The bar goes when it is done, and a file gets none.
     """
     is_terminal = sys.stderr.isatty()
-    yield from tqdm(
-        items,
-        desc=label,
-        total=total,
-        unit=unit,
-        leave=not transient,
-        disable=transient and not is_terminal,
-        mininterval=0.2 if is_terminal else SECONDS_BETWEEN_LOG_LINES,
-        dynamic_ncols=is_terminal,
-        ascii=None if is_terminal else True,
-    )
+    with logging_redirect_tqdm():  # a warning gets a line of its own, not the end of the bar
+        yield from tqdm(
+            items,
+            desc=label,
+            total=total,
+            unit=unit,
+            leave=not transient,
+            disable=transient and not is_terminal,
+            mininterval=0.2 if is_terminal else SECONDS_BETWEEN_LOG_LINES,
+            dynamic_ncols=is_terminal,
+            ascii=None if is_terminal else True,
+        )
