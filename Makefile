@@ -4,13 +4,17 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: study test benchmark check pins clean
+.PHONY: study test teacher benchmark check pins clean
 
 study: $(VENV)/study.done
 	$(RUN) analysis/prompt_study.py
 
 test: $(VENV)/test.done
 	$(RUN) -m pytest
+
+# The libraries of the real teachers; says what is installed and which weights are there.
+teacher: $(VENV)/teacher.done
+	-$(RUN) teacher/soft_label_generation.py --check
 
 benchmark: $(VENV)/test.done
 	$(RUN) -m pytest tests/benchmarks
@@ -20,18 +24,23 @@ check: $(VENV)/test.done
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
 
+REQUIREMENTS_study := requirements.txt
+REQUIREMENTS_teacher := requirements-teacher.txt
+REQUIREMENTS_test := requirements-dev.txt
+
 # The pins are complete, so pip has nothing to resolve (--no-deps); hashes are checked.
-$(VENV)/%.done: requirements.txt requirements-dev.txt
+$(VENV)/%.done: requirements.txt requirements-teacher.txt requirements-dev.txt
 	$(PYTHON) -c "import sys; sys.exit('Python 3.11 or newer is needed') if sys.version_info < (3, 11) else None"
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --disable-pip-version-check --no-deps -r $(if $(filter test,$*),requirements-dev.txt,requirements.txt)
+	$(RUN) -m pip install --disable-pip-version-check --no-deps -r $(REQUIREMENTS_$*)
 	touch $@
 
 # Compiles the pins anew (needs uv); without index addresses, for all platforms and Pythons.
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml
 pins:
 	$(COMPILE) -o requirements.txt
-	$(COMPILE) --all-extras --group dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) --extra teacher -c requirements.txt -o requirements-teacher.txt
+	$(COMPILE) --all-extras --group dev -c requirements-teacher.txt -o requirements-dev.txt
 
 clean:
 	rm -rf $(VENV)

@@ -77,11 +77,11 @@ class Study:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the study."""
-    config, overwrite = load_config(__doc__ or "", argv)
+    config, options = load_config(__doc__ or "", argv)
     if config.data.ground_truth is None:
         raise UserError("data.ground_truth is null: the study has nothing to judge boxes by")
     study = Study(config)
-    status = run_stages(study, overwrite)
+    status = run_stages(study, options.overwrite)
     judge(study)
     write_json(study.folder / "config.json", config.model_dump(mode="json"))
     print(f"Wrote {study.folder}: table.csv, metrics.csv, overview.png")

@@ -37,14 +37,14 @@ if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
-    config, overwrite = load_config(__doc__ or "", argv)
+    config, options = load_config(__doc__ or "", argv)
     image_paths = find_images(config.data.images)
     split = config.data.test_split
     test_ids = read_split(config.data.splits, split, image_paths)
     test_paths = {image_id: image_paths[image_id] for image_id in test_ids}
     checkpoint = config.student.checkpoint or config.paths.runs / config.student.run / "best.pt"
     folder = checkpoint.parent / split
-    predicted = predict(config, checkpoint, test_paths, folder, overwrite)
+    predicted = predict(config, checkpoint, test_paths, folder, options.overwrite)
     print(f"{folder}: {len(predicted.ids)} images predicted")
     if config.data.ground_truth is None:
         print("data.ground_truth is null: nothing to judge the boxes by")

@@ -40,12 +40,12 @@ WHERE_IT_RUNS = {"run", "device", "num_workers", "checkpoint"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
-    config, overwrite = load_config(__doc__ or "", argv)
+    config, options = load_config(__doc__ or "", argv)
     material = gather_material(config)
     truths = find_validation_truths(config, material)
     run_folder = config.paths.runs / config.student.run
     facts = {"settings": collect_settings(config, material, truths), "versions": library_versions()}
-    start_run(run_folder, config, facts, overwrite)
+    start_run(run_folder, config, facts, options.overwrite)
     trainer, validation = build_trainer(config, material, truths)
     with log_to(run_folder / "train.log"):
         train(config, trainer, validation, facts)

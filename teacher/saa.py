@@ -12,16 +12,18 @@ models run. Departures from the published code, and why:
   images and prompts can be compared and averaged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
 
+from teacher.crop_masks import CropMask, resize_mask
 from teacher.detectors import Detections, Detector
+from teacher.findings import Finding, Rejection
 from teacher.prompts import prompt_to_phrases
-from teacher.saliency import FeatureExtractor, object_saliency, self_similarity_saliency
+from teacher.saliency import Saliency
 from teacher.segmenters import Segmenter
 
 VERSION = 1
@@ -29,6 +31,9 @@ VERSION = 1
 
 SALIENCY_GAIN = 3.0
 """The 3 in score * exp(3 * saliency)."""
+
+SHOWN_REJECTIONS = 10
+"""How many of the boxes that do not count are told."""
 
 MapRule = Literal["fixed_scale", "published"]
 
@@ -49,6 +54,8 @@ class SaaSettings:
         stretch_each_image: Stretch every map to its own minimum and maximum, as the thesis stores
             them. Maps are then no longer comparable between images.
         working_size_px: Longest side that the models see; 0 = the image as it is.
+        outline_above: Boxes above this score are outlined even where they do not count, so that a
+            segmenter that remembers can answer for lower thresholds later; 1 = no others.
     """
 
     object_prompt: str = "sea"
@@ -61,24 +68,61 @@ class SaaSettings:
     map_rule: MapRule = "fixed_scale"
     stretch_each_image: bool = False
     working_size_px: int = 0
+    outline_above: float = 1.0
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The boxes that a detector offers for one prompt, its phrases pooled.
+
+    Attributes:
+        boxes_xyxy: (N, 4) float32, pixels.
+        scores: (N,) float32 in [0, 1].
+        phrases: (N,) str, what each box reads as.
+        reasons: (N,) str, why a box does not count; '' for those that do.
+    """
+
+    boxes_xyxy: np.ndarray
+    scores: np.ndarray
+    phrases: np.ndarray
+    reasons: np.ndarray
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(N,) bool, whether a box passes all thresholds."""
+        return self.reasons == ""
+
+    def rejections(self, scale_xyxy: np.ndarray) -> tuple[Rejection, ...]:
+        """The best boxes that do not count, scaled to the image."""
+        rejected = np.flatnonzero(~self.counts)
+        best = rejected[np.argsort(-self.scores[rejected], kind="stable")[:SHOWN_REJECTIONS]]
+        return tuple(
+            Rejection(
+                self.boxes_xyxy[i] * scale_xyxy,
+                float(self.scores[i]),
+                self.phrases[i],
+                self.reasons[i],
+            )
+            for i in best
+        )
 
 
 class SegmentAnyAnomaly:
-    """A teacher: images and prompts in, one soft label a prompt out."""
+    """A teacher: images and prompts in, one soft label a prompt out; a `Teacher`."""
 
     def __init__(
         self,
         detector: Detector,
         segmenter: Segmenter,
-        extractor: FeatureExtractor,
+        saliency: Saliency,
         settings: SaaSettings,
     ) -> None:
         self.detector = detector
         self.segmenter = segmenter
-        self.extractor = extractor
+        self.saliency = saliency
         self.settings = settings
 
-    def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> list[np.ndarray]:
+    def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
         """Answer all prompts about one image.
 
         Args:
@@ -86,103 +130,116 @@ class SegmentAnyAnomaly:
             prompts: What to look for; the phrases of a prompt, split at `|`, are pooled.
 
         Returns:
-            One (H, W) float32 map in [0, 1] a prompt, in order; all zero where nothing is found.
+            One finding a prompt, in order.
         """
-        height, width = image_rgb.shape[:2]
         image = shrink_to(image_rgb, self.settings.working_size_px)
-        detector_encoding = self.detector.encode(image)
-        segmenter_encoding = self.segmenter.encode(image)
+        answers = self._detect(image, prompts)
+        objects = self._object_boxes(answers[self.settings.object_prompt], image.shape[:2])
+        largest = relative_areas(objects, image.shape[:2]).max(initial=0.0) or 1.0
+        found = [
+            self._candidates([answers[p] for p in prompt_to_phrases(prompt)], image, largest)
+            for prompt in prompts
+        ]
+        outlines, object_masks = self._outline(image, found, objects)
+        saliency = self._saliency(image, object_masks)
+        return (
+            self._finding(candidates, masks, saliency, image_rgb.shape[:2])
+            for candidates, masks in zip(found, outlines, strict=True)
+        )
 
-        object_boxes = self._object_boxes(image, detector_encoding)
-        largest = relative_areas(object_boxes, image.shape[:2]).max(initial=0.0) or 1.0
-        found = self._anomaly_boxes(image, detector_encoding, prompts, largest)
-        masks, indices = self._outline(segmenter_encoding, [boxes for boxes, _ in found])
-        saliency = self._saliency(image, segmenter_encoding, object_boxes)
-        gains = np.exp(SALIENCY_GAIN * means_inside(masks, saliency))
+    def _detect(self, image: np.ndarray, prompts: Sequence[str]) -> dict[str, Detections]:
+        """Ask for the object prompt and every phrase, each once."""
+        asked = [phrase for prompt in prompts for phrase in prompt_to_phrases(prompt)]
+        phrases = list(dict.fromkeys([self.settings.object_prompt, *asked]))
+        encoding = self.detector.encode(image)
+        return dict(zip(phrases, self.detector.detect(encoding, phrases), strict=True))
 
-        maps = []
-        for (_, scores), index in zip(found, indices, strict=True):
-            soft_label = self._map(masks, index, scores, gains[index])
-            maps.append(cv2.resize(soft_label, (width, height), interpolation=cv2.INTER_LINEAR))
-        return maps
-
-    def _object_boxes(self, image: np.ndarray, encoding: object) -> np.ndarray:
+    def _object_boxes(self, detections: Detections, size_hw: tuple[int, ...]) -> np.ndarray:
         """Step 1: the (N, 4) boxes of the normal scene's objects."""
-        (detections,) = self.detector.detect(encoding, [self.settings.object_prompt])
-        areas = relative_areas(detections.boxes_xyxy, image.shape[:2])
+        areas = relative_areas(detections.boxes_xyxy, size_hw)
         kept = (detections.scores > self.settings.box_threshold) & (areas > 0)
         return detections.boxes_xyxy[kept & (areas < 1 / self.settings.object_number)]
 
-    def _anomaly_boxes(
-        self, image: np.ndarray, encoding: object, prompts: Sequence[str], object_area: float
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Steps 2 and 3: for each prompt the (N, 4) boxes and their (N,) scores, phrases pooled."""
-        phrases = [prompt_to_phrases(prompt) for prompt in prompts]
-        flat = [phrase for group in phrases for phrase in group]
-        answers = iter(self.detector.detect(encoding, flat))
-        found = []
-        for group in phrases:
-            kept = [self._keep(next(answers), image.shape[:2], object_area) for _ in group]
-            found.append(
-                (np.concatenate([boxes for boxes, _ in kept]), np.concatenate([s for _, s in kept]))
-            )
-        return found
-
-    def _keep(
-        self, detections: Detections, size_hw: tuple[int, int], object_area: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Filter the boxes of one phrase by score, area, and what they read as."""
+    def _candidates(
+        self, answers: Sequence[Detections], image: np.ndarray, object_area: float
+    ) -> Candidates:
+        """Steps 2 and 3: filter the boxes of one prompt by score, area, and what they read as."""
         settings = self.settings
-        areas = relative_areas(detections.boxes_xyxy, size_hw)
-        is_anomaly = [
-            not contains_words(phrase, settings.object_prompt)
-            for phrase in detections.phrases(settings.text_threshold)
-        ]
-        kept = (
-            (detections.scores > settings.box_threshold)
-            & (areas > settings.min_area)
-            & (areas < object_area * settings.area_threshold)
-            & np.array(is_anomaly, bool)
+        boxes = np.concatenate([answer.boxes_xyxy for answer in answers])
+        scores = np.concatenate([answer.scores for answer in answers])
+        phrases = [p for answer in answers for p in answer.phrases(settings.text_threshold)]
+        areas = relative_areas(boxes, image.shape[:2])
+        is_object = [contains_words(phrase, settings.object_prompt) for phrase in phrases]
+        reasons = np.select(
+            [
+                scores <= settings.box_threshold,
+                areas <= settings.min_area,
+                areas >= object_area * settings.area_threshold,
+                np.array(is_object, bool),
+            ],
+            ["low score", "too small", "too large", settings.object_prompt],
+            default="",
         )
-        return detections.boxes_xyxy[kept], detections.scores[kept]
+        return Candidates(boxes, scores, np.array(phrases, str), reasons)
 
     def _outline(
-        self, encoding: object, boxes: Sequence[np.ndarray]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """(N, H, W) masks of all different boxes, and for each prompt which of them are its own."""
-        unique, index = np.unique(np.concatenate(boxes), axis=0, return_inverse=True)
-        splits = np.cumsum([len(b) for b in boxes])[:-1]
-        return self.segmenter.segment(encoding, unique), np.split(index.reshape(-1), splits)
+        self, image: np.ndarray, found: Sequence[Candidates], object_boxes: np.ndarray
+    ) -> tuple[list[list[CropMask]], list[CropMask] | None]:
+        """Masks of the boxes that count, for each prompt; and of the objects, if several.
 
-    def _saliency(
-        self, image: np.ndarray, encoding: object, object_boxes: np.ndarray
-    ) -> np.ndarray:
+        All different boxes are outlined together, each once; no boxes need no segmenter.
+        """
+        settings = self.settings
+        wanted = [np.flatnonzero(c.counts | (c.scores > settings.outline_above)) for c in found]
+        asked = [c.boxes_xyxy[index] for c, index in zip(found, wanted, strict=True)]
+        asked.append(object_boxes if settings.object_number > 1 else object_boxes[:0])
+        unique, inverse = np.unique(np.concatenate(asked), axis=0, return_inverse=True)
+        encoding = self.segmenter.encode(image) if len(unique) else None
+        masks = self.segmenter.segment(encoding, unique) if len(unique) else []
+        *groups, objects = np.split(inverse.reshape(-1), np.cumsum([len(a) for a in asked])[:-1])
+        outlines = [
+            [masks[i] for i in group[c.counts[index]]]
+            for c, index, group in zip(found, wanted, groups, strict=True)
+        ]
+        return outlines, [masks[i] for i in objects] if settings.object_number > 1 else None
+
+    def _saliency(self, image: np.ndarray, object_masks: list[CropMask] | None) -> np.ndarray:
         """Step 4: the (H, W) saliency in [0, 1] of the image, or of its objects if several."""
-        features = self.extractor.features(image)
-        if self.settings.object_number == 1:
-            saliency = self_similarity_saliency(features)
-        else:
-            grid = features.shape[:2]
-            masks = self.segmenter.segment(encoding, object_boxes)
-            small = [cv2.resize(m.astype(np.uint8), grid[::-1]) > 0 for m in masks]
-            saliency = object_saliency(features, np.array(small, bool).reshape(-1, *grid))
-        return cv2.resize(saliency, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        grid = self.saliency.saliency(image, object_masks)
+        return cv2.resize(grid, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
-    def _map(
-        self, masks: np.ndarray, index: np.ndarray, scores: np.ndarray, gains: np.ndarray
-    ) -> np.ndarray:
-        """Steps 5 and 6: rescore by saliency, keep the best masks, and lay them over each other."""
-        make_scores, make_map = _RULES[self.settings.map_rule]
-        rescored = make_scores(scores, gains)
+    def _finding(
+        self,
+        candidates: Candidates,
+        masks: list[CropMask],
+        saliency: np.ndarray,
+        size_hw: tuple[int, ...],
+    ) -> Finding:
+        """Steps 5 and 6: rescore by saliency, keep the best masks, lay them over each other."""
+        rescore, lay_out = _RULES[self.settings.map_rule]
+        scores = candidates.scores[candidates.counts]
+        gains = np.exp(SALIENCY_GAIN * means_inside(masks, saliency))
+        rescored = rescore(scores, gains)
         best = np.argsort(-rescored, kind="stable")[: self.settings.max_masks]
-        soft_label = make_map(masks[index[best]], rescored[best])
-        return stretch(soft_label) if self.settings.stretch_each_image else soft_label
+        small = lay_out([masks[i] for i in best], rescored[best], saliency.shape)
+        if self.settings.stretch_each_image:
+            small = stretch(small)
+        height, width = size_hw
+        scale_xyxy = np.tile(np.array([width, height]) / saliency.shape[::-1], 2)
+        return Finding(
+            cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR),
+            candidates.boxes_xyxy[candidates.counts][best] * scale_xyxy,
+            scores[best],
+            candidates.phrases[candidates.counts][best].tolist(),
+            [resize_mask(masks[i], saliency.shape, (height, width)) for i in best],
+            cv2.resize(saliency, (width, height), interpolation=cv2.INTER_LINEAR),
+            candidates.rejections(scale_xyxy),
+        )
 
 
-def means_inside(masks: np.ndarray, saliency: np.ndarray) -> np.ndarray:
-    """(N,) mean of an (H, W) map inside each of (N, H, W) bool masks; 0 for an empty one."""
-    flat = saliency.reshape(-1)
-    inside = [flat[np.flatnonzero(mask)] for mask in masks]
+def means_inside(masks: Sequence[CropMask], saliency: np.ndarray) -> np.ndarray:
+    """(N,) mean of an (H, W) map inside each of N masks; 0 for an empty one."""
+    inside = [saliency[mask.place][mask.pixels] for mask in masks]
     return np.array([values.mean() if len(values) else 0.0 for values in inside])
 
 
@@ -200,30 +257,35 @@ def published_scores(scores: np.ndarray, gains: np.ndarray) -> np.ndarray:
     return scores * gains
 
 
-def fixed_scale_map(masks: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def fixed_scale_map(
+    masks: Sequence[CropMask], scores: np.ndarray, size_hw: tuple[int, ...]
+) -> np.ndarray:
     """Mean score of the masks that cover a pixel, 0 where none does.
 
     The published rule without the 1 in its divisor, which halves the score of a pixel under a
     single mask.
 
     Args:
-        masks: (N, H, W) bool.
+        masks: N masks.
         scores: (N,) in [0, 1].
+        size_hw: Size of the map.
 
     Returns:
         (H, W) float32 in [0, 1].
     """
-    total, count = _cover(masks, scores)
+    total, count = _cover(masks, scores, size_hw)
     return total / np.maximum(count, 1)
 
 
-def published_map(masks: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def published_map(
+    masks: Sequence[CropMask], scores: np.ndarray, size_hw: tuple[int, ...]
+) -> np.ndarray:
     """Sum of the covering masks' scores / (1 + their number), as published.
 
     Divided by exp(3), which it cannot exceed, so that a file on the scale [0, 1] can hold it.
     Arguments and result as for `fixed_scale_map`, with scores in [0, exp(3)].
     """
-    total, count = _cover(masks, scores)
+    total, count = _cover(masks, scores, size_hw)
     return (total / (1 + count) / np.exp(SALIENCY_GAIN)).astype(np.float32)
 
 
@@ -233,14 +295,15 @@ _RULES = {
 }
 
 
-def _cover(masks: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cover(
+    masks: Sequence[CropMask], scores: np.ndarray, size_hw: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
     """(H, W) float32 sum of the scores, and number, of the masks that cover each pixel."""
-    total = np.zeros(masks.shape[1:], np.float32)
-    count = np.zeros(masks.shape[1:], np.float32)
+    total = np.zeros(size_hw, np.float32)
+    count = np.zeros(size_hw, np.float32)
     for mask, score in zip(masks, scores, strict=True):
-        pixels = np.flatnonzero(mask)  # masks are small: several times as fast as a bool index
-        total.reshape(-1)[pixels] += score
-        count.reshape(-1)[pixels] += 1
+        total[mask.place][mask.pixels] += score
+        count[mask.place][mask.pixels] += 1
     return total, count
 
 
@@ -257,7 +320,7 @@ def contains_words(phrase: str, words: str) -> bool:
     return f" {words.lower().strip()} " in f" {phrase.lower()} "
 
 
-def relative_areas(boxes_xyxy: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+def relative_areas(boxes_xyxy: np.ndarray, size_hw: tuple[int, ...]) -> np.ndarray:
     """(N,) share of the image's area that each of (N, 4) boxes has."""
     widths, heights = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).T
     return widths * heights / (size_hw[0] * size_hw[1])

@@ -4,10 +4,13 @@ The features are a backend (`FeatureExtractor`); what is computed from them is S
 2305.10724, section 3.2), written as matrix work.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import cv2
 import numpy as np
+
+from teacher.crop_masks import CropMask
 
 
 class FeatureExtractor(Protocol):
@@ -56,11 +59,45 @@ class ColourGradientFeatures:
         return np.dstack([centred, ordinary]).astype(np.float32)
 
 
-def build_features(name: str) -> FeatureExtractor:
-    """Make the feature extractor of a config name; its libraries are imported only here."""
-    if name == "colour_gradient":
-        return ColourGradientFeatures()
-    raise ValueError(f"unknown saliency {name!r}")
+class Saliency(Protocol):
+    """Says how far each place of an image stands out."""
+
+    def saliency(
+        self, image_rgb: np.ndarray, object_masks: Sequence[CropMask] | None
+    ) -> np.ndarray:
+        """Judge an image, (H, W, 3) uint8 RGB.
+
+        Args:
+            image_rgb: The image.
+            object_masks: Masks of the objects to compare with each other; None compares the places
+                of the whole image.
+
+        Returns:
+            (h, w) float32 in [0, 1], of a size of its own.
+        """
+        ...
+
+
+class FeatureSaliency:
+    """Saliency by the similarity of features; a `Saliency`."""
+
+    def __init__(self, extractor: FeatureExtractor) -> None:
+        self.extractor = extractor
+
+    def saliency(
+        self, image_rgb: np.ndarray, object_masks: Sequence[CropMask] | None
+    ) -> np.ndarray:
+        """Compare the places of an image, or of its objects, on the grid of the features."""
+        features = self.extractor.features(image_rgb)
+        if object_masks is None:
+            return self_similarity_saliency(features)
+        height, width = features.shape[:2]
+        small = np.zeros((len(object_masks), height, width), bool)
+        for cells, mask in zip(small, object_masks, strict=True):
+            full = np.zeros(image_rgb.shape[:2], np.uint8)
+            full[mask.place] = mask.pixels
+            cells[:] = cv2.resize(full, (width, height)) > 0
+        return object_saliency(features, small)
 
 
 def self_similarity_saliency(features: np.ndarray, num_most_different: int = 400) -> np.ndarray:

@@ -3,90 +3,114 @@
     python teacher/soft_label_generation.py --teacher.prompts bird --teacher.prompts "white crest"
 
 Reads data.images; writes paths.label_sets/PROMPT. All prompts are answered image by image, so that
-ten prompts cost little more than one. A stopped run goes on where it was.
+ten prompts cost little more than one. A stopped run goes on where it was; under `torchrun` or Slurm
+the processes share the images.
 Next: python util/multi_teacher/combination_strategies.py
 """
 
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from teacher.data_loader_teacher import read_ahead
-from teacher.detectors import build_detector
+from teacher.building import build_teacher, describe_teacher, find_models
+from teacher.cache import Cache
+from teacher.labelling import find_work, label_images
+from teacher.preview import write_previews
 from teacher.prompts import resolve_prompts
-from teacher.saa import VERSION, SaaSettings, SegmentAnyAnomaly
-from teacher.saliency import build_features
-from teacher.segmenters import build_segmenter
-from util.config import TeacherSection, load_config
+from util.config import Config, load_config
 from util.errors import UserError, listed
-from util.image_files import find_images, fingerprint
+from util.image_files import find_images
 from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
-from util.progress import track
 from util.run import print_next, run_script
 from util.sea_scenes import make_demo_if_asked
+from util.shares import Share, read_share
+
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "check": {
+        "action": "store_true",
+        "help": "say what this machine can run, which weights are there and how to get the others",
+    },
+    "fetch": {"metavar": "NAME", "help": "download the weights of a name that --check lists"},
+    "preview": {
+        "metavar": "N",
+        "type": int,
+        "help": "draw what the teacher sees in N images, for every prompt, and label nothing",
+    },
+}
 
 
-def build_teacher(settings: TeacherSection) -> SegmentAnyAnomaly:
-    """Make the teacher that the config names."""
-    numbers = settings.model_dump(include=set(SaaSettings.__dataclass_fields__))
-    return SegmentAnyAnomaly(
-        build_detector(settings.detector),
-        build_segmenter(settings.segmenter),
-        build_features(settings.saliency),
-        SaaSettings(**numbers),
-    )
+def label_all(config: Config, prompts: Sequence[str], overwrite: bool, share: Share) -> int | None:
+    """Label this process's share of the images.
 
-
-def label_images(
-    teacher: SegmentAnyAnomaly,
-    image_paths: Mapping[str, Path],
-    writers: Mapping[str, LabelSetWriter],
-) -> None:
-    """Write the soft labels that are still missing.
-
-    An image that cannot be read is recorded as failed in every set; the others go on.
-
-    Args:
-        teacher: Answers all prompts about one image.
-        image_paths: Path of each image by its id.
-        writers: The label set of each prompt.
+    Returns:
+        Exit status: 1 where images have failed, else 0; None where other processes are still at
+        work and the last of them will tell.
     """
-    sources = {image_id: fingerprint([path]) for image_id, path in image_paths.items()}
-    pending = {prompt: set(writer.pending(sources)) for prompt, writer in writers.items()}
-    wanted = set().union(*pending.values())
-    to_read = {image_id: path for image_id, path in image_paths.items() if image_id in wanted}
-    images = track(read_ahead(to_read), "teacher", total=len(to_read)) if to_read else []
-    for image_id, image in images:
-        prompts = [prompt for prompt in writers if image_id in pending[prompt]]
-        if isinstance(image, UserError):
-            for prompt in prompts:
-                writers[prompt].fail(image_id, str(image))
-            continue
-        start = time.perf_counter()
-        soft_labels = teacher.label(image, prompts)
-        seconds = (time.perf_counter() - start) / len(prompts)
-        for prompt, soft_label in zip(prompts, soft_labels, strict=True):
-            writers[prompt].add(image_id, soft_label, sources[image_id], seconds)
+    image_paths = find_images(config.data.images)
+    models = find_models(config.teacher, config.paths.weights)
+    settings = describe_teacher(config.teacher, models)
+    with ExitStack() as stack:
+        writers = {
+            prompt: stack.enter_context(
+                LabelSetWriter(
+                    config.paths.label_sets / prompt_to_folder(prompt),
+                    {"producer": "teacher", "prompt": prompt, **settings},
+                    overwrite,
+                    share,
+                )
+            )
+            for prompt in prompts
+        }
+        work = find_work(image_paths, writers, share)
+        if work.image_paths:  # else no model need be loaded
+            cache = open_cache(config)
+            label = "teacher" if share.count == 1 else f"teacher {share.index + 1}/{share.count}"
+            label_images(build_teacher(config.teacher, models, cache), work, writers, label)
+            if cache is not None:
+                print(f"{cache.folder}: {cache.hits} answers found, {cache.misses} made")
+        box_settings = config.evaluation.box_settings()
+        finished = [writer.finish_share(box_settings) for writer in writers.values()]
+    label_sets = [label_set for label_set in finished if label_set is not None]
+    return report(label_sets) if len(label_sets) == len(finished) else None
+
+
+def open_cache(config: Config) -> Cache | None:
+    """Open the cache that the config asks for."""
+    gigabytes = config.teacher.cache_gb
+    return Cache(config.paths.cache, int(gigabytes * 10**9)) if gigabytes else None
 
 
 def report(label_sets: Sequence[LabelSet]) -> int:
     """Say what was written; exit status 1 where images have failed, else 0."""
+    failed: dict[str, str] = {}
     for label_set in label_sets:
         counts = label_set.manifest["counts"]
         print(
             f"{label_set.folder}: {counts['labelled']} labelled, {counts['empty']} empty "
             f"(nothing found), {counts['failed']} failed"
         )
-    failed = label_sets[0].failed
+        failed |= label_set.failed
     if failed:
         reasons = listed(list(failed.values()))
         print(f"{len(failed)} images failed, the rest is done: {reasons}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def preview(config: Config, prompts: Sequence[str], num_images: int) -> int:
+    """Draw sheets of a few images, evenly spread over the folder."""
+    if num_images < 1:
+        raise UserError(f"--preview is {num_images}; expected at least 1 image")
+    models = find_models(config.teacher, config.paths.weights)
+    teacher = build_teacher(config.teacher, models, open_cache(config))
+    folder = config.paths.runs / "preview"
+    written = write_previews(teacher, find_images(config.data.images), prompts, num_images, folder)
+    print(f"{folder}: {listed([path.name for path in written])}")
+    return 0
 
 
 def _members(prompts: Sequence[str]) -> list[str]:
@@ -97,26 +121,26 @@ def _members(prompts: Sequence[str]) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
-    config, overwrite = load_config(__doc__ or "", argv)
+    config, options = load_config(__doc__ or "", argv, OPTIONS)
+    if options.fetch is not None:
+        from teacher.downloads import fetch
+
+        print(fetch(options.fetch, config.paths.weights))
+        return 0
+    if options.check:
+        from teacher.doctor import check
+
+        return check(config.teacher, config.paths.weights)
     prompts = resolve_prompts(config.teacher.prompts)
-    make_demo_if_asked(config.paths, config.data)
-    image_paths = find_images(config.data.images)
-    settings = {"version": VERSION, **config.teacher.model_dump(exclude={"prompts"})}
-    with ExitStack() as stack:
-        writers = {
-            prompt: stack.enter_context(
-                LabelSetWriter(
-                    config.paths.label_sets / prompt_to_folder(prompt),
-                    {"producer": "teacher", "prompt": prompt, **settings},
-                    overwrite,
-                )
-            )
-            for prompt in prompts
-        }
-        label_images(build_teacher(config.teacher), image_paths, writers)
-        box_settings = config.evaluation.box_settings()
-        label_sets = [writer.finish(box_settings) for writer in writers.values()]
-    status = report(label_sets)
+    share = read_share()
+    with share.alone(config.paths.label_sets):
+        make_demo_if_asked(config.paths, config.data)
+    if options.preview is not None:
+        return preview(config, prompts, options.preview)
+    status = label_all(config, prompts, options.overwrite, share)
+    if status is None:
+        print(f"share {share.index + 1} of {share.count} is done; others are still at work")
+        return 0
     members = [] if prompts == config.combination.label_sets else _members(prompts)
     print_next(["util/multi_teacher/combination_strategies.py", *members], argv)
     return status

@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 import pytest
 
-from teacher.detectors import build_detector
 from teacher.detectors.attributes import AttributeDetector
 from teacher.detectors.lexicon import LEXICON, look_up
 from teacher.detectors.proposals import MAX_REGIONS, find_regions
@@ -36,10 +35,6 @@ def best_score(image, phrase):
     (detections,) = detector.detect(detector.encode(image), [phrase])
     is_region = (detections.boxes_xyxy[:, 2] - detections.boxes_xyxy[:, 0]) < image.shape[1]
     return detections.scores[is_region].max(initial=0.0)
-
-
-def test_the_detector_is_built_by_its_name():
-    assert isinstance(build_detector("attributes"), AttributeDetector)
 
 
 def test_boxes_and_scores_keep_the_contract(white_bird):

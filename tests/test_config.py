@@ -50,12 +50,12 @@ def test_the_command_line_wins_and_its_paths_belong_to_the_working_directory(
 ) -> None:
     path = write(tmp_path, {"student": {"epochs": 3, "width": 5}})
     monkeypatch.chdir(tmp_path.parent)
-    config, overwrite = load_config(
+    config, options = load_config(
         "", ["--config", str(path), "--student.epochs", "7", "--paths.runs", "x", "--overwrite"]
     )
     assert (config.student.epochs, config.student.width) == (7, 5)
     assert config.paths.runs == tmp_path.parent / "x"
-    assert overwrite
+    assert options.overwrite
 
 
 def test_lists_are_given_by_repeating_or_as_json(tmp_path: Path) -> None:

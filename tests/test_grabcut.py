@@ -2,7 +2,6 @@ import cv2
 import numpy as np
 import pytest
 
-from teacher.segmenters import build_segmenter
 from teacher.segmenters.grabcut import GrabCutSegmenter
 
 
@@ -18,15 +17,14 @@ def scene():
 def segment(image, *boxes):
     segmenter = GrabCutSegmenter()
     boxes = np.array(boxes, np.float32).reshape(-1, 4)
-    return segmenter.segment(segmenter.encode(image), boxes)
+    masks = np.zeros((len(boxes), *image.shape[:2]), bool)
+    for full, mask in zip(masks, segmenter.segment(segmenter.encode(image), boxes), strict=True):
+        full[mask.place] = mask.pixels
+    return masks
 
 
 def iou(a, b):
     return (a & b).sum() / (a | b).sum()
-
-
-def test_the_segmenter_is_built_by_its_name():
-    assert isinstance(build_segmenter("grabcut"), GrabCutSegmenter)
 
 
 def test_an_object_is_outlined(scene):
@@ -38,7 +36,7 @@ def test_an_object_is_outlined(scene):
 
 
 def test_no_boxes_give_no_masks(scene):
-    assert segment(scene).shape == (0, 61, 83)
+    assert not len(segment(scene))
 
 
 def test_masks_stay_in_their_boxes_and_in_their_order(scene):

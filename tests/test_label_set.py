@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import read_soft_label, write_soft_label
 from util.label_set import LabelSet, LabelSetWriter, check_same_images
+from util.shares import Share
 
 SETTINGS = {"producer": "test", "threshold": 0.1}
 BOXES = BoxSettings(dilation_iterations=0)
@@ -269,3 +271,107 @@ def test_the_settings_hash_is_in_the_manifest_and_ignores_the_order_of_keys(
     manifest = json.loads((tmp_path / "set" / "label_set.json").read_text())
     with LabelSetWriter(tmp_path / "other", dict(reversed(SETTINGS.items()))) as writer:
         assert writer.finish(BOXES).manifest["settings_hash"] == manifest["settings_hash"]
+
+
+def sources(count: int) -> dict[str, str]:
+    return {f"image {number}": "1" for number in range(count)}
+
+
+def open_share(folder: Path, index: int, count: int = 2) -> tuple[LabelSetWriter, list[str]]:
+    """Open a set of six images as one of several processes; what it has still to do."""
+    share = Share(index, count)
+    writer = LabelSetWriter(folder, {"producer": "test"}, share=share)
+    mine = share.of(list(sources(6)))
+    others = set(sources(6)).difference(mine)
+    return writer, writer.pending(dict.fromkeys(mine, "1"), others)
+
+
+def work_on(writer: LabelSetWriter, pending: list[str]) -> LabelSet | None:
+    with writer:
+        for image_id in pending:
+            number = int(image_id.split()[1])
+            writer.add(image_id, np.full((2, 2), number / 10), "1", 0.0)
+        return writer.finish_share(BoxSettings())
+
+
+def test_the_last_of_several_processes_finishes_the_set(tmp_path: Path) -> None:
+    first, second = open_share(tmp_path, 0), open_share(tmp_path, 1)
+    assert work_on(*first) is None
+    with pytest.raises(UserError, match="unfinished"):
+        LabelSet(tmp_path)
+    label_set = work_on(*second)
+    assert label_set is not None
+    assert label_set.ids == sorted(sources(6))
+    assert label_set.manifest["counts"] == {"labelled": 5, "empty": 1, "failed": 0}
+    assert not list(tmp_path.glob("progress*"))
+
+
+def test_a_process_that_died_holds_the_set_open_until_its_share_is_done(tmp_path: Path) -> None:
+    first, (second, pending) = open_share(tmp_path, 0), open_share(tmp_path, 1)
+    with second:
+        second.add(pending[0], np.zeros((2, 2)), "1", 0.0)  # and then it is killed
+    assert work_on(*first) is None
+    again = open_share(tmp_path, 0)
+    assert again[1] == []
+    assert work_on(*again) is None
+    second, left = open_share(tmp_path, 1)
+    assert left == pending[1:]
+    assert work_on(second, left) is not None
+
+
+def test_any_number_of_processes_can_go_on_with_the_work_of_others(tmp_path: Path) -> None:
+    first, _ = open_share(tmp_path, 0), open_share(tmp_path, 1)
+    work_on(*first)
+    alone, pending = open_share(tmp_path, 0, count=1)
+    assert len(pending) == 3
+    label_set = work_on(alone, pending)
+    assert label_set is not None
+    assert len(label_set.ids) == 6
+
+
+def test_processes_that_find_everything_done_change_nothing(tmp_path: Path) -> None:
+    for index in (0, 1):
+        work_on(*open_share(tmp_path, index))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert work_on(*open_share(tmp_path, 1)) is None
+    assert work_on(*open_share(tmp_path, 0)) is not None
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert {p: t for p, t in after.items() if p.name != ".lock"} == {
+        p: t for p, t in before.items() if p.name != ".lock"
+    }
+
+
+def test_one_process_of_several_that_tries_a_failed_image_again_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    first, (second, pending) = open_share(tmp_path, 0), open_share(tmp_path, 1)
+    with second:
+        second.fail(pending[0], "no memory")
+        for image_id in pending[1:]:
+            second.add(image_id, np.ones((2, 2)), "1", 0.0)
+        assert second.finish_share(BoxSettings()) is None
+    label_set = work_on(*first)
+    assert label_set is not None
+    assert list(label_set.failed) == [pending[0]]
+    retry, left = open_share(tmp_path, 1)
+    assert left == [pending[0]]
+    mended = work_on(retry, left)
+    assert mended is not None
+    assert len(mended.ids) == 6
+
+
+def test_a_failure_on_a_full_disk_is_known_until_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LabelSetWriter(tmp_path, {"producer": "test"}) as writer:
+        writer.pending({"a": "1", "b": "1"})
+        with monkeypatch.context() as patch:
+            patch.setattr(LabelSetWriter, "_append", full_disk)
+            writer.fail("a", "the disk was full")
+        writer.add("b", np.zeros((2, 2)), "1", 0.0)
+        label_set = writer.finish(BoxSettings())
+    assert label_set.failed == {"a": "the disk was full"}
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")

@@ -70,11 +70,35 @@ def test_nothing_but_the_study_imports_the_main_of_a_script(path: Path) -> None:
             assert "main" not in [alias.name for alias in node.names]
 
 
-@pytest.mark.parametrize("stage", ["util", "teacher"])
-def test_torch_is_not_imported_with_a_module_of(stage: str) -> None:
-    for path in (ROOT / stage).rglob("*.py"):
-        eager = {module.split(".")[0] for module, is_eager in imports(path) if is_eager}
-        assert not eager & {"torch", "torchvision", "matplotlib", "wandb"}, path
+HEAVY = {"torch", "torchvision", "matplotlib", "wandb", "transformers", "timm", "segment_anything"}
+HEAVY |= {"groundingdino", "huggingface_hub"}
+
+
+def modules_imported_with(path: Path) -> set[Path]:
+    """Our modules that are imported as soon as one is, itself included."""
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        module = waiting.pop()
+        if module in found or not module.exists():
+            continue
+        found.add(module)
+        for imported, is_eager in imports(module):
+            if is_eager and imported.split(".")[0] in STAGES:
+                place = ROOT / imported.replace(".", "/")
+                package = place / "__init__.py"
+                waiting.append(package if place.is_dir() else place.with_suffix(".py"))
+    return found
+
+
+LIGHT = [path for path in SCRIPTS if path.relative_to(ROOT).parts[0] in ("util", "teacher")]
+
+
+@pytest.mark.parametrize("path", [*LIGHT, *(ROOT / "util").rglob("*.py")], ids=name)
+def test_no_heavy_library_is_imported_before_the_config_asks_for_it(path: Path) -> None:
+    for module in modules_imported_with(path):
+        eager = {imported.split(".")[0] for imported, is_eager in imports(module) if is_eager}
+        assert not eager & HEAVY, module
 
 
 def test_there_are_scripts_and_each_finds_the_root_by_the_same_lines() -> None:
@@ -134,7 +158,7 @@ def test_the_pins_of_running_are_among_those_of_testing() -> None:
 
 
 def test_the_pins_have_hashes_and_no_index_address_and_one_opencv() -> None:
-    for path in (ROOT / "requirements.txt", ROOT / "requirements-dev.txt"):
+    for path in ROOT.glob("requirements*.txt"):
         text = path.read_text()
         assert "://" not in text
         assert "--index" not in text
@@ -144,28 +168,26 @@ def test_the_pins_have_hashes_and_no_index_address_and_one_opencv() -> None:
         assert opencv == ["opencv-python-headless"]
 
 
-@pytest.mark.parametrize("file", ["conda_teacher.yaml", "conda_student.yaml"])
-def test_the_conda_files_install_the_pinned_versions(file: str) -> None:
+def test_the_pins_of_the_teacher_lie_between_those_of_running_and_testing() -> None:
+    running, teacher = pins(ROOT / "requirements.txt"), pins(ROOT / "requirements-teacher.txt")
+    testing = pins(ROOT / "requirements-dev.txt")
+    assert {package: teacher.get(package) for package in running} == running
+    assert {package: testing.get(package) for package in teacher} == teacher
+    assert {"transformers", "segment-anything", "groundingdino-py", "timm"} <= set(teacher)
+
+
+@pytest.mark.parametrize(
+    ("file", "requirements"),
+    [
+        ("conda_teacher.yaml", "requirements-teacher.txt"),
+        ("conda_student.yaml", "requirements.txt"),
+    ],
+)
+def test_the_conda_files_install_the_pinned_versions(file: str, requirements: str) -> None:
     content = yaml.safe_load((ROOT / file).read_text())
     (packages,) = [entry["pip"] for entry in content["dependencies"] if isinstance(entry, dict)]
-    pinned = pins(ROOT / "requirements.txt")
-    assert packages
-    for requirement in packages:
-        package, version = requirement.split("==")
-        assert version in pinned[package]
-    # Every library that the stage imports is named.
-    stages = {"conda_teacher.yaml": {"util", "teacher"}, "conda_student.yaml": {"util", "student"}}
-    names = {"cv2": "opencv-python-headless", "PIL": "pillow"}
-    named = {requirement.split("==")[0] for requirement in packages}
-    for stage in stages[file]:
-        for path in (ROOT / stage).rglob("*.py"):
-            for module, _ in imports(path):
-                top = module.split(".")[0]
-                library = names.get(top, top.replace("_", "-"))
-                optional = {"wandb", "torch"} if file == "conda_teacher.yaml" else {"wandb"}
-                if top in (*STAGES, *sys.stdlib_module_names) or library in optional:
-                    continue
-                assert library in named, f"{path} imports {top}"
+    assert packages == [f"-r {requirements}"]
+    assert "python=3.11" in content["dependencies"]
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="git tells which files are the project's")

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from teacher.crop_masks import CropMask, crop_mask
 from teacher.detectors import Detections
 from teacher.saa import SaaSettings, SegmentAnyAnomaly, contains_words, shrink_to
-from teacher.saliency import object_saliency, self_similarity_saliency
+from teacher.saliency import FeatureSaliency, object_saliency, self_similarity_saliency
 
 SIZE_HW = (24, 32)
 Answer = list[tuple[list[float], list[float]]]
@@ -57,12 +58,12 @@ class BoxSegmenter:
         height, width = image_rgb.shape[:2]
         return height, width
 
-    def segment(self, encoding: Any, boxes_xyxy: np.ndarray) -> np.ndarray:
+    def segment(self, encoding: Any, boxes_xyxy: np.ndarray) -> list[CropMask]:
         self.boxes.append(boxes_xyxy)
         masks = np.zeros((len(boxes_xyxy), *encoding), bool)
         for mask, (x0, y0, x1, y1) in zip(masks, boxes_xyxy.astype(int), strict=True):
             mask[y0:y1, x0 : x0 + (x1 - x0) // 2] = True
-        return masks
+        return [crop_mask(mask) for mask in masks]
 
 
 @dataclass
@@ -164,14 +165,19 @@ def test_the_map_equals_a_plain_transcription(data: st.DataObject) -> None:
     grid = np.random.default_rng(data.draw(st.integers(0, 9))).normal(size=(6, 8, 3))
     grid = grid.astype(np.float32)
     teacher = SegmentAnyAnomaly(
-        ScriptedDetector(script), BoxSegmenter(), FixedFeatures(grid), given
+        ScriptedDetector(script), BoxSegmenter(), FeatureSaliency(FixedFeatures(grid)), given
     )
-    maps = teacher.label(np.zeros((*SIZE_HW, 3), np.uint8), ["bird", "gull|sea bird"])
+    findings = teacher.label(np.zeros((*SIZE_HW, 3), np.uint8), ["bird", "gull|sea bird"])
     saliency = cv2.resize(plain_saliency(grid).astype(np.float32), SIZE_HW[::-1])
-    for found, phrases in zip(maps, (["bird"], ["gull", "sea bird"]), strict=True):
+    for finding, phrases in zip(findings, (["bird"], ["gull", "sea bird"]), strict=True):
+        found = finding.soft_label
         np.testing.assert_allclose(found, plain_saa(script, phrases, saliency, given), atol=2e-5)
         assert found.min() >= 0
         assert found.max() <= 1
+
+
+def label(teacher: SegmentAnyAnomaly, prompts: list[str]) -> list[np.ndarray]:
+    return [finding.soft_label for finding in teacher.label(IMAGE, prompts)]
 
 
 def one_box_teacher(**numbers: Any) -> SegmentAnyAnomaly:
@@ -179,7 +185,7 @@ def one_box_teacher(**numbers: Any) -> SegmentAnyAnomaly:
     return SegmentAnyAnomaly(
         ScriptedDetector(script),
         BoxSegmenter(),
-        FixedFeatures(np.ones((6, 8, 3), np.float32)),  # all alike: saliency 0
+        FeatureSaliency(FixedFeatures(np.ones((6, 8, 3), np.float32))),  # all alike: saliency 0
         SaaSettings(**numbers),
     )
 
@@ -203,25 +209,25 @@ def test_background_is_told_by_words_not_letters(
 
 
 def test_a_pixel_under_one_mask_keeps_the_score_of_its_box() -> None:
-    (soft_label,) = one_box_teacher().label(IMAGE, ["bird"])
+    (soft_label,) = label(one_box_teacher(), ["bird"])
     assert soft_label[5, 5] == pytest.approx(0.4)
     assert soft_label[11, 21] == pytest.approx(0.2)
 
 
 def test_the_published_rule_halves_it() -> None:
-    (soft_label,) = one_box_teacher(map_rule="published").label(IMAGE, ["bird"])
+    (soft_label,) = label(one_box_teacher(map_rule="published"), ["bird"])
     assert soft_label[5, 5] * math.exp(3) == pytest.approx(0.2)
 
 
 def test_stretching_takes_each_map_to_its_own_range_and_leaves_empty_ones_empty() -> None:
     teacher = one_box_teacher(stretch_each_image=True)
-    found, nothing = teacher.label(IMAGE, ["bird", "whale"])
+    found, nothing = label(teacher, ["bird", "whale"])
     assert (found.min(), found.max()) == (0, 1)
     assert not nothing.any()
 
 
 def test_nothing_found_is_an_empty_map_of_the_size_of_the_image() -> None:
-    (soft_label,) = one_box_teacher().label(IMAGE, ["whale"])
+    (soft_label,) = label(one_box_teacher(), ["whale"])
     assert soft_label.shape == SIZE_HW
     assert soft_label.dtype == np.float32
     assert not soft_label.any()
@@ -232,7 +238,7 @@ def test_encoders_run_once_and_equal_boxes_are_outlined_once_for_all_prompts() -
     script = teacher.detector.answers  # type: ignore[attr-defined]
     script["gull"] = [*script["bird"], ([0, 0, 4, 4], [0.9])]
     teacher.label(IMAGE, ["bird", "gull", "tern"])
-    for part in (teacher.detector, teacher.segmenter, teacher.extractor):
+    for part in (teacher.detector, teacher.segmenter, teacher.saliency.extractor):
         assert len(part.images) == 1  # type: ignore[attr-defined]
     (boxes,) = teacher.segmenter.boxes  # type: ignore[attr-defined]
     assert len(boxes) == 3
@@ -241,13 +247,13 @@ def test_encoders_run_once_and_equal_boxes_are_outlined_once_for_all_prompts() -
 def test_every_model_sees_rgb() -> None:
     teacher = one_box_teacher()
     teacher.label(IMAGE, ["bird"])
-    for part in (teacher.detector, teacher.segmenter, teacher.extractor):
+    for part in (teacher.detector, teacher.segmenter, teacher.saliency.extractor):
         np.testing.assert_array_equal(part.images[0], IMAGE)  # type: ignore[attr-defined]
 
 
 def test_the_working_size_is_what_the_models_see_and_the_map_has_the_size_of_the_image() -> None:
     teacher = one_box_teacher(working_size_px=16)
-    (soft_label,) = teacher.label(IMAGE, ["bird"])
+    (soft_label,) = label(teacher, ["bird"])
     assert teacher.detector.images[0].shape == (12, 16, 3)  # type: ignore[attr-defined]
     assert soft_label.shape == SIZE_HW
 
@@ -291,10 +297,10 @@ def test_several_objects_are_outlined_and_compared() -> None:
     teacher = SegmentAnyAnomaly(
         ScriptedDetector(script),
         BoxSegmenter(),
-        FixedFeatures(grid),
+        FeatureSaliency(FixedFeatures(grid)),
         SaaSettings(object_prompt="tile", object_number=2, area_threshold=0.5),
     )
-    (soft_label,) = teacher.label(IMAGE, ["crack"])
+    (soft_label,) = label(teacher, ["crack"])
     halves = np.zeros((2, 6, 8), bool)
     halves[0, :, 0:2] = halves[1, :, 4:6] = True  # the left halves, by the segmenter above
     saliency = cv2.resize(object_saliency(grid, halves), SIZE_HW[::-1])

@@ -9,8 +9,9 @@ from anywhere.
 import argparse
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import (
@@ -77,6 +78,13 @@ class PathsSection(Section):
         REPOSITORY / "data/sea_scenes",
         description="Folder of the demo scenes, made when data.images is JPEGImages in it.",
     )
+    weights: ConfigPath = Field(
+        REPOSITORY / "weights", description="Folder of the weights of real teachers."
+    )
+    cache: ConfigPath = Field(
+        REPOSITORY / "cache",
+        description="Folder of what models have said, if teacher.cache_gb > 0.",
+    )
 
 
 class DataSection(Section):
@@ -117,7 +125,11 @@ class DataSection(Section):
 class TeacherSection(Section):
     """The teacher, which turns images and prompts into soft labels."""
 
-    name: Literal["saa"] = Field("saa", description="saa = Segment-Any-Anomaly.")
+    name: Literal["saa", "sam3"] = Field(
+        "saa",
+        description="saa = Segment-Any-Anomaly over the parts below; sam3 = SAM 3 alone, whose"
+        " weights are gated: Meta's SAM License must be accepted on the hub.",
+    )
     prompts: list[str] = Field(
         ["bird", "oceanic bird", "gull", "white crest", "whale"],
         description="One label set each; list:birds, list:off_target and list:all are the thesis's."
@@ -125,10 +137,30 @@ class TeacherSection(Section):
     )
     object_prompt: str = Field("sea", min_length=1, description="The normal scene, in words.")
     object_number: int = Field(1, ge=1, description="Objects of the normal scene; 1 = one scene.")
-    detector: Literal["attributes"] = Field("attributes", description="Text to boxes.")
-    segmenter: Literal["grabcut"] = Field("grabcut", description="Boxes to masks.")
-    saliency: Literal["colour_gradient"] = Field(
+    detector: Literal["attributes", "groundingdino", "transformers"] = Field(
+        "attributes", description="Text to boxes; all but attributes need weights (see --check)."
+    )
+    detector_model: str | None = Field(
+        None,
+        description="What the detector runs: a name that --check lists, a hub name, a checkpoint"
+        " or a folder; null = the first that --check lists for it.",
+    )
+    segmenter: Literal["grabcut", "sam", "transformers"] = Field(
+        "grabcut", description="Boxes to masks; all but grabcut need weights."
+    )
+    segmenter_model: str | None = Field(
+        None, description="What the segmenter runs, as for the detector."
+    )
+    saliency: Literal["colour_gradient", "wide_resnet50_2"] = Field(
         "colour_gradient", description="Features of the saliency prompt."
+    )
+    saliency_model: str | None = Field(
+        None, description="Weights of wide_resnet50_2, as for the detector."
+    )
+    sam3_model: str | None = Field(None, description="What sam3 runs, as for the detector.")
+    text_encoder: str | None = Field(
+        None,
+        description="groundingdino: folder or hub name of a BERT vocabulary; null = as published.",
     )
     box_threshold: Fraction = Field(
         0.2, description="A box counts above this score (0.1 in the thesis)."
@@ -151,6 +183,31 @@ class TeacherSection(Section):
     )
     working_size_px: int = Field(
         0, ge=0, description="Longest side that the models see; 0 = the image as it is."
+    )
+    tile_size_px: int = Field(
+        0, ge=0, description="Larger images are labelled in tiles of this side; 0 = as a whole."
+    )
+    tile_overlap_px: int = Field(128, ge=0, description="How far neighbouring tiles overlap.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where models run.")
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="Numbers that models compute with; bf16 is faster on a GPU."
+    )
+    compile: bool = Field(False, description="Compile the encoders (torch.compile).")
+    prompts_per_batch: int = Field(
+        8, ge=1, description="Phrases that a detector answers at once; halved if memory runs out."
+    )
+    boxes_per_batch: int = Field(
+        32, ge=1, description="Boxes that a segmenter outlines at once; halved if memory runs out."
+    )
+    cache_gb: float = Field(
+        0.0,
+        ge=0,
+        description="Most that the cache of what models have said may hold; 0 = no cache.",
+    )
+    outline_above: Fraction = Field(
+        1.0,
+        description="Boxes above this score are outlined even if a threshold drops them, so that"
+        " with a cache a lower threshold needs no model; 1 = only the boxes that count.",
     )
 
 
@@ -302,15 +359,20 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message} (--help lists all arguments)\n")
 
 
-def load_config(description: str, argv: Sequence[str] | None = None) -> tuple[Config, bool]:
+def load_config(
+    description: str,
+    argv: Sequence[str] | None = None,
+    options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> tuple[Config, argparse.Namespace]:
     """Read the config file and the command line of a script.
 
     Args:
         description: The script's docstring, shown by `--help`.
         argv: Arguments without the script's name; None = those of the process.
+        options: What the script alone understands: arguments of argparse's `add_argument` by name.
 
     Returns:
-        The config, and whether `--overwrite` was given.
+        The config, and the options by name: those of the script, and whether `overwrite` was given.
 
     Raises:
         UserError: A file or value is wrong; all wrong values of a source are named together.
@@ -328,6 +390,8 @@ def load_config(description: str, argv: Sequence[str] | None = None) -> tuple[Co
     parser.add_argument(
         "--overwrite", action="store_true", help="redo what was made with other settings"
     )
+    for name, keywords in options.items():
+        parser.add_argument(f"--{name}", **keywords)
     source = CliSettingsSource[argparse.ArgumentParser](
         _CommandLine,
         root_parser=parser,
@@ -341,7 +405,7 @@ def load_config(description: str, argv: Sequence[str] | None = None) -> tuple[Co
         overrides: dict[str, dict[str, Any]] = source(parsed_args=arguments)()
     except SettingsError as error:
         raise UserError(f"command line: {error}") from None
-    return override_config(config, overrides), arguments.overwrite
+    return override_config(config, overrides), arguments
 
 
 def read_config(path: Path) -> Config:
@@ -383,7 +447,12 @@ def _fill_in(content: Any) -> Any:
     paths, data = content.get("paths", {}), content.get("data", {})
     if not (isinstance(paths, dict) and isinstance(data, dict)):
         return content
-    paths = {"label_sets": "label_sets", "runs": "runs", "demo": "data/sea_scenes"} | paths
+    paths = {
+        "label_sets": "label_sets",
+        "runs": "runs",
+        "demo": "data/sea_scenes",
+        "cache": "cache",
+    } | paths
     unsaid: dict[str, str | None]
     if "images" in data:
         unsaid = {"splits": None, "ground_truth": None}

@@ -100,7 +100,7 @@ def read_image(path: Path) -> np.ndarray:
                 raise UserError(f"{path} has float values of unknown scale; save it as 8 or 16 bit")
             if upright.mode.startswith("I"):
                 return np.repeat(_to_uint8(np.asarray(upright))[..., None], 3, axis=2)
-            return np.asarray(upright.convert("RGB"))
+            return np.array(upright.convert("RGB"))  # a copy, that may be written into
     except UserError:
         raise
     except UNREADABLE as error:

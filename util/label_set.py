@@ -3,13 +3,15 @@
 A folder with `<image id>.png` (see `util.image_files`), `prediction.csv` (see `util.bbox_csv`) and
 `label_set.json`, which says what made it and the status of every image. While a set is being made,
 `progress.jsonl` takes one line an image; `LabelSetWriter.finish` folds it into `label_set.json`, so
-that a run that was stopped anywhere goes on where it was.
+that a run that was stopped anywhere goes on where it was. Several processes may make one set, each
+its share of the images with a progress file of its own; the last one to be ready folds them all.
 """
 
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self, TextIO
@@ -31,9 +33,9 @@ from util.image_files import (
 )
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.settings import is_same_work, library_versions, settings_hash
+from util.shares import ALONE, Share
 
 MANIFEST = "label_set.json"
-PROGRESS = "progress.jsonl"
 PREDICTION = "prediction.csv"
 _REMEDY = "give --overwrite to make the label set anew"
 
@@ -130,7 +132,13 @@ class LabelSetWriter:
     Used as a context manager, so that the progress file is closed whatever happens.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, Any],
+        overwrite: bool = False,
+        share: Share = ALONE,
+    ) -> None:
         """Open a label set to add images to.
 
         Args:
@@ -138,6 +146,7 @@ class LabelSetWriter:
             settings: All that decides what the maps are: producer, prompt, numbers, hashes of
                 weights. JSON values only.
             overwrite: Start anew where the set was made with other settings.
+            share: Which of the processes that make the set this one is.
 
         Raises:
             UserError: The set was made with other settings, or the folder is no label set.
@@ -146,18 +155,21 @@ class LabelSetWriter:
         self.settings = json.loads(json.dumps(settings))
         self.images: dict[str, dict[str, Any]] = {}
         self.absent: dict[str, dict[str, Any]] = {}
-        self._resume(overwrite)
-        folder.mkdir(parents=True, exist_ok=True)
+        self.share = share
+        self._others: set[str] = set()
         self._manifest: dict[str, Any] = {
             "settings": self.settings,
             "settings_hash": settings_hash(self.settings),
             "versions": library_versions(),
         }
         self._progress: TextIO | None = None
-        is_new = not (folder / MANIFEST).exists()
-        self._changed = is_new or not _is_finished(folder)
-        if is_new:
-            write_json(folder / MANIFEST, self._manifest)
+        with share.alone(folder):
+            self._resume(overwrite)
+            folder.mkdir(parents=True, exist_ok=True)
+            is_new = not (folder / MANIFEST).exists()
+            self._changed = is_new or not _is_finished(folder)
+            if is_new:
+                write_json(folder / MANIFEST, self._manifest)
 
     def _resume(self, overwrite: bool) -> None:
         """Take over the images of an earlier run with the same settings."""
@@ -174,15 +186,17 @@ class LabelSetWriter:
                 raise
             manifest = {"settings": {}}
         images = manifest.get("absent", {}) | manifest.get("images", {})
-        images |= _read_progress(self.folder / PROGRESS)
+        for path in _progress_files(self.folder):
+            images |= _read_progress(path)
         if is_same_work(self.folder, manifest["settings"], self.settings, overwrite):
             self.images = images
             return
         for image_id in images:
             id_to_path(self.folder, image_id).unlink(missing_ok=True)
         # The manifest goes last: while it is there, a stopped run can be told from other files.
-        for name in (PROGRESS, PREDICTION, MANIFEST):
-            (self.folder / name).unlink(missing_ok=True)
+        named = [self.folder / PREDICTION, self.folder / MANIFEST]
+        for path in [*_progress_files(self.folder), *named]:
+            path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -191,7 +205,7 @@ class LabelSetWriter:
         if self._progress is not None:
             self._progress.close()
 
-    def pending(self, sources: Mapping[str, str]) -> list[str]:
+    def pending(self, sources: Mapping[str, str], others: Collection[str] = ()) -> list[str]:
         """Say which images the set is about, and tell which of them are still to be made.
 
         Images of earlier runs that are not among them are no longer part of the set, but are kept
@@ -199,14 +213,17 @@ class LabelSetWriter:
 
         Args:
             sources: Fingerprint of what each image's map is made from, by image id.
+            others: Images of the set that other processes make.
 
         Returns:
             Ids that are new, failed before, have lost their file, or whose source has changed.
         """
         everything = self.absent | self.images
+        self._others = set(others)
+        part = self._others.union(sources)
         was_part = set(_read_manifest(self.folder).get("images", {}))
-        self.images = {i: record for i, record in everything.items() if i in sources}
-        self.absent = {i: record for i, record in everything.items() if i not in sources}
+        self.images = {i: record for i, record in everything.items() if i in part}
+        self.absent = {i: record for i, record in everything.items() if i not in part}
         self._changed |= was_part != set(self.images)
         return [i for i, source in sources.items() if not self._is_done(i, source)]
 
@@ -230,20 +247,60 @@ class LabelSetWriter:
         self._record(image_id, {"status": status, "source": source, "seconds": round(seconds, 4)})
 
     def fail(self, image_id: str, reason: str) -> None:
-        """Record that an image could not be labelled, and why; the next run tries again."""
+        """Record that an image could not be labelled, and why; the next run tries again.
+
+        Where the disk is full the record lasts as long as this process, which is enough for that.
+        """
         record = {"status": "failed", "reason": reason}
         if self.images.get(image_id) != record:
-            self._record(image_id, record)
+            with suppress(OSError):
+                self._record(image_id, record)
 
     def _record(self, image_id: str, record: dict[str, Any]) -> None:
-        """Append one image to the progress file, in one write."""
-        if self._progress is None:
-            self._progress = (self.folder / PROGRESS).open("a", encoding="utf-8")
+        """Append one image to the progress file."""
         self.images[image_id] = record
-        line = json.dumps({"id": image_id, **record})  # ASCII, so that half a line is still text
+        self._changed = True
+        self._append({"id": image_id, **record})
+
+    def _append(self, record: dict[str, Any]) -> None:
+        """Append a line to the progress file, in one write."""
+        if self._progress is None:
+            with self.share.alone(
+                self.folder
+            ):  # who finishes the set must see either no file or an unready one
+                self._progress = self._progress_path.open("a", encoding="utf-8")
+                self._progress.write(json.dumps({"ready": False}) + "\n")
+                self._progress.flush()
+        line = json.dumps(record)  # ASCII, so that half a line is still text
         self._progress.write(line + "\n")
         self._progress.flush()
-        self._changed = True
+
+    @property
+    def _progress_path(self) -> Path:
+        """The progress file of this process."""
+        return self.folder / f"progress{self.share.suffix}.jsonl"
+
+    def finish_share(self, box_settings: BoxSettings) -> LabelSet | None:
+        """Finish the set, if all other processes are ready with their shares.
+
+        Returns:
+            The label set; None where others are still at work, the last of which will finish it,
+            or where nothing is left to do and the first process says so.
+        """
+        if self._progress is not None:
+            self._append({"ready": True})
+        with self.share.alone(self.folder):
+            files = _progress_files(self.folder)
+            for path in files:
+                records = _read_progress(path)
+                self.images |= {i: r for i, r in records.items() if i in self._others}
+            same = [path for path in files if self.share.is_other(path.stem)]
+            if not self._others <= set(self.images) or not all(map(_is_ready, same)):
+                return None
+            if not files and self.share.index > 0:
+                return None
+            self._changed |= bool(files)
+            return self.finish(box_settings)
 
     def finish(self, box_settings: BoxSettings) -> LabelSet:
         """Write `label_set.json` and `prediction.csv`; does nothing where nothing has changed."""
@@ -259,7 +316,8 @@ class LabelSetWriter:
         write_json(self.folder / MANIFEST, self._manifest | {"images": images})
         if self._progress is not None:
             self._progress.close()
-        (self.folder / PROGRESS).unlink(missing_ok=True)
+        for path in _progress_files(self.folder):
+            path.unlink(missing_ok=True)
         label_set = LabelSet(self.folder)
         label_set.write_boxes(box_settings)
         return label_set
@@ -293,7 +351,7 @@ def count_statuses(images: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 def _is_finished(folder: Path) -> bool:
     """Tell whether a folder is a finished label set, or no label set but a folder of maps."""
     manifest = _read_manifest(folder)
-    return not (folder / PROGRESS).exists() and (not manifest or "images" in manifest)
+    return not _progress_files(folder) and (not manifest or "images" in manifest)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -321,6 +379,17 @@ def _check_record(path: Path, image_id: object, record: object) -> None:
         if needed <= set(record) and name_to_id(image_id) == image_id:
             return
     raise UserError(f"{path} is damaged at {image_id!r}; {_REMEDY}")
+
+
+def _progress_files(folder: Path) -> list[Path]:
+    """The progress files of all processes that are making a label set."""
+    return sorted(folder.glob("progress*.jsonl"))
+
+
+def _is_ready(path: Path) -> bool:
+    """Tell whether the process of a progress file has come to its end."""
+    lines = path.read_bytes().splitlines()
+    return bool(lines) and lines[-1] == b'{"ready": true}'
 
 
 def _read_progress(path: Path) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,17 @@ from typing import Any
 
 from util.errors import UserError, listed
 
-_LIBRARIES = ("numpy", "opencv-python-headless", "segmentation-models-pytorch", "torch")
+_LIBRARIES = (
+    "groundingdino-py",
+    "numpy",
+    "opencv-python-headless",
+    "segment-anything",
+    "segmentation-models-pytorch",
+    "timm",
+    "torch",
+    "torchvision",
+    "transformers",
+)
 
 
 def settings_hash(settings: Mapping[str, Any]) -> str:

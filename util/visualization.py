@@ -63,7 +63,7 @@ def draw_boxes(
 
 def draw_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
     """Plot losses and validation F1 over the epochs of a run as PNG."""
-    figure = _new_figure(width_inch=8, height_inch=3.2)
+    figure = new_figure(width_inch=8, height_inch=3.2)
     losses, scores = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in history]
     losses.plot(epochs, [row["train_loss"] for row in history], label="training", linestyle="--")
@@ -74,7 +74,7 @@ def draw_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
         scores.plot(epochs, [row[name] for row in history], label=name.removeprefix("val_"))
     scores.set(xlabel="epoch", ylabel="boxes, validation", ylim=(0, 1))
     scores.legend()
-    _write_figure(path, figure)
+    write_figure(path, figure)
 
 
 def draw_precision_recall(path: Path, curves: Mapping[str, pd.DataFrame], iou: float) -> None:
@@ -85,7 +85,7 @@ def draw_precision_recall(path: Path, curves: Mapping[str, pd.DataFrame], iou: f
         curves: Of `BoxMatcher.confidence_curve`, by name.
         iou: Threshold of the one-to-one metric, for the title.
     """
-    figure = _new_figure(width_inch=10, height_inch=4)
+    figure = new_figure(width_inch=10, height_inch=4)
     axes = figure.subplots(1, 2)
     for name, curve in curves.items():
         for axis, column in zip(axes, ("precision", "recall"), strict=True):
@@ -93,7 +93,7 @@ def draw_precision_recall(path: Path, curves: Mapping[str, pd.DataFrame], iou: f
             axis.set(xlabel="confidence of a box, at least", ylabel=column, xlim=(0, 1))
             axis.set(ylim=(0, 1), title=f"one-to-one, IoU {iou:g}")
     axes[1].legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
-    _write_figure(path, figure)
+    write_figure(path, figure)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def draw_overview(
         rows: Soft labels and students' maps of each prompt or combination, drawn below.
     """
     num_columns = 2 * len(images)
-    figure = _new_figure(1.7 * num_columns + 1, 1.7 * (len(rows) + 2))
+    figure = new_figure(1.7 * num_columns + 1, 1.7 * (len(rows) + 2))
     grid = figure.add_gridspec(len(rows) + 2, num_columns)
     for column, (image_rgb, truths) in enumerate(images):
         axis = figure.add_subplot(grid[0:2, 2 * column : 2 * column + 2])
@@ -140,7 +140,7 @@ def draw_overview(
             if column == 0:
                 scores = f"F1 {row.teacher_f1:.2f} → {row.student_f1:.2f}"
                 axis.set_ylabel(f"{row.name}\n{scores}", fontsize=9)
-    _write_figure(path, figure)
+    write_figure(path, figure)
 
 
 def _show(
@@ -158,14 +158,14 @@ def _show(
         axis.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=edge))
 
 
-def _new_figure(width_inch: float, height_inch: float) -> "Figure":
+def new_figure(width_inch: float, height_inch: float) -> "Figure":
     """Make a figure that needs no screen."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width_inch, height_inch), layout="constrained")
 
 
-def _write_figure(path: Path, figure: "Figure", dpi: int = 110) -> None:
+def write_figure(path: Path, figure: "Figure", dpi: int = 110) -> None:
     """Write a figure as PNG, without a date in it, so that the same figure gives the same file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})

@@ -1,7 +1,7 @@
 """Text-prompted detectors: an image and a phrase in, boxes with a score for every word out.
 
-One file a backend; `build_detector` makes one by name. To add a backend, write a class with the two
-methods of `Detector` and a line in `build_detector`.
+One file a backend; `teacher.building` makes one by name. To add a backend, write a class with the
+two methods of `Detector` and a line there.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,8 @@ class Detections:
     Attributes:
         boxes_xyxy: (N, 4) float32, pixels of the image, x1/y1 exclusive.
         token_scores: (N, T) float32 in [0, 1], how well each box fits each word of the phrase.
-        tokens: The T words, in the order of the phrase.
+        tokens: The T words, in the order of the phrase. The later pieces of a word in pieces begin
+            with ##, as tokenizers write them; '' is no word (a full stop), but its score counts.
     """
 
     boxes_xyxy: np.ndarray
@@ -32,9 +33,12 @@ class Detections:
 
     def phrases(self, text_threshold: float) -> list[str]:
         """What each box reads as: its words with a score above the threshold ('' when none is)."""
+        above = self.token_scores > text_threshold
         return [
-            " ".join(t for t, s in zip(self.tokens, row, strict=True) if s > text_threshold)
-            for row in self.token_scores
+            " ".join(
+                t for t, is_above in zip(self.tokens, row, strict=True) if is_above and t
+            ).replace(" ##", "")
+            for row in above
         ]
 
 
@@ -48,12 +52,3 @@ class Detector(Protocol):
     def detect(self, encoding: Any, phrases: Sequence[str]) -> list[Detections]:
         """Answer several phrases about one encoded image, one `Detections` a phrase, in order."""
         ...
-
-
-def build_detector(name: str) -> Detector:
-    """Make the detector of a config name; its libraries are imported only here."""
-    if name == "attributes":
-        from teacher.detectors.attributes import AttributeDetector
-
-        return AttributeDetector()
-    raise ValueError(f"unknown detector {name!r}")

@@ -1,12 +1,14 @@
 """Box-prompted segmenters: an image and boxes in, one mask a box out.
 
-One file a backend; `build_segmenter` makes one by name. To add a backend, write a class with the
-two methods of `Segmenter` and a line in `build_segmenter`.
+One file a backend; `teacher.building` makes one by name. To add a backend, write a class with the
+two methods of `Segmenter` and a line there.
 """
 
 from typing import Any, Protocol
 
 import numpy as np
+
+from teacher.crop_masks import CropMask
 
 
 class Segmenter(Protocol):
@@ -16,7 +18,7 @@ class Segmenter(Protocol):
         """Prepare an image, (H, W, 3) uint8 RGB. The result is opaque and may be kept."""
         ...
 
-    def segment(self, encoding: Any, boxes_xyxy: np.ndarray) -> np.ndarray:
+    def segment(self, encoding: Any, boxes_xyxy: np.ndarray) -> list[CropMask]:
         """Outline the object in each box.
 
         Args:
@@ -24,15 +26,6 @@ class Segmenter(Protocol):
             boxes_xyxy: (N, 4) float, pixels of the image, x1/y1 exclusive.
 
         Returns:
-            (N, H, W) bool, one mask a box, in order. No boxes give a (0, H, W) array.
+            One mask a box, in order.
         """
         ...
-
-
-def build_segmenter(name: str) -> Segmenter:
-    """Make the segmenter of a config name; its libraries are imported only here."""
-    if name == "grabcut":
-        from teacher.segmenters.grabcut import GrabCutSegmenter
-
-        return GrabCutSegmenter()
-    raise ValueError(f"unknown segmenter {name!r}")

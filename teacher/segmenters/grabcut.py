@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from teacher.crop_masks import CropMask, crop_mask
+
 MARGIN = 0.35
 """Share of the box's longer side added around it: the water that GrabCut learns from."""
 
@@ -32,18 +34,19 @@ class GrabCutSegmenter:
         """Keep the image, (H, W, 3) uint8 RGB: all work depends on the box."""
         return image_rgb
 
-    def segment(self, encoding: np.ndarray, boxes_xyxy: np.ndarray) -> np.ndarray:
-        """Outline the object in each of (N, 4) boxes; (N, H, W) bool.
+    def segment(self, encoding: np.ndarray, boxes_xyxy: np.ndarray) -> list[CropMask]:
+        """Outline the object in each of (N, 4) boxes.
 
         A box that lies outside the image gets an empty mask.
         """
         height, width = encoding.shape[:2]
-        masks = np.zeros((len(boxes_xyxy), height, width), bool)
-        for mask, box in zip(masks, boxes_xyxy, strict=True):
-            x0, y0 = np.floor(np.maximum(box[:2], 0)).astype(int)
-            x1, y1 = np.ceil(np.minimum(box[2:], (width, height))).astype(int)
-            if x0 < x1 and y0 < y1:
-                mask[y0:y1, x0:x1] = _outline(encoding, (x0, y0, x1, y1))
+        masks = []
+        for box in boxes_xyxy:
+            x0, y0 = np.floor(np.maximum(box[:2], 0)).astype(int).tolist()
+            x1, y1 = np.ceil(np.minimum(box[2:], (width, height))).astype(int).tolist()
+            is_inside = x0 < x1 and y0 < y1
+            mask = _outline(encoding, (x0, y0, x1, y1)) if is_inside else np.zeros((0, 0), bool)
+            masks.append(crop_mask(mask, y0, x0))
         return masks
 
 

@@ -148,7 +148,7 @@ def _same_size(members: Sequence[LabelSet], image_id: str) -> Iterable[np.ndarra
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
-    config, overwrite = load_config(__doc__ or "", argv)
+    config, options = load_config(__doc__ or "", argv)
     settings = config.combination
     if settings.output in {*settings.label_sets, *map(prompt_to_folder, settings.label_sets)}:
         raise UserError(
@@ -162,7 +162,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         **settings.model_dump(include=_settings_that_matter(settings)),
         "members": [[member.name, member.manifest.get("settings_hash")] for member in members],
     }
-    with LabelSetWriter(config.paths.label_sets / settings.output, made_by, overwrite) as writer:
+    output = config.paths.label_sets / settings.output
+    with LabelSetWriter(output, made_by, options.overwrite) as writer:
         combine_label_sets(members, combination, writer)
         combined = writer.finish(config.evaluation.box_settings())
     counts = combined.manifest["counts"]

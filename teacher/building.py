@@ -1,0 +1,204 @@
+"""From the names in the config to a teacher; libraries and models are loaded only here."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from teacher.detectors import Detector
+from teacher.detectors.attributes import AttributeDetector
+from teacher.findings import Teacher
+from teacher.saa import VERSION, SaaSettings, SegmentAnyAnomaly
+from teacher.saliency import ColourGradientFeatures, FeatureSaliency, Saliency
+from teacher.segmenters import Segmenter
+from teacher.segmenters.grabcut import GrabCutSegmenter
+from teacher.tiling import TiledTeacher
+from teacher.weights import locate, weights_identity
+from util.config import TeacherSection
+from util.errors import UserError
+
+if TYPE_CHECKING:
+    from teacher.cache import Cache
+    from teacher.runtime import Runtime
+
+EMBEDDED = frozenset({"attributes", "grabcut", "colour_gradient"})
+"""Backends without weights."""
+
+_CHANGES_NOTHING = {
+    "prompts",
+    "device",
+    "compile",
+    "prompts_per_batch",
+    "boxes_per_batch",
+    "cache_gb",
+    "outline_above",
+}
+"""Settings that may differ between two runs of the same work."""
+
+_MODELS = {"detector_model", "segmenter_model", "saliency_model", "sam3_model", "text_encoder"}
+"""Settings that stand for files, which are recorded by their content instead."""
+
+
+def find_models(settings: TeacherSection, weights: Path) -> dict[str, Path]:
+    """Find the weights that the config asks for, on this disk.
+
+    Args:
+        settings: The teacher's section of the config.
+        weights: Folder of weights.
+
+    Returns:
+        A file or folder for each part that has weights: detector, segmenter, saliency,
+        text encoder, or teacher for SAM 3.
+
+    Raises:
+        UserError: Some are missing; the command that fetches them is named.
+    """
+    if settings.name == "sam3":
+        return {"teacher": locate(settings.sam3_model, "teacher", "sam3", weights)}
+    asked = {
+        "detector": (settings.detector, settings.detector_model),
+        "segmenter": (settings.segmenter, settings.segmenter_model),
+        "saliency": (settings.saliency, settings.saliency_model),
+    }
+    if settings.detector == "groundingdino":
+        asked["text encoder"] = ("groundingdino", settings.text_encoder)
+    return {
+        part: locate(model, part, backend, weights)
+        for part, (backend, model) in asked.items()
+        if backend not in EMBEDDED
+    }
+
+
+def describe_teacher(settings: TeacherSection, models: Mapping[str, Path]) -> dict[str, Any]:
+    """All that decides what the teacher's maps are: settings, and hashes of weights."""
+    described = settings.model_dump(exclude=_CHANGES_NOTHING | _MODELS)
+    identities = {part: weights_identity(path) for part, path in models.items()}
+    return {"version": VERSION, **described, "models": identities}
+
+
+def build_teacher(
+    settings: TeacherSection, models: Mapping[str, Path], cache: "Cache | None" = None
+) -> Teacher:
+    """Load the models and put the teacher together.
+
+    Args:
+        settings: The teacher's section of the config.
+        models: Of `find_models`.
+        cache: Remembers what the models say; None to remember nothing.
+
+    Raises:
+        UserError: A library is missing, or weights are not what they should be.
+    """
+    if 0 < settings.tile_size_px <= settings.tile_overlap_px:
+        raise UserError(
+            f"teacher.tile_overlap_px is {settings.tile_overlap_px}, expected less than "
+            f"teacher.tile_size_px, {settings.tile_size_px}"
+        )
+    try:
+        teacher = _build_untiled(settings, models, cache)
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"the teacher needs {error.name}, which is not installed; run `python -m pip install "
+            "--no-deps -r requirements-teacher.txt`"
+        ) from None
+    if settings.tile_size_px:
+        return TiledTeacher(teacher, settings.tile_size_px, settings.tile_overlap_px)
+    return teacher
+
+
+def _build_untiled(
+    settings: TeacherSection, models: Mapping[str, Path], cache: "Cache | None"
+) -> Teacher:
+    if not models:  # no torch, so that the embedded teacher starts at once
+        return SegmentAnyAnomaly(
+            AttributeDetector(),
+            GrabCutSegmenter(),
+            FeatureSaliency(ColourGradientFeatures()),
+            SaaSettings(**_values_of(SaaSettings, settings)),
+        )
+    from teacher.runtime import Runtime
+
+    runtime = Runtime(settings.device, settings.precision, settings.compile)
+    if settings.name == "sam3":
+        return _build_sam3(settings, models["teacher"], runtime, cache)
+    detector = _build_detector(settings, models, runtime)
+    segmenter = _build_segmenter(settings, models, runtime)
+    saliency = _build_saliency(models, runtime)
+    if cache is not None:
+        from teacher.cached_models import CachedDetector, CachedSaliency, CachedSegmenter
+
+        identities = {part: _identity(part, path, settings) for part, path in models.items()}
+        if "detector" in models:
+            detector = CachedDetector(detector, identities["detector"], cache, runtime.device)
+        if "segmenter" in models:
+            segmenter = CachedSegmenter(segmenter, identities["segmenter"], cache, runtime.device)
+        if "saliency" in models:
+            saliency = CachedSaliency(saliency, identities["saliency"], cache)
+    return SegmentAnyAnomaly(
+        detector, segmenter, saliency, SaaSettings(**_values_of(SaaSettings, settings))
+    )
+
+
+def _build_detector(
+    settings: TeacherSection, models: Mapping[str, Path], runtime: "Runtime"
+) -> Detector:
+    if settings.detector == "groundingdino":
+        from teacher.detectors.grounding_dino import load_grounding_dino
+
+        return load_grounding_dino(
+            models["detector"], models["text encoder"], runtime, settings.prompts_per_batch
+        )
+    if settings.detector == "transformers":
+        from teacher.detectors.hugging_face import load_hugging_face_detector
+
+        return load_hugging_face_detector(models["detector"], runtime, settings.prompts_per_batch)
+    return AttributeDetector()
+
+
+def _build_segmenter(
+    settings: TeacherSection, models: Mapping[str, Path], runtime: "Runtime"
+) -> Segmenter:
+    if settings.segmenter == "sam":
+        from teacher.segmenters.sam import load_sam
+
+        return load_sam(models["segmenter"], runtime, settings.boxes_per_batch)
+    if settings.segmenter == "transformers":
+        from teacher.segmenters.hugging_face import load_hugging_face_segmenter
+
+        return load_hugging_face_segmenter(models["segmenter"], runtime, settings.boxes_per_batch)
+    return GrabCutSegmenter()
+
+
+def _build_saliency(models: Mapping[str, Path], runtime: "Runtime") -> Saliency:
+    if "saliency" not in models:
+        return FeatureSaliency(ColourGradientFeatures())
+    from teacher.wide_resnet import load_wide_resnet
+
+    return FeatureSaliency(load_wide_resnet(models["saliency"], runtime))
+
+
+def _build_sam3(
+    settings: TeacherSection, folder: Path, runtime: "Runtime", cache: "Cache | None"
+) -> Teacher:
+    from teacher.segment_anything_3 import Sam3Settings, load_segment_anything_3
+
+    numbers = Sam3Settings(**_values_of(Sam3Settings, settings))
+    teacher = load_segment_anything_3(folder, runtime, settings.prompts_per_batch, numbers)
+    if cache is not None:
+        from teacher.cached_models import RememberingEncoder
+
+        identity = _identity("teacher", folder, settings)
+        teacher.encoder = RememberingEncoder(teacher, identity, cache, runtime.device)
+    return teacher
+
+
+def _identity(part: str, path: Path, settings: TeacherSection) -> dict[str, Any]:
+    """What decides a model's answer to an image, for the cache."""
+    weights = weights_identity(path)["sha256"]
+    backend = {"part": part, "detector": settings.detector, "segmenter": settings.segmenter}
+    return {**backend, "weights": weights, "precision": settings.precision, "version": VERSION}
+
+
+def _values_of(kind: type, settings: TeacherSection) -> dict[str, Any]:
+    """The settings that a dataclass of numbers has fields for."""
+    return settings.model_dump(include={field.name for field in fields(kind)})

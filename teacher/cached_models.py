@@ -1,0 +1,200 @@
+"""Models that remember on disk what they have said, and are a `Detector`, `Segmenter`, `Saliency`.
+
+The encoding of an image, the raw boxes and scores below every threshold, the masks and the saliency
+are kept. A new prompt then needs no image encoder, and another threshold needs no model.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from teacher.cache import Cache, cache_key, image_key
+from teacher.crop_masks import CropMask
+from teacher.detectors import Detections, Detector
+from teacher.runtime import Encoder, Encoding
+from teacher.saliency import Saliency
+from teacher.segmenters import Segmenter
+
+Identity = Mapping[str, Any]
+"""What decides a model's answers but for its input: weights' hash, precision. JSON values."""
+
+
+class KeptImage:
+    """An image whose encoding is read or made when it is asked for, and not before."""
+
+    def __init__(
+        self,
+        image_rgb: np.ndarray,
+        encoder: Encoder,
+        identity: Identity,
+        cache: Cache,
+        device: torch.device,
+    ) -> None:
+        self.image_rgb = image_rgb
+        self.key = image_key(image_rgb)
+        self._encoder = encoder
+        self._identity = identity
+        self._cache = cache
+        self._device = device
+
+    @cached_property
+    def encoding(self) -> Encoding:
+        """The encoding, from the cache or of the model."""
+        key = cache_key(what="encoding", image=self.key, **self._identity)
+        arrays = self._cache.read(key)
+        if arrays is not None:
+            return {
+                n: torch.from_numpy(array.copy()).to(self._device) for n, array in arrays.items()
+            }
+        encoding = self._encoder.encode(self.image_rgb)
+        self._cache.write(key, {name: t.cpu().numpy() for name, t in encoding.items()})
+        return encoding
+
+
+class CachedEncoder:
+    """What detectors and segmenters that remember share: an image is only looked at when needed."""
+
+    def __init__(
+        self, encoder: Encoder, identity: Identity, cache: Cache, device: torch.device
+    ) -> None:
+        self._encoder = encoder
+        self._identity = identity
+        self._cache = cache
+        self._device = device
+
+    def encode(self, image_rgb: np.ndarray) -> KeptImage:
+        """Take an image, (H, W, 3) uint8 RGB; the model does not see it yet."""
+        return KeptImage(image_rgb, self._encoder, self._identity, self._cache, self._device)
+
+    def _key(self, image: KeptImage) -> str:
+        return cache_key(what="answers", image=image.key, **self._identity)
+
+
+class RememberingEncoder:
+    """An image encoder that remembers; an `Encoder`."""
+
+    def __init__(
+        self, encoder: Encoder, identity: Identity, cache: Cache, device: torch.device
+    ) -> None:
+        self._images = CachedEncoder(encoder, identity, cache, device)
+
+    def encode(self, image_rgb: np.ndarray) -> Encoding:
+        """Encode an image, (H, W, 3) uint8 RGB."""
+        return self._images.encode(image_rgb).encoding
+
+
+class CachedDetector(CachedEncoder):
+    """A detector that remembers its raw answers; a `Detector`."""
+
+    def __init__(
+        self, detector: Detector, identity: Identity, cache: Cache, device: torch.device
+    ) -> None:
+        super().__init__(detector, identity, cache, device)
+        self._detector = detector
+
+    def detect(self, encoding: KeptImage, phrases: Sequence[str]) -> list[Detections]:
+        """Answer several phrases about one image; the model answers those that are new."""
+        known = self._cache.read(self._key(encoding)) or {}
+        new = [phrase for phrase in phrases if f"boxes {phrase}" not in known]
+        if new:
+            answers = self._detector.detect(encoding.encoding, new)
+            for phrase, answer in zip(new, answers, strict=True):
+                known[f"boxes {phrase}"] = answer.boxes_xyxy
+                known[f"scores {phrase}"] = answer.token_scores
+                known[f"tokens {phrase}"] = _text_to_array(answer.tokens)
+            self._cache.write(self._key(encoding), known)
+        return [
+            Detections(
+                known[f"boxes {phrase}"],
+                known[f"scores {phrase}"],
+                tuple(_array_to_text(known[f"tokens {phrase}"])),
+            )
+            for phrase in phrases
+        ]
+
+
+class CachedSegmenter(CachedEncoder):
+    """A segmenter that remembers the mask of each box; a `Segmenter`."""
+
+    def __init__(
+        self, segmenter: Segmenter, identity: Identity, cache: Cache, device: torch.device
+    ) -> None:
+        super().__init__(segmenter, identity, cache, device)
+        self._segmenter = segmenter
+
+    def segment(self, encoding: KeptImage, boxes_xyxy: np.ndarray) -> list[CropMask]:
+        """Outline the object in each box; the model outlines those that are new."""
+        boxes = boxes_xyxy.astype(np.float32)
+        kept = self._cache.read(self._key(encoding))
+        masks = _unpack(kept) if kept else {}
+        new = [box for box in boxes if box.tobytes() not in masks]
+        if new:
+            answers = self._segmenter.segment(encoding.encoding, np.array(new))
+            masks |= {box.tobytes(): mask for box, mask in zip(new, answers, strict=True)}
+            self._cache.write(self._key(encoding), _pack(masks))
+        return [masks[box.tobytes()] for box in boxes]
+
+
+class CachedSaliency:
+    """A saliency that remembers; a `Saliency`."""
+
+    def __init__(self, saliency: Saliency, identity: Identity, cache: Cache) -> None:
+        self._saliency = saliency
+        self._identity = identity
+        self._cache = cache
+
+    def saliency(
+        self, image_rgb: np.ndarray, object_masks: Sequence[CropMask] | None
+    ) -> np.ndarray:
+        """Judge an image, (H, W, 3) uint8 RGB; see `Saliency`."""
+        objects = [[m.top, m.left, image_key(m.pixels)] for m in object_masks or []]
+        key = cache_key(
+            what="saliency",
+            image=image_key(image_rgb),
+            objects=None if object_masks is None else objects,
+            **self._identity,
+        )
+        kept = self._cache.read(key)
+        if kept is not None:
+            return kept["saliency"]
+        saliency = self._saliency.saliency(image_rgb, object_masks)
+        self._cache.write(key, {"saliency": saliency})
+        return saliency
+
+
+def _pack(masks: Mapping[bytes, CropMask]) -> dict[str, np.ndarray]:
+    """Turn masks by box into a few arrays, a bit a pixel."""
+    places = [(m.top, m.left, *m.pixels.shape) for m in masks.values()]
+    bits = [m.pixels.reshape(-1) for m in masks.values()]
+    return {
+        "boxes": np.frombuffer(b"".join(masks), np.float32).reshape(-1, 4),
+        "places": np.array(places, np.int32).reshape(-1, 4),
+        "bits": np.packbits(np.concatenate(bits)),
+    }
+
+
+def _unpack(arrays: Mapping[str, np.ndarray]) -> dict[bytes, CropMask]:
+    """Undo `_pack`."""
+    masks, start = {}, 0
+    sizes = arrays["places"][:, 2:].prod(axis=1)
+    bits = np.unpackbits(arrays["bits"], count=int(sizes.sum())).view(bool)
+    for box, (top, left, height, width) in zip(
+        arrays["boxes"], arrays["places"].tolist(), strict=True
+    ):
+        stop = start + height * width
+        masks[box.tobytes()] = CropMask(top, left, bits[start:stop].reshape(height, width))
+        start = stop
+    return masks
+
+
+def _text_to_array(words: Sequence[str]) -> np.ndarray:
+    return np.frombuffer(json.dumps(list(words)).encode(), np.uint8)
+
+
+def _array_to_text(array: np.ndarray) -> list[str]:
+    words: list[str] = json.loads(array.tobytes())
+    return words

@@ -1,0 +1,119 @@
+"""Weights, read safely and whole: from a checkpoint, or from a folder as the hub has it."""
+
+import logging
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from util.errors import UserError, listed
+
+logger = logging.getLogger(__name__)
+
+M = TypeVar("M", bound=nn.Module)
+P = TypeVar("P")
+
+
+def read_tensors(file: Path, what: str) -> dict[str, Tensor]:
+    """Read the tensors of a checkpoint by name.
+
+    Args:
+        file: `.safetensors`, else what `torch.save` writes, of which no code is run.
+        what: What it should hold, for the error.
+
+    Raises:
+        UserError: The file is missing or damaged.
+    """
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
+        raise not_whole(file, what, str(error).partition("\n")[0] or "it is cut off") from None
+    state = content.get("model", content) if isinstance(content, dict) else {}
+    return {
+        str(name).removeprefix("module."): value
+        for name, value in (state.items() if isinstance(state, dict) else ())
+        if isinstance(value, Tensor)
+    }
+
+
+def load_strictly(model: nn.Module, state: Mapping[str, Tensor], file: Path, what: str) -> None:
+    """Put weights into a model.
+
+    Args:
+        model: Its weights are replaced.
+        state: All of them, by name.
+        file: Where they come from, for the error.
+        what: What that should be.
+
+    Raises:
+        UserError: A weight is missing, unknown or of another shape.
+    """
+    wanted = model.state_dict()
+    faults = {
+        "missing": [name for name in wanted if name not in state],
+        "unknown": [name for name in state if name not in wanted],
+        "of another shape": [
+            name for name in wanted if name in state and wanted[name].shape != state[name].shape
+        ],
+    }
+    if why := [f"{fault}: {listed(names)}" for fault, names in faults.items() if names]:
+        raise not_whole(file, what, "; ".join(why))
+    model.load_state_dict(state)
+
+
+def read_model(model_class: type[M], folder: Path) -> M:
+    """Load a model of transformers in float32, with every weight.
+
+    Weights that the folder holds beyond those are named in a warning: published folders may hold
+    more than one model.
+
+    Raises:
+        UserError: The folder misses a file, or the weights are damaged or of another model.
+    """
+    load: Any = model_class
+    try:
+        model, report = load.from_pretrained(
+            folder,
+            local_files_only=True,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=True,  # reported below, instead of an error without names
+            output_loading_info=True,
+        )
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        raise not_whole(folder, model_class.__name__, error) from None
+    for fault in ("missing", "mismatched"):
+        if names := sorted(map(str, report[f"{fault}_keys"])):
+            raise not_whole(folder, model_class.__name__, f"{fault}: {listed(names)}")
+    if names := sorted(map(str, report["unexpected_keys"])):
+        logger.warning("%s holds weights that are not used: %s", folder, listed(names))
+    loaded: M = model
+    return loaded
+
+
+def read_processor(processor_class: type[P], folder: Path) -> P:
+    """Load a processor of transformers.
+
+    Raises:
+        UserError: The folder misses a file, or holds another processor.
+    """
+    load: Any = processor_class
+    try:
+        processor: P = load.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, TypeError) as error:
+        raise not_whole(folder, processor_class.__name__, error) from None
+    return processor
+
+
+def not_whole(path: Path, what: str, why: object) -> UserError:
+    """Say that a file or folder does not hold what it should."""
+    reason = str(why).strip().partition("\n")[0]
+    return UserError(
+        f"{path} holds no whole {what} ({reason}); fetch it again, or give another path"
+    )

@@ -1,0 +1,147 @@
+"""What the two GroundingDINO backends share: captions in, encodings kept, answers out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
+from torch import Tensor
+from transformers import BertTokenizer, PreTrainedTokenizerBase
+
+from teacher.detectors import Detections
+from teacher.runtime import Encoding, check_finite, to_half
+from util.errors import UserError
+
+BETWEEN_WORDS = ("[CLS]", "[SEP]", ".", "?")
+"""Tokens at which GroundingDINO cuts a caption into phrases."""
+
+_NUMBERS = [101, 102, 1012, 1029]  # of these, in bert-base-uncased
+
+
+def load_tokenizer(text_encoder: str | Path) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of bert-base-uncased, of which the vocabulary is enough.
+
+    Args:
+        text_encoder: Folder with vocab.txt, or name of a repository in the hub's cache.
+
+    Raises:
+        UserError: It is in neither place, or is another vocabulary.
+    """
+    vocabulary = Path(text_encoder) / "vocab.txt"
+    if not vocabulary.is_file():
+        try:
+            cached = try_to_load_from_cache(str(text_encoder), "vocab.txt")
+        except HFValidationError:  # it looks like a path
+            cached = None
+        if not isinstance(cached, str):
+            raise UserError(
+                f"teacher.text_encoder is {str(text_encoder)!r}, which is neither a folder with"
+                " vocab.txt nor in the cache of the hub; run `hf download"
+                " google-bert/bert-base-uncased vocab.txt tokenizer_config.json config.json`"
+            )
+        vocabulary = Path(cached)
+    tokenizer = BertTokenizer(str(vocabulary), do_lower_case=True)
+    if tokenizer.convert_tokens_to_ids(list(BETWEEN_WORDS)) != _NUMBERS:
+        raise UserError(
+            f"teacher.text_encoder: {vocabulary} is not the vocabulary of bert-base-uncased, with"
+            " which GroundingDINO was trained"
+        )
+    return tokenizer
+
+
+def to_caption(phrase: str) -> str:
+    """Write a phrase as GroundingDINO was trained on: lower case, with a full stop at the end."""
+    caption = phrase.lower().strip()
+    return caption if caption.endswith(".") else caption + "."
+
+
+def name_tokens(tokenizer: PreTrainedTokenizerBase, caption: str, limit: int) -> tuple[str, ...]:
+    """Name the tokens of a caption, first to last; '' for those between words.
+
+    Raises:
+        UserError: There are more than the limit.
+    """
+    numbers = tokenizer(caption)["input_ids"]
+    check_length(caption, len(numbers), limit)
+    tokens = tokenizer.convert_ids_to_tokens(numbers)
+    return tuple("" if token in BETWEEN_WORDS else token for token in tokens)
+
+
+def check_length(phrase: str, num_tokens: int, limit: int) -> None:
+    """Refuse a phrase of more tokens than the model can read.
+
+    Raises:
+        UserError: There are more than the limit.
+    """
+    if num_tokens > limit:
+        raise UserError(
+            f"the prompt {phrase[:60]!r} has {num_tokens} tokens and the detector reads {limit} at"
+            " most; shorten it"
+        )
+
+
+def keep_levels(levels: Sequence[Tensor], image_rgb: np.ndarray) -> Encoding:
+    """Make an encoding of an image's feature maps, (1, C, h, w) each, fine to coarse.
+
+    Returns:
+        `level_0`, ... float16 and `size_hw` of the image.
+
+    Raises:
+        UserError: They are not all finite.
+    """
+    encoding = to_half({f"level_{i}": level for i, level in enumerate(levels)})
+    for level in encoding.values():
+        check_finite(level, "the image encoder of GroundingDINO")
+    return encoding | {"size_hw": torch.tensor(image_rgb.shape[:2])}
+
+
+def kept_levels(encoding: Encoding) -> list[Tensor]:
+    """Take the feature maps out of an encoding again, as float32."""
+    return [encoding[f"level_{i}"].float() for i in range(len(encoding) - 1)]
+
+
+def repeat(tensor: Tensor, times: int) -> Tensor:
+    """Show one row as many, (1, ...) as (times, ...), without a copy."""
+    return tensor.expand(times, *tensor.shape[1:])
+
+
+def read_answer(
+    logits: Tensor, boxes: Tensor, tokens: tuple[str, ...], size_hw: Sequence[int]
+) -> Detections:
+    """Read what GroundingDINO says about one caption.
+
+    Args:
+        logits: (Q, T or more) float; what follows the T tokens of the caption is padding.
+        boxes: (Q, 4) float centre x, y, width and height, relative to the image.
+        tokens: The T tokens of the caption.
+        size_hw: Of the image.
+
+    Returns:
+        All Q boxes.
+
+    Raises:
+        UserError: Not all is finite.
+    """
+    check_finite(boxes, "GroundingDINO")
+    scores = check_finite(logits[:, : len(tokens)], "GroundingDINO").float().sigmoid()
+    boxes_xyxy = to_pixels(boxes, (size_hw[1], size_hw[0]), size_hw)
+    return Detections(boxes_xyxy, scores.numpy(force=True), tokens)
+
+
+def to_pixels(boxes: Tensor, scale_wh: Sequence[int], size_hw: Sequence[int]) -> np.ndarray:
+    """Turn relative boxes into pixels.
+
+    Args:
+        boxes: (N, 4) float centre x, y, width and height.
+        scale_wh: What 1 stands for, in pixels.
+        size_hw: Of the image.
+
+    Returns:
+        (N, 4) float32 x0, y0, x1, y1, clipped to the image; a box beside it has no area.
+    """
+    centre, size = boxes.float().cpu().unflatten(1, (2, 2)).unbind(1)
+    corners = torch.stack([centre - size / 2, centre + size / 2], dim=1)  # (N, 2, 2)
+    pixels = (corners * torch.tensor(scale_wh)).clamp(min=0)
+    return pixels.minimum(torch.tensor(size_hw).flip(0)).flatten(1).numpy()

@@ -1,0 +1,294 @@
+"""GroundingDINO (Liu et al., arXiv 2303.05499) by groundingdino-py, from original checkpoints."""
+
+import pickle
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torchvision.transforms import functional as transforms
+from transformers import BertConfig, BertModel, PreTrainedTokenizerBase
+
+from teacher.detectors import Detections
+from teacher.detectors.captions import (
+    keep_levels,
+    kept_levels,
+    load_tokenizer,
+    name_tokens,
+    read_answer,
+    repeat,
+    to_caption,
+)
+from teacher.detectors.fused_attention import (
+    ImageTextProjections,
+    deformable_attention,
+    image_text_attention,
+)
+from teacher.runtime import Batches, Encoding, Runtime, replaying
+from util.errors import UserError, listed
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "Importing from timm.models.layers", FutureWarning)
+    warnings.filterwarnings("ignore", "invalid escape sequence", DeprecationWarning)
+    from groundingdino.config import GroundingDINO_SwinB_cfg, GroundingDINO_SwinT_OGC
+    from groundingdino.datasets.transforms import resize
+    from groundingdino.models.GroundingDINO import groundingdino as original
+    from groundingdino.models.GroundingDINO import ms_deform_attn
+    from groundingdino.models.GroundingDINO.fuse_modules import BiMultiHeadAttention
+    from groundingdino.util.misc import NestedTensor
+
+SHORT_SIDE_PX = 800
+LONG_SIDE_PX = 1333  # at most, even if the short side becomes shorter then
+MEAN_RGB = (0.485, 0.456, 0.406)
+STD_RGB = (0.229, 0.224, 0.225)
+
+Variant = Literal["swin_t", "swin_b"]
+
+_ARCHITECTURES = {"swin_t": GroundingDINO_SwinT_OGC, "swin_b": GroundingDINO_SwinB_cfg}
+_WIDTHS: dict[int, Variant] = {96: "swin_t", 128: "swin_b"}
+_WIDTH_KEY = "backbone.0.patch_embed.proj.weight"
+_UNUSED = {"label_enc.weight", "bert.embeddings.position_ids"}
+"""What the published checkpoints hold beyond the model: of its training, and a plain count."""
+
+
+class TextEncoder(BertModel):
+    """BERT as GroundingDINO calls it, with a mask for each pair of tokens.
+
+    The package brings a wrapper of its own, which needs transformers 4.
+    """
+
+    def forward(self, *, attention_mask: Tensor, **tokens: Tensor) -> Any:
+        """Encode tokens; attention_mask is (B, N, N) bool, True = may look."""
+        return super().forward(**tokens, attention_mask=attention_mask[:, None])
+
+
+class GroundingDinoDetector:
+    """The original GroundingDINO; a `Detector`.
+
+    The image is encoded by the backbone alone, because all that follows looks at the text, too.
+    """
+
+    def __init__(
+        self,
+        model: original.GroundingDINO,
+        tokenizer: PreTrainedTokenizerBase,
+        runtime: Runtime,
+        prompts_per_batch: int,
+    ) -> None:
+        self.model = runtime.place(model)
+        self.tokenizer = tokenizer
+        self.runtime = runtime
+        self.batches = Batches(prompts_per_batch, "prompts")
+        runtime.compile(model.backbone[0])
+        speed_up(model)
+
+    def encode(self, image_rgb: np.ndarray) -> Encoding:
+        """Run the backbone on an image, (H, W, 3) uint8 RGB, resized as published.
+
+        Returns:
+            `level_0`, ... (1, C, h, w) float16, fine to coarse, and `size_hw` of the image.
+
+        Raises:
+            UserError: Memory ran out, or the backbone has answered with NaN.
+        """
+        pixels = prepare_image(image_rgb).to(self.runtime.device)[None]
+        with self.runtime.inference(), _quiet():
+            levels = self.model.backbone[0](_nested(pixels))
+        return keep_levels([level.tensors for level in levels.values()], image_rgb)
+
+    def detect(self, encoding: Encoding, phrases: Sequence[str]) -> list[Detections]:
+        """Answer several phrases about one image; see `Detections`.
+
+        Raises:
+            UserError: Memory ran out on a single phrase, the model has answered with NaN, or a
+                phrase is too long.
+        """
+        with self.runtime.inference(), _quiet():
+            return self.batches.map(lambda batch: self._answer(encoding, batch), phrases)
+
+    def _answer(self, encoding: Encoding, phrases: Sequence[str]) -> list[Detections]:
+        """Answer a batch; the model masks what follows a shorter caption."""
+        captions, count = [to_caption(phrase) for phrase in phrases], len(phrases)
+        tokens = [name_tokens(self.tokenizer, c, self.model.max_text_len) for c in captions]
+        features = [_nested(level) for level in kept_levels(encoding)]
+        positions = [repeat(self.model.backbone[1](feature), count) for feature in features]
+        repeated = [_nested(repeat(feature.tensors, count)) for feature in features]
+        with (
+            replaying(self.model.backbone, (repeated, positions)),
+            # The package has no module of its own for this sum, so it is replaced by its name.
+            patch.object(
+                ms_deform_attn, "multi_scale_deformable_attn_pytorch", deformable_attention
+            ),
+        ):
+            # Of the samples, only the mask is looked at.
+            answer = self.model(repeated[-1], captions=captions)
+        size_hw = encoding["size_hw"].tolist()
+        rows = zip(answer["pred_logits"], answer["pred_boxes"], tokens, strict=True)
+        return [read_answer(*row, size_hw=size_hw) for row in rows]
+
+
+def prepare_image(image_rgb: np.ndarray) -> Tensor:
+    """Resize and normalise an image, (H, W, 3) uint8 RGB, as published: (3, h, w) float32 RGB."""
+    resized, _ = resize(Image.fromarray(image_rgb), None, SHORT_SIDE_PX, LONG_SIDE_PX)
+    pixels: Tensor = transforms.normalize(transforms.to_tensor(resized), MEAN_RGB, STD_RGB)
+    return pixels
+
+
+def build_grounding_dino(
+    variant: Variant, tokenizer: PreTrainedTokenizerBase, **changes: Any
+) -> original.GroundingDINO:
+    """Build a published architecture, with random weights.
+
+    Args:
+        variant: Which.
+        tokenizer: Of bert-base-uncased.
+        changes: Other values of the package's own config file, and `text_config`, the BertConfig.
+    """
+    settings: dict[str, Any] = {
+        **vars(_ARCHITECTURES[variant]),
+        "use_checkpoint": False,  # what saves memory in training costs time
+        "use_transformer_ckpt": False,
+        "text_config": BertConfig(),
+        **changes,
+    }
+    # The package asks the hub for these by name; all the weights of BERT are in the checkpoint.
+    library = SimpleNamespace(
+        get_tokenlizer=lambda _: tokenizer,
+        get_pretrained_language_model=lambda _: TextEncoder(settings["text_config"]),
+    )
+    with (
+        patch.object(original, "get_tokenlizer", library),
+        patch.object(original, "BertModelWarper", lambda bert_model: bert_model),
+        _quiet(),
+    ):
+        return original.build_groundingdino(SimpleNamespace(**settings))
+
+
+def load_grounding_dino(
+    checkpoint: Path, text_encoder: str | Path, runtime: Runtime, prompts_per_batch: int
+) -> GroundingDinoDetector:
+    """Load one of the published checkpoints, such as `groundingdino_swint_ogc.pth`.
+
+    Args:
+        checkpoint: The file; its shapes say which variant it is.
+        text_encoder: Of `load_tokenizer`.
+        runtime: Where the model runs.
+        prompts_per_batch: How many phrases are asked for at once.
+
+    Raises:
+        UserError: A file is missing, damaged, or holds something else.
+    """
+    state = _read_state(checkpoint)
+    width = state[_WIDTH_KEY].shape[0] if _WIDTH_KEY in state else 0
+    if width not in _WIDTHS:
+        raise _not_whole(checkpoint, f"{_WIDTH_KEY} is missing or has another shape")
+    tokenizer = load_tokenizer(text_encoder)
+    model = build_grounding_dino(_WIDTHS[width], tokenizer)
+    expected = model.state_dict()
+    wrong = [
+        key
+        for key in sorted(expected.keys() | state.keys())
+        if key not in state or key not in expected or state[key].shape != expected[key].shape
+    ]
+    if wrong:
+        raise _not_whole(checkpoint, f"missing, unknown or of another shape: {listed(wrong)}")
+    model.load_state_dict(state)
+    return GroundingDinoDetector(model, tokenizer, runtime, prompts_per_batch)
+
+
+def speed_up(model: nn.Module) -> None:
+    """Put our attentions into a model of the package, in place."""
+    for layer in model.modules():
+        if isinstance(layer, BiMultiHeadAttention):
+            layer.forward = _fusion_of(layer)
+        elif isinstance(layer, nn.MultiheadAttention):
+            layer.forward = _attention_of(layer)  # type: ignore[method-assign]
+
+
+def _attention_of(layer: nn.MultiheadAttention) -> Any:
+    """Leave out the weights, at which nobody looks, and mend the masks.
+
+    The package repeats the masks of a batch for the heads in another order than torch reads them,
+    so that the captions of a batch would get each other's.
+    """
+
+    def forward(
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        key_padding_mask: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        if attn_mask is not None:
+            attn_mask = attn_mask.unflatten(0, (layer.num_heads, -1)).transpose(0, 1).flatten(0, 1)
+        return nn.MultiheadAttention.forward(
+            layer, query, key, value, key_padding_mask, need_weights=False, attn_mask=attn_mask
+        )
+
+    return forward
+
+
+def _fusion_of(layer: BiMultiHeadAttention) -> Any:
+    projections = ImageTextProjections(
+        image_query=layer.v_proj,
+        text_key=layer.l_proj,
+        image_value=layer.values_v_proj,
+        text_value=layer.values_l_proj,
+        image_out=layer.out_v_proj,
+        text_out=layer.out_l_proj,
+    )
+
+    def forward(
+        v: Tensor,
+        l: Tensor,  # noqa: E741 the name in the package
+        attention_mask_v: Tensor | None = None,
+        attention_mask_l: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        return image_text_attention(
+            v, l, projections, layer.num_heads, attention_mask_v, attention_mask_l
+        )
+
+    return forward
+
+
+def _read_state(checkpoint: Path) -> dict[str, Tensor]:
+    """Read the weights of a checkpoint by the names of the model."""
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise _not_whole(checkpoint, str(error).partition("\n")[0] or "it is cut off") from None
+    state = content.get("model", content) if isinstance(content, dict) else {}
+    weights = {
+        str(key).removeprefix("module."): value
+        for key, value in (state.items() if isinstance(state, dict) else ())
+        if isinstance(value, Tensor)
+    }
+    return {key: value for key, value in weights.items() if key not in _UNUSED}
+
+
+def _not_whole(checkpoint: Path, why: str) -> UserError:
+    return UserError(
+        f"{checkpoint} is no whole checkpoint of GroundingDINO ({why}); give the path of"
+        " groundingdino_swint_ogc.pth or groundingdino_swinb_cogcoor.pth"
+    )
+
+
+def _nested(tensor: Tensor) -> NestedTensor:
+    """Call all of a (B, C, h, w) tensor image and none of it padding."""
+    return NestedTensor(tensor, torch.zeros_like(tensor[:, 0], dtype=torch.bool))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what the package's use of older torch calls leads to."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "torch.meshgrid", UserWarning)
+        warnings.filterwarnings("ignore", r"`torch\.cuda\.amp\.autocast", FutureWarning)
+        yield

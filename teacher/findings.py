@@ -1,0 +1,65 @@
+"""What every teacher gives for an image and a prompt, and the Protocol of teachers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from teacher.crop_masks import CropMask
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A box that a detector offered and that does not count.
+
+    Attributes:
+        box_xyxy: (4,) float32, pixels of the image, x1/y1 exclusive.
+        score: In [0, 1].
+        phrase: What it reads as.
+        reason: Why it does not count, in a word or two.
+    """
+
+    box_xyxy: np.ndarray
+    score: float
+    phrase: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a teacher found for one prompt in one image; all in pixels of that image.
+
+    Attributes:
+        soft_label: (H, W) float32 in [0, 1]; all zero where nothing was found.
+        boxes_xyxy: (N, 4) float32 boxes that the soft label is made of, x1/y1 exclusive.
+        scores: (N,) float32 in [0, 1], the detector's score of each box.
+        phrases: What each of the N boxes reads as.
+        masks: The outline in each of the N boxes.
+        saliency: (H, W) float32 in [0, 1], the same for all prompts; None for teachers without.
+        rejections: The best boxes that do not count, best first: why a prompt finds nothing.
+    """
+
+    soft_label: np.ndarray
+    boxes_xyxy: np.ndarray
+    scores: np.ndarray
+    phrases: list[str]
+    masks: list[CropMask]
+    saliency: np.ndarray | None
+    rejections: tuple[Rejection, ...] = ()
+
+
+class Teacher(Protocol):
+    """Turns images and prompts into soft labels."""
+
+    def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
+        """Answer all prompts about one image, (H, W, 3) uint8 RGB.
+
+        The models have done their work when this returns; the maps are laid out one by one, so
+        that one map is in memory at a time.
+
+        Raises:
+            UserError: The image cannot be labelled: it does not fit into memory, or a model has
+                answered with NaN.
+        """
+        ...

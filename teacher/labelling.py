@@ -1,0 +1,153 @@
+"""The loop over images: each read ahead, answered for all prompts, and written behind."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from teacher.data_loader_teacher import read_ahead
+from teacher.findings import Teacher
+from util.errors import UserError
+from util.image_files import fingerprint
+from util.interrupts import stop_between_items
+from util.label_set import LabelSetWriter
+from util.progress import track
+from util.shares import Share
+
+logger = logging.getLogger(__name__)
+
+MAPS_AHEAD = 8
+"""How many maps may wait to be written, and so are held in memory."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is still to be done by this process.
+
+    Attributes:
+        image_paths: Path of each image that some prompt lacks, by its id.
+        sources: Fingerprint of each of them.
+        prompts: Which prompts lack each of them.
+    """
+
+    image_paths: dict[str, Path]
+    sources: dict[str, str]
+    prompts: dict[str, list[str]]
+
+
+def find_work(
+    image_paths: Mapping[str, Path], writers: Mapping[str, LabelSetWriter], share: Share
+) -> Work:
+    """Tell which images of this process's share are still to be labelled for which prompts.
+
+    Args:
+        image_paths: Path of each image by its id.
+        writers: The label set of each prompt.
+        share: What this process does of it.
+    """
+    mine = share.of(list(image_paths))
+    others = set(image_paths).difference(mine)
+    sources = {image_id: fingerprint([image_paths[image_id]]) for image_id in mine}
+    pending = {p: set(writer.pending(sources, others)) for p, writer in writers.items()}
+    prompts = {i: [p for p in writers if i in pending[p]] for i in mine}
+    wanted = {image_id: image_paths[image_id] for image_id in mine if prompts[image_id]}
+    return Work(wanted, sources, prompts)
+
+
+def label_images(
+    teacher: Teacher, work: Work, writers: Mapping[str, LabelSetWriter], label: str
+) -> None:
+    """Write the soft labels that are still missing.
+
+    An image that cannot be read, labelled or written is recorded as failed; the others go on.
+
+    Args:
+        teacher: Answers all prompts about one image.
+        work: What is to be done.
+        writers: The label set of each prompt.
+        label: What the progress bar shows in front.
+
+    Raises:
+        KeyboardInterrupt: A stop was asked for; the image at hand is finished.
+    """
+    images = track(read_ahead(work.image_paths), label, total=len(work.image_paths))
+    with stop_between_items("image") as should_stop, _WriteBehind() as behind:
+        for image_id, image in images:
+            if should_stop():
+                break
+            prompts = work.prompts[image_id]
+            try:
+                if isinstance(image, UserError):
+                    raise image
+                _label_one(teacher, image, image_id, work, writers, behind)
+            except UserError as error:
+                for prompt in prompts:
+                    behind.do(writers[prompt].fail, image_id, str(error))
+
+
+def _label_one(
+    teacher: Teacher,
+    image: np.ndarray,
+    image_id: str,
+    work: Work,
+    writers: Mapping[str, LabelSetWriter],
+    behind: "_WriteBehind",
+) -> None:
+    """Answer the prompts that lack one image; the time of the models is shared out evenly."""
+    prompts = work.prompts[image_id]
+    start = time.perf_counter()
+    findings = teacher.label(image, prompts)
+    for_models = (time.perf_counter() - start) / len(prompts)
+    for prompt in prompts:
+        start = time.perf_counter()
+        soft_label = next(findings).soft_label
+        seconds = for_models + time.perf_counter() - start
+        source = work.sources[image_id]
+        behind.do(_write, writers[prompt], image_id, soft_label, source, seconds)
+
+
+def _write(
+    writer: LabelSetWriter, image_id: str, soft_label: np.ndarray, source: str, seconds: float
+) -> None:
+    """Write a map, or record why it cannot be written."""
+    try:
+        writer.add(image_id, soft_label, source, seconds)
+    except OSError as error:
+        writer.fail(image_id, f"{image_id} cannot be written: {error.strerror or error}")
+    except ValueError as error:
+        writer.fail(image_id, str(error))
+
+
+class _WriteBehind:
+    """Does things in order, in a thread of its own, a few of them late."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._waiting: deque[Future[None]] = deque()
+
+    def do(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Do this after all that came before; waits if too much is waiting."""
+        self._waiting.append(self._thread.submit(work, *arguments))
+        if len(self._waiting) > MAPS_AHEAD:
+            self._waiting.popleft().result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait until everything is done."""
+        self._thread.shutdown()
+        for done in self._waiting:
+            done.result()

@@ -1,0 +1,145 @@
+"""Sheets that show why a prompt finds what it finds: boxes, masks, saliency, map."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from teacher.findings import Finding, Teacher
+from util.image_files import id_to_path, read_image
+from util.progress import track
+from util.visualization import PREDICTION_RGB, new_figure, write_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH_PX = 900
+"""Larger images are drawn this wide."""
+
+REJECTED_RGB = (204, 121, 167)
+"""Reddish purple of Okabe and Ito: boxes that do not count."""
+
+NAMED_BOXES = 25
+"""How many boxes, of highest score, get their phrase and score written at them."""
+
+
+def write_previews(
+    teacher: Teacher,
+    image_paths: Mapping[str, Path],
+    prompts: Sequence[str],
+    num_images: int,
+    folder: Path,
+) -> list[Path]:
+    """Draw a sheet for some of the images, evenly spread over them.
+
+    Args:
+        teacher: Whose answers are drawn.
+        image_paths: Path of each image by its id.
+        prompts: A row of a sheet each.
+        num_images: How many sheets; all images if there are fewer.
+        folder: Where the sheets go, named by the ids of their images.
+
+    Returns:
+        The sheets' paths.
+
+    Raises:
+        UserError: An image cannot be read or labelled.
+    """
+    ids = list(image_paths)
+    count = min(num_images, len(ids))
+    chosen = [ids[(2 * i + 1) * len(ids) // (2 * count)] for i in range(count)]
+    written = []
+    for image_id in track(chosen, "preview"):
+        image = read_image(image_paths[image_id])
+        findings = dict(zip(prompts, teacher.label(image, prompts), strict=True))
+        path = id_to_path(folder, image_id)
+        draw_sheet(path, image_id, image, findings)
+        written.append(path)
+    return written
+
+
+def draw_sheet(
+    path: Path, title: str, image_rgb: np.ndarray, findings: Mapping[str, Finding]
+) -> None:
+    """Draw what a teacher found in an image as PNG.
+
+    Args:
+        path: Of the picture.
+        title: Name of the image.
+        image_rgb: (H, W, 3) uint8.
+        findings: What was found for each prompt, a row each.
+    """
+    shrink = max(1.0, image_rgb.shape[1] / WIDTH_PX)
+    height, width = (round(side / shrink) for side in image_rgb.shape[:2])
+    image = cv2.resize(image_rgb, (width, height), interpolation=cv2.INTER_AREA)
+    row_inch = 4 * height / width
+    figure = new_figure(12, min(row_inch, 8) * (len(findings) + 1) + 0.6)
+    figure.suptitle(title)
+    axes = figure.subplots(len(findings) + 1, 3, squeeze=False)
+    saliency = next((f.saliency for f in findings.values()), None)
+    _show(axes[0, 0], image, "image")
+    _show_map(axes[0, 1], saliency, (width, height), "saliency")
+    axes[0, 2].axis("off")
+    for row, (prompt, finding) in zip(axes[1:], findings.items(), strict=True):
+        _show(row[0], image, f"{prompt}: {len(finding.scores)} boxes")
+        _draw_boxes(row[0], finding, shrink)
+        _show(row[1], _paint_masks(image, finding, shrink), "masks")
+        highest = finding.soft_label.max()
+        _show_map(row[2], finding.soft_label, (width, height), f"soft label, at most {highest:.2f}")
+    write_figure(path, figure)
+
+
+def _show(axis: "Axes", picture: np.ndarray, title: str) -> None:
+    """Show a picture; maps on the fixed scale [0, 1]."""
+    axis.imshow(picture, cmap="gray", vmin=0, vmax=1)
+    axis.set(xticks=[], yticks=[])
+    axis.set_title(title, fontsize=9)
+
+
+def _show_map(
+    axis: "Axes", values: np.ndarray | None, size_wh: tuple[int, int], title: str
+) -> None:
+    """Show an (H, W) map in [0, 1]; nothing where there is none."""
+    if values is None:
+        axis.axis("off")
+        return
+    _show(axis, cv2.resize(values, size_wh, interpolation=cv2.INTER_AREA), title)
+
+
+def _draw_boxes(axis: "Axes", finding: Finding, shrink: float) -> None:
+    """Draw boxes, and dashed those that do not count; phrase and score of the best beside them."""
+    for rejection in finding.rejections:
+        text = f"{rejection.phrase} {rejection.score:.2f}: {rejection.reason}"
+        _draw_box(axis, rejection.box_xyxy / shrink, text, REJECTED_RGB, "dashed")
+    named = set(np.argsort(-finding.scores, kind="stable")[:NAMED_BOXES].tolist())
+    for index, box in enumerate(finding.boxes_xyxy / shrink):
+        text = f"{finding.phrases[index]} {finding.scores[index]:.2f}" if index in named else ""
+        _draw_box(axis, box, text, PREDICTION_RGB, "solid")
+
+
+def _draw_box(
+    axis: "Axes", box_xyxy: np.ndarray, text: str, colour_rgb: tuple[int, int, int], style: str
+) -> None:
+    """Draw a box with a text above it."""
+    from matplotlib.patches import Rectangle
+
+    edge = [channel / 255 for channel in colour_rgb]
+    x0, y0, x1, y1 = (box_xyxy - 0.5).tolist()
+    corner, width, height = (x0, y0), x1 - x0, y1 - y0
+    axis.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=edge, linestyle=style))
+    ground = {"facecolor": "black", "alpha": 0.5, "linewidth": 0, "pad": 0.5}
+    axis.text(x0, y0, text, fontsize=6, color=edge, va="bottom", clip_on=True, bbox=ground)
+
+
+def _paint_masks(image: np.ndarray, finding: Finding, shrink: float) -> np.ndarray:
+    """Lay the masks over a darkened image, the brighter the higher the score of the box."""
+    height, width = finding.soft_label.shape
+    strength = np.zeros((height, width), np.float32)
+    for mask, score in zip(finding.masks, finding.scores, strict=True):
+        covered = strength[mask.place]
+        covered[mask.pixels] = np.maximum(covered[mask.pixels], 0.4 + 0.6 * score)
+    small = cv2.resize(strength, image.shape[1::-1], interpolation=cv2.INTER_AREA)[..., None]
+    painted = image * 0.5 * (1 - small) + np.array(PREDICTION_RGB) * small
+    return painted.round().astype(np.uint8)

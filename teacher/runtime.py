@@ -1,0 +1,200 @@
+"""Where and how a teacher's torch models run: device, precision, batches that fit into memory.
+
+Imported by the backends that need torch, and by nothing else.
+"""
+
+import ctypes
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Literal, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from util.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["fp32", "bf16", "fp16"]
+Encoding = dict[str, torch.Tensor]
+"""What an encoder says about an image, by name; floats are kept in half precision."""
+
+
+class Encoder(Protocol):
+    """Anything that encodes an image into tensors."""
+
+    def encode(self, image_rgb: np.ndarray) -> Encoding:
+        """Encode an image, (H, W, 3) uint8 RGB."""
+        ...
+
+
+T = TypeVar("T")
+R = TypeVar("R")
+M = TypeVar("M", bound=nn.Module)
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Runtime:
+    """The device and the precision that models run with.
+
+    Attributes:
+        device: Where they run.
+        dtype: What their matrix products are computed in; weights and sums stay float32.
+        compiles: Whether `torch.compile` is used on the parts that models name.
+    """
+
+    def __init__(
+        self, device: Device = "auto", precision: Precision = "fp32", compiles: bool = False
+    ) -> None:
+        """Choose a device; `auto` takes a GPU where there is one.
+
+        Raises:
+            UserError: This machine has no such device.
+        """
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        chosen = (accelerator.type if accelerator else "cpu") if device == "auto" else device
+        if chosen != "cpu" and (accelerator is None or accelerator.type != chosen):
+            raise UserError(f"teacher.device is {device!r}, which this machine lacks; set auto")
+        self.device = torch.device(chosen)
+        self.dtype = _DTYPES[precision]
+        self.compiles = compiles
+        if chosen == "cpu":
+            _keep_freed_memory()
+
+    def place(self, model: M) -> M:
+        """Make a model ready: on the device, for inference alone."""
+        return model.to(self.device).eval().requires_grad_(False)
+
+    def compile(self, module: nn.Module) -> None:
+        """Compile a module in place, where that is asked for."""
+        if self.compiles:
+            module.compile()
+
+    @contextmanager
+    def inference(self) -> Iterator[None]:
+        """Run models in: no gradients, the chosen precision.
+
+        Raises:
+            UserError: Memory ran out in the block.
+        """
+        mixed = torch.autocast(
+            self.device.type, self.dtype, enabled=self.dtype is not torch.float32
+        )
+        try:
+            with torch.inference_mode(), mixed:
+                yield
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise UserError(
+                f"the image does not fit into the memory of {self.device.type}; set a smaller "
+                "teacher.working_size_px, or teacher.tile_size_px"
+            ) from None
+
+
+class Batches:
+    """Works through items in batches; when memory runs out, in batches of half the size.
+
+    The smaller size is kept for what comes later, and said once.
+    """
+
+    def __init__(self, size: int, what: str) -> None:
+        self.size = size
+        self.what = what
+
+    def map(self, work: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> list[R]:
+        """Do the work on all items.
+
+        Args:
+            work: Gets some of the items, gives a result for each.
+            items: Cut into batches, in order.
+
+        Returns:
+            One result an item, in order.
+
+        Raises:
+            RuntimeError: Memory ran out on a single item.
+        """
+        results: list[R] = []
+        while len(results) < len(items):
+            batch = items[len(results) : len(results) + self.size]
+            try:
+                results += work(batch)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or len(batch) == 1:
+                    raise
+                self.size = len(batch) // 2
+            else:
+                continue
+            _free_cached_memory()  # outside of `except`, which holds the failed work's tensors
+            logger.warning(
+                "out of memory with %d %s at once; going on with %d",
+                len(batch),
+                self.what,
+                self.size,
+            )
+        return results
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error means that an allocation failed, on any device."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "alloc" in str(error) and "memory" in str(error)
+
+
+def check_finite(values: torch.Tensor, model: str) -> torch.Tensor:
+    """Pass on what a model has answered.
+
+    Raises:
+        UserError: It is not all finite numbers.
+    """
+    if not torch.isfinite(values).all():
+        raise UserError(
+            f"{model} has answered with NaN or infinity; try teacher.precision bf16 or fp32"
+        )
+    return values
+
+
+def to_half(encoding: Mapping[str, torch.Tensor]) -> Encoding:
+    """Keep the floats of an encoding in half precision.
+
+    Done whether or not an encoding goes to the cache, so that the cache changes no result.
+    """
+    return {k: v.half() if v.is_floating_point() else v for k, v in encoding.items()}
+
+
+@contextmanager
+def replaying(module: nn.Module, result: object) -> Iterator[None]:
+    """Let a module return a kept result instead of computing it, so that encoders run once."""
+    module.forward = lambda *_args, **_kwargs: result
+    try:
+        yield
+    finally:
+        del module.forward
+
+
+def _free_cached_memory() -> None:
+    """Give the memory that torch keeps for itself back to the device."""
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
+
+
+def _keep_freed_memory() -> None:
+    """Ask glibc not to give large blocks back to the system at once.
+
+    Else each large temporary of a model on the CPU is mapped, cleared and unmapped again, which
+    takes up to half of the time. Elsewhere than on glibc this does nothing.
+    """
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return
+    m_trim_threshold, m_top_pad, m_mmap_threshold = -1, -2, -3  # of malloc.h
+    mallopt(m_mmap_threshold, 2**30)
+    mallopt(m_trim_threshold, 2**31 - 1)
+    mallopt(m_top_pad, 2**26)

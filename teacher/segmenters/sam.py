@@ -1,0 +1,113 @@
+"""SAM (Kirillov et al., 2023, arXiv 2304.02643) by the package segment-anything."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from segment_anything import sam_model_registry
+from segment_anything.modeling import Sam
+from segment_anything.utils.transforms import ResizeLongestSide
+
+from teacher.checkpoints import load_strictly, not_whole, read_tensors
+from teacher.crop_masks import CropMask, crop_mask
+from teacher.runtime import Batches, Encoding, Runtime, check_finite, to_half
+
+VARIANTS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
+"""The published models by the width of their image encoder."""
+
+PUBLISHED = "checkpoint of SAM (vit_h, vit_l or vit_b)"
+
+
+class SamSegmenter:
+    """Outlines the object in each box with SAM's single mask; a `Segmenter`.
+
+    A mask stays where SAM puts it, so it may leave its box.
+    """
+
+    def __init__(self, model: Sam, runtime: Runtime, boxes_per_batch: int) -> None:
+        self.model = runtime.place(model)
+        self.runtime = runtime
+        self.batches = Batches(boxes_per_batch, "boxes")
+        self.transform = ResizeLongestSide(model.image_encoder.img_size)
+        runtime.compile(model.image_encoder)
+
+    def encode(self, image_rgb: np.ndarray) -> Encoding:
+        """Run the image encoder on an image, (H, W, 3) uint8 RGB, resized to a long side of 1024.
+
+        Returns:
+            `embedding` (1, 256, 64, 64) float16, and the sizes (height, width) of the image,
+            `size_hw`, and of what the encoder saw of it before padding, `input_hw`.
+
+        Raises:
+            UserError: Memory ran out, or the encoder has answered with NaN.
+        """
+        resized = self.transform.apply_image(image_rgb)
+        pixels = torch.as_tensor(resized, device=self.runtime.device).permute(2, 0, 1)
+        with self.runtime.inference():
+            embedding = self.model.image_encoder(self.model.preprocess(pixels)[None])
+        encoding = to_half(
+            {
+                "embedding": embedding,
+                "size_hw": torch.tensor(image_rgb.shape[:2]),
+                "input_hw": torch.tensor(resized.shape[:2]),
+            }
+        )
+        check_finite(encoding["embedding"], "SAM")
+        return encoding
+
+    def segment(self, encoding: Encoding, boxes_xyxy: np.ndarray) -> list[CropMask]:
+        """Outline the object in each of (N, 4) boxes; no boxes need no model.
+
+        Raises:
+            UserError: Memory ran out on a single box, or the decoder has answered with NaN.
+        """
+        boxes = self.transform.apply_boxes(boxes_xyxy, encoding["size_hw"].tolist())
+        with self.runtime.inference():
+            return self.batches.map(lambda batch: self._outline(encoding, batch), list(boxes))
+
+    def _outline(self, encoding: Encoding, boxes: Sequence[np.ndarray]) -> list[CropMask]:
+        """Outline a batch; masks grow to the size of the image one by one, which bounds memory."""
+        model, device = self.model, self.runtime.device
+        with torch.autocast(device.type, enabled=False):  # half precision moves corners by pixels
+            sparse, dense = model.prompt_encoder(
+                points=None,
+                boxes=torch.tensor(np.stack(boxes), dtype=torch.float32, device=device),
+                masks=None,
+            )
+            positions = model.prompt_encoder.get_dense_pe()
+        logits, _ = model.mask_decoder(
+            image_embeddings=encoding["embedding"].to(device).float(),
+            image_pe=positions,
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=False,
+        )  # (N, 1, 256, 256)
+        sizes = encoding["input_hw"].tolist(), encoding["size_hw"].tolist()
+        masks = []
+        for small in check_finite(logits, "SAM").float():
+            full = model.postprocess_masks(small[None], *sizes)[0, 0]
+            masks.append(crop_mask((full > model.mask_threshold).cpu().numpy()))
+        return masks
+
+
+def load_sam(checkpoint: Path, runtime: Runtime, boxes_per_batch: int) -> SamSegmenter:
+    """Load one of the published checkpoints, such as `sam_vit_b_01ec64.pth`.
+
+    Args:
+        checkpoint: The file; its shapes say which variant it is.
+        runtime: Where SAM runs.
+        boxes_per_batch: How many boxes are decoded at once.
+
+    Raises:
+        UserError: The file is missing, damaged, or holds something else.
+    """
+    state = read_tensors(checkpoint, PUBLISHED)
+    embedding = state.get("image_encoder.pos_embed", torch.empty(0))
+    variant = VARIANTS.get(embedding.shape[-1])
+    if variant is None:
+        why = "image_encoder.pos_embed is missing or has another shape"
+        raise not_whole(checkpoint, PUBLISHED, why)
+    model = sam_model_registry[variant]()
+    load_strictly(model, state, checkpoint, PUBLISHED)
+    return SamSegmenter(model, runtime, boxes_per_batch)

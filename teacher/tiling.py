@@ -1,0 +1,85 @@
+"""Large images in tiles, for objects that would vanish in an image made small."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from teacher.crop_masks import crop_mask
+from teacher.findings import Finding, Teacher
+
+Place = tuple[slice, slice]
+"""Rows and columns of an image."""
+
+
+class TiledTeacher:
+    """Labels overlapping tiles and merges their maps by maximum; a `Teacher`.
+
+    Memory is bounded by what one tile takes and by the parts of the maps that are not zero. The
+    area thresholds of the teacher are then shares of a tile, and saliency compares within a tile.
+    """
+
+    def __init__(self, teacher: Teacher, tile_size_px: int, overlap_px: int) -> None:
+        """Wrap a teacher.
+
+        Args:
+            teacher: Labels each tile.
+            tile_size_px: Side of a tile. Images that are no larger are labelled as a whole.
+            overlap_px: Least overlap of neighbours, less than the side: no object that is smaller
+                than that is cut in every tile.
+        """
+        self.teacher = teacher
+        self.tile_size_px = tile_size_px
+        self.overlap_px = overlap_px
+
+    def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
+        """Answer all prompts about one image, (H, W, 3) uint8 RGB; see `Teacher`."""
+        height, width = image_rgb.shape[:2]
+        found: list[list[tuple[Place, Finding]]] = [[] for _ in prompts]
+        for top in self.starts(height):
+            for left in self.starts(width):
+                tile = image_rgb[top : top + self.tile_size_px, left : left + self.tile_size_px]
+                answers = self.teacher.label(np.ascontiguousarray(tile), prompts)
+                for parts, finding in zip(found, answers, strict=True):
+                    if finding.soft_label.any():
+                        parts.append(_move(finding, top, left))
+        return (_merge(parts, (height, width)) for parts in found)
+
+    def starts(self, length: int) -> list[int]:
+        """First pixels of the tiles along a side of the image, spread evenly."""
+        if length <= self.tile_size_px:
+            return [0]
+        step = self.tile_size_px - self.overlap_px
+        count = 1 + -(-(length - self.tile_size_px) // step)
+        return [round(i * (length - self.tile_size_px) / (count - 1)) for i in range(count)]
+
+
+def _move(finding: Finding, top: int, left: int) -> tuple[Place, Finding]:
+    """Put a tile's finding where it is in the image, its map cut down to what is not zero."""
+    marked = crop_mask(finding.soft_label > 0)
+    place = replace(marked, top=marked.top + top, left=marked.left + left).place
+    moved = replace(
+        finding,
+        soft_label=finding.soft_label[marked.place].copy(),
+        boxes_xyxy=finding.boxes_xyxy + np.array([left, top, left, top], np.float32),
+        masks=[replace(m, top=m.top + top, left=m.left + left) for m in finding.masks],
+        saliency=None,
+        rejections=(),
+    )
+    return place, moved
+
+
+def _merge(parts: Sequence[tuple[Place, Finding]], size_hw: tuple[int, int]) -> Finding:
+    """Lay the tiles' findings over each other, the larger value where they overlap."""
+    soft_label = np.zeros(size_hw, np.float32)
+    for place, part in parts:
+        np.maximum(soft_label[place], part.soft_label, out=soft_label[place])
+    findings = [part for _, part in parts]
+    return Finding(
+        soft_label,
+        np.concatenate([np.zeros((0, 4), np.float32), *(f.boxes_xyxy for f in findings)]),
+        np.concatenate([np.zeros(0, np.float32), *(f.scores for f in findings)]),
+        [phrase for f in findings for phrase in f.phrases],
+        [mask for f in findings for mask in f.masks],
+        None,
+    )

@@ -1,0 +1,260 @@
+"""What goes wrong with one image stays with it; nothing that is finished is lost."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import teacher.soft_label_generation
+from teacher.findings import Finding, Teacher
+from teacher.labelling import find_work, label_images
+from tests.conftest import ROOT, make_project
+from util import label_set as label_set_module
+from util.data_classes import BoxSettings
+from util.errors import UserError
+from util.image_files import find_images, write_image
+from util.label_set import LabelSet, LabelSetWriter
+from util.shares import ALONE
+
+PROMPTS = ("bird", "gull")
+
+
+class MeanTeacher:
+    """Its map is the brightness of the image; the images' mean colours drive what goes wrong."""
+
+    def __init__(self, troubles: dict[int, BaseException | float] | None = None) -> None:
+        self.troubles = troubles or {}
+        self.seen: list[int] = []
+
+    def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
+        number = int(image_rgb[0, 0, 0])
+        self.seen.append(number)
+        trouble = self.troubles.get(number)
+        if isinstance(trouble, BaseException):
+            raise trouble
+        soft_label = np.full(image_rgb.shape[:2], number / 255, np.float32)
+        if trouble is not None:
+            soft_label[0, 0] = trouble
+        empty = np.zeros((0, 4), np.float32)
+        return iter([Finding(soft_label, empty, empty[:, 0], [], [], None)] * len(prompts))
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Six images whose red channel is their number."""
+    for number in range(6):
+        image = np.full((8, 9, 3), number, np.uint8)
+        write_image(tmp_path / "images" / f"{number}.png", image)
+    return tmp_path / "images"
+
+
+def run(images: Path, teacher: Teacher) -> list[LabelSet]:
+    """Label all images for two prompts, as the script does."""
+    paths = find_images(images)
+    with ExitStack() as stack:
+        writers = {
+            prompt: stack.enter_context(
+                LabelSetWriter(images.parent / "sets" / prompt, {"producer": "test"})
+            )
+            for prompt in PROMPTS
+        }
+        label_images(teacher, find_work(paths, writers, ALONE), writers, "teacher")
+        return [writer.finish(BoxSettings()) for writer in writers.values()]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "message"),
+    [
+        (UserError("the image does not fit into the memory of cuda"), "does not fit"),
+        (UserError("sam has answered with NaN"), "NaN"),
+        (float("nan"), "outside"),
+        (1.5, "outside"),
+    ],
+)
+def test_what_a_model_cannot_answer_is_listed_and_the_rest_goes_on(
+    images: Path, trouble: BaseException | float, message: str
+) -> None:
+    for label_set in run(images, MeanTeacher({2: trouble})):
+        assert label_set.ids == ["0", "1", "3", "4", "5"]
+        assert message in label_set.failed["2"]
+    mended = MeanTeacher()
+    for label_set in run(images, mended):
+        assert len(label_set.ids) == 6
+    assert mended.seen == [2]
+
+
+def test_a_bug_in_a_teacher_keeps_its_traceback_and_what_was_finished(images: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(images, MeanTeacher({3: ZeroDivisionError()}))
+    again = MeanTeacher()
+    run(images, again)
+    assert again.seen == [3, 4, 5]
+
+
+def test_a_file_that_vanishes_is_a_failed_image(images: Path) -> None:
+    class Thief(MeanTeacher):
+        def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
+            (images / "5.png").unlink(missing_ok=True)  # later than images are read ahead
+            return super().label(image_rgb, prompts)
+
+    for label_set in run(images, Thief()):
+        assert list(label_set.failed) == ["5"]
+        assert len(label_set.ids) == 5
+
+
+def test_maps_that_a_full_disk_refuses_are_listed_and_the_rest_goes_on(
+    images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain_write = label_set_module.write_soft_label
+
+    def write(path: Path, soft_label: np.ndarray) -> None:
+        if path.stem in "34":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        plain_write(path, soft_label)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(label_set_module, "write_soft_label", write)
+        for label_set in run(images, MeanTeacher()):
+            assert label_set.ids == ["0", "1", "2", "5"]
+            assert "No space left" in label_set.failed["3"]
+    again = MeanTeacher()
+    assert all(len(label_set.ids) == 6 for label_set in run(images, again))
+    assert again.seen == [3, 4]
+
+
+def test_ctrl_c_finishes_the_image_at_hand(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Impatient(MeanTeacher):
+        def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
+            if len(self.seen) == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().label(image_rgb, prompts)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(images, Impatient())
+    assert "stopping after this image" in capsys.readouterr().err
+    again = MeanTeacher()
+    run(images, again)
+    assert again.seen == [3, 4, 5]
+
+
+def test_a_prompt_that_is_added_later_asks_for_itself_alone(images: Path) -> None:
+    run(images, MeanTeacher())
+    (images.parent / "sets" / "gull" / "4.png").unlink()
+    asked: list[Sequence[str]] = []
+
+    class Listener(MeanTeacher):
+        def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
+            asked.append(prompts)
+            return super().label(image_rgb, prompts)
+
+    run(images, Listener())
+    assert asked == [["gull"]]
+
+
+SCRIPT = ROOT / "teacher" / "soft_label_generation.py"
+
+DIES = f"""
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {str(ROOT)!r})
+from teacher.soft_label_generation import main
+from util.run import run_script
+plain_replace = Path.replace
+written = 0
+
+def replace(self, target):
+    global written
+    written += target.suffix == ".png"
+    if written == 3 and os.environ["RANK"] == "1":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return plain_replace(self, target)
+
+Path.replace = replace
+raise SystemExit(run_script(main))
+"""
+
+
+def outcome(folder: Path) -> dict[str, bytes]:
+    """What a label set holds, but for the times that things took."""
+    found = {}
+    for path in sorted((folder / "label_sets").rglob("*")):
+        if path.suffix in (".png", ".csv"):
+            found[path.relative_to(folder).as_posix()] = path.read_bytes()
+        elif path.suffix == ".json":
+            lines = path.read_text().splitlines()
+            kept = [line for line in lines if '"seconds"' not in line]
+            found[path.relative_to(folder).as_posix()] = "\n".join(kept).encode()
+    return found
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What one process makes of the project's images."""
+    project = make_project(tmp_path_factory.mktemp("alone"))
+    assert teacher.soft_label_generation.main(["--config", str(project)]) == 0
+    return outcome(project.parent)
+
+
+def torchrun(script: Path, project: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    return subprocess.run(
+        [*command, "--standalone", str(script), "--config", str(project)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def test_two_processes_make_the_label_sets_of_one_even_if_one_of_them_dies(
+    tmp_path: Path, alone: dict[str, bytes]
+) -> None:
+    project = make_project(tmp_path)
+    dying = tmp_path / "dies.py"
+    dying.write_text(DIES)
+    died = torchrun(dying, project)
+    assert died.returncode != 0
+    done = torchrun(SCRIPT, project)
+    assert done.returncode == 0, done.stderr
+    assert outcome(tmp_path) == alone
+    assert "Next: python" in done.stdout
+
+
+def test_the_process_that_is_left_finishes_its_share_and_the_other_can_follow(
+    tmp_path: Path, alone: dict[str, bytes]
+) -> None:
+    project = make_project(tmp_path)
+    command = ["--config", str(project)]
+    environments = [{**os.environ, "RANK": str(rank), "WORLD_SIZE": "2"} for rank in (0, 1)]
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", DIES, *command],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for environment in environments
+    ]
+    outputs = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, -signal.SIGKILL]
+    assert "share 1 of 2 is done" in outputs[0]
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "label_sets").rglob("*.png")}
+    follow = subprocess.run(
+        [sys.executable, str(SCRIPT), *command],
+        env=environments[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Next: python" in follow.stdout
+    assert outcome(tmp_path) == alone
+    assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in before.items())

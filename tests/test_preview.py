@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import teacher.soft_label_generation
+from teacher.crop_masks import crop_mask
+from teacher.findings import Finding, Rejection
+from teacher.preview import draw_sheet
+from tests.conftest import make_project
+from util.errors import UserError
+from util.image_files import read_image
+
+main = teacher.soft_label_generation.main
+
+
+def finding(saliency: bool = True, found: bool = True) -> Finding:
+    soft_label = np.zeros((60, 90), np.float32)
+    soft_label[10:20, 30:50] = 0.7 * found
+    return Finding(
+        soft_label,
+        np.array([[30, 10, 50, 20]], np.float32)[: int(found)],
+        np.array([0.6], np.float32)[: int(found)],
+        ["small bird"][: int(found)],
+        [crop_mask(soft_label > 0)][: int(found)],
+        np.full((60, 90), 0.2, np.float32) if saliency else None,
+        (Rejection(np.array([0.0, 0, 9, 9]), 0.15, "bird", "low score"),),
+    )
+
+
+def test_a_sheet_shows_boxes_masks_and_map_of_every_prompt(tmp_path: Path) -> None:
+    image = np.full((60, 90, 3), 100, np.uint8)
+    one, two = tmp_path / "one.png", tmp_path / "two.png"
+    draw_sheet(one, "flight 1/a", image, {"bird": finding()})
+    draw_sheet(two, "flight 1/a", image, {"bird": finding(), "whale": finding(found=False)})
+    assert read_image(two).shape[0] > 1.4 * read_image(one).shape[0]
+    drawn = read_image(one).reshape(-1, 3).astype(int)
+    for colour, what in (([230, 159, 0], "box"), ([204, 121, 167], "rejected box")):
+        assert np.abs(drawn - colour).sum(axis=1).min() < 60, what
+    draw_sheet(two, "no saliency", image, {"bird": finding(saliency=False)})
+    assert read_image(two).shape == read_image(one).shape
+
+
+def test_preview_draws_some_images_and_labels_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project(tmp_path)
+    assert main(["--config", str(project), "--preview", "3"]) == 0
+    sheets = sorted((tmp_path / "runs" / "preview").rglob("*.png"))
+    assert len(sheets) == 3
+    assert not (tmp_path / "label_sets").exists()
+    out = capsys.readouterr().out
+    assert str(tmp_path / "runs" / "preview") in out
+    assert all(sheet.name in out for sheet in sheets)
+    assert main(["--config", str(project), "--preview", "99"]) == 0
+    assert len(list((tmp_path / "runs" / "preview").rglob("*.png"))) == 12
+
+
+@pytest.mark.parametrize("count", ["0", "-2"])
+def test_a_preview_of_nothing_is_refused(tmp_path: Path, count: str) -> None:
+    with pytest.raises(UserError, match="at least 1"):
+        main(["--config", str(make_project(tmp_path)), "--preview", count])

@@ -1,0 +1,85 @@
+"""Which share of the images this process works on, when several work on the same ones."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock
+
+from util.errors import UserError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Share:
+    """One of `count` equal shares.
+
+    Attributes:
+        index: Which one, from 0.
+        count: How many processes there are.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    def of(self, items: Sequence[T]) -> list[T]:
+        """Return every `count`-th item, so that slow and quick ones are spread alike."""
+        return list(items[self.index :: self.count])
+
+    @property
+    def suffix(self) -> str:
+        """What tells the files of this process from those of others; '' if it is the only one."""
+        return "" if self.count == 1 else f".{self.index}-of-{self.count}"
+
+    def alone(self, folder: Path) -> AbstractContextManager[object]:
+        """Keep the other processes out of what is done with a folder meanwhile."""
+        if self.count == 1:
+            return nullcontext()
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / ".lock")
+
+    def is_other(self, stem: str) -> bool:
+        """Tell whether a file's stem ends in the suffix of another of these processes."""
+        return stem.endswith(f"-of-{self.count}") and not stem.endswith(self.suffix)
+
+
+ALONE = Share()
+"""The share of the only process."""
+
+
+def read_share(environment: Mapping[str, str] = os.environ) -> Share:
+    """Find this process's share from what its launcher has put into the environment.
+
+    `torchrun` sets RANK and WORLD_SIZE; `srun` sets SLURM_PROCID and SLURM_STEP_NUM_TASKS; a Slurm
+    job array sets SLURM_ARRAY_TASK_ID, _MIN, _STEP and _COUNT, and each of its tasks may be an
+    `srun` of several processes. Without any of them there is one share.
+
+    Raises:
+        UserError: A value is no number, or no process of that index can be.
+    """
+    try:
+        if "RANK" in environment and "WORLD_SIZE" in environment:
+            return _checked(int(environment["RANK"]), int(environment["WORLD_SIZE"]))
+        rank = int(environment.get("SLURM_PROCID", 0))
+        # Not SLURM_NTASKS, which a batch script sees too that starts a single process.
+        ranks = int(environment.get("SLURM_STEP_NUM_TASKS", 1))
+        first = int(environment.get("SLURM_ARRAY_TASK_MIN", 0))
+        step = int(environment.get("SLURM_ARRAY_TASK_STEP", 1))
+        task = (int(environment.get("SLURM_ARRAY_TASK_ID", first)) - first) // step
+        tasks = int(environment.get("SLURM_ARRAY_TASK_COUNT", 1))
+    except ValueError as error:
+        raise UserError(f"the launcher's environment is not understood: {error}") from None
+    return _checked(task * ranks + (rank if ranks > 1 else 0), tasks * ranks)
+
+
+def _checked(index: int, count: int) -> Share:
+    if not 0 <= index < count:
+        raise UserError(
+            f"process {index} of {count} cannot be; number the tasks of a job array evenly, for"
+            " example --array=0-7"
+        )
+    return Share(index, count)
