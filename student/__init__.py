@@ -1,8 +1,3 @@
 """The student stage: a label set in, a trained network and its predictions out."""
 
-import os
-
-# Torch's threads wait for each other by spinning, for so long that training becomes ten times
-# slower when anything else uses the cores (4 against 44 images/s with this, 115 on idle cores
-# either way, measured on two). GNU OpenMP reads it when torch is first imported.
-os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+import util  # noqa: F401  says how torch's threads wait, before torch is imported

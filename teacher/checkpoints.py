@@ -33,7 +33,9 @@ def read_tensors(file: Path, what: str) -> dict[str, Tensor]:
         if file.suffix == ".safetensors":
             return load_file(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError:
+        raise not_whole(file, what, "it holds more than tensors, or is damaged") from None
+    except (OSError, EOFError, RuntimeError, SafetensorError) as error:
         raise not_whole(file, what, str(error).partition("\n")[0] or "it is cut off") from None
     state = content.get("model", content) if isinstance(content, dict) else {}
     return {

@@ -293,7 +293,7 @@ BROKEN: dict[str, Callable[[State], Any]] = {
     f"of another shape: {NECK}": lambda state: state | {NECK: torch.ones(2)},
     "pos_embed is missing": lambda state: {"conv1.weight": state[NECK]},
     "pos_embed is missing or": lambda state: list(state.values()),
-    "Weights only load failed": lambda state: Path("an object, not a tensor"),
+    "more than tensors": lambda state: Path("an object, not a tensor"),
 }
 
 
@@ -311,7 +311,7 @@ def test_other_checkpoints_are_refused(
 
 def test_missing_and_cut_off_checkpoints_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "sam.pth"
-    with pytest.raises(UserError, match=r"sam\.pth holds no whole checkpoint of SAM .*No such file"):
+    with pytest.raises(UserError, match=r"sam\.pth holds no whole .*No such file"):
         load_sam(path, Runtime("cpu"), 8)
     torch.save(state_of_vit_b(), path)
     whole = path.read_bytes()

@@ -1,6 +1,5 @@
 """GroundingDINO (Liu et al., arXiv 2303.05499) by groundingdino-py, from original checkpoints."""
 
-import pickle
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torchvision.transforms import functional as transforms
 from transformers import BertConfig, BertModel, PreTrainedTokenizerBase
 
+from teacher.checkpoints import load_strictly, not_whole, read_tensors
 from teacher.detectors import Detections
 from teacher.detectors.captions import (
     keep_levels,
@@ -32,7 +32,6 @@ from teacher.detectors.fused_attention import (
     image_text_attention,
 )
 from teacher.runtime import Batches, Encoding, Runtime, replaying
-from util.errors import UserError, listed
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Importing from timm.models.layers", FutureWarning)
@@ -50,6 +49,8 @@ MEAN_RGB = (0.485, 0.456, 0.406)
 STD_RGB = (0.229, 0.224, 0.225)
 
 Variant = Literal["swin_t", "swin_b"]
+
+PUBLISHED = "checkpoint of GroundingDINO, Swin-T or Swin-B"
 
 _ARCHITECTURES = {"swin_t": GroundingDINO_SwinT_OGC, "swin_b": GroundingDINO_SwinB_cfg}
 _WIDTHS: dict[int, Variant] = {96: "swin_t", 128: "swin_b"}
@@ -185,21 +186,14 @@ def load_grounding_dino(
     Raises:
         UserError: A file is missing, damaged, or holds something else.
     """
-    state = _read_state(checkpoint)
+    tensors = read_tensors(checkpoint, PUBLISHED)
+    state = {name: value for name, value in tensors.items() if name not in _UNUSED}
     width = state[_WIDTH_KEY].shape[0] if _WIDTH_KEY in state else 0
     if width not in _WIDTHS:
-        raise _not_whole(checkpoint, f"{_WIDTH_KEY} is missing or has another shape")
+        raise not_whole(checkpoint, PUBLISHED, f"{_WIDTH_KEY} is missing or has another shape")
     tokenizer = load_tokenizer(text_encoder)
     model = build_grounding_dino(_WIDTHS[width], tokenizer)
-    expected = model.state_dict()
-    wrong = [
-        key
-        for key in sorted(expected.keys() | state.keys())
-        if key not in state or key not in expected or state[key].shape != expected[key].shape
-    ]
-    if wrong:
-        raise _not_whole(checkpoint, f"missing, unknown or of another shape: {listed(wrong)}")
-    model.load_state_dict(state)
+    load_strictly(model, state, checkpoint, PUBLISHED)
     return GroundingDinoDetector(model, tokenizer, runtime, prompts_per_batch)
 
 
@@ -256,28 +250,6 @@ def _fusion_of(layer: BiMultiHeadAttention) -> Any:
         )
 
     return forward
-
-
-def _read_state(checkpoint: Path) -> dict[str, Tensor]:
-    """Read the weights of a checkpoint by the names of the model."""
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise _not_whole(checkpoint, str(error).partition("\n")[0] or "it is cut off") from None
-    state = content.get("model", content) if isinstance(content, dict) else {}
-    weights = {
-        str(key).removeprefix("module."): value
-        for key, value in (state.items() if isinstance(state, dict) else ())
-        if isinstance(value, Tensor)
-    }
-    return {key: value for key, value in weights.items() if key not in _UNUSED}
-
-
-def _not_whole(checkpoint: Path, why: str) -> UserError:
-    return UserError(
-        f"{checkpoint} is no whole checkpoint of GroundingDINO ({why}); give the path of"
-        " groundingdino_swint_ogc.pth or groundingdino_swinb_cogcoor.pth"
-    )
 
 
 def _nested(tensor: Tensor) -> NestedTensor:

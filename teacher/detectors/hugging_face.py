@@ -20,6 +20,7 @@ from transformers import (
 from transformers.models.grounding_dino import modeling_grounding_dino as dino
 from transformers.models.mm_grounding_dino import modeling_mm_grounding_dino as mm_dino
 
+from teacher.checkpoints import read_model, read_processor
 from teacher.detectors import Detections
 from teacher.detectors.captions import (
     check_length,
@@ -37,7 +38,6 @@ from teacher.detectors.fused_attention import (
     image_text_attention,
 )
 from teacher.runtime import Batches, Encoding, Runtime, check_finite, replaying, to_half
-from teacher.segmenters.hugging_face import read_model, read_processor
 from util.errors import UserError
 from util.files import read_json
 

@@ -16,7 +16,7 @@ from teacher.runtime import Batches, Encoding, Runtime, check_finite, to_half
 VARIANTS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 """The published models by the width of their image encoder."""
 
-PUBLISHED = "checkpoint of SAM (vit_h, vit_l or vit_b)"
+PUBLISHED = "checkpoint of SAM, vit_h, vit_l or vit_b"
 
 
 class SamSegmenter:
