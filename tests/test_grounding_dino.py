@@ -500,8 +500,9 @@ def published(model: nn.Module) -> dict[str, Tensor]:
     return state
 
 
-@pytest.mark.parametrize(("variant", "width"), [("swin_t", 96), ("swin_b", 128)])
-@pytest.mark.parametrize("wrapped", [True, False])
+@pytest.mark.parametrize(
+    ("variant", "width", "wrapped"), [("swin_t", 96, True), ("swin_b", 128, False)]
+)
 def test_published_checkpoints_are_loaded_in_full(
     variant: str, width: int, wrapped: bool, full_size: Any, vocabulary: Path, tmp_path: Path
 ) -> None:

@@ -121,6 +121,8 @@ def small_owl() -> Owlv2ForObjectDetection:
             **layers,
             "vocab_size": len(owl_vocabulary()),
             "max_position_embeddings": 40,
+            "bos_token_id": len(owl_vocabulary()) - 2,
+            "eos_token_id": len(owl_vocabulary()) - 1,
         },
         vision_config={**layers, "image_size": 64, "patch_size": 16},
         projection_dim=32,

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.conftest import ROOT
+from util.config import Config
 
 BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
@@ -52,3 +53,11 @@ def test_files_and_folders_that_are_named_exist() -> None:
             if named.split("/")[-1] in ("Train.txt", "Validation.txt", "Test.txt"):
                 continue
             assert (ROOT / named).exists(), named
+
+
+def test_configs_that_are_shown_are_valid() -> None:
+    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        text = block if block.startswith("{") else f"{{{block}}}"
+        Config.model_validate_json(text, strict=True)

@@ -40,6 +40,7 @@ with warnings.catch_warnings():
     from groundingdino.datasets.transforms import resize
     from groundingdino.models.GroundingDINO import groundingdino as original
     from groundingdino.models.GroundingDINO import ms_deform_attn
+    from groundingdino.models.GroundingDINO.backbone.swin_transformer import Mlp, WindowAttention
     from groundingdino.models.GroundingDINO.fuse_modules import BiMultiHeadAttention
     from groundingdino.util.misc import NestedTensor
 
@@ -87,7 +88,9 @@ class GroundingDinoDetector:
         self.tokenizer = tokenizer
         self.runtime = runtime
         self.batches = Batches(prompts_per_batch, "prompts")
-        runtime.compile(model.backbone[0])
+        for part in model.backbone[0].modules():
+            if isinstance(part, WindowAttention | Mlp):  # as a whole: minutes for each image size
+                runtime.compile(part)
         speed_up(model)
 
     def encode(self, image_rgb: np.ndarray) -> Encoding:

@@ -19,6 +19,7 @@ from transformers import (
 )
 from transformers.models.grounding_dino import modeling_grounding_dino as dino
 from transformers.models.mm_grounding_dino import modeling_mm_grounding_dino as mm_dino
+from transformers.models.swin.modeling_swin import SwinAttention, SwinMLP
 
 from teacher.checkpoints import read_model, read_processor
 from teacher.detectors import Detections
@@ -67,7 +68,9 @@ class HuggingFaceGroundingDino:
         self.tokenizer = tokenizer
         self.runtime = runtime
         self.batches = Batches(prompts_per_batch, "prompts")
-        runtime.compile(model.model.backbone.conv_encoder)
+        for part in model.model.backbone.modules():
+            if isinstance(part, SwinAttention | SwinMLP):  # as a whole: minutes for each image size
+                runtime.compile(part)
         speed_up(model)
 
     def encode(self, image_rgb: np.ndarray) -> Encoding:
