@@ -16,6 +16,7 @@ from teacher.tiling import TiledTeacher
 from teacher.weights import locate, weights_identity
 from util.config import TeacherSection
 from util.errors import UserError
+from util.settings import library_versions
 
 if TYPE_CHECKING:
     from teacher.cache import Cache
@@ -24,19 +25,9 @@ if TYPE_CHECKING:
 EMBEDDED = frozenset({"attributes", "grabcut", "colour_gradient"})
 """Backends without weights."""
 
-_CHANGES_NOTHING = {
-    "prompts",
-    "device",
-    "compile",
-    "prompts_per_batch",
-    "boxes_per_batch",
-    "cache_gb",
-    "outline_above",
-}
-"""Settings that may differ between two runs of the same work."""
+_PARTS = {"detector", "segmenter", "saliency"}
 
-_MODELS = {"detector_model", "segmenter_model", "saliency_model", "sam3_model", "text_encoder"}
-"""Settings that stand for files, which are recorded by their content instead."""
+_SAM3_NUMBERS = {"box_threshold", "min_area", "area_threshold", "max_masks", "working_size_px"}
 
 
 def find_models(settings: TeacherSection, weights: Path) -> dict[str, Path]:
@@ -70,10 +61,16 @@ def find_models(settings: TeacherSection, weights: Path) -> dict[str, Path]:
 
 
 def describe_teacher(settings: TeacherSection, models: Mapping[str, Path]) -> dict[str, Any]:
-    """All that decides what the teacher's maps are: settings, and hashes of weights."""
-    described = settings.model_dump(exclude=_CHANGES_NOTHING | _MODELS)
+    """All that decides what the teacher's maps are, and nothing else.
+
+    Devices, batches and caches change no map. Weights are told by their content, wherever they lie.
+    """
+    numbers = {field.name for field in fields(SaaSettings)} - {"outline_above"} | _PARTS
+    read = {"name"} | (_SAM3_NUMBERS if settings.name == "sam3" else numbers)
+    read |= {"precision"} if models else set()
+    read |= {"tile_size_px", "tile_overlap_px"} if settings.tile_size_px else set()
     identities = {part: weights_identity(path) for part, path in models.items()}
-    return {"version": VERSION, **described, "models": identities}
+    return {"version": VERSION, **settings.model_dump(include=read), "models": identities}
 
 
 def build_teacher(
@@ -93,6 +90,11 @@ def build_teacher(
         raise UserError(
             f"teacher.tile_overlap_px is {settings.tile_overlap_px}, expected less than "
             f"teacher.tile_size_px, {settings.tile_size_px}"
+        )
+    if settings.tile_size_px and settings.stretch_each_image:
+        raise UserError(
+            "teacher.stretch_each_image with teacher.tile_size_px would stretch each tile by "
+            "itself; set one of them to false or 0"
         )
     try:
         teacher = _build_untiled(settings, models, cache)
@@ -120,14 +122,14 @@ def _build_untiled(
 
     runtime = Runtime(settings.device, settings.precision, settings.compile)
     if settings.name == "sam3":
-        return _build_sam3(settings, models["teacher"], runtime, cache)
+        return _build_sam3(settings, models, runtime, cache)
     detector = _build_detector(settings, models, runtime)
     segmenter = _build_segmenter(settings, models, runtime)
     saliency = _build_saliency(models, runtime)
     if cache is not None:
         from teacher.cached_models import CachedDetector, CachedSaliency, CachedSegmenter
 
-        identities = {part: _identity(part, path, settings) for part, path in models.items()}
+        identities = {part: _cache_identity(part, models, settings) for part in models}
         if "detector" in models:
             detector = CachedDetector(detector, identities["detector"], cache, runtime.device)
         if "segmenter" in models:
@@ -178,25 +180,37 @@ def _build_saliency(models: Mapping[str, Path], runtime: "Runtime") -> Saliency:
 
 
 def _build_sam3(
-    settings: TeacherSection, folder: Path, runtime: "Runtime", cache: "Cache | None"
+    settings: TeacherSection,
+    models: Mapping[str, Path],
+    runtime: "Runtime",
+    cache: "Cache | None",
 ) -> Teacher:
     from teacher.segment_anything_3 import Sam3Settings, load_segment_anything_3
 
     numbers = Sam3Settings(**_values_of(Sam3Settings, settings))
-    teacher = load_segment_anything_3(folder, runtime, settings.prompts_per_batch, numbers)
+    batch = settings.prompts_per_batch
+    teacher = load_segment_anything_3(models["teacher"], runtime, batch, numbers)
     if cache is not None:
         from teacher.cached_models import RememberingEncoder
 
-        identity = _identity("teacher", folder, settings)
+        identity = _cache_identity("teacher", models, settings)
         teacher.encoder = RememberingEncoder(teacher, identity, cache, runtime.device)
     return teacher
 
 
-def _identity(part: str, path: Path, settings: TeacherSection) -> dict[str, Any]:
-    """What decides a model's answer to an image, for the cache."""
-    weights = weights_identity(path)["sha256"]
-    backend = {"part": part, "detector": settings.detector, "segmenter": settings.segmenter}
-    return {**backend, "weights": weights, "precision": settings.precision, "version": VERSION}
+def _cache_identity(
+    part: str, models: Mapping[str, Path], settings: TeacherSection
+) -> dict[str, Any]:
+    """What decides a part's answer to an image, for the cache."""
+    files = [models[part], *([models["text encoder"]] if "text encoder" in models else [])]
+    return {
+        "part": part,
+        "backend": getattr(settings, part, settings.name),
+        "weights": [weights_identity(path)["sha256"] for path in files],
+        "precision": settings.precision,
+        "version": VERSION,
+        "libraries": library_versions(),
+    }
 
 
 def _values_of(kind: type, settings: TeacherSection) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """A folder that remembers arrays under keys, within a limit of size, shared by any processes.
 
-Files appear whole or not at all, and those that were used longest ago go first. Nothing in it is
-needed: what is missing or damaged is computed again.
+Files appear whole or not at all. Nothing in it is needed: what is missing or damaged is computed
+again. Encodings are large and serve new questions; answers are small and serve the same questions
+again. So a full folder takes no more encodings, and answers make room for themselves: encodings go
+first, then what was used longest ago. (If new encodings made room, a pass over more images than the
+folder holds would always find the one just thrown out.)
 """
 
 import hashlib
@@ -9,9 +12,11 @@ import json
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from safetensors import SafetensorError
@@ -23,6 +28,9 @@ _SUFFIX = ".safetensors"
 _SHARE_BETWEEN_SCANS = 0.05
 """Share of the limit that a process writes before it looks at the whole folder again."""
 _KEPT_AFTER_EVICTION = 0.9
+_STALE_S = 3600
+
+Kind = Literal["answers", "encodings"]
 
 
 class Cache:
@@ -41,34 +49,34 @@ class Cache:
         self.hits = 0
         self.misses = 0
         self._is_broken = False
-        self._written = limit_bytes  # so that the first write looks at the folder
+        self._total = 0
+        self._unseen = limit_bytes  # so that the first write looks at the folder
 
-    def read(self, key: str) -> dict[str, np.ndarray] | None:
+    def read(self, kind: Kind, key: str) -> dict[str, np.ndarray] | None:
         """Return the arrays under a key, or None; a damaged file is removed."""
-        path = self._path(key)
+        path = self._path(kind, key)
         try:
             arrays: dict[str, np.ndarray] = load(path.read_bytes())
+        except (OSError, SafetensorError) as error:
+            if isinstance(error, SafetensorError):
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+            self.misses += 1
+            return None
+        with suppress(OSError):  # the cache may be another's, to read alone
             os.utime(path)  # used just now: goes last
-        except FileNotFoundError:
-            self.misses += 1
-            return None
-        except SafetensorError:
-            path.unlink(missing_ok=True)
-            self.misses += 1
-            return None
         self.hits += 1
         return arrays
 
-    def write(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+    def write(self, kind: Kind, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Keep arrays under a key; what is too large for the limit is not kept.
 
         Where the disk cannot be written that is said once, and nothing is kept any more.
         """
         data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
-        if len(data) > self.limit_bytes or self._is_broken:
-            return
         try:
-            self._write(self._path(key), data)
+            if self._has_room(kind, len(data)):
+                self._write(self._path(kind, key), data)
         except OSError as error:
             self._is_broken = True
             logger.warning(
@@ -87,31 +95,46 @@ class Cache:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        self._written += len(data)
-        if self._written > _SHARE_BETWEEN_SCANS * self.limit_bytes:
+        self._total += len(data)
+        self._unseen += len(data)
+
+    def _has_room(self, kind: Kind, size: int) -> bool:
+        """Tell whether a file may be added, after making room for answers."""
+        if self._is_broken or size > self.limit_bytes:
+            return False
+        if self._unseen > _SHARE_BETWEEN_SCANS * self.limit_bytes:
+            self._scan()
+        if self._total + size > self.limit_bytes and kind == "answers":
             self._evict()
-            self._written = 0
+        return self._total + size <= self.limit_bytes
 
-    def _path(self, key: str) -> Path:
-        return self.folder / key[:2] / f"{key}{_SUFFIX}"
+    def _path(self, kind: Kind, key: str) -> Path:
+        return self.folder / kind / key[:2] / f"{key}{_SUFFIX}"
 
-    def _evict(self) -> None:
-        """Remove what was used longest ago, if the folder exceeds its limit."""
+    def _scan(self) -> list[tuple[bool, int, int, Path]]:
+        """Look at all files, the first to go first: whether an answer, time of use, size, path."""
         found = []
-        for path in self.folder.glob(f"??/*{_SUFFIX}"):
+        for path in self.folder.glob("*/??/*"):
             try:
                 status = path.stat()
             except FileNotFoundError:  # another process was quicker
                 continue
-            found.append((status.st_mtime_ns, status.st_size, path))
-        total = sum(size for _, size, _ in found)
-        if total <= self.limit_bytes:
-            return
-        for _, size, path in sorted(found):
-            if total <= _KEPT_AFTER_EVICTION * self.limit_bytes:
+            if path.suffix == _SUFFIX:
+                is_answer = path.parts[-3] == "answers"
+                found.append((is_answer, status.st_mtime_ns, status.st_size, path))
+            elif status.st_mtime < time.time() - _STALE_S:  # of a process that was killed
+                path.unlink(missing_ok=True)
+        self._total = sum(size for _, _, size, _ in found)
+        self._unseen = 0
+        return sorted(found)
+
+    def _evict(self) -> None:
+        """Remove encodings, then answers, those first that were used longest ago."""
+        for _, _, size, path in self._scan():
+            if self._total <= _KEPT_AFTER_EVICTION * self.limit_bytes:
                 return
             path.unlink(missing_ok=True)
-            total -= size
+            self._total -= size
 
 
 def image_key(image_rgb: np.ndarray) -> str:

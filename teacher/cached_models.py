@@ -1,7 +1,8 @@
 """Models that remember on disk what they have said, and are a `Detector`, `Segmenter`, `Saliency`.
 
 The encoding of an image, the raw boxes and scores below every threshold, the masks and the saliency
-are kept. A new prompt then needs no image encoder, and another threshold needs no model.
+are kept. A new prompt then needs no image encoder, and another threshold needs no model, as far as
+its boxes have been outlined (see `SaaSettings.outline_above`).
 """
 
 import json
@@ -45,13 +46,13 @@ class KeptImage:
     def encoding(self) -> Encoding:
         """The encoding, from the cache or of the model."""
         key = cache_key(what="encoding", image=self.key, **self._identity)
-        arrays = self._cache.read(key)
+        arrays = self._cache.read("encodings", key)
         if arrays is not None:
             return {
                 n: torch.from_numpy(array.copy()).to(self._device) for n, array in arrays.items()
             }
         encoding = self._encoder.encode(self.image_rgb)
-        self._cache.write(key, {name: t.cpu().numpy() for name, t in encoding.items()})
+        self._cache.write("encodings", key, {name: t.cpu().numpy() for name, t in encoding.items()})
         return encoding
 
 
@@ -98,7 +99,7 @@ class CachedDetector(CachedEncoder):
 
     def detect(self, encoding: KeptImage, phrases: Sequence[str]) -> list[Detections]:
         """Answer several phrases about one image; the model answers those that are new."""
-        known = self._cache.read(self._key(encoding)) or {}
+        known = self._cache.read("answers", self._key(encoding)) or {}
         new = [phrase for phrase in phrases if f"boxes {phrase}" not in known]
         if new:
             answers = self._detector.detect(encoding.encoding, new)
@@ -106,7 +107,7 @@ class CachedDetector(CachedEncoder):
                 known[f"boxes {phrase}"] = answer.boxes_xyxy
                 known[f"scores {phrase}"] = answer.token_scores
                 known[f"tokens {phrase}"] = _text_to_array(answer.tokens)
-            self._cache.write(self._key(encoding), known)
+            self._cache.write("answers", self._key(encoding), known)
         return [
             Detections(
                 known[f"boxes {phrase}"],
@@ -129,13 +130,13 @@ class CachedSegmenter(CachedEncoder):
     def segment(self, encoding: KeptImage, boxes_xyxy: np.ndarray) -> list[CropMask]:
         """Outline the object in each box; the model outlines those that are new."""
         boxes = boxes_xyxy.astype(np.float32)
-        kept = self._cache.read(self._key(encoding))
+        kept = self._cache.read("answers", self._key(encoding))
         masks = _unpack(kept) if kept else {}
         new = [box for box in boxes if box.tobytes() not in masks]
         if new:
             answers = self._segmenter.segment(encoding.encoding, np.array(new))
             masks |= {box.tobytes(): mask for box, mask in zip(new, answers, strict=True)}
-            self._cache.write(self._key(encoding), _pack(masks))
+            self._cache.write("answers", self._key(encoding), _pack(masks))
         return [masks[box.tobytes()] for box in boxes]
 
 
@@ -158,11 +159,11 @@ class CachedSaliency:
             objects=None if object_masks is None else objects,
             **self._identity,
         )
-        kept = self._cache.read(key)
+        kept = self._cache.read("answers", key)
         if kept is not None:
             return kept["saliency"]
         saliency = self._saliency.saliency(image_rgb, object_masks)
-        self._cache.write(key, {"saliency": saliency})
+        self._cache.write("answers", key, {"saliency": saliency})
         return saliency
 
 

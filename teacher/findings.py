@@ -36,7 +36,8 @@ class Finding:
         scores: (N,) float32 in [0, 1], the detector's score of each box.
         phrases: What each of the N boxes reads as.
         masks: The outline in each of the N boxes.
-        saliency: (H, W) float32 in [0, 1], the same for all prompts; None for teachers without.
+        saliency: float32 in [0, 1] over the image, of a size of its own, the same for all prompts;
+            None for teachers without.
         rejections: The best boxes that do not count, best first: why a prompt finds nothing.
     """
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from teacher.data_loader_teacher import read_ahead
 from teacher.findings import Teacher
-from util.errors import UserError
+from util.errors import PromptError, UserError
 from util.image_files import fingerprint
 from util.interrupts import stop_between_items
 from util.label_set import LabelSetWriter
@@ -22,6 +22,12 @@ from util.progress import track
 from util.shares import Share
 
 logger = logging.getLogger(__name__)
+
+TOLD_FAILURES = 5
+"""How many failures are told when they happen; all are told at the end."""
+
+FUTILE_FAILURES = 20
+"""When as many images have failed and none has not, the others are not tried."""
 
 MAPS_AHEAD = 8
 """How many maps may wait to be written, and so are held in memory."""
@@ -63,7 +69,7 @@ def find_work(
 
 def label_images(
     teacher: Teacher, work: Work, writers: Mapping[str, LabelSetWriter], label: str
-) -> None:
+) -> int:
     """Write the soft labels that are still missing.
 
     An image that cannot be read, labelled or written is recorded as failed; the others go on.
@@ -74,22 +80,35 @@ def label_images(
         writers: The label set of each prompt.
         label: What the progress bar shows in front.
 
+    Returns:
+        How many images have failed.
+
     Raises:
         KeyboardInterrupt: A stop was asked for; the image at hand is finished.
+        UserError: The first images have all failed, or a prompt fails with every image.
     """
     images = track(read_ahead(work.image_paths), label, total=len(work.image_paths))
+    seen = failed = 0
     with stop_between_items("image") as should_stop, _WriteBehind() as behind:
         for image_id, image in images:
             if should_stop():
                 break
-            prompts = work.prompts[image_id]
+            seen += 1
             try:
                 if isinstance(image, UserError):
                     raise image
                 _label_one(teacher, image, image_id, work, writers, behind)
+            except PromptError:
+                raise
             except UserError as error:
-                for prompt in prompts:
+                failed += 1
+                if failed <= TOLD_FAILURES:
+                    logger.warning("%s failed: %s", image_id, error)
+                for prompt in work.prompts[image_id]:
                     behind.do(writers[prompt].fail, image_id, str(error))
+                if failed == seen == FUTILE_FAILURES:
+                    raise UserError(f"the first {seen} images have all failed: {error}") from None
+    return failed
 
 
 def _label_one(

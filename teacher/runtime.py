@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from util.errors import UserError
+from util.shares import read_local_rank
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,9 @@ class Runtime:
         if chosen != "cpu" and (accelerator is None or accelerator.type != chosen):
             raise UserError(f"teacher.device is {device!r}, which this machine lacks; set auto")
         self.device = torch.device(chosen)
+        if chosen == "cuda":  # a GPU each for the processes of this machine
+            self.device = torch.device("cuda", read_local_rank() % torch.cuda.device_count())
+            torch.cuda.set_device(self.device)
         self.dtype = _DTYPES[precision]
         self.compiles = compiles
         if chosen == "cpu":
@@ -90,6 +94,7 @@ class Runtime:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
+            _free_cached_memory()
             raise UserError(
                 f"the image does not fit into the memory of {self.device.type}; set a smaller "
                 "teacher.working_size_px, or teacher.tile_size_px"
@@ -144,7 +149,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error means that an allocation failed, on any device."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and "alloc" in str(error) and "memory" in str(error)
+    text = str(error).casefold()
+    has_said = "status_alloc_failed" in text or ("alloc" in text and "memory" in text)
+    return isinstance(error, RuntimeError) and has_said
 
 
 def check_finite(values: torch.Tensor, model: str) -> torch.Tensor:
@@ -161,11 +168,15 @@ def check_finite(values: torch.Tensor, model: str) -> torch.Tensor:
 
 
 def to_half(encoding: Mapping[str, torch.Tensor]) -> Encoding:
-    """Keep the floats of an encoding in half precision.
+    """Keep the floats of an encoding in half precision, those beyond its range at its ends.
 
     Done whether or not an encoding goes to the cache, so that the cache changes no result.
     """
-    return {k: v.half() if v.is_floating_point() else v for k, v in encoding.items()}
+    largest = torch.finfo(torch.float16).max
+    return {
+        name: value.clamp(-largest, largest).half() if value.is_floating_point() else value
+        for name, value in encoding.items()
+    }
 
 
 @contextmanager

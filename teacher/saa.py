@@ -5,6 +5,7 @@ models run. Departures from the published code, and why:
 
 - All images are RGB; the published code hands its segmenter BGR.
 - The property prompt is numbers (`SaaSettings`), not the word positions of an English sentence.
+- Several objects are compared on the grid of the features; published is a size of 1024.
 - Encoders run once an image for all prompts, and a box that several prompts find is outlined once.
 - A box is dropped as background when its phrase contains the object prompt as words; published is
   a search for letters, which drops every "seagull" over the sea.
@@ -232,7 +233,7 @@ class SegmentAnyAnomaly:
             scores[best],
             candidates.phrases[candidates.counts][best].tolist(),
             [resize_mask(masks[i], saliency.shape, (height, width)) for i in best],
-            cv2.resize(saliency, (width, height), interpolation=cv2.INTER_LINEAR),
+            saliency,
             candidates.rejections(scale_xyxy),
         )
 

@@ -94,9 +94,9 @@ class FeatureSaliency:
         height, width = features.shape[:2]
         small = np.zeros((len(object_masks), height, width), bool)
         for cells, mask in zip(small, object_masks, strict=True):
-            full = np.zeros(image_rgb.shape[:2], np.uint8)
+            full = np.zeros(image_rgb.shape[:2], np.float32)
             full[mask.place] = mask.pixels
-            cells[:] = cv2.resize(full, (width, height)) > 0
+            cells[:] = cv2.resize(full, (width, height), interpolation=cv2.INTER_AREA) > 0
         return object_saliency(features, small)
 
 

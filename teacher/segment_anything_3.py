@@ -16,7 +16,7 @@ from teacher.findings import Finding
 from teacher.prompts import prompt_to_phrases
 from teacher.runtime import Batches, Encoder, Encoding, Runtime, check_finite, to_half
 from teacher.saa import shrink_to
-from util.errors import UserError
+from util.errors import PromptError, UserError
 from util.files import read_json
 
 MODEL = "SAM 3"
@@ -114,8 +114,8 @@ class SegmentAnything3:
         seen = self.processor(
             images=image_rgb, return_tensors="pt", input_data_format="channels_last"
         )
-        pixels = seen["pixel_values"].to(self.runtime.device)
         with self.runtime.inference():
+            pixels = seen["pixel_values"].to(self.runtime.device)
             levels = self.model.get_vision_features(pixels).fpn_hidden_states[:-1]  # last: unused
         encoding = to_half({f"level_{i}": level for i, level in enumerate(levels)})
         for level in encoding.values():
@@ -155,7 +155,7 @@ class SegmentAnything3:
         """Tokenise phrases, padded to one length."""
         for phrase in phrases:
             if len(self.processor.tokenizer(phrase)["input_ids"]) > MAX_TOKENS:
-                raise UserError(
+                raise PromptError(
                     f"the phrase {phrase!r} has more than the {MAX_TOKENS} tokens that {MODEL} "
                     "takes; shorten it"
                 )

@@ -8,6 +8,7 @@ the processes share the images.
 Next: python util/multi_teacher/combination_strategies.py
 """
 
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ from teacher.cache import Cache
 from teacher.labelling import find_work, label_images
 from teacher.preview import write_previews
 from teacher.prompts import resolve_prompts
+from teacher.saa import contains_words
 from util.config import Config, load_config
 from util.errors import UserError, listed
 from util.image_files import find_images
@@ -29,6 +31,8 @@ from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
 from util.run import print_next, run_script
 from util.sea_scenes import make_demo_if_asked
 from util.shares import Share, read_share
+
+logger = logging.getLogger(__name__)
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "check": {
@@ -44,13 +48,16 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def label_all(config: Config, prompts: Sequence[str], overwrite: bool, share: Share) -> int | None:
+def label_all(
+    config: Config, prompts: Sequence[str], overwrite: bool, share: Share
+) -> tuple[int, bool]:
     """Label this process's share of the images.
 
     Returns:
-        Exit status: 1 where images have failed, else 0; None where other processes are still at
-        work and the last of them will tell.
+        Exit status, 1 where images have failed, else 0; and whether the label sets are finished:
+        other processes may still be at work, the last of which will finish them.
     """
+    failed = 0
     image_paths = find_images(config.data.images)
     models = find_models(config.teacher, config.paths.weights)
     settings = describe_teacher(config.teacher, models)
@@ -70,13 +77,20 @@ def label_all(config: Config, prompts: Sequence[str], overwrite: bool, share: Sh
         if work.image_paths:  # else no model need be loaded
             cache = open_cache(config)
             label = "teacher" if share.count == 1 else f"teacher {share.index + 1}/{share.count}"
-            label_images(build_teacher(config.teacher, models, cache), work, writers, label)
+            teacher = build_teacher(config.teacher, models, cache)
+            failed = label_images(teacher, work, writers, label)
             if cache is not None:
                 print(f"{cache.folder}: {cache.hits} answers found, {cache.misses} made")
         box_settings = config.evaluation.box_settings()
         finished = [writer.finish_share(box_settings) for writer in writers.values()]
     label_sets = [label_set for label_set in finished if label_set is not None]
-    return report(label_sets) if len(label_sets) == len(finished) else None
+    if len(label_sets) == len(finished):
+        return report(label_sets), True
+    print(
+        f"share {share.index + 1} of {share.count}: {len(work.image_paths)} images tried, {failed} "
+        "failed; others are still at work"
+    )
+    return int(failed > 0), False
 
 
 def open_cache(config: Config) -> Cache | None:
@@ -96,7 +110,7 @@ def report(label_sets: Sequence[LabelSet]) -> int:
         )
         failed |= label_set.failed
     if failed:
-        reasons = listed(list(failed.values()))
+        reasons = listed([f"{image_id}: {reason}" for image_id, reason in failed.items()])
         print(f"{len(failed)} images failed, the rest is done: {reasons}", file=sys.stderr)
     return 1 if failed else 0
 
@@ -111,6 +125,17 @@ def preview(config: Config, prompts: Sequence[str], num_images: int) -> int:
     written = write_previews(teacher, find_images(config.data.images), prompts, num_images, folder)
     print(f"{folder}: {listed([path.name for path in written])}")
     return 0
+
+
+def warn_of_background(prompts: Sequence[str], object_prompt: str) -> None:
+    """Say which prompts may find nothing because they name the normal scene."""
+    for prompt in prompts:
+        if contains_words(prompt, object_prompt):
+            logger.warning(
+                "the prompt %r contains the object prompt %r: boxes that read as both are dropped",
+                prompt,
+                object_prompt,
+            )
 
 
 def _members(prompts: Sequence[str]) -> list[str]:
@@ -136,11 +161,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     with share.alone(config.paths.label_sets):
         make_demo_if_asked(config.paths, config.data)
     if options.preview is not None:
-        return preview(config, prompts, options.preview)
-    status = label_all(config, prompts, options.overwrite, share)
-    if status is None:
-        print(f"share {share.index + 1} of {share.count} is done; others are still at work")
-        return 0
+        return preview(config, prompts, options.preview) if share.index == 0 else 0
+    warn_of_background(prompts, config.teacher.object_prompt)
+    status, is_finished = label_all(config, prompts, options.overwrite, share)
+    if not is_finished:
+        return status
     members = [] if prompts == config.combination.label_sets else _members(prompts)
     print_next(["util/multi_teacher/combination_strategies.py", *members], argv)
     return status

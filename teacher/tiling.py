@@ -41,7 +41,7 @@ class TiledTeacher:
                 tile = image_rgb[top : top + self.tile_size_px, left : left + self.tile_size_px]
                 answers = self.teacher.label(np.ascontiguousarray(tile), prompts)
                 for parts, finding in zip(found, answers, strict=True):
-                    if finding.soft_label.any():
+                    if finding.soft_label.any() or finding.rejections:
                         parts.append(_move(finding, top, left))
         return (_merge(parts, (height, width)) for parts in found)
 
@@ -58,13 +58,14 @@ def _move(finding: Finding, top: int, left: int) -> tuple[Place, Finding]:
     """Put a tile's finding where it is in the image, its map cut down to what is not zero."""
     marked = crop_mask(finding.soft_label > 0)
     place = replace(marked, top=marked.top + top, left=marked.left + left).place
+    shift = np.array([left, top, left, top], np.float32)
     moved = replace(
         finding,
         soft_label=finding.soft_label[marked.place].copy(),
-        boxes_xyxy=finding.boxes_xyxy + np.array([left, top, left, top], np.float32),
+        boxes_xyxy=finding.boxes_xyxy + shift,
         masks=[replace(m, top=m.top + top, left=m.left + left) for m in finding.masks],
         saliency=None,
-        rejections=(),
+        rejections=tuple(replace(r, box_xyxy=r.box_xyxy + shift) for r in finding.rejections),
     )
     return place, moved
 
@@ -82,4 +83,5 @@ def _merge(parts: Sequence[tuple[Place, Finding]], size_hw: tuple[int, int]) -> 
         [phrase for f in findings for phrase in f.phrases],
         [mask for f in findings for mask in f.masks],
         None,
+        tuple(rejection for f in findings for rejection in f.rejections),
     )

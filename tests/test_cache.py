@@ -26,9 +26,9 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
         "mask": np.array([True, False]),
         "nothing": np.zeros((0, 4), np.int64),
     }
-    assert cache.read(key(1)) is None
-    cache.write(key(1), arrays)
-    found = Cache(tmp_path, 10**6).read(key(1))
+    assert cache.read("answers", key(1)) is None
+    cache.write("answers", key(1), arrays)
+    found = Cache(tmp_path, 10**6).read("answers", key(1))
     assert found is not None
     for name, array in arrays.items():
         assert found[name].dtype == array.dtype
@@ -40,26 +40,26 @@ def test_the_folder_keeps_its_limit_and_what_was_used_last(tmp_path: Path) -> No
     limit = 100_000
     cache = Cache(tmp_path, limit)
     for number in range(40):
-        cache.write(key(number), {"x": np.zeros(5000, np.uint8)})
-        path = next(tmp_path.glob(f"??/{key(number)}*"))
+        cache.write("answers", key(number), {"x": np.zeros(5000, np.uint8)})
+        path = next(tmp_path.glob(f"answers/??/{key(number)}*"))
         os.utime(path, (number, number))
-        cache.read(key(0))  # in use all the time
+        cache.read("answers", key(0))  # in use all the time
         assert size_of(tmp_path) <= 1.06 * limit
-    assert cache.read(key(0)) is not None
-    assert cache.read(key(39)) is not None
-    assert cache.read(key(1)) is None
-    cache.write(key(99), {"x": np.zeros(2 * limit, np.uint8)})
-    assert cache.read(key(99)) is None  # larger than all there may be
-    assert cache.read(key(39)) is not None
+    assert cache.read("answers", key(0)) is not None
+    assert cache.read("answers", key(39)) is not None
+    assert cache.read("answers", key(1)) is None
+    cache.write("answers", key(99), {"x": np.zeros(2 * limit, np.uint8)})
+    assert cache.read("answers", key(99)) is None  # larger than all there may be
+    assert cache.read("answers", key(39)) is not None
 
 
 @pytest.mark.parametrize("content", [b"", b"half a fi", b"\xff" * 100])
 def test_a_damaged_file_counts_as_missing_and_goes(tmp_path: Path, content: bytes) -> None:
     cache = Cache(tmp_path, 10**6)
-    cache.write(key(1), {"x": np.zeros(3)})
-    (path,) = tmp_path.glob("??/*.safetensors")
+    cache.write("answers", key(1), {"x": np.zeros(3)})
+    (path,) = tmp_path.glob("answers/??/*.safetensors")
     path.write_bytes(content)
-    assert cache.read(key(1)) is None
+    assert cache.read("answers", key(1)) is None
     assert not path.exists()
 
 
@@ -69,8 +69,8 @@ def test_a_disk_that_cannot_be_written_is_said_once(
     (tmp_path / "file").write_text("in the way")
     cache = Cache(tmp_path / "file", 10**6)
     with caplog.at_level(logging.WARNING):
-        cache.write(key(1), {"x": np.zeros(3)})
-        cache.write(key(2), {"x": np.zeros(3)})
+        cache.write("answers", key(1), {"x": np.zeros(3)})
+        cache.write("answers", key(2), {"x": np.zeros(3)})
     assert len(caplog.records) == 1
     assert "going on without" in caplog.text
 
@@ -84,9 +84,9 @@ from teacher.cache import Cache, cache_key
 cache = Cache(Path({str(tmp_path)!r}), 60_000)
 for number in range(150):
     key = cache_key(number=number % 20)
-    found = cache.read(key)
+    found = cache.read("answers", key)
     assert found is None or (found["x"] == number % 20).all()
-    cache.write(key, {{"x": np.full(3000, number % 20, np.uint8)}})
+    cache.write("answers", key, {{"x": np.full(3000, number % 20, np.uint8)}})
 """
     running = [
         subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)
@@ -95,7 +95,7 @@ for number in range(150):
         _, error = process.communicate()
         assert process.returncode == 0, error.decode()
     assert size_of(tmp_path) <= 1.2 * 60_000
-    assert not list(tmp_path.glob("??/.*"))
+    assert not list(tmp_path.glob("*/??/.*"))
 
 
 def test_keys_follow_content_and_shape_and_every_part() -> None:
@@ -105,3 +105,42 @@ def test_keys_follow_content_and_shape_and_every_part() -> None:
     assert image_key(image) != image_key(image[..., ::-1])
     assert cache_key(a=1, b="x") == cache_key(b="x", a=1)
     assert cache_key(a=1) != cache_key(a=2)
+
+
+def test_a_pass_over_more_than_fits_finds_what_was_kept_first(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 100_000)
+    for _ in range(2):
+        for number in range(40):
+            if cache.read("encodings", key(number)) is None:
+                cache.write("encodings", key(number), {"x": np.zeros(5000, np.uint8)})
+    assert cache.hits >= 15
+    assert size_of(tmp_path) <= 100_000
+
+
+def test_answers_push_encodings_out(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 100_000)
+    for number in range(30):
+        cache.write("encodings", key(number), {"x": np.zeros(5000, np.uint8)})
+    for number in range(15):
+        cache.write("answers", key(number), {"x": np.zeros(5000, np.uint8)})
+    assert all(cache.read("answers", key(number)) for number in range(15))
+    assert size_of(tmp_path) <= 100_000
+
+
+def test_files_of_killed_processes_go_and_a_cache_to_read_alone_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Cache(tmp_path, 10**6).write("answers", key(1), {"x": np.zeros(3)})
+    left = tmp_path / "answers" / "ab" / ".left"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    cache = Cache(tmp_path, 10**6)
+    cache.write("answers", key(2), {"x": np.zeros(3)})
+    assert not left.exists()
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert cache.read("answers", key(1)) is not None

@@ -320,8 +320,7 @@ def test_a_process_that_died_holds_the_set_open_until_its_share_is_done(tmp_path
 
 
 def test_any_number_of_processes_can_go_on_with_the_work_of_others(tmp_path: Path) -> None:
-    first, _ = open_share(tmp_path, 0), open_share(tmp_path, 1)
-    work_on(*first)
+    work_on(*open_share(tmp_path, 0))
     alone, pending = open_share(tmp_path, 0, count=1)
     assert len(pending) == 3
     label_set = work_on(alone, pending)
@@ -358,6 +357,56 @@ def test_one_process_of_several_that_tries_a_failed_image_again_loses_nothing(
     mended = work_on(retry, left)
     assert mended is not None
     assert len(mended.ids) == 6
+
+
+def test_two_processes_that_retry_one_image_each_lose_neither(tmp_path: Path) -> None:
+    for index in (0, 1):
+        writer, pending = open_share(tmp_path, index)
+        with writer:
+            writer.fail(pending[0], "no memory")
+            for image_id in pending[1:]:
+                writer.add(image_id, np.ones((2, 2)), "1", 0.0)
+            writer.finish_share(BoxSettings())
+    slow, quick = open_share(tmp_path, 0), open_share(tmp_path, 1)
+    assert work_on(*quick) is None  # the slow one has begun
+    label_set = work_on(*slow)
+    assert label_set is not None
+    assert not label_set.failed
+
+
+def test_a_process_stopped_after_its_last_image_is_ready_when_it_is_started_again(
+    tmp_path: Path,
+) -> None:
+    first, pending = open_share(tmp_path, 0)
+    with first:
+        for image_id in pending:
+            first.add(image_id, np.ones((2, 2)), "1", 0.0)  # and then it is killed
+    assert work_on(*open_share(tmp_path, 0)) is None
+    assert work_on(*open_share(tmp_path, 1)) is not None
+
+
+def test_of_two_records_of_an_image_the_later_counts(tmp_path: Path) -> None:
+    many, pending = open_share(tmp_path, 5, count=6)
+    with many:
+        many.fail(pending[0], "no memory")
+    for index in (0, 1):
+        label_set = work_on(*open_share(tmp_path, index))
+    assert label_set is not None
+    assert not label_set.failed
+
+
+def test_a_stop_before_the_boxes_are_written_leaves_no_old_boxes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, ["a"])
+    with LabelSetWriter(tmp_path, SETTINGS) as writer:
+        writer.pending({"a": "1", "b": "1"})
+        writer.add("b", spot(), source="1", seconds=0.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(LabelSet, "write_boxes", full_disk)
+            with pytest.raises(OSError, match="No space"):
+                writer.finish(BOXES)
+    assert not (tmp_path / "prediction.csv").exists()
 
 
 def test_a_failure_on_a_full_disk_is_known_until_the_end(

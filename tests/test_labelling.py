@@ -246,7 +246,7 @@ def test_the_process_that_is_left_finishes_its_share_and_the_other_can_follow(
     ]
     outputs = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, -signal.SIGKILL]
-    assert "share 1 of 2 is done" in outputs[0]
+    assert "share 1 of 2: 6 images tried, 0 failed" in outputs[0]
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "label_sets").rglob("*.png")}
     follow = subprocess.run(
         [sys.executable, str(SCRIPT), *command],

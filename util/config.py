@@ -117,6 +117,11 @@ class DataSection(Section):
         ["bird"],
         description="Classes that count, by the names or numbers of the ground truth; [] = all.",
     )
+    masks: ConfigPath | None = Field(
+        REPOSITORY / "data/sea_scenes/SegmentationClass",
+        description="Folder of true masks, <image id>.png, for pixel metrics: 0 = normal, 255 ="
+        " ignored, else anomalous; null = none.",
+    )
     demo_scenes: int = Field(240, ge=4, description="How many demo scenes are made.")
     demo_size_px: int = Field(256, ge=32, description="Side of a demo scene in pixels.")
     demo_seed: int = Field(0, ge=0, lt=2**63, description="Seed of the demo scenes.")
@@ -455,12 +460,13 @@ def _fill_in(content: Any) -> Any:
     } | paths
     unsaid: dict[str, str | None]
     if "images" in data:
-        unsaid = {"splits": None, "ground_truth": None}
+        unsaid = {"splits": None, "ground_truth": None, "masks": None}
     else:
         unsaid = {
             "images": f"{paths['demo']}/JPEGImages",
             "splits": f"{paths['demo']}/ImageSets/Segmentation",
             "ground_truth": f"{paths['demo']}/ground_truth.csv",
+            "masks": f"{paths['demo']}/SegmentationClass",
         }
     return {**content, "paths": paths, "data": {**unsaid, **data}}
 

@@ -11,6 +11,10 @@ class UserError(ValueError):
     """
 
 
+class PromptError(UserError):
+    """A prompt that a model cannot take, whatever the image: no image can be labelled for it."""
+
+
 def listed(items: Sequence[object], shown: int = 5) -> str:
     """Name the first few of many items: `a, b, c and 4 more`. Empty input gives ''."""
     text = ", ".join(str(item) for item in items[:shown])

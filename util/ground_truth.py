@@ -195,7 +195,7 @@ def _read_masks(
     tight = BoxSettings(threshold=0.5, dilation_iterations=0)
     found = []
     for image_id, image_path in image_paths.items():
-        mask = _read_mask(id_to_path(folder, image_id))
+        mask = read_mask(id_to_path(folder, image_id))
         if mask.shape != image_size_hw(image_path):
             raise UserError(
                 f"the mask of {image_id} is {mask.shape}, its image {image_size_hw(image_path)} "
@@ -207,8 +207,12 @@ def _read_masks(
     return boxes_to_table(found, "object")
 
 
-def _read_mask(path: Path) -> np.ndarray:
-    """Read a mask PNG as (H, W) integers: gray levels, or class numbers where it has a palette."""
+def read_mask(path: Path) -> np.ndarray:
+    """Read a mask PNG as (H, W) integers: gray levels, or class numbers where it has a palette.
+
+    Raises:
+        UserError: The file is missing, damaged or has several channels.
+    """
     try:
         with Image.open(path) as image:
             mask = np.asarray(image)

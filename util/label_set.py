@@ -10,7 +10,8 @@ its share of the images with a progress file of its own; the last one to be read
 import json
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -32,6 +33,7 @@ from util.image_files import (
     write_soft_label,
 )
 from util.masks_to_bboxes import soft_label_to_boxes
+from util.progress import track
 from util.settings import is_same_work, library_versions, settings_hash
 from util.shares import ALONE, Share
 
@@ -115,15 +117,17 @@ class LabelSet:
         return table
 
     def find_boxes(self, image_ids: Sequence[str], settings: BoxSettings) -> pd.DataFrame:
-        """Find the boxes of some soft labels, one map in memory at a time."""
+        """Find the boxes of some soft labels, a few maps in memory at a time."""
 
-        def stream() -> Iterator[tuple[str, tuple[int, int], Boxes]]:
-            for image_id in image_ids:
-                soft_label = self.read(image_id)
-                height, width = soft_label.shape
-                yield image_id, (height, width), soft_label_to_boxes(soft_label, settings)
+        def find(image_id: str) -> tuple[str, tuple[int, int], Boxes]:
+            soft_label = self.read(image_id)
+            height, width = soft_label.shape
+            return image_id, (height, width), soft_label_to_boxes(soft_label, settings)
 
-        return boxes_to_table(stream(), settings.object_class)
+        with ThreadPoolExecutor() as pool:
+            found = pool.map(find, image_ids)
+            bar = track(found, f"boxes of {self.name}", len(image_ids), transient=True)
+            return boxes_to_table(bar, settings.object_class)
 
 
 class LabelSetWriter:
@@ -225,7 +229,10 @@ class LabelSetWriter:
         self.images = {i: record for i, record in everything.items() if i in part}
         self.absent = {i: record for i, record in everything.items() if i not in part}
         self._changed |= was_part != set(self.images)
-        return [i for i, source in sources.items() if not self._is_done(i, source)]
+        pending = [i for i, source in sources.items() if not self._is_done(i, source)]
+        if pending and self.share.count > 1:
+            self._open_progress()  # so that no other process finishes the set meanwhile
+        return pending
 
     def _is_done(self, image_id: str, source: str) -> bool:
         record = self.images.get(image_id, {"status": "failed"})
@@ -264,16 +271,18 @@ class LabelSetWriter:
 
     def _append(self, record: dict[str, Any]) -> None:
         """Append a line to the progress file, in one write."""
-        if self._progress is None:
-            with self.share.alone(
-                self.folder
-            ):  # who finishes the set must see either no file or an unready one
-                self._progress = self._progress_path.open("a", encoding="utf-8")
-                self._progress.write(json.dumps({"ready": False}) + "\n")
-                self._progress.flush()
+        progress = self._progress or self._open_progress()
         line = json.dumps(record)  # ASCII, so that half a line is still text
-        self._progress.write(line + "\n")
-        self._progress.flush()
+        progress.write(line + "\n")
+        progress.flush()
+
+    def _open_progress(self) -> TextIO:
+        """Open the progress file; who finishes the set sees no file, or one that is not ready."""
+        with self.share.alone(self.folder):
+            self._progress = self._progress_path.open("a", encoding="utf-8")
+            self._progress.write(json.dumps({"ready": False}) + "\n")
+            self._progress.flush()
+        return self._progress
 
     @property
     def _progress_path(self) -> Path:
@@ -287,12 +296,14 @@ class LabelSetWriter:
             The label set; None where others are still at work, the last of which will finish it,
             or where nothing is left to do and the first process says so.
         """
-        if self._progress is not None:
+        if self._progress is not None or self._progress_path.exists():
             self._append({"ready": True})
         with self.share.alone(self.folder):
             files = _progress_files(self.folder)
-            for path in files:
-                records = _read_progress(path)
+            for records in (
+                _read_manifest(self.folder).get("images", {}),
+                *map(_read_progress, files),
+            ):
                 self.images |= {i: r for i, r in records.items() if i in self._others}
             same = [path for path in files if self.share.is_other(path.stem)]
             if not self._others <= set(self.images) or not all(map(_is_ready, same)):
@@ -312,7 +323,8 @@ class LabelSetWriter:
         self._manifest |= {"seconds": round(seconds, 3), "counts": count_statuses(images)}
         if self.absent:
             self._manifest["absent"] = self.absent
-        # Without "boxes": a run stopped before the CSV is written makes it next time.
+        # Without "boxes" and the CSV: a run stopped before it is written makes it next time.
+        (self.folder / PREDICTION).unlink(missing_ok=True)
         write_json(self.folder / MANIFEST, self._manifest | {"images": images})
         if self._progress is not None:
             self._progress.close()
@@ -382,8 +394,8 @@ def _check_record(path: Path, image_id: object, record: object) -> None:
 
 
 def _progress_files(folder: Path) -> list[Path]:
-    """The progress files of all processes that are making a label set."""
-    return sorted(folder.glob("progress*.jsonl"))
+    """The progress files of all processes that make a label set, the last written to last."""
+    return sorted(folder.glob("progress*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
 
 
 def _is_ready(path: Path) -> bool:

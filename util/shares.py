@@ -1,8 +1,8 @@
 """Which share of the images this process works on, when several work on the same ones."""
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -35,12 +35,29 @@ class Share:
         """What tells the files of this process from those of others; '' if it is the only one."""
         return "" if self.count == 1 else f".{self.index}-of-{self.count}"
 
-    def alone(self, folder: Path) -> AbstractContextManager[object]:
-        """Keep the other processes out of what is done with a folder meanwhile."""
+    @contextmanager
+    def alone(self, folder: Path) -> Iterator[None]:
+        """Keep the other processes out of what is done with a folder meanwhile.
+
+        Raises:
+            UserError: The file system has no locks.
+        """
         if self.count == 1:
-            return nullcontext()
+            yield
+            return
         folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / ".lock")
+        lock = FileLock(folder / ".lock")
+        try:
+            lock.acquire()
+        except NotImplementedError:
+            raise UserError(
+                f"the file system of {folder} has no file locks, which processes that share work "
+                "need; mount it with them, or write to another one"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def is_other(self, stem: str) -> bool:
         """Tell whether a file's stem ends in the suffix of another of these processes."""
@@ -74,6 +91,14 @@ def read_share(environment: Mapping[str, str] = os.environ) -> Share:
     except ValueError as error:
         raise UserError(f"the launcher's environment is not understood: {error}") from None
     return _checked(task * ranks + (rank if ranks > 1 else 0), tasks * ranks)
+
+
+def read_local_rank(environment: Mapping[str, str] = os.environ) -> int:
+    """Tell which of the processes on this machine this one is, to choose a GPU by."""
+    if "LOCAL_RANK" in environment:
+        return int(environment["LOCAL_RANK"])
+    has_several = int(environment.get("SLURM_STEP_NUM_TASKS", 1)) > 1
+    return int(environment.get("SLURM_LOCALID", 0)) if has_several else 0
 
 
 def _checked(index: int, count: int) -> Share:

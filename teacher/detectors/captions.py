@@ -12,7 +12,7 @@ from transformers import BertTokenizer, PreTrainedTokenizerBase
 
 from teacher.detectors import Detections
 from teacher.runtime import Encoding, check_finite, to_half
-from util.errors import UserError
+from util.errors import PromptError, UserError
 
 BETWEEN_WORDS = ("[CLS]", "[SEP]", ".", "?")
 """Tokens at which GroundingDINO cuts a caption into phrases."""
@@ -73,10 +73,10 @@ def check_length(phrase: str, num_tokens: int, limit: int) -> None:
     """Refuse a phrase of more tokens than the model can read.
 
     Raises:
-        UserError: There are more than the limit.
+        PromptError: There are more than the limit.
     """
     if num_tokens > limit:
-        raise UserError(
+        raise PromptError(
             f"the prompt {phrase[:60]!r} has {num_tokens} tokens and the detector reads {limit} at"
             " most; shorten it"
         )

@@ -32,6 +32,7 @@ from teacher.detectors.fused_attention import (
     image_text_attention,
 )
 from teacher.runtime import Batches, Encoding, Runtime, replaying
+from util.errors import UserError
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Importing from timm.models.layers", FutureWarning)
@@ -102,8 +103,8 @@ class GroundingDinoDetector:
         Raises:
             UserError: Memory ran out, or the backbone has answered with NaN.
         """
-        pixels = prepare_image(image_rgb).to(self.runtime.device)[None]
         with self.runtime.inference(), _quiet():
+            pixels = prepare_image(image_rgb).to(self.runtime.device)[None]
             levels = self.model.backbone[0](_nested(pixels))
         return keep_levels([level.tensors for level in levels.values()], image_rgb)
 
@@ -139,7 +140,16 @@ class GroundingDinoDetector:
 
 
 def prepare_image(image_rgb: np.ndarray) -> Tensor:
-    """Resize and normalise an image, (H, W, 3) uint8 RGB, as published: (3, h, w) float32 RGB."""
+    """Resize and normalise an image, (H, W, 3) uint8 RGB, as published: (3, h, w) float32 RGB.
+
+    Raises:
+        UserError: The image is so narrow that no pixel would be left of its short side.
+    """
+    height, width = image_rgb.shape[:2]
+    if max(height, width) > LONG_SIDE_PX * min(height, width):
+        raise UserError(
+            f"the image has {width} x {height} pixels, too long a strip for GroundingDINO; cut it"
+        )
     resized, _ = resize(Image.fromarray(image_rgb), None, SHORT_SIDE_PX, LONG_SIDE_PX)
     pixels: Tensor = transforms.normalize(transforms.to_tensor(resized), MEAN_RGB, STD_RGB)
     return pixels

@@ -85,8 +85,8 @@ class HuggingFaceGroundingDino:
         seen = self.image_processor(
             image_rgb, return_tensors="pt", input_data_format="channels_last"
         )
-        pixels = seen["pixel_values"].to(self.runtime.device)
         with self.runtime.inference():
+            pixels = seen["pixel_values"].to(self.runtime.device)
             levels = self.model.model.backbone.conv_encoder(pixels, torch.ones_like(pixels[:, 0]))
         return keep_levels([level for level, _ in levels], image_rgb)
 
@@ -152,8 +152,8 @@ class HuggingFaceOwl:
         seen = self.image_processor(
             image_rgb, return_tensors="pt", input_data_format="channels_last"
         )
-        pixels = seen["pixel_values"].to(self.runtime.device)
         with self.runtime.inference():
+            pixels = seen["pixel_values"].to(self.runtime.device)
             features = self.model.image_embedder(pixels)[0]
         encoding = to_half({"features": features, "size_hw": torch.tensor(image_rgb.shape[:2])})
         check_finite(encoding["features"], "OWLv2")

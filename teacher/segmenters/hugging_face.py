@@ -64,9 +64,10 @@ class HuggingFaceSegmenter:
             UserError: Memory ran out, or the encoder has answered with NaN.
         """
         seen = self.processor(image_rgb, return_tensors="pt", input_data_format="channels_last")
-        pixels = seen["pixel_values"].to(self.runtime.device)
-        input_hw = seen.get("reshaped_input_sizes", [pixels.shape[-2:]])[0]  # SAM 2 pads nothing
+        # SAM 2 pads nothing.
+        input_hw = seen.get("reshaped_input_sizes", [seen["pixel_values"].shape[-2:]])[0]
         with self.runtime.inference():
+            pixels = seen["pixel_values"].to(self.runtime.device)
             features = to_half(_image_features(self.model, pixels))
         for feature in features.values():
             check_finite(feature, self.name)

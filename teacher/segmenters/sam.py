@@ -43,8 +43,8 @@ class SamSegmenter:
             UserError: Memory ran out, or the encoder has answered with NaN.
         """
         resized = self.transform.apply_image(image_rgb)
-        pixels = torch.as_tensor(resized, device=self.runtime.device).permute(2, 0, 1)
         with self.runtime.inference():
+            pixels = torch.as_tensor(resized, device=self.runtime.device).permute(2, 0, 1)
             embedding = self.model.image_encoder(self.model.preprocess(pixels)[None])
         encoding = to_half(
             {

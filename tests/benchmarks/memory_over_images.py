@@ -95,7 +95,11 @@ def main() -> None:
     figure = new_figure(width_inch=7, height_inch=3)
     axis = figure.subplots()
     axis.plot(table["images"], table["memory_mb"])
-    axis.set(xlabel="images labelled", ylabel="resident memory, MB", ylim=(0, None))
+    axis.set(
+        xlabel="images labelled",
+        ylabel="resident memory, MB",
+        ylim=(0, 1.2 * table["memory_mb"].max()),
+    )
     write_figure(given.plot, figure)
 
 
