@@ -64,7 +64,9 @@ def make_project(folder: Path) -> Path:
     for number, name in enumerate(names):
         size_hw = (61, 83) if number % 2 else (64, 64)
         centres = [tuple(rng.integers(8, 56, 2).tolist()) for _ in range(number % 3 + 1)]
-        write_image(folder / "images" / f"{name}.png", paint_scene(size_hw, centres))
+        image = paint_scene(size_hw, centres)
+        write_image(folder / "images" / f"{name}.png", image)
+        write_image(folder / "masks" / f"{name}.png", (image.min(axis=2) == 240).astype(np.uint8))
         for index, (row, column) in enumerate(centres):
             edges = np.array([column - 3, row - 3, column + 4, row + 4]) / (size_hw[::-1] * 2)
             box = ";".join(f"{e:.6f}" for e in np.clip(edges, 0, 1))
@@ -76,7 +78,12 @@ def make_project(folder: Path) -> Path:
         path.write_text("\n".join(part) + "\n", encoding="utf-8")
     config = {
         "paths": {"label_sets": "label_sets", "runs": "runs", "demo": "demo"},
-        "data": {"images": "images", "splits": "splits", "ground_truth": "truth.csv"},
+        "data": {
+            "images": "images",
+            "splits": "splits",
+            "ground_truth": "truth.csv",
+            "masks": "masks",
+        },
         "teacher": {"prompts": ["bird", "white crest"]},
         "combination": {"label_sets": ["bird", "white crest"]},
         "student": {"width": 2, "depth": 2, "epochs": 2, "batch_size": 4, "crop_size_px": 48},

@@ -301,6 +301,9 @@ class EvaluationSection(Section):
     predictions: list[ConfigPath] = Field(
         [], description="CSVs or label sets to evaluate; [] = all label sets and tested runs."
     )
+    baseline: str | None = Field(
+        None, description="Label set that bbox_evaluation.py compares the others with, by name."
+    )
     pictures: int = Field(0, ge=0, description="Test pictures with boxes to draw; 0 = none.")
 
     def box_settings(self) -> BoxSettings:

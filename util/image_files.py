@@ -113,8 +113,9 @@ def _to_uint8(gray: np.ndarray) -> np.ndarray:
 
 
 def write_image(path: Path, image_rgb: np.ndarray) -> None:
-    """Write (H, W, 3) uint8 RGB in the format of the suffix."""
-    _, data = cv2.imencode(path.suffix, cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
+    """Write (H, W, 3) uint8 RGB, or (H, W) uint8 gray, in the format of the suffix."""
+    bgr = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR) if image_rgb.ndim == 3 else image_rgb
+    _, data = cv2.imencode(path.suffix, bgr)
     write_bytes(path, data.tobytes())
 
 

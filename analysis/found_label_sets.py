@@ -1,0 +1,23 @@
+"""Which label sets and runs an analysis is about, and what they are called in its tables."""
+
+from pathlib import Path
+
+from util.config import Config
+from util.label_set import MANIFEST, PREDICTION
+
+
+def find_label_sets(config: Config) -> list[Path]:
+    """Find every label set of teachers, combinations and tested students."""
+    test_split = config.data.test_split
+    teachers = config.paths.label_sets.glob(f"*/{MANIFEST}")
+    students = config.paths.runs.rglob(f"{test_split}/{MANIFEST}")
+    return [path.parent for path in [*sorted(teachers), *sorted(students)]]
+
+
+def name_by_place(path: Path, config: Config) -> str:
+    """Name a label set or its CSV by its place below the folder of label sets or runs."""
+    named = path.parent if path.name == PREDICTION else path
+    for folder in (config.paths.label_sets, config.paths.runs):
+        if named.is_relative_to(folder):
+            return named.relative_to(folder).as_posix()
+    return str(named)
