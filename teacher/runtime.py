@@ -63,7 +63,6 @@ class Runtime:
         self.device = torch.device(chosen)
         if chosen == "cuda":  # a GPU each for the processes of this machine
             self.device = torch.device("cuda", read_local_rank() % torch.cuda.device_count())
-            torch.cuda.set_device(self.device)
         self.dtype = _DTYPES[precision]
         self.compiles = compiles
         if chosen == "cpu":
@@ -71,6 +70,8 @@ class Runtime:
 
     def place(self, model: M) -> M:
         """Make a model ready: on the device, for inference alone."""
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
         return model.to(self.device).eval().requires_grad_(False)
 
     def compile(self, module: nn.Module) -> None:

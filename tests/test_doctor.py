@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import huggingface_hub.file_download  # noqa: F401  asks for versions when first imported
 import pytest
 import torch
 from huggingface_hub import constants
