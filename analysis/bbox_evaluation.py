@@ -4,8 +4,8 @@
 
 Reads evaluation.predictions (by default every label set and tested run), the ground truth and the
 test split; shows a table and writes paths.runs/bbox_evaluation.csv and .png, precision and recall
-over the confidence of a box. Intervals are 95 % bootstrap intervals over images;
-evaluation.baseline names a label set that the others are compared with, image by image.
+over the confidence of a box, and COCO's average precision. Intervals are 95 % bootstrap intervals
+over images. evaluation.baseline names a label set that the others are compared with, by image.
 """
 
 import sys
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.found_label_sets import find_label_sets, name_by_place
+from util.average_precision import average_precision
 from util.bbox_csv import read_bbox_csv
 from util.config import Config, load_config
 from util.errors import UserError
@@ -40,21 +41,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     image_paths = find_images(config.data.images)
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     truths = read_truths(config.data, image_paths, test_ids)
-    matchers = {}
+    matchers, precisions = {}, {}
     for name, path in find_predictions(config).items():
         predictions = read_bbox_csv(path)
         check_known(path, predictions, image_paths)
         matchers[name] = BoxMatcher(truths, predictions, test_ids, evaluation.min_confidence)
+        precisions[name] = average_precision(truths, predictions, test_ids)
     counts = {name: count_boxes(m, evaluation.iou_thresholds) for name, m in matchers.items()}
     table = compare(matchers, counts, evaluation.iou_thresholds)
     print(format_table(table))
+    coco = pd.DataFrame(
+        [(name, values[0], values.mean()) for name, values in precisions.items()],
+        columns=["prediction", "AP50", "AP50:95"],
+    )
+    print(_format(coco))
 
     output = config.paths.runs / "bbox_evaluation.csv"
     write_text(output, table.to_csv(index=False))
+    write_text(output.with_stem("bbox_average_precision"), coco.to_csv(index=False))
     if evaluation.baseline is not None:
         differences = compare_with(evaluation.baseline, counts, evaluation.iou_thresholds)
-        shown = differences.to_string(index=False, float_format="{:.3f}".format)
-        print(f"F1 minus that of {evaluation.baseline}:\n{shown}")
+        print(f"F1 minus that of {evaluation.baseline}:\n{_format(differences)}")
         write_text(output.with_stem("bbox_differences"), differences.to_csv(index=False))
     iou = evaluation.iou_thresholds[0]
     curves = {name: matcher.confidence_curve(iou) for name, matcher in matchers.items()}
@@ -152,6 +159,10 @@ def format_table(table: pd.DataFrame) -> str:
     ends = table[["f1_low", "f1_high"]].to_numpy()
     shown["95 %"] = ["-" if np.isnan(low) else f"{low:.3f}-{high:.3f}" for low, high in ends]
     return format_metrics(shown)
+
+
+def _format(table: pd.DataFrame) -> str:
+    return table.to_string(index=False, float_format="{:.3f}".format)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.found_label_sets import find_label_sets, name_by_place
+from util.component_metrics import (
+    ANOMALY_TRACK,
+    OBSTACLE_TRACK,
+    ComponentScores,
+    measure_components,
+)
 from util.config import Config, load_config
 from util.errors import UserError, listed
 from util.files import write_text
@@ -36,6 +42,8 @@ from util.progress import track
 from util.run import run_script
 from util.splits import read_split
 from util.statistics_over_images import bootstrap
+
+TRACKS = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 
 CURVE_SCORES = ("average_precision", "roc_auc", "fpr_at_95_tpr")
 THRESHOLD_SCORES = ("precision", "recall", "iou", "dice")
@@ -111,14 +119,19 @@ def measure(
 
     Returns:
         Values of `PixelMetrics` by name, with `NAME_low` and `NAME_high` for those that have
-        intervals; and a table of the same values with a row an image.
+        intervals, and of `ComponentMetrics` as TRACK_NAME; and a table of the values of
+        `PixelMetrics` with a row an image.
     """
     pooled = PixelHistogram()
+    tracks = {name: ComponentScores(limits) for name, limits in TRACKS.items()}
     rows, binned = [], []
     for image_id in track(masks, label_set.name, transient=True):
         histogram = PixelHistogram()
+        soft_label, truth = label_set.read(image_id), read_truth(masks[image_id])
         try:
-            histogram.add(label_set.read(image_id), read_truth(masks[image_id]))
+            histogram.add(soft_label, truth)
+            for scores in tracks.values():
+                scores.add(soft_label > threshold, truth)
         except ValueError as error:
             raise UserError(f"{image_id} of {label_set.folder}: {error}") from None
         pooled += histogram
@@ -141,6 +154,9 @@ def measure(
         ends = zip(names, interval.low.tolist(), interval.high.tolist(), strict=True)
         for name, low, high in ends:
             found |= {f"{name}_low": low, f"{name}_high": high}
+    for track_name, scores in tracks.items():
+        components = asdict(measure_components(scores))
+        found |= {f"{track_name}_{name}": value for name, value in components.items()}
     return found, table
 
 
@@ -190,7 +206,7 @@ def format_table(table: pd.DataFrame) -> str:
             f"{value:.3f} [{low:.3f}, {high:.3f}]"
             for value, low, high in table[[name, f"{name}_low", f"{name}_high"]].to_numpy()
         ]
-    for name in ("best_f1", "best_threshold", "brier_score", "calibration_error"):
+    for name in ("best_f1", "brier_score", "calibration_error", "obstacle_mean_f1"):
         shown[name] = table[name].map("{:.3f}".format)
     return shown.to_string(index=False)
 

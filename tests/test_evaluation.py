@@ -54,6 +54,8 @@ def test_pixel_values_are_those_of_scikit_learn(
     assert row["iou"] == pytest.approx(jaccard_score(truths, maps > 0.5))
     assert row["iou_low"] <= row["iou"] <= row["iou_high"]
     assert row["average_precision_low"] < row["average_precision"] < row["average_precision_high"]
+    assert row["obstacle_num_true"] > 0  # birds of 49 pixels, of which at least 10 count
+    assert row["anomaly_num_true"] == 0  # at least 100 count
     images = pd.read_csv(tmp_path / "pixel_evaluation_images.csv")
     assert len(images) == 2 * len(ids)
     of_bird = images[images["label_set"] == "bird"]
@@ -89,6 +91,9 @@ def test_box_intervals_hold_the_estimate_and_differences_are_paired(
     for score in ("precision", "recall", "f1"):
         assert (thesis[f"{score}_low"] <= thesis[score] + 1e-12).all()
         assert (thesis[score] <= thesis[f"{score}_high"] + 1e-12).all()
+    coco = pd.read_csv(tmp_path / "bbox_average_precision.csv").set_index("prediction")
+    assert (coco["AP50"] >= coco["AP50:95"]).all()
+    assert set(coco.index) == {"bird", "white_crest"}
     differences = pd.read_csv(tmp_path / "bbox_differences.csv").set_index("metric")
     f1 = thesis.set_index("prediction")["f1"]
     row = differences.loc["thesis"]

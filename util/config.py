@@ -224,8 +224,12 @@ class CombinationSection(Section):
         min_length=1,
         description="Label sets to combine: their prompts or folder names.",
     )
-    strategy: Literal["mean", "majority", "maximum", "weighted_mean"] = Field(
-        "mean", description="How the maps are fused."
+    strategy: Literal[
+        "mean", "median", "majority", "maximum", "noisy_or", "weighted_mean", "staple"
+    ] = Field(
+        "mean",
+        description="How the maps are fused. noisy_or = 1 - product of (1 - map);"
+        " staple = truth estimated together with each map's sensitivity and specificity.",
     )
     min_votes: int = Field(2, ge=1, description="majority: maps that must be above 0 at a pixel.")
     weights: list[Annotated[float, Field(ge=0)]] = Field(

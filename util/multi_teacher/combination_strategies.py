@@ -3,7 +3,7 @@
     python util/multi_teacher/combination_strategies.py --combination.strategy majority
 
 Reads paths.label_sets/NAME for every name in combination.label_sets; writes
-paths.label_sets/OUTPUT. Memory does not grow with their number.
+paths.label_sets/OUTPUT. Memory does not grow with their number (median: one image of each).
 Next: python student/train.py
 """
 
@@ -21,6 +21,7 @@ from util.config import CombinationSection, load_config
 from util.errors import UserError, listed
 from util.image_files import fingerprint
 from util.label_set import LabelSet, LabelSetWriter, check_same_images, prompt_to_folder
+from util.multi_teacher.staple import staple
 from util.progress import track
 from util.run import print_next, run_script
 
@@ -41,6 +42,26 @@ def combine_maximum(maps: Iterable[np.ndarray]) -> np.ndarray:
     for soft_label in maps:
         np.maximum(largest, soft_label, out=largest)
     return largest
+
+
+def combine_median(maps: Iterable[np.ndarray]) -> np.ndarray:
+    """Pixel median over the teachers; the mean of the middle two of an even number."""
+    return np.median(np.stack(list(maps)), axis=0, overwrite_input=True)
+
+
+def combine_noisy_or(maps: Iterable[np.ndarray]) -> np.ndarray:
+    """Chance that one teacher or more is right if they err independently: 1 - prod(1 - p)."""
+    maps = iter(maps)
+    some = next(maps).copy()
+    for soft_label in maps:
+        # Adding to what is there keeps small values exact and never exceeds 1.
+        some += soft_label * (1 - some)
+    return some
+
+
+def combine_staple(maps: Iterable[np.ndarray]) -> np.ndarray:
+    """STAPLE's probability of truth; a teacher decides for a pixel where it is above 0."""
+    return staple(maps).truth.astype(np.float32)
 
 
 def combine_weighted_mean(maps: Iterable[np.ndarray], weights: Sequence[float]) -> np.ndarray:
@@ -100,7 +121,14 @@ def build_combination(settings: CombinationSection, num_label_sets: int) -> Comb
                 f"{num_label_sets} label sets, not all 0"
             )
         return lambda maps: combine_weighted_mean(maps, settings.weights)
-    return combine_mean if settings.strategy == "mean" else combine_maximum
+    plain: dict[str, Combination] = {
+        "mean": combine_mean,
+        "median": combine_median,
+        "maximum": combine_maximum,
+        "noisy_or": combine_noisy_or,
+        "staple": combine_staple,
+    }
+    return plain[settings.strategy]
 
 
 def combine_label_sets(

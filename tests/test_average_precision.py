@@ -1,0 +1,193 @@
+import contextlib
+import io
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pycocotools.coco import COCO  # type: ignore[import-untyped]
+from pycocotools.cocoeval import COCOeval, Params  # type: ignore[import-untyped]
+
+from tests.conftest import box_table
+from util.average_precision import COCO_IOUS, average_precision
+from util.bbox_csv import COORDINATES
+
+IMAGES = ["c", "a", "b", "without any box"]
+UNLIMITED = 10**6
+
+
+def coco_index(table: pd.DataFrame, image_ids: Sequence[str], size_wh: tuple[int, int]) -> COCO:
+    """Table as COCO boxes (x, y, width, height in pixels); images are numbered from 1."""
+    annotations: list[dict[str, Any]] = []
+    listed = table[table["image"].isin(image_ids)]
+    for row in listed[["image", *COORDINATES, "confidence"]].to_numpy():
+        x0, y0, x1, y1 = row[1:5] * np.array(size_wh * 2)
+        annotations.append(
+            {
+                "id": len(annotations) + 1,
+                "image_id": list(image_ids).index(row[0]) + 1,
+                "category_id": 1,
+                "bbox": [x0, y0, x1 - x0, y1 - y0],
+                "area": (x1 - x0) * (y1 - y0),
+                "score": row[5],
+                "iscrowd": 0,
+            }
+        )
+    index = COCO()
+    index.dataset = {
+        "images": [{"id": number + 1} for number in range(len(image_ids))],
+        "categories": [{"id": 1}],
+        "annotations": annotations,
+    }
+    index.createIndex()
+    return index
+
+
+def coco_average_precision(
+    truths: pd.DataFrame,
+    predictions: pd.DataFrame,
+    image_ids: Sequence[str],
+    iou_thresholds: Sequence[float] | np.ndarray,
+    max_detections: int = UNLIMITED,
+    size_wh: tuple[int, int] = (64, 32),
+) -> np.ndarray:
+    with contextlib.redirect_stdout(io.StringIO()):
+        indices = [coco_index(table, image_ids, size_wh) for table in (truths, predictions)]
+        evaluation = COCOeval(*indices, iouType="bbox")
+        evaluation.params.iouThrs = np.asarray(iou_thresholds)
+        evaluation.params.maxDets = [max_detections]
+        evaluation.params.areaRng = [[0, 1e10]]
+        evaluation.params.areaRngLbl = ["all"]
+        evaluation.evaluate()
+        evaluation.accumulate()
+    means = evaluation.eval["precision"][:, :, 0, 0, 0].mean(axis=1)
+    return np.where(means < 0, np.nan, means)  # COCO says -1 for undefined
+
+
+@st.composite
+def box_tables(draw: st.DrawFn) -> pd.DataFrame:
+    """Tables with many ties of confidence and of IoU, and IoUs that are thresholds.
+
+    Corners are eighths, so that pixels and IoUs are the same floats as in COCO.
+    """
+    rows = []
+    for _ in range(draw(st.integers(0, 14))):
+        x, y = draw(st.integers(0, 3)), draw(st.integers(0, 3))
+        w, h = draw(st.integers(0, 5)), draw(st.integers(0, 5))
+        image = draw(st.sampled_from(["a", "b", "c", "unlisted"]))
+        confidence = draw(st.sampled_from([0.0, 0.3, 0.9]))
+        rows.append((image, x / 8, y / 8, (x + w) / 8, (y + h) / 8, confidence))
+    return box_table(rows)
+
+
+def scenes(
+    rng: np.random.Generator, num_images: int, num_truths: int, num_predictions: int
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Random true boxes, predictions that are moved truths, and images, some without a box."""
+    images = np.array([f"image {n}" for n in range(num_images)])
+    low = rng.uniform(0.1, 0.7, (num_truths, 2))
+    boxes = np.hstack([low, low + rng.uniform(0.05, 0.2, (num_truths, 2))])
+    truths = pd.DataFrame(boxes, columns=COORDINATES)
+    truths.insert(0, "image", rng.choice(images, num_truths))
+    predictions = truths.iloc[rng.integers(0, num_truths, num_predictions)].reset_index(drop=True)
+    predictions[COORDINATES] += rng.uniform(-0.01, 0.01, (num_predictions, 4))
+    is_astray = rng.random(num_predictions) < 0.2
+    predictions.loc[is_astray, "image"] = rng.choice(images, is_astray.sum())
+    predictions["confidence"] = rng.integers(0, 20, num_predictions) / 20
+    return truths.assign(confidence=1.0), predictions, images.tolist()
+
+
+@given(box_tables(), box_tables(), st.sampled_from([1, 2, 5, UNLIMITED]))
+@settings(max_examples=200, deadline=None)
+def test_equals_coco_with_ties_and_images_without_boxes(
+    truths: pd.DataFrame, predictions: pd.DataFrame, max_detections: int
+) -> None:
+    thresholds = [0.0, 0.25, *COCO_IOUS, 1.0]
+    ours = average_precision(truths, predictions, IMAGES, thresholds, max_detections)
+    theirs = coco_average_precision(truths, predictions, IMAGES, thresholds, max_detections)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("max_detections", [None, 3])
+def test_equals_coco_on_scenes_of_any_size_in_pixels(seed: int, max_detections: int | None) -> None:
+    truths, predictions, images = scenes(np.random.default_rng(seed), 40, 80, 200)
+    ours = average_precision(truths, predictions, images, max_detections=max_detections)
+    theirs = coco_average_precision(
+        truths, predictions, images, COCO_IOUS, max_detections or UNLIMITED, size_wh=(641, 479)
+    )
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
+    assert 0 < ours[-2] < ours[0] < 1
+
+
+def test_the_thresholds_are_those_of_coco() -> None:
+    assert COCO_IOUS.tolist() == Params("bbox").iouThrs.tolist()
+
+
+def test_a_miss_before_the_second_of_two_hits_lowers_the_upper_half_of_recall() -> None:
+    truths = box_table([("a", 0, 0, 0.2, 0.2), ("b", 0, 0, 0.2, 0.2)])
+    predictions = box_table(
+        [("b", 0, 0, 0.2, 0.2, 0.2), ("a", 0.5, 0.5, 0.6, 0.6, 0.5), ("a", 0, 0, 0.2, 0.2, 0.9)]
+    )
+    # precision 1 at the 51 recalls up to 0.5, then 2 of 3 at the other 50
+    expected = (51 + 50 * 2 / 3) / 101
+    assert average_precision(truths, predictions, IMAGES, [0.5]) == pytest.approx(expected)
+
+
+def test_equal_confidences_are_ordered_by_image_and_then_as_in_the_file() -> None:
+    truths = box_table([("a", 0, 0, 0.2, 0.2)])
+    hit, miss = ("a", 0, 0, 0.2, 0.2, 0.5), ("a", 0.5, 0.5, 0.6, 0.6, 0.5)
+    elsewhere = ("b", 0, 0, 0.2, 0.2, 0.5)
+    assert average_precision(truths, box_table([hit, miss]), ["a", "b"], [0.5]) == 1
+    assert average_precision(truths, box_table([miss, hit]), ["a", "b"], [0.5]) == 0.5
+    assert average_precision(truths, box_table([elsewhere, hit]), ["a", "b"], [0.5]) == 1
+    assert average_precision(truths, box_table([elsewhere, hit]), ["b", "a"], [0.5]) == 0.5
+
+
+def test_a_second_prediction_of_the_same_truth_is_wrong() -> None:
+    truths = box_table([("a", 0, 0, 0.2, 0.2), ("b", 0, 0, 0.2, 0.2)])
+    twice = box_table([("a", 0, 0, 0.2, 0.2, c) for c in (0.9, 0.8)])
+    assert average_precision(truths, twice, IMAGES, [0.5]) == pytest.approx(51 / 101)
+
+
+def test_boxes_of_other_images_do_not_count() -> None:
+    truths = box_table([("a", 0, 0, 0.2, 0.2), ("other", 0, 0, 0.2, 0.2)])
+    predictions = box_table([("other", 0.5, 0.5, 0.9, 0.9, 0.9), ("a", 0, 0, 0.2, 0.2, 0.1)])
+    assert average_precision(truths, predictions, IMAGES, [0.5]) == 1
+
+
+def test_between_truths_of_equal_iou_the_last_of_the_file_is_taken_as_in_coco() -> None:
+    left, right = ("a", 0, 0, 0.5, 0.5), ("a", 0.25, 0, 0.75, 0.5)
+    predictions = box_table([("a", 0.125, 0, 0.625, 0.5, 0.9), (*right, 0.8)])
+    for rows, expected in [((left, right), 51 / 101), ((right, left), 1)]:
+        truths = box_table(rows)
+        assert average_precision(truths, predictions, IMAGES, [0.5]) == pytest.approx(expected)
+        theirs = coco_average_precision(truths, predictions, IMAGES, [0.5])
+        assert theirs == pytest.approx(expected)
+
+
+def test_boxes_that_are_equal_but_for_rounding_reach_a_threshold_of_1() -> None:
+    truths = box_table([("a", 0.1, 0.1, 0.3, 0.3)])
+    predictions = box_table([("a", 0.1, 0.1, 0.1 + 0.2, 0.3)])
+    assert truths["xmax"][0] != predictions["xmax"][0]
+    assert average_precision(truths, predictions, IMAGES, [1.0]) == 1
+
+
+def test_is_undefined_without_truths_and_0_without_predictions() -> None:
+    boxes, nothing = box_table([("a", 0, 0, 0.2, 0.2)]), box_table([])
+    assert np.isnan(average_precision(nothing, boxes, IMAGES)).tolist() == [True] * 10
+    assert np.isnan(average_precision(nothing, nothing, IMAGES)).tolist() == [True] * 10
+    assert np.isnan(average_precision(boxes, boxes, [])).tolist() == [True] * 10
+    assert average_precision(boxes, nothing, IMAGES).tolist() == [0.0] * 10
+    assert average_precision(boxes, boxes, IMAGES, []).shape == (0,)
+
+
+def test_ten_thresholds_on_3000_images_take_seconds(rng: np.random.Generator) -> None:
+    truths, predictions, images = scenes(rng, 3_000, 10_000, 20_000)
+    start = time.perf_counter()
+    average_precision(truths, predictions, images)
+    assert time.perf_counter() - start < 3  # about 0.1 s on an idle machine

@@ -1,0 +1,243 @@
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from util.component_metrics import (
+    ANOMALY_TRACK,
+    F1_THRESHOLDS,
+    OBSTACLE_TRACK,
+    ComponentMetrics,
+    ComponentScores,
+    SizeLimits,
+    f1_scores,
+    measure_components,
+    score_components,
+)
+
+Component = frozenset[tuple[int, int]]
+NO_LIMITS = SizeLimits(prediction_px=1, truth_px=1)
+
+
+def drawn(*rows: str) -> tuple[np.ndarray, np.ndarray]:
+    """Masks of a drawing: . nothing, t only true, p only predicted, b both; - ignored, * found."""
+    letters = np.array([list(row) for row in rows])
+    truth = np.select([np.isin(letters, ["t", "b"]), np.isin(letters, ["-", "*"])], [1, 255], 0)
+    return np.isin(letters, ["p", "b", "*"]), truth.astype(np.uint8)
+
+
+def scores_of(*rows: str, limits: SizeLimits = NO_LIMITS) -> tuple[list[float], list[float]]:
+    sious, ppvs = score_components(*drawn(*rows), limits)
+    return sorted(sious.tolist()), sorted(ppvs.tolist())
+
+
+def plain_components(pixels: set[tuple[int, int]]) -> list[Component]:
+    """8-connected components, by growing each from one pixel."""
+    left, components = set(pixels), []
+    while left:
+        grown, border = set(), [left.pop()]
+        while border:
+            y, x = border.pop()
+            grown.add((y, x))
+            near = {(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & left
+            left -= near
+            border += near
+        components.append(frozenset(grown))
+    return components
+
+
+def plain_scores(
+    prediction: np.ndarray, truth: np.ndarray, limits: SizeLimits
+) -> tuple[list[Fraction], list[Fraction]]:
+    """The definitions in set arithmetic, one component after the other."""
+    pixels = {(int(y), int(x)) for y, x in np.ndindex(*truth.shape)}
+    void = {p for p in pixels if truth[p] == 255}
+    every_true = plain_components({p for p in pixels if truth[p] == 1})
+    predicted = plain_components({p for p in pixels - void if prediction[p]})
+    predicted = [c for c in predicted if len(c) >= limits.prediction_px]
+    true = [c for c in every_true if len(c) >= limits.truth_px]
+    void |= {p for c in every_true if len(c) < limits.truth_px for p in c}
+    predicted = [c - void for c in predicted if c - void]
+    sious = []
+    for k in true:
+        touching = frozenset().union(*(c for c in predicted if c & k))
+        others = frozenset().union(*(c for c in true if c != k))
+        inter, adjustment = len(touching & k), len(touching & others)
+        sious.append(Fraction(inter, len(touching) + len(k) - inter - adjustment))
+    anomalous = frozenset().union(*true)
+    return sious, [Fraction(len(c & anomalous), len(c)) for c in predicted]
+
+
+def plain_f1(sious: list[Fraction], ppvs: list[Fraction]) -> list[Fraction | float]:
+    f1 = []
+    for percent in range(25, 80, 5):
+        tp = sum(s >= Fraction(percent, 100) for s in sious)
+        fn = sum(s < Fraction(percent, 100) for s in sious)
+        fp = sum(p < Fraction(percent, 100) for p in ppvs)
+        f1.append(Fraction(2 * tp, 2 * tp + fn + fp) if tp + fn + fp else math.nan)
+    return f1
+
+
+def plain_mean(values: Sequence[Fraction | float]) -> float:
+    return float(sum(values) / len(values)) if values else math.nan
+
+
+@st.composite
+def images(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    shape = draw(st.tuples(st.integers(1, 12), st.integers(1, 12)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    share_true, share_found = draw(st.tuples(*[st.sampled_from([0, 0.1, 0.3, 0.6])] * 2))
+    truth = (rng.random(shape) < share_true).astype(np.uint8)
+    flipped = rng.random(shape) < draw(st.sampled_from([0, 0.1, 0.3]))
+    prediction = np.where(flipped, rng.random(shape) < share_found, truth == 1)
+    truth[rng.random(shape) < draw(st.sampled_from([0, 0.2]))] = 255
+    return prediction, truth
+
+
+limits = st.builds(SizeLimits, prediction_px=st.integers(0, 8), truth_px=st.integers(0, 8))
+
+
+@given(st.lists(images(), max_size=3), limits)
+@settings(max_examples=200, deadline=None)
+def test_all_numbers_are_those_of_set_arithmetic(
+    data: list[tuple[np.ndarray, np.ndarray]], limits: SizeLimits
+) -> None:
+    scores = ComponentScores(limits)
+    sious: list[Fraction] = []
+    ppvs: list[Fraction] = []
+    for prediction, truth in data:
+        scores.add(prediction, truth)
+        of_image = plain_scores(prediction, truth, limits)
+        sious += of_image[0]
+        ppvs += of_image[1]
+
+    assert sorted(scores.sious) == [float(s) for s in sorted(sious)]
+    assert sorted(scores.ppvs) == [float(p) for p in sorted(ppvs)]
+    f1 = plain_f1(sious, ppvs)
+    np.testing.assert_array_equal(f1_scores(scores), [float(f) for f in f1])
+    metrics = measure_components(scores)
+    assert (metrics.num_true, metrics.num_predicted) == (len(sious), len(ppvs))
+    assert metrics.mean_siou == pytest.approx(plain_mean(sious), rel=1e-12, nan_ok=True)
+    assert metrics.mean_ppv == pytest.approx(plain_mean(ppvs), rel=1e-12, nan_ok=True)
+    assert metrics.mean_f1 == pytest.approx(plain_mean(f1), rel=1e-12, nan_ok=True)
+
+
+def test_siou_of_one_component_is_its_iou() -> None:
+    assert scores_of("ttbbp") == ([2 / 5], [2 / 3])
+
+
+def test_a_prediction_over_two_anomalies_does_not_pay_for_the_other_one() -> None:
+    # Left: 2 found of 3, one normal pixel between them; right: 3 found of 3.
+    assert scores_of("tbbpbbb") == ([2 / 4, 3 / 4], [5 / 6])
+
+
+def test_all_predictions_that_touch_an_anomaly_are_one() -> None:
+    assert scores_of("pbttbpp") == ([2 / 7], [1 / 3, 1 / 2])
+
+
+def test_corners_connect() -> None:
+    assert scores_of("b..", ".b.", "..p") == ([2 / 3], [2 / 3])
+
+
+def test_ignored_pixels_count_nowhere_and_cut_predictions() -> None:
+    assert scores_of("tb*p*-") == ([1 / 2], [0, 1])
+
+
+def test_small_predictions_are_removed() -> None:
+    limits = SizeLimits(prediction_px=2, truth_px=1)
+    assert scores_of("b.pp.p", limits=limits) == ([0], [0])
+
+
+def test_small_anomalies_are_ignored_after_predictions_were_measured() -> None:
+    limits = SizeLimits(prediction_px=3, truth_px=2)
+    assert scores_of("bpp.tt", limits=limits) == ([0], [0])
+
+
+def test_a_prediction_on_small_anomalies_only_has_no_score() -> None:
+    assert scores_of("bb", limits=SizeLimits(prediction_px=1, truth_px=3)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("limits", "predicted", "true"), [(ANOMALY_TRACK, 500, 100), (OBSTACLE_TRACK, 50, 10)]
+)
+def test_tracks_keep_components_of_their_limits_and_no_smaller_ones(
+    limits: SizeLimits, predicted: int, true: int
+) -> None:
+    prediction, truth = np.zeros((8, 600), np.bool_), np.zeros((8, 600), np.uint8)
+    prediction[1, :predicted] = prediction[3, : predicted - 1] = True
+    truth[5, :true] = truth[7, : true - 1] = 1
+    sious, ppvs = score_components(prediction, truth, limits)
+    assert (sious.tolist(), ppvs.tolist()) == ([0], [0])
+
+
+def test_f1_counts_true_components_by_siou_and_predicted_ones_by_ppv() -> None:
+    scores = ComponentScores(NO_LIMITS)
+    scores.add(*drawn("bbbtt.p"))  # sIoU 3/5, PPV 1 and 0
+    scores.add(*drawn("bbbb.t"))  # sIoU 1 and 0, PPV 1
+    # One FN and one FP everywhere; 3/5 is found up to and at 0.60, the 8th of 11 thresholds.
+    assert f1_scores(scores).tolist() == [4 / 6] * 8 + [2 / 5] * 3
+    metrics = measure_components(scores)
+    assert metrics.mean_f1 == pytest.approx((8 * 4 / 6 + 3 * 2 / 5) / 11)
+    assert metrics.mean_siou == pytest.approx((3 / 5 + 1) / 3)
+    assert metrics.mean_ppv == pytest.approx(2 / 3)
+
+
+def test_thresholds_rise_from_a_quarter_to_three_quarters() -> None:
+    assert F1_THRESHOLDS.tolist() == [k / 100 for k in range(25, 80, 5)]
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted"),
+    [
+        ("..-*", (0, 0, math.nan, math.nan, math.nan)),
+        ("t..-", (1, 0, 0.0, math.nan, 0.0)),
+        ("p..-", (0, 1, math.nan, 0.0, 0.0)),
+        ("b..-", (1, 1, 1.0, 1.0, 1.0)),
+    ],
+)
+def test_what_is_undefined_is_nan(row: str, wanted: tuple[int, int, float, float, float]) -> None:
+    scores = ComponentScores(NO_LIMITS)
+    scores.add(*drawn(row))
+    np.testing.assert_equal(asdict(measure_components(scores)), asdict(ComponentMetrics(*wanted)))
+
+
+def test_no_image_gives_nan() -> None:
+    metrics = measure_components(ComponentScores(ANOMALY_TRACK))
+    assert (metrics.num_true, metrics.num_predicted) == (0, 0)
+    assert np.isnan([metrics.mean_siou, metrics.mean_ppv, metrics.mean_f1]).all()
+
+
+def test_the_layout_in_memory_does_not_matter() -> None:
+    prediction, truth = drawn("tbp.", "...b", "p-..")
+    sious, ppvs = score_components(prediction.T[::-1], truth.T[::-1], NO_LIMITS)
+    assert (sorted(sious), sorted(ppvs)) == scores_of("tbp.", "...b", "p-..")
+
+
+def test_a_truth_of_bool_has_no_ignored_pixel() -> None:
+    prediction, truth = drawn("tbp")
+    sious, ppvs = score_components(prediction, truth == 1, NO_LIMITS)
+    assert (sious.tolist(), ppvs.tolist()) == ([1 / 3], [1 / 2])
+
+
+@pytest.mark.parametrize(
+    ("prediction", "truth", "message"),
+    [
+        (np.zeros((2, 3), bool), np.zeros((3, 2), np.uint8), r"is \(2, 3\), its truth \(3, 2\)"),
+        (np.zeros(3, bool), np.zeros(3, np.uint8), r"is \(3,\)"),
+        (np.zeros((2, 3)), np.zeros((2, 3), np.uint8), "type bool, given float64"),
+        (np.zeros((2, 3), bool), np.zeros((2, 3)), "uint8 or bool, given float64"),
+        (np.zeros((2, 3), bool), np.full((2, 3), 2, np.uint8), "other values than 0, 1 and 255"),
+    ],
+)
+def test_wrong_masks_are_refused_and_add_nothing(
+    prediction: np.ndarray, truth: np.ndarray, message: str
+) -> None:
+    scores = ComponentScores(NO_LIMITS)
+    with pytest.raises(ValueError, match=message):
+        scores.add(prediction, truth)
+    assert scores == ComponentScores(NO_LIMITS)

@@ -1,0 +1,189 @@
+"""How well masks find whole anomalies: sIoU, PPV and F1* of SegmentMeIfYouCan.
+
+A pixel metric is ruled by large anomalies; here each connected component counts once.
+
+    scores = ComponentScores(ANOMALY_TRACK)
+    for each image:
+        scores.add(soft_label > threshold, truth)
+    metrics = measure_components(scores)
+
+Source: Chan et al., SegmentMeIfYouCan: a benchmark for anomaly segmentation, 2021 (arXiv
+2104.14812), with the details of the benchmark's code (`SegEval`). The benchmark takes the threshold
+of the best pixel F1 over all images.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from util.pixel_metrics import IGNORED
+
+
+@dataclass(frozen=True)
+class SizeLimits:
+    """Components below these areas do not count.
+
+    Attributes:
+        prediction_px: Smaller predicted components are removed.
+        truth_px: Smaller true components are ignored, as pixels of truth `IGNORED` are.
+    """
+
+    prediction_px: int
+    truth_px: int
+
+
+ANOMALY_TRACK = SizeLimits(prediction_px=500, truth_px=100)
+OBSTACLE_TRACK = SizeLimits(prediction_px=50, truth_px=10)
+"""Of the images of the benchmark, 1280x720 to 2048x1024; LostAndFound has these limits too."""
+F1_THRESHOLDS = np.arange(5, 16) / 20
+"""0.25, 0.30 .. 0.75, each the nearest float, so that a ratio that is equal compares as equal."""
+
+
+def score_components(
+    prediction: np.ndarray, truth: np.ndarray, limits: SizeLimits
+) -> tuple[np.ndarray, np.ndarray]:
+    """Score the 8-connected components of one image.
+
+    Ignored pixels are not predicted, and may cut a predicted component in two. Predicted components
+    get their size before small true ones are ignored, and only what is left of them then counts:
+    one with no such pixel has no score.
+
+    Args:
+        prediction: (H, W) bool, H, W > 0.
+        truth: (H, W) uint8 or bool: 0 normal, 1 anomalous, `IGNORED`.
+        limits: Smallest components.
+
+    Returns:
+        sIoU: (T,) float64 in [0, 1], of each true component the pixels found, divided by its area
+            and the normal pixels of all predicted components that touch it. So predicted pixels on
+            other true components cost nothing: |K & P| / |(K | P) - A|, where P is the union of
+            predicted components that touch K, and A its pixels on other true components.
+        PPV: (P,) float64 in [0, 1], of each predicted component the share of anomalous pixels.
+
+    Raises:
+        ValueError: Shapes or types are wrong, or a truth is neither 0, 1 nor `IGNORED`.
+    """
+    _check(prediction, truth)
+    true_labels, num_true = _label(truth == 1, limits.truth_px)
+    is_ignored = truth == IGNORED
+    labels, num_predicted = _label(prediction & ~is_ignored, limits.prediction_px)
+    counts = ~is_ignored & ((truth != 1) | (true_labels > 0))
+    pairs = true_labels[counts] * (num_predicted + 1) + labels[counts]
+    shape = num_true + 1, num_predicted + 1
+    overlap = np.bincount(pairs, minlength=shape[0] * shape[1]).reshape(shape)
+    found, normal = overlap[1:, 1:], overlap[0, 1:]
+    siou = found.sum(1) / (overlap[1:].sum(1) + (found > 0) @ normal)
+    area = overlap[:, 1:].sum(0)
+    is_left = area > 0
+    return siou, found.sum(0)[is_left] / area[is_left]
+
+
+def _check(prediction: np.ndarray, truth: np.ndarray) -> None:
+    """Refuse masks that cannot be scored."""
+    if prediction.shape != truth.shape or prediction.ndim != 2:
+        raise ValueError(f"the prediction is {prediction.shape}, its truth {truth.shape}")
+    if prediction.dtype != np.bool_:
+        raise ValueError(f"a prediction has type bool, given {prediction.dtype}")
+    if truth.dtype not in (np.uint8, np.bool_):
+        raise ValueError(f"a truth has type uint8 or bool, given {truth.dtype}")
+    if not ((truth <= 1) | (truth == IGNORED)).all():
+        raise ValueError(f"a truth has other values than 0, 1 and {IGNORED} (ignored)")
+
+
+def _label(mask: np.ndarray, min_area_px: int) -> tuple[np.ndarray, int]:
+    """Number the 8-connected components of an area from 1; all else is 0.
+
+    Returns:
+        (H, W) int64 labels and how many components there are.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
+        mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S
+    )
+    is_kept = stats[:, cv2.CC_STAT_AREA] >= min_area_px
+    is_kept[0] = False
+    new_label = np.where(is_kept, np.cumsum(is_kept), 0)
+    return new_label[labels], int(is_kept.sum())
+
+
+@dataclass
+class ComponentScores:
+    """The scores of all components of many images.
+
+    Attributes:
+        limits: Smallest components.
+        sious: In [0, 1], one for each true component (see `score_components`).
+        ppvs: In [0, 1], one for each predicted component.
+    """
+
+    limits: SizeLimits
+    sious: list[float] = field(default_factory=list)
+    ppvs: list[float] = field(default_factory=list)
+
+    def add(self, prediction: np.ndarray, truth: np.ndarray) -> None:
+        """Score the components of one image.
+
+        Args:
+            prediction: (H, W) bool.
+            truth: (H, W) uint8 or bool: 0 normal, 1 anomalous, `IGNORED`.
+
+        Raises:
+            ValueError: As `score_components`. Nothing is added then.
+        """
+        sious, ppvs = score_components(prediction, truth, self.limits)
+        self.sious += sious.tolist()
+        self.ppvs += ppvs.tolist()
+
+
+@dataclass(frozen=True)
+class ComponentMetrics:
+    """The component metrics of one image or of many pooled; nan where undefined.
+
+    Attributes:
+        num_true: True components.
+        num_predicted: Predicted components.
+        mean_siou: Mean sIoU of true components; nan if there is none.
+        mean_ppv: Mean PPV of predicted components; nan if there is none.
+        mean_f1: F1*, the mean of `f1_scores`; nan if there is no component at all.
+    """
+
+    num_true: int
+    num_predicted: int
+    mean_siou: float
+    mean_ppv: float
+    mean_f1: float
+
+
+def measure_components(scores: ComponentScores) -> ComponentMetrics:
+    """Measure the components of one image or of many, each component with equal weight."""
+    return ComponentMetrics(
+        num_true=len(scores.sious),
+        num_predicted=len(scores.ppvs),
+        mean_siou=_mean(scores.sious),
+        mean_ppv=_mean(scores.ppvs),
+        mean_f1=float(f1_scores(scores).mean()),
+    )
+
+
+def f1_scores(scores: ComponentScores) -> np.ndarray:
+    """F1 = 2 TP / (2 TP + FN + FP) at each of `F1_THRESHOLDS`.
+
+    TP true components reach the threshold with their sIoU and FN do not; FP predicted components do
+    not reach it with their PPV.
+
+    Returns:
+        (11,) float64 in [0, 1]; nan if there is no component, 0 if there are only predicted or only
+        true ones.
+    """
+    num_true = len(scores.sious)
+    tp = (np.array(scores.sious)[:, None] >= F1_THRESHOLDS).sum(0)
+    fp = (np.array(scores.ppvs)[:, None] < F1_THRESHOLDS).sum(0)
+    # Without a true component all PPV are 0, so that only no component at all divides by 0.
+    total = (tp + num_true + fp).astype(float)
+    return 2 * tp / np.where(total > 0, total, np.nan)
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Mean; nan of nothing."""
+    return float(np.mean(values)) if values else np.nan
