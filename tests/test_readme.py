@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from teacher.weights import MODELS
 from tests.conftest import ROOT
 from util.config import Config
 
@@ -61,3 +62,13 @@ def test_configs_that_are_shown_are_valid() -> None:
     for block in blocks:
         text = block if block.startswith("{") else f"{{{block}}}"
         Config.model_validate_json(text, strict=True)
+
+
+def test_weights_that_are_fetched_and_files_that_are_run_are_there() -> None:
+    text = (ROOT / "README.md").read_text()
+    fetched = re.findall(r"--fetch ([\w./-]+)$", text, re.MULTILINE)
+    assert len(fetched) == 4
+    assert set(fetched) <= {model.name for model in MODELS}
+    for command in ("torchrun --nproc-per-node 4", "sbatch"):
+        (script,) = re.findall(rf"^{command} (\S+)", text, re.MULTILINE)
+        assert (ROOT / script).exists()
