@@ -69,7 +69,7 @@ def find_work(
 
 def label_images(
     teacher: Teacher, work: Work, writers: Mapping[str, LabelSetWriter], label: str
-) -> int:
+) -> None:
     """Write the soft labels that are still missing.
 
     An image that cannot be read, labelled or written is recorded as failed; the others go on.
@@ -79,9 +79,6 @@ def label_images(
         work: What is to be done.
         writers: The label set of each prompt.
         label: What the progress bar shows in front.
-
-    Returns:
-        How many images have failed.
 
     Raises:
         KeyboardInterrupt: A stop was asked for; the image at hand is finished.
@@ -108,7 +105,6 @@ def label_images(
                     behind.do(writers[prompt].fail, image_id, str(error))
                 if failed == seen == FUTILE_FAILURES:
                     raise UserError(f"the first {seen} images have all failed: {error}") from None
-    return failed
 
 
 def _label_one(

@@ -50,14 +50,13 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 def label_all(
     config: Config, prompts: Sequence[str], overwrite: bool, share: Share
-) -> tuple[int, bool]:
+) -> list[LabelSet] | None:
     """Label this process's share of the images.
 
     Returns:
-        Exit status, 1 where images have failed, else 0; and whether the label sets are finished:
-        other processes may still be at work, the last of which will finish them.
+        The label sets; None where other processes are still at work, the last of which will finish
+        them.
     """
-    failed = 0
     image_paths = find_images(config.data.images)
     models = find_models(config.teacher, config.paths.weights)
     settings = describe_teacher(config.teacher, models)
@@ -78,19 +77,20 @@ def label_all(
             cache = open_cache(config)
             label = "teacher" if share.count == 1 else f"teacher {share.index + 1}/{share.count}"
             teacher = build_teacher(config.teacher, models, cache)
-            failed = label_images(teacher, work, writers, label)
+            label_images(teacher, work, writers, label)
             if cache is not None:
                 print(f"{cache.folder}: {cache.hits} answers found, {cache.misses} made")
         box_settings = config.evaluation.box_settings()
         finished = [writer.finish_share(box_settings) for writer in writers.values()]
     label_sets = [label_set for label_set in finished if label_set is not None]
     if len(label_sets) == len(finished):
-        return report(label_sets), True
+        return label_sets
+    failed = set().union(*(writer.failed for writer in writers.values()))
     print(
-        f"share {share.index + 1} of {share.count}: {len(work.image_paths)} images tried, {failed} "
-        "failed; others are still at work"
+        f"share {share.index + 1} of {share.count}: {len(work.image_paths)} images tried, "
+        f"{len(failed)} failed; others are still at work"
     )
-    return int(failed > 0), False
+    return None
 
 
 def open_cache(config: Config) -> Cache | None:
@@ -162,10 +162,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         make_demo_if_asked(config.paths, config.data)
     if options.preview is not None:
         return preview(config, prompts, options.preview) if share.index == 0 else 0
-    warn_of_background(prompts, config.teacher.object_prompt)
-    status, is_finished = label_all(config, prompts, options.overwrite, share)
-    if not is_finished:
-        return status
+    if config.teacher.name == "saa":
+        warn_of_background(prompts, config.teacher.object_prompt)
+    label_sets = label_all(config, prompts, options.overwrite, share)
+    if label_sets is None:
+        return 0  # whatever has failed: torchrun would end the other processes for it
+    status = report(label_sets)
     members = [] if prompts == config.combination.label_sets else _members(prompts)
     print_next(["util/multi_teacher/combination_strategies.py", *members], argv)
     return status

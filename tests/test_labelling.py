@@ -258,3 +258,22 @@ def test_the_process_that_is_left_finishes_its_share_and_the_other_can_follow(
     assert "Next: python" in follow.stdout
     assert outcome(tmp_path) == alone
     assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in before.items())
+
+
+def test_a_share_with_failed_images_ends_no_other_process_and_the_last_one_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project(tmp_path)
+    images = sorted((tmp_path / "images").rglob("*.png"))
+    for path in images[::2]:  # all of the first share
+        path.write_text("no image")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    # Status 1 would let torchrun end the processes that are still at work.
+    assert teacher.soft_label_generation.main(["--config", str(project)]) == 0
+    assert "share 1 of 2: 6 images tried, 6 failed" in capsys.readouterr().out
+    monkeypatch.setenv("RANK", "1")
+    assert teacher.soft_label_generation.main(["--config", str(project)]) == 1
+    assert "6 images failed, the rest is done" in capsys.readouterr().err
+    label_set = LabelSet(tmp_path / "label_sets" / "bird")
+    assert len(label_set.ids) == len(label_set.failed) == 6

@@ -263,6 +263,15 @@ class LabelSetWriter:
             with suppress(OSError):
                 self._record(image_id, record)
 
+    @property
+    def failed(self) -> dict[str, str]:
+        """Why images of this process have no map, by id."""
+        return {
+            image_id: record["reason"]
+            for image_id, record in self.images.items()
+            if record["status"] == "failed" and image_id not in self._others
+        }
+
     def _record(self, image_id: str, record: dict[str, Any]) -> None:
         """Append one image to the progress file."""
         self.images[image_id] = record
