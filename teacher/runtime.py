@@ -168,15 +168,18 @@ def check_finite(values: torch.Tensor, model: str) -> torch.Tensor:
     return values
 
 
-def to_half(encoding: Mapping[str, torch.Tensor]) -> Encoding:
-    """Keep the floats of an encoding in half precision, those beyond its range at its ends.
+def to_half(features: Mapping[str, torch.Tensor], model: str) -> Encoding:
+    """Keep what an image encoder says in half precision, values beyond its range at its ends.
 
     Done whether or not an encoding goes to the cache, so that the cache changes no result.
+
+    Raises:
+        UserError: Not all is finite.
     """
     largest = torch.finfo(torch.float16).max
     return {
-        name: value.clamp(-largest, largest).half() if value.is_floating_point() else value
-        for name, value in encoding.items()
+        name: check_finite(feature, model).clamp(-largest, largest).half()
+        for name, feature in features.items()
     }
 
 

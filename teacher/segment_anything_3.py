@@ -117,10 +117,7 @@ class SegmentAnything3:
         with self.runtime.inference():
             pixels = seen["pixel_values"].to(self.runtime.device)
             levels = self.model.get_vision_features(pixels).fpn_hidden_states[:-1]  # last: unused
-        encoding = to_half({f"level_{i}": level for i, level in enumerate(levels)})
-        for level in encoding.values():
-            check_finite(level, MODEL)
-        return encoding
+        return to_half({f"level_{i}": level for i, level in enumerate(levels)}, MODEL)
 
     def detect_masks(self, encoding: Encoding, phrases: Sequence[str]) -> list[Instances]:
         """Find the instances of each phrase in an encoded image, one `Instances` a phrase."""

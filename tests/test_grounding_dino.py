@@ -31,6 +31,7 @@ from teacher.detectors.grounding_dino import (
 )
 from teacher.detectors.hugging_face import HuggingFaceGroundingDino
 from teacher.runtime import Runtime
+from teacher.weights import locate
 from util.errors import UserError
 
 WORDS = ["a", "bird", "sea", "shear", "##water", "gu", "##ll", "on", "water", "white"]
@@ -170,7 +171,8 @@ def as_detections(answer: dict[str, Tensor], tokens: tuple[str, ...]) -> Detecti
 def test_encode_then_detect_is_the_library_whole(
     model: original.GroundingDINO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(captions, "to_half", dict)  # what it costs is looked at below
+    # What it costs is looked at below.
+    monkeypatch.setattr(captions, "to_half", lambda features, _model: dict(features))
     detector = detector_of(model)
     found = detector.detect(detector.encode(paint()), PHRASES)
     for answer, caption in zip(found, CAPTIONS, strict=True):
@@ -566,17 +568,21 @@ def test_a_vocabulary_in_the_cache_of_the_hub_is_found_by_name(
     (kept / "refs").mkdir(parents=True)
     (kept / "refs" / "main").write_text("0a1b", encoding="utf-8")
     shutil.copytree(vocabulary, kept / "snapshots" / "0a1b")
-    tokenizer = load_tokenizer("google-bert/bert-base-uncased")
+    folder = locate(None, "text encoder", "groundingdino", tmp_path / "weights")
+    tokenizer = load_tokenizer(folder)
     assert tokenizer("a bird")["input_ids"] == [101, 500, 501, 102]
 
 
-@pytest.mark.parametrize("name", ["google-bert/bert-base-uncased", "/no/such/folder", "nonsense"])
 def test_a_missing_vocabulary_is_fetched_by_one_command(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(UserError, match=rf"teacher\.text_encoder is '{name}'.*`hf download google"):
-        load_tokenizer(name)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    with pytest.raises(UserError, match=r"teacher\.text_encoder.*--fetch google-bert/bert-base"):
+        locate(None, "text encoder", "groundingdino", tmp_path / "weights")
+    with pytest.raises(
+        UserError, match=r"has no vocab\.txt; give a folder .* or fetch google-bert"
+    ):
+        load_tokenizer(tmp_path)
 
 
 def test_another_vocabulary_is_refused(tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_encode_then_detect_is_the_library_whole(
     detector: AnyDetector, whole: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (captions, hugging_face):  # what it costs is looked at below
-        monkeypatch.setattr(module, "to_half", dict)
+        monkeypatch.setattr(module, "to_half", lambda features, _model: dict(features))
     for phrase, answer in zip(
         PHRASES, detector.detect(detector.encode(paint()), PHRASES), strict=True
     ):

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from huggingface_hub import try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError
 from torch import Tensor
 from transformers import BertTokenizer, PreTrainedTokenizerBase
 
@@ -20,28 +18,18 @@ BETWEEN_WORDS = ("[CLS]", "[SEP]", ".", "?")
 _NUMBERS = [101, 102, 1012, 1029]  # of these, in bert-base-uncased
 
 
-def load_tokenizer(text_encoder: str | Path) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of bert-base-uncased, of which the vocabulary is enough.
-
-    Args:
-        text_encoder: Folder with vocab.txt, or name of a repository in the hub's cache.
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of bert-base-uncased, of which vocab.txt is enough.
 
     Raises:
-        UserError: It is in neither place, or is another vocabulary.
+        UserError: The folder has no vocabulary, or another one.
     """
-    vocabulary = Path(text_encoder) / "vocab.txt"
+    vocabulary = folder / "vocab.txt"
     if not vocabulary.is_file():
-        try:
-            cached = try_to_load_from_cache(str(text_encoder), "vocab.txt")
-        except HFValidationError:  # it looks like a path
-            cached = None
-        if not isinstance(cached, str):
-            raise UserError(
-                f"teacher.text_encoder is {str(text_encoder)!r}, which is neither a folder with"
-                " vocab.txt nor in the cache of the hub; run `hf download"
-                " google-bert/bert-base-uncased vocab.txt tokenizer_config.json config.json`"
-            )
-        vocabulary = Path(cached)
+        raise UserError(
+            f"teacher.text_encoder: {folder} has no vocab.txt; give a folder with that of"
+            " bert-base-uncased, or fetch google-bert/bert-base-uncased"
+        )
     tokenizer = BertTokenizer(str(vocabulary), do_lower_case=True)
     if tokenizer.convert_tokens_to_ids(list(BETWEEN_WORDS)) != _NUMBERS:
         raise UserError(
@@ -61,7 +49,7 @@ def name_tokens(tokenizer: PreTrainedTokenizerBase, caption: str, limit: int) ->
     """Name the tokens of a caption, first to last; '' for those between words.
 
     Raises:
-        UserError: There are more than the limit.
+        PromptError: There are more than the limit.
     """
     numbers = tokenizer(caption)["input_ids"]
     check_length(caption, len(numbers), limit)
@@ -91,9 +79,8 @@ def keep_levels(levels: Sequence[Tensor], image_rgb: np.ndarray) -> Encoding:
     Raises:
         UserError: They are not all finite.
     """
-    encoding = to_half({f"level_{i}": level for i, level in enumerate(levels)})
-    for level in encoding.values():
-        check_finite(level, "the image encoder of GroundingDINO")
+    named = {f"level_{i}": level for i, level in enumerate(levels)}
+    encoding = to_half(named, "the image encoder of GroundingDINO")
     return encoding | {"size_hw": torch.tensor(image_rgb.shape[:2])}
 
 

@@ -186,13 +186,13 @@ def build_grounding_dino(
 
 
 def load_grounding_dino(
-    checkpoint: Path, text_encoder: str | Path, runtime: Runtime, prompts_per_batch: int
+    checkpoint: Path, text_encoder: Path, runtime: Runtime, prompts_per_batch: int
 ) -> GroundingDinoDetector:
     """Load one of the published checkpoints, such as `groundingdino_swint_ogc.pth`.
 
     Args:
         checkpoint: The file; its shapes say which variant it is.
-        text_encoder: Of `load_tokenizer`.
+        text_encoder: Folder of the vocabulary; see `load_tokenizer`.
         runtime: Where the model runs.
         prompts_per_batch: How many phrases are asked for at once.
 

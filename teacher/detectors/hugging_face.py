@@ -155,9 +155,8 @@ class HuggingFaceOwl:
         with self.runtime.inference():
             pixels = seen["pixel_values"].to(self.runtime.device)
             features = self.model.image_embedder(pixels)[0]
-        encoding = to_half({"features": features, "size_hw": torch.tensor(image_rgb.shape[:2])})
-        check_finite(encoding["features"], "OWLv2")
-        return encoding
+        encoding = to_half({"features": features}, "OWLv2")
+        return encoding | {"size_hw": torch.tensor(image_rgb.shape[:2])}
 
     def detect(self, encoding: Encoding, phrases: Sequence[str]) -> list[Detections]:
         """Answer several phrases about one image: one box a patch, the same for all phrases.

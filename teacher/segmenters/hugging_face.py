@@ -68,9 +68,7 @@ class HuggingFaceSegmenter:
         input_hw = seen.get("reshaped_input_sizes", [seen["pixel_values"].shape[-2:]])[0]
         with self.runtime.inference():
             pixels = seen["pixel_values"].to(self.runtime.device)
-            features = to_half(_image_features(self.model, pixels))
-        for feature in features.values():
-            check_finite(feature, self.name)
+            features = to_half(_image_features(self.model, pixels), self.name)
         sizes = {"size_hw": image_rgb.shape[:2], "input_hw": input_hw}
         return features | {name: torch.as_tensor(size) for name, size in sizes.items()}
 

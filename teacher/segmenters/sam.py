@@ -46,15 +46,9 @@ class SamSegmenter:
         with self.runtime.inference():
             pixels = torch.as_tensor(resized, device=self.runtime.device).permute(2, 0, 1)
             embedding = self.model.image_encoder(self.model.preprocess(pixels)[None])
-        encoding = to_half(
-            {
-                "embedding": embedding,
-                "size_hw": torch.tensor(image_rgb.shape[:2]),
-                "input_hw": torch.tensor(resized.shape[:2]),
-            }
-        )
-        check_finite(encoding["embedding"], "SAM")
-        return encoding
+        sizes = {"size_hw": image_rgb.shape[:2], "input_hw": resized.shape[:2]}
+        features = to_half({"embedding": embedding}, "SAM")
+        return features | {name: torch.tensor(size) for name, size in sizes.items()}
 
     def segment(self, encoding: Encoding, boxes_xyxy: np.ndarray) -> list[CropMask]:
         """Outline the object in each of (N, 4) boxes; no boxes need no model.
