@@ -76,12 +76,7 @@ def find_predictions(config: Config) -> dict[str, Path]:
     Raises:
         UserError: There is none, or a label set has no boxes.
     """
-    given = config.evaluation.predictions or find_label_sets(config)
-    if not given:
-        raise UserError(
-            f"there is no label set in {config.paths.label_sets} or {config.paths.runs}; run the "
-            "teacher first, or name CSVs with --evaluation.predictions"
-        )
+    given = find_label_sets(config)
     paths = [LabelSet(path).folder / PREDICTION if path.is_dir() else path for path in given]
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:

@@ -94,14 +94,12 @@ def open_label_sets(config: Config, image_ids: Sequence[str]) -> dict[str, Label
     """Open the label sets to judge, by a name to show.
 
     Raises:
-        UserError: There is none, or one lacks images of the split.
+        UserError: There is none, one has boxes alone, or lacks images of the split.
     """
-    given = config.evaluation.predictions or find_label_sets(config)
-    if not given:
-        raise UserError(
-            f"there is no label set in {config.paths.label_sets} or {config.paths.runs}; run the "
-            "teacher first, or name label sets with --evaluation.predictions"
-        )
+    given = find_label_sets(config)
+    files = [str(path) for path in given if path.is_file()]
+    if files:
+        raise UserError(f"{listed(files)} holds no maps; give folders of label sets instead")
     opened = {name_by_place(path, config): LabelSet(path) for path in given}
     lacking = {
         name: sorted(set(image_ids).difference(label_set.ids)) for name, label_set in opened.items()

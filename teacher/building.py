@@ -30,6 +30,23 @@ _PARTS = {"detector", "segmenter", "saliency"}
 _SAM3_NUMBERS = {"box_threshold", "min_area", "area_threshold", "max_masks", "working_size_px"}
 
 
+def configured_models(settings: TeacherSection) -> dict[str, tuple[str, str | None]]:
+    """Backend and model of each part of the teacher that has weights, as the config names them.
+
+    Parts are detector, segmenter, saliency and text encoder; or teacher, for SAM 3.
+    """
+    if settings.name == "sam3":
+        return {"teacher": ("sam3", settings.sam3_model)}
+    parts = {
+        "detector": (settings.detector, settings.detector_model),
+        "segmenter": (settings.segmenter, settings.segmenter_model),
+        "saliency": (settings.saliency, settings.saliency_model),
+    }
+    if settings.detector == "groundingdino":
+        parts["text encoder"] = ("groundingdino", settings.text_encoder)
+    return {part: asked for part, asked in parts.items() if asked[0] not in EMBEDDED}
+
+
 def find_models(settings: TeacherSection, weights: Path) -> dict[str, Path]:
     """Find the weights that the config asks for, on this disk.
 
@@ -38,26 +55,20 @@ def find_models(settings: TeacherSection, weights: Path) -> dict[str, Path]:
         weights: Folder of weights.
 
     Returns:
-        A file or folder for each part that has weights: detector, segmenter, saliency,
-        text encoder, or teacher for SAM 3.
+        A file or folder for each part of `configured_models`.
 
     Raises:
-        UserError: Some are missing; the command that fetches them is named.
+        UserError: Some are missing; each is named with the command that fetches it.
     """
-    if settings.name == "sam3":
-        return {"teacher": locate(settings.sam3_model, "teacher", "sam3", weights)}
-    asked = {
-        "detector": (settings.detector, settings.detector_model),
-        "segmenter": (settings.segmenter, settings.segmenter_model),
-        "saliency": (settings.saliency, settings.saliency_model),
-    }
-    if settings.detector == "groundingdino":
-        asked["text encoder"] = ("groundingdino", settings.text_encoder)
-    return {
-        part: locate(model, part, backend, weights)
-        for part, (backend, model) in asked.items()
-        if backend not in EMBEDDED
-    }
+    found, missing = {}, []
+    for part, (backend, model) in configured_models(settings).items():
+        try:
+            found[part] = locate(model, part, backend, weights)
+        except UserError as error:
+            missing.append(str(error))
+    if missing:
+        raise UserError("\n".join(missing))
+    return found
 
 
 def describe_teacher(settings: TeacherSection, models: Mapping[str, Path]) -> dict[str, Any]:

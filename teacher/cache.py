@@ -84,7 +84,7 @@ class Cache:
             )
 
     def _write(self, path: Path, data: bytes) -> None:
-        """Write a file beside its place, then rename it there, and make room for the next."""
+        """Write a file beside its place, then rename it there."""
         path.parent.mkdir(parents=True, exist_ok=True)
         # Each process has a file of its own to write, since two may keep one key at once.
         descriptor, name = tempfile.mkstemp(prefix=".", dir=path.parent)

@@ -2,7 +2,7 @@
 
 import logging
 import pickle
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from util.errors import UserError, listed
+from util.files import read_json
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,26 @@ def load_strictly(model: nn.Module, state: Mapping[str, Tensor], file: Path, wha
     if why := [f"{fault}: {listed(names)}" for fault, names in faults.items() if names]:
         raise not_whole(file, what, "; ".join(why))
     model.load_state_dict(state)
+
+
+def read_model_type(folder: Path, known: Collection[str], what: str) -> str:
+    """Read which model a folder of the hub says it holds.
+
+    Args:
+        folder: With config.json.
+        known: Model types that can be run.
+        what: What they are run as, for the error.
+
+    Raises:
+        UserError: It holds another model, or has no config.
+    """
+    path = folder / "config.json"
+    model_type = read_json(path, "fetch the folder again").get("model_type")
+    if model_type not in known:
+        raise UserError(
+            f"{path} names the model type {model_type!r}; as {what} there are: {', '.join(known)}"
+        )
+    return str(model_type)
 
 
 def read_model(model_class: type[M], folder: Path) -> M:

@@ -1,12 +1,11 @@
 """Images for a teacher, read ahead of it."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from util.ahead import map_ahead
 from util.errors import UserError
 from util.image_files import read_image
 
@@ -23,19 +22,13 @@ def read_ahead(
     Yields:
         Image id, and the (H, W, 3) uint8 RGB image or the error that says why there is none.
     """
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        waiting: deque[tuple[str, Future[np.ndarray]]] = deque()
-        for image_id, path in image_paths.items():
-            waiting.append((image_id, reader.submit(read_image, path)))
-            if len(waiting) > num_ahead:
-                yield _finished(*waiting.popleft())
-        while waiting:
-            yield _finished(*waiting.popleft())
+    images = map_ahead(_read, image_paths.values(), num_threads=1, num_ahead=num_ahead)
+    return zip(image_paths, images, strict=True)
 
 
-def _finished(image_id: str, read: Future[np.ndarray]) -> tuple[str, np.ndarray | UserError]:
-    """Wait for an image; an unreadable one gives its error."""
+def _read(path: Path) -> np.ndarray | UserError:
+    """Read an image; an unreadable one gives its error."""
     try:
-        return image_id, read.result()
+        return read_image(path)
     except UserError as error:
-        return image_id, error
+        return error

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
+from teacher.building import configured_models
 from teacher.weights import FETCH, MODELS, ModelWeights, default_model, fault, find, locate
 from util.config import REPOSITORY, TeacherSection
 from util.errors import UserError
@@ -119,41 +120,24 @@ def conflicts(unusable: Mapping[str, str]) -> Iterator[str]:
 
 def library_obstacles(settings: TeacherSection, unusable: Mapping[str, str]) -> Iterator[str]:
     """Say which libraries and devices the configured teacher lacks."""
-    for part, backend in configured(settings):
-        lacking = [name for name in BACKENDS[part, backend] if name in unusable]
+    models = configured_models(settings)
+    for part, (backend, _) in models.items():
+        lacking = [name for name in BACKENDS.get((part, backend), ()) if name in unusable]
         if lacking:
             yield f"{part} {backend} needs {', '.join(lacking)}: {INSTALL}"
-    if any(BACKENDS[pair] for pair in configured(settings)) and "torch" not in unusable:
+    if models and "torch" not in unusable:
         try:
             _runtime_sentence(settings)
         except UserError as error:
             yield str(error)
 
 
-def configured(settings: TeacherSection) -> list[tuple[str, str]]:
-    """List the parts of the configured teacher, each with its backend."""
-    if settings.name == "sam3":
-        return [("teacher", "sam3")]
-    return [
-        ("detector", settings.detector),
-        ("segmenter", settings.segmenter),
-        ("saliency", settings.saliency),
-    ]
-
-
 def missing_weights(settings: TeacherSection, weights_folder: Path) -> list[str]:
     """Say which weights the configured teacher lacks, each with the command that fetches it."""
-    models = {
-        "detector": settings.detector_model,
-        "segmenter": settings.segmenter_model,
-        "saliency": settings.saliency_model,
-        "teacher": settings.sam3_model,
-        "text encoder": settings.text_encoder,
-    }
-    needed = [pair for pair in configured(settings) if BACKENDS[pair]]
-    if ("detector", "groundingdino") in needed:
-        needed.append(("text encoder", "groundingdino"))
-    found = (_weights_trouble(models[pair[0]], *pair, weights_folder) for pair in needed)
+    found = (
+        _weights_trouble(model, part, backend, weights_folder)
+        for part, (backend, model) in configured_models(settings).items()
+    )
     return [trouble for trouble in found if trouble]
 
 

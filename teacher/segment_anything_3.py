@@ -10,14 +10,13 @@ from torch import Tensor
 from transformers import Sam3Model, Sam3Processor
 from transformers.models.sam3.modeling_sam3 import Sam3VisionEncoderOutput
 
-from teacher.checkpoints import read_model, read_processor
+from teacher.checkpoints import read_model, read_model_type, read_processor
 from teacher.crop_masks import CropMask, crop_mask
 from teacher.findings import Finding
 from teacher.prompts import prompt_to_phrases
 from teacher.runtime import Batches, Encoder, Encoding, Runtime, check_finite, to_half
 from teacher.saa import shrink_to
 from util.errors import PromptError, UserError
-from util.files import read_json
 
 MODEL = "SAM 3"
 MODEL_TYPES = ("sam3", "sam3_video")
@@ -238,12 +237,7 @@ def load_segment_anything_3(
     Raises:
         UserError: The folder holds another model, or is not whole.
     """
-    model_type = read_json(folder / "config.json", "fetch the folder again").get("model_type")
-    if model_type not in MODEL_TYPES:
-        raise UserError(
-            f"{folder / 'config.json'} names the model type {model_type!r}; {MODEL} is one of: "
-            f"{', '.join(MODEL_TYPES)}"
-        )
+    read_model_type(folder, MODEL_TYPES, MODEL)
     model = read_model(Sam3Model, folder)
     processor = read_processor(Sam3Processor, folder)
     # Without its files the library makes an empty tokenizer, for which all words are the same.

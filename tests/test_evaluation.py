@@ -109,6 +109,9 @@ def test_bad_input_is_one_clear_sentence(
 ) -> None:
     with pytest.raises(UserError, match="there are: bird, white_crest"):
         evaluate_boxes([*project, "--evaluation.baseline", "whale"])
+    boxes = labelled.parent / "label_sets" / "bird" / "prediction.csv"
+    with pytest.raises(UserError, match="holds no maps"):
+        evaluate_pixels([*project, "--evaluation.predictions", str(boxes)])
     with pytest.raises(UserError, match=r"set data\.masks"):
         evaluate_pixels([*project, "--data.masks", "null"])
     masks = tmp_path / "masks"

@@ -11,7 +11,6 @@ import json
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, Self, TextIO
 import numpy as np
 import pandas as pd
 
+from util.ahead import map_ahead
 from util.bbox_csv import boxes_to_table, write_bbox_csv
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError, listed
@@ -124,10 +124,9 @@ class LabelSet:
             height, width = soft_label.shape
             return image_id, (height, width), soft_label_to_boxes(soft_label, settings)
 
-        with ThreadPoolExecutor() as pool:
-            found = pool.map(find, image_ids)
-            bar = track(found, f"boxes of {self.name}", len(image_ids), transient=True)
-            return boxes_to_table(bar, settings.object_class)
+        found = map_ahead(find, image_ids)
+        bar = track(found, f"boxes of {self.name}", len(image_ids), transient=True)
+        return boxes_to_table(bar, settings.object_class)
 
 
 class LabelSetWriter:

@@ -21,7 +21,7 @@ from transformers.models.grounding_dino import modeling_grounding_dino as dino
 from transformers.models.mm_grounding_dino import modeling_mm_grounding_dino as mm_dino
 from transformers.models.swin.modeling_swin import SwinAttention, SwinMLP
 
-from teacher.checkpoints import read_model, read_processor
+from teacher.checkpoints import read_model, read_model_type, read_processor
 from teacher.detectors import Detections
 from teacher.detectors.captions import (
     check_length,
@@ -40,7 +40,6 @@ from teacher.detectors.fused_attention import (
 )
 from teacher.runtime import Batches, Encoding, Runtime, check_finite, replaying, to_half
 from util.errors import UserError
-from util.files import read_json
 
 _MODELS: dict[str, Any] = {
     "grounding-dino": GroundingDinoForObjectDetection,
@@ -208,12 +207,7 @@ def load_hugging_face_detector(
     Raises:
         UserError: The folder holds another model, or is not whole.
     """
-    model_type = read_json(folder / "config.json", "fetch the folder again").get("model_type")
-    if model_type not in _MODELS:
-        raise UserError(
-            f"{folder / 'config.json'} names the model type {model_type!r}; as a detector there"
-            f" are: {', '.join(_MODELS)}"
-        )
+    model_type = read_model_type(folder, _MODELS, "a detector")
     model = read_model(_MODELS[model_type], folder)
     image_processor: Any = read_processor(AutoImageProcessor, folder)
     tokenizer: Any = read_processor(AutoTokenizer, folder)

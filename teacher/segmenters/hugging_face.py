@@ -15,11 +15,9 @@ from transformers import (
     SamModel,
 )
 
-from teacher.checkpoints import read_model, read_processor
+from teacher.checkpoints import read_model, read_model_type, read_processor
 from teacher.crop_masks import CropMask, crop_mask
 from teacher.runtime import Batches, Encoding, Runtime, check_finite, to_half
-from util.errors import UserError
-from util.files import read_json
 
 SamFamily = SamModel | SamHQModel | Sam2Model
 
@@ -123,12 +121,7 @@ def load_hugging_face_segmenter(
     Raises:
         UserError: The folder holds another model, or is not whole.
     """
-    model_type = read_json(folder / "config.json", "fetch the folder again").get("model_type")
-    if model_type not in _FAMILY:
-        raise UserError(
-            f"{folder / 'config.json'} names the model type {model_type!r}; as a segmenter there"
-            f" are: {', '.join(_FAMILY)}"
-        )
+    model_type = read_model_type(folder, _FAMILY, "a segmenter")
     model_class, processor_class = _FAMILY[model_type]
     model: SamFamily = read_model(model_class, folder)
     processor = read_processor(processor_class, folder)

@@ -1,0 +1,46 @@
+"""Work done in other threads, a little ahead of who asks for it."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def map_ahead(
+    work: Callable[[T], R],
+    items: Iterable[T],
+    num_threads: int | None = None,
+    num_ahead: int | None = None,
+) -> Iterator[R]:
+    """Do work on items in threads; results come in order.
+
+    Who stops asking, or is interrupted, waits for what has been begun and no more.
+
+    Args:
+        work: What is done with an item.
+        items: Taken one by one.
+        num_threads: How many threads; None = one a core.
+        num_ahead: How many results are made before they are asked for, and so held in memory;
+            None = two a thread.
+
+    Raises:
+        Exception: Whatever `work` raises, when its result is asked for.
+    """
+    threads = num_threads or os.cpu_count() or 1
+    ahead = 2 * threads if num_ahead is None else num_ahead
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
