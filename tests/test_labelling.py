@@ -16,11 +16,10 @@ import teacher.soft_label_generation
 from teacher.findings import Finding, Teacher
 from teacher.labelling import find_work, label_images
 from tests.conftest import ROOT, make_project
-from util import label_set as label_set_module
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import find_images, write_image
-from util.label_set import LabelSet, LabelSetWriter
+from util.label_set import LabelSet, LabelSetWriter, writing
 from util.shares import ALONE
 
 PROMPTS = ("bird", "gull")
@@ -112,7 +111,7 @@ def test_a_file_that_vanishes_is_a_failed_image(images: Path) -> None:
 def test_maps_that_a_full_disk_refuses_are_listed_and_the_rest_goes_on(
     images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain_write = label_set_module.write_soft_label
+    plain_write = writing.write_soft_label
 
     def write(path: Path, soft_label: np.ndarray) -> None:
         if path.stem in "34":
@@ -120,7 +119,7 @@ def test_maps_that_a_full_disk_refuses_are_listed_and_the_rest_goes_on(
         plain_write(path, soft_label)
 
     with monkeypatch.context() as patch:
-        patch.setattr(label_set_module, "write_soft_label", write)
+        patch.setattr(writing, "write_soft_label", write)
         for label_set in run(images, MeanTeacher()):
             assert label_set.ids == ["0", "1", "2", "5"]
             assert "No space left" in label_set.failed["3"]

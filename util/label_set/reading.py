@@ -1,0 +1,128 @@
+"""Label sets on disk, to read from."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from util.ahead import map_ahead
+from util.bbox_csv import boxes_to_table, write_bbox_csv
+from util.data_classes import Boxes, BoxSettings
+from util.errors import UserError, listed
+from util.files import write_json
+from util.image_files import find_images, fingerprint, id_to_path, read_soft_label
+from util.label_set.records import MANIFEST, PREDICTION, is_finished, read_manifest
+from util.masks_to_bboxes import soft_label_to_boxes
+from util.progress import track
+from util.settings import settings_hash
+
+
+def prompt_to_folder(prompt: str) -> str:
+    """Name the folder of a prompt's label set: lower case, words of letters and digits, `_`.
+
+    Example:
+        >>> prompt_to_folder("White crest")
+        'white_crest'
+    """
+    plain = unicodedata.normalize("NFC", prompt).lower()
+    return re.sub(r"[\W_]+", "_", plain).strip("_")
+
+
+class LabelSet:
+    """A label set on disk, to read from.
+
+    Attributes:
+        folder: Where it is.
+        manifest: Content of `label_set.json`; {} for a bare folder of soft labels.
+        ids: The images that have a soft label, sorted.
+        failed: Why each of the other images has none, by id.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open a finished label set, or any folder of gray PNGs.
+
+        Raises:
+            UserError: The folder is missing, empty or unfinished.
+        """
+        if not folder.is_dir():
+            raise UserError(f"the label set {folder} does not exist; make it first")
+        if not is_finished(folder):
+            raise UserError(f"the label set {folder} is unfinished; run what makes it again")
+        self.folder = folder
+        self.manifest = read_manifest(folder)
+        if self.manifest:
+            images: dict[str, Any] = self.manifest["images"]
+            self.ids = sorted(i for i, record in images.items() if record["status"] != "failed")
+            self.failed = {i: r["reason"] for i, r in images.items() if r["status"] == "failed"}
+        else:
+            self.ids = sorted(find_images(folder))
+            self.failed = {}
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.folder.name
+
+    def fingerprint(self) -> str:
+        """Tell this set from any other: what made it, and from which files; reads no map."""
+        if not self.manifest:
+            return fingerprint(self.path(image_id) for image_id in self.ids)
+        sources = {i: r.get("source") for i, r in self.manifest["images"].items()}
+        return settings_hash({"settings": self.manifest["settings"], "sources": sources})
+
+    def path(self, image_id: str) -> Path:
+        """Where the soft label of an image lies."""
+        return id_to_path(self.folder, image_id)
+
+    def read(self, image_id: str) -> np.ndarray:
+        """Read a soft label, (H, W) float32 in [0, 1]."""
+        return read_soft_label(self.path(image_id))
+
+    def write_boxes(self, settings: BoxSettings) -> pd.DataFrame:
+        """Write `prediction.csv`: the boxes of all soft labels, images in the order of their ids.
+
+        Returns:
+            Table of the boxes (see `util.bbox_csv`).
+        """
+        table = self.find_boxes(self.ids, settings)
+        write_bbox_csv(self.folder / PREDICTION, table)
+        if self.manifest:
+            self.manifest["boxes"] = asdict(settings)
+            write_json(self.folder / MANIFEST, self.manifest)
+        return table
+
+    def find_boxes(self, image_ids: Sequence[str], settings: BoxSettings) -> pd.DataFrame:
+        """Find the boxes of some soft labels, a few maps in memory at a time."""
+
+        def find(image_id: str) -> tuple[str, tuple[int, int], Boxes]:
+            soft_label = self.read(image_id)
+            height, width = soft_label.shape
+            return image_id, (height, width), soft_label_to_boxes(soft_label, settings)
+
+        found = map_ahead(find, image_ids)
+        bar = track(found, f"boxes of {self.name}", len(image_ids), transient=True)
+        return boxes_to_table(bar, settings.object_class)
+
+
+def check_same_images(label_sets: Sequence[LabelSet]) -> list[str]:
+    """Check that label sets have the same images.
+
+    Returns:
+        The ids that all have; images that failed in all of them are left out.
+
+    Raises:
+        UserError: Some set lacks an image that another has; the ids are listed for each set.
+    """
+    every = set().union(*(label_set.ids for label_set in label_sets))
+    lacking = {label_set.name: sorted(every.difference(label_set.ids)) for label_set in label_sets}
+    problems = [f"{name} lacks {listed(ids)}" for name, ids in lacking.items() if ids]
+    if problems:
+        raise UserError(f"the label sets have different images: {'; '.join(problems)}")
+    if not every:
+        raise UserError("the label sets have no labelled image")
+    return sorted(every)
