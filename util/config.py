@@ -20,6 +20,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     ValidationError,
     ValidationInfo,
 )
@@ -57,6 +58,19 @@ def _not_empty(path: object) -> object:
 ConfigPath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_from_base)]
 FolderName = Annotated[str, AfterValidator(_no_path_parts)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Strategy = Literal[
+    "mean",
+    "median",
+    "majority",
+    "maximum",
+    "noisy_or",
+    "weighted_mean",
+    "staple",
+    "agreement",
+    "vote_fraction",
+    "vote_entropy",
+]
+Calibration = Literal["none", "temperature", "isotonic"]
 
 
 class Section(BaseModel):
@@ -84,6 +98,10 @@ class PathsSection(Section):
     cache: ConfigPath = Field(
         REPOSITORY / "cache",
         description="Folder of what models have said, if teacher.cache_gb > 0.",
+    )
+    cells: ConfigPath = Field(
+        REPOSITORY / "cells",
+        description="Folder of what studies have made, by the hash of what it depends on.",
     )
 
 
@@ -224,16 +242,29 @@ class CombinationSection(Section):
         min_length=1,
         description="Label sets to combine: their prompts or folder names.",
     )
-    strategy: Literal[
-        "mean", "median", "majority", "maximum", "noisy_or", "weighted_mean", "staple"
-    ] = Field(
+    strategy: Strategy = Field(
         "mean",
         description="How the maps are fused. noisy_or = 1 - product of (1 - map);"
-        " staple = truth estimated together with each map's sensitivity and specificity.",
+        " staple = truth estimated together with each map's sensitivity and specificity;"
+        " agreement = weighted mean, weights learned from how the maps agree; vote_fraction and"
+        " vote_entropy are maps of the agreement itself.",
     )
     min_votes: int = Field(2, ge=1, description="majority: maps that must be above 0 at a pixel.")
     weights: list[Annotated[float, Field(ge=0)]] = Field(
         [], description="weighted_mean: one weight for each label set."
+    )
+    calibration: Calibration = Field(
+        "none",
+        description="Makes each map's values the shares of pixels that are anomalous, on images of"
+        " combination.calibration_split and data.masks, before maps are fused.",
+    )
+    calibration_split: FolderName = Field(
+        "Validation", description="Split of the images with true masks to calibrate on."
+    )
+    pixel_weights: bool = Field(
+        False,
+        description="Write weights for student.pixel_weights: 1 where all maps agree on a pixel, 0"
+        " where they are split in half.",
     )
     output: FolderName = Field("combined", description="Folder name of the label set written.")
 
@@ -259,6 +290,10 @@ class StudentSection(Section):
     )
     region_weight: float = Field(
         0.25, ge=0, description="Weight of the soft Jaccard loss beside the cross-entropy."
+    )
+    pixel_weights: Literal["none", "label_set"] = Field(
+        "none",
+        description="label_set = pixels count in the loss as much as the label set's weights say.",
     )
     epochs: int = Field(12, ge=1, description="Most passes over the training split.")
     patience: int = Field(8, ge=1, description="Stop after so many epochs without a better one.")
@@ -318,12 +353,53 @@ class EvaluationSection(Section):
 
 
 class StudySection(Section):
-    """The prompt study: every prompt and combination, each with a student of its own."""
+    """The prompt study: what is crossed with what, and which score is judged."""
 
     name: FolderName = Field("study", description="Folder name of the study, in paths.runs.")
     prompts: list[str] = Field([], description="Prompts to compare; [] = those of teacher.prompts.")
-    strategies: list[Literal["mean", "majority", "maximum"]] = Field(
-        ["mean", "majority"], description="Combinations of all prompts to compare with them."
+    off_target: list[str] = Field(
+        ["list:off_target"],
+        description="Which of them name something else than what is sought.",
+    )
+    object_prompts: list[str] = Field(
+        [], description="Object prompts to cross; [] = teacher.object_prompt."
+    )
+    teachers: list[dict[str, JsonValue]] = Field(
+        [{}],
+        min_length=1,
+        description='Teacher settings to cross, such as [{}, {"box_threshold": 0.1}].',
+    )
+    group_sizes: list[Annotated[int, Field(ge=0)]] = Field(
+        [0], description="Prompts in a group that is combined; 0 = all of them."
+    )
+    num_groups: int = Field(3, ge=1, description="Groups drawn of each smaller size.")
+    group_seeds: list[Annotated[int, Field(ge=0)]] = Field(
+        [42], min_length=1, description="Seeds of those draws."
+    )
+    strategies: list[str] = Field(
+        ["mean", "majority"],
+        description="Combinations of each group; majority:3 asks for 3 votes.",
+    )
+    calibrations: list[Calibration] = Field(
+        ["none"], min_length=1, description="Values of combination.calibration to cross."
+    )
+    architectures: list[str] = Field(
+        [], description="Students to cross; [] = student.architecture."
+    )
+    training_seeds: list[Annotated[int, Field(ge=0)]] = Field(
+        [0, 1, 2], min_length=1, description="Seeds that each student is trained with."
+    )
+    score: Literal["thesis_f1", "f1", "average_precision"] = Field(
+        "thesis_f1",
+        description="What is judged: box F1 of the thesis, one-to-one box F1 at study.score_iou,"
+        " or pixel average precision (needs data.masks).",
+    )
+    score_iou: float = Field(0.3, gt=0, le=1, description="IoU at which a box counts for f1.")
+    subsets: int = Field(
+        20, ge=1, description="Random groups of each size for the teachers' curve over sizes."
+    )
+    processes: int = Field(
+        0, ge=0, description="Cells that are worked on at once; 0 = one a processor core."
     )
 
 
@@ -464,6 +540,7 @@ def _fill_in(content: Any) -> Any:
         "runs": "runs",
         "demo": "data/sea_scenes",
         "cache": "cache",
+        "cells": "cells",
     } | paths
     unsaid: dict[str, str | None]
     if "images" in data:

@@ -1,0 +1,1 @@
+"""The prompt study: its design, its cells, its statistics and its report."""
