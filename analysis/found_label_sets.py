@@ -15,7 +15,7 @@ def find_label_sets(config: Config) -> list[Path]:
     """
     test_split = config.data.test_split
     teachers = config.paths.label_sets.glob(f"*/{MANIFEST}")
-    students = config.paths.runs.rglob(f"{test_split}/{MANIFEST}")
+    students = config.paths.runs.glob(f"*/{test_split}/{MANIFEST}")
     found = [path.parent for path in [*sorted(teachers), *sorted(students)]]
     given = config.evaluation.predictions or found
     if not given:

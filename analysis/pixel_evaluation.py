@@ -3,13 +3,15 @@
     python analysis/pixel_evaluation.py --evaluation.predictions label_sets/bird
 
 Reads evaluation.predictions (by default every label set and tested run), data.masks and the test
-split; shows a table with 95 % bootstrap intervals over images and writes
+split; shows tables with 95 % bootstrap intervals over images and writes
 paths.runs/pixel_evaluation.csv, and pixel_evaluation_images.csv with a row an image.
+evaluation.baseline names a label set that the others are compared with, by image:
+pixel_differences.csv.
 """
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
@@ -19,39 +21,63 @@ import numpy as np
 import pandas as pd
 
 from analysis.found_label_sets import find_label_sets, name_by_place
+from analysis.interval_tables import (
+    Scores,
+    compare_with,
+    format_differences,
+    format_scores,
+    name_scores,
+    with_ends,
+)
+from analysis.pixel_scores import (
+    CALIBRATION_SCORES,
+    CURVE_SCORES,
+    THRESHOLD_SCORES,
+    calibration_scores,
+    calibration_sums,
+    curve_scores,
+    pixels_by_bin,
+    threshold_scores,
+)
 from util.component_metrics import (
     ANOMALY_TRACK,
     OBSTACLE_TRACK,
     ComponentScores,
+    component_scores,
     measure_components,
 )
 from util.config import Config, load_config
 from util.errors import UserError, listed
 from util.files import write_text
-from util.ground_truth import read_mask
-from util.image_files import find_images, id_to_path
+from util.ground_truth import find_masks, read_truth
+from util.image_files import find_images
 from util.label_set import LabelSet
-from util.pixel_metrics import (
-    IGNORED,
-    MAX_LEVEL,
-    TRUE_POSITIVE_RATE,
-    PixelHistogram,
-    measure_pixels,
-)
+from util.pixel_metrics import PixelHistogram, measure_pixels
 from util.progress import track
 from util.run import run_script
 from util.splits import read_split
-from util.statistics_over_images import bootstrap
+from util.statistics_over_images import Interval, bootstrap
 
 TRACKS = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 
-CURVE_SCORES = ("average_precision", "roc_auc", "fpr_at_95_tpr")
-THRESHOLD_SCORES = ("precision", "recall", "iou", "dice")
+COMPONENT_SCORES = ("mean_siou", "mean_ppv", "mean_f1")
+SHOWN = ("average_precision", "roc_auc", "fpr_at_95_tpr", "iou")
+ALSO_SHOWN = ("best_f1", "brier_score", "calibration_error", "obstacle_mean_f1")
 
-BIN_STARTS = np.unique(
-    np.append(0, MAX_LEVEL / (1 + np.exp(-np.linspace(-11, 11, 1024))).round(9)).astype(np.int64)
-)
-"""First levels of the bins that curves are resampled in: fine near 0 and 1, where maps are."""
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """How the maps of a label set fare.
+
+    Attributes:
+        values: Those of `PixelMetrics`, and of `ComponentMetrics` as TRACK_NAME, of all images.
+        scores: Those of them that have intervals.
+        images: The values of `PixelMetrics`, a row an image.
+    """
+
+    values: dict[str, float]
+    scores: Scores
+    images: pd.DataFrame
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,34 +86,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     image_paths = find_images(config.data.images)
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     masks = find_masks(config.data.masks, test_ids)
-    pooled, images = [], []
-    for name, label_set in open_label_sets(config, test_ids).items():
-        of_all, of_images = measure(label_set, masks, config.evaluation.threshold)
-        pooled.append({"label_set": name, **of_all})
-        images.append(of_images.assign(label_set=name))
-    table = pd.DataFrame(pooled)
-    print(format_table(table))
+    measured = {
+        name: measure(label_set, masks, config.evaluation.threshold)
+        for name, label_set in open_label_sets(config, test_ids).items()
+    }
+    rows = [
+        {"label_set": name, **with_ends(one.values, one.scores)} for name, one in measured.items()
+    ]
+    table = pd.DataFrame(rows)
+    print(format_scores(table, "label_set", SHOWN))
+    print(format_scores(table, "label_set", ALSO_SHOWN, decimals=4))
     output = config.paths.runs / "pixel_evaluation.csv"
     write_text(output, table.to_csv(index=False))
-    by_image = output.with_name("pixel_evaluation_images.csv")
-    write_text(by_image, pd.concat(images).set_index(["label_set", "image"]).to_csv())
+    baseline = config.evaluation.baseline
+    if baseline is not None:
+        differences = compare_with(baseline, {name: one.scores for name, one in measured.items()})
+        print(f"Minus {baseline}:\n{format_differences(differences, (*SHOWN, 'dice'))}")
+        write_text(output.with_stem("pixel_differences"), differences.to_csv(index=False))
+    by_image = output.with_stem("pixel_evaluation_images")
+    images = pd.concat({name: one.images for name, one in measured.items()}, names=["label_set"])
+    write_text(by_image, images.reset_index("label_set").to_csv(index=False))
     print(f"Wrote {output} and {by_image}")
     return 0
-
-
-def find_masks(folder: Path | None, image_ids: Sequence[str]) -> dict[str, Path]:
-    """Find the true mask of each image.
-
-    Raises:
-        UserError: There is no folder, or it lacks masks.
-    """
-    if folder is None or not folder.is_dir():
-        raise UserError(f"the folder of true masks {folder} does not exist; set data.masks")
-    paths = {image_id: id_to_path(folder, image_id) for image_id in image_ids}
-    missing = [image_id for image_id, path in paths.items() if not path.exists()]
-    if missing:
-        raise UserError(f"{len(missing)} images have no mask in {folder}: {listed(missing)}")
-    return paths
 
 
 def open_label_sets(config: Config, image_ids: Sequence[str]) -> dict[str, LabelSet]:
@@ -110,103 +130,65 @@ def open_label_sets(config: Config, image_ids: Sequence[str]) -> dict[str, Label
     return opened
 
 
-def measure(
-    label_set: LabelSet, masks: Mapping[str, Path], threshold: float
-) -> tuple[dict[str, float], pd.DataFrame]:
-    """Measure a label set pooled over images, with intervals, and each image by itself.
+def measure(label_set: LabelSet, masks: Mapping[str, Path], threshold: float) -> Measured:
+    """Measure a label set, pooled over images with intervals, and each image by itself.
 
-    Returns:
-        Values of `PixelMetrics` by name, with `NAME_low` and `NAME_high` for those that have
-        intervals, and of `ComponentMetrics` as TRACK_NAME; and a table of the values of
-        `PixelMetrics` with a row an image.
+    Raises:
+        UserError: A map and its mask do not fit, or no mask has an anomaly.
     """
     pooled = PixelHistogram()
     tracks = {name: ComponentScores(limits) for name, limits in TRACKS.items()}
-    rows, binned = [], []
+    rows, by_bin, calibration = [], [], []
     for image_id in track(masks, label_set.name, transient=True):
         histogram = PixelHistogram()
         soft_label, truth = label_set.read(image_id), read_truth(masks[image_id])
         try:
             histogram.add(soft_label, truth)
-            for scores in tracks.values():
-                scores.add(soft_label > threshold, truth)
+            for components in tracks.values():
+                components.add(soft_label > threshold, truth)
         except ValueError as error:
             raise UserError(f"{image_id} of {label_set.folder}: {error}") from None
         pooled += histogram
         rows.append({"image": image_id, **asdict(measure_pixels(histogram, threshold))})
-        both = np.stack([histogram.positives, histogram.negatives])
-        binned.append(np.add.reduceat(both, BIN_STARTS, axis=1).reshape(-1))
-    table = pd.DataFrame(rows)
-    counts = table[["true_positives", "false_positives", "false_negatives"]].to_numpy(float)
+        by_bin.append(pixels_by_bin(histogram))
+        calibration.append(calibration_sums(histogram))
     if not pooled.positives.any():
         raise UserError(
             "no mask of the split has an anomalous pixel: 0 is normal, 255 is ignored, and "
             "anomalies are any other value, such as 1"
         )
-    found: dict[str, float] = asdict(measure_pixels(pooled, threshold))
-    for names, values, score in (
-        (THRESHOLD_SCORES, counts, threshold_scores),
-        (CURVE_SCORES, np.array(binned, float), curve_scores),
-    ):
-        interval = bootstrap(values, score)
-        ends = zip(names, interval.low.tolist(), interval.high.tolist(), strict=True)
-        for name, low, high in ends:
-            found |= {f"{name}_low": low, f"{name}_high": high}
-    for track_name, scores in tracks.items():
-        components = asdict(measure_components(scores))
-        found |= {f"{track_name}_{name}": value for name, value in components.items()}
-    return found, table
+    images = pd.DataFrame(rows)
+    counts = images[["true_positives", "false_positives", "false_negatives"]].to_numpy()
+    values = asdict(measure_pixels(pooled, threshold))
+    curve = bootstrap(np.array(by_bin), curve_scores)
+    scores = {
+        **name_scores(THRESHOLD_SCORES, bootstrap(counts, threshold_scores)),
+        **name_scores(CURVE_SCORES, move_to([values[s] for s in CURVE_SCORES], curve)),
+        **name_scores(CALIBRATION_SCORES, bootstrap(np.array(calibration), calibration_scores)),
+    }
+    for name, components in tracks.items():
+        found = asdict(measure_components(components))
+        values |= {f"{name}_{key}": value for key, value in found.items()}
+        names = [f"{name}_{score}" for score in COMPONENT_SCORES]
+        scores |= name_scores(names, bootstrap(components.counts(), component_scores))
+    return Measured(values, scores, images)
 
 
-def read_truth(path: Path) -> np.ndarray:
-    """Read a true mask as (H, W) uint8: 0 normal, 1 anomalous, 255 ignored."""
-    mask = read_mask(path)
-    return np.where(mask == IGNORED, IGNORED, mask > 0).astype(np.uint8)
+def move_to(exact: Sequence[float], interval: Interval) -> Interval:
+    """Move an interval of scores in [0, 1], and all resamples, by what bins made its estimate err.
 
-
-def threshold_scores(sums: np.ndarray) -> np.ndarray:
-    """Precision, recall, IoU and Dice (..., 4) of sums (..., 3) of TP, FP, FN; nan as 0/0."""
-    tp, fp, fn = np.moveaxis(sums, -1, 0)
-    pairs = ((tp, tp + fp), (tp, tp + fn), (tp, tp + fp + fn), (2 * tp, 2 * tp + fp + fn))
-    return np.stack([_ratio(top, bottom) for top, bottom in pairs], axis=-1)
-
-
-def curve_scores(sums: np.ndarray) -> np.ndarray:
-    """AP, ROC AUC and FPR at 95 % TPR (..., 3) of pixels by bin (..., 2 B), positives first.
-
-    As in `util.pixel_metrics`, with the pixels of a bin found together: a little coarser, so this
-    serves the spread over resamples; nan where undefined.
+    Args:
+        exact: (S,) scores of all images.
+        interval: Of shape (S,).
     """
-    positives, negatives = np.split(sums[..., ::-1], 2, axis=-1)[::-1]
-    tp, fp = positives.cumsum(axis=-1), negatives.cumsum(axis=-1)
-    all_positives, all_negatives = tp[..., -1:], fp[..., -1:]
-    recall, fpr = _ratio(tp, all_positives), _ratio(fp, all_negatives)
-    precision = np.nan_to_num(_ratio(tp, tp + fp))
-    average = (_ratio(positives, all_positives) * precision).sum(axis=-1)
-    before = np.concatenate([np.zeros_like(recall[..., :1]), recall[..., :-1]], axis=-1)
-    area = (_ratio(negatives, all_negatives) * (recall + before) / 2).sum(axis=-1)
-    first = (recall >= TRUE_POSITIVE_RATE).argmax(axis=-1)[..., None]
-    at_95 = np.take_along_axis(fpr, first, axis=-1)[..., 0]
-    at_95 = np.where(all_positives[..., 0] > 0, at_95, np.nan)
-    return np.stack([average, area, at_95], axis=-1)
-
-
-def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Divide; nan where the denominator is 0."""
-    return np.divide(numerator, np.where(denominator > 0, denominator, np.nan))
-
-
-def format_table(table: pd.DataFrame) -> str:
-    """Lay the most asked-for values out for the screen, with their intervals."""
-    shown = table[["label_set"]].copy()
-    for name in (*CURVE_SCORES, "iou"):
-        shown[name] = [
-            f"{value:.3f} [{low:.3f}, {high:.3f}]"
-            for value, low, high in table[[name, f"{name}_low", f"{name}_high"]].to_numpy()
-        ]
-    for name in ("best_f1", "brier_score", "calibration_error", "obstacle_mean_f1"):
-        shown[name] = table[name].map("{:.3f}".format)
-    return shown.to_string(index=False)
+    error = interval.estimate - exact
+    return replace(
+        interval,
+        estimate=np.array(exact),
+        low=np.clip(interval.low - error, 0, 1),
+        high=np.clip(interval.high - error, 0, 1),
+        resampled=np.clip(interval.resampled - error, 0, 1),
+    )
 
 
 if __name__ == "__main__":

@@ -1,212 +1,103 @@
-"""The prompt study: label with every prompt, combine, train a student on each, compare.
+"""The prompt study: how far wording changes the teacher, and how much of that the student keeps.
 
     python analysis/prompt_study.py --study.prompts bird --study.prompts whale
 
-Runs the stages in turn on what the config names (by default the demo scenes) and writes
-paths.runs/STUDY: table.csv (teacher and student of each prompt and combination), metrics.csv (the
-same in every metric), overview.png, a folder for each student. What is finished is kept, so a
-stopped study goes on, and a finished one only shows its table.
+Crosses what the study section of the config names, on the demo scenes by default: label sets of
+all prompts, their combinations, students of each with several seeds. What is made is kept in
+paths.cells, so a stopped study goes on, and a changed setting makes anew only what depends on it.
+Writes paths.runs/STUDY: report.html, figures, tables, cells.csv.
 """
 
-import contextlib
-import json
+import os
 import sys
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import pandas as pd
 
-import student.test
-import student.train
-import teacher.soft_label_generation
-import util.multi_teacher.combination_strategies
-from teacher.prompts import resolve_prompts
-from util.bbox_csv import read_bbox_csv
-from util.config import Config, load_config
-from util.errors import UserError
+from util.config import load_config
+from util.errors import listed
 from util.files import write_json, write_text
-from util.ground_truth import read_truths
-from util.image_files import find_images, read_image
-from util.label_set import PREDICTION, LabelSet, prompt_to_folder
-from util.metrics import BoxMatcher, evaluate_boxes
 from util.run import run_script
-from util.splits import read_split
-from util.visualization import OverviewRow, draw_overview
+from util.sea_scenes import make_demo_if_asked
+from util.shares import ALONE, parse_share
 
-Stage = Callable[[Sequence[str]], int]
+if TYPE_CHECKING:  # statistics take a second to import, which --help should not
+    from analysis.study.results import StudyResults
+    from analysis.study.running import Outcomes
 
-
-class Study:
-    """Names and folders of a study.
-
-    Attributes:
-        folder: Where it is written.
-        prompts: The prompts that are compared.
-        prompt_sets: Folder names of their label sets.
-        combined_sets: Folder names of the combinations, by the name to show.
-        label_sets: Both.
-    """
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.folder = config.paths.runs / config.study.name
-        self.prompts = resolve_prompts(config.study.prompts or config.teacher.prompts)
-        self.prompt_sets = {prompt: prompt_to_folder(prompt) for prompt in self.prompts}
-        self.combined_sets = {
-            f"{name} of all": f"{config.study.name}_{name}" for name in config.study.strategies
-        }
-        self.label_sets = self.prompt_sets | self.combined_sets
-        if len(set(self.label_sets.values())) < len(self.prompts) + len(self.combined_sets):
-            raise UserError(
-                f"a prompt has the name of a combination, {', '.join(self.combined_sets.values())};"
-                " choose another study.name"
-            )
-
-    def soft_labels(self, name: str) -> Path:
-        """Label set of a prompt or combination."""
-        return self.config.paths.label_sets / self.label_sets[name]
-
-    def predictions(self, name: str) -> Path:
-        """Label set that the student of a prompt or combination has predicted."""
-        return self.folder / self.label_sets[name] / self.config.data.test_split
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "plan": {
+        "action": "store_true",
+        "help": "say how many label sets and trainings there are and how long they will take",
+    },
+    "cell": {
+        "metavar": "I/N",
+        "help": "make the I-th of N shares of the cells (I from 0), as for a Slurm array; then run"
+        " without it for the report",
+    },
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the study."""
-    config, options = load_config(__doc__ or "", argv)
-    if config.data.ground_truth is None:
-        raise UserError("data.ground_truth is null: the study has nothing to judge boxes by")
-    study = Study(config)
-    status = run_stages(study, options.overwrite)
-    judge(study)
-    write_json(study.folder / "config.json", config.model_dump(mode="json"))
-    print(f"Wrote {study.folder}: table.csv, metrics.csv, overview.png")
-    print(f"Next: look at {study.folder / 'overview.png'}")
-    return status
+    config, options = load_config(__doc__ or "", argv, OPTIONS)
+    share = None if options.cell is None else parse_share(options.cell)
+    with (share or ALONE).alone(config.paths.cells):
+        make_demo_if_asked(config.paths, config.data)
+    from analysis.study.cells import plan_cells
+    from analysis.study.concluding import conclude
+    from analysis.study.design import design_study
+    from analysis.study.measuring import find_judge
+    from analysis.study.report import write_report
+    from analysis.study.running import run_plan, run_share
+
+    design = design_study(config)
+    judge = find_judge(config)
+    plan = plan_cells(config, design)
+    num_processes = config.study.processes or os.cpu_count() or 1
+    if options.plan:
+        from analysis.study.planning import estimate_work, format_work
+
+        print(format_work(estimate_work(config, plan, num_processes), num_processes))
+        return 0
+    if share is not None:
+        return report_failures(run_share(plan, share))
+    outcomes = run_plan(plan, num_processes)
+    results = conclude(config, design, plan, outcomes, judge)
+    folder = config.paths.runs / config.study.name
+    write_report(results, folder)
+    write_text(folder / "cells.csv", results.cells.to_csv(index=False))
+    write_json(folder / "config.json", config.model_dump(mode="json"))
+    show(results)
+    print(f"Wrote {folder}: report.html, figures, tables, cells.csv")
+    print(f"Next: open {folder / 'report.html'}")
+    return report_failures(outcomes)
 
 
-def run_stages(study: Study, overwrite: bool) -> int:
-    """Run every stage that is not finished; returns 1 where images have failed, else 0."""
-    stages = plan(study)
-    # Not config.json yet: a study that is refused leaves the earlier one's config as it was.
-    running = study.folder / ".running.json"
-    write_json(running, study.config.model_dump(mode="json"))
-    common = ["--config", str(running), *["--overwrite"] * overwrite]
-    start = time.perf_counter()
-    status = 0
-    with (study.folder / "study.log").open("a", encoding="utf-8") as log:
-        for number, (title, stage, arguments) in enumerate(stages, start=1):
-            minutes = (time.perf_counter() - start) / 60
-            left = minutes / (number - 1) * (len(stages) - number + 1) if number > 1 else None
-            hint = f", about {left:.1f} min left" if left is not None else ""
-            print(f"[{number}/{len(stages)}] {title} ({minutes:.1f} min so far{hint})", flush=True)
-            with contextlib.redirect_stdout(log):
-                status = max(status, stage([*common, *arguments]))
-    running.unlink()
-    return status
+def show(results: "StudyResults") -> None:
+    """Print the scores of the main arm."""
+    table = results.arms[0].scores
+    shown = table[["label_set"]].copy()
+    for who in ("teacher", "student"):
+        shown[who] = [
+            "-" if pd.isna(score) else f"{score:.3f} [{low:.3f}, {high:.3f}]"
+            for score, low, high in table[[who, f"{who}_low", f"{who}_high"]].to_numpy()
+        ]
+    print(f"\n{results.metric} on {results.num_images} test images, with 95 % intervals:\n")
+    print(shown.to_string(index=False), "\n")
 
 
-def plan(study: Study) -> list[tuple[str, Stage, list[str]]]:
-    """List the stages of a study in their order: title, the stage's main, its arguments."""
-    prompts = _list_option("--teacher.prompts", study.prompts)
-    stages: list[tuple[str, Stage, list[str]]] = [
-        (
-            f"teacher: {len(study.prompts)} prompts",
-            teacher.soft_label_generation.main,
-            prompts,
-        )
-    ]
-    members = _list_option("--combination.label_sets", study.prompt_sets.values())
-    for strategy, folder in zip(
-        study.config.study.strategies, study.combined_sets.values(), strict=True
-    ):
-        output = ["--combination.output", folder]
-        arguments = ["--combination.strategy", strategy, *members, *output]
-        combine = util.multi_teacher.combination_strategies.main
-        stages.append((f"combination: {strategy}", combine, arguments))
-    for name, label_set in study.label_sets.items():
-        run = ["--paths.runs", str(study.folder), "--student.run", label_set]
-        learn = [*run, "--student.label_set", label_set]
-        stages.append((f"student of {name}: training", student.train.main, learn))
-        test = [*run, "--student.checkpoint", "null"]
-        stages.append((f"student of {name}: test", student.test.main, test))
-    return stages
-
-
-def _list_option(option: str, values: Iterable[str]) -> list[str]:
-    """Give a list as JSON, so that commas and dashes in its values stay theirs."""
-    return [f"{option}={json.dumps(list(values))}"]
-
-
-def judge(study: Study) -> None:
-    """Compare teachers and students on the test split: tables, and the overview picture."""
-    config = study.config
-    image_paths = find_images(config.data.images)
-    test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
-    truths = read_truths(config.data, image_paths, test_ids)
-    metrics = measure(study, truths, test_ids)
-    write_text(study.folder / "metrics.csv", metrics.to_csv(index=False))
-    table = tabulate(metrics)
-    write_text(study.folder / "table.csv", table.to_csv(index=False, float_format="%.4f"))
-    print(f"\nBoxes on {len(test_ids)} {config.data.test_split} images, thesis metric:\n")
-    print(table.to_string(index=False, float_format="%.3f"), "\n")
-    draw_study(study, truths, table)
-
-
-def measure(study: Study, truths: pd.DataFrame, test_ids: Sequence[str]) -> pd.DataFrame:
-    """Measure teacher and student of every label set in every metric, one row each."""
-    config = study.config.evaluation
-    tables = []
-    for name in study.label_sets:
-        for who, folder in (
-            ("teacher", study.soft_labels(name)),
-            ("student", study.predictions(name)),
-        ):
-            predictions = read_bbox_csv(folder / PREDICTION)
-            matcher = BoxMatcher(truths, predictions, test_ids, config.min_confidence)
-            table = evaluate_boxes(matcher, config.iou_thresholds)
-            table.insert(0, "label_set", name)
-            table.insert(1, "who", who)
-            tables.append(table)
-    return pd.concat(tables, ignore_index=True)
-
-
-def tabulate(metrics: pd.DataFrame) -> pd.DataFrame:
-    """One row a label set: precision, recall and F1 of teacher and student, thesis metric."""
-    thesis = metrics[metrics["metric"] == "thesis"].set_index("label_set")
-    columns = ["precision", "recall", "f1"]
-    sides = [
-        thesis.loc[thesis["who"] == who, columns].add_prefix(f"{who}_")
-        for who in ("teacher", "student")
-    ]
-    return pd.concat(sides, axis=1).reset_index()
-
-
-def draw_study(study: Study, truths: pd.DataFrame, table: pd.DataFrame) -> None:
-    """Draw soft label and student's map of every label set for two test images."""
-    config = study.config
-    image_paths = find_images(config.data.images)
-    first = next(iter(study.label_sets))
-    there = LabelSet(study.predictions(first)).ids
-    counts = truths["image"].value_counts().reindex(there, fill_value=0)
-    shown = counts.sort_values(ascending=False, kind="stable").index[:2].tolist()
-    rows = []
-    for name, scores in table.set_index("label_set").iterrows():
-        maps = []
-        for image_id in shown:
-            for folder in (study.soft_labels(str(name)), study.predictions(str(name))):
-                boxes = read_bbox_csv(folder / PREDICTION)
-                is_shown = (boxes["image"] == image_id) & (
-                    boxes["confidence"] > config.evaluation.min_confidence
-                )
-                maps.append((LabelSet(folder).read(image_id), boxes[is_shown]))
-        rows.append(OverviewRow(str(name), scores["teacher_f1"], scores["student_f1"], maps))
-    images = [(read_image(image_paths[i]), truths[truths["image"] == i]) for i in shown]
-    draw_overview(study.folder / "overview.png", images, rows)
+def report_failures(outcomes: "Outcomes") -> int:
+    """Say which cells have failed; exit status 1 if there are any, else 0."""
+    failed = [f"{c.name}: {o.reason}" for c, o in outcomes.items() if o.status == "failed"]
+    if failed:
+        print(f"{len(failed)} of {len(outcomes)} cells failed: {listed(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pairs of image and soft label for a student, cropped and augmented alike."""
+"""Images with soft labels, and weights of pixels, for a student: cropped and augmented alike."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,8 +32,8 @@ class Augmentation:
     enabled: bool
 
 
-class SoftLabelPairs(Dataset[tuple[Tensor, Tensor]]):
-    """Images with their soft labels.
+class SoftLabelPairs(Dataset[tuple[Tensor, ...]]):
+    """Images with their soft labels, and with weights of the pixels where these are asked for.
 
     Args:
         image_ids: Which images.
@@ -43,8 +43,10 @@ class SoftLabelPairs(Dataset[tuple[Tensor, Tensor]]):
         augmentation: For training; None gives whole images as they are.
         seed: With the epoch and the index it decides crop and augmentation, so that neither the
             number of workers nor a resumed run changes them.
+        is_weighted: Whether items have the label set's weights too.
 
-    Items are `image`, (3, H, W) float32 RGB in [0, 1], and `target`, (1, H, W) float32 in [0, 1].
+    Items are `image`, (3, H, W) float32 RGB in [0, 1], and `target`, (1, H, W) float32 in [0, 1];
+    then, if asked for, `weight` like the target.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class SoftLabelPairs(Dataset[tuple[Tensor, Tensor]]):
         temperature: float,
         augmentation: Augmentation | None = None,
         seed: int = 0,
+        is_weighted: bool = False,
     ) -> None:
         self.image_ids = image_ids
         self.image_paths = image_paths
@@ -62,21 +65,25 @@ class SoftLabelPairs(Dataset[tuple[Tensor, Tensor]]):
         self.temperature = temperature
         self.augmentation = augmentation
         self.seed = seed
+        self.is_weighted = is_weighted
         self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.image_ids)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         image_id = self.image_ids[index]
         image = image_to_tensor(read_image(self.image_paths[image_id]))
         target = torch.from_numpy(self.label_set.read(image_id))[None] / self.temperature
+        layers: tuple[Tensor, ...] = (image, target)
+        if self.is_weighted:
+            layers += (torch.from_numpy(self.label_set.read_weights(image_id))[None],)
         if self.augmentation is None:
-            return image, target
+            return layers
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(hash((self.seed, self.epoch, index)))
-            image, target = _crop(image, target, self.augmentation.crop_size_px)
-            return _change(image, target) if self.augmentation.enabled else (image, target)
+            layers = _crop(layers, self.augmentation.crop_size_px)
+            return _change(layers) if self.augmentation.enabled else layers
 
 
 def image_to_tensor(image_rgb: np.ndarray) -> Tensor:
@@ -114,13 +121,40 @@ def check_pairs(
     return usable
 
 
-def _crop(image: Tensor, target: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Cut the same square out of both, often over an anomaly; pads where they are too small."""
-    height, width = image.shape[-2:]
+def check_weights(image_ids: Sequence[str], label_set: LabelSet) -> None:
+    """Check that images have weights of their size; reads headers only.
+
+    Raises:
+        UserError: Weights are missing or of another size; all are counted, the first ones named.
+    """
+    paths = {image_id: label_set.weights_path(image_id) for image_id in image_ids}
+    if missing := [image_id for image_id, path in paths.items() if not path.exists()]:
+        raise UserError(
+            f"student.pixel_weights is 'label_set', but {len(missing)} of {len(image_ids)} images "
+            f"have no weights in {label_set.folder} ({listed(missing)}); combine with "
+            "combination.pixel_weights true"
+        )
+    sizes = {i: (image_size_hw(label_set.path(i)), image_size_hw(p)) for i, p in paths.items()}
+    if different := [f"{i}: {a} and {b}" for i, (a, b) in sizes.items() if a != b]:
+        raise UserError(
+            f"{len(different)} soft labels in {label_set.folder} and their weights differ in "
+            f"(height, width): {listed(different)}"
+        )
+
+
+def _crop(layers: tuple[Tensor, ...], side: int) -> tuple[Tensor, ...]:
+    """Cut the same square out of all layers, often over an anomaly; pads where they are too small.
+
+    Args:
+        layers: Image, target and perhaps weight.
+        side: Of the square.
+    """
+    height, width = layers[0].shape[-2:]
     if height < side or width < side:
         padding = [0, 0, max(side - width, 0), max(side - height, 0)]
-        image, target = (VF.pad(t, padding, padding_mode="edge") for t in (image, target))
-        height, width = image.shape[-2:]
+        layers = tuple(VF.pad(layer, padding, padding_mode="edge") for layer in layers)
+        height, width = layers[0].shape[-2:]
+    target = layers[1]
     top = int(torch.randint(height - side + 1, ()))
     left = int(torch.randint(width - side + 1, ()))
     if torch.rand(()) < FOREGROUND_CROPS and target.any():
@@ -129,17 +163,18 @@ def _crop(image: Tensor, target: Tensor, side: int) -> tuple[Tensor, Tensor]:
         top = min(max(row - int(torch.randint(side, ())), 0), height - side)
         left = min(max(column - int(torch.randint(side, ())), 0), width - side)
     window = (..., slice(top, top + side), slice(left, left + side))
-    return image[window], target[window]
+    return tuple(layer[window] for layer in layers)
 
 
 _CHANGE_LIGHT = v2.ColorJitter(brightness=0.25, contrast=0.25, saturation=0.25, hue=0.03)
 
 
-def _change(image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn and flip both alike, without interpolation; change light and colour of the image."""
+def _change(layers: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Turn and flip all alike, without interpolation; change light and colour of the image."""
     quarters = int(torch.randint(4, ()))
     is_flipped = bool(torch.rand(()) < 0.5)
-    image, target = (torch.rot90(t, quarters, dims=(1, 2)) for t in (image, target))
+    layers = tuple(torch.rot90(layer, quarters, dims=(1, 2)) for layer in layers)
     if is_flipped:
-        image, target = image.flip(2), target.flip(2)
-    return _CHANGE_LIGHT(image), target
+        layers = tuple(layer.flip(2) for layer in layers)
+    image, *others = layers
+    return (_CHANGE_LIGHT(image), *others)

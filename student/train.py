@@ -24,7 +24,7 @@ from util.config import Config, load_config
 from util.errors import UserError, listed
 from util.files import read_json, write_json
 from util.ground_truth import read_truths
-from util.image_files import find_images
+from util.image_files import find_images, fingerprint
 from util.label_set import LabelSet
 from util.run import log_to, print_next, run_script
 from util.settings import is_same_work, library_versions, settings_hash
@@ -79,7 +79,7 @@ class Material:
 
 def gather_material(config: Config) -> Material:
     """Find images and soft labels of the splits, and make sure that they belong together."""
-    from student.data_loader_student import check_pairs
+    from student.data_loader_student import check_pairs, check_weights
 
     data, student = config.data, config.student
     image_paths = find_images(data.images)
@@ -89,6 +89,8 @@ def gather_material(config: Config) -> Material:
     ]
     label_set = LabelSet(config.paths.label_sets / student.label_set)
     train_ids, validation_ids = (check_pairs(ids, image_paths, label_set) for ids in splits)
+    if student.pixel_weights == "label_set":
+        check_weights([*train_ids, *validation_ids], label_set)
     if failed := sorted({*splits[0], *splits[1]}.intersection(label_set.failed)):
         print(f"{len(failed)} images are left out, since labelling failed: {listed(failed)}")
     if student.architecture != "unet" and min(student.batch_size, len(train_ids)) < 2:
@@ -110,7 +112,7 @@ def find_validation_truths(config: Config, material: Material) -> pd.DataFrame:
 def collect_settings(config: Config, material: Material, truths: pd.DataFrame) -> dict[str, Any]:
     """All that decides what is learnt, as JSON values."""
     split = {"train": material.train_ids, "validation": material.validation_ids}
-    return {
+    settings = {
         **config.student.model_dump(exclude=WHERE_IT_RUNS),
         "evaluation": config.evaluation.model_dump(
             include={"threshold", "dilation_iterations", "min_area_px"}
@@ -119,6 +121,10 @@ def collect_settings(config: Config, material: Material, truths: pd.DataFrame) -
         "images": settings_hash(split),
         "validation_boxes": settings_hash({"boxes": truths.to_csv()}),
     }
+    if config.student.pixel_weights == "label_set":
+        ids = [*material.train_ids, *material.validation_ids]
+        settings["weights"] = fingerprint(map(material.label_set.weights_path, ids))
+    return settings
 
 
 def read_run(run_folder: Path) -> dict[str, Any]:
@@ -156,12 +162,13 @@ def build_trainer(
     model = build_model(architecture, student.encoder_weights)
     numbers = student.model_dump(include=set(TrainingSettings.__dataclass_fields__))
     source = (material.image_paths, material.label_set, student.temperature)
+    is_weighted = student.pixel_weights == "label_set"
     augmentation = Augmentation(student.crop_size_px, student.augmentation)
-    pairs = SoftLabelPairs(material.train_ids, *source, augmentation, student.seed)
+    pairs = SoftLabelPairs(material.train_ids, *source, augmentation, student.seed, is_weighted)
     run_folder = config.paths.runs / student.run
     trainer = Trainer(fabric, model, architecture, TrainingSettings(**numbers), pairs, run_folder)
     validation = Validation(
-        SoftLabelPairs(material.validation_ids, *source),
+        SoftLabelPairs(material.validation_ids, *source, is_weighted=is_weighted),
         truths,
         config.evaluation.box_settings(),
         student.validation_iou,

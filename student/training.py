@@ -169,9 +169,13 @@ class Trainer:
         total = torch.zeros((), device=self.fabric.device)
         learning_rate = float(self.scheduler.get_last_lr()[0])
         start = time.perf_counter()
-        for images, targets in track(loader, f"epoch {epoch + 1}", unit="step", transient=True):
+        for images, targets, *weights in track(
+            loader, f"epoch {epoch + 1}", unit="step", transient=True
+        ):
             images = images.contiguous(memory_format=torch.channels_last)
-            loss = soft_label_loss(self.model(images), targets, self.settings.region_weight)
+            loss = soft_label_loss(
+                self.model(images), targets, self.settings.region_weight, *weights
+            )
             self.fabric.backward(loss)
             self.optimizer.step()
             self.optimizer.zero_grad()
@@ -233,9 +237,9 @@ def validate(fabric: Fabric, model: nn.Module, validation: Validation) -> Row:
     total = 0.0
     found = []
     for index, image_id in enumerate(pairs.image_ids):
-        image, target = pairs[index]
-        logits = model(image[None].to(fabric.device)).float()
-        total += float(soft_label_loss(logits, target[None].to(fabric.device), region_weight=0))
+        image, target, *weights = (layer[None].to(fabric.device) for layer in pairs[index])
+        logits = model(image).float()
+        total += float(soft_label_loss(logits, target, 0, *weights))
         soft_label = to_soft_label(logits, pairs.temperature)
         boxes = soft_label_to_boxes(soft_label, validation.box_settings)
         found.append((image_id, soft_label.shape, boxes))

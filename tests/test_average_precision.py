@@ -13,8 +13,14 @@ from pycocotools.coco import COCO  # type: ignore[import-untyped]
 from pycocotools.cocoeval import COCOeval, Params  # type: ignore[import-untyped]
 
 from tests.conftest import box_table
-from util.average_precision import COCO_IOUS, average_precision
+from util.average_precision import (
+    COCO_IOUS,
+    average_precision,
+    bootstrap_average_precision,
+    rank_predictions,
+)
 from util.bbox_csv import COORDINATES
+from util.statistics_over_images import resample_weights
 
 IMAGES = ["c", "a", "b", "without any box"]
 UNLIMITED = 10**6
@@ -186,8 +192,82 @@ def test_is_undefined_without_truths_and_0_without_predictions() -> None:
     assert average_precision(boxes, boxes, IMAGES, []).shape == (0,)
 
 
+def drawn_again(table: pd.DataFrame, image_ids: Sequence[str], weights: np.ndarray) -> pd.DataFrame:
+    """The boxes of each image as often as it is drawn, each time under a name of its own."""
+    copies = [
+        table[table["image"] == image_id].assign(image=f"{image_id} #{copy}")
+        for image_id, weight in zip(image_ids, weights, strict=True)
+        for copy in range(weight)
+    ]
+    return pd.concat(copies)
+
+
+def copied_names(image_ids: Sequence[str], weights: np.ndarray) -> list[str]:
+    pairs = zip(image_ids, weights, strict=True)
+    return [f"{image_id} #{copy}" for image_id, weight in pairs for copy in range(weight)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_weights_measure_the_data_set_that_was_really_resampled(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truths, predictions, images = scenes(rng, 30, 60, 150)
+    # Ties within an image would be listed copy by copy; those between images are as in COCO.
+    predictions = predictions.drop_duplicates(["image", "confidence"])
+    assert predictions["confidence"].duplicated().sum() > 50
+    weights = next(resample_weights(len(images), 70, seed))
+    ours = rank_predictions(truths, predictions, images).average_precision(weights)
+    assert ours.shape == (70, 10)
+    for row, drawn in zip(ours, weights, strict=True):
+        tables = [drawn_again(table, images, drawn) for table in (truths, predictions)]
+        plain = average_precision(*tables, copied_names(images, drawn))
+        np.testing.assert_allclose(row, plain, rtol=0, atol=1e-12)
+    theirs = coco_average_precision(*tables, copied_names(images, drawn), COCO_IOUS)
+    np.testing.assert_allclose(row, theirs, rtol=0, atol=1e-9)
+
+
+def test_the_interval_is_that_of_resamples_measured_one_by_one() -> None:
+    truths, predictions, images = scenes(np.random.default_rng(5), 25, 40, 100)
+    ranked = rank_predictions(truths, predictions, images)
+    interval = bootstrap_average_precision(ranked, 200, seed=3)
+    rows = [
+        ranked.average_precision(weights[None])[0]
+        for chunk in resample_weights(len(images), 200, seed=3)
+        for weights in chunk
+    ]
+    of_all = average_precision(truths, predictions, images)
+    assert interval.estimate.tolist() == [of_all[0], of_all.mean()]
+    means = np.mean(rows, axis=1)
+    np.testing.assert_allclose(interval.resampled, np.column_stack([np.array(rows)[:, 0], means]))
+    assert interval.low[1] == pytest.approx(np.quantile(means, 0.025))
+    assert interval.high[1] == pytest.approx(np.quantile(means, 0.975))
+    assert (interval.low < interval.estimate).all()
+    assert (interval.estimate < interval.high).all()
+
+
+def test_the_interval_is_undefined_for_one_image_and_where_there_is_no_truth() -> None:
+    boxes, nothing = box_table([("a", 0, 0, 0.2, 0.2)]), box_table([])
+    one = bootstrap_average_precision(rank_predictions(boxes, boxes, ["a"]), 50)
+    assert one.estimate.tolist() == [1, 1]
+    assert np.isnan([one.low, one.high]).all()
+    none = bootstrap_average_precision(rank_predictions(nothing, boxes, IMAGES), 50)
+    assert np.isnan([none.estimate, none.low, none.high]).all()
+    # A resample without the one image that has a truth says nothing; in the others all is found.
+    some = bootstrap_average_precision(rank_predictions(boxes, boxes, IMAGES), 50)
+    assert (some.low.tolist(), some.high.tolist()) == ([1, 1], [1, 1])
+    assert 0 < some.num_undefined[0] < 50
+    unfound = bootstrap_average_precision(rank_predictions(boxes, nothing, IMAGES), 50)
+    assert (unfound.estimate.tolist(), unfound.high.tolist()) == ([0, 0], [0, 0])
+
+
 def test_ten_thresholds_on_3000_images_take_seconds(rng: np.random.Generator) -> None:
     truths, predictions, images = scenes(rng, 3_000, 10_000, 20_000)
     start = time.perf_counter()
     average_precision(truths, predictions, images)
     assert time.perf_counter() - start < 3  # about 0.1 s on an idle machine
+
+
+def test_a_thousand_resamples_of_3000_images_take_seconds(rng: np.random.Generator) -> None:
+    ranked = rank_predictions(*scenes(rng, 3_000, 10_000, 20_000))
+    start = time.perf_counter()
+    bootstrap_average_precision(ranked, 1_000)
+    assert time.perf_counter() - start < 5  # about 0.3 s on an idle machine

@@ -1,4 +1,5 @@
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,11 @@ from hypothesis.extra.numpy import arrays
 from util.config import CombinationSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
+from util.ground_truth import read_truth
+from util.image_files import find_images, write_image
 from util.label_set import LabelSet, LabelSetWriter
+from util.multi_teacher.agreement import learn_weights, vote_entropy
+from util.multi_teacher.calibration import calibrate
 from util.multi_teacher.combination_strategies import (
     build_combination,
     combine_label_sets,
@@ -22,6 +27,7 @@ from util.multi_teacher.combination_strategies import (
     combine_noisy_or,
     combine_staple,
     combine_weighted_mean,
+    main,
 )
 from util.multi_teacher.staple import MARGIN, START, Consensus, decision_patterns, staple
 
@@ -29,6 +35,10 @@ STACKS = arrays(
     np.float32, st.tuples(st.integers(1, 6), st.just(3), st.just(4)),
     elements=st.sampled_from([0.0, 0.0, 0.25, 0.5, 1.0]),
 )  # fmt: skip
+
+PLAIN = ["mean", "median", "maximum", "noisy_or", "staple", "majority"]
+PLAIN += ["vote_fraction", "vote_entropy"]
+"""Strategies that need no weights."""
 
 
 def plain_majority(stack: np.ndarray, min_votes: int) -> np.ndarray:
@@ -122,7 +132,7 @@ def test_noisy_or_and_median_by_hand() -> None:
 
 @given(
     arrays(np.float32, (5, 2, 3), elements=st.floats(0, 1, width=32, allow_subnormal=False)),
-    st.sampled_from(["mean", "median", "maximum", "noisy_or", "staple", "majority"]),
+    st.sampled_from(PLAIN),
 )
 def test_every_combination_is_a_float32_map_from_0_to_1(stack: np.ndarray, name: str) -> None:
     before = stack.copy()
@@ -133,7 +143,7 @@ def test_every_combination_is_a_float32_map_from_0_to_1(stack: np.ndarray, name:
     np.testing.assert_array_equal(stack, before)
 
 
-@pytest.mark.parametrize("name", ["mean", "median", "maximum", "noisy_or", "staple", "majority"])
+@pytest.mark.parametrize("name", PLAIN)
 def test_empty_maps_stay_empty(name: str) -> None:
     combination = build_combination(section(strategy=name), 3)
     assert not combination(np.zeros((3, 4, 5), np.float32)).any()
@@ -276,3 +286,133 @@ def test_a_combination_is_written_as_a_label_set(
         combine_label_sets(members, combine_mean, writer)
         combined = writer.finish(BoxSettings())
     np.testing.assert_allclose(combined.read("a"), 0.5, atol=1e-4)
+
+
+def test_votes_may_be_the_combination_itself() -> None:
+    maps = np.array([[[0.5, 0.0, 0.0]], [[0.2, 0.3, 0.0]]], np.float32)
+    found = {
+        name: build_combination(section(strategy=name), 2)(iter(maps)).tolist()
+        for name in ("vote_fraction", "vote_entropy")
+    }
+    assert found == {"vote_fraction": [[1, 0.5, 0]], "vote_entropy": [[0, 1, 0]]}
+
+
+PROMPTS = ["bird", "gull", "whale"]
+
+
+@pytest.fixture
+def taught(project: Path) -> Path:
+    """A project with label sets of three teachers: good, fair and one that sees nothing."""
+    rng = np.random.default_rng(3)
+    masks = find_images(project.parent / "masks")
+    for prompt, contrast in zip(PROMPTS, (0.6, 0.3, 0.0), strict=True):
+        with LabelSetWriter(project.parent / "label_sets" / prompt, {"prompt": prompt}) as writer:
+            for image_id, path in masks.items():
+                truth = read_truth(path)
+                noise = rng.random(truth.shape)
+                soft_label = np.where(noise < 0.4, 0, contrast * truth + (1 - contrast) * noise)
+                writer.add(image_id, soft_label, source="1", seconds=0)
+            writer.finish(BoxSettings())
+    return project
+
+
+def combine(project: Path, *options: str) -> LabelSet:
+    names = json.dumps(PROMPTS)
+    given = ["--config", str(project), "--combination.label_sets", names, *options]
+    assert main(given) == 0
+    return LabelSet(project.parent / "label_sets" / "combined")
+
+
+def test_agreement_weighs_the_members_and_says_how(
+    taught: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    combined = combine(taught, "--combination.strategy", "agreement")
+    members = [LabelSet(taught.parent / "label_sets" / prompt) for prompt in PROMPTS]
+    maps = [[member.read(image_id) for member in members] for image_id in combined.ids]
+    weights = learn_weights(maps)
+    np.testing.assert_allclose(combined.manifest["settings"]["weights"], weights, atol=1e-6)
+    assert weights[0] > weights[1] > weights[2]
+    assert f"Weights: bird {weights[0]:.3f}, gull {weights[1]:.3f}" in capsys.readouterr().out
+    expected = np.average(maps[0], axis=0, weights=weights)
+    np.testing.assert_allclose(combined.read(combined.ids[0]), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["temperature", "isotonic"])
+def test_members_are_calibrated_on_the_slice_before_they_are_fused(
+    taught: Path, method: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = taught.parent
+    combined = combine(taught, "--combination.calibration", method)
+    ids = (folder / "splits" / "Validation.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    masks = {image_id: folder / "masks" / f"{image_id}.png" for image_id in ids}
+    members = [
+        calibrate(LabelSet(folder / "label_sets" / prompt), masks, method)  # type: ignore[arg-type]
+        for prompt in PROMPTS
+    ]
+    for image_id in combined.ids:
+        expected = combine_mean(member.read(image_id) for member in members)
+        np.testing.assert_allclose(combined.read(image_id), expected, atol=1e-4)
+    out = capsys.readouterr().out
+    shown = f"bird {members[0].error_before:.4f} -> {members[0].error:.4f}, gull"
+    assert f"Calibrated on 3 images, calibration error there: {shown}" in out
+    assert combined.manifest["settings"]["calibration"] == method
+
+
+def test_another_slice_to_calibrate_on_is_another_combination(taught: Path) -> None:
+    options = ["--combination.calibration", "isotonic"]
+    first = combine(taught, *options).fingerprint()
+    assert combine(taught, *options).fingerprint() == first
+    with pytest.raises(UserError, match=r"calibrated_on: .* give --overwrite"):
+        combine(taught, *options, "--combination.calibration_split", "Test")
+    again = combine(taught, *options, "--combination.calibration_split", "Test", "--overwrite")
+    assert again.fingerprint() != first
+    mask = find_images(taught.parent / "masks")[again.ids[-1]]
+    write_image(mask, 1 - read_truth(mask))
+    with pytest.raises(UserError, match="calibrated_on"):
+        combine(taught, *options, "--combination.calibration_split", "Test")
+
+
+def test_calibration_without_masks_says_what_to_set(taught: Path) -> None:
+    options = ["--combination.calibration", "isotonic"]
+    with pytest.raises(UserError, match=r"set data\.masks"):
+        combine(taught, *options, "--data.masks", "null")
+    for path in find_images(taught.parent / "masks").values():
+        write_image(path, np.zeros_like(read_truth(path)))
+    with pytest.raises(UserError, match="no anomalous pixel"):
+        combine(taught, *options)
+
+
+def test_settings_that_are_not_used_make_no_other_combination(taught: Path) -> None:
+    settings = combine(taught).manifest["settings"]
+    assert set(settings) == {"producer", "strategy", "members"}
+    assert (
+        combine(taught, "--combination.calibration_split", "Test").manifest["settings"] == settings
+    )
+
+
+def test_pixel_weights_are_one_less_the_entropy_of_the_votes(taught: Path) -> None:
+    combined = combine(taught, "--combination.pixel_weights", "true")
+    members = [LabelSet(taught.parent / "label_sets" / prompt) for prompt in PROMPTS]
+    for image_id in combined.ids:
+        entropy = vote_entropy([member.read(image_id) for member in members])
+        np.testing.assert_allclose(combined.read_weights(image_id), 1 - entropy, atol=0.6 / 255)
+    plain = combine(taught, "--overwrite")
+    assert plain.ids == combined.ids
+    assert plain.fingerprint() != combined.fingerprint()
+    assert not find_weights(plain)
+    weighted = combine(taught, "--combination.pixel_weights", "true", "--overwrite")
+    assert len(find_weights(weighted)) == len(plain.ids)
+
+
+def find_weights(label_set: LabelSet) -> list[Path]:
+    return list((label_set.folder / "weights").rglob("*.png"))
+
+
+def test_lost_weights_alone_are_made_again(taught: Path) -> None:
+    options = ["--combination.pixel_weights", "true"]
+    lost, kept, *_ = find_weights(combine(taught, *options))
+    content, made = lost.read_bytes(), kept.stat().st_mtime_ns
+    lost.unlink()
+    combine(taught, *options)
+    assert lost.read_bytes() == content
+    assert kept.stat().st_mtime_ns == made

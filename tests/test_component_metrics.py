@@ -15,10 +15,12 @@ from util.component_metrics import (
     ComponentMetrics,
     ComponentScores,
     SizeLimits,
+    component_scores,
     f1_scores,
     measure_components,
     score_components,
 )
+from util.statistics_over_images import bootstrap, resample_weights
 
 Component = frozenset[tuple[int, int]]
 NO_LIMITS = SizeLimits(prediction_px=1, truth_px=1)
@@ -113,13 +115,15 @@ def test_all_numbers_are_those_of_set_arithmetic(
     for prediction, truth in data:
         scores.add(prediction, truth)
         of_image = plain_scores(prediction, truth, limits)
+        found = score_components(prediction, truth, limits)
+        for ours, plain in zip(found, of_image, strict=True):
+            assert sorted(ours.tolist()) == [float(value) for value in sorted(plain)]
         sious += of_image[0]
         ppvs += of_image[1]
 
-    assert sorted(scores.sious) == [float(s) for s in sorted(sious)]
-    assert sorted(scores.ppvs) == [float(p) for p in sorted(ppvs)]
     f1 = plain_f1(sious, ppvs)
-    np.testing.assert_array_equal(f1_scores(scores), [float(f) for f in f1])
+    sums = scores.counts().sum(axis=0)
+    np.testing.assert_array_equal(f1_scores(sums), [float(f) for f in f1])
     metrics = measure_components(scores)
     assert (metrics.num_true, metrics.num_predicted) == (len(sious), len(ppvs))
     assert metrics.mean_siou == pytest.approx(plain_mean(sious), rel=1e-12, nan_ok=True)
@@ -180,11 +184,36 @@ def test_f1_counts_true_components_by_siou_and_predicted_ones_by_ppv() -> None:
     scores.add(*drawn("bbbtt.p"))  # sIoU 3/5, PPV 1 and 0
     scores.add(*drawn("bbbb.t"))  # sIoU 1 and 0, PPV 1
     # One FN and one FP everywhere; 3/5 is found up to and at 0.60, the 8th of 11 thresholds.
-    assert f1_scores(scores).tolist() == [4 / 6] * 8 + [2 / 5] * 3
+    assert f1_scores(scores.counts().sum(axis=0)).tolist() == [4 / 6] * 8 + [2 / 5] * 3
     metrics = measure_components(scores)
     assert metrics.mean_f1 == pytest.approx((8 * 4 / 6 + 3 * 2 / 5) / 11)
     assert metrics.mean_siou == pytest.approx((3 / 5 + 1) / 3)
     assert metrics.mean_ppv == pytest.approx(2 / 3)
+
+
+def test_intervals_are_those_of_images_that_are_really_drawn_again(
+    rng: np.random.Generator,
+) -> None:
+    scores, images = ComponentScores(NO_LIMITS), []
+    for _ in range(12):
+        truth = (rng.random((9, 9)) < 0.2).astype(np.uint8)
+        is_flipped = rng.random((9, 9)) < 0.1
+        images.append(((truth == 1) ^ is_flipped, truth))
+        scores.add(*images[-1])
+    interval = bootstrap(scores.counts(), component_scores, 100, seed=1)
+    plain = []
+    for weights in next(resample_weights(12, 100, seed=1)):
+        drawn = ComponentScores(NO_LIMITS)
+        for image in np.repeat(np.arange(12), weights):
+            drawn.add(*images[image])
+        metrics = measure_components(drawn)
+        plain.append([metrics.mean_siou, metrics.mean_ppv, metrics.mean_f1])
+    np.testing.assert_allclose(interval.resampled, plain, rtol=1e-12)
+    metrics = measure_components(scores)
+    of_all = [metrics.mean_siou, metrics.mean_ppv, metrics.mean_f1]
+    np.testing.assert_allclose(interval.estimate, of_all, rtol=1e-12)
+    assert (interval.low < of_all).all()
+    assert (of_all < interval.high).all()
 
 
 def test_thresholds_rise_from_a_quarter_to_three_quarters() -> None:
@@ -240,4 +269,4 @@ def test_wrong_masks_are_refused_and_add_nothing(
     scores = ComponentScores(NO_LIMITS)
     with pytest.raises(ValueError, match=message):
         scores.add(prediction, truth)
-    assert scores == ComponentScores(NO_LIMITS)
+    assert scores.rows == []

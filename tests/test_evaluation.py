@@ -11,12 +11,37 @@ from sklearn.metrics import average_precision_score, jaccard_score, roc_auc_scor
 import analysis.bbox_evaluation
 import analysis.pixel_evaluation
 import teacher.soft_label_generation
-from analysis.pixel_evaluation import BIN_STARTS, curve_scores, read_truth
+from analysis.found_label_sets import find_label_sets, name_by_place
+from analysis.interval_tables import compare_with, format_differences, format_scores, name_scores
+from analysis.pixel_evaluation import move_to, read_truth
+from analysis.pixel_scores import (
+    BIN_STARTS,
+    CALIBRATION_SCORES,
+    CURVE_SCORES,
+    calibration_scores,
+    calibration_sums,
+    curve_scores,
+    pixels_by_bin,
+    threshold_scores,
+)
 from tests.conftest import make_project
+from util.config import load_config
 from util.errors import UserError
 from util.image_files import write_image
-from util.label_set import LabelSet
-from util.pixel_metrics import PixelCurve, PixelHistogram
+from util.label_set import MANIFEST, LabelSet
+from util.pixel_metrics import (
+    PixelHistogram,
+    brier_score,
+    expected_calibration_error,
+    measure_pixels,
+)
+from util.statistics_over_images import (
+    Interval,
+    bootstrap,
+    f1,
+    paired_difference,
+    resample_weights,
+)
 
 evaluate_boxes = analysis.bbox_evaluation.main
 evaluate_pixels = analysis.pixel_evaluation.main
@@ -56,30 +81,147 @@ def test_pixel_values_are_those_of_scikit_learn(
     assert row["average_precision_low"] < row["average_precision"] < row["average_precision_high"]
     assert row["obstacle_num_true"] > 0  # birds of 49 pixels, of which at least 10 count
     assert row["anomaly_num_true"] == 0  # at least 100 count
+    with_intervals = [c.removesuffix("_low") for c in table if c.endswith("_low")]
+    assert {"best_f1", "average_precision_trapezoid", "brier_score", "calibration_error"} <= set(
+        with_intervals
+    )
+    assert {f"obstacle_{s}" for s in ("mean_siou", "mean_ppv", "mean_f1")} <= set(with_intervals)
+    for name in with_intervals:
+        columns = [name, f"{name}_low", f"{name}_high"]
+        assert table.columns[table.columns.get_loc(name) :][:3].tolist() == columns
+        values, low, high = table[columns].dropna().to_numpy().T
+        assert (low <= values + 1e-12).all(), name
+        assert (values <= high + 1e-12).all(), name
     images = pd.read_csv(tmp_path / "pixel_evaluation_images.csv")
     assert len(images) == 2 * len(ids)
     of_bird = images[images["label_set"] == "bird"]
     assert of_bird["true_positives"].sum() == row["true_positives"]
 
 
-def test_scores_in_bins_are_close_to_the_exact_ones() -> None:
-    rng = np.random.default_rng(0)
-    truth = (rng.random((200, 200)) < 0.05).astype(np.uint8)
-    soft_label = np.clip(
-        rng.beta(0.2, 3, truth.shape) + 0.4 * truth * rng.random(truth.shape), 0, 1
-    )
-    soft_label[rng.random(truth.shape) < 0.6] = 0
-    histogram = PixelHistogram()
-    histogram.add(soft_label, truth)
-    sums = np.stack([histogram.positives, histogram.negatives]).astype(float)
-    binned = np.add.reduceat(sums, BIN_STARTS, axis=1)
+def draw_histograms(rng: np.random.Generator, num_images: int) -> list[PixelHistogram]:
+    """Histograms of images whose maps are sparse and find some of the anomalies."""
+    histograms = []
+    for _ in range(num_images):
+        truth = (rng.random((60, 60)) < rng.uniform(0, 0.1)).astype(np.uint8)
+        soft_label = rng.beta(0.2, 3, truth.shape) + 0.4 * truth * rng.random(truth.shape)
+        soft_label[rng.random(truth.shape) < 0.6] = 0
+        histogram = PixelHistogram()
+        histogram.add(np.clip(soft_label, 0, 1), truth)
+        histograms.append(histogram)
+    return histograms
+
+
+def test_scores_in_bins_are_close_to_the_exact_ones(rng: np.random.Generator) -> None:
+    histograms = draw_histograms(rng, 12)
+    pooled = sum(histograms, PixelHistogram())
+    by_bin = np.array([pixels_by_bin(histogram) for histogram in [*histograms, pooled]])
     assert BIN_STARTS[0] == 0
-    assert binned.sum() == truth.size
-    curve = PixelCurve.of(histogram)
-    exact = curve.average_precision(), curve.roc_auc(), curve.false_positive_rate_at(0.95)
-    np.testing.assert_allclose(curve_scores(binned.reshape(-1)), exact, atol=2e-3)
-    unseen = curve_scores(np.append(0 * binned[0], binned[1]))
-    assert np.isnan(unseen).all()
+    assert (by_bin[-1].sum(), by_bin[:-1].sum()) == (12 * 3600, 12 * 3600)
+    exact = [
+        [getattr(measure_pixels(histogram), name) for name in CURVE_SCORES]
+        for histogram in [*histograms, pooled]
+    ]
+    np.testing.assert_allclose(curve_scores(by_bin)[-1], exact[-1], atol=2e-3)
+    np.testing.assert_allclose(curve_scores(by_bin), exact, atol=0.03)
+    unseen = by_bin[-1].copy()
+    unseen[: len(BIN_STARTS)] = 0
+    assert np.isnan(curve_scores(unseen)).all()
+
+
+def test_scores_in_bins_are_exact_where_a_bin_holds_one_level() -> None:
+    histogram = PixelHistogram()
+    levels = BIN_STARTS[[0, 5, 300, 700, -2, -1]]
+    histogram.positives[levels] = [3, 0, 2, 5, 4, 0]
+    histogram.negatives[levels] = [50, 9, 7, 3, 1, 1]
+    exact = [getattr(measure_pixels(histogram), name) for name in CURVE_SCORES]
+    np.testing.assert_allclose(curve_scores(pixels_by_bin(histogram)), exact, rtol=1e-12)
+
+
+def test_calibration_intervals_are_those_of_images_that_are_really_drawn_again(
+    rng: np.random.Generator,
+) -> None:
+    histograms = [*draw_histograms(rng, 5), PixelHistogram()]  # all of the last one is ignored
+    sums = np.array([calibration_sums(histogram) for histogram in histograms])
+    interval = bootstrap(sums, calibration_scores, 40)
+    plain = []
+    for weights in next(resample_weights(6, 40)):
+        drawn = np.repeat(np.arange(6), weights)
+        pooled = sum((histograms[i] for i in drawn), PixelHistogram())
+        plain.append([brier_score(pooled), expected_calibration_error(pooled)])
+    np.testing.assert_allclose(interval.resampled, plain, rtol=1e-10)
+    assert np.isnan(calibration_scores(sums[-1])).all()
+    assert len(CALIBRATION_SCORES) == 2
+
+
+def test_threshold_scores_are_undefined_as_0_of_0() -> None:
+    scores = threshold_scores(np.array([[2, 1, 3], [0, 0, 4], [0, 0, 0]]))
+    np.testing.assert_allclose(scores[0], [2 / 3, 2 / 5, 2 / 6, 4 / 8])
+    np.testing.assert_array_equal(scores[1], [np.nan, 0, 0, 0])
+    assert np.isnan(scores[2]).all()
+
+
+def test_an_interval_moves_with_its_estimate_and_stays_in_range() -> None:
+    ends = np.array([0.4, 0.9]), np.array([0.5, 0.97]), np.array([[0.4, 0.9], [0.5, 1.0]])
+    moved = move_to([0.5, 0.98], Interval(np.array([0.45, 0.95]), *ends))
+    np.testing.assert_allclose(moved.estimate, [0.5, 0.98])
+    np.testing.assert_allclose([moved.low, moved.high], [[0.45, 0.93], [0.55, 1]])
+    np.testing.assert_allclose(moved.resampled, [[0.45, 0.93], [0.55, 1]])
+
+
+def test_differences_are_those_of_the_paired_bootstrap(rng: np.random.Generator) -> None:
+    counts = {name: rng.poisson(2, (30, 3)) for name in "abc"}
+    scores = {name: name_scores(["f1"], bootstrap(c[:, None], f1)) for name, c in counts.items()}
+    table = compare_with("b", scores).set_index("label_set")
+    assert table.index.tolist() == ["a", "c"]
+    for name in "ac":
+        interval, p = paired_difference(bootstrap(counts[name], f1), bootstrap(counts["b"], f1))
+        expected = [interval.estimate, interval.low, interval.high, p]
+        columns = ["difference", "low", "high", "p"]
+        np.testing.assert_allclose(table.loc[name, columns].astype(float), expected, atol=1e-12)
+    p = table["p"].sort_values()
+    assert table.loc[p.index[0], "p_holm"] == pytest.approx(2 * p.iloc[0])
+    assert compare_with("b", {"b": scores["b"]}).empty
+
+
+def test_numbers_on_the_screen_have_their_intervals_and_signs() -> None:
+    table = pd.DataFrame(
+        {
+            "label_set": ["bird", "gull", "whale"],
+            "iou": [0.25, 0.5, np.nan],
+            "iou_low": [0.125, np.nan, np.nan],
+            "iou_high": [0.375, np.nan, np.nan],
+        }
+    )
+    lines = format_scores(table, "label_set", ["iou"], decimals=2).splitlines()
+    assert [line.split()[1:] for line in lines[1:]] == [
+        ["0.25", "[0.12,", "0.38]"],
+        ["0.50"],
+        ["-"],
+    ]
+    columns = ["label_set", "metric", "difference", "low", "high", "p", "p_holm"]
+    rows = [("gull", name, -0.1, -0.2, 0.01, 0.0004, 0.5) for name in ("dice", "iou", "other")]
+    lines = format_differences(pd.DataFrame(rows, columns=columns), ["iou", "dice"]).splitlines()
+    assert lines[1].split() == ["iou", "gull", "-0.100", "[-0.200,", "+0.010]", "<0.001", "0.500"]
+    assert lines[2].split()[0] == "dice"
+    assert len(lines) == 3
+
+
+def test_pixel_differences_are_paired_and_told(
+    project: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate_pixels([*project, "--evaluation.baseline", "bird"]) == 0
+    table = pd.read_csv(tmp_path / "pixel_evaluation.csv").set_index("label_set")
+    differences = pd.read_csv(tmp_path / "pixel_differences.csv").set_index("metric")
+    for name in ("average_precision", "roc_auc", "fpr_at_95_tpr", "iou", "dice", "brier_score"):
+        row = differences.loc[name]
+        expected = table.loc["white_crest", name] - table.loc["bird", name]
+        assert row["difference"] == pytest.approx(expected, abs=1e-12)
+        assert 0 < row["p"] <= row["p_holm"] <= 1
+    out = capsys.readouterr().out
+    assert "Minus bird" in out
+    assert "dice white_crest" in out
+    with pytest.raises(UserError, match="there are: bird, white_crest"):
+        evaluate_pixels([*project, "--evaluation.baseline", "whale"])
 
 
 def test_box_intervals_hold_the_estimate_and_differences_are_paired(
@@ -87,21 +229,53 @@ def test_box_intervals_hold_the_estimate_and_differences_are_paired(
 ) -> None:
     assert evaluate_boxes([*project, "--evaluation.baseline", "bird"]) == 0
     table = pd.read_csv(tmp_path / "bbox_evaluation.csv")
-    thesis = table[table["metric"] == "thesis"]
+    assert table["metric"].unique().tolist() == ["thesis", "one_to_one", "image_level"]
     for score in ("precision", "recall", "f1"):
-        assert (thesis[f"{score}_low"] <= thesis[score] + 1e-12).all()
-        assert (thesis[score] <= thesis[f"{score}_high"] + 1e-12).all()
+        assert (table[f"{score}_low"] <= table[score] + 1e-12).all()
+        assert (table[score] <= table[f"{score}_high"] + 1e-12).all()
     coco = pd.read_csv(tmp_path / "bbox_average_precision.csv").set_index("prediction")
     assert (coco["AP50"] >= coco["AP50:95"]).all()
+    assert (coco["AP50:95_low"] <= coco["AP50:95"]).all()
+    assert (coco["AP50:95"] <= coco["AP50:95_high"]).all()
     assert set(coco.index) == {"bird", "white_crest"}
     differences = pd.read_csv(tmp_path / "bbox_differences.csv").set_index("metric")
-    f1 = thesis.set_index("prediction")["f1"]
-    row = differences.loc["thesis"]
-    assert row["difference"] == pytest.approx(f1["white_crest"] - f1["bird"])
+    thesis = table[table["metric"] == "thesis"].set_index("prediction")["f1"]
+    row = differences.loc["f1, thesis"]
+    assert row["difference"] == pytest.approx(thesis["white_crest"] - thesis["bird"])
     assert 0 < row["p"] <= row["p_holm"] <= 1
+    ap50 = coco.loc["white_crest", "AP50"] - coco.loc["bird", "AP50"]
+    assert differences.loc["AP50", "difference"] == pytest.approx(ap50)
+    assert "f1, image level" in differences.index
     out = capsys.readouterr().out
-    assert "F1 minus that of bird" in out
+    assert "Minus bird" in out
     assert "95 %" in out
+
+
+def test_one_image_has_values_and_no_intervals(
+    project: list[str], labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = (labelled.parent / "splits" / "Test.txt").read_text().split("\n")
+    (tmp_path / "splits").mkdir()
+    (tmp_path / "splits" / "Test.txt").write_text(f"{ids[0]}\n")
+    arguments = [*project, "--data.splits", str(tmp_path / "splits")]
+    for evaluate, name in ((evaluate_boxes, "bbox"), (evaluate_pixels, "pixel")):
+        assert evaluate([*arguments, "--evaluation.baseline", "bird"]) == 0
+        table = pd.read_csv(tmp_path / f"{name}_evaluation.csv")
+        ends = [column for column in table if column.endswith(("_low", "_high"))]
+        assert table[ends].isna().to_numpy().all()
+        assert (pd.read_csv(tmp_path / f"{name}_differences.csv")["p"] == 1).all()
+    assert "[nan" not in capsys.readouterr().out
+
+
+def test_label_sets_in_deeper_folders_of_runs_are_not_judged(
+    project: list[str], tmp_path: Path
+) -> None:
+    for folder in ("student/Test", "study/cells/student/Test", "student/Validation"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / MANIFEST).write_text("{}")
+    config, _ = load_config("", project)
+    names = [name_by_place(path, config) for path in find_label_sets(config)]
+    assert names == ["bird", "white_crest", "student/Test"]
 
 
 def test_bad_input_is_one_clear_sentence(

@@ -32,7 +32,7 @@ def box_tables(draw: st.DrawFn) -> pd.DataFrame:
 
 
 @given(box_tables(), box_tables(), st.sampled_from([0.005, 0.3, 0.5]))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_both_metrics_equal_the_plain_double_loops(
     truths: pd.DataFrame, predictions: pd.DataFrame, iou: float
 ) -> None:
@@ -79,9 +79,14 @@ def test_undefined_values_are_zero() -> None:
 def test_image_level_counts_images_with_any_box() -> None:
     truths = box_table([("a", 0, 0, 0.1, 0.1), ("b", 0, 0, 0.1, 0.1)])
     predictions = box_table([("a", 0.9, 0.9, 1, 1), ("c", 0, 0, 0.1, 0.1), ("c", 0, 0, 0.1, 0.1)])
-    level = BoxMatcher(truths, predictions, [*IMAGES, "d"]).image_level()
-    assert (level.true_positives, level.false_positives) == (1, 1)
-    assert (level.false_negatives, level.true_negatives) == (1, 1)
+    matcher = BoxMatcher(truths, predictions, [*IMAGES, "d"])
+    level = matcher.image_level()
+    assert level.true_positives.tolist() == [1, 0, 0, 0]
+    assert level.false_negatives.tolist() == [0, 1, 0, 0]
+    assert level.false_positives.tolist() == [0, 0, 1, 0]
+    row = evaluate_boxes(matcher, [0.5]).set_index("metric").loc["image_level"]
+    assert (row["true_positives"], row["false_positives"], row["false_negatives"]) == (1, 1, 1)
+    assert (row["true_negatives"], row["f1"]) == (1, 0.5)
 
 
 def test_the_curve_agrees_with_scikit_learn_where_matching_is_unambiguous(

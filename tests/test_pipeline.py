@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ import torch
 from PIL import Image
 
 import analysis.bbox_evaluation
-import analysis.prompt_study
 import student.test
 import student.train
 import teacher.soft_label_generation
@@ -151,28 +151,6 @@ def test_bbox_evaluation_compares_all_there_is_or_what_is_named(
     assert "white_crest" not in capsys.readouterr().out.split("Wrote")[1]
 
 
-def test_the_study_compares_teachers_and_students_and_is_quick_the_second_time(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert analysis.prompt_study.main(arguments(project)) == 0
-    folder = project.parent / "runs" / "study"
-    table = pd.read_csv(folder / "table.csv")
-    assert table["label_set"].tolist() == ["bird", "whale", "mean of all"]
-    assert table.columns[1:].tolist() == [
-        f"{who}_{metric}"
-        for who in ("teacher", "student")
-        for metric in ("precision", "recall", "f1")
-    ]
-    assert len(pd.read_csv(folder / "metrics.csv")) == 3 * 2 * 5
-    assert read_image(folder / "overview.png").shape[1] > 400
-    out = capsys.readouterr().out
-    assert "[8/8] student of mean of all: test" in out
-    assert "min left" in out
-    checkpoint = (folder / "bird" / "last.pt").stat().st_mtime_ns
-    assert analysis.prompt_study.main(arguments(project)) == 0
-    assert (folder / "bird" / "last.pt").stat().st_mtime_ns == checkpoint
-
-
 def test_without_ground_truth_the_student_is_trained_and_only_predicts(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -279,16 +257,6 @@ def test_a_stop_while_an_old_run_is_removed_never_mixes_old_and_new(
     assert content["architecture"]["width"] == 3
 
 
-def test_prompts_with_commas_and_dashes_go_through_a_study(project: Path) -> None:
-    content = json.loads(project.read_text())
-    content["study"] = {"prompts": ["white bird, small", "-bird"], "strategies": ["mean"]}
-    content["student"]["epochs"] = 1
-    project.write_text(json.dumps(content))
-    assert analysis.prompt_study.main(arguments(project)) == 0
-    table = pd.read_csv(project.parent / "runs" / "study" / "table.csv")
-    assert table["label_set"].tolist() == ["white bird, small", "-bird", "mean of all"]
-
-
 def test_an_image_that_was_exchanged_is_labelled_again(project: Path) -> None:
     label(arguments(project))
     path = sorted((project.parent / "images").rglob("*.png"))[0]
@@ -316,7 +284,7 @@ BAD_INPUT = [
 
 @pytest.mark.parametrize(("stage", "more", "message"), BAD_INPUT)
 def test_bad_input_is_one_clear_sentence(
-    project: Path, stage: analysis.prompt_study.Stage, more: list[str], message: str
+    project: Path, stage: Callable[[Sequence[str]], int], more: list[str], message: str
 ) -> None:
     if stage is evaluate and "ground_truth" in more[0]:
         for earlier in (label, combine, train):
@@ -401,14 +369,6 @@ def test_a_run_stopped_in_any_stage_ends_as_if_it_had_not_been(
         assert stage(arguments(project)) == 0
     same_outcome(finished.parent, project.parent)
     assert not list(project.parent.rglob("*.tmp"))
-
-
-@pytest.mark.parametrize("write", [1, 33, 45])
-def test_a_study_stopped_anywhere_goes_on(project: Path, write: int) -> None:
-    stopped = stop_at_write(project, "analysis/prompt_study.py", write, signal.SIGKILL)
-    assert stopped.returncode == -signal.SIGKILL, stopped.stderr
-    assert analysis.prompt_study.main(arguments(project)) == 0
-    assert len(pd.read_csv(project.parent / "runs" / "study" / "table.csv")) == 3
 
 
 def run(script: str, *more: str, **options: object) -> subprocess.CompletedProcess[str]:

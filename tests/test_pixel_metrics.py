@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from util.image_files import read_soft_label, write_soft_label
-from util.pixel_metrics import PixelCurve, PixelHistogram, PixelMetrics, measure_pixels
+from util.pixel_metrics import (
+    PixelCurve,
+    PixelHistogram,
+    PixelMetrics,
+    expected_calibration_error,
+    measure_pixels,
+    reliability,
+)
 
 Pixels = list[tuple[int, int]]
 """Level of probability and truth of each pixel."""
@@ -297,3 +304,43 @@ def test_nothing_of_an_image_with_a_fault_at_its_end_is_counted() -> None:
     with pytest.raises(ValueError, match="outside"):
         histogram.add(soft_label, np.zeros((1000, 1000), np.uint8))
     assert not histogram.negatives.any()
+
+
+def test_a_reliability_diagram_by_hand() -> None:
+    table = reliability(histogram_of([(0, 0), (32767, 1), (32768, 0), (65535, 1)]), num_bins=2)
+    assert table[["bin_low", "bin_high"]].to_numpy().tolist() == [[0, 0.5], [0.5, 1]]
+    assert table["probability"].tolist() == [32767 / 65535 / 2, (32768 / 65535 + 1) / 2]
+    assert table["share"].tolist() == [0.5, 0.5]
+    assert table["pixels"].tolist() == [2, 2]
+
+
+@given(any_pixels, st.sampled_from([1, 2, 7, 15, 100]))
+@settings(max_examples=50, deadline=None)
+def test_bins_of_a_reliability_diagram_equal_plain_loops(pixels: Pixels, num_bins: int) -> None:
+    table = reliability(histogram_of(pixels), num_bins)
+    for number, row in enumerate(table.itertuples()):
+        inside = [
+            (level / 65535, truth)
+            for level, truth in pixels
+            if truth != 255 and max(math.ceil(level * num_bins / 65535) - 1, 0) == number
+        ]
+        assert row.pixels == len(inside)
+        expected = np.mean(inside, axis=0) if inside else [np.nan, np.nan]
+        np.testing.assert_allclose([row.probability, row.share], expected, rtol=1e-12)
+
+
+@given(pixels)
+@settings(max_examples=30, deadline=None)
+def test_the_calibration_error_is_the_mean_gap_of_the_reliability_diagram(pixels: Pixels) -> None:
+    histogram = histogram_of([*pixels, (0, 0)])
+    table = reliability(histogram)
+    gaps = (table["share"] - table["probability"]).abs().fillna(0)
+    assert np.average(gaps, weights=table["pixels"]) == pytest.approx(
+        expected_calibration_error(histogram), abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("num_bins", [-1, 0, 65536])
+def test_a_reliability_diagram_has_at_least_one_bin_and_no_empty_levels(num_bins: int) -> None:
+    with pytest.raises(ValueError, match="1 to 65535 bins"):
+        reliability(PixelHistogram(), num_bins)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from util.data_classes import Counts
 from util.statistics_over_images import (
+    Interval,
     Score,
     bootstrap,
     counts_of_values,
@@ -32,6 +33,13 @@ def draw_counts(
     """(*shape, 3) counts; some images hold many birds and some none, as where flocks pass."""
     crowding = rng.gamma(0.5, 2, (*shape, 1))
     return rng.poisson(crowding * np.array(means))
+
+
+def compare(
+    a: np.ndarray, b: np.ndarray, score: Score, num_resamples: int = FEW
+) -> tuple[Interval, np.ndarray]:
+    """Paired difference of two tables of counts."""
+    return paired_difference(bootstrap(a, score, num_resamples), bootstrap(b, score, num_resamples))
 
 
 def all_weights(num_images: int, num_resamples: int, seed: int = 0) -> np.ndarray:
@@ -153,7 +161,7 @@ def test_a_single_image_has_an_estimate_but_no_interval() -> None:
     assert interval.estimate == pytest.approx(6 / 7)
     assert np.isnan([interval.low, interval.high]).all()
     assert interval.num_undefined == FEW
-    _, p_value = paired_difference(np.array([[3, 1, 0]]), np.array([[1, 1, 3]]), f1, FEW)
+    _, p_value = compare(np.array([[3, 1, 0]]), np.array([[1, 1, 3]]), f1, FEW)
     assert p_value == 1
 
 
@@ -209,7 +217,7 @@ def test_images_that_are_all_alike_give_an_interval_without_width(
 
 def test_differences_and_p_value_equal_a_plain_loop(rng: np.random.Generator) -> None:
     a, b = draw_counts(rng, (50,), (2, 1, 0.8)), draw_counts(rng, (50,))
-    interval, p_value = paired_difference(a, b, f1, FEW)
+    interval, p_value = compare(a, b, f1, FEW)
     plain = [f1(weights @ a) - f1(weights @ b) for weights in all_weights(50, FEW)]
     estimate = f1(a.sum(axis=0)) - f1(b.sum(axis=0))
     as_large = sum(abs(value - estimate) >= abs(estimate) for value in plain)
@@ -223,16 +231,16 @@ def test_pairing_narrows_the_interval_of_label_sets_that_agree(rng: np.random.Ge
     a = draw_counts(rng, (100,))
     b = a.copy()
     b[::10, 1] += 1
-    paired, _ = paired_difference(a, b, f1, FEW)
+    paired, _ = compare(a, b, f1, FEW)
     others = np.random.default_rng(1).permutation(a), np.random.default_rng(2).permutation(b)
-    unpaired, _ = paired_difference(*others, f1, FEW)
+    unpaired, _ = compare(*others, f1, FEW)
     assert paired.high - paired.low < (unpaired.high - unpaired.low) / 3
 
 
 def test_swapping_the_label_sets_turns_the_difference_and_keeps_p(rng: np.random.Generator) -> None:
     a, b = draw_counts(rng, (40,)), draw_counts(rng, (40,))
     (forward, p_forward), (backward, p_backward) = (
-        paired_difference(*pair, f1, FEW) for pair in ((a, b), (b, a))
+        compare(*pair, f1, FEW) for pair in ((a, b), (b, a))
     )
     assert forward.resampled.tolist() == (-backward.resampled).tolist()
     assert p_forward == p_backward
@@ -242,13 +250,13 @@ def test_p_is_one_for_equal_label_sets_and_small_but_not_zero_for_clear_differen
     rng: np.random.Generator,
 ) -> None:
     a = draw_counts(rng, (100,))
-    assert paired_difference(a, a, f1, FEW)[1] == 1
-    assert paired_difference(a, a * [1, 9, 1], f1, FEW)[1] == 1 / (FEW + 1)
+    assert compare(a, a, f1, FEW)[1] == 1
+    assert compare(a, a * [1, 9, 1], f1, FEW)[1] == 1 / (FEW + 1)
 
 
 def test_p_is_rarely_small_where_there_is_no_difference(rng: np.random.Generator) -> None:
     a, b = draw_counts(rng, (100, 500)), draw_counts(rng, (100, 500))
-    _, p_values = paired_difference(a, b, f1, 500)
+    _, p_values = compare(a, b, f1, 500)
     assert p_values.shape == (500,)
     assert 0.02 <= (p_values <= 0.05).mean() <= 0.08
     assert 0.4 <= (p_values <= 0.5).mean() <= 0.6
@@ -256,7 +264,7 @@ def test_p_is_rarely_small_where_there_is_no_difference(rng: np.random.Generator
 
 def test_undefined_differences_are_left_out_and_are_no_evidence() -> None:
     a, b = np.array([0.9, 0.8, np.nan, np.nan]), np.array([0.1, 0.3, 0.2, np.nan])
-    interval, p_value = paired_difference(counts_of_values(a), counts_of_values(b), mean, FEW)
+    interval, p_value = compare(counts_of_values(a), counts_of_values(b), mean, FEW)
     plain = []
     for weights in all_weights(4, FEW):
         drawn = np.repeat(np.arange(4), weights)
@@ -267,12 +275,13 @@ def test_undefined_differences_are_left_out_and_are_no_evidence() -> None:
     as_large = np.sum(abs(np.array(plain) - 0.65) >= 0.65)
     assert p_value == (1 + as_large) / (1 + len(plain))
     none = counts_of_values(np.full(4, np.nan))
-    assert paired_difference(none, counts_of_values(b), mean, FEW)[1] == 1
+    assert compare(none, counts_of_values(b), mean, FEW)[1] == 1
 
 
-def test_label_sets_over_different_numbers_of_images_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"one shape, not \(4, 3\) and \(5, 3\)"):
-        paired_difference(np.ones((4, 3)), np.ones((5, 3)), f1)
+def test_different_numbers_of_resamples_are_refused() -> None:
+    counts = np.ones((4, 3))
+    with pytest.raises(ValueError, match=r"one shape, not \(300,\) and \(200,\)"):
+        paired_difference(bootstrap(counts, f1, FEW), bootstrap(counts, f1, 200))
 
 
 # Holm

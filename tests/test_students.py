@@ -7,21 +7,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy.special import rel_entr
 from torch import Tensor
 
+import student.train
 from student.checkpoint import load_model, read_checkpoint, save_checkpoint
-from student.data_loader_student import Augmentation, SoftLabelPairs, check_pairs, image_to_tensor
+from student.data_loader_student import (
+    Augmentation,
+    SoftLabelPairs,
+    check_pairs,
+    check_weights,
+    image_to_tensor,
+)
 from student.device import build_fabric
-from student.losses import binary_kl, soft_label_loss
+from student.losses import binary_kl, soft_jaccard, soft_label_loss
 from student.models import Architecture, build_model
 from student.prediction import predict_soft_label
 from student.training import shuffled_batches
 from student.unet import UNet
+from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.image_files import find_images, write_image
-from util.label_set import LabelSet
+from util.image_files import find_images, read_image, write_image
+from util.label_set import LabelSet, LabelSetWriter
 
 SMALL = Architecture("unet", width=4, depth=2, encoder="")
 
@@ -114,6 +124,60 @@ def test_a_small_unet_learns_one_soft_label_by_heart() -> None:
     assert float(loss.detach()) < 0.05
 
 
+def weighted_example() -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    logits = 4 * torch.rand(3, 1, 5, 6, generator=generator) - 2
+    targets = torch.rand(3, 1, 5, 6, generator=generator).round(decimals=1)
+    weights = torch.rand(3, 1, 5, 6, generator=generator).round()
+    weights[0] *= 0.5
+    return logits, targets, weights
+
+
+def test_weighted_losses_equal_their_formulas() -> None:
+    logits, targets, weights = weighted_example()
+    p, y, w = logits.sigmoid().double().numpy(), targets.double().numpy(), weights.double().numpy()
+    divergence = rel_entr(y, p) + rel_entr(1 - y, 1 - p)
+    assert float(binary_kl(logits, targets, weights)) == pytest.approx(
+        np.average(divergence, weights=w), rel=1e-5
+    )
+    distance, total = (w * abs(p - y)).sum(), (w * (p + y)).sum()
+    assert float(soft_jaccard(logits, targets, weights)) == pytest.approx(
+        1 - (total - distance) / (total + distance), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.5, 1 / 255])
+def test_equal_weights_change_nothing(weight: float) -> None:
+    logits, targets, weights = weighted_example()
+    torch.testing.assert_close(
+        soft_label_loss(logits, targets, 0.5, torch.full_like(weights, weight)),
+        soft_label_loss(logits, targets, 0.5),
+    )
+
+
+def test_pixels_without_weight_neither_count_nor_pull() -> None:
+    logits, targets, weights = weighted_example()
+    logits.requires_grad_()
+    loss = soft_label_loss(logits, targets, 0.5, weights)
+    loss.backward()
+    assert logits.grad is not None
+    assert not logits.grad[weights == 0].any()
+    assert logits.grad[weights > 0].all()
+    other = torch.where(weights == 0, 1 - targets, targets)
+    torch.testing.assert_close(soft_label_loss(logits, other, 0.5, weights), loss)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.7, 1.0])
+def test_a_batch_without_any_weight_costs_nothing(value: float) -> None:
+    logits = torch.linspace(-50, 50, 4).view(1, 1, 2, 2).requires_grad_()
+    nothing = torch.zeros(1, 1, 2, 2)
+    loss = soft_label_loss(logits, nothing + value, 0.5, nothing)
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()
+
+
 @pytest.fixture
 def pairs(
     tmp_path: Path, write_label_set: Callable[..., LabelSet]
@@ -159,6 +223,41 @@ def test_geometry_changes_image_and_label_alike(pairs: Callable[..., SoftLabelPa
             assert correlation > 0.8
             seen.add(tuple(target.flatten()[:4].tolist()))
     assert len(seen) > 20
+
+
+@pytest.mark.parametrize("side", [24, 60])
+def test_weights_are_cropped_turned_and_padded_like_the_soft_label(
+    tmp_path: Path, side: int, rng: np.random.Generator
+) -> None:
+    soft_label = rng.random((40, 50))
+    with LabelSetWriter(tmp_path / "labels", {"producer": "test"}) as writer:
+        writer.add("a", soft_label, source="1", seconds=0, weights=soft_label)
+        label_set = writer.finish(BoxSettings())
+    write_image(tmp_path / "images" / "a.png", np.zeros((40, 50, 3), np.uint8))
+    paths = find_images(tmp_path / "images")
+    augmentation = Augmentation(crop_size_px=side, enabled=True)
+    weighted = SoftLabelPairs(["a"], paths, label_set, 1.0, augmentation, is_weighted=True)
+    plain = SoftLabelPairs(["a"], paths, label_set, 1.0, augmentation)
+    for epoch in range(8):
+        weighted.epoch = plain.epoch = epoch
+        image, target, weight = weighted[0]
+        assert weight.dtype == torch.float32
+        torch.testing.assert_close(weight, target, atol=0.6 / 255, rtol=0)
+        for ours, without in zip((image, target), plain[0], strict=True):
+            assert torch.equal(ours, without)
+
+
+def test_missing_weights_and_other_sizes_are_all_named(tmp_path: Path) -> None:
+    ones = np.ones((4, 6))
+    with LabelSetWriter(tmp_path / "labels", {"producer": "test"}) as writer:
+        for name, weights in {"a": ones, "b": ones.T, "c": None, "d": None}.items():
+            writer.add(name, ones, source="1", seconds=0, weights=weights)
+        label_set = writer.finish(BoxSettings())
+    check_weights(["a"], label_set)
+    with pytest.raises(UserError, match=r"2 of 3 images .*c, d.*combination\.pixel_weights true"):
+        check_weights(["a", "c", "d"], label_set)
+    with pytest.raises(UserError, match=r"b: \(4, 6\) and \(6, 4\)"):
+        check_weights(["a", "b"], label_set)
 
 
 def test_items_depend_on_seed_epoch_and_index_alone(pairs: Callable[..., SoftLabelPairs]) -> None:
@@ -260,3 +359,36 @@ def test_batches_hold_every_item_once_and_none_is_left_alone(
 def test_a_missing_device_is_one_sentence() -> None:
     with pytest.raises(UserError, match="set it to auto or cpu"):
         build_fabric("cuda")
+
+
+def test_a_run_with_pixel_weights_is_another_run_and_notices_changed_weights(
+    project: Path,
+) -> None:
+    images, label_set = find_images(project.parent / "images"), project.parent / "label_sets/x"
+
+    def label(weights: np.ndarray | None) -> None:
+        with LabelSetWriter(label_set, {"has_weights": weights is not None}, True) as writer:
+            for image_id, path in images.items():
+                soft_label = (read_image(path).min(axis=2) == 240).astype(float)
+                given = None if weights is None else np.resize(weights, soft_label.shape)
+                writer.add(image_id, soft_label, source="1", seconds=0, weights=given)
+            writer.finish(BoxSettings())
+
+    def train(*options: str) -> float:
+        given = ["--student.label_set", "x", "--student.epochs", "1", *options]
+        assert student.train.main(["--config", str(project), *given]) == 0
+        metrics = project.parent / "runs" / "student" / "metrics.csv"
+        return float(pd.read_csv(metrics)["train_loss"].item())
+
+    weighted = ["--student.pixel_weights", "label_set"]
+    label(None)
+    plain = train()
+    with pytest.raises(UserError, match=r"9 of 9 images have no weights .*pixel_weights true"):
+        train(*weighted)
+    label(np.ones(1))
+    assert train(*weighted, "--overwrite") == pytest.approx(plain, rel=1e-4)
+    path = LabelSet(label_set).weights_path(next(iter(images)))
+    write_image(path, np.zeros((64, 64), np.uint8))
+    with pytest.raises(UserError, match=r"weights: .* give --overwrite"):
+        train(*weighted)
+    assert abs(train(*weighted, "--overwrite") / plain - 1) > 1e-3

@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 
 from util.bbox_csv import COORDINATES
+from util.statistics_over_images import Interval, percentile_interval, resample_weights
 
 COCO_IOUS = np.linspace(0.5, 0.95, 10)
 """The thresholds 0.50, 0.55, ... 0.95 over which COCO takes the mean."""
 
 _HIGHEST_IOU = 1 - 1e-10  # equal boxes reach a threshold of 1 in spite of rounding
 _RECALLS = np.linspace(0, 1, 101)
+_CHUNK_RESAMPLES = 32  # so few stay in the cache: twice as fast as hundreds
 
 
 def average_precision(
@@ -28,9 +30,53 @@ def average_precision(
 ) -> np.ndarray:
     """Measure how precise confident predictions are, at each IoU that a match must reach.
 
+    Returns:
+        (T,) float64 in [0, 1]: 0 without predictions, nan without truths. See `rank_predictions`
+        for the arguments and the matching, `RankedPredictions` for the measure.
+    """
+    ranked = rank_predictions(truths, predictions, image_ids, iou_thresholds, max_detections)
+    return ranked.average_precision(np.ones((1, len(image_ids)), np.int64))[0]
+
+
+def bootstrap_average_precision(
+    ranked: "RankedPredictions", num_resamples: int = 10_000, seed: int = 0
+) -> Interval:
+    """Estimate AP at the first threshold and mean AP of all, with 95 % intervals over images.
+
+    Each resample is measured as a data set of its own, on the resamples and with the interval of
+    `util.statistics_over_images.bootstrap`. 10,000 resamples of 3,000 images with 20,000
+    predictions, at ten thresholds, take about 3 s.
+
+    Args:
+        ranked: At the thresholds of `COCO_IOUS`: then the two are COCO's AP50 and AP50:95.
+        num_resamples: R.
+        seed: Of the resamples.
+
+    Returns:
+        Values of shape (2,); nan where there is no truth. A single image has no interval.
+
+    Raises:
+        ValueError: There is no image or no resample.
+    """
+    num_images = len(ranked.truths_of_image)
+    chunks = resample_weights(num_images, num_resamples, seed)
+    drawn = np.concatenate([ranked.average_precision(weights) for weights in chunks])
+    resampled = _first_and_mean(drawn if num_images > 1 else np.full_like(drawn, np.nan))
+    estimate = ranked.average_precision(np.ones((1, num_images), np.int64))[0]
+    return Interval(_first_and_mean(estimate), *percentile_interval(resampled), resampled)
+
+
+def rank_predictions(
+    truths: pd.DataFrame,
+    predictions: pd.DataFrame,
+    image_ids: Sequence[str],
+    iou_thresholds: Sequence[float] | np.ndarray = COCO_IOUS,
+    max_detections: int | None = None,
+) -> "RankedPredictions":
+    """Match predictions to truths from the most confident on, at each IoU threshold.
+
     Within an image predictions choose in the order of falling confidence; each takes the free truth
-    of highest IoU that reaches the threshold. Precision is then read at the recalls 0, 0.01, ... 1
-    as the highest at this recall or beyond (0 beyond the last), and averaged.
+    of highest IoU that reaches the threshold.
 
     Ties are resolved as in COCO. Equal confidence: the order of `image_ids`, then file order. Equal
     IoU: the last truth in file order.
@@ -41,18 +87,63 @@ def average_precision(
         image_ids: The images that count, all different; boxes of others are left out.
         iou_thresholds: (T,), each in [0, 1].
         max_detections: Most confident predictions of an image that count (100 in COCO); None: all.
-
-    Returns:
-        (T,) float64 in [0, 1]: 0 without predictions, nan without truths.
     """
     images = pd.Index(image_ids)
     placed = _place(truths, images)
-    if placed.empty:
-        return np.full(len(iou_thresholds), np.nan)
     ranked = _rank(_place(predictions, images), max_detections)
     choices = _list_choices(placed, ranked)
-    matches = [_match(choices, iou, len(placed), len(ranked)) for iou in iou_thresholds]
-    return np.array([_mean_precision(is_right, len(placed)) for is_right in matches], np.float64)
+    return RankedPredictions(
+        np.bincount(placed["image"], minlength=len(images)),
+        ranked["image"].to_numpy(),
+        tuple(_match(choices, iou, len(placed), len(ranked)) for iou in iou_thresholds),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class RankedPredictions:
+    """Predictions from the most confident on, and which of them are right.
+
+    Attributes:
+        truths_of_image: (I,) int, true boxes of each image.
+        image: (N,) int, number of the image of the prediction of each rank.
+        right: For each of T IoU thresholds, the (H,) ranks of those that took a truth, rising.
+    """
+
+    truths_of_image: np.ndarray
+    image: np.ndarray
+    right: tuple[np.ndarray, ...]
+
+    def average_precision(self, weights: np.ndarray) -> np.ndarray:
+        """Measure data sets that hold each image as often as a row of weights says.
+
+        Precision is read at the recalls 0, 0.01, ... 1 as the highest at this recall or beyond (0
+        beyond the last), and averaged. Copies of a prediction follow each other. Copies of an image
+        under other names give the same, unless two predictions of one image are equally confident.
+
+        Args:
+            weights: (R, I) int from 0.
+
+        Returns:
+            (R, T) float64 in [0, 1]: 0 without predictions, nan without truths.
+        """
+        parts = [
+            self._average_precision(weights[start : start + _CHUNK_RESAMPLES].astype(np.int32))
+            for start in range(0, len(weights), _CHUNK_RESAMPLES)
+        ]
+        return np.concatenate(parts)
+
+    def _average_precision(self, weights: np.ndarray) -> np.ndarray:
+        num_truths = weights @ self.truths_of_image
+        found = weights.take(self.image, axis=1).cumsum(axis=1, dtype=np.int32)
+        means = [
+            # Copies of a wrong prediction only lower precision, and those of a right one raise it
+            # step by step: the last of each right one is all that the highest depends on.
+            _mean_precision(
+                weights.take(self.image[right], axis=1).cumsum(axis=1), found[:, right], num_truths
+            )
+            for right in self.right
+        ]
+        return np.array(means, np.float64).reshape(len(self.right), len(weights)).T
 
 
 @dataclass(frozen=True)
@@ -114,7 +205,7 @@ def _paired_iou(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> np.ndarray:
 def _match(
     choices: _Choices, iou_threshold: float, num_truths: int, num_predictions: int
 ) -> np.ndarray:
-    """(N,) bool by rank: whether the prediction took a truth."""
+    """(H,) int, ranks of the predictions that took a truth, rising."""
     reaches = choices.iou >= min(iou_threshold, _HIGHEST_IOU)
     is_free = [True] * num_truths
     is_right = [False] * num_predictions
@@ -124,13 +215,36 @@ def _match(
         if is_free[truth] and not is_right[prediction]:
             is_free[truth] = False
             is_right[prediction] = True
-    return np.array(is_right, bool)
+    return np.flatnonzero(np.array(is_right, bool))
 
 
-def _mean_precision(is_right: np.ndarray, num_truths: int) -> float:
-    """Mean over 101 recalls of the interpolated precision of ranked predictions."""
-    hits = np.cumsum(is_right)
-    precision = hits / np.arange(1, len(hits) + 1)
-    best_from_here = np.maximum.accumulate(precision[::-1])[::-1]
-    first_that_recalls = np.searchsorted(hits / num_truths, _RECALLS)
-    return float(np.append(best_from_here, 0.0)[first_that_recalls].mean())
+def _mean_precision(hits: np.ndarray, found: np.ndarray, num_truths: np.ndarray) -> np.ndarray:
+    """(R,) mean over 101 recalls of the interpolated precision.
+
+    Args:
+        hits: (R, H) int, right predictions up to each right one.
+        found: (R, H) int, predictions up to there.
+        num_truths: (R,) int.
+    """
+    rows = np.arange(len(hits))[:, None]
+    # One search for all rows: the numbers of a row lie beyond those of the row before.
+    beyond = rows * (num_truths.max() + 2)
+    needed = _hits_needed(num_truths) + beyond
+    places = np.searchsorted((hits + beyond).ravel(), needed.ravel()).reshape(needed.shape)
+    precision = hits / np.maximum(found, 1)  # 0 before the first that is drawn
+    padded = np.append(precision, np.zeros((len(hits), 1)), axis=1)
+    best_between = np.maximum.reduceat(padded.ravel(), (places + rows).ravel())
+    best_from_here = np.maximum.accumulate(best_between.reshape(needed.shape)[:, ::-1], axis=1)
+    return np.where(num_truths > 0, best_from_here.mean(axis=1), np.nan)
+
+
+def _hits_needed(num_truths: np.ndarray) -> np.ndarray:
+    """(R, 101) int, the least hits with hits / num_truths >= recall, as floats compare."""
+    truths = num_truths[:, None]
+    nearest = np.rint(_RECALLS * truths).astype(np.int64)
+    return nearest + (nearest / np.maximum(truths, 1) < _RECALLS)
+
+
+def _first_and_mean(of_thresholds: np.ndarray) -> np.ndarray:
+    """(..., 2) of (..., T)."""
+    return np.stack([of_thresholds[..., 0], of_thresholds.mean(axis=-1)], axis=-1)

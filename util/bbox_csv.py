@@ -35,17 +35,20 @@ def boxes_to_table(
     Returns:
         One row a box, in the order given; obj_id counts the boxes of an image from 0.
     """
-    parts = []
+    ids, counts, corners, confidences = [], [], [np.zeros((0, 4))], [np.zeros(0)]
     for image_id, (height, width), found in boxes:
-        relative = found.boxes_xyxy / np.array([width, height, width, height])
-        part = pd.DataFrame(relative, columns=COORDINATES)
-        part.insert(0, "image", image_id)
-        part["obj_id"] = range(len(part))
-        part["obj_class"] = object_class
-        part["confidence"] = found.confidences
-        if len(part):
-            parts.append(part)
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+        ids.append(image_id)
+        counts.append(len(found.confidences))
+        corners.append(found.boxes_xyxy / np.array([width, height, width, height]))
+        confidences.append(found.confidences)
+    table = pd.DataFrame(np.concatenate(corners), columns=COORDINATES)
+    table.insert(0, "image", pd.Series(ids, dtype="str").repeat(counts).to_numpy())
+    number = np.arange(len(table))
+    first = np.cumsum([0, *counts])[:-1]
+    table["obj_id"] = number - np.repeat(first, counts)
+    table["obj_class"] = object_class
+    table["confidence"] = np.concatenate(confidences)
+    return table
 
 
 def write_bbox_csv(path: Path, table: pd.DataFrame) -> None:

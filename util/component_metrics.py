@@ -6,19 +6,20 @@ A pixel metric is ruled by large anomalies; here each connected component counts
     for each image:
         scores.add(soft_label > threshold, truth)
     metrics = measure_components(scores)
+    interval = bootstrap(scores.counts(), component_scores)
 
 Source: Chan et al., SegmentMeIfYouCan: a benchmark for anomaly segmentation, 2021 (arXiv
 2104.14812), with the details of the benchmark's code (`SegEval`). The benchmark takes the threshold
 of the best pixel F1 over all images.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
 from util.pixel_metrics import IGNORED
+from util.statistics_over_images import mean
 
 
 @dataclass(frozen=True)
@@ -107,19 +108,20 @@ def _label(mask: np.ndarray, min_area_px: int) -> tuple[np.ndarray, int]:
     return new_label[labels], int(is_kept.sum())
 
 
-@dataclass
+@dataclass(eq=False)
 class ComponentScores:
-    """The scores of all components of many images.
+    """The scores of the components of many images, as sums over each image.
 
     Attributes:
         limits: Smallest components.
-        sious: In [0, 1], one for each true component (see `score_components`).
-        ppvs: In [0, 1], one for each predicted component.
+        rows: (26,) float64 an image: the sum of its sIoU, how many true components it has, the sum
+            of its PPV, how many predicted components it has; then for each of `F1_THRESHOLDS` how
+            many true ones reach it with their sIoU, and how many predicted ones do not with their
+            PPV.
     """
 
     limits: SizeLimits
-    sious: list[float] = field(default_factory=list)
-    ppvs: list[float] = field(default_factory=list)
+    rows: list[np.ndarray] = field(default_factory=list)
 
     def add(self, prediction: np.ndarray, truth: np.ndarray) -> None:
         """Score the components of one image.
@@ -131,9 +133,15 @@ class ComponentScores:
         Raises:
             ValueError: As `score_components`. Nothing is added then.
         """
-        sious, ppvs = score_components(prediction, truth, self.limits)
-        self.sious += sious.tolist()
-        self.ppvs += ppvs.tolist()
+        siou, ppv = score_components(prediction, truth, self.limits)
+        true_positives = (siou[:, None] >= F1_THRESHOLDS).sum(axis=0)
+        false_positives = (ppv[:, None] < F1_THRESHOLDS).sum(axis=0)
+        means = siou.sum(), len(siou), ppv.sum(), len(ppv)
+        self.rows.append(np.concatenate([means, true_positives, false_positives]))
+
+    def counts(self) -> np.ndarray:
+        """(N, 26) float64, the `rows` of N images."""
+        return np.array(self.rows, np.float64).reshape(-1, 4 + 2 * len(F1_THRESHOLDS))
 
 
 @dataclass(frozen=True)
@@ -157,33 +165,31 @@ class ComponentMetrics:
 
 def measure_components(scores: ComponentScores) -> ComponentMetrics:
     """Measure the components of one image or of many, each component with equal weight."""
-    return ComponentMetrics(
-        num_true=len(scores.sious),
-        num_predicted=len(scores.ppvs),
-        mean_siou=_mean(scores.sious),
-        mean_ppv=_mean(scores.ppvs),
-        mean_f1=float(f1_scores(scores).mean()),
-    )
+    sums = scores.counts().sum(axis=0)
+    return ComponentMetrics(int(sums[1]), int(sums[3]), *component_scores(sums).tolist())
 
 
-def f1_scores(scores: ComponentScores) -> np.ndarray:
+def component_scores(sums: np.ndarray) -> np.ndarray:
+    """(..., 3) mean sIoU, mean PPV and F1* (see `ComponentMetrics`) of sums (..., 26) of rows."""
+    of_f1 = f1_scores(sums).mean(axis=-1)
+    return np.stack([mean(sums[..., :2]), mean(sums[..., 2:4]), of_f1], axis=-1)
+
+
+def f1_scores(sums: np.ndarray) -> np.ndarray:
     """F1 = 2 TP / (2 TP + FN + FP) at each of `F1_THRESHOLDS`.
 
     TP true components reach the threshold with their sIoU and FN do not; FP predicted components do
     not reach it with their PPV.
 
+    Args:
+        sums: (..., 26) sums of the rows of `ComponentScores`.
+
     Returns:
-        (11,) float64 in [0, 1]; nan if there is no component, 0 if there are only predicted or only
-        true ones.
+        (..., 11) float64 in [0, 1]; nan if there is no component, 0 if there are only predicted or
+        only true ones.
     """
-    num_true = len(scores.sious)
-    tp = (np.array(scores.sious)[:, None] >= F1_THRESHOLDS).sum(0)
-    fp = (np.array(scores.ppvs)[:, None] < F1_THRESHOLDS).sum(0)
+    num_true = sums[..., 1:2]
+    tp, fp = np.split(sums[..., 4:], 2, axis=-1)
     # Without a true component all PPV are 0, so that only no component at all divides by 0.
-    total = (tp + num_true + fp).astype(float)
+    total = tp + num_true + fp
     return 2 * tp / np.where(total > 0, total, np.nan)
-
-
-def _mean(values: Sequence[float]) -> float:
-    """Mean; nan of nothing."""
-    return float(np.mean(values)) if values else np.nan

@@ -341,7 +341,7 @@ class EvaluationSection(Section):
         [], description="CSVs or label sets to evaluate; [] = all label sets and tested runs."
     )
     baseline: str | None = Field(
-        None, description="Label set that bbox_evaluation.py compares the others with, by name."
+        None, description="Label set that the evaluations compare the others with, by name."
     )
     pictures: int = Field(0, ge=0, description="Test pictures with boxes to draw; 0 = none.")
 
@@ -387,7 +387,7 @@ class StudySection(Section):
         [], description="Students to cross; [] = student.architecture."
     )
     training_seeds: list[Annotated[int, Field(ge=0)]] = Field(
-        [0, 1, 2], min_length=1, description="Seeds that each student is trained with."
+        [0, 1, 2], description="Seeds that each student is trained with; [] = teachers alone."
     )
     score: Literal["thesis_f1", "f1", "average_precision"] = Field(
         "thesis_f1",
@@ -555,8 +555,10 @@ def _fill_in(content: Any) -> Any:
     return {**content, "paths": paths, "data": {**unsaid, **data}}
 
 
-def override_config(config: Config, overrides: dict[str, dict[str, Any]]) -> Config:
-    """Replace single values, `{section: {key: value or text of it}}`.
+def override_config(
+    config: Config, overrides: Mapping[str, Any], source: str = "command line"
+) -> Config:
+    """Replace single values, `{section: {key: value or text of it}}`; `source` is for errors.
 
     Raises:
         UserError: A key is unknown or a value impossible.
@@ -569,7 +571,7 @@ def override_config(config: Config, overrides: dict[str, dict[str, Any]]) -> Con
     try:
         return Config.model_validate(values, context={"base": Path.cwd()})
     except ValidationError as error:
-        raise UserError(_describe(error, "command line")) from None
+        raise UserError(_describe(error, source)) from None
 
 
 def _describe(error: ValidationError, source: str) -> str:

@@ -1,4 +1,4 @@
-"""True boxes, read from any of the usual formats into one table (see `util.bbox_csv`)."""
+"""True boxes, from any of the usual formats into one table (see `util.bbox_csv`); true masks."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +15,7 @@ from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError, listed
 from util.image_files import UNREADABLE, id_to_path, image_size_hw, name_to_id
 from util.masks_to_bboxes import soft_label_to_boxes
+from util.pixel_metrics import IGNORED
 
 GroundTruthFormat = Literal["csv", "coco", "yolo", "masks"]
 
@@ -221,3 +222,24 @@ def read_mask(path: Path) -> np.ndarray:
     if mask.ndim != 2:
         raise UserError(f"{path} is no mask: expected one channel, given {mask.shape}")
     return mask
+
+
+def find_masks(folder: Path | None, image_ids: Sequence[str]) -> dict[str, Path]:
+    """Find the true mask of each image.
+
+    Raises:
+        UserError: There is no folder, or it lacks masks.
+    """
+    if folder is None or not folder.is_dir():
+        raise UserError(f"the folder of true masks {folder} does not exist; set data.masks")
+    paths = {image_id: id_to_path(folder, image_id) for image_id in image_ids}
+    missing = [image_id for image_id, path in paths.items() if not path.exists()]
+    if missing:
+        raise UserError(f"{len(missing)} images have no mask in {folder}: {listed(missing)}")
+    return paths
+
+
+def read_truth(path: Path) -> np.ndarray:
+    """Read a true mask as (H, W) uint8: 0 normal, 1 anomalous, 255 ignored."""
+    mask = read_mask(path)
+    return np.where(mask == IGNORED, IGNORED, mask > 0).astype(np.uint8)

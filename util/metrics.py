@@ -5,7 +5,7 @@ image, so that they can be resampled.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 import numpy as np
 import pandas as pd
@@ -39,16 +39,6 @@ class ImageCounts:
             int(self.false_positives.sum()),
             int(self.false_negatives.sum()),
         )
-
-
-@dataclass(frozen=True)
-class ImageLevel:
-    """Images by whether they have any box in truth and in prediction."""
-
-    true_positives: int
-    false_positives: int
-    false_negatives: int
-    true_negatives: int
 
 
 class BoxMatcher:
@@ -125,16 +115,16 @@ class BoxMatcher:
             }
         )
 
-    def image_level(self) -> ImageLevel:
-        """Count images by whether they have any box in truth and in prediction."""
+    def image_level(self) -> ImageCounts:
+        """Count images by whether they have any box in truth and in prediction.
+
+        Each image is one true positive, false positive or false negative, or none of them: a true
+        negative.
+        """
         has_truth = np.bincount(self._truth_image, minlength=self.num_images) > 0
         has_prediction = np.bincount(self._image, minlength=self.num_images) > 0
-        return ImageLevel(
-            int((has_truth & has_prediction).sum()),
-            int((~has_truth & has_prediction).sum()),
-            int((has_truth & ~has_prediction).sum()),
-            int((~has_truth & ~has_prediction).sum()),
-        )
+        cases = has_truth & has_prediction, ~has_truth & has_prediction, has_truth & ~has_prediction
+        return ImageCounts(*(case.astype(np.int64) for case in cases))
 
     def _match_one_to_one(self, iou_threshold: float) -> np.ndarray:
         """(M, 2) int, matched truth and prediction, by greedy choice over the overlapping pairs."""
@@ -179,22 +169,17 @@ def evaluate_boxes(matcher: BoxMatcher, iou_thresholds: Sequence[float]) -> pd.D
         `true_positives`, `false_positives`, `false_negatives`, `true_negatives` (image level
         alone), `precision`, `recall`, `f1` (0 where undefined).
     """
-    images = matcher.image_level()
+    images = matcher.image_level().total()
     counts = [("thesis", THESIS_IOU, matcher.thesis().total())]
     counts += [("one_to_one", iou, matcher.one_to_one(iou).total()) for iou in iou_thresholds]
-    counts.append(
-        (
-            "image_level",
-            np.nan,
-            Counts(images.true_positives, images.false_positives, images.false_negatives),
-        )
-    )
+    counts.append(("image_level", np.nan, images))
+    true_negatives = matcher.num_images - sum(astuple(images))
     rows = [
         {
             "metric": metric,
             "iou": iou,
             **asdict(count),
-            "true_negatives": images.true_negatives if metric == "image_level" else pd.NA,
+            "true_negatives": true_negatives if count is images else pd.NA,
             "precision": count.precision,
             "recall": count.recall,
             "f1": count.f1,

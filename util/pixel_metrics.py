@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 MAX_LEVEL = 65535
 IGNORED = 255
@@ -214,13 +215,55 @@ def expected_calibration_error(histogram: PixelHistogram) -> float:
     ((b - 1) / 15, b / 15], 0 in the first: Guo et al., On calibration of modern neural networks,
     2017 (arXiv 1706.04599). The probability is that of an anomaly, not of the likelier class.
     """
-    # 65535 is 15 * 4369, so that every bin has whole levels and all sums are whole numbers.
-    first_level = np.arange(CALIBRATION_BINS) * (MAX_LEVEL // CALIBRATION_BINS) + 1
-    first_level[0] = 0
-    pixels = histogram.negatives + histogram.positives
-    levels = np.add.reduceat(pixels * np.arange(MAX_LEVEL + 1), first_level)
-    anomalous = np.add.reduceat(histogram.positives, first_level)
+    pixels, levels, anomalous = _sums_of_bins(histogram, CALIBRATION_BINS)
     return _ratio(np.abs(anomalous - levels / MAX_LEVEL).sum(), pixels.sum())
+
+
+def reliability(histogram: PixelHistogram, num_bins: int = CALIBRATION_BINS) -> pd.DataFrame:
+    """Compare probabilities with the share of anomalous pixels, bin by bin: a reliability diagram.
+
+    The bins are those of `expected_calibration_error`, which is the mean of |share - probability|
+    weighted by pixels. DeGroot and Fienberg, The comparison and evaluation of forecasters, 1983.
+
+    Args:
+        histogram: Pixels of one image or of many.
+        num_bins: Bins of equal width, 1 to 65535.
+
+    Returns:
+        A row a bin, from 0 on: `bin_low`, `bin_high` (float, its ends; a probability on the end of
+        two bins is in the lower one), `probability` (mean), `share` (of anomalous pixels), both
+        nan in a bin without pixels, and `pixels` (int).
+
+    Raises:
+        ValueError: Another number of bins.
+    """
+    if not 1 <= num_bins <= MAX_LEVEL:
+        raise ValueError(f"a reliability diagram has 1 to {MAX_LEVEL} bins, not {num_bins}")
+    pixels, levels, anomalous = _sums_of_bins(histogram, num_bins)
+    count = np.where(pixels > 0, pixels, np.nan)
+    return pd.DataFrame(
+        {
+            "bin_low": np.arange(num_bins) / num_bins,
+            "bin_high": np.arange(1, num_bins + 1) / num_bins,
+            "probability": levels / MAX_LEVEL / count,
+            "share": anomalous / count,
+            "pixels": pixels,
+        }
+    )
+
+
+def _sums_of_bins(
+    histogram: PixelHistogram, num_bins: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Number of pixels, sum of their levels and number of anomalous ones: whole numbers a bin."""
+    first_levels = np.arange(num_bins) * MAX_LEVEL // num_bins + 1
+    first_levels[0] = 0
+    pixels = histogram.negatives + histogram.positives
+    levels = pixels * np.arange(MAX_LEVEL + 1)
+    pixels, levels, anomalous = (
+        np.add.reduceat(counts, first_levels) for counts in (pixels, levels, histogram.positives)
+    )
+    return pixels, levels, anomalous
 
 
 @dataclass(frozen=True)

@@ -108,3 +108,15 @@ def _checked(index: int, count: int) -> Share:
             " example --array=0-7"
         )
     return Share(index, count)
+
+
+def parse_share(text: str) -> Share:
+    """Read `I/N`, the I-th of N shares, counted from 0.
+
+    Raises:
+        UserError: It is written otherwise, or there is no such share.
+    """
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+        raise UserError(f"the share is {text!r}; expected I/N, such as 0/4 to 3/4")
+    return Share(int(index), int(count))

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ from util.bbox_csv import COORDINATES
 from util.files import write_bytes
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TRUTH_RGB = (0, 158, 115)
@@ -96,68 +94,6 @@ def draw_precision_recall(path: Path, curves: Mapping[str, pd.DataFrame], iou: f
     write_figure(path, figure)
 
 
-@dataclass(frozen=True)
-class OverviewRow:
-    """One prompt or combination in an overview.
-
-    Attributes:
-        name: What to write beside it.
-        teacher_f1: Box F1 of its soft labels.
-        student_f1: Box F1 of its student.
-        maps: For each image in turn the soft label and the student's map, (H, W) in [0, 1], each
-            with the table of its boxes.
-    """
-
-    name: str
-    teacher_f1: float
-    student_f1: float
-    maps: Sequence[tuple[np.ndarray, pd.DataFrame]]
-
-
-def draw_overview(
-    path: Path, images: Sequence[tuple[np.ndarray, pd.DataFrame]], rows: Sequence[OverviewRow]
-) -> None:
-    """Draw what teachers and students make of a few images as PNG.
-
-    Args:
-        path: Of the picture.
-        images: (H, W, 3) uint8 RGB with the table of its true boxes, drawn on top.
-        rows: Soft labels and students' maps of each prompt or combination, drawn below.
-    """
-    num_columns = 2 * len(images)
-    figure = new_figure(1.7 * num_columns + 1, 1.7 * (len(rows) + 2))
-    grid = figure.add_gridspec(len(rows) + 2, num_columns)
-    for column, (image_rgb, truths) in enumerate(images):
-        axis = figure.add_subplot(grid[0:2, 2 * column : 2 * column + 2])
-        _show(axis, image_rgb, truths, TRUTH_RGB)
-        axis.set_title("image, true boxes", fontsize=9)
-    for index, row in enumerate(rows, start=2):
-        for column, (soft_label, boxes) in enumerate(row.maps):
-            axis = figure.add_subplot(grid[index, column])
-            _show(axis, soft_label, boxes, PREDICTION_RGB)
-            if index == 2:
-                axis.set_title(("soft label", "student")[column % 2], fontsize=9)
-            if column == 0:
-                scores = f"F1 {row.teacher_f1:.2f} → {row.student_f1:.2f}"
-                axis.set_ylabel(f"{row.name}\n{scores}", fontsize=9)
-    write_figure(path, figure)
-
-
-def _show(
-    axis: "Axes", picture: np.ndarray, boxes: pd.DataFrame, colour_rgb: tuple[int, int, int]
-) -> None:
-    """Show an image, or a map on the fixed scale [0, 1], with boxes."""
-    from matplotlib.patches import Rectangle
-
-    axis.imshow(picture, cmap="gray", vmin=0, vmax=1)
-    axis.set(xticks=[], yticks=[])
-    height, width = picture.shape[:2]
-    corners = boxes[COORDINATES].to_numpy(float) * [width, height, width, height] - 0.5
-    for x0, y0, x1, y1 in corners:
-        edge = [channel / 255 for channel in colour_rgb]
-        axis.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=edge))
-
-
 def new_figure(width_inch: float, height_inch: float) -> "Figure":
     """Make a figure that needs no screen."""
     from matplotlib.figure import Figure
@@ -166,7 +102,16 @@ def new_figure(width_inch: float, height_inch: float) -> "Figure":
 
 
 def write_figure(path: Path, figure: "Figure", dpi: int = 110) -> None:
-    """Write a figure as PNG, without a date in it, so that the same figure gives the same file."""
+    """Write a figure as PNG or SVG, by the suffix of the path.
+
+    There is no date in it, and ids in an SVG are no random ones, so the same figure gives the same
+    file. Text in an SVG stays text, which can be searched and copied.
+    """
+    from matplotlib import rc_context
+
+    suffix = path.suffix.removeprefix(".")
+    facts = {"png": ["Software"], "svg": ["Date", "Creator", "Format", "Type"]}[suffix]
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "murmuration"}):
+        figure.savefig(buffer, format=suffix, dpi=dpi, metadata=dict.fromkeys(facts))
     write_bytes(path, buffer.getvalue())

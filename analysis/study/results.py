@@ -94,7 +94,8 @@ class StudyResults:
         num_images: Test images.
         design: What was crossed, in words: key to value, such as `prompts`: `bird, gull`.
         arms: One or more; the first is the main one.
-        arm_comparisons: As `ArmResults.comparisons`, of mean scores over prompts; empty for one arm.
+        arm_comparisons: As `ArmResults.comparisons`, of mean scores over prompts; empty for one
+            arm.
         reliability: `label_set`, `who`, `calibration`, `probability`, `share`, `pixels`, a row a
             bin that has pixels; of the first arm; empty without masks.
         gallery: Images to look at.

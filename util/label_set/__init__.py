@@ -1,10 +1,12 @@
 """Label sets: the one format between stages.
 
 A folder with `<image id>.png` (see `util.image_files`), `prediction.csv` (see `util.bbox_csv`) and
-`label_set.json`, which says what made it and the status of every image. While a set is being made,
-`progress.jsonl` takes one line an image; `LabelSetWriter.finish` folds it into `label_set.json`, so
-that a run that was stopped anywhere goes on where it was. Several processes may make one set, each
-its share of the images with a progress file of its own; the last one to be ready folds them all.
+`label_set.json`, which says what made it and the status of every image; where pixels count
+differently for a student, `weights/<image id>.png` too (8-bit gray, 0 = the loss ignores the pixel,
+255 = full). While a set is being made, `progress.jsonl` takes one line an image;
+`LabelSetWriter.finish` folds it into `label_set.json`, so that a run that was stopped anywhere goes
+on where it was. Several processes may make one set, each its share of the images with a progress
+file of its own; the last one to be ready folds them all.
 """
 
 from util.label_set.reading import LabelSet, check_same_images, prompt_to_folder

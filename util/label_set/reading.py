@@ -15,8 +15,21 @@ from util.bbox_csv import boxes_to_table, write_bbox_csv
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError, listed
 from util.files import write_json
-from util.image_files import find_images, fingerprint, id_to_path, read_soft_label
-from util.label_set.records import MANIFEST, PREDICTION, is_finished, read_manifest
+from util.image_files import (
+    find_images,
+    fingerprint,
+    id_to_path,
+    image_size_hw,
+    read_soft_label,
+)
+from util.label_set.records import (
+    MANIFEST,
+    PREDICTION,
+    WEIGHTS,
+    is_finished,
+    read_manifest,
+    weights_path,
+)
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.progress import track
 from util.settings import settings_hash
@@ -60,7 +73,9 @@ class LabelSet:
             self.ids = sorted(i for i, record in images.items() if record["status"] != "failed")
             self.failed = {i: r["reason"] for i, r in images.items() if r["status"] == "failed"}
         else:
-            self.ids = sorted(find_images(folder))
+            found = find_images(folder)
+            weights = {f"{WEIGHTS}/{image_id}" for image_id in found}
+            self.ids = sorted(set(found) - weights)
             self.failed = {}
 
     @property
@@ -82,6 +97,17 @@ class LabelSet:
     def read(self, image_id: str) -> np.ndarray:
         """Read a soft label, (H, W) float32 in [0, 1]."""
         return read_soft_label(self.path(image_id))
+
+    def weights_path(self, image_id: str) -> Path:
+        """Where the weights of an image's pixels lie, if the set has them."""
+        return weights_path(self.folder, image_id)
+
+    def read_weights(self, image_id: str) -> np.ndarray:
+        """Read how much each pixel counts, (H, W) float32 in [0, 1]; 1 where there is no file."""
+        path = self.weights_path(image_id)
+        if not path.exists():
+            return np.ones(image_size_hw(self.path(image_id)), np.float32)
+        return read_soft_label(path)
 
     def write_boxes(self, settings: BoxSettings) -> pd.DataFrame:
         """Write `prediction.csv`: the boxes of all soft labels, images in the order of their ids.

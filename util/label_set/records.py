@@ -6,11 +6,17 @@ from typing import Any
 
 from util.errors import UserError
 from util.files import read_json
-from util.image_files import name_to_id
+from util.image_files import id_to_path, name_to_id
 
 MANIFEST = "label_set.json"
 PREDICTION = "prediction.csv"
+WEIGHTS = "weights"
 REMEDY = "give --overwrite to make the label set anew"
+
+
+def weights_path(folder: Path, image_id: str) -> Path:
+    """Where the weights of an image's pixels lie, if a label set has them."""
+    return id_to_path(folder / WEIGHTS, image_id)
 
 
 def is_finished(folder: Path) -> bool:

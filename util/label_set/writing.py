@@ -10,18 +10,20 @@ from typing import Any, Self, TextIO
 import numpy as np
 
 from util.data_classes import BoxSettings
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.files import write_json
-from util.image_files import id_to_path, write_soft_label
+from util.image_files import id_to_path, write_image, write_soft_label
 from util.label_set.reading import LabelSet
 from util.label_set.records import (
     MANIFEST,
     PREDICTION,
+    WEIGHTS,
     is_finished,
     is_ready,
     progress_files,
     read_manifest,
     read_progress,
+    weights_path,
 )
 from util.settings import is_same_work, library_versions, settings_hash
 from util.shares import ALONE, Share
@@ -94,6 +96,7 @@ class LabelSetWriter:
             return
         for image_id in images:
             id_to_path(self.folder, image_id).unlink(missing_ok=True)
+            weights_path(self.folder, image_id).unlink(missing_ok=True)
         # The manifest goes last: while it is there, a stopped run can be told from other files.
         named = [self.folder / PREDICTION, self.folder / MANIFEST]
         for path in [*progress_files(self.folder), *named]:
@@ -117,11 +120,19 @@ class LabelSetWriter:
             others: Images of the set that other processes make.
 
         Returns:
-            Ids that are new, failed before, have lost their file, or whose source has changed.
+            Ids that are new, failed before, have lost a file, or whose source has changed.
+
+        Raises:
+            UserError: The map of an image would lie where the weights of another do.
         """
         everything = self.absent | self.images
         self._others = set(others)
         part = self._others.union(sources)
+        if clashing := sorted(part.intersection(f"{WEIGHTS}/{image_id}" for image_id in part)):
+            raise UserError(
+                f"{listed(clashing)} would lie where a label set keeps the weights of pixels; "
+                f"rename the folder {WEIGHTS!r} of images"
+            )
         was_part = set(read_manifest(self.folder).get("images", {}))
         self.images = {i: record for i, record in everything.items() if i in part}
         self.absent = {i: record for i, record in everything.items() if i not in part}
@@ -135,20 +146,36 @@ class LabelSetWriter:
         record = self.images.get(image_id, {"status": "failed"})
         if record["status"] == "failed" or record["source"] != source:
             return False
-        return id_to_path(self.folder, image_id).exists()
+        has_weights = "weights" not in record or weights_path(self.folder, image_id).exists()
+        return has_weights and id_to_path(self.folder, image_id).exists()
 
-    def add(self, image_id: str, soft_label: np.ndarray, source: str, seconds: float) -> None:
-        """Write the soft label of an image.
+    def add(
+        self,
+        image_id: str,
+        soft_label: np.ndarray,
+        source: str,
+        seconds: float,
+        weights: np.ndarray | None = None,
+    ) -> None:
+        """Write the soft label of an image, and the weights of its pixels if there are any.
 
         Args:
             image_id: Names the file.
             soft_label: (H, W) float in [0, 1].
             source: Fingerprint of what it was made from.
             seconds: How long that took.
+            weights: (H, W) float in [0, 1], how much a student's loss counts each pixel, kept in
+                255 steps; None = all alike, and older weights of the image are removed.
         """
         write_soft_label(id_to_path(self.folder, image_id), soft_label)
         status = "labelled" if soft_label.any() else "empty"
-        self._record(image_id, {"status": status, "source": source, "seconds": round(seconds, 4)})
+        record = {"status": status, "source": source, "seconds": round(seconds, 4)}
+        if weights is None:
+            weights_path(self.folder, image_id).unlink(missing_ok=True)
+        else:
+            write_weights(weights_path(self.folder, image_id), weights)
+            record["weights"] = True
+        self._record(image_id, record)
 
     def fail(self, image_id: str, reason: str) -> None:
         """Record that an image could not be labelled, and why; the next run tries again.
@@ -239,6 +266,17 @@ class LabelSetWriter:
         label_set = LabelSet(self.folder)
         label_set.write_boxes(box_settings)
         return label_set
+
+
+def write_weights(path: Path, weights: np.ndarray) -> None:
+    """Write weights of pixels, (H, W) float in [0, 1], as 8-bit gray PNG, value / 255.
+
+    Raises:
+        ValueError: A value is outside [0, 1] or NaN.
+    """
+    if not ((weights >= 0) & (weights <= 1)).all():
+        raise ValueError(f"{path}: weights have values outside [0, 1]")
+    write_image(path, np.rint(weights * 255).astype(np.uint8))
 
 
 def count_statuses(images: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:

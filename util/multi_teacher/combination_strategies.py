@@ -2,8 +2,9 @@
 
     python util/multi_teacher/combination_strategies.py --combination.strategy majority
 
-Reads paths.label_sets/NAME for every name in combination.label_sets; writes
-paths.label_sets/OUTPUT. Memory does not grow with their number (median: one image of each).
+Reads paths.label_sets/NAME for every name in combination.label_sets; to calibrate them, also
+data.masks of combination.calibration_split. Writes paths.label_sets/OUTPUT. Memory does not grow
+with their number (median, agreement and pixel weights: one image of each).
 Next: python student/train.py
 """
 
@@ -17,13 +18,16 @@ import numpy as np
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from util.config import CombinationSection, load_config
+from util.config import CombinationSection, Config, load_config
 from util.errors import UserError, listed
-from util.image_files import fingerprint
+from util.image_files import find_images, fingerprint
 from util.label_set import LabelSet, LabelSetWriter, check_same_images, prompt_to_folder
+from util.multi_teacher.agreement import learn_weights, vote_entropy, vote_fraction
+from util.multi_teacher.calibration import CalibratedLabelSet, calibrate, find_slice
 from util.multi_teacher.staple import staple
 from util.progress import track
 from util.run import print_next, run_script
+from util.splits import read_split
 
 Combination = Callable[[Iterable[np.ndarray]], np.ndarray]
 """Fuses (H, W) float32 maps in [0, 1], one or more, taken one at a time, into one like them."""
@@ -104,6 +108,10 @@ def _sum(maps: Iterable[np.ndarray]) -> tuple[np.ndarray, int]:
 def build_combination(settings: CombinationSection, num_label_sets: int) -> Combination:
     """Make the combination that the config names.
 
+    Args:
+        settings: Of the combination; for `agreement`, with the weights that were learned.
+        num_label_sets: How many are combined.
+
     Raises:
         UserError: Weights or votes do not fit the number of label sets.
     """
@@ -114,7 +122,7 @@ def build_combination(settings: CombinationSection, num_label_sets: int) -> Comb
                 "sets are combined: no pixel could be kept"
             )
         return lambda maps: combine_majority(maps, settings.min_votes)
-    if settings.strategy == "weighted_mean":
+    if settings.strategy in ("weighted_mean", "agreement"):
         if len(settings.weights) != num_label_sets or not any(settings.weights):
             raise UserError(
                 f"combination.weights is {settings.weights}; expected one weight for each of the "
@@ -127,16 +135,27 @@ def build_combination(settings: CombinationSection, num_label_sets: int) -> Comb
         "maximum": combine_maximum,
         "noisy_or": combine_noisy_or,
         "staple": combine_staple,
+        "vote_fraction": vote_fraction,
+        "vote_entropy": vote_entropy,
     }
     return plain[settings.strategy]
 
 
 def combine_label_sets(
-    members: Sequence[LabelSet], combination: Combination, writer: LabelSetWriter
+    members: Sequence[LabelSet],
+    combination: Combination,
+    writer: LabelSetWriter,
+    pixel_weights: bool = False,
 ) -> None:
     """Write the fused soft labels that are still missing.
 
     Images that failed in all members are recorded as failed.
+
+    Args:
+        members: What is combined.
+        combination: Fuses the maps of an image.
+        writer: Of the combined set.
+        pixel_weights: Write weights too: 1 less the vote entropy of the pixel.
 
     Raises:
         UserError: The members have different images, or maps of different sizes; all are listed.
@@ -149,11 +168,15 @@ def combine_label_sets(
     for image_id in track(pending, "combination") if pending else []:
         start = time.perf_counter()
         try:
-            fused = combination(_same_size(members, image_id))
+            maps = _same_size(members, image_id)
+            if pixel_weights:
+                maps = list(maps)  # they are needed twice
+            fused = combination(maps)
         except UserError as error:
             problems.append(str(error))
             continue
-        writer.add(image_id, fused, sources[image_id], time.perf_counter() - start)
+        weights = 1 - vote_entropy(maps) if pixel_weights else None
+        writer.add(image_id, fused, sources[image_id], time.perf_counter() - start, weights)
     if problems:
         raise UserError("\n".join(problems))
     for image_id, reason in failed.items():
@@ -183,16 +206,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"combination.output is {settings.output!r}, one of the label sets that are combined"
         )
     folders = find_members(config.paths.label_sets, settings.label_sets)
-    members = [LabelSet(folder) for folder in folders]
-    combination = build_combination(settings, len(members))
+    members: Sequence[LabelSet] = [LabelSet(folder) for folder in folders]
     made_by = {
         "producer": "combination",
-        **settings.model_dump(include=_settings_that_matter(settings)),
         "members": [[member.name, member.manifest.get("settings_hash")] for member in members],
     }
+    if settings.calibration != "none":
+        made_by["calibrated_on"], members = calibrate_members(members, config)
+    if settings.strategy == "agreement":
+        settings = settings.model_copy(update={"weights": learn_member_weights(members)})
+    made_by |= settings.model_dump(include=_settings_that_matter(settings))
+    combination = build_combination(settings, len(members))
     output = config.paths.label_sets / settings.output
     with LabelSetWriter(output, made_by, options.overwrite) as writer:
-        combine_label_sets(members, combination, writer)
+        combine_label_sets(members, combination, writer, settings.pixel_weights)
         combined = writer.finish(config.evaluation.box_settings())
     counts = combined.manifest["counts"]
     print(
@@ -223,10 +250,42 @@ def find_members(label_sets: Path, names: Sequence[str]) -> list[Path]:
     return [label_sets / folder for folder in folders]
 
 
+def calibrate_members(
+    members: Sequence[LabelSet], config: Config
+) -> tuple[str, list[CalibratedLabelSet]]:
+    """Calibrate each member on the split that the config names; prints how much that mends.
+
+    Returns:
+        A fingerprint of the masks and maps of the split, and the members, calibrated.
+    """
+    data, settings = config.data, config.combination
+    ids = read_split(data.splits, settings.calibration_split, find_images(data.images))
+    masks = find_slice(members, ids, data.masks)
+    calibrated = [calibrate(member, masks, settings.calibration) for member in members]
+    errors = [f"{each.name} {each.error_before:.4f} -> {each.error:.4f}" for each in calibrated]
+    print(f"Calibrated on {len(masks)} images, calibration error there: {', '.join(errors)}")
+    maps = [member.path(image_id) for member in members for image_id in masks]
+    return fingerprint([*masks.values(), *maps]), calibrated
+
+
+def learn_member_weights(members: Sequence[LabelSet]) -> list[float]:
+    """Learn the weights of the members from how they agree on all images; prints them."""
+    image_ids = track(check_same_images(members), "agreement", transient=True)
+    learned = learn_weights(_same_size(members, image_id) for image_id in image_ids)
+    # Rounded, so that the last digits of another machine are no other settings.
+    weights: list[float] = learned.round(6).tolist()
+    shown = zip(members, weights, strict=True)
+    print(f"Weights: {', '.join(f'{member.name} {weight:.3f}' for member, weight in shown)}")
+    return weights
+
+
 def _settings_that_matter(settings: CombinationSection) -> set[str]:
     """Keys that decide the maps of the strategy chosen, so that no other change remakes them."""
-    used = {"majority": {"min_votes"}, "weighted_mean": {"weights"}}
-    return {"strategy"} | used.get(settings.strategy, set())
+    used = {"majority": {"min_votes"}, "weighted_mean": {"weights"}, "agreement": {"weights"}}
+    keys = {"strategy"} | used.get(settings.strategy, set())
+    if settings.calibration != "none":
+        keys.add("calibration")
+    return keys | ({"pixel_weights"} if settings.pixel_weights else set())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,98 @@
+"""Tables of scores with their intervals, and of paired differences between label sets."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from util.errors import UserError
+from util.statistics_over_images import Interval, holm, paired_difference
+
+Scores = dict[str, Interval]
+"""Single scores of one label set, by name: estimate () and resampled (R,)."""
+
+
+def name_scores(names: Iterable[str], interval: Interval) -> Scores:
+    """Take the scores along the last axis of an interval apart: estimate (S,), S names."""
+    columns = zip(interval.estimate, interval.low, interval.high, interval.resampled.T, strict=True)
+    return {name: Interval(*column) for name, column in zip(names, columns, strict=True)}
+
+
+def with_ends(values: Mapping[Any, Any], scores: Scores) -> dict[str, Any]:
+    """Put `NAME_low` and `NAME_high` behind each value that has an interval, for a row of a CSV."""
+    row: dict[str, Any] = {}
+    for name, value in values.items():
+        row[name] = value
+        if name in scores:
+            row |= {f"{name}_low": scores[name].low, f"{name}_high": scores[name].high}
+    return row
+
+
+def compare_with(baseline: str, scores: Mapping[str, Scores]) -> pd.DataFrame:
+    """Differences to one label set in every score, over the same resampled images.
+
+    Args:
+        baseline: Name of the label set that the others are compared with.
+        scores: By name of label set; all have the same scores on the same resamples.
+
+    Returns:
+        Columns `label_set`, `metric`, `difference`, `low`, `high`, `p` (see `shifted_p_value`), and
+        `p_holm`, adjusted for all comparisons of a metric.
+
+    Raises:
+        UserError: There is no such label set.
+    """
+    if baseline not in scores:
+        raise UserError(f"evaluation.baseline is {baseline!r}; there are: {', '.join(scores)}")
+    rows = [
+        (name, metric, *_compare(score, scores[baseline][metric]))
+        for name, of_label_set in scores.items()
+        if name != baseline
+        for metric, score in of_label_set.items()
+    ]
+    table = pd.DataFrame(rows, columns=["label_set", "metric", "difference", "low", "high", "p"])
+    table["p_holm"] = table.groupby("metric")["p"].transform(lambda p: holm(p.to_numpy()))
+    return table
+
+
+def _compare(a: Interval, b: Interval) -> tuple[float, float, float, float]:
+    """Difference a - b, the ends of its interval, and p."""
+    difference, p = paired_difference(a, b)
+    return float(difference.estimate), float(difference.low), float(difference.high), float(p)
+
+
+def format_scores(table: pd.DataFrame, index: str, names: Sequence[str], decimals: int = 3) -> str:
+    """Lay scores out for the screen: `0.676 [0.617, 0.730]`, without ends where there are none.
+
+    Args:
+        table: Has the columns NAME, NAME_low and NAME_high of each of the names.
+        index: Column to show in front.
+        names: Scores to show.
+        decimals: Of every number.
+    """
+    shown = table[[index]].copy()
+    for name in names:
+        columns = table[[name, f"{name}_low", f"{name}_high"]].to_numpy(float)
+        shown[name] = [_format(row, f".{decimals}f") for row in columns]
+    return shown.to_string(index=False)
+
+
+def format_differences(table: pd.DataFrame, metrics: Collection[str]) -> str:
+    """Lay the differences in some metrics out for the screen, metric by metric."""
+    shown = table[table["metric"].isin(metrics)].copy()
+    columns = shown[["difference", "low", "high"]].to_numpy()
+    shown["difference"] = [_format(row, "+.3f") for row in columns]
+    for name in ("p", "p_holm"):
+        shown[name] = ["<0.001" if p < 0.001 else f"{p:.3f}" for p in shown[name]]
+    shown = shown.sort_values("metric", key=lambda m: m.map(list(metrics).index), kind="stable")
+    return shown[["metric", "label_set", "difference", "p", "p_holm"]].to_string(index=False)
+
+
+def _format(value_low_high: np.ndarray, style: str) -> str:
+    value, low, high = value_low_high
+    if np.isnan(value):
+        return "-"
+    return (
+        f"{value:{style}}" if np.isnan(low) else f"{value:{style}} [{low:{style}}, {high:{style}}]"
+    )

@@ -1,0 +1,201 @@
+"""From finished cells to the results of a study."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.study.arms import (
+    COMPARISON_COLUMNS,
+    Arm,
+    analyse_arm,
+    draw_students,
+    draw_teachers,
+    stack,
+)
+from analysis.study.cells import Plan, predictions
+from analysis.study.comparisons import compare_pairs
+from analysis.study.curve import LEARNS_FROM_ALL_IMAGES
+from analysis.study.design import Design
+from analysis.study.draws import Draws
+from analysis.study.examples import choose_gallery
+from analysis.study.measuring import Counts, Judge, count_label_set
+from analysis.study.results import StudyResults
+from analysis.study.running import Outcomes
+from analysis.study.scoring import Metric, find_judged_metric
+from util.config import Config
+from util.errors import UserError, listed
+from util.image_files import find_images
+from util.label_set import LabelSet
+from util.pixel_metrics import PixelHistogram, reliability
+from util.progress import track
+from util.settings import library_versions
+
+GALLERY_PROMPTS = 4
+"""Prompts whose maps are shown: best, worst, and some between."""
+
+
+def conclude(
+    config: Config, design: Design, plan: Plan, outcomes: Outcomes, judge: Judge
+) -> StudyResults:
+    """Judge what the cells have made and gather what the study has found.
+
+    Raises:
+        UserError: Not a single label set of a prompt could be made, or the score is undefined.
+    """
+    made = find_made(plan, outcomes)
+    judge, notes = keep_common_images(judge, made)
+    store = config.paths.cells / "counts"
+    with ThreadPoolExecutor(config.study.processes or None) as threads:
+        counted = threads.map(lambda folder: count_label_set(folder, judge, store), made)
+        counts = dict(zip(made, track(counted, "counting", len(made), "set"), strict=True))
+    metric = find_judged_metric(judge, config.study)
+    arms = build_arms(design, plan, counts, metric)
+    if not any(arm.prompts for arm in arms):
+        reasons = {outcome.reason for outcome in outcomes.values() if outcome.reason}
+        raise UserError(f"no label set of a prompt could be made: {listed(sorted(reasons))}")
+    main = next(arm for arm in arms if arm.prompts)
+    if np.isnan(main.teacher_draws.estimate).all():
+        raise UserError(f"{metric.name} is undefined: the test images have nothing to be found")
+    return StudyResults(
+        name=config.study.name,
+        metric=metric.name,
+        num_images=len(judge.image_ids),
+        design=design.in_words(),
+        arms=[analyse_arm(arm, judge, config) for arm in arms if arm.prompts],
+        arm_comparisons=compare_arms(arms),
+        reliability=tabulate_reliability(main, judge),
+        gallery=choose_gallery(main, judge, find_images(config.data.images)),
+        cells=tabulate_cells(outcomes),
+        notes=[*notes, *find_notes(main, design, judge, outcomes)],
+        settings=config.model_dump(mode="json"),
+        versions=library_versions(),
+    )
+
+
+def find_made(plan: Plan, outcomes: Outcomes) -> list[Path]:
+    """Folders of the label sets that could be made: of teachers, combinations and students."""
+    places = [(place.folder, place.maker) for place in plan.label_sets.values()]
+    places += [(predictions(cell), cell) for cell in plan.students]
+    return [folder for folder, maker in places if outcomes[maker].status == "done"]
+
+
+def keep_common_images(judge: Judge, folders: Sequence[Path]) -> tuple[Judge, list[str]]:
+    """Judge the images that all label sets have; say which ones are left out."""
+    common = set(judge.image_ids).intersection(*(LabelSet(folder).ids for folder in folders))
+    lost = [image_id for image_id in judge.image_ids if image_id not in common]
+    if not lost:
+        return judge, []
+    if not common:
+        raise UserError("no test image has a map in every label set; see the logs of the cells")
+    note = f"{len(lost)} test images are left out, since some label set lacks them: {listed(lost)}."
+    return judge.only(common), [note]
+
+
+def build_arms(
+    design: Design, plan: Plan, counts: Mapping[Path, Counts], metric: Metric
+) -> list[Arm]:
+    """Sort the counts by teacher and student architecture."""
+    arms = []
+    for variant, architecture in product(design.variants, design.architectures):
+        words = [variant.name] * (len(design.variants) > 1)
+        words += [architecture] * (len(design.architectures) > 1)
+        folders = {s.name: plan.label_sets[variant.name, s.name].folder for s in design.sources}
+        there = [source for source in design.sources if folders[source.name] in counts]
+        students = {}
+        for source in there:
+            runs = plan.runs[variant.name, source.name, architecture]
+            found = {seed: counts.get(predictions(cell)) for seed, cell in runs.items()}
+            students[source.name] = {s: each for s, each in found.items() if each is not None}
+        arms.append(
+            Arm(
+                name=", ".join(words),
+                sources=there,
+                off_target=design.off_target,
+                folders=folders,
+                runs={s.name: plan.runs[variant.name, s.name, architecture] for s in there},
+                teachers={source.name: counts[folders[source.name]] for source in there},
+                students=students,
+                metric=metric,
+            )
+        )
+    return arms
+
+
+def compare_arms(arms: Sequence[Arm]) -> pd.DataFrame:
+    """Compare mean scores over the prompts that all arms have, teachers and students."""
+    prompts = [name for name in arms[0].prompts if all(name in arm.prompts for arm in arms)]
+    learnt = [name for name in prompts if all(name in arm.learnt for arm in arms)]
+    metric = arms[0].metric
+    # Of all arms at once, so that their trainings vary independently.
+    teachers = {f"{arm.name}: {name}": arm.teachers[name] for arm in arms for name in prompts}
+    students = {f"{arm.name}: {name}": arm.students[name] for arm in arms for name in learnt}
+    tables = []
+    for who, names, draws in (
+        ("teachers", prompts, draw_teachers(teachers, metric)),
+        ("students", learnt, draw_students(students, metric)),
+    ):
+        if draws is not None and len(arms) > 1:
+            means = [draws.select([f"{arm.name}: {name}" for name in names]) for arm in arms]
+            of_arms = Draws(
+                tuple(arm.name for arm in arms),
+                np.array([each.estimate.mean() for each in means]),
+                np.stack([each.draws.mean(axis=1) for each in means], axis=1),
+            )
+            tables.append(compare_pairs(of_arms).assign(family=f"mean over prompts, {who}"))
+    return stack(tables, COMPARISON_COLUMNS)
+
+
+def tabulate_reliability(arm: Arm, judge: Judge) -> pd.DataFrame:
+    """How far probabilities are shares of anomalous pixels, for each source and its students."""
+    columns = ["label_set", "who", "calibration", "probability", "share", "pixels"]
+    tables = []
+    for source in arm.sources if judge.masks is not None else []:
+        sides = {"teacher": [arm.teachers[source.name]]}
+        sides["student"] = list(arm.students[source.name].values())
+        for who, counts in sides.items():
+            if counts:
+                levels = np.sum([each["levels"] for each in counts], axis=0)
+                bins = reliability(PixelHistogram(*levels))
+                named = bins[bins["pixels"] > 0].assign(label_set=source.name, who=who)
+                tables.append(named.assign(calibration=source.calibration))
+    return stack(tables, columns)
+
+
+def tabulate_cells(outcomes: Outcomes) -> pd.DataFrame:
+    """What was run, how it went, and where it lies."""
+    rows = [
+        (c.kind, c.name, o.status, o.reason, o.seconds, c.hash, str(c.folder))
+        for c, o in outcomes.items()
+    ]
+    columns = ["kind", "cell", "status", "reason", "seconds", "hash", "folder"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def find_notes(arm: Arm, design: Design, judge: Judge, outcomes: Outcomes) -> Iterator[str]:
+    """Say what could not be had, and why."""
+    failed = [cell.name for cell, outcome in outcomes.items() if outcome.status == "failed"]
+    if failed:
+        yield f"{len(failed)} of {len(outcomes)} cells failed: {listed(failed)}; see the appendix."
+    if len(judge.image_ids) == 1:
+        yield "There is one test image: no interval over images can be had."
+    if not design.training_seeds:
+        yield "No student was asked for (study.training_seeds is empty)."
+    elif arm.student_draws is not None and not arm.student_draws.has_seed_noise:
+        yield (
+            "Each student was trained with one seed: what training adds cannot be told from what "
+            "the prompt does, and the students' intervals hold for these trained networks only."
+        )
+    if len(arm.prompts) < 3:
+        yield "Slope and rank correlation need three prompts or more."
+    if left_out := LEARNS_FROM_ALL_IMAGES.intersection(s.strategy for s in arm.sources):
+        yield f"The curve over sizes leaves out {', '.join(sorted(left_out))}, slow to learn anew."
+    if judge.truths is not None:
+        silent = [name for name in arm.prompts if not arm.teachers[name]["boxes"][..., :2].any()]
+        if silent:
+            yield f"The teacher finds nothing in any test image for {listed(silent, 20)}."
+    if judge.masks is None:
+        yield "Without true masks (data.masks) there are no pixel metrics and no calibration."

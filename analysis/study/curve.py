@@ -1,0 +1,111 @@
+"""Teachers' scores by how many prompts are combined, over groups that no student has to learn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from analysis.study.design import split_strategy
+from analysis.study.measuring import Judge, KeptCounts, Tally, write_arrays
+from analysis.study.scoring import Metric
+from util.config import CombinationSection, Config
+from util.label_set import LabelSet
+from util.multi_teacher.combination_strategies import Combination, build_combination
+from util.progress import track
+from util.settings import settings_hash
+
+LEARNS_FROM_ALL_IMAGES = {"agreement"}
+"""Strategies that cannot combine an image by itself; the curve leaves them out."""
+
+AT_ONCE = 80
+"""Combinations that are counted in one pass over the images."""
+
+
+@dataclass(frozen=True)
+class Combined:
+    """Some prompts, combined in some way.
+
+    Attributes:
+        strategy: Such as `mean` or `majority:3`.
+        group: The prompts.
+    """
+
+    strategy: str
+    group: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What tells it from other combinations."""
+        return f"{self.strategy} of {' + '.join(self.group)}"
+
+
+def curve_sizes(num_prompts: int) -> list[int]:
+    """Sizes of groups to look at: all of them up to 8, then some, each about 1.5 times the last."""
+    sizes = list(range(1, min(num_prompts, 8) + 1))
+    while sizes[-1] < num_prompts:
+        sizes.append(min(num_prompts, round(sizes[-1] * 1.5)))
+    return sizes
+
+
+def count_combined(
+    folders: Mapping[str, Path],
+    combinations: Sequence[Combined],
+    config: Config,
+    judge: Judge,
+    metric: Metric,
+) -> dict[str, np.ndarray]:
+    """Combine prompts' maps of the test images, and count; keeps the counts in the store.
+
+    Args:
+        folders: Label set of each prompt.
+        combinations: What to count.
+        config: Settings of combinations, and the folder of cells.
+        judge: What is right.
+        metric: What is counted.
+
+    Returns:
+        (N, K) counts of the N test images, by the name of the combination.
+    """
+    label_sets = {prompt: LabelSet(folder) for prompt, folder in folders.items()}
+    needed = judge if metric.name.startswith("pixel") else replace(judge, masks=None)
+    facts = {
+        "label_sets": {prompt: each.fingerprint() for prompt, each in label_sets.items()},
+        "metric": metric.name,
+        "judge": judge.hash,
+        "min_votes": config.combination.min_votes,
+    }
+    counts: dict[str, np.ndarray] = {}
+    for start in range(0, len(combinations), AT_ONCE):
+        part = combinations[start : start + AT_ONCE]
+        names = [combination.name for combination in part]
+        hash_ = settings_hash(facts | {"combinations": names})
+        path = config.paths.cells / "counts" / f"groups-{hash_}.npz"
+        if not path.exists():
+            counted = _count(label_sets, part, config.combination, needed, metric)
+            write_arrays(path, {"counts": counted})
+        counts |= dict(zip(names, KeptCounts(path)["counts"], strict=True))
+    return counts
+
+
+def _count(
+    label_sets: Mapping[str, LabelSet],
+    combinations: Sequence[Combined],
+    settings: CombinationSection,
+    judge: Judge,
+    metric: Metric,
+) -> np.ndarray:
+    """(M, N, K) counts, in one pass over the images."""
+    fuse = [_build(each, settings) for each in combinations]
+    tallies = [Tally(judge) for _ in combinations]
+    for image_id in track(judge.image_ids, "curve over sizes", transient=True):
+        maps = {prompt: label_set.read(image_id) for prompt, label_set in label_sets.items()}
+        for each, combine, tally in zip(combinations, fuse, tallies, strict=True):
+            tally.add(combine(maps[prompt] for prompt in each.group))
+    return np.array([metric.counts(tally.counts()) for tally in tallies])
+
+
+def _build(combined: Combined, settings: CombinationSection) -> Combination:
+    strategy, votes = split_strategy(combined.strategy, settings.min_votes)
+    chosen = settings.model_copy(update={"strategy": strategy, "min_votes": max(votes, 1)})
+    return build_combination(chosen, len(combined.group))

@@ -1,0 +1,181 @@
+"""What a study crosses: teachers, prompts, groups, combinations, students."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import cast, get_args
+
+from teacher.prompts import resolve_prompts
+from util.config import Calibration, Config, Strategy, TeacherSection, override_config
+from util.errors import UserError, listed
+from util.multi_teacher.group_sampling import sample_groups
+
+NEEDS_SETTINGS = "weighted_mean"
+"""A strategy that a study cannot cross, since each group would need weights of its own."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A teacher: its settings and its object prompt.
+
+    Attributes:
+        name: What tells it from the other variants; "" for the only one.
+        teacher: Its section of the config, with all prompts of the study.
+    """
+
+    name: str
+    teacher: TeacherSection
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a student learns from: the label set of a prompt, or of a combination.
+
+    Attributes:
+        name: To show.
+        members: The prompt, or the prompts that are combined.
+        strategy: Such as `mean` or `majority:3`; "" for a prompt.
+        calibration: Of the members, before they are combined.
+    """
+
+    name: str
+    members: tuple[str, ...]
+    strategy: str = ""
+    calibration: Calibration = "none"
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether it is the label set of a single prompt, as the teacher wrote it."""
+        return not self.strategy
+
+
+@dataclass(frozen=True)
+class Design:
+    """Everything that a study crosses.
+
+    Attributes:
+        variants: Teachers.
+        prompts: In the order given.
+        off_target: Those of them that name something else than what is sought.
+        sources: Label sets that each variant gives, prompts first.
+        architectures: Students.
+        training_seeds: Of each student; none for a study of teachers alone.
+    """
+
+    variants: tuple[Variant, ...]
+    prompts: tuple[str, ...]
+    off_target: frozenset[str]
+    sources: tuple[Source, ...]
+    architectures: tuple[str, ...]
+    training_seeds: tuple[int, ...]
+
+    def in_words(self) -> dict[str, str]:
+        """Say what is crossed, for the report."""
+        combined = [source.name for source in self.sources if not source.is_prompt]
+        return {
+            "teachers": ", ".join(variant.name or "one" for variant in self.variants),
+            "object prompts": ", ".join(
+                dict.fromkeys(variant.teacher.object_prompt for variant in self.variants)
+            ),
+            "prompts": ", ".join(self.prompts),
+            "off target": ", ".join(p for p in self.prompts if p in self.off_target) or "none",
+            "combinations": ", ".join(combined) or "none",
+            "students": ", ".join(self.architectures) if self.training_seeds else "none",
+            "training seeds": ", ".join(map(str, self.training_seeds)) or "none",
+        }
+
+
+def design_study(config: Config) -> Design:
+    """Cross what the config names.
+
+    Raises:
+        UserError: An unknown prompt list or strategy, a group larger than the prompt list, two
+            label sets of one name, or impossible teacher settings.
+    """
+    study = config.study
+    prompts = resolve_prompts(study.prompts or config.teacher.prompts)
+    off_target = frozenset(resolve_prompts(study.off_target)) if study.off_target else frozenset()
+    sources = [Source(prompt, (prompt,)) for prompt in prompts]
+    for name, members in find_groups(config, prompts).items():
+        for strategy, calibration in product(study.strategies, study.calibrations):
+            if split_strategy(strategy, config.combination.min_votes)[1] > len(members):
+                continue  # more votes than members: it could keep no pixel
+            suffix = "" if calibration == "none" else f", {calibration}"
+            source = Source(f"{name}: {strategy}{suffix}", members, strategy, calibration)
+            sources.append(source)
+    names = [source.name for source in sources]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise UserError(f"the study has two label sets named {listed(twice)}; drop one")
+    return Design(
+        tuple(find_variants(config, prompts)),
+        tuple(prompts),
+        off_target,
+        tuple(sources),
+        tuple(study.architectures or [config.student.architecture]),
+        tuple(study.training_seeds),
+    )
+
+
+def find_variants(config: Config, prompts: Sequence[str]) -> list[Variant]:
+    """Cross teacher settings and object prompts; names hold only what differs."""
+    study = config.study
+    object_prompts = study.object_prompts or [config.teacher.object_prompt]
+    variants = []
+    for changes, object_prompt in product(study.teachers, object_prompts):
+        if clash := {"prompts", "object_prompt"} & set(changes):
+            raise UserError(
+                f"study.teachers changes {' and '.join(sorted(clash))}; name these in "
+                "study.prompts and study.object_prompts"
+            )
+        overrides = {**changes, "prompts": list(prompts), "object_prompt": object_prompt}
+        teacher = override_config(config, {"teacher": overrides}, "study.teachers").teacher
+        words = [f"{key} {value}" for key, value in changes.items()]
+        if len(study.teachers) > 1 and not words:
+            words = ["teacher as configured"]
+        words += [f"object prompt {object_prompt}"] * (len(object_prompts) > 1)
+        variants.append(Variant(", ".join(words), teacher))
+    names = [variant.name for variant in variants]
+    if len(set(names)) < len(names):
+        raise UserError("study.teachers or study.object_prompts names one teacher twice; drop one")
+    return variants
+
+
+def find_groups(config: Config, prompts: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """Draw the groups of prompts to combine, by name; a group of all prompts is there once.
+
+    Raises:
+        UserError: A group would be larger than the list of prompts.
+    """
+    study = config.study
+    groups: dict[str, tuple[str, ...]] = {}
+    for size in study.group_sizes:
+        if size in (0, len(prompts)):
+            if len(prompts) > 1:
+                groups[f"all {len(prompts)}"] = tuple(prompts)
+            continue
+        for seed in study.group_seeds:
+            drawn = sample_groups(prompts, study.num_groups, size, seed)
+            which = f" (seed {seed})" if len(study.group_seeds) > 1 else ""
+            for number, members in enumerate(drawn, start=1):
+                groups[f"group {number} of {size}{which}"] = tuple(members)
+    return groups
+
+
+def split_strategy(text: str, default_votes: int) -> tuple[Strategy, int]:
+    """Split `majority:3` into the strategy and its votes; 0 votes for all but majority.
+
+    Raises:
+        UserError: There is no such strategy, or the votes are no number from 1.
+    """
+    name, _, votes = text.partition(":")
+    known = [strategy for strategy in get_args(Strategy) if strategy != NEEDS_SETTINGS]
+    if name not in known or (
+        votes and (name != "majority" or not votes.isdecimal() or votes == "0")
+    ):
+        raise UserError(
+            f"study.strategies has {text!r}; expected one of {', '.join(known)}, majority with its "
+            "votes if you like, such as majority:3"
+        )
+    num_votes = int(votes or default_votes) if name == "majority" else 0
+    return cast(Strategy, name), num_votes

@@ -1,0 +1,93 @@
+"""The test images that a report shows, typical and telling ones, with maps of several prompts."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.study.arms import Arm
+from analysis.study.cells import predictions
+from analysis.study.measuring import Counts, Judge
+from analysis.study.results import GalleryRow, Panel
+from analysis.study.scoring import Metric
+from util.bbox_csv import COLUMNS, boxes_to_table
+from util.image_files import read_image
+from util.label_set import LabelSet
+from util.masks_to_bboxes import soft_label_to_boxes
+
+
+def choose_gallery(arm: Arm, judge: Judge, image_paths: Mapping[str, Path]) -> list[GalleryRow]:
+    """Choose test images by how the prompts score on them, and gather their maps."""
+    sources = choose_sources(arm)
+    rows = []
+    for index, why in choose_images(
+        [arm.teachers[name] for name in arm.prompts], arm.metric
+    ).items():
+        image_id = judge.image_ids[index]
+        truths = pd.DataFrame(columns=COLUMNS)
+        if judge.truths is not None:
+            truths = judge.truths[judge.truths["image"] == image_id]
+        panels = []
+        for name in sources:
+            label_sets = {"teacher": arm.folders[name]}
+            label_sets |= {
+                f"student, seed {seed}": predictions(arm.runs[name][seed])
+                for seed in list(arm.students[name])[:1]
+            }
+            panels += [
+                _panel(f"{name}, {who}", LabelSet(folder), image_id, judge)
+                for who, folder in label_sets.items()
+            ]
+        image = read_image(image_paths[image_id])
+        rows.append(GalleryRow(image_id, why, image, truths, panels))
+    return rows
+
+
+def choose_images(counts: Sequence[Counts], metric: Metric) -> dict[int, str]:
+    """Positions of images to show, and why: typical, worst, and where prompts disagree most.
+
+    Typical is near the median of the image-level scores' means over prompts. Images that have
+    nothing to find are left out where there are others.
+
+    Args:
+        counts: Of each prompt's label set.
+        metric: The score.
+    """
+    scores = np.array([metric.of_images(each) for each in counts])
+    rows = [metric.counts(each) for each in counts]
+    has_something = np.any(rows, axis=(0, 2)) & np.isfinite(scores).all(axis=0)
+    there = np.flatnonzero(has_something)
+    if not len(there):
+        return {0: "the first test image"}
+    means, spread = scores[:, there].mean(axis=0), scores[:, there].std(axis=0)
+    from_median = np.abs(means - np.median(means))
+    reasons = (
+        (np.argsort(from_median, kind="stable")[:2], "typical: prompts score as in the middle"),
+        (np.argsort(-spread, kind="stable")[:1], "the prompts disagree most"),
+        (np.argsort(means, kind="stable")[:2], "worst: prompts score lowest"),
+    )
+    chosen: dict[int, str] = {}
+    for order, why in reasons:
+        for position in order:
+            chosen.setdefault(int(there[position]), why)
+    return chosen
+
+
+def choose_sources(arm: Arm) -> list[str]:
+    """Names of the best, middle and worst prompt by teacher, and of the best combination."""
+    scores = dict(zip(arm.teacher_draws.names, arm.teacher_draws.estimate, strict=True))
+    ranked = sorted(arm.prompts, key=lambda name: -scores[name])
+    shown = list(dict.fromkeys([ranked[0], ranked[len(ranked) // 2], ranked[-1]]))
+    combined = [source.name for source in arm.sources if not source.is_prompt]
+    return shown + sorted(combined, key=lambda name: -scores[name])[:1]
+
+
+def _panel(title: str, label_set: LabelSet, image_id: str, judge: Judge) -> Panel:
+    """A map with its boxes that count."""
+    soft_label = label_set.read(image_id)
+    height, width = soft_label.shape
+    boxes = soft_label_to_boxes(soft_label, judge.box_settings)
+    found = [(image_id, (height, width), boxes)]
+    table = boxes_to_table(found, judge.box_settings.object_class)
+    return Panel(title, soft_label, table[table["confidence"] > judge.min_confidence])

@@ -1,0 +1,93 @@
+"""Small pictures for the report's gallery: images with their truth, and maps of label sets."""
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from analysis.study.results import GalleryRow
+from util.visualization import PREDICTION_RGB, TRUTH_RGB, draw_boxes
+
+LONG_SIDE_PX = 360
+JPEG_QUALITY = 85
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An encoded picture.
+
+    Attributes:
+        title: What it shows.
+        uri: The JPEG itself, as a data URI.
+        width: In pixels.
+        height: In pixels.
+    """
+
+    title: str
+    uri: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One image of the gallery.
+
+    Attributes:
+        image_id: Of the image.
+        why: Why it is shown.
+        image: With its true boxes.
+        sources: For each label set its map and, if there is one, its student's, with their boxes.
+    """
+
+    image_id: str
+    why: str
+    image: Picture
+    sources: Sequence[Sequence[Picture]]
+
+
+def render_gallery(rows: Iterable[GalleryRow]) -> list[Scene]:
+    """Encode the pictures of a gallery; a teacher's map begins a new source."""
+    scenes = []
+    for row in rows:
+        image = encode(row.image_rgb, row.truths, TRUTH_RGB, "image, true boxes")
+        sources: list[list[Picture]] = []
+        for panel in row.panels:
+            gray = np.round(panel.soft_label * 255).astype(np.uint8)
+            map_rgb = np.repeat(gray[..., None], 3, axis=2)
+            picture = encode(map_rgb, panel.boxes, PREDICTION_RGB, panel.title)
+            if not sources or panel.title.endswith("teacher"):
+                sources.append([])
+            sources[-1].append(picture)
+        scenes.append(Scene(row.image_id, row.why, image, sources))
+    return scenes
+
+
+def encode(
+    picture_rgb: np.ndarray, boxes: pd.DataFrame, colour_rgb: tuple[int, int, int], title: str
+) -> Picture:
+    """Make a picture small (or a small one larger, by a whole number), draw boxes, encode it.
+
+    Boxes are drawn last, so that they stay visible around what is only a few pixels wide.
+
+    Args:
+        picture_rgb: (H, W, 3) uint8.
+        boxes: Table of relative boxes.
+        colour_rgb: Of the boxes.
+        title: Of the picture.
+    """
+    long_side = max(picture_rgb.shape[:2])
+    if long_side > LONG_SIDE_PX:
+        scale, how = LONG_SIDE_PX / long_side, cv2.INTER_AREA
+    else:
+        scale, how = float(LONG_SIDE_PX // long_side), cv2.INTER_NEAREST
+    height, width = (max(1, round(side * scale)) for side in picture_rgb.shape[:2])
+    resized = cv2.resize(picture_rgb, (width, height), interpolation=how)
+    draw_boxes(resized, boxes, colour_rgb)
+    bgr = cv2.cvtColor(resized, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    uri = "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
+    return Picture(title, uri, width, height)

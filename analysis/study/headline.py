@@ -1,0 +1,107 @@
+"""What a study has found, in one sentence."""
+
+import pandas as pd
+
+from analysis.study.results import ArmResults
+from analysis.study.tables import format_interval, format_number
+
+WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def write_headline(arm: ArmResults, metric: str) -> str:
+    """Say how far wording moves the teacher, how much a student keeps, and what combining brings.
+
+    It says what cannot be had, and `perhaps nothing` where a 95 % interval holds 0. Of several
+    strategies it takes the one with the highest score, and says so.
+    """
+    prompts = arm.scores[arm.scores["kind"] == "prompt"]
+    whos = [who for who in ("teacher", "student") if prompts[who].notna().any()]
+    parts = [_describe_range(prompts, metric, whos)]
+    if "student" in whos and len(prompts) > 1:
+        parts.append(_describe_transfer(arm.transfer))
+    combined = arm.gain[(arm.gain["size"] > 1) & arm.gain["score"].notna()]
+    if len(combined):
+        parts.append(_describe_gain(combined, len(prompts)))
+    return "; ".join(parts) + "."
+
+
+def _describe_range(prompts: pd.DataFrame, metric: str, whos: list[str]) -> str:
+    """Lowest and highest prompt of teacher and student."""
+    if len(prompts) == 1:
+        (only,) = prompts.to_dict("records")
+        scores = [f"{format_number(only[who], 2)} for the {who}" for who in whos]
+        return f"The only prompt, {only['label_set']}, has {metric} {' and '.join(scores)}"
+    ranges = []
+    for who in whos:
+        rising = prompts.dropna(subset=[who]).sort_values(who, kind="stable").to_dict("records")
+        low, high = (
+            f"{format_number(row[who], 2)} ({row['label_set']})" for row in (rising[0], rising[-1])
+        )
+        is_constant = rising[0][who] == rising[-1][who]
+        nowhere = f"not at all ({format_number(rising[0][who], 2)} for each prompt)"
+        ranges.append(nowhere if is_constant else f"between {low} and {high}")
+    of_student = f" and the student's {ranges[1]}" if len(ranges) > 1 else ""
+    return f"Wording moved the teacher's {metric} {ranges[0]}{of_student}"
+
+
+def _describe_transfer(transfer: pd.DataFrame) -> str:
+    """What a point of difference between teachers becomes."""
+    rows = transfer[(transfer["statistic"] == "slope") & transfer["value"].notna()]
+    if rows.empty:
+        return "how much of a difference between teachers reaches the students cannot be said"
+    value, low, high = rows[["value", "low", "high"]].to_numpy(float)[0]
+    if value == low == high == 0:
+        return "nothing of a difference between teachers reached the students"
+    points = f"{format_number(value, 2)} {format_interval(low, high, 2)}"
+    extent = _judge_slope(low, high)
+    return f"a point of difference between teachers became {points} points between students{extent}"
+
+
+def _judge_slope(low: float, high: float) -> str:
+    """What an interval of a slope says against the slopes 0 and 1."""
+    if low <= 0 <= high:
+        return " (perhaps nothing, perhaps all of it)" if high >= 1 else " (perhaps nothing)"
+    if low <= 1 <= high:
+        return " (perhaps all of it)"
+    return " (less)" if high < 1 else " (more)"
+
+
+def _describe_gain(combined: pd.DataFrame, num_prompts: int) -> str:
+    """What the largest combination gains, for students if there are any of it."""
+    who = "student" if "student" in set(combined["who"]) else "teacher"
+    of_side = combined[combined["who"] == who]
+    largest = of_side[of_side["size"] == of_side["size"].max()]
+    row = largest.sort_values("score", ascending=False, kind="stable").to_dict("records")[0]
+    size = int(row["size"])
+    which = f"{'all ' if size == num_prompts else ''}{_count(size)}"
+    best = f" (the best of {_count(len(largest))} strategies)" if len(largest) > 1 else ""
+    over_random, over_best = (
+        _describe_change(*(row[f"{key}{end}"] for end in ("", "_low", "_high")))
+        for key in ("over_random", "over_best")
+    )
+    return (
+        f"combining {which} prompts by {row['strategy']}{best} {over_random} for the {who} over "
+        f"one of them picked at random, and {over_best} against the best single one"
+    )
+
+
+def _describe_change(value: float, low: float, high: float) -> str:
+    """A gain, or a loss without its minus sign."""
+    if value == low == high == 0:
+        return "changed nothing"
+    if value < 0:
+        return f"lost {_with_interval(-value, -high, -low)}"
+    return f"gained {_with_interval(value, low, high)}"
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    """A number with its interval, and what this leaves open."""
+    if pd.isna(low) or pd.isna(high):
+        return f"{format_number(value, 2)} (no interval can be had)"
+    doubt = " (perhaps nothing)" if low <= 0 <= high else ""
+    return f"{format_number(value, 2)} {format_interval(low, high, 2)}{doubt}"
+
+
+def _count(number: int) -> str:
+    """A small number as a word."""
+    return WORDS[number] if number < len(WORDS) else str(number)

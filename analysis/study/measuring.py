@@ -1,0 +1,196 @@
+"""Judges label sets on the test images, by counts an image, which are kept on disk."""
+
+import io
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from analysis.bbox_evaluation import count_boxes
+from analysis.pixel_scores import pixels_by_bin
+from util.bbox_csv import boxes_to_table
+from util.config import Config
+from util.data_classes import Boxes, BoxSettings
+from util.errors import UserError
+from util.files import write_bytes
+from util.ground_truth import find_masks, read_truth, read_truths
+from util.image_files import find_images, fingerprint
+from util.label_set import LabelSet
+from util.masks_to_bboxes import soft_label_to_boxes
+from util.metrics import BoxMatcher
+from util.pixel_metrics import PixelHistogram
+from util.settings import settings_hash
+from util.splits import read_split
+
+
+class Counts(Protocol):
+    """How a label set fares on the N test images, as arrays by name.
+
+    `boxes`: (N, M, 3) true positives, false positives and false negatives of each image, by the
+    thesis's metric and one-to-one at each IoU; there if there are true boxes.
+    `pixels`: (N, 2 B) anomalous, then normal pixels of each image by bins of probability; and
+    `levels`: (2, 65536) normal, then anomalous pixels of all images by level; there if there are
+    true masks.
+    """
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return the array of a name; KeyError if it is not there."""
+
+
+@dataclass(frozen=True)
+class KeptCounts:
+    """Counts in an npz file, each array read when it is asked for: many label sets need no memory.
+
+    Attributes:
+        path: Of the file.
+    """
+
+    path: Path
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Read the array of a name; pickles are refused."""
+        with np.load(self.path, allow_pickle=False) as file:
+            array: np.ndarray = file[name]
+            return array
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """What label sets are judged by.
+
+    Attributes:
+        image_ids: The N test images.
+        truths: Table of their true boxes; None without.
+        masks: Their true masks; None without.
+        box_settings: How maps become boxes.
+        min_confidence: Boxes count above it.
+        iou_thresholds: Of the one-to-one metric.
+    """
+
+    image_ids: tuple[str, ...]
+    truths: pd.DataFrame | None
+    masks: Mapping[str, Path] | None
+    box_settings: BoxSettings
+    min_confidence: float
+    iou_thresholds: tuple[float, ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """Hash of everything that decides the counts, beside the label set."""
+        masks = None if self.masks is None else fingerprint(self.masks.values())
+        truths = None if self.truths is None else self.truths.to_csv()
+        facts: dict[str, Any] = {
+            "images": self.image_ids,
+            "boxes": [asdict(self.box_settings), self.min_confidence, self.iou_thresholds],
+        }
+        return settings_hash(facts | {"masks": masks, "truths": truths})
+
+    def only(self, image_ids: Collection[str]) -> "Judge":
+        """Judge some of the images, in the same order."""
+        return replace(self, image_ids=tuple(i for i in self.image_ids if i in image_ids))
+
+
+class Tally:
+    """Counts of one label set in the making, an image at a time, in the judge's order."""
+
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+        self._boxes: list[tuple[str, tuple[int, int], Boxes]] = []
+        self._pixels: list[np.ndarray] = []
+        self._pooled = PixelHistogram()
+
+    def add(self, soft_label: np.ndarray) -> None:
+        """Count the next image's map, (H, W) float32 in [0, 1]."""
+        image_id = self.judge.image_ids[len(self._boxes)]
+        height, width = soft_label.shape
+        boxes = soft_label_to_boxes(soft_label, self.judge.box_settings)
+        self._boxes.append((image_id, (height, width), boxes))
+        if self.judge.masks is not None:
+            histogram = PixelHistogram()
+            try:
+                histogram.add(soft_label, read_truth(self.judge.masks[image_id]))
+            except ValueError as error:
+                raise UserError(f"the mask of {image_id} does not fit: {error}") from None
+            self._pixels.append(pixels_by_bin(histogram))
+            self._pooled += histogram
+
+    def counts(self) -> dict[str, np.ndarray]:
+        """Sum up, once all images are in (see `Counts`)."""
+        judge = self.judge
+        arrays = {}
+        if judge.truths is not None:
+            table = boxes_to_table(self._boxes, judge.box_settings.object_class)
+            matcher = BoxMatcher(judge.truths, table, judge.image_ids, judge.min_confidence)
+            arrays["boxes"] = count_boxes(matcher, judge.iou_thresholds)
+        if judge.masks is not None:
+            arrays["pixels"] = np.array(self._pixels)
+            arrays["levels"] = np.stack([self._pooled.negatives, self._pooled.positives])
+        return arrays
+
+
+def find_judge(config: Config) -> Judge:
+    """Read what the test images are judged by.
+
+    Raises:
+        UserError: There is neither ground truth nor masks, or not what `study.score` needs.
+    """
+    data, study = config.data, config.study
+    image_paths = find_images(data.images)
+    test_ids = read_split(data.splits, data.test_split, image_paths)
+    is_pixels = study.score == "average_precision"
+    if is_pixels and data.masks is None:
+        raise UserError("study.score is average_precision, which needs true masks; set data.masks")
+    if not is_pixels and data.ground_truth is None:
+        raise UserError(
+            "data.ground_truth is null: the study has nothing to judge boxes by; name true boxes, "
+            "or data.masks and study.score average_precision"
+        )
+    truths = None
+    if data.ground_truth is not None:
+        truths = read_truths(data, image_paths, test_ids)
+        if truths.empty and not is_pixels:
+            raise UserError(
+                f"the {data.test_split} images have no true box of the classes "
+                f"{data.ground_truth_classes}: nothing can be found in them; see "
+                "data.ground_truth_classes and data.test_split"
+            )
+    thresholds = dict.fromkeys([*config.evaluation.iou_thresholds, study.score_iou])
+    return Judge(
+        tuple(test_ids),
+        truths,
+        None if data.masks is None else find_masks(data.masks, test_ids),
+        config.evaluation.box_settings(),
+        config.evaluation.min_confidence,
+        tuple(thresholds),
+    )
+
+
+def count_label_set(folder: Path, judge: Judge, store: Path) -> Counts:
+    """Count a label set, unless its counts are in the store.
+
+    Args:
+        folder: Of a label set that has all images of the judge.
+        judge: What is right.
+        store: Folder of counts, by the hash of what they depend on.
+    """
+    label_set = LabelSet(folder)
+    # With the folder, since equal students of equal labels may be counted at the same time.
+    facts = {"folder": str(folder), "label_set": label_set.fingerprint(), "judge": judge.hash}
+    path = store / f"{settings_hash(facts)}.npz"
+    if not path.exists():
+        tally = Tally(judge)
+        for image_id in judge.image_ids:
+            tally.add(label_set.read(image_id))
+        write_arrays(path, tally.counts())
+    return KeptCounts(path)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as an npz file, whole or not at all."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    write_bytes(path, buffer.getvalue())

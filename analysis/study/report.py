@@ -1,0 +1,183 @@
+"""Writes the report of a study: one HTML file that needs nothing else, figures and tables."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from analysis.study.figures import write_figures
+from analysis.study.gallery import render_gallery
+from analysis.study.headline import write_headline
+from analysis.study.results import ArmResults, StudyResults
+from analysis.study.tables import Table, gather_tables, show_table, write_tables
+from util.files import write_text
+
+SIGNIFICANT = 0.05
+FEW = 10
+"""Comparisons that are shown; the others are folded away."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Paired comparisons that were adjusted together.
+
+    Attributes:
+        name: Such as `prompts, teacher`.
+        num_pairs: All of them.
+        num_significant: Those with an adjusted p below `SIGNIFICANT`.
+        first: The clearest significant ones, largest difference first; None if there is none.
+        others: The rest; None if there is none.
+    """
+
+    name: str
+    num_pairs: int
+    num_significant: int
+    first: Table | None
+    others: Table | None
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the report shows of an arm.
+
+    Attributes:
+        name: Of the arm; "" for the only one.
+        suffix: Of names of its figures, and of ids; "" for the only one.
+        tables: By name of the attribute of `ArmResults`; those without rows are not there.
+        families: Of comparisons.
+    """
+
+    name: str
+    suffix: str
+    tables: dict[str, Table]
+    families: Sequence[Family]
+
+
+def write_report(results: StudyResults, folder: Path) -> None:
+    """Write `report.html`, `figures/*.png|svg` and `tables/*.csv|tex`.
+
+    The same results give the same files. Names of prompts and everything else that a user has
+    written are text in it, never markup.
+
+    Args:
+        results: Of the study.
+        folder: Of the report; files of an older one are replaced.
+    """
+    figures = write_figures(results, folder / "figures")
+    plots = {name: inline_svg(folder / "figures" / f"{name}.svg") for name in figures}
+    write_tables(gather_tables(results), folder / "tables")
+    write_text(folder / "report.html", render_report(results, plots))
+
+
+def render_report(results: StudyResults, plots: dict[str, str]) -> str:
+    """Fill in the template.
+
+    Args:
+        results: Of the study.
+        plots: SVG elements by name, as `write_figures` names them.
+    """
+    here = Path(__file__).parent
+    environment = Environment(
+        loader=FileSystemLoader(here),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    cells = results.cells.drop(columns="folder")
+    return environment.get_template("report.html.jinja").render(
+        results=results,
+        headline=write_headline(results.arms[0], results.metric),
+        sections=[
+            show_arm(arm, f"-{number}" if len(results.arms) > 1 else "")
+            for number, arm in enumerate(results.arms, start=1)
+        ],
+        arm_families=group_comparisons(results.arm_comparisons),
+        plots=plots,
+        gallery=render_gallery(results.gallery),
+        cells=show_table(cells) if len(cells) else None,
+        failed=results.cells[results.cells["status"] == "failed"].to_dict("records"),
+        settings=json.dumps(results.settings, indent=2, ensure_ascii=False),
+        significant=SIGNIFICANT,
+    )
+
+
+def show_arm(arm: ArmResults, suffix: str) -> Section:
+    """Round and sort the tables of an arm."""
+    frames = {
+        "scores": rank_scores(arm.scores),
+        "spread": arm.spread,
+        "targets": arm.targets.dropna(subset=["on_target", "off_target"]),
+        "components": _side_first(arm.components),
+        "transfer": arm.transfer,
+        "gain": _side_first(arm.gain),
+        "metrics": spread_metrics(arm.metrics),
+    }
+    tables = {name: show_table(frame) for name, frame in frames.items() if len(frame)}
+    return Section(arm.name, suffix, tables, group_comparisons(arm.comparisons))
+
+
+def rank_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """Sort prompts, then combinations, by teacher; without what their names say already."""
+    is_prompt = scores["kind"] == "prompt"
+    shown = scores.assign(kind=scores["target"].where(is_prompt, "combination"))
+    shown = shown.rename(columns={"size": "prompts"})
+    order = pd.DataFrame({"kind": ~is_prompt, "score": -scores["teacher"]})
+    ranked = shown.loc[order.sort_values(["kind", "score"], kind="stable").index]
+    ranked = ranked.drop(columns=["target", "strategy"])
+    if scores["student"].isna().all():
+        return ranked.drop(columns=["student", "student_low", "student_high", "students"])
+    return ranked
+
+
+def _side_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put the column `who` first."""
+    return frame[["who", *frame.columns.drop("who")]]
+
+
+def spread_metrics(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Put metrics side by side: a row for each label set of a teacher or of students."""
+    wide = metrics[["label_set", "who"]].drop_duplicates(ignore_index=True)
+    for name, part in metrics.groupby("metric", sort=False):
+        ends = {"score": name, "low": f"{name}_low", "high": f"{name}_high"}
+        named = part.drop(columns="metric").rename(columns=ends)
+        wide = wide.merge(named, on=["label_set", "who"], how="left")
+    return wide
+
+
+def group_comparisons(comparisons: pd.DataFrame) -> list[Family]:
+    """Show the significant comparisons of each family that differ most; fold the others."""
+    families = []
+    for name, pairs in comparisons.groupby("family", sort=False):
+        pairs = pairs.drop(columns="family")
+        is_significant = pairs["p_holm"] < SIGNIFICANT
+        order = (-pairs["difference"].abs()).sort_values(kind="stable").index
+        ranked = pairs.loc[order]
+        first = ranked[is_significant.loc[order]].head(FEW)
+        others = ranked.drop(first.index)
+        families.append(
+            Family(
+                str(name),
+                len(pairs),
+                int(is_significant.sum()),
+                show_table(first) if len(first) else None,
+                show_table(others) if len(others) else None,
+            )
+        )
+    return families
+
+
+def inline_svg(path: Path) -> str:
+    """Read an SVG file of ours to stand in HTML: without its head, with ids of its own.
+
+    Matplotlib counts its ids anew in each file; on one page, references would find those of another
+    figure.
+    """
+    text = path.read_text(encoding="utf-8")
+    element = text[text.index("<svg") :]
+    element = re.sub(r' xmlns(:xlink)?="[^"]*"', "", element).replace("xlink:href=", "href=")
+    return re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{path.stem}-", element)

@@ -1,0 +1,112 @@
+"""Runs the cells of a study: teachers first, then what depends on them, several at once."""
+
+import os
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+
+from analysis.study.cells import Cell, Outcome, Plan, make
+from util.progress import track
+from util.shares import Share
+
+Outcomes = dict[Cell, Outcome]
+
+
+def run_plan(plan: Plan, num_processes: int) -> Outcomes:
+    """Run all cells of a plan; what is finished is kept, what fails stops nothing else.
+
+    Args:
+        plan: Of the study.
+        num_processes: Combinations and students that are worked on at once; teachers run in this
+            process, one after another, and may use all cores and the GPU.
+    """
+    outcomes: Outcomes = {cell: make(cell) for cell in plan.teachers}
+    for cells in (plan.combinations, plan.students):
+        ready = [cell for cell in cells if _can_run(cell, outcomes)]
+        if ready:
+            done = _run_at_once(ready, num_processes)
+            outcomes.update(track(done, f"{ready[0].kind}s", len(ready), unit="cell"))
+    return {cell: outcomes[cell] for cell in plan.cells}
+
+
+def run_share(plan: Plan, share: Share) -> Outcomes:
+    """Run one process's share of the cells, and all that these need.
+
+    What several processes need is made by the first that asks for it, while the others wait.
+    """
+    outcomes: Outcomes = {}
+    for cell in track(share.of(plan.cells), f"share {share.index + 1}/{share.count}", unit="cell"):
+        _make_with_needs(cell, outcomes)
+    return outcomes
+
+
+def _make_with_needs(cell: Cell, outcomes: Outcomes) -> None:
+    for need in cell.needs:
+        if need not in outcomes:
+            _make_with_needs(need, outcomes)
+    if _can_run(cell, outcomes):
+        outcomes[cell] = make(cell)
+
+
+def _can_run(cell: Cell, outcomes: Outcomes) -> bool:
+    """Tell whether a cell has what it needs; where that has failed, so has the cell."""
+    for need in cell.needs:
+        if outcomes[need].status == "failed":
+            reason = f"it needs the {need.kind} cell of {need.name}, which failed"
+            outcomes[cell] = Outcome("failed", reason)
+            return False
+    return True
+
+
+def _run_at_once(cells: Sequence[Cell], num_processes: int) -> Iterator[tuple[Cell, Outcome]]:
+    """Run cells in processes, each of which ends with this one, however it ends.
+
+    A process that dies (out of memory, say) takes its own cell along and no other.
+    """
+    context = get_context("spawn")
+    watched, alive = context.Pipe(duplex=False)
+    idle: queue.SimpleQueue[ProcessPoolExecutor] = queue.SimpleQueue()
+
+    def start() -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(1, context, _end_with, (watched,))
+
+    def run(cell: Cell) -> Outcome:
+        process = idle.get()
+        try:
+            return process.submit(make, cell).result()
+        except BrokenProcessPool:
+            process = start()
+            return Outcome("failed", "its process was ended from outside; is memory short?")
+        finally:
+            idle.put(process)
+
+    count = min(num_processes, len(cells))
+    for _ in range(count):
+        idle.put(start())
+    threads = ThreadPoolExecutor(count)
+    try:
+        futures = {threads.submit(run, cell): cell for cell in cells}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BaseException:  # interrupted: what runs ends now, not when it is ready
+        alive.close()
+        raise
+    finally:
+        threads.shutdown(cancel_futures=True)
+        for _ in range(count):
+            idle.get().shutdown()
+        alive.close()
+
+
+def _end_with(watched: Connection) -> None:
+    """End this process as soon as the other end of a connection is closed or its process gone."""
+
+    def watch() -> None:
+        watched.poll(None)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

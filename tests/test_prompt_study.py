@@ -1,0 +1,458 @@
+"""The prompt study as a user runs it, on a small project; its design, cells and processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import analysis.bbox_evaluation
+import analysis.pixel_evaluation
+import analysis.prompt_study
+from analysis.study.cells import make, plan_cells
+from analysis.study.concluding import conclude
+from analysis.study.curve import curve_sizes
+from analysis.study.design import design_study, split_strategy
+from analysis.study.examples import choose_images
+from analysis.study.measuring import find_judge
+from analysis.study.running import run_plan
+from analysis.study.scoring import PIXEL_SCORES, Metric
+from tests.conftest import ROOT, make_project
+from tests.test_pipeline import arguments, stop_at_write
+from util.config import Config, load_config
+from util.errors import UserError
+from util.image_files import read_image, write_image
+
+study = analysis.prompt_study.main
+
+STUDY = {
+    "prompts": ["bird", "gull, small", "whale"],
+    "strategies": ["mean", "majority:2"],
+    "training_seeds": [0, 1],
+    "processes": 2,
+}
+
+
+def make_study(folder: Path, **changes: object) -> Path:
+    """Write a project whose students learn enough to find something."""
+    project = make_project(folder)
+    content = json.loads(project.read_text())
+    content["study"] = {**STUDY, **changes}
+    content["student"] |= {"epochs": 6, "width": 4, "learning_rate": 0.02, "batch_size": 2}
+    project.write_text(json.dumps(content))
+    return project
+
+
+def configure(project: Path, *more: str) -> Config:
+    return load_config("", arguments(project, *more))[0]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project after its study; tests may read it, not change it."""
+    project = make_study(tmp_path_factory.mktemp("study"))
+    assert study(arguments(project)) == 0
+    return project
+
+
+def read_table(project: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(project.parent / "runs" / "study" / "tables" / f"{name}.csv")
+
+
+def tables_of(project: Path) -> dict[str, bytes]:
+    """Content of all tables but those with times."""
+    folder = project.parent / "runs" / "study" / "tables"
+    return {p.name: p.read_bytes() for p in folder.glob("*.csv") if p.stem != "cells"}
+
+
+def test_the_report_figures_tables_and_config_are_written(finished: Path) -> None:
+    folder = finished.parent / "runs" / "study"
+    names = {path.name for path in folder.iterdir()}
+    assert {"report.html", "figures", "tables", "cells.csv", "config.json"} <= names
+    cells = pd.read_csv(folder / "cells.csv")
+    assert cells["kind"].value_counts().to_dict() == {"student": 10, "combination": 2, "teacher": 1}
+    assert (cells["status"] == "done").all()
+    assert (cells["seconds"] > 0).all()
+
+
+def test_scores_are_those_of_the_evaluation_script(finished: Path) -> None:
+    scores = read_table(finished, "scores").set_index("label_set")
+    expected = ["bird", "gull, small", "whale", "all 3: mean", "all 3: majority:2"]
+    assert scores.index.tolist() == expected
+    cells = pd.read_csv(finished.parent / "runs" / "study" / "cells.csv").set_index("cell")
+    birds = [cells.loc[f"bird, unet, seed {seed}", "folder"] for seed in (0, 1)]
+    teacher = Path(cells[cells["kind"] == "teacher"]["folder"].iloc[0]) / "bird"
+    label_sets = [teacher, *(Path(folder) / "Test" for folder in birds)]
+    named = [word for path in label_sets for word in ("--evaluation.predictions", str(path))]
+    assert analysis.bbox_evaluation.main(arguments(finished, *named)) == 0
+    table = pd.read_csv(finished.parent / "runs" / "bbox_evaluation.csv")
+    thesis = table[table["metric"] == "thesis"]["f1"].to_numpy()
+    assert scores.loc["bird", "teacher"] == pytest.approx(thesis[0], abs=1e-6)
+    assert scores.loc["bird", "student"] == pytest.approx(thesis[1:].mean(), abs=1e-6)
+    assert scores.loc["bird", "students"] == 2
+    assert scores.loc["whale", "teacher"] < scores.loc["bird", "teacher"]
+
+
+def test_pixel_scores_are_nearly_those_of_the_evaluation_script(finished: Path) -> None:
+    metrics = read_table(finished, "metrics").set_index(["label_set", "who", "metric"])["score"]
+    cells = pd.read_csv(finished.parent / "runs" / "study" / "cells.csv")
+    (teacher,) = cells[cells["kind"] == "teacher"]["folder"]
+    label_set = str(Path(teacher) / "bird")
+    more = arguments(finished, "--evaluation.predictions", label_set)
+    assert analysis.pixel_evaluation.main(more) == 0
+    exact = pd.read_csv(finished.parent / "runs" / "pixel_evaluation.csv").iloc[0]
+    for name, column in PIXEL_SCORES.items():
+        # Levels are counted in bins, which costs a little.
+        assert metrics["bird", "teacher", name] == pytest.approx(exact[column], abs=0.005)
+
+
+def test_the_largest_size_of_the_curve_is_the_combination_of_all(finished: Path) -> None:
+    scores = read_table(finished, "scores").set_index("label_set")
+    gain = read_table(finished, "gain").set_index(["who", "strategy", "size"])
+    for strategy in ("mean", "majority:2"):
+        for who in ("teacher", "student"):
+            of_all = scores.loc[f"all 3: {strategy}", who]
+            assert gain.loc[(who, strategy, 3), "score"] == pytest.approx(of_all)
+            singles = scores.loc[scores["kind"] == "prompt", who]
+            assert gain.loc[(who, strategy, 1), "score"] == pytest.approx(singles.mean())
+            over_best = gain.loc[(who, strategy, 3), "over_best"]
+            assert over_best == pytest.approx(of_all - singles.max())
+    assert gain.loc[("teacher", "mean", 2), "groups"] == 3
+
+
+def test_examples_are_typical_the_worst_and_where_prompts_disagree() -> None:
+    scores = np.array([[0.5, 0.9, 0.0, 1.0, 0.6, 1.0], [0.5, 0.9, 0.1, 0.45, 0.6, 1.0]])
+    found = np.array([1, 1, 1, 1, 1, 0])  # nothing is to be found in the last image
+    metric = Metric(
+        "", lambda counts: counts["boxes"], lambda rows: rows[..., 0] / rows[..., 1].clip(1)
+    )
+    counts = [{"boxes": np.stack([row * found, found], axis=1)} for row in scores]
+    chosen = choose_images(counts, metric)
+    assert {index: why.split(":")[0] for index, why in chosen.items()} == {
+        0: "typical",
+        4: "typical",
+        3: "the prompts disagree most",
+        2: "worst",
+    }
+
+
+def test_a_second_run_makes_nothing_anew_and_the_same_report(finished: Path) -> None:
+    report = finished.parent / "runs" / "study" / "report.html"
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in (finished.parent / "cells").rglob("*")
+        if path.suffix in (".pt", ".png", ".npz")
+    }
+    content = report.read_bytes()
+    assert study(arguments(finished)) == 0
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert report.read_bytes() == content
+
+
+def test_a_changed_setting_makes_anew_only_what_depends_on_it(finished: Path) -> None:
+    def cells(*more: str) -> dict[str, str]:
+        config = configure(finished, *more)
+        return {cell.name: cell.hash for cell in plan_cells(config, design_study(config)).cells}
+
+    def changed(*more: str) -> set[str]:
+        return {name.split(",")[0] for name, hash_ in cells(*more).items() if before[name] != hash_}
+
+    before = cells()
+    everything = {name.split(",")[0] for name in before}
+    learners = everything - {"3 prompts"}
+    assert changed("--student.device", "cpu") == set()
+    assert changed("--evaluation.min_confidence", "0.3") == set()
+    assert changed("--teacher.prompts_per_batch", "2") == set()
+    assert changed("--student.epochs", "7") == learners
+    assert changed("--teacher.box_threshold", "0.3") == everything
+    assert changed("--combination.min_votes", "3") == set()
+    majority = {"study.strategies": '["mean","majority"]'}
+    assert "all 3: majority" in cells(*(f"--{key}={value}" for key, value in majority.items()))
+
+
+def test_new_prompts_and_seeds_keep_what_is_there(tmp_path: Path) -> None:
+    project = make_study(tmp_path, prompts=["bird"], training_seeds=[0], strategies=[])
+    assert study(arguments(project)) == 0
+    cells = pd.read_csv(tmp_path / "runs" / "study" / "cells.csv")
+    (run,) = cells[cells["kind"] == "student"]["folder"]
+    checkpoint = Path(run) / "best.pt"
+    before = checkpoint.stat().st_mtime_ns
+    more = ["--study.prompts=bird", "--study.prompts=gull", "--study.training_seeds=0"]
+    assert study(arguments(project, *more, "--study.training_seeds=1")) == 0
+    assert checkpoint.stat().st_mtime_ns == before
+    assert len(pd.read_csv(tmp_path / "runs" / "study" / "cells.csv")) == 1 + 4
+
+
+def test_an_exchanged_image_is_labelled_and_learnt_anew(tmp_path: Path) -> None:
+    project = make_study(tmp_path, prompts=["bird"], training_seeds=[0], strategies=[])
+    assert study(arguments(project)) == 0
+    config = configure(project)
+    plan = plan_cells(config, design_study(config))
+    before = (plan.students[0].folder / "best.pt").stat().st_mtime_ns
+    path = next((tmp_path / "images").rglob("*00.png"))
+    write_image(path, np.full((64, 64, 3), 60, np.uint8))
+    assert study(arguments(project)) == 0
+    assert (plan.students[0].folder / "best.pt").stat().st_mtime_ns > before
+
+
+def test_a_failed_cell_is_reported_and_stops_no_other(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--study.name=broken", "--study.training_seeds=0"]
+    more += ["--study.architectures=unet", "--study.architectures=NoSuchNet"]
+    assert study(arguments(finished, *more)) == 1
+    error = capsys.readouterr().err
+    assert "5 of 13 cells failed" in error
+    assert "NoSuchNet" in error
+    folder = finished.parent / "runs" / "broken"
+    cells = pd.read_csv(folder / "cells.csv")
+    failed = cells[cells["status"] == "failed"]
+    assert failed["cell"].str.contains("NoSuchNet").all()
+    assert "NoSuchNet" in (folder / "report.html").read_text()
+
+
+def test_a_process_that_is_killed_takes_only_its_cell_along(tmp_path: Path) -> None:
+    project = make_study(tmp_path, prompts=["bird"], strategies=[], training_seeds=[0, 1])
+    slow = ["--student.epochs=60", "--student.patience=60"]
+    running = start(project, *slow)
+    wait_for_training(tmp_path)
+    os.kill(workers(running.pid)[0], signal.SIGKILL)
+    _, error = running.communicate()
+    assert running.returncode == 1, error
+    assert "its process was ended from outside" in error
+    cells = pd.read_csv(tmp_path / "runs" / "study" / "cells.csv")
+    assert cells["status"].value_counts().to_dict() == {"done": 2, "failed": 1}
+
+
+def start(project: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(ROOT / "analysis/prompt_study.py"), *arguments(project, *more)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def workers(parent: int) -> list[int]:
+    """Processes that work on the cells of a study."""
+    lists = Path(f"/proc/{parent}/task").glob("*/children")
+    children = [child for path in lists for child in path.read_text().split()]
+    return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process runs; one that has ended but that nobody has asked about does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for_training(folder: Path) -> None:
+    """Wait until students are in training."""
+    for _ in range(600):
+        if list(folder.glob("cells/student-*/last.pt")):
+            return
+        time.sleep(0.1)
+    raise AssertionError("no student was trained within a minute")
+
+
+def test_a_study_that_is_killed_leaves_no_process_and_ends_with_the_same_tables(
+    finished: Path, tmp_path: Path
+) -> None:
+    project = make_study(tmp_path)
+    running = start(project)
+    wait_for_training(tmp_path)
+    ours = workers(running.pid)
+    assert ours
+    running.kill()
+    running.communicate()
+    for _ in range(50):
+        if not any(map(is_alive, ours)):
+            break
+        time.sleep(0.1)
+    assert not any(map(is_alive, ours))
+    assert study(arguments(project)) == 0
+    assert tables_of(project) == tables_of(finished)
+
+
+@pytest.mark.parametrize("write", [1, 9, 18])
+def test_a_study_stopped_at_any_write_goes_on(tmp_path: Path, write: int) -> None:
+    project = make_study(tmp_path, prompts=["bird"], training_seeds=[0], strategies=[])
+    stopped = stop_at_write(project, "analysis/prompt_study.py", write, signal.SIGKILL)
+    assert stopped.returncode == -signal.SIGKILL, stopped.stderr
+    assert study(arguments(project)) == 0
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_shares_of_several_processes_make_each_cell_once(finished: Path, tmp_path: Path) -> None:
+    project = make_study(tmp_path)
+    shares = [start(project, "--cell", f"{index}/2") for index in range(2)]
+    for share in shares:
+        _, error = share.communicate()
+        assert share.returncode == 0, error
+    assert not (tmp_path / "runs").exists()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("cells/*/best.pt")}
+    assert len(before) == 10
+    assert study(arguments(project)) == 0
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert tables_of(project) == tables_of(finished)
+
+
+def test_the_plan_counts_what_is_there_and_times_what_is_not(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert study(arguments(finished, "--plan")) == 0
+    assert "About 0 s" in capsys.readouterr().out
+    before = sorted((finished.parent / "cells").iterdir())
+    more = ["--study.training_seeds=0", "--study.training_seeds=7", "--student.epochs=1000"]
+    assert study(arguments(finished, "--plan", *more)) == 0
+    out = capsys.readouterr().out
+    (trainings,) = [line.split() for line in out.splitlines() if "trainings" in line]
+    assert trainings[1:3] == ["10", "10"]
+    assert float(trainings[3]) > 0.1
+    assert trainings[4] == "min"
+    assert sorted((finished.parent / "cells").iterdir()) == before
+
+
+def test_arms_cross_teachers_object_prompts_and_architectures(tmp_path: Path) -> None:
+    project = make_study(
+        tmp_path,
+        prompts=["bird", "gull, small"],
+        strategies=["mean"],
+        training_seeds=[0],
+        teachers=[{}, {"box_threshold": 0.5}],
+        object_prompts=["sea", "water"],
+    )
+    config = configure(project)
+    design = design_study(config)
+    assert [variant.name for variant in design.variants] == [
+        "teacher as configured, object prompt sea",
+        "teacher as configured, object prompt water",
+        "box_threshold 0.5, object prompt sea",
+        "box_threshold 0.5, object prompt water",
+    ]
+    judge = find_judge(config)
+    plan = plan_cells(config, design)
+    results = conclude(config, design, plan, run_plan(plan, 2), judge)
+    assert [arm.name for arm in results.arms] == [variant.name for variant in design.variants]
+    assert len(results.arm_comparisons) == 2 * 6
+    one, other = results.arms[0].scores, results.arms[2].scores
+    expected = one["teacher"].mean() - other["teacher"].mean()
+    compared = results.arm_comparisons
+    row = compared[
+        (compared["a"] == results.arms[0].name) & (compared["b"] == results.arms[2].name)
+    ]
+    prompts = one["kind"] == "prompt"
+    expected = one["teacher"][prompts].mean() - other["teacher"][prompts].mean()
+    assert row["difference"].iloc[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--study.group_sizes=4"], "a group of 4 cannot be drawn from 3 prompts"),
+        (["--study.prompts=list:fish"], "unknown prompt list"),
+        (["--study.off_target=list:fish"], "unknown prompt list"),
+        (["--study.strategies=majority:0"], "study.strategies has 'majority:0'"),
+        (["--study.strategies=weighted_mean"], "study.strategies has 'weighted_mean'"),
+        (['--study.teachers=[{"box_treshold": 0.1}]'], "did you mean 'teacher.box_threshold'"),
+        (['--study.teachers=[{"prompts": ["a"]}]'], "name these in study.prompts"),
+        (["--study.teachers=[{}, {}]"], "names one teacher twice"),
+        (["--study.group_sizes=2", "--study.group_sizes=2"], None),
+        (["--study.strategies=mean", "--study.strategies=mean"], "two label sets named"),
+        (["--data.ground_truth_classes=whale"], "has none of the classes whale"),
+        (["--data.ground_truth=null"], "nothing to judge boxes by"),
+        (["--data.masks=null", "--study.score=average_precision"], "needs true masks"),
+        (["--cell", "2/2"], "expected I/N"),
+        (["--cell", "one"], "expected I/N"),
+        (["--data.test_split", "Nowhere"], "splits in this folder"),
+    ],
+)
+def test_bad_input_is_one_clear_sentence(
+    finished: Path, more: list[str], message: str | None
+) -> None:
+    if message is None:
+        assert study(arguments(finished, *more, "--plan")) == 0
+        return
+    with pytest.raises(UserError, match=message):
+        study(arguments(finished, *more))
+
+
+def conclude_with(project: Path, *more: str) -> tuple[list[str], pd.DataFrame]:
+    """Notes and scores of a study."""
+    config = configure(project, *more)
+    design, judge = design_study(config), find_judge(config)
+    plan = plan_cells(config, design)
+    results = conclude(config, design, plan, run_plan(plan, 2), judge)
+    return list(results.notes), results.arms[0].scores
+
+
+def test_what_cannot_be_had_is_said(finished: Path) -> None:
+    one_image = finished.parent / "splits" / "One.txt"
+    one_image.write_text((finished.parent / "splits" / "Test.txt").read_text().splitlines()[0])
+    notes, scores = conclude_with(finished, "--study.training_seeds=0", "--data.test_split=One")
+    text = " ".join(notes)
+    assert "one test image" in text
+    assert "trained with one seed" in text
+    assert "finds nothing in any test image for gull, small, whale" in text
+    assert scores[["teacher_low", "student_high"]].isna().all(axis=None)
+    notes, scores = conclude_with(finished, "--study.training_seeds=[]")
+    assert "No student was asked for" in " ".join(notes)
+    assert scores["student"].isna().all()
+
+
+def test_masks_without_a_positive_pixel_are_refused(finished: Path, tmp_path: Path) -> None:
+    for path in (finished.parent / "images").rglob("*.png"):
+        name = path.relative_to(finished.parent / "images")
+        write_image(tmp_path / name, np.zeros(read_image(path).shape[:2], np.uint8))
+    more = ["--study.score=average_precision", f"--data.masks={tmp_path}"]
+    with pytest.raises(UserError, match="average precision is undefined"):
+        conclude_with(finished, *more, "--study.training_seeds=[]")
+
+
+def test_a_test_image_that_cannot_be_labelled_is_left_out(tmp_path: Path) -> None:
+    project = make_study(tmp_path, prompts=["bird"], strategies=[], training_seeds=[])
+    name = (tmp_path / "splits" / "Test.txt").read_text().splitlines()[0]
+    (tmp_path / "images" / f"{name}.png").write_bytes(b"no image")
+    notes, _ = conclude_with(project)
+    assert any("1 test images are left out" in note and name in note for note in notes)
+
+
+def test_votes_above_the_size_of_a_group_are_left_out(finished: Path) -> None:
+    config = configure(
+        finished, "--study.strategies=majority:3", "--study.group_sizes=2", "--study.group_sizes=0"
+    )
+    combined = [source.name for source in design_study(config).sources if not source.is_prompt]
+    assert combined == ["all 3: majority:3"]
+
+
+@pytest.mark.parametrize(
+    ("num_prompts", "sizes"),
+    [(1, [1]), (3, [1, 2, 3]), (8, list(range(1, 9))), (20, [*range(1, 9), 12, 18, 20])],
+)
+def test_the_curve_has_all_small_sizes_and_the_largest(
+    num_prompts: int, sizes: Sequence[int]
+) -> None:
+    assert curve_sizes(num_prompts) == sizes
+
+
+def test_strategies_carry_their_votes() -> None:
+    assert split_strategy("majority:3", 2) == ("majority", 3)
+    assert split_strategy("majority", 2) == ("majority", 2)
+    assert split_strategy("noisy_or", 2) == ("noisy_or", 0)
+
+
+def test_a_cell_whose_record_is_lost_is_made_again_without_training_anew(tmp_path: Path) -> None:
+    project = make_study(tmp_path, prompts=["bird"], strategies=[], training_seeds=[0])
+    config = configure(project)
+    plan = plan_cells(config, design_study(config))
+    assert [make(cell).status for cell in plan.cells] == ["done", "done"]
+    checkpoint = plan.students[0].folder / "best.pt"
+    before = checkpoint.stat().st_mtime_ns
+    plan.students[0].record.unlink()
+    assert make(plan.students[0]).status == "done"
+    assert checkpoint.stat().st_mtime_ns == before

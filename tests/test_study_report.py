@@ -1,0 +1,291 @@
+"""The report of a study, without a browser."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.study.figures import _keep_apart, shortened
+from analysis.study.gallery import LONG_SIDE_PX, encode
+from analysis.study.headline import write_headline
+from analysis.study.report import write_report
+from analysis.study.tables import format_latex, format_number, show_table
+from tests.conftest import box_table
+from tests.study_examples import PROMPTS, make_arm, make_results
+
+VOID = {"meta", "link", "img", "br", "hr"}
+PLOTS = {"scores", "transfer", "gain", "components", "reliability"}
+
+
+class Page(HTMLParser):
+    """Reads a page, and fails where an element is not closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] not in (["script"], ["style"]):
+            self.text += data
+
+    def values(self, name: str) -> Iterator[str]:
+        """Values of an attribute wherever it is."""
+        return (str(attributes[name]) for _, attributes in self.tags if name in attributes)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report with everything in it; tests may read it, not change it."""
+    folder = tmp_path_factory.mktemp("report")
+    write_report(make_results(), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Page:
+    return Page((folder / "report.html").read_text())
+
+
+def test_the_page_is_well_formed_and_its_ids_and_anchors_fit(page: Page) -> None:
+    ids = list(page.values("id"))
+    assert len(set(ids)) == len(ids)
+    anchors = [link[1:] for link in page.values("href") if link.startswith("#")]
+    assert len(anchors) > 10
+    assert set(anchors) <= set(ids)
+
+
+def test_the_page_needs_no_other_file(folder: Path, page: Page) -> None:
+    html = (folder / "report.html").read_text()
+    assert "http" not in html
+    assert "@import" not in html
+    assert all(source.startswith("data:") for source in page.values("src"))
+    assert all(link.startswith(("#", "data:")) for link in page.values("href"))
+    assert not re.search(r"url\((?!#)", html)
+    assert len(html) < 3e6
+
+
+def test_a_page_says_its_language_and_every_picture_what_it_shows(page: Page) -> None:
+    assert dict(page.tags)["html"] == {"lang": "en"}
+    pictures = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert len(pictures) == 2 * (1 + 4)
+    assert all(p["alt"] and p["width"] and p["height"] for p in pictures)
+    plots = [a for _, a in page.tags if a.get("role") == "img"]
+    assert len(plots) == len(PLOTS)
+    assert all(plot["aria-label"] for plot in plots)
+
+
+def test_every_plot_is_in_the_page_and_beside_it(folder: Path, page: Page) -> None:
+    names = {path.name for path in (folder / "figures").iterdir()}
+    assert names == {f"{name}.{suffix}" for name in PLOTS for suffix in ("png", "svg")}
+    assert {f"figure-{name}" for name in PLOTS} <= set(page.values("id"))
+
+
+def test_all_scores_stand_in_the_page_with_their_intervals(page: Page) -> None:
+    scores = make_results().arms[0].scores
+    for row in scores.itertuples():
+        assert row.label_set in page.text
+        assert f"{row.teacher:.3f} [{row.teacher_low:.3f}, {row.teacher_high:.3f}]" in page.text
+    assert "out of memory: <CUDA>" in page.text
+
+
+def test_what_cannot_be_had_is_a_dash_with_a_note(page: Page) -> None:
+    results = make_results()
+    results.arms[0].scores.loc[0, ["student", "student_low", "student_high"]] = np.nan
+    table = show_table(results.arms[0].scores)
+    student = next(column for column in table.columns if column.title == "student")
+    assert student.cells[0].text == "\N{EN DASH}"
+    assert student.cells[4].text == "0.030 [\N{EN DASH}]"  # of boat
+    assert table.has_unknown
+    assert results.notes[0] in page.text
+
+
+def test_a_hostile_prompt_is_harmless(tmp_path: Path) -> None:
+    hostile = "<script>alert(1)</script> & $x^2$ \\frac_% {{ 7 * 7 }} 鳥"
+    results = make_results((hostile, *PROMPTS[1:]))
+    results = replace(results, name=hostile, notes=[hostile])
+    write_report(results, tmp_path)
+    html = (tmp_path / "report.html").read_text()
+    assert "<script>alert" not in html
+    page = Page(html)
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert hostile in page.text
+    latex = (tmp_path / "tables" / "scores.tex").read_text()
+    assert r"\$x\textasciicircum 2\$ \textbackslash frac\_\% \{\{ 7 * 7 \}\}" in latex
+
+
+def test_the_same_results_give_the_same_files(folder: Path, tmp_path: Path) -> None:
+    write_report(make_results(), tmp_path)
+    for path in folder.rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / path.relative_to(folder)).read_bytes(), path.name
+
+
+@pytest.mark.parametrize(
+    ("missing", "plots"),
+    [
+        ("has_students", PLOTS - {"transfer"}),
+        ("has_combinations", PLOTS - {"gain"}),
+        ("has_masks", PLOTS - {"reliability"}),
+    ],
+)
+def test_a_report_leaves_out_what_was_not_asked_for(
+    tmp_path: Path, missing: str, plots: set[str]
+) -> None:
+    write_report(make_results(**{missing: False}), tmp_path)
+    page = Page((tmp_path / "report.html").read_text())
+    figures = {i.removeprefix("figure-") for i in page.values("id") if i.startswith("figure-")}
+    assert figures & PLOTS == plots
+    anchors = {link[1:] for link in page.values("href") if link.startswith("#")}
+    assert anchors <= set(page.values("id"))
+
+
+@pytest.mark.parametrize("prompts", [PROMPTS[:1], PROMPTS[:2], PROMPTS * 6])
+def test_a_report_has_as_few_or_many_prompts_as_you_like(
+    tmp_path: Path, prompts: tuple[str, ...]
+) -> None:
+    if len(prompts) > len(PROMPTS):
+        results = make_results()
+        many = pd.concat([results.arms[0].scores] * 6).reset_index(drop=True)
+        many["label_set"] = [f"{name} {i}" for i, name in enumerate(many["label_set"])]
+        results = replace(results, arms=[replace(results.arms[0], scores=many)])
+    else:
+        results = make_results(prompts)
+    write_report(results, tmp_path)
+    Page((tmp_path / "report.html").read_text())
+
+
+def test_each_of_several_arms_has_its_section_figures_and_tables(tmp_path: Path) -> None:
+    write_report(make_results(num_arms=2), tmp_path)
+    page = Page((tmp_path / "report.html").read_text())
+    assert {"figure-scores-1", "figure-scores-2", "arms"} <= set(page.values("id"))
+    assert len(set(page.values("id"))) == len(list(page.values("id")))
+    heads = [a for tag, a in page.tags if tag == "h2" and a.get("class") == "capital"]
+    assert len(heads) == 2
+    assert (tmp_path / "tables" / "scores-2.csv").exists()
+    assert (tmp_path / "tables" / "arm_comparisons.tex").exists()
+
+
+def test_tables_as_csv_keep_every_digit(folder: Path) -> None:
+    scores = pd.read_csv(folder / "tables" / "scores.csv", keep_default_na=False, na_values=[""])
+    expected = make_results().arms[0].scores
+    np.testing.assert_array_equal(scores["teacher_low"], expected["teacher_low"])
+    tables = {path.stem for path in (folder / "tables").glob("*.csv")}
+    assert tables == {path.stem for path in (folder / "tables").glob("*.tex")}
+    assert {"scores", "comparisons", "gain", "metrics", "cells", "reliability"} <= tables
+
+
+def test_tables_as_latex_are_in_the_style_of_booktabs() -> None:
+    frame = pd.DataFrame({"label_set": ["a_b & 50 %"], "score": [-0.1], "low": [-0.2], "high": [0]})
+    assert format_latex(show_table(frame)).splitlines() == [
+        r"\begin{tabular}{lr}",
+        r"\toprule",
+        r"label set & score \\",
+        r"\midrule",
+        r"a\_b \& 50 \% & $-$0.100 [$-$0.200, 0.000] \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+
+
+def test_numbers_are_rounded_for_readers() -> None:
+    frame = pd.DataFrame(
+        {"p": [0.0004, 0.0126, np.nan], "n": [1, 2, 3], "difference": [0.1, -1, 0]}
+    )
+    texts = [[cell.text for cell in column.cells] for column in show_table(frame).columns]
+    assert texts == [
+        ["< 0.001", "0.013", "\N{EN DASH}"],
+        ["1", "2", "3"],
+        ["+0.100", "\N{MINUS SIGN}1.000", "0.000"],
+    ]
+    assert format_number(-0.0001) == "0.000"
+
+
+def test_the_headline_is_made_from_the_numbers() -> None:
+    assert write_headline(make_arm(PROMPTS, True, True), "F1") == (
+        "Wording moved the teacher's F1 between 0.01 (whale) and 0.68 (bird) and the student's "
+        "between 0.00 (whale) and 0.57 (bird); a point of difference between teachers became 0.80 "
+        "[0.34, 1.26] points between students (perhaps all of it); combining all six prompts by "
+        "majority:2 (the best of two strategies) gained 0.27 [0.22, 0.32] for the student over one "
+        "of them picked at random, and gained 0.03 [\u22120.02, 0.08] (perhaps nothing) against "
+        "the best single one."
+    )
+
+
+def test_the_headline_says_what_cannot_be_had() -> None:
+    assert write_headline(make_arm(PROMPTS[:1], True, False), "F1") == (
+        "The only prompt, bird, has F1 0.68 for the teacher and 0.57 for the student."
+    )
+    arm = make_arm(PROMPTS, False, True)
+    alone = replace(arm, gain=arm.gain.assign(over_best_low=np.nan))
+    assert "lost 0.02 (no interval can be had)" in write_headline(alone, "F1")
+    two = write_headline(make_arm(PROMPTS[:2], True, False), "F1")
+    assert two.endswith("reaches the students cannot be said.")
+    alone = write_headline(make_arm(PROMPTS, False, False), "F1")
+    assert alone == ("Wording moved the teacher's F1 between 0.01 (whale) and 0.68 (bird).")
+
+
+def test_the_headline_says_that_students_which_find_nothing_do_not_differ() -> None:
+    arm = make_arm(PROMPTS, True, True)
+    nothing = {"value": 0.0, "low": 0.0, "high": 0.0}
+    gain = arm.gain.assign(**dict.fromkeys(arm.gain.columns[4:], 0.0))
+    arm = replace(
+        arm,
+        scores=arm.scores.assign(student=0.0),
+        transfer=arm.transfer.assign(**nothing),
+        gain=gain,
+    )
+    headline = write_headline(arm, "F1")
+    assert "the student's not at all (0.00 for each prompt); nothing of a difference" in headline
+    assert "changed nothing for the student" in headline
+
+
+def test_a_lost_gain_has_no_minus_sign() -> None:
+    arm = make_arm(PROMPTS, False, True)
+    assert "and lost 0.02 [\u22120.03, 0.07] (perhaps nothing) against" in write_headline(arm, "F1")
+
+
+def test_boxes_in_the_gallery_stay_visible_in_a_large_image() -> None:
+    image = np.zeros((3000, 4000, 3), np.uint8)
+    picture = encode(image, box_table([("a", 0.5, 0.5, 0.502, 0.502)]), (255, 255, 255), "a")
+    assert (picture.width, picture.height) == (LONG_SIDE_PX, 270)
+    small = encode(image[:40, :50], box_table([]), (0, 0, 0), "b")
+    assert (small.width, small.height) == (350, 280)
+    assert picture.uri != encode(image, box_table([]), (0, 0, 0), "a").uri
+
+
+def test_labels_beside_a_plot_keep_their_order_and_do_not_touch() -> None:
+    heights = np.array([0.0, 0.0, 0.01, 0.5, 0.99, 1.0, 1.0])
+    places = _keep_apart(heights)
+    assert (np.diff(places) > 0.0459).all()
+    assert places[3] == 0.5
+    assert max(places) <= 1
+    assert _keep_apart(np.array([])) == []
+
+
+def test_a_long_name_loses_its_middle() -> None:
+    assert shortened("a gull") == "a gull"
+    assert shortened("a\n gull") == "a gull"
+    short = shortened("a small bright seabird that floats on the waves of the sea")
+    assert len(short) <= 34
+    assert short.startswith("a small bright seabird")
+    assert short.endswith("of the sea")
