@@ -1,7 +1,7 @@
 """What one arm of a study finds: its counts, through the statistics, to its tables."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -102,7 +102,9 @@ def draw_students(students: Mapping[str, Mapping[int, Counts]], metric: Metric) 
     counts = {
         name: [metric.counts(each) for each in seeds.values()] for name, seeds in students.items()
     }
-    return student_draws(counts, metric.score, metric.num_resamples)
+    draws = student_draws(counts, metric.score, metric.num_resamples)
+    # Normal noise of seeds may lead out of [0, 1], where all scores lie.
+    return replace(draws, draws=draws.draws.clip(0, 1))
 
 
 def analyse_arm(arm: Arm, judge: Judge, config: Config) -> ArmResults:
