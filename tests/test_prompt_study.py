@@ -456,3 +456,19 @@ def test_a_cell_whose_record_is_lost_is_made_again_without_training_anew(tmp_pat
     plan.students[0].record.unlink()
     assert make(plan.students[0]).status == "done"
     assert checkpoint.stat().st_mtime_ns == before
+
+
+def test_the_thesis_study_is_that_of_the_thesis() -> None:
+    config = load_config("", ["--config", str(ROOT / "config_thesis.json")])[0]
+    design = design_study(config)
+    assert len(design.prompts) == 20
+    assert len(design.off_target) == 10
+    groups = {s.name.split(":")[0]: s.members for s in design.sources if not s.is_prompt}
+    assert groups == {
+        "group 1 of 5": ("shearwater", "bird", "marine bird", "oceanic bird", "car"),
+        "group 2 of 5": ("pelican", "shearwater", "cat", "tern", "dolphin"),
+        "group 3 of 5": ("gull", "bird", "tern", "penguin", "oceanic bird"),
+        "all 20": design.prompts,
+    }
+    plan = plan_cells(config, design)
+    assert (len(plan.combinations), len(plan.students)) == (3 * 3 + 4, 33 * 3)
