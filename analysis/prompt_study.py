@@ -49,10 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     share = None if options.cell is None else parse_share(options.cell)
     with (share or ALONE).alone(config.paths.cells):
         make_demo_if_asked(config.paths, config.data)
-    from analysis.study.cells import plan_cells
     from analysis.study.concluding import conclude
     from analysis.study.design import design_study
     from analysis.study.measuring import find_judge
+    from analysis.study.planning import plan_cells
     from analysis.study.report import write_report
     from analysis.study.running import run_plan, run_share
 
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan = plan_cells(config, design)
     num_processes = config.study.processes or os.cpu_count() or 1
     if options.plan:
-        from analysis.study.planning import estimate_work, format_work
+        from analysis.study.timing import estimate_work, format_work
 
         print(format_work(estimate_work(config, plan, num_processes), num_processes))
         return 0

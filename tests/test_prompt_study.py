@@ -16,12 +16,13 @@ import pytest
 import analysis.bbox_evaluation
 import analysis.pixel_evaluation
 import analysis.prompt_study
-from analysis.study.cells import make, plan_cells
+from analysis.study.cells import make
 from analysis.study.concluding import conclude
 from analysis.study.curve import curve_sizes
 from analysis.study.design import design_study, split_strategy
 from analysis.study.examples import choose_images
 from analysis.study.measuring import find_judge
+from analysis.study.planning import plan_cells
 from analysis.study.running import run_plan
 from analysis.study.scoring import PIXEL_SCORES, Metric
 from tests.conftest import ROOT, make_project

@@ -1,39 +1,15 @@
-"""What one arm of a study finds: its counts, through the statistics, to its tables."""
+"""The arms of a study: one teacher and one student architecture each, and their scores."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from analysis.study.cells import Cell
-from analysis.study.combining_gain import combining_gain, pick_groups
-from analysis.study.comparisons import compare_pairs
-from analysis.study.curve import (
-    LEARNS_FROM_ALL_IMAGES,
-    Combined,
-    count_combined,
-    curve_sizes,
-)
-from analysis.study.design import Source, split_strategy
+from analysis.study.design import Source
 from analysis.study.draws import Draws, student_draws, teacher_draws
-from analysis.study.measuring import Counts, Judge
-from analysis.study.prompt_groups import contrast, spread
-from analysis.study.results import ArmResults
-from analysis.study.scoring import Metric, find_metrics
-from analysis.study.transfer import kendall_w, rank_correlation, slope
-from analysis.study.variance_components import student_components, teacher_components
-from util.config import Config
-
-COMPARISON_COLUMNS = ["family", "a", "b", "difference", "low", "high", "p", "p_holm"]
-METRIC_COLUMNS = ["label_set", "who", "metric", "score", "low", "high"]
-GAIN_COLUMNS = [
-    *("who", "strategy", "size", "groups", "score", "low", "high"),
-    *("over_random", "over_random_low", "over_random_high"),
-    *("over_best", "over_best_low", "over_best_high"),
-]
+from analysis.study.measuring import Counts
+from analysis.study.scoring import Metric
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +54,8 @@ class Arm:
     @cached_property
     def student_draws(self) -> Draws | None:
         """Scores of all students, means over their seeds; None without students."""
-        return draw_students({name: self.students[name] for name in self.learnt}, self.metric)
+        students = {name: self.students[name] for name in self.learnt}
+        return draw_students(students, self.metric) if students else None
 
     @property
     def sides(self) -> dict[str, Draws]:
@@ -95,226 +72,11 @@ def draw_teachers(teachers: Mapping[str, Counts], metric: Metric) -> Draws:
     return teacher_draws(counts, metric.score, metric.num_resamples)
 
 
-def draw_students(students: Mapping[str, Mapping[int, Counts]], metric: Metric) -> Draws | None:
-    """Draw the mean scores of students over other images and seeds; None without students."""
-    if not students:
-        return None
+def draw_students(students: Mapping[str, Mapping[int, Counts]], metric: Metric) -> Draws:
+    """Draw the mean scores of students over other images and seeds."""
     counts = {
         name: [metric.counts(each) for each in seeds.values()] for name, seeds in students.items()
     }
     draws = student_draws(counts, metric.score, metric.num_resamples)
     # Normal noise of seeds may lead out of [0, 1], where all scores lie.
     return replace(draws, draws=draws.draws.clip(0, 1))
-
-
-def analyse_arm(arm: Arm, judge: Judge, config: Config) -> ArmResults:
-    """Make all tables of an arm.
-
-    Args:
-        arm: Its counts.
-        judge: What is right.
-        config: For the curve over sizes: combination, number of groups, store of counts.
-    """
-    return ArmResults(
-        name=arm.name,
-        scores=tabulate_scores(arm),
-        spread=_by_side(arm, lambda draws: asdict(spread(_of_prompts(arm, draws).estimate))),
-        targets=_by_side(arm, lambda draws: _contrast(arm, draws)),
-        components=tabulate_components(arm),
-        transfer=tabulate_transfer(arm),
-        comparisons=compare_all(arm),
-        gain=stack([teacher_gain(arm, judge, config), student_gain(arm)], GAIN_COLUMNS),
-        metrics=tabulate_metrics(arm, judge),
-    )
-
-
-def tabulate_scores(arm: Arm) -> pd.DataFrame:
-    """A row a source: scores of teacher and student with intervals."""
-    rows = []
-    for source in arm.sources:
-        target = ""
-        if source.is_prompt:
-            target = "off-target" if source.name in arm.off_target else "on-target"
-        rows.append(
-            {
-                "label_set": source.name,
-                "kind": "prompt" if source.is_prompt else "combination",
-                "target": target,
-                "strategy": source.strategy,
-                "size": len(source.members),
-                **_columns("teacher", arm.teacher_draws, source.name),
-                **_columns("student", arm.student_draws, source.name),
-                "students": len(arm.students.get(source.name, {})),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _columns(who: str, draws: Draws | None, name: str) -> dict[str, float]:
-    """Score and interval of one label set; nan where there is none."""
-    keys = (who, f"{who}_low", f"{who}_high")
-    if draws is None or name not in draws.names:
-        return dict.fromkeys(keys, np.nan)
-    one = draws.select([name])
-    low, high = one.interval()
-    return dict(zip(keys, (one.estimate[0], low[0], high[0]), strict=True))
-
-
-def _of_prompts(arm: Arm, draws: Draws) -> Draws:
-    """The prompts' columns of teachers or students."""
-    return draws.select([name for name in arm.prompts if name in draws.names])
-
-
-def _by_side(arm: Arm, describe: Callable[[Draws], dict[str, float]]) -> pd.DataFrame:
-    """A row for teachers and one for students, as far as these have prompts."""
-    return pd.DataFrame(
-        [
-            {"who": who, **describe(draws)}
-            for who, draws in arm.sides.items()
-            if set(arm.prompts) & set(draws.names)
-        ]
-    )
-
-
-def _contrast(arm: Arm, draws: Draws) -> dict[str, float]:
-    prompts = _of_prompts(arm, draws)
-    is_off = np.array([name in arm.off_target for name in prompts.names])
-    return asdict(contrast(prompts.estimate[~is_off], prompts.estimate[is_off]))
-
-
-def tabulate_components(arm: Arm) -> pd.DataFrame:
-    """Variance components of the prompts' image-level scores, for teachers and students."""
-    of_images = arm.metric.of_images
-    values = np.array([of_images(arm.teachers[name]) for name in arm.prompts])
-    tables = [teacher_components(values).assign(who="teacher")]
-    learnt = [arm.students[name] for name in arm.prompts if arm.students.get(name)]
-    if learnt:
-        num_seeds = min(map(len, learnt))  # as many as all have, where trainings have failed
-        trained = [[of_images(c) for c in list(s.values())[:num_seeds]] for s in learnt]
-        tables.append(student_components(np.array(trained)).assign(who="student"))
-    return pd.concat(tables, ignore_index=True)
-
-
-def tabulate_transfer(arm: Arm) -> pd.DataFrame:
-    """How much of the spread over prompts reaches the students."""
-    columns = ["statistic", "value", "low", "high", "p"]
-    if arm.student_draws is None:
-        return pd.DataFrame(columns=columns)
-    learnt = [name for name in arm.prompts if name in arm.student_draws.names]
-    teacher = arm.teacher_draws.select(learnt).estimate
-    student = arm.student_draws.select(learnt).estimate
-    seeds = set.intersection(*(set(arm.students[name]) for name in learnt)) if learnt else set()
-    by_seed = np.array(
-        [
-            [_score(arm.metric, arm.students[name][seed]) for name in learnt]
-            for seed in sorted(seeds)
-        ]
-    ).reshape(len(seeds), len(learnt))
-    found = {
-        "slope": slope(teacher, student),
-        "rank correlation": rank_correlation(teacher, student),
-        "Kendall's W over seeds": kendall_w(by_seed),
-    }
-    rows = [{"statistic": name, **asdict(statistic)} for name, statistic in found.items()]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _score(metric: Metric, counts: Counts) -> float:
-    """Score on all images."""
-    return float(metric.score(metric.counts(counts).sum(axis=0)))
-
-
-def compare_all(arm: Arm) -> pd.DataFrame:
-    """All pairs of prompts and all pairs of combinations, for teachers and students."""
-    combined = [source.name for source in arm.sources if not source.is_prompt]
-    tables = []
-    for who, draws in arm.sides.items():
-        for kind, names in (("prompts", arm.prompts), ("combinations", combined)):
-            there = [name for name in names if name in draws.names]
-            if len(there) > 1:
-                pairs = compare_pairs(draws.select(there))
-                tables.append(pairs.assign(family=f"{kind}, {who}"))
-    return stack(tables, COMPARISON_COLUMNS)
-
-
-def teacher_gain(arm: Arm, judge: Judge, config: Config) -> pd.DataFrame:
-    """What teachers gain by combining k prompts: each strategy over groups of every size."""
-    groups = {
-        size: pick_groups(arm.prompts, size, config.study.subsets)
-        for size in curve_sizes(len(arm.prompts))[1:]
-    }
-    strategies = dict.fromkeys(s.strategy for s in arm.sources if not s.is_prompt)
-    combinations = [
-        Combined(strategy, group)
-        for strategy in strategies
-        if strategy not in LEARNS_FROM_ALL_IMAGES
-        for size in groups
-        if size >= split_strategy(strategy, config.combination.min_votes)[1]
-        for group in groups[size]
-    ]
-    folders = {name: arm.folders[name] for name in arm.prompts}
-    combined = count_combined(folders, combinations, config, judge, arm.metric)
-    singles = {name: arm.metric.counts(arm.teachers[name]) for name in arm.prompts}
-    tables = []
-    for strategy in strategies:
-        members = {c.name: c.group for c in combinations if c.strategy == strategy}
-        if members:
-            counts = singles | {name: combined[name] for name in members}
-            draws = teacher_draws(counts, arm.metric.score, arm.metric.num_resamples)
-            tables.append(_gain("teacher", strategy, arm.prompts, members, draws))
-    return stack(tables, GAIN_COLUMNS)
-
-
-def student_gain(arm: Arm) -> pd.DataFrame:
-    """What students gain where they learn from k prompts combined: the groups of the design."""
-    draws = arm.student_draws
-    prompts = [name for name in arm.prompts if name in arm.learnt]
-    tables = []
-    for strategy in dict.fromkeys(source.strategy for source in arm.sources):
-        members = {
-            source.name: source.members
-            for source in arm.sources
-            if source.strategy == strategy and source.name in arm.learnt
-            if strategy and source.calibration == "none" and set(source.members) <= set(prompts)
-        }
-        if members and draws is not None:
-            tables.append(_gain("student", strategy, prompts, members, draws))
-    return stack(tables, GAIN_COLUMNS)
-
-
-def _gain(
-    who: str,
-    strategy: str,
-    prompts: Sequence[str],
-    members: Mapping[str, Sequence[str]],
-    draws: Draws,
-) -> pd.DataFrame:
-    """Gain of combinations over their prompts, out of the same draws."""
-    gain = combining_gain(draws.select(prompts), draws.select(list(members)), members)
-    return gain.assign(who=who, strategy=strategy)
-
-
-def stack(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
-    """Put tables below each other; without a row it has the columns alone."""
-    with_rows = [table for table in tables if len(table)]
-    if not with_rows:
-        return pd.DataFrame(columns=list(columns))
-    return pd.concat(with_rows, ignore_index=True)[list(columns)]
-
-
-def tabulate_metrics(arm: Arm, judge: Judge) -> pd.DataFrame:
-    """Every metric of every label set, teachers and students."""
-    tables = []
-    students = {name: arm.students[name] for name in arm.learnt}
-    for metric in find_metrics(judge):
-        sides = {
-            "teacher": draw_teachers(arm.teachers, metric),
-            "student": draw_students(students, metric),
-        }
-        for who, draws in sides.items():
-            if draws is not None:
-                low, high = draws.interval()
-                columns = {"label_set": draws.names, "score": draws.estimate}
-                table = pd.DataFrame(columns | {"low": low, "high": high})
-                tables.append(table.assign(who=who, metric=metric.name))
-    return stack(tables, METRIC_COLUMNS)

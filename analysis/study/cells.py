@@ -21,15 +21,12 @@ import student.test
 import student.train
 import teacher.soft_label_generation
 import util.multi_teacher.combination_strategies
-from analysis.study.design import Design, Source, Variant, split_strategy
-from student.train import WHERE_IT_RUNS
-from teacher.building import describe_teacher, find_models
 from util.config import Config
 from util.errors import UserError
 from util.files import read_json, write_json
 from util.ground_truth import find_masks
 from util.image_files import find_images, fingerprint
-from util.label_set import LabelSet, prompt_to_folder
+from util.label_set import LabelSet
 from util.settings import settings_hash
 from util.splits import read_split
 
@@ -87,135 +84,6 @@ class Outcome:
     status: Literal["done", "failed"]
     reason: str = ""
     seconds: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """Where a label set of the study is, and the cell that makes it."""
-
-    folder: Path
-    maker: Cell
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """All cells of a study, and where its label sets will be.
-
-    Attributes:
-        teachers: One a variant.
-        combinations: One a variant and combination.
-        students: One a variant, source, architecture and seed.
-        label_sets: Of each variant and source, by their names.
-        runs: Students of each variant, source and architecture by their names, by seed.
-    """
-
-    teachers: tuple[Cell, ...]
-    combinations: tuple[Cell, ...]
-    students: tuple[Cell, ...]
-    label_sets: dict[tuple[str, str], Place]
-    runs: dict[tuple[str, str, str], dict[int, Cell]]
-
-    @property
-    def cells(self) -> tuple[Cell, ...]:
-        """All cells, each after those that it needs."""
-        return (*self.teachers, *self.combinations, *self.students)
-
-
-def plan_cells(config: Config, design: Design) -> Plan:
-    """Give every piece of work of a design its cell."""
-    teachers, combinations = [], []
-    label_sets: dict[tuple[str, str], Place] = {}
-    runs: dict[tuple[str, str, str], dict[int, Cell]] = {}
-    for variant in design.variants:
-        labelling = _teacher_cell(config, variant)
-        teachers.append(labelling)
-        for source in design.sources:
-            if source.is_prompt:
-                place = Place(labelling.folder / prompt_to_folder(source.name), labelling)
-            else:
-                combining = _combination_cell(labelling, source)
-                combinations.append(combining)
-                place = Place(combining.folder, combining)
-            label_sets[variant.name, source.name] = place
-            for architecture in design.architectures:
-                runs[variant.name, source.name, architecture] = {
-                    seed: _student_cell(place, source.name, architecture, seed)
-                    for seed in design.training_seeds
-                }
-    students = [cell for cells in runs.values() for cell in cells.values()]
-    return Plan(tuple(teachers), tuple(combinations), tuple(students), label_sets, runs)
-
-
-def _teacher_cell(config: Config, variant: Variant) -> Cell:
-    """All prompts of a variant at once, since they share the work on each image."""
-    settings = variant.teacher
-    made_by = describe_teacher(settings, find_models(settings, config.paths.weights))
-    folder = _folder(config, "teacher", {**made_by, "images": str(config.data.images)})
-    paths = config.paths.model_copy(update={"label_sets": folder})
-    name = f"{len(settings.prompts)} prompts" + (f", {variant.name}" if variant.name else "")
-    told = config.model_copy(update={"paths": paths, "teacher": settings})
-    return Cell("teacher", name, folder, told)
-
-
-def _combination_cell(labelling: Cell, source: Source) -> Cell:
-    """A combination lies among the label sets of its members."""
-    config = labelling.config
-    strategy, votes = split_strategy(source.strategy, config.combination.min_votes)
-    members = [prompt_to_folder(prompt) for prompt in source.members]
-    changes = {
-        "label_sets": members,
-        "strategy": strategy,
-        "min_votes": max(votes, 1),
-        "calibration": source.calibration,
-    }
-    settings = config.combination.model_copy(update=changes)
-    depends: dict[str, Any] = settings.model_dump(mode="json", exclude={"output", "weights"})
-    if source.calibration == "none":
-        depends.pop("calibration_split")
-    else:
-        depends["masks"] = str(config.data.masks)
-    output = f"combination-{settings_hash(depends)}"
-    told = config.model_copy(update={"combination": settings.model_copy(update={"output": output})})
-    reads = tuple(labelling.folder / member for member in members)
-    return Cell("combination", source.name, labelling.folder / output, told, reads, (labelling,))
-
-
-def _student_cell(place: Place, name: str, architecture: str, seed: int) -> Cell:
-    """A student, trained and tested."""
-    config, label_set = place.maker.config, place.folder
-    changes = {"label_set": label_set.name, "architecture": architecture, "seed": seed}
-    settings = config.student.model_copy(update=changes)
-    splits = {"splits": str(config.data.splits), "test_split": config.data.test_split}
-    depends = {
-        "label_set": str(label_set),
-        "student": settings.model_dump(mode="json", exclude=WHERE_IT_RUNS),
-        "train_split": config.data.train_split,
-        "validation_split": config.data.validation_split,
-        "evaluation": config.evaluation.model_dump(
-            mode="json", include={"threshold", "dilation_iterations", "min_area_px"}
-        ),
-        **splits,
-    }
-    folder = _folder(config, "student", depends)
-    changes = {"run": folder.name, "checkpoint": None}
-    told = config.model_copy(
-        update={
-            "paths": config.paths.model_copy(update={"runs": config.paths.cells}),
-            "student": settings.model_copy(update=changes),
-        }
-    )
-    return Cell(
-        "student",
-        f"{name}, {architecture}, seed {seed}",
-        folder,
-        told,
-        (label_set,),
-        (place.maker,),
-    )
-
-
-def _folder(config: Config, kind: Kind, depends: dict[str, Any]) -> Path:
-    return config.paths.cells / f"{kind}-{settings_hash(depends)}"
 
 
 def predictions(cell: Cell) -> Path:

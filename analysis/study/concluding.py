@@ -8,21 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.study.arms import (
-    COMPARISON_COLUMNS,
-    Arm,
-    analyse_arm,
-    draw_students,
-    draw_teachers,
-    stack,
-)
-from analysis.study.cells import Plan, predictions
+from analysis.study.arm_tables import COMPARISON_COLUMNS, analyse_arm, stack
+from analysis.study.arms import Arm, draw_students, draw_teachers
+from analysis.study.cells import predictions
 from analysis.study.comparisons import compare_pairs
 from analysis.study.curve import LEARNS_FROM_ALL_IMAGES
 from analysis.study.design import Design
 from analysis.study.draws import Draws
 from analysis.study.examples import choose_gallery
 from analysis.study.measuring import Counts, Judge, count_label_set
+from analysis.study.planning import Plan
 from analysis.study.results import StudyResults
 from analysis.study.running import Outcomes
 from analysis.study.scoring import Metric, find_judged_metric
@@ -53,11 +48,11 @@ def conclude(
         counted = threads.map(lambda folder: count_label_set(folder, judge, store), made)
         counts = dict(zip(made, track(counted, "counting", len(made), "set"), strict=True))
     metric = find_judged_metric(judge, config.study)
-    arms = build_arms(design, plan, counts, metric)
-    if not any(arm.prompts for arm in arms):
+    arms = [arm for arm in build_arms(design, plan, counts, metric) if arm.prompts]
+    if not arms:
         reasons = {outcome.reason for outcome in outcomes.values() if outcome.reason}
         raise UserError(f"no label set of a prompt could be made: {listed(sorted(reasons))}")
-    main = next(arm for arm in arms if arm.prompts)
+    main = arms[0]
     if np.isnan(main.teacher_draws.estimate).all():
         raise UserError(f"{metric.name} is undefined: the test images have nothing to be found")
     return StudyResults(
@@ -65,7 +60,7 @@ def conclude(
         metric=metric.name,
         num_images=len(judge.image_ids),
         design=design.in_words(),
-        arms=[analyse_arm(arm, judge, config) for arm in arms if arm.prompts],
+        arms=[analyse_arm(arm, judge, config) for arm in arms],
         arm_comparisons=compare_arms(arms),
         reliability=tabulate_reliability(main, judge),
         gallery=choose_gallery(main, judge, find_images(config.data.images)),
@@ -127,26 +122,37 @@ def build_arms(
 
 def compare_arms(arms: Sequence[Arm]) -> pd.DataFrame:
     """Compare mean scores over the prompts that all arms have, teachers and students."""
-    prompts = [name for name in arms[0].prompts if all(name in arm.prompts for arm in arms)]
-    learnt = [name for name in prompts if all(name in arm.learnt for arm in arms)]
-    metric = arms[0].metric
-    # Of all arms at once, so that their trainings vary independently.
-    teachers = {f"{arm.name}: {name}": arm.teachers[name] for arm in arms for name in prompts}
-    students = {f"{arm.name}: {name}": arm.students[name] for arm in arms for name in learnt}
+    if len(arms) < 2:
+        return stack([], COMPARISON_COLUMNS)
+    # Arms that differ in their students alone have the same teacher.
+    of_teachers = list({tuple(arm.folders.values()): arm for arm in reversed(arms)}.values())[::-1]
     tables = []
-    for who, names, draws in (
-        ("teachers", prompts, draw_teachers(teachers, metric)),
-        ("students", learnt, draw_students(students, metric)),
-    ):
-        if draws is not None and len(arms) > 1:
-            means = [draws.select([f"{arm.name}: {name}" for name in names]) for arm in arms]
-            of_arms = Draws(
-                tuple(arm.name for arm in arms),
-                np.array([each.estimate.mean() for each in means]),
-                np.stack([each.draws.mean(axis=1) for each in means], axis=1),
-            )
-            tables.append(compare_pairs(of_arms).assign(family=f"mean over prompts, {who}"))
+    for who, compared in (("teachers", of_teachers), ("students", arms)):
+        draws = draw_means(compared, who)
+        if draws is not None:
+            tables.append(compare_pairs(draws).assign(family=f"mean over prompts, {who}"))
     return stack(tables, COMPARISON_COLUMNS)
+
+
+def draw_means(arms: Sequence[Arm], who: str) -> Draws | None:
+    """Draw each arm's mean score over the prompts that all have; None if they have none."""
+    names = set(arms[0].prompts).intersection(
+        *(arm.prompts if who == "teachers" else arm.learnt for arm in arms)
+    )
+    if not names:
+        return None
+    # Of all arms at once, so that their trainings vary independently.
+    keys = [(arm, name, f"{arm.name}: {name}") for arm in arms for name in sorted(names)]
+    if who == "teachers":
+        draws = draw_teachers({k: arm.teachers[name] for arm, name, k in keys}, arms[0].metric)
+    else:
+        draws = draw_students({k: arm.students[name] for arm, name, k in keys}, arms[0].metric)
+    shape = (len(arms), len(names))
+    return Draws(
+        tuple(arm.name for arm in arms),
+        draws.estimate.reshape(shape).mean(axis=1),
+        draws.draws.reshape(-1, *shape).mean(axis=2),
+    )
 
 
 def tabulate_reliability(arm: Arm, judge: Judge) -> pd.DataFrame:
@@ -189,6 +195,8 @@ def find_notes(arm: Arm, design: Design, judge: Judge, outcomes: Outcomes) -> It
             "Each student was trained with one seed: what training adds cannot be told from what "
             "the prompt does, and the students' intervals hold for these trained networks only."
         )
+    elif arm.student_draws is not None:
+        yield "Kendall's W has no interval, only a p value."
     if len(arm.prompts) < 3:
         yield "Slope and rank correlation need three prompts or more."
     if left_out := LEARNS_FROM_ALL_IMAGES.intersection(s.strategy for s in arm.sources):

@@ -31,7 +31,7 @@ class Counts(Protocol):
     """How a label set fares on the N test images, as arrays by name.
 
     `boxes`: (N, M, 3) true positives, false positives and false negatives of each image, by the
-    thesis's metric and one-to-one at each IoU; there if there are true boxes.
+    thesis's metric, one-to-one at each IoU, and at image level; there if there are true boxes.
     `pixels`: (N, 2 B) anomalous, then normal pixels of each image by bins of probability; and
     `levels`: (2, 65536) normal, then anomalous pixels of all images by level; there if there are
     true masks.

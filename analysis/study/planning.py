@@ -1,138 +1,142 @@
-"""How much work a study is, and how long it will take, before anything runs."""
+"""Plans a study: every piece of work of a design gets a cell, named by what it depends on."""
 
-import shutil
-import tempfile
-import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pandas as pd
-
-import student.train
-import teacher.soft_label_generation
-from analysis.study.cells import Cell, Plan, is_finished, one_thread, printing_to
+from analysis.study.cells import Cell, Kind
+from analysis.study.design import Design, Source, Variant, split_strategy
+from student.train import WHERE_IT_RUNS
+from teacher.building import describe_teacher, find_models
 from util.config import Config
-from util.data_classes import BoxSettings
-from util.files import write_json, write_text
-from util.image_files import find_images, image_size_hw
-from util.label_set import LabelSetWriter
-from util.splits import read_split
-
-PILOT_IMAGES = 8
-"""Images that teachers and students are tried on."""
+from util.label_set import prompt_to_folder
+from util.settings import settings_hash
 
 
-@dataclass(frozen=True)
-class Work:
-    """What there is to do of one kind.
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a label set of the study is, and the cell that makes it."""
+
+    folder: Path
+    maker: Cell
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All cells of a study, and where its label sets will be.
 
     Attributes:
-        kind: Such as `trainings`.
-        count: How many the study has.
-        left: How many of them are still to be made.
-        seconds: That those will take; 0 for combinations, which are quick beside the others.
+        teachers: One a variant.
+        combinations: One a variant and combination.
+        students: One a variant, source, architecture and seed.
+        label_sets: Of each variant and source, by their names.
+        runs: Students of each variant, source and architecture by their names, by seed.
     """
 
-    kind: str
-    count: int
-    left: int
-    seconds: float
+    teachers: tuple[Cell, ...]
+    combinations: tuple[Cell, ...]
+    students: tuple[Cell, ...]
+    label_sets: dict[tuple[str, str], Place]
+    runs: dict[tuple[str, str, str], dict[int, Cell]]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells, each after those that it needs."""
+        return (*self.teachers, *self.combinations, *self.students)
 
 
-def estimate_work(config: Config, plan: Plan, num_processes: int) -> list[Work]:
-    """Count what a plan has and still needs; try teachers and students on a few images."""
-    image_paths = find_images(config.data.images)
-    data = config.data
-    train, validation, test = (
-        len(read_split(data.splits, split, image_paths))
-        for split in (data.train_split, data.validation_split, data.test_split)
-    )
-    teachers, combinations, students = (
-        [cell for cell in cells if not is_finished(cell)]
-        for cells in (plan.teachers, plan.combinations, plan.students)
-    )
-    num_prompts = len(plan.teachers[0].config.teacher.prompts)
-    labelling = sum(time_labelling(cell, image_paths) for cell in teachers)
-    passes = config.student.epochs * (train + validation) + test
-    by_architecture = {cell.config.student.architecture: cell for cell in students}
-    an_image = {name: time_training(cell, image_paths) for name, cell in by_architecture.items()}
-    training = sum(an_image[cell.config.student.architecture] * passes for cell in students)
-    return [
-        Work(
-            "label sets", len(plan.teachers) * num_prompts, len(teachers) * num_prompts, labelling
+def plan_cells(config: Config, design: Design) -> Plan:
+    """Give every piece of work of a design its cell."""
+    teachers, combinations = [], []
+    label_sets: dict[tuple[str, str], Place] = {}
+    runs: dict[tuple[str, str, str], dict[int, Cell]] = {}
+    for variant in design.variants:
+        labelling = _teacher_cell(config, variant)
+        teachers.append(labelling)
+        for source in design.sources:
+            if source.is_prompt:
+                place = Place(labelling.folder / prompt_to_folder(source.name), labelling)
+            else:
+                combining = _combination_cell(labelling, source)
+                combinations.append(combining)
+                place = Place(combining.folder, combining)
+            label_sets[variant.name, source.name] = place
+            for architecture in design.architectures:
+                runs[variant.name, source.name, architecture] = {
+                    seed: _student_cell(place, source.name, architecture, seed)
+                    for seed in design.training_seeds
+                }
+    students = [cell for cells in runs.values() for cell in cells.values()]
+    return Plan(tuple(teachers), tuple(combinations), tuple(students), label_sets, runs)
+
+
+def _teacher_cell(config: Config, variant: Variant) -> Cell:
+    """All prompts of a variant at once, since they share the work on each image."""
+    settings = variant.teacher
+    made_by = describe_teacher(settings, find_models(settings, config.paths.weights))
+    folder = _folder(config, "teacher", {**made_by, "images": str(config.data.images)})
+    paths = config.paths.model_copy(update={"label_sets": folder})
+    name = f"{len(settings.prompts)} prompts" + (f", {variant.name}" if variant.name else "")
+    told = config.model_copy(update={"paths": paths, "teacher": settings})
+    return Cell("teacher", name, folder, told)
+
+
+def _combination_cell(labelling: Cell, source: Source) -> Cell:
+    """A combination lies among the label sets of its members."""
+    config = labelling.config
+    strategy, votes = split_strategy(source.strategy, config.combination.min_votes)
+    members = [prompt_to_folder(prompt) for prompt in source.members]
+    changes = {
+        "label_sets": members,
+        "strategy": strategy,
+        "min_votes": max(votes, 1),
+        "calibration": source.calibration,
+    }
+    settings = config.combination.model_copy(update=changes)
+    depends: dict[str, Any] = settings.model_dump(mode="json", exclude={"output", "weights"})
+    if source.calibration == "none":
+        depends.pop("calibration_split")
+    else:
+        depends["masks"] = str(config.data.masks)
+    output = f"combination-{settings_hash(depends)}"
+    told = config.model_copy(update={"combination": settings.model_copy(update={"output": output})})
+    reads = tuple(labelling.folder / member for member in members)
+    return Cell("combination", source.name, labelling.folder / output, told, reads, (labelling,))
+
+
+def _student_cell(place: Place, name: str, architecture: str, seed: int) -> Cell:
+    """A student, trained and tested."""
+    config, label_set = place.maker.config, place.folder
+    changes = {"label_set": label_set.name, "architecture": architecture, "seed": seed}
+    settings = config.student.model_copy(update=changes)
+    splits = {"splits": str(config.data.splits), "test_split": config.data.test_split}
+    depends = {
+        "label_set": str(label_set),
+        "student": settings.model_dump(mode="json", exclude=WHERE_IT_RUNS),
+        "train_split": config.data.train_split,
+        "validation_split": config.data.validation_split,
+        "evaluation": config.evaluation.model_dump(
+            mode="json", include={"threshold", "dilation_iterations", "min_area_px"}
         ),
-        Work("combinations", len(plan.combinations), len(combinations), 0.0),
-        Work("trainings", len(plan.students), len(students), training / num_processes),
-    ]
-
-
-def format_work(work: Sequence[Work], num_processes: int) -> str:
-    """Lay the work out for the screen, with the time in all."""
-    table = pd.DataFrame(
-        [(each.kind, each.count, each.left, _in_words(each.seconds)) for each in work],
-        columns=["", "in the study", "to be made", "expected"],
+        **splits,
+    }
+    folder = _folder(config, "student", depends)
+    changes = {"run": folder.name, "checkpoint": None}
+    told = config.model_copy(
+        update={
+            "paths": config.paths.model_copy(update={"runs": config.paths.cells}),
+            "student": settings.model_copy(update=changes),
+        }
     )
-    total = _in_words(sum(each.seconds for each in work))
-    return (
-        f"{table.to_string(index=False)}\n"
-        f"About {total} with {num_processes} at once, by a trial on "
-        f"{PILOT_IMAGES} images; statistics and report come on top."
+    return Cell(
+        "student",
+        f"{name}, {architecture}, seed {seed}",
+        folder,
+        told,
+        (label_set,),
+        (place.maker,),
     )
 
 
-def _in_words(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
-
-
-def time_labelling(cell: Cell, image_paths: Mapping[str, Path]) -> float:
-    """Seconds that a teacher will take for all images, by two trials of different length."""
-    seconds = []
-    counts = (min(2, len(image_paths)), min(PILOT_IMAGES, len(image_paths)))
-    for count in counts:
-        with tempfile.TemporaryDirectory() as folder:
-            told = _pilot_config(cell, Path(folder), dict(list(image_paths.items())[:count]))
-            start = time.perf_counter()
-            with printing_to(Path(folder) / "log"):
-                teacher.soft_label_generation.main(["--config", str(told)])
-            seconds.append(time.perf_counter() - start)
-    an_image = max(seconds[1] - seconds[0], 0) / max(counts[1] - counts[0], 1)
-    return seconds[0] + an_image * (len(image_paths) - counts[0])
-
-
-def time_training(cell: Cell, image_paths: Mapping[str, Path]) -> float:
-    """Seconds that a student takes for an image and epoch, by its second epoch on a few images."""
-    ids = list(image_paths)[:PILOT_IMAGES]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        told = _pilot_config(cell, folder, {image_id: image_paths[image_id] for image_id in ids})
-        label_set = folder / "label_sets" / cell.config.student.label_set
-        with LabelSetWriter(label_set, {"producer": "trial"}) as writer:
-            for image_id in ids:
-                blank = np.zeros(image_size_hw(image_paths[image_id]), np.float32)
-                blank[:8, :8] = 1  # something to be found
-                writer.add(image_id, blank, "", 0)
-            writer.finish(BoxSettings())
-        with printing_to(folder / "log"), one_thread():
-            student.train.main(["--config", str(told)])
-        run = folder / "runs" / cell.config.student.run
-        return float(pd.read_csv(run / "metrics.csv")["seconds"].iloc[-1]) / (2 * len(ids))
-
-
-def _pilot_config(cell: Cell, folder: Path, image_paths: Mapping[str, Path]) -> Path:
-    """Write a cell's config for copies of a few images in a folder."""
-    for image_id, path in image_paths.items():
-        copy = folder / "images" / f"{image_id}{path.suffix}"
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, copy)
-    write_text(folder / "splits" / "Pilot.txt", "\n".join(image_paths) + "\n")
-    values = cell.config.model_dump(mode="json")
-    values["data"] |= {"images": str(folder / "images"), "splits": str(folder / "splits")}
-    values["data"] |= {"train_split": "Pilot", "validation_split": "Pilot"}
-    values["paths"] |= {"label_sets": str(folder / "label_sets"), "runs": str(folder / "runs")}
-    values["student"] |= {"epochs": 2, "validate_against": "label_set"}
-    values["teacher"] |= {"cache_gb": 0.0}
-    told = folder / "config.json"
-    write_json(told, values)
-    return told
+def _folder(config: Config, kind: Kind, depends: dict[str, Any]) -> Path:
+    return config.paths.cells / f"{kind}-{settings_hash(depends)}"

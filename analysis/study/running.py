@@ -9,7 +9,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
-from analysis.study.cells import Cell, Outcome, Plan, make
+from analysis.study.cells import Cell, Outcome, make
+from analysis.study.planning import Plan
 from util.progress import track
 from util.shares import Share
 

@@ -1,0 +1,139 @@
+"""How much work a study is, and how long it will take, before anything runs."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import student.train
+import teacher.soft_label_generation
+from analysis.study.cells import Cell, is_finished, one_thread, printing_to
+from analysis.study.planning import Plan
+from util.config import Config
+from util.data_classes import BoxSettings
+from util.files import write_json, write_text
+from util.image_files import find_images, image_size_hw
+from util.label_set import LabelSetWriter
+from util.splits import read_split
+
+PILOT_IMAGES = 8
+"""Images that teachers and students are tried on."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What there is to do of one kind.
+
+    Attributes:
+        kind: Such as `trainings`.
+        count: How many the study has.
+        left: How many of them are still to be made.
+        seconds: That those will take; 0 for combinations, which are quick beside the others.
+    """
+
+    kind: str
+    count: int
+    left: int
+    seconds: float
+
+
+def estimate_work(config: Config, plan: Plan, num_processes: int) -> list[Work]:
+    """Count what a plan has and still needs; try teachers and students on a few images."""
+    image_paths = find_images(config.data.images)
+    data = config.data
+    train, validation, test = (
+        len(read_split(data.splits, split, image_paths))
+        for split in (data.train_split, data.validation_split, data.test_split)
+    )
+    teachers, combinations, students = (
+        [cell for cell in cells if not is_finished(cell)]
+        for cells in (plan.teachers, plan.combinations, plan.students)
+    )
+    num_prompts = len(plan.teachers[0].config.teacher.prompts)
+    labelling = sum(time_labelling(cell, image_paths) for cell in teachers)
+    passes = config.student.epochs * (train + validation) + test
+    by_architecture = {cell.config.student.architecture: cell for cell in students}
+    an_image = {name: time_training(cell, image_paths) for name, cell in by_architecture.items()}
+    training = sum(an_image[cell.config.student.architecture] * passes for cell in students)
+    return [
+        Work(
+            "label sets", len(plan.teachers) * num_prompts, len(teachers) * num_prompts, labelling
+        ),
+        Work("combinations", len(plan.combinations), len(combinations), 0.0),
+        Work("trainings", len(plan.students), len(students), training / num_processes),
+    ]
+
+
+def format_work(work: Sequence[Work], num_processes: int) -> str:
+    """Lay the work out for the screen, with the time in all."""
+    table = pd.DataFrame(
+        [(each.kind, each.count, each.left, _in_words(each.seconds)) for each in work],
+        columns=["", "in the study", "to be made", "expected"],
+    )
+    total = _in_words(sum(each.seconds for each in work))
+    return (
+        f"{table.to_string(index=False)}\n"
+        f"About {total} with {num_processes} at once, by a trial on "
+        f"{PILOT_IMAGES} images; statistics and report come on top."
+    )
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
+
+
+def time_labelling(cell: Cell, image_paths: Mapping[str, Path]) -> float:
+    """Seconds that a teacher will take for all images, by two trials of different length."""
+    seconds = []
+    counts = (min(2, len(image_paths)), min(PILOT_IMAGES, len(image_paths)))
+    for count in counts:
+        with tempfile.TemporaryDirectory() as folder:
+            told = _pilot_config(cell, Path(folder), dict(list(image_paths.items())[:count]))
+            start = time.perf_counter()
+            with printing_to(Path(folder) / "log"):
+                teacher.soft_label_generation.main(["--config", str(told)])
+            seconds.append(time.perf_counter() - start)
+    an_image = max(seconds[1] - seconds[0], 0) / max(counts[1] - counts[0], 1)
+    return seconds[0] + an_image * (len(image_paths) - counts[0])
+
+
+def time_training(cell: Cell, image_paths: Mapping[str, Path]) -> float:
+    """Seconds that a student takes for an image and epoch, by its second epoch on a few images."""
+    ids = list(image_paths)[:PILOT_IMAGES]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        told = _pilot_config(cell, folder, {image_id: image_paths[image_id] for image_id in ids})
+        label_set = folder / "label_sets" / cell.config.student.label_set
+        with LabelSetWriter(label_set, {"producer": "trial"}) as writer:
+            for image_id in ids:
+                blank = np.zeros(image_size_hw(image_paths[image_id]), np.float32)
+                blank[:8, :8] = 1  # something to be found
+                writer.add(image_id, blank, "", 0)
+            writer.finish(BoxSettings())
+        with printing_to(folder / "log"), one_thread():
+            student.train.main(["--config", str(told)])
+        run = folder / "runs" / cell.config.student.run
+        return float(pd.read_csv(run / "metrics.csv")["seconds"].iloc[-1]) / (2 * len(ids))
+
+
+def _pilot_config(cell: Cell, folder: Path, image_paths: Mapping[str, Path]) -> Path:
+    """Write a cell's config for copies of a few images in a folder."""
+    for image_id, path in image_paths.items():
+        copy = folder / "images" / f"{image_id}{path.suffix}"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    write_text(folder / "splits" / "Pilot.txt", "\n".join(image_paths) + "\n")
+    values = cell.config.model_dump(mode="json")
+    values["data"] |= {"images": str(folder / "images"), "splits": str(folder / "splits")}
+    values["data"] |= {"train_split": "Pilot", "validation_split": "Pilot"}
+    values["paths"] |= {"label_sets": str(folder / "label_sets"), "runs": str(folder / "runs")}
+    values["student"] |= {"epochs": 2, "validate_against": "label_set"}
+    values["teacher"] |= {"cache_gb": 0.0}
+    told = folder / "config.json"
+    write_json(told, values)
+    return told
