@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     design = design_study(config)
     judge = find_judge(config)
     plan = plan_cells(config, design)
-    num_processes = config.study.processes or os.cpu_count() or 1
+    num_processes = config.study.processes or count_cores()
     if options.plan:
         from analysis.study.timing import estimate_work, format_work
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if share is not None:
         return report_failures(run_share(plan, share))
     outcomes = run_plan(plan, num_processes)
-    results = conclude(config, design, plan, outcomes, judge)
+    results = conclude(config, design, plan, outcomes, judge, num_processes)
     folder = config.paths.runs / config.study.name
     write_report(results, folder)
     write_text(folder / "cells.csv", results.cells.to_csv(index=False))
@@ -77,6 +77,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"Wrote {folder}: report.html, figures, tables, cells.csv")
     print(f"Next: open {folder / 'report.html'}")
     return report_failures(outcomes)
+
+
+def count_cores() -> int:
+    """Cores that this process may use, which a cluster may limit."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def show(results: "StudyResults") -> None:

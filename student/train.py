@@ -119,6 +119,7 @@ def collect_settings(config: Config, material: Material, truths: pd.DataFrame) -
         ),
         "label_set": [material.label_set.name, material.label_set.fingerprint()],
         "images": settings_hash(split),
+        "image_files": fingerprint(material.image_paths[i] for ids in split.values() for i in ids),
         "validation_boxes": settings_hash({"boxes": truths.to_csv()}),
     }
     if config.student.pixel_weights == "label_set":

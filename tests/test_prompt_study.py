@@ -16,7 +16,7 @@ import pytest
 import analysis.bbox_evaluation
 import analysis.pixel_evaluation
 import analysis.prompt_study
-from analysis.study.cells import make
+from analysis.study.cells import is_finished, make
 from analysis.study.concluding import conclude
 from analysis.study.curve import curve_sizes
 from analysis.study.design import design_study, split_strategy
@@ -30,6 +30,7 @@ from tests.test_pipeline import arguments, stop_at_write
 from util.config import Config, load_config
 from util.errors import UserError
 from util.image_files import read_image, write_image
+from util.label_set import LabelSet
 
 study = analysis.prompt_study.main
 
@@ -171,6 +172,7 @@ def test_a_changed_setting_makes_anew_only_what_depends_on_it(finished: Path) ->
     assert changed("--student.device", "cpu") == set()
     assert changed("--evaluation.min_confidence", "0.3") == set()
     assert changed("--teacher.prompts_per_batch", "2") == set()
+    assert changed("--data.test_split", "Validation") == set()
     assert changed("--student.epochs", "7") == learners
     assert changed("--teacher.box_threshold", "0.3") == everything
     assert changed("--combination.min_votes", "3") == set()
@@ -201,6 +203,62 @@ def test_an_exchanged_image_is_labelled_and_learnt_anew(tmp_path: Path) -> None:
     write_image(path, np.full((64, 64, 3), 60, np.uint8))
     assert study(arguments(project)) == 0
     assert (plan.students[0].folder / "best.pt").stat().st_mtime_ns > before
+
+
+def test_a_student_of_a_combination_sees_an_exchanged_image_whose_maps_are_the_same(
+    tmp_path: Path,
+) -> None:
+    project = make_study(tmp_path, prompts=["whale", "cat"], training_seeds=[0])
+    config = configure(project)
+    plan = plan_cells(config, design_study(config))
+    assert all(make(cell).status == "done" for cell in plan.cells)
+    students = [cell for cell in plan.students if cell.name.startswith("all")]
+    before = [(cell.folder / "best.pt").stat().st_mtime_ns for cell in students]
+    paths = list((tmp_path / "images").rglob("*0[0-5].png"))
+    for path in paths:  # a little darker, so that the prompts find as little as before
+        write_image(path, (read_image(path) * 0.98).astype(np.uint8))
+    assert all(make(cell).status == "done" for cell in plan.cells)
+    after = [(cell.folder / "best.pt").stat().st_mtime_ns for cell in students]
+    assert all(new > old for new, old in zip(after, before, strict=True))
+
+
+def test_a_task_of_a_job_array_labels_all_images_of_its_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_study(tmp_path, prompts=["bird"], strategies=[], training_seeds=[])
+    for key, value in {"ID": "1", "MIN": "0", "COUNT": "2"}.items():
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{key}", value)
+    config = configure(project)
+    plan = plan_cells(config, design_study(config))
+    assert [make(cell).status for cell in plan.cells] == ["done"]
+    assert len(LabelSet(plan.label_sets["", "bird"].folder).ids) == 12
+    assert os.environ["SLURM_ARRAY_TASK_COUNT"] == "2"
+
+
+def test_pixels_can_be_judged_without_true_boxes(finished: Path) -> None:
+    more = ["--data.ground_truth=null", "--study.score=average_precision"]
+    notes, scores = conclude_with(finished, *more, "--study.training_seeds=[]")
+    assert scores["teacher"].between(0, 1).all()
+    notes, _ = conclude_with(finished, "--data.masks=null", "--study.training_seeds=[]")
+    assert any("no pixel metrics" in note for note in notes)
+
+
+def test_corrected_truth_that_chooses_checkpoints_trains_students_anew(finished: Path) -> None:
+    config = configure(finished, "--student.validate_against=ground_truth")
+    plan = plan_cells(config, design_study(config))
+    before = plan.students[0]
+    assert make(before).status == "done"
+    assert is_finished(before)
+    truth = finished.parent / "truth.csv"
+    text = truth.read_text(encoding="utf-8")
+    rows = text.splitlines()
+    validation = (finished.parent / "splits" / "Validation.txt").read_text(encoding="utf-8")
+    dropped = next(row for row in rows if row.split(".png")[0] in validation.splitlines())
+    try:
+        truth.write_text("\n".join(r for r in rows if r != dropped) + "\n", encoding="utf-8")
+        assert not is_finished(before)
+    finally:
+        truth.write_text(text, encoding="utf-8")
 
 
 def test_a_failed_cell_is_reported_and_stops_no_other(
@@ -362,7 +420,12 @@ def test_arms_cross_teachers_object_prompts_and_architectures(tmp_path: Path) ->
         (["--study.strategies=weighted_mean"], "study.strategies has 'weighted_mean'"),
         (['--study.teachers=[{"box_treshold": 0.1}]'], "did you mean 'teacher.box_threshold'"),
         (['--study.teachers=[{"prompts": ["a"]}]'], "name these in study.prompts"),
-        (["--study.teachers=[{}, {}]"], "names one teacher twice"),
+        (["--study.teachers=[{}, {}]"], "two teachers named teacher as configured"),
+        (['--study.teachers=[{}, {"device": "cpu"}]'], "has one teacher twice"),
+        (["--study.strategies=majority", "--study.strategies=majority:2"], "combination twice"),
+        (["--study.group_sizes=1"], "2 prompts or more"),
+        (["--study.architectures=unet", "--study.architectures=unet"], "two architectures"),
+        (["--study.training_seeds=0", "--study.training_seeds=0"], "two training seeds"),
         (["--study.group_sizes=2", "--study.group_sizes=2"], None),
         (["--study.strategies=mean", "--study.strategies=mean"], "two label sets named"),
         (["--data.ground_truth_classes=whale"], "has none of the classes whale"),

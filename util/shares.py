@@ -1,7 +1,7 @@
 """Which share of the images this process works on, when several work on the same ones."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +64,13 @@ class Share:
         return stem.endswith(f"-of-{self.count}") and not stem.endswith(self.suffix)
 
 
+LAUNCHER_KEYS = (
+    *("RANK", "WORLD_SIZE", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
+    *("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP"),
+    "SLURM_ARRAY_TASK_COUNT",
+)
+"""What `read_share` looks at."""
+
 ALONE = Share()
 """The share of the only process."""
 
@@ -91,6 +98,16 @@ def read_share(environment: Mapping[str, str] = os.environ) -> Share:
     except ValueError as error:
         raise UserError(f"the launcher's environment is not understood: {error}") from None
     return _checked(task * ranks + (rank if ranks > 1 else 0), tasks * ranks)
+
+
+@contextmanager
+def working_alone(environment: MutableMapping[str, str] = os.environ) -> Iterator[None]:
+    """Hide the launcher, so that the work done meanwhile is not shared with other processes."""
+    hidden = {key: environment.pop(key) for key in LAUNCHER_KEYS if key in environment}
+    try:
+        yield
+    finally:
+        environment.update(hidden)
 
 
 def read_local_rank(environment: Mapping[str, str] = os.environ) -> int:

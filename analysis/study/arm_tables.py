@@ -170,7 +170,9 @@ def teacher_gain(arm: Arm, judge: Judge, config: Config) -> pd.DataFrame:
         size: pick_groups(arm.prompts, size, config.study.subsets)
         for size in curve_sizes(len(arm.prompts))[1:]
     }
-    strategies = dict.fromkeys(s.strategy for s in arm.sources if not s.is_prompt)
+    strategies = dict.fromkeys(
+        s.strategy for s in arm.sources if not s.is_prompt and s.calibration == "none"
+    )
     combinations = [
         Combined(strategy, group)
         for strategy in strategies

@@ -9,7 +9,7 @@ finds the old ones everywhere else, in this study and in any other.
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +24,14 @@ import util.multi_teacher.combination_strategies
 from util.config import Config
 from util.errors import UserError
 from util.files import read_json, write_json
-from util.ground_truth import find_masks
+from util.ground_truth import find_masks, read_truths
 from util.image_files import find_images, fingerprint
 from util.label_set import LabelSet
 from util.settings import settings_hash
+from util.shares import working_alone
 from util.splits import read_split
+
+RECORDED = {"inputs", "seconds", "reason"}
 
 Kind = Literal["teacher", "combination", "student"]
 Stage = Callable[[Sequence[str]], int]
@@ -78,7 +81,7 @@ class Outcome:
     Attributes:
         status: `done`, or `failed`.
         reason: Why it failed; or what its images' failures were, else "".
-        seconds: That it took when it was made, which may have been in an earlier run.
+        seconds: That its last run took that had something to do, maybe long ago.
     """
 
     status: Literal["done", "failed"]
@@ -97,22 +100,43 @@ def make(cell: Cell) -> Outcome:
     What its stages print goes to a log beside its folder. An error is an outcome too: no cell stops
     the others.
     """
-    cell.folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(cell.folder.with_name(f".{cell.folder.name}.lock")):
-        try:
+    try:
+        with locked(cell.folder):
             return _find_outcome(cell) or _run(cell)
-        except UserError as error:
-            return Outcome("failed", str(error))
-        except OSError as error:
-            return Outcome("failed", f"{error.filename or 'a file'}: {error.strerror or error}")
-        except Exception as error:  # a fault of ours, or of a library; its log has the rest
-            return Outcome("failed", f"{type(error).__name__}: {error} (see {_log(cell)})")
+    except UserError as error:
+        return Outcome("failed", str(error))
+    except OSError as error:
+        return Outcome("failed", f"{error.filename or 'a file'}: {error.strerror or error}")
+    except Exception as error:  # a fault of ours, or of a library; its log has the rest
+        return Outcome("failed", f"{type(error).__name__}: {error} (see {_log(cell)})")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes and threads from making the same file or folder meanwhile.
+
+    Raises:
+        UserError: The file system has no locks.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(path.with_name(f".{path.name}.lock"))
+        lock.acquire()
+    except NotImplementedError:
+        raise UserError(
+            f"the file system of {path.parent} has no file locks, which studies need; set "
+            "paths.cells to a folder on another one"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_finished(cell: Cell) -> bool:
-    """Tell whether a cell need not be run."""
+    """Tell whether a cell need not be run, nor any that it needs."""
     try:
-        return _find_outcome(cell) is not None
+        return all(map(is_finished, cell.needs)) and _find_outcome(cell) is not None
     except UserError:
         return False
 
@@ -120,8 +144,10 @@ def is_finished(cell: Cell) -> bool:
 def _find_outcome(cell: Cell) -> Outcome | None:
     """Look for the outcome of an earlier run on the same inputs; None where some image failed."""
     record = read_json(cell.record, "delete it to run the cell again")
-    is_same = bool(record) and cell.folder.is_dir() and record["inputs"] == _inputs(cell)
-    return Outcome("done", seconds=record["seconds"]) if is_same and not record["reason"] else None
+    if not (set(record) >= RECORDED and cell.folder.is_dir()):
+        return None
+    is_same = record["inputs"] == _inputs(cell) and not record["reason"]
+    return Outcome("done", seconds=record["seconds"]) if is_same else None
 
 
 def _run(cell: Cell) -> Outcome:
@@ -130,7 +156,11 @@ def _run(cell: Cell) -> Outcome:
     told = cell.folder.with_name(f"{cell.folder.name}.config.json")
     write_json(told, cell.config.model_dump(mode="json"))
     start = time.perf_counter()
-    with printing_to(_log(cell), cell.kind != "teacher"), one_thread(cell.kind == "student"):
+    with (
+        printing_to(_log(cell), cell.kind != "teacher"),
+        one_thread(cell.kind == "student"),
+        working_alone(),
+    ):
         status = max(stage(["--config", str(told), "--overwrite"]) for stage in STAGES[cell.kind])
     seconds = time.perf_counter() - start
     reason = f"some images failed (see {_log(cell)})" if status else ""
@@ -143,19 +173,24 @@ def _inputs(cell: Cell) -> dict[str, Any]:
     """Content that a cell depends on beside its settings: images, label sets, splits, masks."""
     known = find_images(cell.config.data.images)
     if cell.kind == "teacher":
-        images = {image_id: fingerprint([path]) for image_id, path in known.items()}
-        return {"prompts": cell.config.teacher.prompts, "images": settings_hash(images)}
+        return {"prompts": cell.config.teacher.prompts, "images": _hash_images(known, known)}
     inputs: dict[str, Any] = {"label_sets": [LabelSet(path).fingerprint() for path in cell.reads]}
     data = cell.config.data
     if cell.kind == "student":
         splits = (data.train_split, data.validation_split, data.test_split)
-        inputs["splits"] = [
-            settings_hash({"ids": read_split(data.splits, s, known)}) for s in splits
-        ]
+        ids = {split: read_split(data.splits, split, known) for split in splits}
+        inputs["splits"] = {split: _hash_images(known, ids[split]) for split in splits}
+        if cell.config.student.validate_against == "ground_truth":
+            truths = read_truths(data, known, ids[data.validation_split])
+            inputs["truths"] = settings_hash({"boxes": truths.to_csv()})
     elif cell.config.combination.calibration != "none":
-        ids = read_split(data.splits, cell.config.combination.calibration_split, known)
-        inputs["slice"] = fingerprint(find_masks(data.masks, ids).values())
+        labelled = read_split(data.splits, cell.config.combination.calibration_split, known)
+        inputs["slice"] = fingerprint(find_masks(data.masks, labelled).values())
     return inputs
+
+
+def _hash_images(image_paths: Mapping[str, Path], image_ids: Iterable[str]) -> str:
+    return settings_hash({i: fingerprint([image_paths[i]]) for i in image_ids})
 
 
 def _log(cell: Cell) -> Path:

@@ -34,17 +34,21 @@ GALLERY_PROMPTS = 4
 
 
 def conclude(
-    config: Config, design: Design, plan: Plan, outcomes: Outcomes, judge: Judge
+    config: Config,
+    design: Design,
+    plan: Plan,
+    outcomes: Outcomes,
+    judge: Judge,
+    num_threads: int = 1,
 ) -> StudyResults:
     """Judge what the cells have made and gather what the study has found.
 
     Raises:
         UserError: Not a single label set of a prompt could be made, or the score is undefined.
     """
-    made = find_made(plan, outcomes)
-    judge, notes = keep_common_images(judge, made)
+    made, judge, notes = keep_common_images(judge, find_made(plan, outcomes))
     store = config.paths.cells / "counts"
-    with ThreadPoolExecutor(config.study.processes or None) as threads:
+    with ThreadPoolExecutor(num_threads) as threads:
         counted = threads.map(lambda folder: count_label_set(folder, judge, store), made)
         counts = dict(zip(made, track(counted, "counting", len(made), "set"), strict=True))
     metric = find_judged_metric(judge, config.study)
@@ -78,16 +82,30 @@ def find_made(plan: Plan, outcomes: Outcomes) -> list[Path]:
     return [folder for folder, maker in places if outcomes[maker].status == "done"]
 
 
-def keep_common_images(judge: Judge, folders: Sequence[Path]) -> tuple[Judge, list[str]]:
-    """Judge the images that all label sets have; say which ones are left out."""
-    common = set(judge.image_ids).intersection(*(LabelSet(folder).ids for folder in folders))
-    lost = [image_id for image_id in judge.image_ids if image_id not in common]
-    if not lost:
-        return judge, []
+def keep_common_images(
+    judge: Judge, folders: Sequence[Path]
+) -> tuple[list[Path], Judge, list[str]]:
+    """Judge the test images that all label sets have; leave out label sets that have none.
+
+    Returns:
+        The label sets, what judges them, and notes on what is left out.
+
+    Raises:
+        UserError: No test image is left.
+    """
+    notes = []
+    ids = {folder: set(LabelSet(folder).ids).intersection(judge.image_ids) for folder in folders}
+    if empty := [folder.name for folder in folders if not ids[folder]]:
+        notes.append(f"These label sets have no test image and are left out: {listed(empty)}.")
+    kept = [folder for folder in folders if ids[folder]]
+    common = set(judge.image_ids).intersection(*(ids[folder] for folder in kept))
     if not common:
         raise UserError("no test image has a map in every label set; see the logs of the cells")
-    note = f"{len(lost)} test images are left out, since some label set lacks them: {listed(lost)}."
-    return judge.only(common), [note]
+    if lost := [image_id for image_id in judge.image_ids if image_id not in common]:
+        notes.append(
+            f"{len(lost)} test images are left out, since label sets lack them: {listed(lost)}."
+        )
+    return kept, judge.only(common), notes
 
 
 def build_arms(
@@ -124,18 +142,23 @@ def compare_arms(arms: Sequence[Arm]) -> pd.DataFrame:
     """Compare mean scores over the prompts that all arms have, teachers and students."""
     if len(arms) < 2:
         return stack([], COMPARISON_COLUMNS)
-    # Arms that differ in their students alone have the same teacher.
-    of_teachers = list({tuple(arm.folders.values()): arm for arm in reversed(arms)}.values())[::-1]
+    of_teachers: dict[tuple[Path, ...], Arm] = {}
+    for arm in arms:  # those that differ in their students alone have the same teacher
+        of_teachers.setdefault(tuple(arm.folders.values()), arm)
+    with_students = [arm for arm in arms if arm.learnt]
     tables = []
-    for who, compared in (("teachers", of_teachers), ("students", arms)):
-        draws = draw_means(compared, who)
+    for who, compared in (("teachers", list(of_teachers.values())), ("students", with_students)):
+        draws = draw_means(compared, who) if len(compared) > 1 else None
         if draws is not None:
             tables.append(compare_pairs(draws).assign(family=f"mean over prompts, {who}"))
     return stack(tables, COMPARISON_COLUMNS)
 
 
 def draw_means(arms: Sequence[Arm], who: str) -> Draws | None:
-    """Draw each arm's mean score over the prompts that all have; None if they have none."""
+    """Draw each arm's mean score over the prompts that all have; None if they have none.
+
+    The noise of seeds is that of all arms together, whatever their architectures.
+    """
     names = set(arms[0].prompts).intersection(
         *(arm.prompts if who == "teachers" else arm.learnt for arm in arms)
     )

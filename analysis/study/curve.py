@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.study.cells import locked
 from analysis.study.design import split_strategy
 from analysis.study.measuring import Judge, KeptCounts, Tally, write_arrays
 from analysis.study.scoring import Metric
@@ -37,7 +38,7 @@ class Combined:
     @property
     def name(self) -> str:
         """What tells it from other combinations."""
-        return f"{self.strategy} of {' + '.join(self.group)}"
+        return f"{self.strategy} of {list(self.group)}"
 
 
 def curve_sizes(num_prompts: int) -> list[int]:
@@ -81,9 +82,10 @@ def count_combined(
         names = [combination.name for combination in part]
         hash_ = settings_hash(facts | {"combinations": names})
         path = config.paths.cells / "counts" / f"groups-{hash_}.npz"
-        if not path.exists():
-            counted = _count(label_sets, part, config.combination, needed, metric)
-            write_arrays(path, {"counts": counted})
+        with locked(path):
+            if not path.exists():
+                counted = _count(label_sets, part, config.combination, needed, metric)
+                write_arrays(path, {"counts": counted})
         counts |= dict(zip(names, KeptCounts(path)["counts"], strict=True))
     return counts
 

@@ -8,6 +8,7 @@ from typing import cast, get_args
 from teacher.prompts import resolve_prompts
 from util.config import Calibration, Config, Strategy, TeacherSection, override_config
 from util.errors import UserError, listed
+from util.label_set import prompt_to_folder
 from util.multi_teacher.group_sampling import sample_groups
 
 NEEDS_SETTINGS = "weighted_mean"
@@ -94,7 +95,8 @@ def design_study(config: Config) -> Design:
     """
     study = config.study
     prompts = resolve_prompts(study.prompts or config.teacher.prompts)
-    off_target = frozenset(resolve_prompts(study.off_target)) if study.off_target else frozenset()
+    named = resolve_prompts(study.off_target) if study.off_target else []
+    off_target = set(map(prompt_to_folder, named))
     sources = [Source(prompt, (prompt,)) for prompt in prompts]
     for name, members in find_groups(config, prompts).items():
         for strategy, calibration in product(study.strategies, study.calibrations):
@@ -103,18 +105,23 @@ def design_study(config: Config) -> Design:
             suffix = "" if calibration == "none" else f", {calibration}"
             source = Source(f"{name}: {strategy}{suffix}", members, strategy, calibration)
             sources.append(source)
-    names = [source.name for source in sources]
-    if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise UserError(f"the study has two label sets named {listed(twice)}; drop one")
+    architectures = study.architectures or [config.student.architecture]
+    _refuse_repeats("two label sets", [source.name for source in sources])
+    _refuse_repeats("two architectures", architectures)
+    _refuse_repeats("two training seeds", list(map(str, study.training_seeds)))
     return Design(
         tuple(find_variants(config, prompts)),
         tuple(prompts),
-        off_target,
+        frozenset(p for p in prompts if prompt_to_folder(p) in off_target),
         tuple(sources),
-        tuple(study.architectures or [config.student.architecture]),
+        tuple(architectures),
         tuple(study.training_seeds),
     )
+
+
+def _refuse_repeats(what: str, names: Sequence[str]) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"the study has {what} named {listed(twice)}; drop one")
 
 
 def find_variants(config: Config, prompts: Sequence[str]) -> list[Variant]:
@@ -135,9 +142,7 @@ def find_variants(config: Config, prompts: Sequence[str]) -> list[Variant]:
             words = ["teacher as configured"]
         words += [f"object prompt {object_prompt}"] * (len(object_prompts) > 1)
         variants.append(Variant(", ".join(words), teacher))
-    names = [variant.name for variant in variants]
-    if len(set(names)) < len(names):
-        raise UserError("study.teachers or study.object_prompts names one teacher twice; drop one")
+    _refuse_repeats("two teachers", [variant.name or "as configured" for variant in variants])
     return variants
 
 
@@ -145,9 +150,11 @@ def find_groups(config: Config, prompts: Sequence[str]) -> Mapping[str, tuple[st
     """Draw the groups of prompts to combine, by name; a group of all prompts is there once.
 
     Raises:
-        UserError: A group would be larger than the list of prompts.
+        UserError: A group would be larger than the list of prompts, or a single prompt.
     """
     study = config.study
+    if 1 in study.group_sizes:
+        raise UserError("study.group_sizes has 1; a combination needs 2 prompts or more (0 = all)")
     groups: dict[str, tuple[str, ...]] = {}
     for size in study.group_sizes:
         if size in (0, len(prompts)):

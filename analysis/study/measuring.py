@@ -12,6 +12,7 @@ import pandas as pd
 
 from analysis.bbox_evaluation import count_boxes
 from analysis.pixel_scores import pixels_by_bin
+from analysis.study.cells import locked
 from util.bbox_csv import boxes_to_table
 from util.config import Config
 from util.data_classes import Boxes, BoxSettings
@@ -43,7 +44,7 @@ class Counts(Protocol):
 
 @dataclass(frozen=True)
 class KeptCounts:
-    """Counts in an npz file, each array read when it is asked for: many label sets need no memory.
+    """Counts in an npz file, each array read when it is asked for.
 
     Attributes:
         path: Of the file.
@@ -56,6 +57,10 @@ class KeptCounts:
         with np.load(self.path, allow_pickle=False) as file:
             array: np.ndarray = file[name]
             return array
+
+
+VERSION = 1
+"""Of the counts; raised when the same label set would be counted otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +89,7 @@ class Judge:
         masks = None if self.masks is None else fingerprint(self.masks.values())
         truths = None if self.truths is None else self.truths.to_csv()
         facts: dict[str, Any] = {
+            "version": VERSION,
             "images": self.image_ids,
             "boxes": [asdict(self.box_settings), self.min_confidence, self.iou_thresholds],
         }
@@ -127,7 +133,7 @@ class Tally:
             matcher = BoxMatcher(judge.truths, table, judge.image_ids, judge.min_confidence)
             arrays["boxes"] = count_boxes(matcher, judge.iou_thresholds)
         if judge.masks is not None:
-            arrays["pixels"] = np.array(self._pixels)
+            arrays["pixels"] = np.array(self._pixels, np.uint32)
             arrays["levels"] = np.stack([self._pooled.negatives, self._pooled.positives])
         return arrays
 
@@ -178,14 +184,14 @@ def count_label_set(folder: Path, judge: Judge, store: Path) -> Counts:
         store: Folder of counts, by the hash of what they depend on.
     """
     label_set = LabelSet(folder)
-    # With the folder, since equal students of equal labels may be counted at the same time.
-    facts = {"folder": str(folder), "label_set": label_set.fingerprint(), "judge": judge.hash}
+    facts = {"label_set": label_set.fingerprint(), "judge": judge.hash}
     path = store / f"{settings_hash(facts)}.npz"
-    if not path.exists():
-        tally = Tally(judge)
-        for image_id in judge.image_ids:
-            tally.add(label_set.read(image_id))
-        write_arrays(path, tally.counts())
+    with locked(path):
+        if not path.exists():
+            tally = Tally(judge)
+            for image_id in judge.image_ids:
+                tally.add(label_set.read(image_id))
+            write_arrays(path, tally.counts())
     return KeptCounts(path)
 
 

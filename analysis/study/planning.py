@@ -1,5 +1,6 @@
 """Plans a study: every piece of work of a design gets a cell, named by what it depends on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from analysis.study.design import Design, Source, Variant, split_strategy
 from student.train import WHERE_IT_RUNS
 from teacher.building import describe_teacher, find_models
 from util.config import Config
+from util.errors import UserError
 from util.label_set import prompt_to_folder
 from util.settings import settings_hash
 
@@ -46,28 +48,47 @@ class Plan:
 
 
 def plan_cells(config: Config, design: Design) -> Plan:
-    """Give every piece of work of a design its cell."""
+    """Give every piece of work of a design its cell.
+
+    Raises:
+        UserError: Two teachers or two combinations of the design are the same work.
+    """
     teachers, combinations = [], []
     label_sets: dict[tuple[str, str], Place] = {}
     runs: dict[tuple[str, str, str], dict[int, Cell]] = {}
     for variant in design.variants:
         labelling = _teacher_cell(config, variant)
+        in_variant = f", {variant.name}" if variant.name else ""
         teachers.append(labelling)
         for source in design.sources:
             if source.is_prompt:
                 place = Place(labelling.folder / prompt_to_folder(source.name), labelling)
             else:
-                combining = _combination_cell(labelling, source)
+                combining = _combination_cell(labelling, source, in_variant)
                 combinations.append(combining)
                 place = Place(combining.folder, combining)
             label_sets[variant.name, source.name] = place
             for architecture in design.architectures:
                 runs[variant.name, source.name, architecture] = {
-                    seed: _student_cell(place, source.name, architecture, seed)
+                    seed: _student_cell(place, source.name + in_variant, architecture, seed)
                     for seed in design.training_seeds
                 }
     students = [cell for cells in runs.values() for cell in cells.values()]
+    _refuse_twins([*teachers, *combinations])
     return Plan(tuple(teachers), tuple(combinations), tuple(students), label_sets, runs)
+
+
+def _refuse_twins(cells: Sequence[Cell]) -> None:
+    """Refuse cells that make one folder, since one would be compared with itself."""
+    seen: dict[Path, Cell] = {}
+    for cell in cells:
+        if twin := seen.get(cell.folder):
+            raise UserError(
+                f"the study has one {cell.kind} twice, as {twin.name!r} and as {cell.name!r}; drop "
+                "one of them (from study.teachers, study.object_prompts, study.strategies or the "
+                "groups)"
+            )
+        seen[cell.folder] = cell
 
 
 def _teacher_cell(config: Config, variant: Variant) -> Cell:
@@ -81,7 +102,7 @@ def _teacher_cell(config: Config, variant: Variant) -> Cell:
     return Cell("teacher", name, folder, told)
 
 
-def _combination_cell(labelling: Cell, source: Source) -> Cell:
+def _combination_cell(labelling: Cell, source: Source, in_variant: str) -> Cell:
     """A combination lies among the label sets of its members."""
     config = labelling.config
     strategy, votes = split_strategy(source.strategy, config.combination.min_votes)
@@ -101,7 +122,8 @@ def _combination_cell(labelling: Cell, source: Source) -> Cell:
     output = f"combination-{settings_hash(depends)}"
     told = config.model_copy(update={"combination": settings.model_copy(update={"output": output})})
     reads = tuple(labelling.folder / member for member in members)
-    return Cell("combination", source.name, labelling.folder / output, told, reads, (labelling,))
+    name = source.name + in_variant
+    return Cell("combination", name, labelling.folder / output, told, reads, (labelling,))
 
 
 def _student_cell(place: Place, name: str, architecture: str, seed: int) -> Cell:
@@ -109,7 +131,6 @@ def _student_cell(place: Place, name: str, architecture: str, seed: int) -> Cell
     config, label_set = place.maker.config, place.folder
     changes = {"label_set": label_set.name, "architecture": architecture, "seed": seed}
     settings = config.student.model_copy(update=changes)
-    splits = {"splits": str(config.data.splits), "test_split": config.data.test_split}
     depends = {
         "label_set": str(label_set),
         "student": settings.model_dump(mode="json", exclude=WHERE_IT_RUNS),
@@ -118,14 +139,14 @@ def _student_cell(place: Place, name: str, architecture: str, seed: int) -> Cell
         "evaluation": config.evaluation.model_dump(
             mode="json", include={"threshold", "dilation_iterations", "min_area_px"}
         ),
-        **splits,
+        "splits": str(config.data.splits),
     }
     folder = _folder(config, "student", depends)
-    changes = {"run": folder.name, "checkpoint": None}
+    place_of_run = {"run": folder.name, "checkpoint": None}
     told = config.model_copy(
         update={
             "paths": config.paths.model_copy(update={"runs": config.paths.cells}),
-            "student": settings.model_copy(update=changes),
+            "student": settings.model_copy(update=place_of_run),
         }
     )
     return Cell(

@@ -28,7 +28,7 @@ class Metric:
         name: To show.
         counts: Gives the (N, K) counts of the N test images.
         score: Makes sums of counts a score.
-        num_resamples: How many pay.
+        num_resamples: For its intervals.
         if_nothing: Score of an image that has nothing and where nothing is found.
     """
 

@@ -19,6 +19,7 @@ from util.data_classes import BoxSettings
 from util.files import write_json, write_text
 from util.image_files import find_images, image_size_hw
 from util.label_set import LabelSetWriter
+from util.shares import working_alone
 from util.splits import read_split
 
 PILOT_IMAGES = 8
@@ -59,13 +60,14 @@ def estimate_work(config: Config, plan: Plan, num_processes: int) -> list[Work]:
     passes = config.student.epochs * (train + validation) + test
     by_architecture = {cell.config.student.architecture: cell for cell in students}
     an_image = {name: time_training(cell, image_paths) for name, cell in by_architecture.items()}
+    at_once = max(min(num_processes, len(students)), 1)
     training = sum(an_image[cell.config.student.architecture] * passes for cell in students)
     return [
         Work(
             "label sets", len(plan.teachers) * num_prompts, len(teachers) * num_prompts, labelling
         ),
         Work("combinations", len(plan.combinations), len(combinations), 0.0),
-        Work("trainings", len(plan.students), len(students), training / num_processes),
+        Work("trainings", len(plan.students), len(students), training / at_once),
     ]
 
 
@@ -95,7 +97,7 @@ def time_labelling(cell: Cell, image_paths: Mapping[str, Path]) -> float:
         with tempfile.TemporaryDirectory() as folder:
             told = _pilot_config(cell, Path(folder), dict(list(image_paths.items())[:count]))
             start = time.perf_counter()
-            with printing_to(Path(folder) / "log"):
+            with printing_to(Path(folder) / "log"), working_alone():
                 teacher.soft_label_generation.main(["--config", str(told)])
             seconds.append(time.perf_counter() - start)
     an_image = max(seconds[1] - seconds[0], 0) / max(counts[1] - counts[0], 1)
@@ -132,7 +134,8 @@ def _pilot_config(cell: Cell, folder: Path, image_paths: Mapping[str, Path]) -> 
     values["data"] |= {"images": str(folder / "images"), "splits": str(folder / "splits")}
     values["data"] |= {"train_split": "Pilot", "validation_split": "Pilot"}
     values["paths"] |= {"label_sets": str(folder / "label_sets"), "runs": str(folder / "runs")}
-    values["student"] |= {"epochs": 2, "validate_against": "label_set"}
+    values["student"] |= {"epochs": 2, "validate_against": "label_set", "pixel_weights": "none"}
+    values["tracking"] |= {"mode": "off"}
     values["teacher"] |= {"cache_gb": 0.0}
     told = folder / "config.json"
     write_json(told, values)
