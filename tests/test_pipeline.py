@@ -320,6 +320,8 @@ def test_labels_of_another_size_are_refused(project: Path) -> None:
 
 KILLED = """
 import os, pathlib, runpy, signal, sys
+# A test run in the background of a shell inherits that Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 writes_left, signal_number = int(sys.argv[1]), int(sys.argv[2])
 plain_replace = pathlib.Path.replace
 
