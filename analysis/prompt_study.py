@@ -66,7 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(format_work(estimate_work(config, plan, num_processes), num_processes))
         return 0
     if share is not None:
-        return report_failures(run_share(plan, share))
+        outcomes = run_share(plan, share)
+        print(f"share {options.cell}: {len(outcomes)} cells looked after")
+        print("Next: once all shares are done, the same command without --cell")
+        return report_failures(outcomes)
     outcomes = run_plan(plan, num_processes)
     results = conclude(config, design, plan, outcomes, judge, num_processes)
     folder = config.paths.runs / config.study.name

@@ -16,6 +16,7 @@ import pytest
 import analysis.bbox_evaluation
 import analysis.pixel_evaluation
 import analysis.prompt_study
+import analysis.study.scoring
 from analysis.study.cells import is_finished, make
 from analysis.study.concluding import conclude
 from analysis.study.curve import curve_sizes
@@ -132,10 +133,8 @@ def test_the_largest_size_of_the_curve_is_the_combination_of_all(finished: Path)
 def test_examples_are_typical_the_worst_and_where_prompts_disagree() -> None:
     scores = np.array([[0.5, 0.9, 0.0, 1.0, 0.6, 1.0], [0.5, 0.9, 0.1, 0.45, 0.6, 1.0]])
     found = np.array([1, 1, 1, 1, 1, 0])  # nothing is to be found in the last image
-    metric = Metric(
-        "", lambda counts: counts["boxes"], lambda rows: rows[..., 0] / rows[..., 1].clip(1)
-    )
-    counts = [{"boxes": np.stack([row * found, found], axis=1)} for row in scores]
+    metric = Metric("", "pixels", None, lambda rows: rows[..., 0] / rows[..., 1].clip(1))
+    counts = [{"pixels": np.stack([row * found, found], axis=1)} for row in scores]
     chosen = choose_images(counts, metric)
     assert {index: why.split(":")[0] for index, why in chosen.items()} == {
         0: "typical",
@@ -502,6 +501,30 @@ def test_the_curve_has_all_small_sizes_and_the_largest(
     num_prompts: int, sizes: Sequence[int]
 ) -> None:
     assert curve_sizes(num_prompts) == sizes
+
+
+def test_strategies_are_compared_over_the_groups_of_a_size(finished: Path) -> None:
+    more = ["--study.group_sizes=2", "--study.num_groups=8", "--study.training_seeds=[]"]
+    more += ["--study.strategies=mean", "--study.strategies=maximum"]
+    config = configure(finished, *more)
+    design, judge = design_study(config), find_judge(config)
+    groups = {s.members for s in design.sources if not s.is_prompt}
+    assert len(groups) == len(set(map(frozenset, groups))) == 3  # none is drawn twice
+    plan = plan_cells(config, design)
+    arm = conclude(config, design, plan, run_plan(plan, 2), judge).arms[0]
+    means = arm.scores[arm.scores["kind"] == "combination"].groupby("strategy")["teacher"].mean()
+    compared = arm.comparisons.set_index("family").loc["strategies over 3 groups of 2, teacher"]
+    assert (compared["a"], compared["b"]) == ("mean", "maximum")
+    assert compared["difference"] == pytest.approx(means["mean"] - means["maximum"])
+
+
+def test_too_many_pairs_for_the_resamples_are_said(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = ["--study.training_seeds=[]", "--study.score=average_precision"]
+    assert "after Holm" not in " ".join(conclude_with(finished, *more)[0])
+    monkeypatch.setattr(analysis.study.scoring, "CURVE_RESAMPLES", 50)
+    assert "3 pairs need p below 0.02" in " ".join(conclude_with(finished, *more)[0])
 
 
 def test_strategies_carry_their_votes() -> None:

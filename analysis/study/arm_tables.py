@@ -1,6 +1,6 @@
 """All tables of an arm: its scores, through the statistics, to what the report shows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -152,16 +152,47 @@ def _score(metric: Metric, counts: Counts) -> float:
 
 
 def compare_all(arm: Arm) -> pd.DataFrame:
-    """All pairs of prompts and all pairs of combinations, for teachers and students."""
+    """All pairs of prompts, of combinations, and of strategies, for teachers and students.
+
+    Strategies are compared by their mean scores over the groups of one size.
+    """
     combined = [source.name for source in arm.sources if not source.is_prompt]
     tables = []
     for who, draws in arm.sides.items():
-        for kind, names in (("prompts", arm.prompts), ("combinations", combined)):
-            there = [name for name in names if name in draws.names]
-            if len(there) > 1:
-                pairs = compare_pairs(draws.select(there))
-                tables.append(pairs.assign(family=f"{kind}, {who}"))
+        families = {
+            "prompts": draws.select([name for name in arm.prompts if name in draws.names]),
+            "combinations": draws.select([name for name in combined if name in draws.names]),
+            **dict(_means_of_strategies(arm, draws)),
+        }
+        for name, of_family in families.items():
+            if len(of_family.names) > 1:
+                tables.append(compare_pairs(of_family).assign(family=f"{name}, {who}"))
     return stack(tables, COMPARISON_COLUMNS)
+
+
+def _means_of_strategies(arm: Arm, draws: Draws) -> Iterator[tuple[str, Draws]]:
+    """Mean scores of each strategy over the groups of a size, where there are several groups.
+
+    Strategies that lack a group, since its cell has failed, are left out.
+    """
+    combined = [source for source in arm.sources if not source.is_prompt]
+    for size in dict.fromkeys(len(source.members) for source in combined):
+        of_size = [source for source in combined if len(source.members) == size]
+        groups = {source.members for source in of_size}
+        names: dict[str, list[str]] = {}
+        for source in of_size:
+            if source.name in draws.names:
+                names.setdefault(source.way, []).append(source.name)
+        complete = {way: draws.select(n) for way, n in names.items() if len(n) == len(groups)}
+        if len(groups) > 1 and complete:
+            yield (
+                f"strategies over {len(groups)} groups of {size}",
+                Draws(
+                    tuple(complete),
+                    np.array([each.estimate.mean() for each in complete.values()]),
+                    np.stack([each.draws.mean(axis=1) for each in complete.values()], axis=1),
+                ),
+            )
 
 
 def teacher_gain(arm: Arm, judge: Judge, config: Config) -> pd.DataFrame:

@@ -6,6 +6,9 @@ import pandas as pd
 from analysis.study.draws import Draws
 from util.statistics_over_images import holm, percentile_interval, shifted_p_value
 
+SIGNIFICANT = 0.05
+"""Adjusted p values below it tell two label sets apart."""
+
 
 def compare_pairs(draws: Draws) -> pd.DataFrame:
     """Compare every label set with every other, over the same images (and seeds).

@@ -1,5 +1,6 @@
 """From finished cells to the results of a study."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
@@ -11,7 +12,7 @@ import pandas as pd
 from analysis.study.arm_tables import COMPARISON_COLUMNS, analyse_arm, stack
 from analysis.study.arms import Arm, draw_students, draw_teachers
 from analysis.study.cells import predictions
-from analysis.study.comparisons import compare_pairs
+from analysis.study.comparisons import SIGNIFICANT, compare_pairs
 from analysis.study.curve import LEARNS_FROM_ALL_IMAGES
 from analysis.study.design import Design
 from analysis.study.draws import Draws
@@ -28,9 +29,6 @@ from util.label_set import LabelSet
 from util.pixel_metrics import PixelHistogram, reliability
 from util.progress import track
 from util.settings import library_versions
-
-GALLERY_PROMPTS = 4
-"""Prompts whose maps are shown: best, worst, and some between."""
 
 
 def conclude(
@@ -209,6 +207,9 @@ def find_notes(arm: Arm, design: Design, judge: Judge, outcomes: Outcomes) -> It
     failed = [cell.name for cell, outcome in outcomes.items() if outcome.status == "failed"]
     if failed:
         yield f"{len(failed)} of {len(outcomes)} cells failed: {listed(failed)}; see the appendix."
+    partly = [cell.name for cell, each in outcomes.items() if each.status == "done" and each.reason]
+    if partly:
+        yield f"Some images failed in {listed(partly)}; see the reasons in the appendix."
     if len(judge.image_ids) == 1:
         yield "There is one test image: no interval over images can be had."
     if not design.training_seeds:
@@ -220,6 +221,13 @@ def find_notes(arm: Arm, design: Design, judge: Judge, outcomes: Outcomes) -> It
         )
     elif arm.student_draws is not None:
         yield "Kendall's W has no interval, only a p value."
+    pairs, smallest = math.comb(len(arm.prompts), 2), 1 / (1 + arm.metric.num_resamples)
+    if pairs * smallest > SIGNIFICANT:
+        yield (
+            f"No pair of prompts can be told apart after Holm's adjustment: {pairs} pairs need "
+            f"p below {SIGNIFICANT / pairs:.1g}, and {arm.metric.num_resamples} resamples give "
+            f"none below {smallest:.1g}."
+        )
     if len(arm.prompts) < 3:
         yield "Slope and rank correlation need three prompts or more."
     if left_out := LEARNS_FROM_ALL_IMAGES.intersection(s.strategy for s in arm.sources):

@@ -69,7 +69,8 @@ def count_combined(
         (N, K) counts of the N test images, by the name of the combination.
     """
     label_sets = {prompt: LabelSet(folder) for prompt, folder in folders.items()}
-    needed = judge if metric.name.startswith("pixel") else replace(judge, masks=None)
+    is_pixels = metric.needs == "pixels"
+    needed = replace(judge, truths=None) if is_pixels else replace(judge, masks=None)
     facts = {
         "label_sets": {prompt: each.fingerprint() for prompt, each in label_sets.items()},
         "metric": metric.name,

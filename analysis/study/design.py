@@ -1,7 +1,7 @@
 """What a study crosses: teachers, prompts, groups, combinations, students."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import cast, get_args
 
@@ -43,6 +43,12 @@ class Source:
     members: tuple[str, ...]
     strategy: str = ""
     calibration: Calibration = "none"
+
+    @property
+    def way(self) -> str:
+        """How its members are combined, such as `mean` or `majority:3, isotonic`."""
+        suffix = "" if self.calibration == "none" else f", {self.calibration}"
+        return f"{self.strategy}{suffix}"
 
     @property
     def is_prompt(self) -> bool:
@@ -102,9 +108,8 @@ def design_study(config: Config) -> Design:
         for strategy, calibration in product(study.strategies, study.calibrations):
             if split_strategy(strategy, config.combination.min_votes)[1] > len(members):
                 continue  # more votes than members: it could keep no pixel
-            suffix = "" if calibration == "none" else f", {calibration}"
-            source = Source(f"{name}: {strategy}{suffix}", members, strategy, calibration)
-            sources.append(source)
+            combined = Source(name, members, strategy, calibration)
+            sources.append(replace(combined, name=f"{name}: {combined.way}"))
     architectures = study.architectures or [config.student.architecture]
     _refuse_repeats("two label sets", [source.name for source in sources])
     _refuse_repeats("two architectures", architectures)
@@ -147,7 +152,7 @@ def find_variants(config: Config, prompts: Sequence[str]) -> list[Variant]:
 
 
 def find_groups(config: Config, prompts: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """Draw the groups of prompts to combine, by name; a group of all prompts is there once.
+    """Draw the groups of prompts to combine, by name; each set of prompts is there once.
 
     Raises:
         UserError: A group would be larger than the list of prompts, or a single prompt.
@@ -165,7 +170,8 @@ def find_groups(config: Config, prompts: Sequence[str]) -> Mapping[str, tuple[st
             drawn = sample_groups(prompts, study.num_groups, size, seed)
             which = f" (seed {seed})" if len(study.group_seeds) > 1 else ""
             for number, members in enumerate(drawn, start=1):
-                groups[f"group {number} of {size}{which}"] = tuple(members)
+                if set(members) not in map(set, groups.values()):
+                    groups[f"group {number} of {size}{which}"] = tuple(members)
     return groups
 
 

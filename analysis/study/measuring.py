@@ -105,16 +105,18 @@ class Tally:
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
+        self._waiting = iter(judge.image_ids)
         self._boxes: list[tuple[str, tuple[int, int], Boxes]] = []
         self._pixels: list[np.ndarray] = []
         self._pooled = PixelHistogram()
 
     def add(self, soft_label: np.ndarray) -> None:
         """Count the next image's map, (H, W) float32 in [0, 1]."""
-        image_id = self.judge.image_ids[len(self._boxes)]
-        height, width = soft_label.shape
-        boxes = soft_label_to_boxes(soft_label, self.judge.box_settings)
-        self._boxes.append((image_id, (height, width), boxes))
+        image_id = next(self._waiting)
+        if self.judge.truths is not None:
+            height, width = soft_label.shape
+            boxes = soft_label_to_boxes(soft_label, self.judge.box_settings)
+            self._boxes.append((image_id, (height, width), boxes))
         if self.judge.masks is not None:
             histogram = PixelHistogram()
             try:

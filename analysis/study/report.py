@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from analysis.study.comparisons import SIGNIFICANT
 from analysis.study.figures import write_figures
 from analysis.study.gallery import render_gallery
 from analysis.study.headline import write_headline
@@ -16,7 +17,6 @@ from analysis.study.results import ArmResults, StudyResults
 from analysis.study.tables import Table, gather_tables, show_table, write_tables
 from util.files import write_text
 
-SIGNIFICANT = 0.05
 FEW = 10
 """Comparisons that are shown; the others are folded away."""
 

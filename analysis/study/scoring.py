@@ -1,7 +1,7 @@
 """The scores of a study: what is counted for each, and how sums of counts become a score."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -26,17 +26,24 @@ class Metric:
 
     Attributes:
         name: To show.
-        counts: Gives the (N, K) counts of the N test images.
-        score: Makes sums of counts a score.
+        needs: Which of `Counts` it is made from.
+        row: Which (N, K) of the (N, M, K) boxes; None for pixels, which are (N, K).
+        score: Makes sums of counts (..., K) a score.
         num_resamples: For its intervals.
         if_nothing: Score of an image that has nothing and where nothing is found.
     """
 
     name: str
-    counts: Callable[[Counts], np.ndarray]
+    needs: Literal["boxes", "pixels"]
+    row: int | None
     score: Score
     num_resamples: int = 10_000
     if_nothing: float = 1.0
+
+    def counts(self, counts: Counts) -> np.ndarray:
+        """(N, K) counts of the N test images."""
+        array = counts[self.needs]
+        return array if self.row is None else array[:, self.row]
 
     def of_images(self, counts: Counts) -> np.ndarray:
         """(N,) score of each image by itself; nan where it is undefined."""
@@ -75,13 +82,10 @@ def find_judged_metric(judge: Judge, study: StudySection) -> Metric:
 
 
 def _box_metric(name: str, index: int, score: Score) -> Metric:
-    return Metric(name, lambda counts: counts["boxes"][:, index], score)
+    return Metric(name, "boxes", index, score)
 
 
 def _pixel_metric(name: str, index: int) -> Metric:
     return Metric(
-        name,
-        lambda counts: counts["pixels"],
-        lambda sums: curve_scores(sums)[..., index],
-        CURVE_RESAMPLES,
+        name, "pixels", None, lambda sums: curve_scores(sums)[..., index], CURVE_RESAMPLES
     )
