@@ -291,7 +291,14 @@ def test_a_process_that_is_killed_takes_only_its_cell_along(tmp_path: Path) -> N
 
 def start(project: Path, *more: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(ROOT / "analysis/prompt_study.py"), *arguments(project, *more)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background of a shell inherits that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def workers(parent: int) -> list[int]:
@@ -335,6 +342,19 @@ def test_a_study_that_is_killed_leaves_no_process_and_ends_with_the_same_tables(
     assert not any(map(is_alive, ours))
     assert study(arguments(project)) == 0
     assert tables_of(project) == tables_of(finished)
+
+
+def test_a_study_that_is_interrupted_says_so_in_one_sentence(tmp_path: Path) -> None:
+    project = make_study(tmp_path, prompts=["bird"], strategies=[])
+    running = start(project, "--student.epochs=200", "--student.patience=200")
+    wait_for_training(tmp_path)
+    ours = workers(running.pid)
+    running.send_signal(signal.SIGINT)
+    _, error = running.communicate()
+    assert running.returncode == 130
+    assert error.splitlines()[-1].startswith("interrupted; finished work is kept")
+    assert "Traceback" not in error
+    assert not any(map(is_alive, ours))
 
 
 @pytest.mark.parametrize("write", [1, 9, 18])

@@ -9,6 +9,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
+from tqdm import tqdm
+
 from analysis.study.cells import Cell, Outcome, make
 from analysis.study.planning import Plan
 from util.progress import track
@@ -80,6 +82,7 @@ def _run_at_once(cells: Sequence[Cell], num_processes: int) -> Iterator[tuple[Ce
         try:
             return process.submit(make, cell).result()
         except BrokenProcessPool:
+            process.shutdown()
             process = start()
             return Outcome("failed", "its process was ended from outside; is memory short?")
         finally:
@@ -110,4 +113,6 @@ def _end_with(watched: Connection) -> None:
         watched.poll(None)
         os._exit(1)
 
+    # Else bars take a lock of the system's, which a process that ends so would leave behind.
+    tqdm.set_lock(threading.RLock())
     threading.Thread(target=watch, daemon=True).start()
