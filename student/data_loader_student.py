@@ -15,9 +15,6 @@ from util.errors import UserError, listed
 from util.image_files import image_size_hw, read_image
 from util.label_set import LabelSet
 
-FOREGROUND_CROPS = 0.5
-"""Share of the crops that are laid over a pixel drawn by its soft label: anomalies are rare."""
-
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -26,10 +23,13 @@ class Augmentation:
     Attributes:
         crop_size_px: Side of the square crops; smaller images are padded with their border.
         enabled: Flips and quarter turns of both, changes of light and colour of the image.
+        foreground_crops: Share of the crops that are laid over a pixel drawn by its soft label:
+            anomalies are rare.
     """
 
     crop_size_px: int
     enabled: bool
+    foreground_crops: float = 0.5
 
 
 class SoftLabelPairs(Dataset[tuple[Tensor, ...]]):
@@ -82,7 +82,7 @@ class SoftLabelPairs(Dataset[tuple[Tensor, ...]]):
             return layers
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(hash((self.seed, self.epoch, index)))
-            layers = _crop(layers, self.augmentation.crop_size_px)
+            layers = _crop(layers, self.augmentation)
             return _change(layers) if self.augmentation.enabled else layers
 
 
@@ -142,13 +142,14 @@ def check_weights(image_ids: Sequence[str], label_set: LabelSet) -> None:
         )
 
 
-def _crop(layers: tuple[Tensor, ...], side: int) -> tuple[Tensor, ...]:
+def _crop(layers: tuple[Tensor, ...], augmentation: Augmentation) -> tuple[Tensor, ...]:
     """Cut the same square out of all layers, often over an anomaly; pads where they are too small.
 
     Args:
         layers: Image, target and perhaps weight.
-        side: Of the square.
+        augmentation: Says how large the square is, and how often it is laid over an anomaly.
     """
+    side = augmentation.crop_size_px
     height, width = layers[0].shape[-2:]
     if height < side or width < side:
         padding = [0, 0, max(side - width, 0), max(side - height, 0)]
@@ -157,7 +158,7 @@ def _crop(layers: tuple[Tensor, ...], side: int) -> tuple[Tensor, ...]:
     target = layers[1]
     top = int(torch.randint(height - side + 1, ()))
     left = int(torch.randint(width - side + 1, ()))
-    if torch.rand(()) < FOREGROUND_CROPS and target.any():
+    if torch.rand(()) < augmentation.foreground_crops and target.any():
         drawn = int(torch.searchsorted(target.flatten().cumsum(0), torch.rand(()) * target.sum()))
         row, column = divmod(min(drawn, height * width - 1), width)
         top = min(max(row - int(torch.randint(side, ())), 0), height - side)

@@ -3,34 +3,75 @@
 The textbook soft Dice is none: on targets of 0.3 and 0.7 it learns 0 and 1.
 """
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 import torch
-from segmentation_models_pytorch.losses import JaccardLoss
+from segmentation_models_pytorch.losses import DiceLoss, JaccardLoss
 from torch import Tensor
 from torch.nn import functional as F
 
+from util.config import LossName
+from util.errors import UserError
 
-def soft_label_loss(
-    logits: Tensor, targets: Tensor, region_weight: float, weights: Tensor | None = None
+
+@dataclass(frozen=True)
+class LossSettings:
+    """What is summed.
+
+    Attributes:
+        weights: Weight >= 0 of each loss, by its name in `LOSSES`.
+        edge_weight: How much more pixels count where the target has an edge, >= 0.
+    """
+
+    weights: Mapping[LossName, float]
+    edge_weight: float = 0.0
+
+
+def student_loss(
+    logits: Tensor, targets: Tensor, settings: LossSettings, weights: Tensor | None = None
 ) -> Tensor:
-    """Kullback-Leibler divergence to the soft target, plus a soft Jaccard loss.
-
-    The second keeps the few anomalous pixels from being outweighed.
+    """Weighted sum of losses; those of regions keep few anomalous pixels from being outweighed.
 
     Args:
         logits: (B, 1, H, W) float.
         targets: (B, 1, H, W) float in [0, 1].
-        region_weight: Weight of the region term, >= 0.
-        weights: (B, 1, H, W) float in [0, 1], how much a pixel counts in the mean of the first
-            term and in the sums of the second; None = all alike. Only their ratios matter.
+        settings: Which losses, and how much each counts.
+        weights: (B, 1, H, W) float in [0, 1], how much a pixel counts in each of them; None = all
+            alike. Only their ratios matter.
 
     Returns:
         Scalar >= 0; 0 if and only if the prediction equals the target (up to rounding) wherever a
         pixel counts, and so if none does.
+
+    Raises:
+        UserError: No loss has a weight above 0.
     """
-    loss = binary_kl(logits, targets, weights)
-    if region_weight:
-        loss = loss + region_weight * soft_jaccard(logits, targets, weights)
-    return loss
+    if settings.edge_weight:
+        edges = 1 + settings.edge_weight * find_edges(targets)
+        weights = edges if weights is None else weights * edges
+    terms = [
+        weight * LOSSES[name](logits, targets, weights)
+        for name, weight in settings.weights.items()
+        if weight
+    ]
+    if not terms:
+        raise UserError("student.losses has no loss with a weight above 0; expected one at least")
+    return sum(terms[1:], start=terms[0])
+
+
+def find_edges(targets: Tensor) -> Tensor:
+    """Range of the values in the 3x3 pixels around each: the morphological gradient.
+
+    Args:
+        targets: (B, 1, H, W) float in [0, 1].
+
+    Returns:
+        Same shape, in [0, 1]: 0 on even ground, 1 on both sides of a step from 0 to 1.
+    """
+    largest = F.max_pool2d(targets, kernel_size=3, stride=1, padding=1)
+    smallest = -F.max_pool2d(-targets, kernel_size=3, stride=1, padding=1)
+    return largest - smallest
 
 
 def binary_kl(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -50,6 +91,24 @@ def binary_kl(logits: Tensor, targets: Tensor, weights: Tensor | None = None) ->
     return (weights * (cross_entropy - entropy)).sum() / weights.sum().clamp(min=1e-6)
 
 
+def focal(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Quality focal loss of Li et al. (arXiv 2006.04388, equation 3, beta = 2): mean, a pixel.
+
+    The cross-entropy times the squared distance to the target, so that it is 0 at the target, soft
+    as that may be; the older focal loss has its minimum elsewhere.
+
+    Args:
+        logits: Any shape, float.
+        targets: Same shape, float in [0, 1].
+        weights: Same shape, >= 0, of the mean; None = all alike, all 0 = the mean is 0.
+    """
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    losses = (logits.sigmoid() - targets) ** 2 * cross_entropy
+    if weights is None:
+        return losses.mean()
+    return (weights * losses).sum() / weights.sum().clamp(min=1e-6)
+
+
 def soft_jaccard(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
     """Jaccard metric loss of Wang et al. (arXiv 2302.05666), pooled over the batch.
 
@@ -65,3 +124,22 @@ def soft_jaccard(logits: Tensor, targets: Tensor, weights: Tensor | None = None)
         return JaccardLoss("binary")(logits, targets)
     # All sums are over |p - t|, p and t, so scaling both maps weights each pixel.
     return JaccardLoss("binary", from_logits=False)(weights * logits.sigmoid(), weights * targets)
+
+
+def soft_dice(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Dice semimetric loss of Wang et al. (arXiv 2303.16296), pooled over the batch.
+
+    Arguments and empty targets as for `soft_jaccard`.
+    """
+    if weights is None:
+        return DiceLoss("binary")(logits, targets)
+    return DiceLoss("binary", from_logits=False)(weights * logits.sigmoid(), weights * targets)
+
+
+LOSSES: Mapping[LossName, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {
+    "kl": binary_kl,
+    "jaccard": soft_jaccard,
+    "dice": soft_dice,
+    "focal": focal,
+}
+"""By their names in `student.losses`."""

@@ -153,6 +153,7 @@ def build_trainer(
 
     from student.data_loader_student import Augmentation, SoftLabelPairs
     from student.device import build_fabric
+    from student.losses import LossSettings
     from student.models import Architecture, build_model
     from student.training import Trainer, TrainingSettings, Validation
 
@@ -161,13 +162,17 @@ def build_trainer(
     torch.manual_seed(student.seed)
     architecture = Architecture(student.architecture, student.width, student.depth, student.encoder)
     model = build_model(architecture, student.encoder_weights)
-    numbers = student.model_dump(include=set(TrainingSettings.__dataclass_fields__))
+    numbers = student.model_dump(include=set(TrainingSettings.__dataclass_fields__) - {"losses"})
+    losses = LossSettings(student.losses, student.edge_weight)
     source = (material.image_paths, material.label_set, student.temperature)
     is_weighted = student.pixel_weights == "label_set"
-    augmentation = Augmentation(student.crop_size_px, student.augmentation)
+    augmentation = Augmentation(
+        student.crop_size_px, student.augmentation, student.foreground_crops
+    )
     pairs = SoftLabelPairs(material.train_ids, *source, augmentation, student.seed, is_weighted)
     run_folder = config.paths.runs / student.run
-    trainer = Trainer(fabric, model, architecture, TrainingSettings(**numbers), pairs, run_folder)
+    settings = TrainingSettings(losses=losses, **numbers)
+    trainer = Trainer(fabric, model, architecture, settings, pairs, run_folder)
     validation = Validation(
         SoftLabelPairs(material.validation_ids, *source, is_weighted=is_weighted),
         truths,

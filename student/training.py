@@ -11,18 +11,18 @@ from typing import Any
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader
 
 from student.checkpoint import read_checkpoint, save_checkpoint
 from student.data_loader_student import SoftLabelPairs
-from student.losses import soft_label_loss
+from student.losses import LossSettings, binary_kl, student_loss
 from student.models import Architecture
 from student.prediction import to_soft_label
 from util.bbox_csv import boxes_to_table
 from util.data_classes import BoxSettings
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.files import write_text
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics import BoxMatcher
@@ -43,7 +43,8 @@ class TrainingSettings:
     batch_size: int
     learning_rate: float
     weight_decay: float
-    region_weight: float
+    losses: LossSettings
+    gradient_clip: float
     seed: int
     num_workers: int
 
@@ -140,7 +141,7 @@ class Trainer:
             on_epoch: Called with the figures of each epoch.
 
         Raises:
-            UserError: The loss is no number; the last good checkpoint is kept.
+            UserError: The loss of a batch is no number; the last good checkpoint is kept.
         """
         while not self.is_finished:
             start = time.perf_counter()
@@ -156,42 +157,54 @@ class Trainer:
         """One pass over the crops; returns mean loss, learning rate at its start, and speed."""
         epoch = len(self.history)
         self.train_pairs.epoch = epoch
+        batches = shuffled_batches(
+            len(self.train_pairs), self.settings.batch_size, self.settings.seed + epoch
+        )
         loader = self.fabric.setup_dataloaders(
             DataLoader(
-                self.train_pairs,
-                batch_sampler=shuffled_batches(
-                    len(self.train_pairs), self.settings.batch_size, self.settings.seed + epoch
-                ),
-                num_workers=self.settings.num_workers,
+                self.train_pairs, batch_sampler=batches, num_workers=self.settings.num_workers
             )
         )
         self.model.train()
         total = torch.zeros((), device=self.fabric.device)
+        overlap = torch.zeros(2, dtype=torch.long, device=self.fabric.device)
         learning_rate = float(self.scheduler.get_last_lr()[0])
         start = time.perf_counter()
-        for images, targets, *weights in track(
-            loader, f"epoch {epoch + 1}", unit="step", transient=True
+        for step, (images, targets, *weights) in enumerate(
+            track(loader, f"epoch {epoch + 1}", unit="step", transient=True)
         ):
             images = images.contiguous(memory_format=torch.channels_last)
-            loss = soft_label_loss(
-                self.model(images), targets, self.settings.region_weight, *weights
+            logits = self.model(images)
+            loss = student_loss(logits, targets, self.settings.losses, *weights)
+            if not torch.isfinite(loss):
+                raise UserError(self._describe_failure(float(loss.detach()), batches[step]))
+            overlap += count_overlap(
+                logits.detach(), targets, self.train_pairs.temperature, *weights
             )
             self.fabric.backward(loss)
+            if self.settings.gradient_clip:
+                self.fabric.clip_gradients(
+                    self.model, self.optimizer, max_norm=self.settings.gradient_clip
+                )
             self.optimizer.step()
             self.optimizer.zero_grad()
             self.scheduler.step()
             total += loss.detach() * len(images)
-        mean = float(total) / len(self.train_pairs)
-        if not math.isfinite(mean):
-            raise UserError(
-                f"the training loss became {mean} in epoch {epoch + 1}; lower "
-                "student.learning_rate (the checkpoints of the epoch before are kept)"
-            )
         return {
-            "train_loss": mean,
+            "train_loss": float(total) / len(self.train_pairs),
+            "train_jaccard": jaccard(overlap),
             "learning_rate": learning_rate,
             "images_per_s": len(self.train_pairs) / (time.perf_counter() - start),
         }
+
+    def _describe_failure(self, loss: float, batch: Sequence[int]) -> str:
+        """Say in which batch the loss stopped being a number, and what may help."""
+        return (
+            f"the training loss became {loss} in epoch {len(self.history) + 1}, in the batch of "
+            f"{listed([self.train_pairs.image_ids[index] for index in batch])}; lower "
+            "student.learning_rate or set student.gradient_clip (the checkpoints of the epoch "
+            "before are kept)"
+        )
 
     def _save(self) -> None:
         """Write best.pt where this epoch is the best, metrics.csv, and last.pt, which ends it."""
@@ -216,12 +229,15 @@ class Trainer:
         usual = sum(past["seconds"] for past in self.history) / len(self.history)
         left = (self.settings.epochs - len(self.history)) * usual / 60
         logger.info(
-            "epoch %03d/%03d | train_loss %.4f | val_loss %.4f | val_f1 %.3f | lr %.1e | "
+            "epoch %03d/%03d | train_loss %.4f | val_loss %.4f | train_jaccard %.3f | "
+            "val_jaccard %.3f | val_f1 %.3f | lr %.1e | "
             "%.0f img/s | left %.1f min",
             len(self.history),
             self.settings.epochs,
             row["train_loss"],
             row["val_loss"],
+            row["train_jaccard"],
+            row["val_jaccard"],
             row["val_f1"],
             row["learning_rate"],
             row["images_per_s"],
@@ -235,11 +251,13 @@ def validate(fabric: Fabric, model: nn.Module, validation: Validation) -> Row:
     model.eval()
     pairs = validation.pairs
     total = 0.0
+    overlap = torch.zeros(2, dtype=torch.long, device=fabric.device)
     found = []
     for index, image_id in enumerate(pairs.image_ids):
         image, target, *weights = (layer[None].to(fabric.device) for layer in pairs[index])
         logits = model(image).float()
-        total += float(soft_label_loss(logits, target, 0, *weights))
+        total += float(binary_kl(logits, target, *weights))
+        overlap += count_overlap(logits, target, pairs.temperature, *weights)
         soft_label = to_soft_label(logits, pairs.temperature)
         boxes = soft_label_to_boxes(soft_label, validation.box_settings)
         found.append((image_id, soft_label.shape, boxes))
@@ -248,10 +266,37 @@ def validate(fabric: Fabric, model: nn.Module, validation: Validation) -> Row:
     counts = matcher.one_to_one(validation.iou_threshold).total()
     return {
         "val_loss": total / len(pairs),
+        "val_jaccard": jaccard(overlap),
         "val_precision": counts.precision,
         "val_recall": counts.recall,
         "val_f1": counts.f1,
     }
+
+
+def count_overlap(
+    logits: Tensor, targets: Tensor, temperature: float, weights: Tensor | None = None
+) -> Tensor:
+    """Count the pixels above one half in both prediction and soft label, and in either.
+
+    Args:
+        logits: (B, 1, H, W) float.
+        targets: (B, 1, H, W) float in [0, 1], soft labels divided by the temperature.
+        temperature: It is undone on both sides.
+        weights: (B, 1, H, W) float; pixels of weight 0 do not count. None = all count.
+
+    Returns:
+        (2,) int64: intersection and union, in pixels.
+    """
+    predicted, wanted = (values * temperature > 0.5 for values in (logits.sigmoid(), targets))
+    if weights is not None:
+        predicted, wanted = predicted & (weights > 0), wanted & (weights > 0)
+    return torch.stack([(predicted & wanted).sum(), (predicted | wanted).sum()])
+
+
+def jaccard(overlap: Tensor) -> float:
+    """Intersection over union of `count_overlap`, in [0, 1]; 1 where both are empty."""
+    intersection, union = overlap.tolist()
+    return intersection / union if union else 1.0
 
 
 def shuffled_batches(num_items: int, batch_size: int, seed: int) -> list[list[int]]:

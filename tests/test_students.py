@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.special import rel_entr
+from scipy import ndimage
+from scipy.special import rel_entr, xlogy
 from torch import Tensor
 
 import student.train
@@ -23,10 +24,19 @@ from student.data_loader_student import (
     image_to_tensor,
 )
 from student.device import build_fabric
-from student.losses import binary_kl, soft_jaccard, soft_label_loss
+from student.losses import (
+    LOSSES,
+    LossSettings,
+    binary_kl,
+    find_edges,
+    focal,
+    soft_dice,
+    soft_jaccard,
+    student_loss,
+)
 from student.models import Architecture, build_model
 from student.prediction import predict_soft_label
-from student.training import shuffled_batches
+from student.training import count_overlap, jaccard, shuffled_batches
 from student.unet import UNet
 from util.data_classes import BoxSettings
 from util.errors import UserError
@@ -67,6 +77,9 @@ def test_unknown_architectures_and_encoders_are_refused_with_the_list() -> None:
 TARGETS = torch.tensor([0.0, 0.3, 0.7, 1.0, 0.3, 0.7]).view(1, 1, 2, 3)
 
 
+MIXED = LossSettings({"kl": 1.0, "jaccard": 0.5})
+
+
 def logit(probability: Tensor) -> Tensor:
     return torch.logit(probability, eps=1e-6)
 
@@ -79,32 +92,108 @@ def test_the_kl_loss_equals_its_formula_and_is_zero_at_the_target() -> None:
     assert float(binary_kl(logit(TARGETS), TARGETS)) == pytest.approx(0, abs=1e-5)
 
 
-@pytest.mark.parametrize("region_weight", [0.0, 0.5, 2.0])
-def test_the_minimum_of_the_loss_lies_at_the_soft_target(region_weight: float) -> None:
-    assert float(soft_label_loss(logit(TARGETS), TARGETS, region_weight)) == pytest.approx(
-        0, abs=1e-3
-    )
+@pytest.mark.parametrize(
+    "weights",
+    [{"kl": 1.0}, {"jaccard": 1.0}, {"dice": 1.0}, {"focal": 1.0}, {"kl": 1.0, "jaccard": 2.0}],
+)
+@pytest.mark.parametrize("edge_weight", [0.0, 3.0])
+def test_the_minimum_of_the_loss_lies_at_the_soft_target(
+    weights: dict[str, float], edge_weight: float
+) -> None:
+    settings = LossSettings(weights, edge_weight)
+    assert float(student_loss(logit(TARGETS), TARGETS, settings)) == pytest.approx(0, abs=1e-3)
     logits = torch.zeros_like(TARGETS, requires_grad=True)
     optimizer = torch.optim.Adam([logits], lr=0.1)
     for _ in range(800):
         optimizer.zero_grad()
-        soft_label_loss(logits, TARGETS, region_weight).backward()
+        student_loss(logits, TARGETS, settings).backward()
         optimizer.step()
-    torch.testing.assert_close(logits.sigmoid().detach(), TARGETS, atol=0.02, rtol=0)
+    # the gradient of the focal loss vanishes near its minimum, so it comes there slowly
+    atol = 0.1 if "focal" in weights else 0.02
+    torch.testing.assert_close(logits.sigmoid().detach(), TARGETS, atol=atol, rtol=0)
 
 
+def test_without_a_positive_weight_there_is_no_loss() -> None:
+    with pytest.raises(UserError, match=r"student\.losses"):
+        student_loss(TARGETS, TARGETS, LossSettings({"kl": 0.0}))
+
+
+def test_losses_equal_their_formulas() -> None:
+    logits, targets, weights = weighted_example()
+    p, y, w = logits.sigmoid().double().numpy(), targets.double().numpy(), weights.double().numpy()
+    cross_entropy = -(xlogy(y, p) + xlogy(1 - y, 1 - p))
+    quality = (p - y) ** 2 * cross_entropy
+    assert float(focal(logits, targets)) == pytest.approx(quality.mean(), rel=1e-5)
+    assert float(focal(logits, targets, weights)) == pytest.approx(
+        np.average(quality, weights=w), rel=1e-5
+    )
+    for weight, given in ((1, None), (w, weights)):
+        overlap = (weight * (p + y - abs(p - y))).sum()
+        assert float(soft_dice(logits, targets, given)) == pytest.approx(
+            1 - overlap / (weight * (p + y)).sum(), rel=1e-5
+        )
+
+
+def test_edges_are_the_range_of_the_neighbours_and_count_more() -> None:
+    target = torch.rand(1, 1, 6, 7, generator=torch.Generator().manual_seed(0))
+    values = target[0, 0].numpy()
+    expected = ndimage.maximum_filter(values, 3) - ndimage.minimum_filter(values, 3)
+    np.testing.assert_allclose(find_edges(target)[0, 0], expected, rtol=1e-6)
+    logits = torch.zeros_like(target)
+    found = student_loss(logits, target, LossSettings({"kl": 1.0}, edge_weight=3.0))
+    weighted = binary_kl(logits, target, torch.from_numpy(1 + 3 * expected)[None, None])
+    torch.testing.assert_close(found, weighted)
+
+
+def test_the_jaccard_index_pools_pixels_and_is_one_where_both_are_empty() -> None:
+    rng = np.random.default_rng(0)
+    p, y = rng.random((2, 1, 5, 6)), rng.random((2, 1, 5, 6)) / 3
+    logits, targets = torch.logit(torch.tensor(p)), torch.tensor(y)
+    for temperature in (1.0, 3.0):
+        predicted, wanted = p * temperature > 0.5, y * temperature > 0.5
+        expected = (predicted & wanted).sum() / (predicted | wanted).sum()
+        found = jaccard(count_overlap(logits, targets, temperature))
+        assert found == pytest.approx(expected)
+    for share in (0.01, 0.3, 1.0):
+        target = (torch.rand(1, 1, 40, 40) < share).float()
+        assert jaccard(count_overlap(logit(target), target, 1.0)) == 1
+        nothing = torch.zeros_like(target)
+        assert jaccard(count_overlap(-logit(target), target, 1.0, nothing)) == 1
+
+
+def test_half_of_the_crops_or_as_many_as_asked_lie_over_the_anomaly(
+    tmp_path: Path, write_label_set: Callable[..., LabelSet]
+) -> None:
+    soft_label = np.zeros((200, 200), np.float32)
+    soft_label[100, 100] = 1
+    write_image(tmp_path / "images" / "a.png", np.zeros((200, 200, 3), np.uint8))
+    paths, label_set = find_images(tmp_path / "images"), write_label_set("x", {"a": soft_label})
+    shares = {}
+    for asked in (0.0, 0.5, 1.0):
+        dataset = SoftLabelPairs(["a"], paths, label_set, 1.0, Augmentation(16, False, asked))
+        hits = 0
+        for epoch in range(60):
+            dataset.epoch = epoch
+            hits += bool(dataset[0][1].any())
+        shares[asked] = hits / 60
+    assert shares[0.0] < 0.1
+    assert 0.3 < shares[0.5] < 0.7
+    assert shares[1.0] == 1
+
+
+@pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("value", [0.0, 1.0])
 @pytest.mark.parametrize("size", [30.0, -30.0])
-def test_gradients_are_finite_at_the_ends(value: float, size: float) -> None:
+def test_gradients_are_finite_at_the_ends(name: str, value: float, size: float) -> None:
     logits = torch.full((1, 1, 2, 2), size, requires_grad=True)
-    soft_label_loss(logits, torch.full((1, 1, 2, 2), value), 1.0).backward()
+    student_loss(logits, torch.full((1, 1, 2, 2), value), LossSettings({name: 1.0})).backward()
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
 
 
 def test_an_empty_target_still_pulls_the_prediction_down() -> None:
     logits = torch.zeros(1, 1, 2, 2, requires_grad=True)
-    soft_label_loss(logits, torch.zeros(1, 1, 2, 2), 0.5).backward()
+    student_loss(logits, torch.zeros(1, 1, 2, 2), MIXED).backward()
     assert logits.grad is not None
     assert (logits.grad > 0).all()
 
@@ -118,7 +207,7 @@ def test_a_small_unet_learns_one_soft_label_by_heart() -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     for _ in range(150):
         optimizer.zero_grad()
-        loss = soft_label_loss(model(image), target, 0.5)
+        loss = student_loss(model(image), target, MIXED)
         loss.backward()
         optimizer.step()
     assert float(loss.detach()) < 0.05
@@ -150,28 +239,33 @@ def test_weighted_losses_equal_their_formulas() -> None:
 def test_equal_weights_change_nothing(weight: float) -> None:
     logits, targets, weights = weighted_example()
     torch.testing.assert_close(
-        soft_label_loss(logits, targets, 0.5, torch.full_like(weights, weight)),
-        soft_label_loss(logits, targets, 0.5),
+        student_loss(
+            logits,
+            targets,
+            MIXED,
+            torch.full_like(weights, weight),
+        ),
+        student_loss(logits, targets, MIXED),
     )
 
 
 def test_pixels_without_weight_neither_count_nor_pull() -> None:
     logits, targets, weights = weighted_example()
     logits.requires_grad_()
-    loss = soft_label_loss(logits, targets, 0.5, weights)
+    loss = student_loss(logits, targets, MIXED, weights)
     loss.backward()
     assert logits.grad is not None
     assert not logits.grad[weights == 0].any()
     assert logits.grad[weights > 0].all()
     other = torch.where(weights == 0, 1 - targets, targets)
-    torch.testing.assert_close(soft_label_loss(logits, other, 0.5, weights), loss)
+    torch.testing.assert_close(student_loss(logits, other, MIXED, weights), loss)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.7, 1.0])
 def test_a_batch_without_any_weight_costs_nothing(value: float) -> None:
     logits = torch.linspace(-50, 50, 4).view(1, 1, 2, 2).requires_grad_()
     nothing = torch.zeros(1, 1, 2, 2)
-    loss = soft_label_loss(logits, nothing + value, 0.5, nothing)
+    loss = student_loss(logits, nothing + value, MIXED, nothing)
     loss.backward()
     assert float(loss.detach()) == 0
     assert logits.grad is not None
@@ -392,3 +486,35 @@ def test_a_run_with_pixel_weights_is_another_run_and_notices_changed_weights(
     with pytest.raises(UserError, match=r"weights: .* give --overwrite"):
         train(*weighted)
     assert abs(train(*weighted, "--overwrite") / plain - 1) > 1e-3
+
+
+def test_a_loss_that_is_no_number_names_its_batch_and_keeps_the_checkpoints(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = find_images(project.parent / "images")
+    with LabelSetWriter(project.parent / "label_sets/x", {"producer": "test"}) as writer:
+        for image_id, path in images.items():
+            writer.add(image_id, (read_image(path).min(axis=2) == 240).astype(float), "1", 0)
+        writer.finish(BoxSettings())
+    given = ["--config", str(project), "--student.label_set", "x", "--student.gradient_clip", "1"]
+    assert student.train.main([*given, "--student.epochs", "1", "--student.run", "one"]) == 0
+    once = pd.read_csv(project.parent / "runs/one/metrics.csv")
+    assert 0 <= once["val_jaccard"].item() <= 1
+    steps = 0
+
+    def fail_in_the_second_epoch(
+        logits: Tensor, targets: Tensor, settings: LossSettings, weights: Tensor | None = None
+    ) -> Tensor:
+        nonlocal steps
+        steps += 1
+        loss = student_loss(logits, targets, settings, weights)
+        return loss * float("nan") if steps > 1 else loss
+
+    monkeypatch.setattr("student.training.student_loss", fail_in_the_second_epoch)
+    several = ["--student.epochs", "3", "--student.run", "three", "--student.batch_size", "100"]
+    with pytest.raises(UserError, match=r"became nan in epoch 2, in the batch of .*gradient_clip"):
+        student.train.main([*given, *several])
+    run = project.parent / "runs/three"
+    assert len(pd.read_csv(run / "metrics.csv")) == 1
+    weights = read_checkpoint(run / "last.pt")["model"]
+    assert all(torch.isfinite(values).all() for values in weights.values())

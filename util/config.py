@@ -71,6 +71,7 @@ Strategy = Literal[
     "vote_entropy",
 ]
 Calibration = Literal["none", "temperature", "isotonic"]
+LossName = Literal["kl", "jaccard", "dice", "focal"]
 
 
 class Section(BaseModel):
@@ -288,20 +289,32 @@ class StudentSection(Section):
     temperature: float = Field(
         1.0, ge=1, description="Soft labels are divided by it, as in the thesis (3 there)."
     )
-    region_weight: float = Field(
-        0.25, ge=0, description="Weight of the soft Jaccard loss beside the cross-entropy."
+    losses: dict[LossName, Annotated[float, Field(ge=0)]] = Field(
+        {"kl": 1.0, "jaccard": 0.25},
+        min_length=1,
+        description="Weights of the losses that are summed: kl (cross-entropy), jaccard and dice"
+        " (of regions, for soft labels), focal (pixels that are far off count more).",
     )
     pixel_weights: Literal["none", "label_set"] = Field(
         "none",
         description="label_set = pixels count in the loss as much as the label set's weights say.",
     )
+    edge_weight: float = Field(
+        0.0, ge=0, description="How much more a pixel counts where the soft label has an edge."
+    )
     epochs: int = Field(12, ge=1, description="Most passes over the training split.")
     patience: int = Field(8, ge=1, description="Stop after so many epochs without a better one.")
     batch_size: int = Field(8, ge=1, description="Crops in a step.")
     crop_size_px: int = Field(96, ge=16, description="Side of the square training crops.")
+    foreground_crops: Fraction = Field(
+        0.5, description="Share of the crops that are laid over an anomaly, which are rare."
+    )
     augmentation: bool = Field(True, description="Flips, quarter turns and changes of light.")
     learning_rate: float = Field(0.005, gt=0, description="Peak of the one-cycle schedule.")
     weight_decay: float = Field(0.0001, ge=0, description="Decay of AdamW.")
+    gradient_clip: float = Field(
+        0.0, ge=0, description="Largest norm of the gradients of a step; 0 = not clipped."
+    )
     validate_against: Literal["label_set", "ground_truth"] = Field(
         "label_set", description="Whose boxes choose the best checkpoint; label_set needs no truth."
     )

@@ -60,14 +60,17 @@ def draw_boxes(
 
 
 def draw_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
-    """Plot losses and validation F1 over the epochs of a run as PNG."""
-    figure = new_figure(width_inch=8, height_inch=3.2)
-    losses, scores = figure.subplots(1, 2)
+    """Plot loss, Jaccard index and validation F1 over the epochs of a run as PNG."""
+    figure = new_figure(width_inch=11, height_inch=3.2)
+    losses, overlaps, scores = figure.subplots(1, 3)
     epochs = [row["epoch"] for row in history]
-    losses.plot(epochs, [row["train_loss"] for row in history], label="training", linestyle="--")
-    losses.plot(epochs, [row["val_loss"] for row in history], label="validation")
+    for axis, name in ((losses, "loss"), (overlaps, "jaccard")):
+        training = [row[f"train_{name}"] for row in history]
+        axis.plot(epochs, training, label="training", linestyle="--")
+        axis.plot(epochs, [row[f"val_{name}"] for row in history], label="validation")
+        axis.legend()
     losses.set(xlabel="epoch", ylabel="loss", yscale="log")
-    losses.legend()
+    overlaps.set(xlabel="epoch", ylabel="Jaccard index, pixels", ylim=(0, 1))
     for name in ("val_precision", "val_recall", "val_f1"):
         scores.plot(epochs, [row[name] for row in history], label=name.removeprefix("val_"))
     scores.set(xlabel="epoch", ylabel="boxes, validation", ylim=(0, 1))

@@ -15,7 +15,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from scipy import ndimage
 
-from student.losses import soft_label_loss
+from student.losses import LossSettings, student_loss
 from student.models import Architecture, build_model
 from tests.conftest import box_table
 from tests.plain_metrics import plain_thesis_metric_of_rows
@@ -141,7 +141,7 @@ def test_scenes_are_made_faster_than_a_student_trains_on_them(
 
     def train() -> None:
         optimizer.zero_grad()
-        soft_label_loss(model(images), targets, student.region_weight).backward()
+        student_loss(model(images), targets, LossSettings(student.losses)).backward()
         optimizer.step()
 
     def paint() -> None:
