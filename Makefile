@@ -36,11 +36,12 @@ $(VENV)/%.done: requirements.txt requirements-teacher.txt requirements-dev.txt
 	touch $@
 
 # Compiles the pins anew (needs uv); without index addresses, for all platforms and Pythons.
-COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 pins:
-	$(COMPILE) -o requirements.txt
-	$(COMPILE) --extra teacher -c requirements.txt -o requirements-teacher.txt
-	$(COMPILE) --all-extras --group dev -c requirements-teacher.txt -o requirements-dev.txt
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) --group pyproject.toml:deploy -c requirements.txt -o requirements-deploy.txt
+	$(COMPILE) pyproject.toml --extra teacher -c requirements.txt -o requirements-teacher.txt
+	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements-teacher.txt -o requirements-dev.txt
 
 clean:
 	rm -rf $(VENV)

@@ -1,6 +1,5 @@
 """Checkpoints: weights and plain values, written whole, read without running code."""
 
-import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -63,9 +62,3 @@ def load_model(content: dict[str, Any], path: Path) -> tuple[nn.Module, float]:
         raise UserError(
             f"the weights in {path} do not fit its architecture {content['architecture']}: {reason}"
         ) from None
-
-
-def file_hash(path: Path) -> str:
-    """Hash a file: 16 hexadecimal digits of its SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -1,39 +1,71 @@
-"""Images with soft labels, and weights of pixels, for a student: cropped and augmented alike."""
+"""Images with soft labels for a student: checked, read ahead, kept in memory, cropped, batched."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
-from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional as VF
 
+from student.augmentation import Augmentation, Sample, augment
+from util.ahead import map_ahead
+from util.config import PixelWeights
 from util.errors import UserError, listed
 from util.image_files import image_size_hw, read_image
 from util.label_set import LabelSet
 
+BATCHES_AHEAD = 2
+"""How many batches may wait for the student."""
+
 
 @dataclass(frozen=True)
-class Augmentation:
-    """How training pairs are changed.
+class Batch:
+    """What a student sees in a step; all (B, 1, H, W) float32 but the images.
 
     Attributes:
-        crop_size_px: Side of the square crops; smaller images are padded with their border.
-        enabled: Flips and quarter turns of both, changes of light and colour of the image.
-        foreground_crops: Share of the crops that are laid over a pixel drawn by its soft label:
-            anomalies are rare.
+        images: (B, 3, H, W) uint8 RGB, channels last in memory.
+        targets: In [0, 1].
+        weights: How much each pixel counts, in [0, 1]; None = all alike.
+        teacher_logits: What a teacher said before its sigmoid; None where no loss asks for it.
     """
 
-    crop_size_px: int
-    enabled: bool
-    foreground_crops: float = 0.5
+    images: Tensor
+    targets: Tensor
+    weights: Tensor | None = None
+    teacher_logits: Tensor | None = None
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """Change all its tensors."""
+        optional = (self.weights, self.teacher_logits)
+        changed = (None if layer is None else change(layer) for layer in optional)
+        return Batch(change(self.images), change(self.targets), *changed)
 
 
-class SoftLabelPairs(Dataset[tuple[Tensor, ...]]):
-    """Images with their soft labels, and with weights of the pixels where these are asked for.
+class Memory:
+    """Keeps samples that were decoded, until it is full; what comes first stays."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._left = limit_bytes
+        self._samples: dict[str, Sample] = {}
+        self._lock = Lock()
+
+    def get(self, key: str, read: Callable[[], Sample]) -> Sample:
+        """Return the sample of a key, read anew if it was not kept. Threads may share it."""
+        if key in self._samples:
+            return self._samples[key]
+        sample = read()
+        size = sample.image.nbytes + sample.maps.nbytes
+        with self._lock:
+            if size <= self._left and key not in self._samples:
+                self._left -= size
+                self._samples[key] = sample
+        return sample
+
+
+class SoftLabelPairs:
+    """Images with their soft labels, and with weights and logits where these are asked for.
 
     Args:
         image_ids: Which images.
@@ -41,12 +73,12 @@ class SoftLabelPairs(Dataset[tuple[Tensor, ...]]):
         label_set: Has a soft label for each.
         temperature: Soft labels are divided by it.
         augmentation: For training; None gives whole images as they are.
-        seed: With the epoch and the index it decides crop and augmentation, so that neither the
-            number of workers nor a resumed run changes them.
-        is_weighted: Whether items have the label set's weights too.
-
-    Items are `image`, (3, H, W) float32 RGB in [0, 1], and `target`, (1, H, W) float32 in [0, 1];
-    then, if asked for, `weight` like the target.
+        seed: With the epoch and the index it decides crop and augmentation, so that neither
+            threads, nor processes, nor a resumed run change them.
+        pixel_weights: Where weights come from: `label_set` its files, `confidence` |2p - 1| of the
+            soft label p, `none`.
+        has_logits: Whether the label set's logits are read.
+        memory: Where samples are kept, by image id; None = nowhere.
     """
 
     def __init__(
@@ -57,7 +89,9 @@ class SoftLabelPairs(Dataset[tuple[Tensor, ...]]):
         temperature: float,
         augmentation: Augmentation | None = None,
         seed: int = 0,
-        is_weighted: bool = False,
+        pixel_weights: PixelWeights = "none",
+        has_logits: bool = False,
+        memory: Memory | None = None,
     ) -> None:
         self.image_ids = image_ids
         self.image_paths = image_paths
@@ -65,30 +99,67 @@ class SoftLabelPairs(Dataset[tuple[Tensor, ...]]):
         self.temperature = temperature
         self.augmentation = augmentation
         self.seed = seed
-        self.is_weighted = is_weighted
-        self.epoch = 0
+        self.pixel_weights = pixel_weights
+        self.has_logits = has_logits
+        self.memory = memory or Memory(0)
 
     def __len__(self) -> int:
         return len(self.image_ids)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+    def read(self, index: int) -> Sample:
+        """Read an image and its maps, or find them in memory."""
         image_id = self.image_ids[index]
-        image = image_to_tensor(read_image(self.image_paths[image_id]))
-        target = torch.from_numpy(self.label_set.read(image_id))[None] / self.temperature
-        layers: tuple[Tensor, ...] = (image, target)
-        if self.is_weighted:
-            layers += (torch.from_numpy(self.label_set.read_weights(image_id))[None],)
+        return self.memory.get(image_id, lambda: self._decode(image_id))
+
+    def _decode(self, image_id: str) -> Sample:
+        image = torch.from_numpy(read_image(self.image_paths[image_id])).permute(2, 0, 1)
+        soft_label = self.label_set.read(image_id)
+        maps = [soft_label / np.float32(self.temperature)]
+        if self.pixel_weights == "confidence":
+            maps.append(abs(2 * soft_label - 1))
+        elif self.pixel_weights == "label_set":
+            maps.append(self.label_set.read_weights(image_id))
+        if self.has_logits:
+            maps.append(self.label_set.read_logits(image_id))
+        return Sample(image, torch.from_numpy(np.stack(maps)))
+
+    def sample(self, index: int, epoch: int) -> Sample:
+        """Read a sample and change it as the epoch has it."""
+        sample = self.read(index)
         if self.augmentation is None:
-            return layers
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(hash((self.seed, self.epoch, index)))
-            layers = _crop(layers, self.augmentation)
-            return _change(layers) if self.augmentation.enabled else layers
+            return sample
+        generator = torch.Generator().manual_seed(hash((self.seed, epoch, index)))
+        return augment(sample, self.augmentation, generator)
 
+    def batch(self, indices: Sequence[int], epoch: int = 0) -> Batch:
+        """Put samples of one size together."""
+        samples = [self.sample(index, epoch) for index in indices]
+        # Put together as (B, H, W, 3), which is how a network with channels last wants them.
+        images = torch.stack([sample.image.permute(1, 2, 0) for sample in samples])
+        maps = torch.stack([sample.maps for sample in samples])
+        layers = iter(maps.split(1, dim=1))
+        return Batch(
+            images.permute(0, 3, 1, 2),
+            next(layers),
+            None if self.pixel_weights == "none" else next(layers),
+            next(layers) if self.has_logits else None,
+        )
 
-def image_to_tensor(image_rgb: np.ndarray) -> Tensor:
-    """Turn (H, W, 3) uint8 RGB into (3, H, W) float32 in [0, 1]."""
-    return torch.tensor(image_rgb).permute(2, 0, 1).float() / 255
+    def batches(
+        self, indices: Sequence[Sequence[int]], epoch: int, num_threads: int
+    ) -> Iterator[Batch]:
+        """Make batches of an epoch, a few of them ahead of who asks.
+
+        Args:
+            indices: Of the samples of each batch.
+            epoch: Counted from 0.
+            num_threads: That read and augment beside the caller; 0 = none.
+        """
+        if num_threads == 0:
+            return (self.batch(each, epoch) for each in indices)
+        return map_ahead(
+            lambda each: self.batch(each, epoch), indices, num_threads, num_threads * BATCHES_AHEAD
+        )
 
 
 def check_pairs(
@@ -142,40 +213,25 @@ def check_weights(image_ids: Sequence[str], label_set: LabelSet) -> None:
         )
 
 
-def _crop(layers: tuple[Tensor, ...], augmentation: Augmentation) -> tuple[Tensor, ...]:
-    """Cut the same square out of all layers, often over an anomaly; pads where they are too small.
+def check_logits(image_ids: Sequence[str], label_set: LabelSet) -> None:
+    """Check that images have logits of their size.
 
-    Args:
-        layers: Image, target and perhaps weight.
-        augmentation: Says how large the square is, and how often it is laid over an anomaly.
+    Raises:
+        UserError: Logits are missing or of another size; all are counted, the first ones named.
     """
-    side = augmentation.crop_size_px
-    height, width = layers[0].shape[-2:]
-    if height < side or width < side:
-        padding = [0, 0, max(side - width, 0), max(side - height, 0)]
-        layers = tuple(VF.pad(layer, padding, padding_mode="edge") for layer in layers)
-        height, width = layers[0].shape[-2:]
-    target = layers[1]
-    top = int(torch.randint(height - side + 1, ()))
-    left = int(torch.randint(width - side + 1, ()))
-    if torch.rand(()) < augmentation.foreground_crops and target.any():
-        drawn = int(torch.searchsorted(target.flatten().cumsum(0), torch.rand(()) * target.sum()))
-        row, column = divmod(min(drawn, height * width - 1), width)
-        top = min(max(row - int(torch.randint(side, ())), 0), height - side)
-        left = min(max(column - int(torch.randint(side, ())), 0), width - side)
-    window = (..., slice(top, top + side), slice(left, left + side))
-    return tuple(layer[window] for layer in layers)
-
-
-_CHANGE_LIGHT = v2.ColorJitter(brightness=0.25, contrast=0.25, saturation=0.25, hue=0.03)
-
-
-def _change(layers: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Turn and flip all alike, without interpolation; change light and colour of the image."""
-    quarters = int(torch.randint(4, ()))
-    is_flipped = bool(torch.rand(()) < 0.5)
-    layers = tuple(torch.rot90(layer, quarters, dims=(1, 2)) for layer in layers)
-    if is_flipped:
-        layers = tuple(layer.flip(2) for layer in layers)
-    image, *others = layers
-    return (_CHANGE_LIGHT(image), *others)
+    problems = []
+    for image_id in image_ids:
+        path = label_set.logits_path(image_id)
+        try:
+            shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+        except (OSError, ValueError, EOFError):
+            problems.append(f"{image_id}: none")
+            continue
+        if shape != image_size_hw(label_set.path(image_id)):
+            problems.append(f"{image_id}: {shape}")
+    if problems:
+        raise UserError(
+            f"student.losses asks for kd, but {len(problems)} of {len(image_ids)} images have no "
+            f"logits of their size in {label_set.folder} ({listed(problems)}); label with "
+            "teacher.name student and teacher.logits true"
+        )

@@ -1,26 +1,75 @@
-"""Where a student runs."""
+"""Where a student runs, and with which numbers."""
 
+import logging
+import os
+from collections.abc import Mapping
 from typing import Literal
 
+import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 
+from util.config import Precision
 from util.errors import UserError
 
-Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # run.json has the precision
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def build_fabric(
-    device: Literal["auto", "cpu", "cuda", "mps"], precision: Precision = "32-true"
+    device: Device,
+    precision: Precision = "32-true",
+    environment: Mapping[str, str] = os.environ,
 ) -> Fabric:
-    """Choose the device; `auto` takes a GPU where there is one.
+    """Choose device, precision and processes; `auto` takes a GPU where there is one.
+
+    Under `torchrun`, or `srun` with several tasks, the processes train together, each on a device
+    of its own.
+
+    Args:
+        device: Of this process.
+        precision: `auto` is bf16 where the device computes in it faster, else float32.
+        environment: What the launcher has put into it.
 
     Raises:
-        UserError: This machine has no such device.
+        UserError: This machine has no such device, or it cannot compute so.
     """
+    num_processes, num_nodes = count_processes(environment)
     try:
-        return Fabric(accelerator=device, devices=1, precision=precision)
+        fabric = Fabric(
+            accelerator=device,
+            devices=num_processes // num_nodes,
+            num_nodes=num_nodes,
+            strategy="auto" if num_processes == 1 else "ddp",
+            precision="32-true" if precision == "auto" else precision,
+            # Else a batch script of Slurm is taken for one of several processes.
+            plugins=LightningEnvironment() if num_processes == 1 else None,
+        )
+        if precision == "auto" and is_faster_in_bf16(fabric.device):
+            return build_fabric(device, "bf16-mixed", environment)
+        return fabric
     except (RuntimeError, ValueError) as error:
         raise UserError(
             f"student.device {device!r} with precision {precision!r} cannot be used here "
             f"({error}); set it to auto or cpu"
         ) from None
+
+
+def count_processes(environment: Mapping[str, str]) -> tuple[int, int]:
+    """Count the processes that train together, and the machines that they run on."""
+    if "RANK" in environment and "WORLD_SIZE" in environment:
+        count = int(environment["WORLD_SIZE"])
+        return count, count // int(environment.get("LOCAL_WORLD_SIZE", count))
+    # Not SLURM_NTASKS, which a batch script sees too that starts a single process.
+    count = int(environment.get("SLURM_STEP_NUM_TASKS", 1))
+    return count, int(environment.get("SLURM_STEP_NUM_NODES", 1)) if count > 1 else 1
+
+
+def is_faster_in_bf16(device: torch.device) -> bool:
+    """Tell whether a device has instructions for bf16; without them it is emulated, and slow."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    supports = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    checks = [getattr(torch.cpu, name, None) for name in supports]
+    return device.type == "cpu" and any(check is not None and check() for check in checks)

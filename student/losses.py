@@ -22,14 +22,25 @@ class LossSettings:
     Attributes:
         weights: Weight >= 0 of each loss, by its name in `LOSSES`.
         edge_weight: How much more pixels count where the target has an edge, >= 0.
+        kd_temperature: What logits are divided by in `kd`, > 0.
     """
 
     weights: Mapping[LossName, float]
     edge_weight: float = 0.0
+    kd_temperature: float = 2.0
+
+    @property
+    def needs_logits(self) -> bool:
+        """Whether a teacher's logits are asked for."""
+        return self.weights.get("kd", 0.0) > 0
 
 
 def student_loss(
-    logits: Tensor, targets: Tensor, settings: LossSettings, weights: Tensor | None = None
+    logits: Tensor,
+    targets: Tensor,
+    settings: LossSettings,
+    weights: Tensor | None = None,
+    teacher_logits: Tensor | None = None,
 ) -> Tensor:
     """Weighted sum of losses; those of regions keep few anomalous pixels from being outweighed.
 
@@ -39,10 +50,11 @@ def student_loss(
         settings: Which losses, and how much each counts.
         weights: (B, 1, H, W) float in [0, 1], how much a pixel counts in each of them; None = all
             alike. Only their ratios matter.
+        teacher_logits: (B, 1, H, W) float, for `kd` alone.
 
     Returns:
-        Scalar >= 0; 0 if and only if the prediction equals the target (up to rounding) wherever a
-        pixel counts, and so if none does.
+        Scalar >= 0; 0 if and only if the prediction equals the target, or the teacher's for `kd`
+        (up to rounding), wherever a pixel counts, and so if none does.
 
     Raises:
         UserError: No loss has a weight above 0.
@@ -53,8 +65,13 @@ def student_loss(
     terms = [
         weight * LOSSES[name](logits, targets, weights)
         for name, weight in settings.weights.items()
-        if weight
+        if weight and name != "kd"
     ]
+    if settings.needs_logits:
+        assert teacher_logits is not None, "they are read where kd is asked for"
+        temperature = settings.kd_temperature
+        distilled = binary_kd(logits, teacher_logits, temperature, weights)
+        terms.append(settings.weights["kd"] * distilled)
     if not terms:
         raise UserError("student.losses has no loss with a weight above 0; expected one at least")
     return sum(terms[1:], start=terms[0])
@@ -89,6 +106,24 @@ def binary_kl(logits: Tensor, targets: Tensor, weights: Tensor | None = None) ->
         return F.binary_cross_entropy_with_logits(logits, targets) - entropy.mean()
     cross_entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     return (weights * (cross_entropy - entropy)).sum() / weights.sum().clamp(min=1e-6)
+
+
+def binary_kd(
+    logits: Tensor, teacher_logits: Tensor, temperature: float, weights: Tensor | None = None
+) -> Tensor:
+    """Distillation at a temperature T (Hinton et al., arXiv 1503.02531, section 2), a pixel.
+
+    T^2 times the mean Kullback-Leibler divergence of sigmoid(teacher's / T) and sigmoid(logits /
+    T). T^2 keeps the size of the gradients, which for large T tend to (logits - teacher's) / 4.
+
+    Args:
+        logits: Any shape, float.
+        teacher_logits: Same shape, float.
+        temperature: T > 0.
+        weights: As for `binary_kl`.
+    """
+    softened = (teacher_logits / temperature).sigmoid()
+    return temperature**2 * binary_kl(logits / temperature, softened, weights)
 
 
 def focal(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -142,4 +177,4 @@ LOSSES: Mapping[LossName, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {
     "dice": soft_dice,
     "focal": focal,
 }
-"""By their names in `student.losses`."""
+"""By their names in `student.losses`; kd, which needs a teacher's logits, is none of these."""

@@ -4,7 +4,8 @@
 
 Reads data.images, the train and validation splits and paths.label_sets/LABEL_SET; writes
 paths.runs/RUN: config.json, run.json, best.pt, last.pt, metrics.csv, curves.png, train.log.
-Needs no ground truth. A stopped run goes on after its last epoch.
+Needs no ground truth. A stopped run goes on after its last epoch. Under `torchrun` or Slurm the
+processes train one student together, each with batches of student.batch_size.
 Next: python student/test.py
 """
 
@@ -25,28 +26,57 @@ from util.errors import UserError, listed
 from util.files import read_json, write_json
 from util.ground_truth import read_truths
 from util.image_files import find_images, fingerprint
-from util.label_set import LabelSet
+from util.label_set import LabelSet, open_label_set
 from util.run import log_to, print_next, run_script
 from util.settings import is_same_work, library_versions, settings_hash
 from util.splits import read_split
 from util.tracking import start_tracking
 
 if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
-    from student.training import Trainer, Validation
+    from lightning_fabric import Fabric
 
-WHERE_IT_RUNS = {"run", "device", "num_workers", "checkpoint"}
+    from student.training import Trainer
+    from student.validation import Validation
+
+WHERE_IT_RUNS = {"run", "device", "num_workers", "memory_gb", "checkpoint"}
 """Keys of the student's section that do not change what is learnt."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, options = load_config(__doc__ or "", argv)
+    fabric = train_student(config, options.overwrite)
+    if fabric.is_global_zero:
+        print_next(["student/test.py", "--student.run", config.student.run], argv)
+    return 0
+
+
+def train_student(config: Config, overwrite: bool) -> "Fabric":
+    """Train a student to its end, or what is left of it, and say how good it is.
+
+    Args:
+        config: Names label set, splits and run.
+        overwrite: Whether a run with other settings may be replaced.
+
+    Returns:
+        What tells this process from others that have trained with it.
+
+    Raises:
+        UserError: Something that it is to learn from is missing or wrong.
+    """
     material = gather_material(config)
     truths = find_validation_truths(config, material)
     run_folder = config.paths.runs / config.student.run
     facts = {"settings": collect_settings(config, material, truths), "versions": library_versions()}
-    start_run(run_folder, config, facts, options.overwrite)
-    trainer, validation = build_trainer(config, material, truths)
+    fabric = start_processes(config)
+    if fabric.is_global_zero:
+        start_run(run_folder, config, facts, overwrite)
+    fabric.barrier()
+    trainer, validation = build_trainer(config, material, truths, fabric)
+    trainer.resume()
+    if not fabric.is_global_zero:
+        trainer.fit(validation, lambda row: None)
+        return fabric
     with log_to(run_folder / "train.log"):
         train(config, trainer, validation, facts)
     best = trainer.history[trainer.best_epoch]
@@ -56,8 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "It finds none of the boxes of the validation images: train longer (student.epochs), "
             "on more images or on another label set"
         )
-    print_next(["student/test.py", "--student.run", config.student.run], argv)
-    return 0
+    return fabric
 
 
 @dataclass(frozen=True)
@@ -79,7 +108,7 @@ class Material:
 
 def gather_material(config: Config) -> Material:
     """Find images and soft labels of the splits, and make sure that they belong together."""
-    from student.data_loader_student import check_pairs, check_weights
+    from student.data_loader_student import check_logits, check_pairs, check_weights
 
     data, student = config.data, config.student
     image_paths = find_images(data.images)
@@ -87,13 +116,16 @@ def gather_material(config: Config) -> Material:
         read_split(data.splits, split, image_paths)
         for split in (data.train_split, data.validation_split)
     ]
-    label_set = LabelSet(config.paths.label_sets / student.label_set)
+    label_set = open_label_set(config.paths.label_sets, student.label_set)
     train_ids, validation_ids = (check_pairs(ids, image_paths, label_set) for ids in splits)
     if student.pixel_weights == "label_set":
         check_weights([*train_ids, *validation_ids], label_set)
+    if student.losses.get("kd"):
+        check_logits(train_ids, label_set)
     if failed := sorted({*splits[0], *splits[1]}.intersection(label_set.failed)):
         print(f"{len(failed)} images are left out, since labelling failed: {listed(failed)}")
-    if student.architecture != "unet" and min(student.batch_size, len(train_ids)) < 2:
+    smallest = len(train_ids) // -(-len(train_ids) // student.batch_size)
+    if student.architecture != "unet" and smallest < 2:
         raise UserError(
             f"{student.architecture} needs batches of at least 2 images, but student.batch_size is "
             f"{student.batch_size} and the training split has {len(train_ids)}"
@@ -125,7 +157,18 @@ def collect_settings(config: Config, material: Material, truths: pd.DataFrame) -
     if config.student.pixel_weights == "label_set":
         ids = [*material.train_ids, *material.validation_ids]
         settings["weights"] = fingerprint(map(material.label_set.weights_path, ids))
+    if config.student.losses.get("kd"):
+        settings["logits"] = fingerprint(map(material.label_set.logits_path, material.train_ids))
     return settings
+
+
+def start_processes(config: Config) -> "Fabric":
+    """Choose the device, and join the other processes where there are several."""
+    from student.device import build_fabric
+
+    fabric = build_fabric(config.student.device, config.student.precision)
+    fabric.launch()
+    return fabric
 
 
 def read_run(run_folder: Path) -> dict[str, Any]:
@@ -146,35 +189,45 @@ def start_run(run_folder: Path, config: Config, facts: dict[str, Any], overwrite
 
 
 def build_trainer(
-    config: Config, material: Material, truths: pd.DataFrame
+    config: Config, material: Material, truths: pd.DataFrame, fabric: "Fabric"
 ) -> "tuple[Trainer, Validation]":
-    """Put model, data and device together."""
+    """Put model and data together."""
     import torch
 
-    from student.data_loader_student import Augmentation, SoftLabelPairs
-    from student.device import build_fabric
+    from student.augmentation import Augmentation
+    from student.data_loader_student import Memory, SoftLabelPairs
     from student.losses import LossSettings
     from student.models import Architecture, build_model
-    from student.training import Trainer, TrainingSettings, Validation
+    from student.training import Trainer, TrainingSettings
+    from student.validation import Validation
 
     student = config.student
-    fabric = build_fabric(student.device, student.precision)
     torch.manual_seed(student.seed)
     architecture = Architecture(student.architecture, student.width, student.depth, student.encoder)
     model = build_model(architecture, student.encoder_weights)
     numbers = student.model_dump(include=set(TrainingSettings.__dataclass_fields__) - {"losses"})
-    losses = LossSettings(student.losses, student.edge_weight)
-    source = (material.image_paths, material.label_set, student.temperature)
-    is_weighted = student.pixel_weights == "label_set"
+    losses = LossSettings(student.losses, student.edge_weight, student.kd_temperature)
     augmentation = Augmentation(
-        student.crop_size_px, student.augmentation, student.foreground_crops
+        student.crop_size_px, student.augmentation, student.zoom, student.foreground_crops
     )
-    pairs = SoftLabelPairs(material.train_ids, *source, augmentation, student.seed, is_weighted)
+    source = (material.image_paths, material.label_set, student.temperature)
+    memory = Memory(int(student.memory_gb * 10**9))
+    pairs = SoftLabelPairs(
+        material.train_ids,
+        *source,
+        augmentation,
+        student.seed,
+        student.pixel_weights,
+        losses.needs_logits,
+        memory,
+    )
     run_folder = config.paths.runs / student.run
     settings = TrainingSettings(losses=losses, **numbers)
     trainer = Trainer(fabric, model, architecture, settings, pairs, run_folder)
     validation = Validation(
-        SoftLabelPairs(material.validation_ids, *source, is_weighted=is_weighted),
+        SoftLabelPairs(
+            material.validation_ids, *source, pixel_weights=student.pixel_weights, memory=memory
+        ),
         truths,
         config.evaluation.box_settings(),
         student.validation_iou,
@@ -190,7 +243,6 @@ def train(
 
     logger = logging.getLogger(__name__)
     folder = trainer.run_folder
-    trainer.resume()
     parameters = sum(p.numel() for p in trainer.model.parameters())
     logger.info(
         "%s: %d training and %d validation images, %s with %d parameters on %s",
@@ -210,6 +262,7 @@ def train(
         trainer.fit(validation, record)
     if "best" not in read_run(folder):
         facts["device"] = str(trainer.fabric.device)
+        facts["precision"] = trainer.fabric._precision.precision
         facts["parameters"] = parameters
         facts["seconds"] = round(sum(row["seconds"] for row in trainer.history), 1)
         facts["best"] = trainer.history[trainer.best_epoch]

@@ -1,4 +1,4 @@
-"""The training loop: epochs, validation, best and last checkpoint, early stopping, resuming."""
+"""The training loop: epochs, best and last checkpoint, early stopping, resuming."""
 
 import logging
 import math
@@ -13,25 +13,20 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
-from torch.utils.data import DataLoader
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from student.checkpoint import read_checkpoint, save_checkpoint
-from student.data_loader_student import SoftLabelPairs
-from student.losses import LossSettings, binary_kl, student_loss
+from student.data_loader_student import Batch, SoftLabelPairs
+from student.losses import LossSettings, student_loss
 from student.models import Architecture
-from student.prediction import to_soft_label
-from util.bbox_csv import boxes_to_table
-from util.data_classes import BoxSettings
+from student.parallel import gather, normalise_together, share_of
+from student.torch_predictor import scale_images
+from student.validation import Row, Validation, count_overlap, jaccard, validate
 from util.errors import UserError, listed
 from util.files import write_text
-from util.masks_to_bboxes import soft_label_to_boxes
-from util.metrics import BoxMatcher
 from util.progress import track
 
 logger = logging.getLogger(__name__)
-
-Row = dict[str, float]
-"""What is measured in one epoch, by name: the columns of metrics.csv."""
 
 
 @dataclass(frozen=True)
@@ -45,32 +40,16 @@ class TrainingSettings:
     weight_decay: float
     losses: LossSettings
     gradient_clip: float
+    ema_decay: float
     seed: int
     num_workers: int
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What the student is validated on after each epoch.
-
-    Attributes:
-        pairs: Whole images with soft labels, for the loss.
-        truths: Table of the boxes to be found, for the box F1.
-        box_settings: How the student's maps become boxes.
-        iou_threshold: Of the one-to-one metric. Not too low, or one box over the whole image
-            counts as a find.
-    """
-
-    pairs: SoftLabelPairs
-    truths: pd.DataFrame
-    box_settings: BoxSettings
-    iou_threshold: float
 
 
 class Trainer:
     """Trains one student in one run folder.
 
     Writes `last.pt` after each epoch, `best.pt` after each that is the best so far, `metrics.csv`.
+    Of several processes the first one writes, and all of them learn the same.
     """
 
     def __init__(
@@ -82,21 +61,44 @@ class Trainer:
         train_pairs: SoftLabelPairs,
         run_folder: Path,
     ) -> None:
+        """Make a run ready to start.
+
+        Raises:
+            UserError: There are fewer images than processes.
+        """
         self.fabric = fabric
         self.settings = settings
         self.architecture = architecture
         self.train_pairs = train_pairs
         self.run_folder = run_folder
+        self.batch_size = settings.batch_size * fabric.world_size
+        if len(train_pairs) < fabric.world_size:
+            raise UserError(
+                f"{fabric.world_size} processes cannot share {len(train_pairs)} training images; "
+                "start fewer"
+            )
         optimizer = torch.optim.AdamW(
-            model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            model.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
-        steps = math.ceil(len(train_pairs) / settings.batch_size)
+        steps = math.ceil(len(train_pairs) / self.batch_size)
         self.scheduler = OneCycleLR(
             optimizer, max_lr=settings.learning_rate, total_steps=settings.epochs * steps
         )
+        model = normalise_together(model, fabric)
         model = model.to(memory_format=torch.channels_last)  # a third faster on CPU and GPU
         self.model, self.optimizer = fabric.setup(model, optimizer)
+        self.average = _start_average(model, settings.ema_decay) if settings.ema_decay else None
         self.history: list[Row] = []
+
+    @property
+    def student(self) -> nn.Module:
+        """The network that is validated, kept and tested: the average of the weights, if asked."""
+        student = self.model.module if self.average is None else self.average.module
+        assert isinstance(student, nn.Module)
+        return student
 
     def resume(self) -> None:
         """Take over the state of a stopped run, if there is one in the run folder."""
@@ -107,6 +109,9 @@ class Trainer:
             raise UserError(f"best.pt is missing beside {path}; delete last.pt to train anew")
         content = read_checkpoint(path)
         try:
+            if self.average is not None:
+                self.average.load_state_dict(content["average"])
+                content["model"] = content["trained"]
             self.model.load_state_dict(content["model"])
             self.optimizer.load_state_dict(content["optimizer"])
             self.scheduler.load_state_dict(content["scheduler"])
@@ -138,7 +143,7 @@ class Trainer:
 
         Args:
             validation: What decides which epoch is best.
-            on_epoch: Called with the figures of each epoch.
+            on_epoch: Called with the figures of each epoch, in the first process.
 
         Raises:
             UserError: The loss of a batch is no number; the last good checkpoint is kept.
@@ -146,56 +151,73 @@ class Trainer:
         while not self.is_finished:
             start = time.perf_counter()
             row: Row = {"epoch": len(self.history) + 1, **self._train_epoch()}
-            row |= validate(self.fabric, self.model, validation)
+            row |= validate(self.fabric, self.student, validation)
             row |= {"seconds": time.perf_counter() - start}
             self.history.append(row)
-            self._save()
-            self._log(row)
-            on_epoch(row)
+            if self.fabric.is_global_zero:
+                self._save()
+                self._log(row)
+                on_epoch(row)
 
     def _train_epoch(self) -> Row:
-        """One pass over the crops; returns mean loss, learning rate at its start, and speed."""
-        epoch = len(self.history)
-        self.train_pairs.epoch = epoch
-        batches = shuffled_batches(
-            len(self.train_pairs), self.settings.batch_size, self.settings.seed + epoch
-        )
-        loader = self.fabric.setup_dataloaders(
-            DataLoader(
-                self.train_pairs, batch_sampler=batches, num_workers=self.settings.num_workers
-            )
-        )
+        """One pass over the crops: mean loss, Jaccard index, speed, and share of time waited."""
+        epoch, num_images = len(self.history), len(self.train_pairs)
+        batches = shuffled_batches(num_images, self.batch_size, self.settings.seed + epoch)
+        mine = [share_of(batch, self.fabric) for batch in batches]
         self.model.train()
         total = torch.zeros((), device=self.fabric.device)
         overlap = torch.zeros(2, dtype=torch.long, device=self.fabric.device)
         learning_rate = float(self.scheduler.get_last_lr()[0])
         start = time.perf_counter()
-        for step, (images, targets, *weights) in enumerate(
-            track(loader, f"epoch {epoch + 1}", unit="step", transient=True)
-        ):
-            images = images.contiguous(memory_format=torch.channels_last)
-            logits = self.model(images)
-            loss = student_loss(logits, targets, self.settings.losses, *weights)
-            if not torch.isfinite(loss):
-                raise UserError(self._describe_failure(float(loss.detach()), batches[step]))
-            overlap += count_overlap(
-                logits.detach(), targets, self.train_pairs.temperature, *weights
-            )
-            self.fabric.backward(loss)
-            if self.settings.gradient_clip:
-                self.fabric.clip_gradients(
-                    self.model, self.optimizer, max_norm=self.settings.gradient_clip
-                )
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-            self.scheduler.step()
-            total += loss.detach() * len(images)
+        waited = 0.0
+        loader = self.train_pairs.batches(mine, epoch, self.settings.num_workers)
+        for indices in track(batches, f"epoch {epoch + 1}", unit="step", transient=True):
+            asked = time.perf_counter()
+            batch = next(loader)
+            waited += time.perf_counter() - asked
+            loss, counted = self._step(batch, indices)
+            total += loss * len(indices)
+            overlap += counted
+        seconds = time.perf_counter() - start
         return {
-            "train_loss": float(total) / len(self.train_pairs),
-            "train_jaccard": jaccard(overlap),
+            "train_loss": float(total) / num_images,
+            "train_jaccard": jaccard(overlap.cpu().numpy()),
             "learning_rate": learning_rate,
-            "images_per_s": len(self.train_pairs) / (time.perf_counter() - start),
+            "images_per_s": num_images / seconds,
+            "waited_for_data": waited / seconds,
         }
+
+    def _step(self, batch: Batch, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Learn from a batch.
+
+        Args:
+            batch: This process's part of it.
+            indices: Of the whole batch.
+
+        Returns:
+            Its loss, and the pixels of `count_overlap`.
+        """
+        batch = batch.map(self.fabric.to_device)
+        logits = gather(self.model(scale_images(batch.images)), len(indices), self.fabric)
+        whole = batch.map(lambda layer: gather(layer, len(indices), self.fabric))
+        loss = student_loss(
+            logits, whole.targets, self.settings.losses, whole.weights, whole.teacher_logits
+        )
+        if not torch.isfinite(loss):
+            raise UserError(self._describe_failure(float(loss.detach()), indices))
+        self.fabric.backward(loss * self.fabric.world_size)
+        if self.settings.gradient_clip:
+            self.fabric.clip_gradients(
+                self.model, self.optimizer, max_norm=self.settings.gradient_clip
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.scheduler.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model.module)
+        temperature = self.train_pairs.temperature
+        overlap = count_overlap(logits.detach(), whole.targets, temperature, whole.weights)
+        return loss.detach(), overlap
 
     def _describe_failure(self, loss: float, batch: Sequence[int]) -> str:
         """Say in which batch the loss stopped being a number, and what may help."""
@@ -209,7 +231,7 @@ class Trainer:
     def _save(self) -> None:
         """Write best.pt where this epoch is the best, metrics.csv, and last.pt, which ends it."""
         content: dict[str, Any] = {
-            "model": self.model.state_dict(),
+            "model": self.student.state_dict(),
             "architecture": self.architecture.as_dict(),
             "temperature": self.train_pairs.temperature,
             "epoch": len(self.history),
@@ -221,6 +243,8 @@ class Trainer:
             "scheduler": self.scheduler.state_dict(),
             "history": self.history,
         }
+        if self.average is not None:
+            state |= {"trained": self.model.state_dict(), "average": self.average.state_dict()}
         write_metrics_csv(self.run_folder / "metrics.csv", self.history)
         save_checkpoint(self.run_folder / "last.pt", content | state)
 
@@ -245,58 +269,9 @@ class Trainer:
         )
 
 
-@torch.inference_mode()
-def validate(fabric: Fabric, model: nn.Module, validation: Validation) -> Row:
-    """Measure loss and box precision, recall and F1 on whole images, one at a time."""
-    model.eval()
-    pairs = validation.pairs
-    total = 0.0
-    overlap = torch.zeros(2, dtype=torch.long, device=fabric.device)
-    found = []
-    for index, image_id in enumerate(pairs.image_ids):
-        image, target, *weights = (layer[None].to(fabric.device) for layer in pairs[index])
-        logits = model(image).float()
-        total += float(binary_kl(logits, target, *weights))
-        overlap += count_overlap(logits, target, pairs.temperature, *weights)
-        soft_label = to_soft_label(logits, pairs.temperature)
-        boxes = soft_label_to_boxes(soft_label, validation.box_settings)
-        found.append((image_id, soft_label.shape, boxes))
-    predictions = boxes_to_table(found, validation.box_settings.object_class)
-    matcher = BoxMatcher(validation.truths, predictions, pairs.image_ids)
-    counts = matcher.one_to_one(validation.iou_threshold).total()
-    return {
-        "val_loss": total / len(pairs),
-        "val_jaccard": jaccard(overlap),
-        "val_precision": counts.precision,
-        "val_recall": counts.recall,
-        "val_f1": counts.f1,
-    }
-
-
-def count_overlap(
-    logits: Tensor, targets: Tensor, temperature: float, weights: Tensor | None = None
-) -> Tensor:
-    """Count the pixels above one half in both prediction and soft label, and in either.
-
-    Args:
-        logits: (B, 1, H, W) float.
-        targets: (B, 1, H, W) float in [0, 1], soft labels divided by the temperature.
-        temperature: It is undone on both sides.
-        weights: (B, 1, H, W) float; pixels of weight 0 do not count. None = all count.
-
-    Returns:
-        (2,) int64: intersection and union, in pixels.
-    """
-    predicted, wanted = (values * temperature > 0.5 for values in (logits.sigmoid(), targets))
-    if weights is not None:
-        predicted, wanted = predicted & (weights > 0), wanted & (weights > 0)
-    return torch.stack([(predicted & wanted).sum(), (predicted | wanted).sum()])
-
-
-def jaccard(overlap: Tensor) -> float:
-    """Intersection over union of `count_overlap`, in [0, 1]; 1 where both are empty."""
-    intersection, union = overlap.tolist()
-    return intersection / union if union else 1.0
+def _start_average(model: nn.Module, decay: float) -> AveragedModel:
+    """Keep the moving average of a network's weights and running moments."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
 
 
 def shuffled_batches(num_items: int, batch_size: int, seed: int) -> list[list[int]]:

@@ -5,6 +5,7 @@ normalisation; bilinear upsampling instead of transposed convolutions; one outpu
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -76,9 +77,15 @@ def double_conv(in_channels: int, out_channels: int) -> nn.Sequential:
 def pad_to_multiple(images: Tensor, multiple: int, minimum: int = 1) -> Tensor:
     """Pad (B, C, H, W) at the bottom and right with the border's values.
 
-    The sides become multiples of `multiple`, `minimum` at least; no copy where they are already.
+    The sides become multiples of `multiple`, `minimum` at least. Without branches, so that an
+    exported network pads images of any size.
     """
-    bottom, right = (
-        -(-max(side, minimum) // multiple) * multiple - side for side in images.shape[-2:]
-    )
-    return F.pad(images, (0, right, 0, bottom), mode="replicate") if bottom or right else images
+    # No plain integers where a network is exported, but symbols.
+    bottom, right = (_up_to_multiple(side, multiple, minimum) for side in images.shape[-2:])
+    return F.pad(images, (0, right, 0, bottom), mode="replicate")
+
+
+def _up_to_multiple(side: int, multiple: int, minimum: int) -> Any:
+    """What a side lacks to the next multiple from the minimum on."""
+    wanted = torch.sym_max(side, minimum)
+    return wanted + -wanted % multiple - side

@@ -27,6 +27,8 @@ EMBEDDED = frozenset({"attributes", "grabcut", "colour_gradient"})
 
 _PARTS = {"detector", "segmenter", "saliency"}
 
+_READ_BY_STUDENT = {"name", "tile_size_px", "tile_overlap_px", "flips", "logits"}
+
 _SAM3_NUMBERS = {"box_threshold", "min_area", "area_threshold", "max_masks", "working_size_px"}
 
 
@@ -37,6 +39,8 @@ def configured_models(settings: TeacherSection) -> dict[str, tuple[str, str | No
     """
     if settings.name == "sam3":
         return {"teacher": ("sam3", settings.sam3_model)}
+    if settings.name == "student":
+        return {}
     parts = {
         "detector": (settings.detector, settings.detector_model),
         "segmenter": (settings.segmenter, settings.segmenter_model),
@@ -60,6 +64,8 @@ def find_models(settings: TeacherSection, weights: Path) -> dict[str, Path]:
     Raises:
         UserError: Some are missing; each is named with the command that fetches it.
     """
+    if settings.name == "student":
+        return {"student": find_student(settings)}
     found, missing = {}, []
     for part, (backend, model) in configured_models(settings).items():
         try:
@@ -71,11 +77,32 @@ def find_models(settings: TeacherSection, weights: Path) -> dict[str, Path]:
     return found
 
 
+def find_student(settings: TeacherSection) -> Path:
+    """Find the checkpoint of the student that is the teacher.
+
+    Raises:
+        UserError: None is named, or there is no such file.
+    """
+    if settings.checkpoint is None:
+        raise UserError(
+            "teacher.name is 'student', but teacher.checkpoint is null; expected the best.pt of a "
+            "run of student/train.py, or an .onnx of student/export.py"
+        )
+    if not settings.checkpoint.is_file():
+        raise UserError(
+            f"the checkpoint {settings.checkpoint} does not exist; set teacher.checkpoint"
+        )
+    return settings.checkpoint
+
+
 def describe_teacher(settings: TeacherSection, models: Mapping[str, Path]) -> dict[str, Any]:
     """All that decides what the teacher's maps are, and nothing else.
 
     Devices, batches and caches change no map. Weights are told by their content, wherever they lie.
     """
+    if settings.name == "student":
+        digest = weights_identity(models["student"])["sha256"]
+        return {**settings.model_dump(include=_READ_BY_STUDENT), "checkpoint_sha256": digest}
     numbers = {field.name for field in fields(SaaSettings)} - {"outline_above"} | _PARTS
     read = {"name"} | (_SAM3_NUMBERS if settings.name == "sam3" else numbers)
     read |= {"precision"} if models else set()
@@ -97,6 +124,10 @@ def build_teacher(
     Raises:
         UserError: A library is missing, or weights are not what they should be.
     """
+    if settings.name == "student":
+        from teacher.trained_student import load_trained_student
+
+        return load_trained_student(models["student"], settings)
     if 0 < settings.tile_size_px <= settings.tile_overlap_px:
         raise UserError(
             f"teacher.tile_overlap_px is {settings.tile_overlap_px}, expected less than "

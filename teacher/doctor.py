@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
-from teacher.building import configured_models
+from teacher.building import configured_models, find_student
 from teacher.weights import FETCH, MODELS, ModelWeights, default_model, fault, find, locate
 from util.config import REPOSITORY, TeacherSection
 from util.errors import UserError
@@ -134,6 +134,11 @@ def library_obstacles(settings: TeacherSection, unusable: Mapping[str, str]) -> 
 
 def missing_weights(settings: TeacherSection, weights_folder: Path) -> list[str]:
     """Say which weights the configured teacher lacks, each with the command that fetches it."""
+    if settings.name == "student":
+        try:
+            find_student(settings)
+        except UserError as error:
+            return [str(error)]
     found = (
         _weights_trouble(model, part, backend, weights_folder)
         for part, (backend, model) in configured_models(settings).items()

@@ -39,6 +39,8 @@ class Finding:
         saliency: float32 in [0, 1] over the image, of a size of its own, the same for all prompts;
             None for teachers without.
         rejections: The best boxes that do not count, best first: why a prompt finds nothing.
+        logits: (H, W) float32 of which the soft label is the sigmoid, for teachers that have them
+            and are asked to keep them.
     """
 
     soft_label: np.ndarray
@@ -48,6 +50,7 @@ class Finding:
     masks: list[CropMask]
     saliency: np.ndarray | None
     rejections: tuple[Rejection, ...] = ()
+    logits: np.ndarray | None = None
 
 
 class Teacher(Protocol):

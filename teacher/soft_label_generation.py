@@ -2,9 +2,9 @@
 
     python teacher/soft_label_generation.py --teacher.prompts bird --teacher.prompts "white crest"
 
-Reads data.images; writes paths.label_sets/PROMPT. All prompts are answered image by image, so that
-ten prompts cost little more than one. A stopped run goes on where it was; under `torchrun` or Slurm
-the processes share the images.
+Reads data.images; writes paths.label_sets/PROMPT, or one label set for a trained student
+(teacher.name). All prompts are answered image by image, so that ten prompts cost little more than
+one. A stopped run goes on where it was; under `torchrun` or Slurm the processes share the images.
 Next: python util/multi_teacher/combination_strategies.py
 """
 
@@ -18,16 +18,16 @@ from typing import Any
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from teacher.building import build_teacher, describe_teacher, find_models
+from teacher.building import build_teacher, describe_teacher, find_models, find_student
 from teacher.cache import Cache
-from teacher.labelling import find_work, label_images
 from teacher.preview import write_previews
 from teacher.prompts import resolve_prompts
 from teacher.saa import contains_words
-from util.config import Config, load_config
+from util.config import Config, TeacherSection, load_config
 from util.errors import UserError, listed
 from util.image_files import find_images
 from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
+from util.labelling import find_work, label_images
 from util.run import print_next, run_script
 from util.sea_scenes import make_demo_if_asked
 from util.shares import Share, read_share
@@ -64,7 +64,7 @@ def label_all(
         writers = {
             prompt: stack.enter_context(
                 LabelSetWriter(
-                    config.paths.label_sets / prompt_to_folder(prompt),
+                    config.paths.label_sets / folder_of(prompt, config.teacher),
                     {"producer": "teacher", "prompt": prompt, **settings},
                     overwrite,
                     share,
@@ -91,6 +91,18 @@ def label_all(
         f"{len(failed)} failed; others are still at work"
     )
     return None
+
+
+def folder_of(prompt: str, settings: TeacherSection) -> str:
+    """Name the folder of a prompt's label set; of a student's, which stands for a prompt."""
+    return prompt if settings.name == "student" else prompt_to_folder(prompt)
+
+
+def asked_prompts(settings: TeacherSection) -> list[str]:
+    """The prompts to answer; a student answers none, and its label set's name stands for one."""
+    if settings.name == "student":
+        return [settings.label_set or find_student(settings).parent.name]
+    return resolve_prompts(settings.prompts)
 
 
 def open_cache(config: Config) -> Cache | None:
@@ -156,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from teacher.doctor import check
 
         return check(config.teacher, config.paths.weights)
-    prompts = resolve_prompts(config.teacher.prompts)
+    prompts = asked_prompts(config.teacher)
     share = read_share()
     with share.alone(config.paths.label_sets):
         make_demo_if_asked(config.paths, config.data)
@@ -168,6 +180,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if label_sets is None:
         return 0  # whatever has failed: torchrun would end the other processes for it
     status = report(label_sets)
+    if config.teacher.name == "student":
+        print_next(["student/train.py", "--student.label_set", prompts[0]], argv)
+        return status
     members = [] if prompts == config.combination.label_sets else _members(prompts)
     print_next(["util/multi_teacher/combination_strategies.py", *members], argv)
     return status

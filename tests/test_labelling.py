@@ -14,12 +14,12 @@ import pytest
 
 import teacher.soft_label_generation
 from teacher.findings import Finding, Teacher
-from teacher.labelling import find_work, label_images
 from tests.conftest import ROOT, make_project
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import find_images, write_image
 from util.label_set import LabelSet, LabelSetWriter, writing
+from util.labelling import find_work, label_images
 from util.shares import ALONE
 
 PROMPTS = ("bird", "gull")

@@ -5,6 +5,7 @@ import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,14 +16,9 @@ from scipy.special import rel_entr, xlogy
 from torch import Tensor
 
 import student.train
+from student.augmentation import Augmentation, Sample, augment, draw_side
 from student.checkpoint import load_model, read_checkpoint, save_checkpoint
-from student.data_loader_student import (
-    Augmentation,
-    SoftLabelPairs,
-    check_pairs,
-    check_weights,
-    image_to_tensor,
-)
+from student.data_loader_student import Memory, SoftLabelPairs, check_pairs, check_weights
 from student.device import build_fabric
 from student.losses import (
     LOSSES,
@@ -35,9 +31,9 @@ from student.losses import (
     student_loss,
 )
 from student.models import Architecture, build_model
-from student.prediction import predict_soft_label
-from student.training import count_overlap, jaccard, shuffled_batches
+from student.training import shuffled_batches
 from student.unet import UNet
+from student.validation import count_overlap, jaccard
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import find_images, read_image, write_image
@@ -170,11 +166,9 @@ def test_half_of_the_crops_or_as_many_as_asked_lie_over_the_anomaly(
     paths, label_set = find_images(tmp_path / "images"), write_label_set("x", {"a": soft_label})
     shares = {}
     for asked in (0.0, 0.5, 1.0):
-        dataset = SoftLabelPairs(["a"], paths, label_set, 1.0, Augmentation(16, False, asked))
-        hits = 0
-        for epoch in range(60):
-            dataset.epoch = epoch
-            hits += bool(dataset[0][1].any())
+        augmentation = Augmentation(16, strength=0.0, foreground_crops=asked)
+        dataset = SoftLabelPairs(["a"], paths, label_set, 1.0, augmentation)
+        hits = sum(bool(dataset.sample(0, epoch).maps.any()) for epoch in range(60))
         shares[asked] = hits / 60
     assert shares[0.0] < 0.1
     assert 0.3 < shares[0.5] < 0.7
@@ -294,51 +288,144 @@ def pairs(
 
 
 def test_without_augmentation_pairs_are_whole_images(pairs: Callable[..., SoftLabelPairs]) -> None:
-    image, target = pairs(None)[1]
-    assert image.shape == (3, 17, 50)
-    torch.testing.assert_close(image[:1], target, atol=1e-4, rtol=0)
+    batch = pairs(None).batch([1])
+    assert batch.images.shape == (1, 3, 17, 50)
+    assert batch.images.dtype == torch.uint8
+    torch.testing.assert_close(batch.images[:, :1] / 255, batch.targets, atol=1e-4, rtol=0)
 
 
 def test_the_temperature_divides_the_soft_label(pairs: Callable[..., SoftLabelPairs]) -> None:
-    torch.testing.assert_close(pairs(None, temperature=3.0)[0][1] * 3, pairs(None)[0][1])
+    warm, plain = (pairs(None, temperature=t).batch([0]).targets for t in (3.0, 1.0))
+    torch.testing.assert_close(warm * 3, plain)
 
 
-def test_geometry_changes_image_and_label_alike(pairs: Callable[..., SoftLabelPairs]) -> None:
-    dataset = pairs(Augmentation(crop_size_px=24, enabled=True))
+def correlation(image: Tensor, target: Tensor) -> float:
+    """Of the red channel and the label that follows it."""
+    return float(torch.corrcoef(torch.stack([image[0].flatten(), target.flatten()]))[0, 1])
+
+
+@pytest.mark.parametrize("zoom", [1.0, 2.0])
+def test_geometry_changes_image_and_label_alike(
+    pairs: Callable[..., SoftLabelPairs], zoom: float
+) -> None:
+    dataset = pairs(Augmentation(crop_size_px=24, zoom=zoom))
     seen = set()
     for epoch in range(12):
-        dataset.epoch = epoch
         for index in range(2):
-            image, target = dataset[index]
-            assert image.shape == (3, 24, 24)
+            sample = dataset.sample(index, epoch)
+            assert sample.image.shape == (3, 24, 24)
+            assert sample.maps.shape == (1, 24, 24)
             # light and colour change the red channel smoothly, so its order of values stays
-            red, label = image[0].flatten(), target[0].flatten()
-            correlation = float(torch.corrcoef(torch.stack([red, label]))[0, 1])
-            assert correlation > 0.8
-            seen.add(tuple(target.flatten()[:4].tolist()))
+            assert correlation(sample.image.float(), sample.maps[0]) > 0.8
+            seen.add(tuple(sample.maps.flatten()[:4].tolist()))
     assert len(seen) > 20
 
 
+def test_a_zoomed_soft_target_keeps_its_values(
+    tmp_path: Path, write_label_set: Callable[..., LabelSet]
+) -> None:
+    write_image(tmp_path / "images" / "a.png", np.zeros((80, 80, 3), np.uint8))
+    paths = find_images(tmp_path / "images")
+    label_set = write_label_set("x", {"a": np.full((80, 80), 0.35)})
+    dataset = SoftLabelPairs(["a"], paths, label_set, 1.0, Augmentation(32, zoom=2.0))
+    for epoch in range(20):
+        target = dataset.sample(0, epoch).maps
+        torch.testing.assert_close(target, torch.full_like(target, 0.35), atol=1e-4, rtol=0)
+
+
+def test_zoom_draws_crops_of_both_sizes_and_half_are_enlarged() -> None:
+    generator = torch.Generator().manual_seed(0)
+    sides = [draw_side(Augmentation(64, zoom=2.0), generator) for _ in range(400)]
+    assert 32 <= min(sides) < 36
+    assert 120 < max(sides) <= 128
+    assert 0.4 < np.mean([side < 64 for side in sides]) < 0.6
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.0, 20.0])
+def test_the_strength_says_how_much_light_and_colour_change(strength: float) -> None:
+    image = torch.randint(60, 190, (3, 16, 16), generator=torch.Generator().manual_seed(0))
+    sample = Sample(image.to(torch.uint8), torch.zeros(1, 16, 16))
+    changes = []
+    for seed in range(30):
+        generator = torch.Generator().manual_seed(seed)
+        changed = augment(sample, Augmentation(16, strength=strength), generator)
+        changes.append(abs(changed.image.float().mean() - image.float().mean()))
+    largest = float(max(changes))
+    assert largest > 12 * min(strength, 4)
+    assert strength > 1 or largest < 60 * strength
+
+
+def test_without_strength_a_crop_of_the_whole_is_the_whole() -> None:
+    image = torch.randint(256, (3, 16, 16), generator=torch.Generator().manual_seed(0))
+    sample = Sample(image.to(torch.uint8), torch.rand(2, 16, 16))
+    plain = augment(sample, Augmentation(16, strength=0.0), torch.Generator().manual_seed(1))
+    assert torch.equal(plain.image, sample.image)
+    assert torch.equal(plain.maps, sample.maps)
+
+
 @pytest.mark.parametrize("side", [24, 60])
-def test_weights_are_cropped_turned_and_padded_like_the_soft_label(
+def test_weights_and_logits_are_cropped_turned_and_padded_like_the_soft_label(
     tmp_path: Path, side: int, rng: np.random.Generator
 ) -> None:
     soft_label = rng.random((40, 50))
     with LabelSetWriter(tmp_path / "labels", {"producer": "test"}) as writer:
-        writer.add("a", soft_label, source="1", seconds=0, weights=soft_label)
+        writer.add("a", soft_label, "1", 0, weights=soft_label, logits=8 * soft_label)
         label_set = writer.finish(BoxSettings())
     write_image(tmp_path / "images" / "a.png", np.zeros((40, 50, 3), np.uint8))
     paths = find_images(tmp_path / "images")
-    augmentation = Augmentation(crop_size_px=side, enabled=True)
-    weighted = SoftLabelPairs(["a"], paths, label_set, 1.0, augmentation, is_weighted=True)
+    augmentation = Augmentation(crop_size_px=side, zoom=1.5)
+    full = SoftLabelPairs(
+        ["a"], paths, label_set, 1.0, augmentation, pixel_weights="label_set", has_logits=True
+    )
     plain = SoftLabelPairs(["a"], paths, label_set, 1.0, augmentation)
+    sure = SoftLabelPairs(["a"], paths, label_set, 1.0, augmentation, pixel_weights="confidence")
     for epoch in range(8):
-        weighted.epoch = plain.epoch = epoch
-        image, target, weight = weighted[0]
-        assert weight.dtype == torch.float32
-        torch.testing.assert_close(weight, target, atol=0.6 / 255, rtol=0)
-        for ours, without in zip((image, target), plain[0], strict=True):
-            assert torch.equal(ours, without)
+        batch, without = full.batch([0], epoch), plain.batch([0], epoch)
+        assert batch.weights is not None
+        assert batch.weights.dtype == torch.float32
+        torch.testing.assert_close(batch.weights, batch.targets, atol=0.6 / 255, rtol=0)
+        torch.testing.assert_close(batch.teacher_logits, 8 * batch.targets, atol=0.01, rtol=0)
+        assert torch.equal(batch.images, without.images)
+        assert torch.equal(batch.targets, without.targets)
+        assert without.weights is None
+        assert without.teacher_logits is None
+    whole = SoftLabelPairs(["a"], paths, label_set, 1.0, pixel_weights="confidence").batch([0])
+    torch.testing.assert_close(whole.weights, abs(2 * whole.targets - 1))
+    assert sure.batch([0], 3).weights is not None
+
+
+def test_samples_that_are_kept_in_memory_are_those_that_are_read_until_it_is_full(
+    pairs: Callable[..., SoftLabelPairs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+
+    def read(path: Path) -> np.ndarray:
+        reads.append(path.stem)
+        return read_image(path)
+
+    monkeypatch.setattr("student.data_loader_student.read_image", read)
+    augmentation = Augmentation(crop_size_px=24)
+    plain, keeping = pairs(augmentation), pairs(augmentation)
+    keeping.memory = Memory(limit_bytes=17 * 50 * 7)  # room for b alone
+    for epoch in range(3):
+        for index in range(2):
+            ours, theirs = (each.sample(index, epoch) for each in (keeping, plain))
+            assert torch.equal(ours.image, theirs.image)
+            assert torch.equal(ours.maps, theirs.maps)
+    assert reads.count("a") == 6
+    assert reads.count("b") == 4
+
+
+@pytest.mark.parametrize("num_threads", [0, 1, 3])
+def test_batches_are_the_same_however_many_threads_make_them(
+    pairs: Callable[..., SoftLabelPairs], num_threads: int
+) -> None:
+    dataset = pairs(Augmentation(crop_size_px=24, zoom=1.5))
+    indices = [[0, 1], [1], [0], [1, 0]] * 3
+    made = list(dataset.batches(indices, 2, num_threads))
+    for batch, each in zip(made, indices, strict=True):
+        assert torch.equal(batch.images, dataset.batch(each, 2).images)
+        assert torch.equal(batch.targets, dataset.batch(each, 2).targets)
 
 
 def test_missing_weights_and_other_sizes_are_all_named(tmp_path: Path) -> None:
@@ -354,13 +441,16 @@ def test_missing_weights_and_other_sizes_are_all_named(tmp_path: Path) -> None:
         check_weights(["a", "b"], label_set)
 
 
-def test_items_depend_on_seed_epoch_and_index_alone(pairs: Callable[..., SoftLabelPairs]) -> None:
-    augmentation = Augmentation(crop_size_px=24, enabled=True)
+def test_samples_depend_on_seed_epoch_and_index_alone(
+    pairs: Callable[..., SoftLabelPairs],
+) -> None:
+    augmentation = Augmentation(crop_size_px=24)
     torch.manual_seed(1)
-    first = pairs(augmentation)[0][0]
+    first = pairs(augmentation).sample(0, 0).image
     torch.manual_seed(2)
-    torch.testing.assert_close(pairs(augmentation)[0][0], first, rtol=0, atol=0)
-    assert not torch.equal(pairs(augmentation, seed=1)[0][0], first)
+    assert torch.equal(pairs(augmentation).sample(0, 0).image, first)
+    assert not torch.equal(pairs(augmentation).sample(0, 1).image, first)
+    assert not torch.equal(pairs(augmentation, seed=1).sample(0, 0).image, first)
 
 
 def test_missing_labels_and_other_sizes_are_all_named(
@@ -374,16 +464,6 @@ def test_missing_labels_and_other_sizes_are_all_named(
     label_set = write_label_set("two", {"a": np.zeros((4, 6)), "b": np.zeros((6, 4))})
     with pytest.raises(UserError, match=r"b: \(4, 6\) and \(6, 4\)"):
         check_pairs(["a", "b"], paths, label_set)
-
-
-def test_prediction_undoes_the_temperature() -> None:
-    model = build_model(SMALL).eval()
-    image = np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.uint8)
-    plain = predict_soft_label(model, image, 1.0)
-    assert plain.shape == (9, 11)
-    np.testing.assert_allclose(predict_soft_label(model, image, 3.0), np.minimum(plain * 3, 1))
-    expected = model(image_to_tensor(image)[None]).sigmoid()[0, 0].detach().numpy()
-    np.testing.assert_allclose(plain, expected, rtol=1e-6)
 
 
 def content() -> dict[str, object]:
@@ -502,12 +582,10 @@ def test_a_loss_that_is_no_number_names_its_batch_and_keeps_the_checkpoints(
     assert 0 <= once["val_jaccard"].item() <= 1
     steps = 0
 
-    def fail_in_the_second_epoch(
-        logits: Tensor, targets: Tensor, settings: LossSettings, weights: Tensor | None = None
-    ) -> Tensor:
+    def fail_in_the_second_epoch(*given: Any) -> Tensor:
         nonlocal steps
         steps += 1
-        loss = student_loss(logits, targets, settings, weights)
+        loss = student_loss(*given)
         return loss * float("nan") if steps > 1 else loss
 
     monkeypatch.setattr("student.training.student_loss", fail_in_the_second_epoch)

@@ -71,7 +71,9 @@ Strategy = Literal[
     "vote_entropy",
 ]
 Calibration = Literal["none", "temperature", "isotonic"]
-LossName = Literal["kl", "jaccard", "dice", "focal"]
+LossName = Literal["kl", "jaccard", "dice", "focal", "kd"]
+PixelWeights = Literal["none", "label_set", "confidence"]
+Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 
 
 class Section(BaseModel):
@@ -149,10 +151,23 @@ class DataSection(Section):
 class TeacherSection(Section):
     """The teacher, which turns images and prompts into soft labels."""
 
-    name: Literal["saa", "sam3"] = Field(
+    name: Literal["saa", "sam3", "student"] = Field(
         "saa",
         description="saa = Segment-Any-Anomaly over the parts below; sam3 = SAM 3 alone, whose"
-        " weights are gated: Meta's SAM License must be accepted on the hub.",
+        " weights are gated: Meta's SAM License must be accepted on the hub; student = a student"
+        " that was trained before, which knows no prompts.",
+    )
+    checkpoint: ConfigPath | None = Field(
+        None, description="student: its checkpoint, .pt or .onnx."
+    )
+    label_set: FolderName | None = Field(
+        None, description="student: name of its label set; null = that of the checkpoint's folder."
+    )
+    flips: bool = Field(
+        False, description="student: the mean over an image and its three flips is its answer."
+    )
+    logits: bool = Field(
+        False, description="student: write logits too (float16), for the loss kd of the next one."
     )
     prompts: list[str] = Field(
         ["bird", "oceanic bird", "gull", "white crest", "whale"],
@@ -274,7 +289,11 @@ class StudentSection(Section):
     """The student, a small network that learns from soft labels."""
 
     run: FolderName = Field("student", description="Folder name of the run, in paths.runs.")
-    label_set: FolderName = Field("combined", description="Label set to learn from.")
+    label_set: FolderName = Field(
+        "combined",
+        description="Label set to learn from; truth+combined learns from truth where that has an"
+        " image, and from combined elsewhere.",
+    )
     architecture: str = Field(
         "unet",
         description="unet = ours (width, depth); else an architecture of"
@@ -293,11 +312,16 @@ class StudentSection(Section):
         {"kl": 1.0, "jaccard": 0.25},
         min_length=1,
         description="Weights of the losses that are summed: kl (cross-entropy), jaccard and dice"
-        " (of regions, for soft labels), focal (pixels that are far off count more).",
+        " (of regions, for soft labels), focal (pixels that are far off count more), kd"
+        " (cross-entropy to a teacher's logits, both divided by student.kd_temperature).",
     )
-    pixel_weights: Literal["none", "label_set"] = Field(
+    kd_temperature: float = Field(
+        2.0, gt=0, description="kd: what logits are divided by; high = small logits count too."
+    )
+    pixel_weights: PixelWeights = Field(
         "none",
-        description="label_set = pixels count in the loss as much as the label set's weights say.",
+        description="How much pixels count in the loss: label_set = as its weights say; confidence"
+        " = |2p - 1| of the soft label p.",
     )
     edge_weight: float = Field(
         0.0, ge=0, description="How much more a pixel counts where the soft label has an edge."
@@ -309,11 +333,21 @@ class StudentSection(Section):
     foreground_crops: Fraction = Field(
         0.5, description="Share of the crops that are laid over an anomaly, which are rare."
     )
-    augmentation: bool = Field(True, description="Flips, quarter turns and changes of light.")
+    augmentation: float = Field(
+        1.0,
+        ge=0,
+        description="Strength of changes of light and colour; above 0 with flips and turns.",
+    )
+    zoom: float = Field(
+        1.0, ge=1, le=4, description="Crops are enlarged or reduced up to so many times."
+    )
     learning_rate: float = Field(0.005, gt=0, description="Peak of the one-cycle schedule.")
     weight_decay: float = Field(0.0001, ge=0, description="Decay of AdamW.")
     gradient_clip: float = Field(
         0.0, ge=0, description="Largest norm of the gradients of a step; 0 = not clipped."
+    )
+    ema_decay: float = Field(
+        0.0, ge=0, lt=1, description="Keep the moving average of the weights, such as 0.99; 0 = no."
     )
     validate_against: Literal["label_set", "ground_truth"] = Field(
         "label_set", description="Whose boxes choose the best checkpoint; label_set needs no truth."
@@ -323,12 +357,54 @@ class StudentSection(Section):
     )
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where it runs.")
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
-        "32-true", description="Numbers it is trained with."
+    precision: Precision = Field(
+        "auto", description="Numbers it is trained with; auto = bf16-mixed where that is faster."
     )
-    num_workers: int = Field(0, ge=0, description="Processes that read images; 0 = none beside.")
+    num_workers: int = Field(
+        1, ge=0, description="Threads that read and augment images ahead; 0 = none."
+    )
+    memory_gb: float = Field(
+        1.0, ge=0, description="Most memory for images that were read, so that they are read once."
+    )
     checkpoint: ConfigPath | None = Field(
         None, description="Checkpoint to test; null = best.pt of the run."
+    )
+
+
+class PredictionSection(Section):
+    """How images are put before a student, and where predict.py writes."""
+
+    output: ConfigPath | None = Field(
+        None,
+        description="Folder of predict.py's label set; null = predicted/NAME beside the checkpoint,"
+        " after the image folder.",
+    )
+    tile_size_px: int = Field(
+        1024, ge=0, description="Larger images are predicted in tiles of this side; 0 = as a whole."
+    )
+    tile_overlap_px: int = Field(
+        128, ge=0, description="How far neighbouring tiles overlap; their maps are blended there."
+    )
+    flips: bool = Field(
+        False, description="Predict the mean over an image and its three flips: four times slower."
+    )
+    pictures: int = Field(
+        12, ge=0, description="Pictures with boxes that predict.py draws, of the first images."
+    )
+
+
+class ExportSection(Section):
+    """The ONNX file that student/export.py writes."""
+
+    output: ConfigPath | None = Field(
+        None, description="The file; null = student.onnx beside the checkpoint."
+    )
+    opset: int = Field(18, ge=18, le=23, description="Version of ONNX's operators.")
+    int8: bool = Field(
+        False, description="Write an int8 version too, NAME_int8.onnx, and say what it loses."
+    )
+    calibration_images: int = Field(
+        64, ge=1, description="Images of the training split that int8 finds its ranges on."
     )
 
 
@@ -437,6 +513,10 @@ class Config(BaseModel):
         CombinationSection(), description=CombinationSection.__doc__
     )
     student: StudentSection = Field(StudentSection(), description=StudentSection.__doc__)
+    prediction: PredictionSection = Field(
+        PredictionSection(), description=PredictionSection.__doc__
+    )
+    export: ExportSection = Field(ExportSection(), description=ExportSection.__doc__)
     evaluation: EvaluationSection = Field(
         EvaluationSection(), description=EvaluationSection.__doc__
     )

@@ -186,13 +186,7 @@ def _read_masks(
     missing = [i for i in image_paths if not id_to_path(folder, i).exists()]
     if missing:
         raise UserError(f"{len(missing)} images have no mask in {folder}: {listed(missing)}")
-    try:
-        values = [int(name) for name in classes]
-    except ValueError:
-        raise UserError(
-            f"data.ground_truth_classes is {list(classes)}; masks have pixel values, such as 1 or "
-            "255 ([] = every value but 0)"
-        ) from None
+    values = mask_values(classes)
     tight = BoxSettings(threshold=0.5, dilation_iterations=0)
     found = []
     for image_id, image_path in image_paths.items():
@@ -202,10 +196,29 @@ def _read_masks(
                 f"the mask of {image_id} is {mask.shape}, its image {image_size_hw(image_path)} "
                 "(height, width); they must agree"
             )
-        is_object = np.isin(mask, values) if values else mask > 0
-        boxes = soft_label_to_boxes(is_object.astype(np.float32), tight)
+        boxes = soft_label_to_boxes(is_object(mask, values).astype(np.float32), tight)
         found.append((image_id, mask.shape, Boxes(boxes.boxes_xyxy, boxes.confidences)))
     return boxes_to_table(found, "object")
+
+
+def mask_values(classes: Sequence[str]) -> list[int]:
+    """Read the pixel values of masks that count as objects; [] = every value but 0.
+
+    Raises:
+        UserError: One is no number.
+    """
+    try:
+        return [int(name) for name in classes]
+    except ValueError:
+        raise UserError(
+            f"data.ground_truth_classes is {list(classes)}; masks have pixel values, such as 1 or "
+            "255 ([] = every value but 0)"
+        ) from None
+
+
+def is_object(mask: np.ndarray, values: Sequence[int]) -> np.ndarray:
+    """Tell which pixels of a mask have one of these values, (H, W) bool; [] = any value but 0."""
+    return np.isin(mask, values) if values else mask > 0
 
 
 def read_mask(path: Path) -> np.ndarray:

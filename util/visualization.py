@@ -23,16 +23,16 @@ PREDICTION_RGB = (230, 159, 0)
 def draw_overlay(
     image_rgb: np.ndarray,
     soft_label: np.ndarray,
-    truths: pd.DataFrame,
     predictions: pd.DataFrame,
+    truths: pd.DataFrame | None = None,
 ) -> np.ndarray:
     """Draw true (green) and predicted boxes (orange) on an image, beside its soft label.
 
     Args:
         image_rgb: (H, W, 3) uint8.
         soft_label: (H, W) float32 in [0, 1].
-        truths: Table of the image's true boxes.
         predictions: Table of its predicted boxes.
+        truths: Table of the image's true boxes; None where nobody knows them.
 
     Returns:
         (H', 2W', 3) uint8 RGB: the image with boxes, then its map in gray with boxes. Enlarged by a
@@ -43,7 +43,8 @@ def draw_overlay(
     panels = []
     for panel in (image_rgb, gray):
         enlarged = cv2.resize(panel, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
-        draw_boxes(enlarged, truths, TRUTH_RGB)
+        if truths is not None:
+            draw_boxes(enlarged, truths, TRUTH_RGB)
         draw_boxes(enlarged, predictions, PREDICTION_RGB)
         panels.append(enlarged)
     return np.hstack(panels)

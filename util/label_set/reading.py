@@ -27,6 +27,7 @@ from util.label_set.records import (
     PREDICTION,
     WEIGHTS,
     is_finished,
+    logits_path,
     read_manifest,
     weights_path,
 )
@@ -108,6 +109,26 @@ class LabelSet:
         if not path.exists():
             return np.ones(image_size_hw(self.path(image_id)), np.float32)
         return read_soft_label(path)
+
+    def logits_path(self, image_id: str) -> Path:
+        """Where the logits of an image lie, if the set has them."""
+        return logits_path(self.folder, image_id)
+
+    def read_logits(self, image_id: str) -> np.ndarray:
+        """Read the logits of an image, (H, W) float32.
+
+        Raises:
+            UserError: The file is missing, truncated, or holds something else.
+        """
+        path = self.logits_path(image_id)
+        try:
+            logits = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise UserError(f"{path} cannot be read as logits: {error}") from None
+        is_array = isinstance(logits, np.ndarray) and logits.ndim == 2 and logits.dtype.kind == "f"
+        if not is_array or not np.isfinite(logits).all():
+            raise UserError(f"{path} holds no logits: expected finite floats, (height, width)")
+        return logits.astype(np.float32)
 
     def write_boxes(self, settings: BoxSettings) -> pd.DataFrame:
         """Write `prediction.csv`: the boxes of all soft labels, images in the order of their ids.

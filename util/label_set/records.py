@@ -11,12 +11,18 @@ from util.image_files import id_to_path, name_to_id
 MANIFEST = "label_set.json"
 PREDICTION = "prediction.csv"
 WEIGHTS = "weights"
+LOGITS = "logits"
 REMEDY = "give --overwrite to make the label set anew"
 
 
 def weights_path(folder: Path, image_id: str) -> Path:
     """Where the weights of an image's pixels lie, if a label set has them."""
     return id_to_path(folder / WEIGHTS, image_id)
+
+
+def logits_path(folder: Path, image_id: str) -> Path:
+    """Where the logits of an image lie, if a label set has them."""
+    return id_to_path(folder / LOGITS, image_id, ".npy")
 
 
 def is_finished(folder: Path) -> bool:

@@ -1,5 +1,6 @@
 """Label sets in the making, by one process or by several."""
 
+import io
 import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -11,7 +12,7 @@ import numpy as np
 
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
-from util.files import write_json
+from util.files import write_bytes, write_json
 from util.image_files import id_to_path, write_image, write_soft_label
 from util.label_set.reading import LabelSet
 from util.label_set.records import (
@@ -20,6 +21,7 @@ from util.label_set.records import (
     WEIGHTS,
     is_finished,
     is_ready,
+    logits_path,
     progress_files,
     read_manifest,
     read_progress,
@@ -97,6 +99,7 @@ class LabelSetWriter:
         for image_id in images:
             id_to_path(self.folder, image_id).unlink(missing_ok=True)
             weights_path(self.folder, image_id).unlink(missing_ok=True)
+            logits_path(self.folder, image_id).unlink(missing_ok=True)
         # The manifest goes last: while it is there, a stopped run can be told from other files.
         named = [self.folder / PREDICTION, self.folder / MANIFEST]
         for path in [*progress_files(self.folder), *named]:
@@ -147,7 +150,8 @@ class LabelSetWriter:
         if record["status"] == "failed" or record["source"] != source:
             return False
         has_weights = "weights" not in record or weights_path(self.folder, image_id).exists()
-        return has_weights and id_to_path(self.folder, image_id).exists()
+        has_logits = "logits" not in record or logits_path(self.folder, image_id).exists()
+        return has_weights and has_logits and id_to_path(self.folder, image_id).exists()
 
     def add(
         self,
@@ -156,8 +160,9 @@ class LabelSetWriter:
         source: str,
         seconds: float,
         weights: np.ndarray | None = None,
+        logits: np.ndarray | None = None,
     ) -> None:
-        """Write the soft label of an image, and the weights of its pixels if there are any.
+        """Write the soft label of an image, with weights and logits of its pixels if there are any.
 
         Args:
             image_id: Names the file.
@@ -166,6 +171,8 @@ class LabelSetWriter:
             seconds: How long that took.
             weights: (H, W) float in [0, 1], how much a student's loss counts each pixel, kept in
                 255 steps; None = all alike, and older weights of the image are removed.
+            logits: (H, W) float, kept as float16, for students that are distilled at a temperature;
+                None = none, and older logits of the image are removed.
         """
         write_soft_label(id_to_path(self.folder, image_id), soft_label)
         status = "labelled" if soft_label.any() else "empty"
@@ -175,6 +182,11 @@ class LabelSetWriter:
         else:
             write_weights(weights_path(self.folder, image_id), weights)
             record["weights"] = True
+        if logits is None:
+            logits_path(self.folder, image_id).unlink(missing_ok=True)
+        else:
+            write_logits(logits_path(self.folder, image_id), logits)
+            record["logits"] = True
         self._record(image_id, record)
 
     def fail(self, image_id: str, reason: str) -> None:
@@ -277,6 +289,20 @@ def write_weights(path: Path, weights: np.ndarray) -> None:
     if not ((weights >= 0) & (weights <= 1)).all():
         raise ValueError(f"{path}: weights have values outside [0, 1]")
     write_image(path, np.rint(weights * 255).astype(np.uint8))
+
+
+def write_logits(path: Path, logits: np.ndarray) -> None:
+    """Write logits of pixels, (H, W) float, as float16 npy; what is too large becomes the largest.
+
+    Raises:
+        ValueError: A value is no number.
+    """
+    if np.isnan(logits).any():
+        raise ValueError(f"{path}: logits have values that are no numbers")
+    largest = np.finfo(np.float16).max
+    buffer = io.BytesIO()
+    np.save(buffer, np.clip(logits, -largest, largest).astype(np.float16), allow_pickle=False)
+    write_bytes(path, buffer.getvalue())
 
 
 def count_statuses(images: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:

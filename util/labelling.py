@@ -1,21 +1,23 @@
-"""The loop over images: each read ahead, answered for all prompts, and written behind."""
+"""The loop over images: each read ahead, answered for all prompts, and written behind.
+
+Teachers and students label alike: what answers is any `Labeller`.
+"""
 
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
-from teacher.data_loader_teacher import read_ahead
-from teacher.findings import Teacher
+from util.ahead import map_ahead
 from util.errors import PromptError, UserError
-from util.image_files import fingerprint
+from util.image_files import fingerprint, read_image
 from util.interrupts import stop_between_items
 from util.label_set import LabelSetWriter
 from util.progress import track
@@ -29,8 +31,38 @@ TOLD_FAILURES = 5
 FUTILE_FAILURES = 20
 """When as many images have failed and none has not, the others are not tried."""
 
+IMAGES_AHEAD = 4
+"""How many images are read before they are asked for, and so held in memory."""
+
 MAPS_AHEAD = 8
 """How many maps may wait to be written, and so are held in memory."""
+
+
+class Answer(Protocol):
+    """What is kept of an answer about an image and a prompt."""
+
+    @property
+    def soft_label(self) -> np.ndarray:
+        """(H, W) float32 in [0, 1]."""
+        ...
+
+    @property
+    def logits(self) -> np.ndarray | None:
+        """(H, W) float of which the soft label is the sigmoid; None where they are not kept."""
+        ...
+
+
+class Labeller(Protocol):
+    """Whatever answers prompts about images: a teacher, or a trained student."""
+
+    def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Answer]:
+        """Answer all prompts about one image, (H, W, 3) uint8 RGB, one after another.
+
+        Raises:
+            UserError: The image cannot be labelled.
+            PromptError: A prompt cannot be answered, whatever the image.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -68,14 +100,14 @@ def find_work(
 
 
 def label_images(
-    teacher: Teacher, work: Work, writers: Mapping[str, LabelSetWriter], label: str
+    labeller: Labeller, work: Work, writers: Mapping[str, LabelSetWriter], label: str
 ) -> None:
     """Write the soft labels that are still missing.
 
     An image that cannot be read, labelled or written is recorded as failed; the others go on.
 
     Args:
-        teacher: Answers all prompts about one image.
+        labeller: Answers all prompts about one image.
         work: What is to be done.
         writers: The label set of each prompt.
         label: What the progress bar shows in front.
@@ -94,7 +126,7 @@ def label_images(
             try:
                 if isinstance(image, UserError):
                     raise image
-                _label_one(teacher, image, image_id, work, writers, behind)
+                _label_one(labeller, image, image_id, work, writers, behind)
             except PromptError:
                 raise
             except UserError as error:
@@ -108,7 +140,7 @@ def label_images(
 
 
 def _label_one(
-    teacher: Teacher,
+    labeller: Labeller,
     image: np.ndarray,
     image_id: str,
     work: Work,
@@ -118,26 +150,47 @@ def _label_one(
     """Answer the prompts that lack one image; the time of the models is shared out evenly."""
     prompts = work.prompts[image_id]
     start = time.perf_counter()
-    findings = teacher.label(image, prompts)
+    answers = labeller.label(image, prompts)
     for_models = (time.perf_counter() - start) / len(prompts)
     for prompt in prompts:
         start = time.perf_counter()
-        soft_label = next(findings).soft_label
+        answer = next(answers)
         seconds = for_models + time.perf_counter() - start
         source = work.sources[image_id]
-        behind.do(_write, writers[prompt], image_id, soft_label, source, seconds)
+        behind.do(_write, writers[prompt], image_id, answer, source, seconds)
 
 
 def _write(
-    writer: LabelSetWriter, image_id: str, soft_label: np.ndarray, source: str, seconds: float
+    writer: LabelSetWriter, image_id: str, answer: Answer, source: str, seconds: float
 ) -> None:
     """Write a map, or record why it cannot be written."""
     try:
-        writer.add(image_id, soft_label, source, seconds)
+        writer.add(image_id, answer.soft_label, source, seconds, logits=answer.logits)
     except OSError as error:
         writer.fail(image_id, f"{image_id} cannot be written: {error.strerror or error}")
     except ValueError as error:
         writer.fail(image_id, str(error))
+
+
+def read_ahead(image_paths: Mapping[str, Path]) -> Iterator[tuple[str, np.ndarray | UserError]]:
+    """Read images in order, a few of them while the caller works on the last one.
+
+    Args:
+        image_paths: Path of each image by its id.
+
+    Yields:
+        Image id, and the (H, W, 3) uint8 RGB image or the error that says why there is none.
+    """
+    images = map_ahead(_read, image_paths.values(), num_threads=1, num_ahead=IMAGES_AHEAD)
+    return zip(image_paths, images, strict=True)
+
+
+def _read(path: Path) -> np.ndarray | UserError:
+    """Read an image; an unreadable one gives its error."""
+    try:
+        return read_image(path)
+    except UserError as error:
+        return error
 
 
 class _WriteBehind:

@@ -1,0 +1,144 @@
+"""Crops and augments training samples: geometry of image and maps alike, colour of the image."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torchvision.transforms.v2 import functional as VF
+
+BRIGHTNESS = CONTRAST = SATURATION = 0.25
+HUE = 0.03
+"""Largest changes at strength 1: factors of 1 +- 0.25, and 0.03 of a turn of the colour wheel."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An image with its maps.
+
+    Attributes:
+        image: (3, H, W) uint8 RGB.
+        maps: (K, H, W) float32; the first is the target, in [0, 1].
+    """
+
+    image: Tensor
+    maps: Tensor
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training samples are changed.
+
+    Attributes:
+        crop_size_px: Side of the square crops; smaller images are padded with their border.
+        strength: Of the changes of light and colour; above 0 there are flips and quarter turns too.
+        zoom: Crops are enlarged or reduced up to so many times, >= 1.
+        foreground_crops: Share of the crops that are laid over a pixel drawn by its target:
+            anomalies are rare.
+    """
+
+    crop_size_px: int
+    strength: float = 1.0
+    zoom: float = 1.0
+    foreground_crops: float = 0.5
+
+
+def augment(sample: Sample, augmentation: Augmentation, generator: Generator) -> Sample:
+    """Draw a crop of a sample and change it; a soft target stays right.
+
+    Args:
+        sample: Not changed.
+        augmentation: What may be done.
+        generator: Decides what is done, and nothing else does.
+
+    Returns:
+        Image and maps of `crop_size_px` squared. Only where the crop is zoomed are pixels
+        interpolated, and then those of the maps in the same way, linearly.
+    """
+    side = draw_side(augmentation, generator)
+    sample = _pad(sample, side)
+    top, left = draw_corner(sample.maps[0], side, augmentation.foreground_crops, generator)
+    window = (..., slice(top, top + side), slice(left, left + side))
+    image, maps = sample.image[window], sample.maps[window]
+    if side != augmentation.crop_size_px:
+        size = [augmentation.crop_size_px] * 2
+        image, maps = (VF.resize(layers, size, antialias=True) for layers in (image, maps))
+    if augmentation.strength:
+        image, maps = _turn(image, maps, generator)
+        image = _change_colours(image, augmentation.strength, generator)
+    return Sample(image, maps)
+
+
+def draw_side(augmentation: Augmentation, generator: Generator) -> int:
+    """Draw the side of what becomes a crop; all zooms between the ends are equally likely."""
+    if augmentation.zoom == 1:
+        return augmentation.crop_size_px
+    exponent = _uniform(generator, -1, 1)
+    return round(augmentation.crop_size_px * augmentation.zoom**exponent)
+
+
+def draw_corner(
+    target: Tensor, side: int, foreground_crops: float, generator: Generator
+) -> tuple[int, int]:
+    """Draw the first row and column of a crop.
+
+    Args:
+        target: (H, W) float in [0, 1], no smaller than the crop.
+        side: Of the crop, in pixels.
+        foreground_crops: Chance that the crop has to hold a pixel that is drawn by its target.
+        generator: Of the draws.
+    """
+    height, width = target.shape
+    top = _integer(generator, height - side + 1)
+    left = _integer(generator, width - side + 1)
+    if _uniform(generator, 0, 1) >= foreground_crops or not target.any():
+        return top, left
+    sums = target.flatten().cumsum(0)
+    drawn = int(torch.searchsorted(sums, sums[-1] * _uniform(generator, 0, 1)))
+    row, column = divmod(min(drawn, height * width - 1), width)
+    return (
+        min(max(row - _integer(generator, side), 0), height - side),
+        min(max(column - _integer(generator, side), 0), width - side),
+    )
+
+
+def _pad(sample: Sample, side: int) -> Sample:
+    """Pad with the border's values what is smaller than a crop."""
+    height, width = sample.image.shape[-2:]
+    if height >= side and width >= side:
+        return sample
+    padding = [0, 0, max(side - width, 0), max(side - height, 0)]
+    return Sample(
+        VF.pad(sample.image, padding, padding_mode="edge"),
+        VF.pad(sample.maps, padding, padding_mode="edge"),
+    )
+
+
+def _turn(image: Tensor, maps: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Flip and turn by a quarter, half or three quarters, all alike and without interpolation."""
+    quarters = _integer(generator, 4)
+    image, maps = (torch.rot90(layers, quarters, dims=(-2, -1)) for layers in (image, maps))
+    if _integer(generator, 2):
+        image, maps = VF.horizontal_flip(image), VF.horizontal_flip(maps)
+    return image, maps
+
+
+def _change_colours(image: Tensor, strength: float, generator: Generator) -> Tensor:
+    """Change light and colour of a (3, H, W) uint8 image."""
+    for change, largest in (
+        (VF.adjust_brightness, BRIGHTNESS),
+        (VF.adjust_contrast, CONTRAST),
+        (VF.adjust_saturation, SATURATION),
+    ):
+        factor = 1 + largest * strength * _uniform(generator, -1, 1)
+        image = change(image, max(factor, 0.0))
+    turn = HUE * strength * _uniform(generator, -1, 1)
+    return VF.adjust_hue(image, math.copysign(min(abs(turn), 0.5), turn))
+
+
+def _uniform(generator: Generator, low: float, high: float) -> float:
+    return low + (high - low) * float(torch.rand((), generator=generator))
+
+
+def _integer(generator: Generator, below: int) -> int:
+    return int(torch.randint(below, (), generator=generator))

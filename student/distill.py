@@ -1,0 +1,65 @@
+"""Distil a trained student into another one, on images that need no labels.
+
+    python student/distill.py --teacher.checkpoint runs/large/best.pt --student.run small
+
+Reads data.images, its splits and teacher.checkpoint, a .pt or .onnx. The teacher labels all images
+(paths.label_sets/NAME, see teacher.label_set), with logits if student.losses asks for kd; then the
+student learns from that as in student/train.py: paths.runs/RUN. Both go on where they were stopped.
+Next: python student/test.py
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from student.train import start_processes, train_student
+from teacher.soft_label_generation import asked_prompts, label_all, report
+from util.config import Config, load_config
+from util.errors import UserError
+from util.run import print_next, run_script
+from util.shares import read_share
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run both stages."""
+    config, options = load_config(__doc__ or "", argv)
+    config = plan_distillation(config)
+    share = read_share()
+    labelled = label_all(config, [config.student.label_set], options.overwrite, share)
+    start_processes(config).barrier()  # until all shares are labelled
+    status = 0 if labelled is None else report(labelled)
+    fabric = train_student(config, options.overwrite)
+    if fabric.is_global_zero:
+        print_next(["student/test.py", "--student.run", config.student.run], argv)
+    return status
+
+
+def plan_distillation(config: Config) -> Config:
+    """Let the teacher be a student, and the student learn from what it writes.
+
+    Raises:
+        UserError: There is no teacher, or it would be replaced by its student.
+    """
+    student = config.student
+    teacher = config.teacher.model_copy(
+        update={"name": "student", "logits": student.losses.get("kd", 0.0) > 0}
+    )
+    (label_set,) = asked_prompts(teacher)
+    assert teacher.checkpoint is not None, "or it would not have been found"
+    if teacher.checkpoint.parent == config.paths.runs / student.run:
+        raise UserError(
+            f"student.run is {student.run!r}, the run of teacher.checkpoint itself; name another"
+        )
+    return config.model_copy(
+        update={
+            "teacher": teacher,
+            "student": student.model_copy(update={"label_set": label_set}),
+        }
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))

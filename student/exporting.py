@@ -1,0 +1,171 @@
+"""From a checkpoint to one ONNX file that takes images as they are, and its int8 version."""
+
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from torch import Tensor, nn
+
+from student.onnx_predictor import IMAGES, LOGITS, METADATA, PROBABILITIES, OnnxPredictor
+from student.torch_predictor import scale_images
+from util.errors import UserError
+from util.files import write_bytes
+from util.image_files import read_image
+
+TOLERANCE = 1e-4
+"""Largest difference to torch, in logits, or in shares of large ones."""
+
+CHECKED_SIZES_HW = ((64, 64), (37, 83), (256, 256))
+"""Sizes of images that the two are compared on."""
+
+
+class DeployedModel(nn.Module):
+    """A student that takes images as cameras give them and says probabilities too."""
+
+    def __init__(self, model: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.model = model
+        self.temperature = temperature
+
+    def forward(self, images_rgb: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict (B, H, W) float logits and probabilities of (B, H, W, 3) uint8 images."""
+        logits = self.model(scale_images(images_rgb.permute(0, 3, 1, 2)))[:, 0]
+        return logits, (logits.sigmoid() * self.temperature).clamp(max=1)
+
+
+def export_onnx(
+    path: Path, model: nn.Module, temperature: float, opset: int, facts: Mapping[str, Any]
+) -> float:
+    """Write a student as ONNX, for images of any number and size, and compare it with torch.
+
+    Args:
+        path: Of the file.
+        model: In evaluation mode, on the CPU.
+        temperature: What the soft labels were divided by in training.
+        opset: Version of ONNX's operators.
+        facts: JSON values that go into the file's metadata.
+
+    Returns:
+        The largest difference of logits from torch's.
+
+    Raises:
+        UserError: The network cannot be exported, or its logits differ by more than `TOLERANCE`.
+    """
+    deployed = DeployedModel(model, temperature).eval()
+    any_size = {axis: torch.export.Dim.DYNAMIC for axis in range(3)}
+    example = torch.zeros(2, 70, 90, 3, dtype=torch.uint8)
+    try:
+        with _silence():
+            program = torch.onnx.export(
+                deployed,
+                (example,),
+                dynamo=True,
+                opset_version=opset,
+                input_names=[IMAGES],
+                output_names=[LOGITS, PROBABILITIES],
+                dynamic_shapes=(any_size,),
+                verbose=False,
+            )
+    except Exception as error:  # the exporter raises what its many parts raise
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"it cannot be exported with export.opset {opset}: {reason}") from error
+    assert program is not None
+    _write_model(path, program.model_proto, {"precision": "float32", "opset": opset, **facts})
+    return compare_with_torch(path, deployed)
+
+
+def compare_with_torch(path: Path, deployed: DeployedModel) -> float:
+    """Compare the logits of a file with torch's, on noise of several sizes.
+
+    Returns:
+        The largest difference.
+
+    Raises:
+        UserError: They differ by more than `TOLERANCE`; the file is removed.
+    """
+    predictor = OnnxPredictor(path)
+    largest = 0.0
+    rng = np.random.default_rng(0)
+    for size_hw in CHECKED_SIZES_HW:
+        image = rng.integers(0, 256, (*size_hw, 3), dtype=np.uint8)
+        with torch.inference_mode():
+            expected = deployed(torch.from_numpy(image)[None])[0][0].numpy()
+        found = predictor.predict(image)
+        largest = max(largest, float(abs(found - expected).max()))
+        if not np.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):
+            path.unlink()
+            raise UserError(
+                f"the exported network differs from torch by {largest:.2g} on {size_hw[0]} x "
+                f"{size_hw[1]} pixels, more than {TOLERANCE:g}; it was not kept"
+            )
+    return largest
+
+
+def quantise(path: Path, output: Path, image_paths: Sequence[Path]) -> None:
+    """Write the int8 version of an exported student.
+
+    Activations are uint8 and weights int8, a scale a channel; ranges are those on the images.
+
+    Args:
+        path: Of `export_onnx`.
+        output: Of the new file.
+        image_paths: Unlabelled images to find the ranges on.
+    """
+    with tempfile.TemporaryDirectory() as folder, _silence():
+        prepared, quantised = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
+        quant_pre_process(path, prepared, skip_symbolic_shape=True)
+        quantize_static(
+            prepared,
+            quantised,
+            _Calibration(image_paths),
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+        metadata = OnnxPredictor(path).metadata
+        images = {"calibrated_on": len(image_paths), "precision": "int8"}
+        _write_model(output, onnx.load(quantised), {**metadata, **images})
+
+
+class _Calibration(CalibrationDataReader):
+    """Gives the quantiser one image after another."""
+
+    def __init__(self, image_paths: Sequence[Path]) -> None:
+        self._paths = iter(image_paths)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        """Return the next input; None at the end."""
+        path = next(self._paths, None)
+        return None if path is None else {IMAGES: read_image(path)[None]}
+
+
+def _write_model(path: Path, model: onnx.ModelProto, metadata: Mapping[str, Any]) -> None:
+    """Write a model with metadata, whole or not at all; nothing of this machine is in it."""
+    del model.metadata_props[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]  # where in which file of this machine it comes from
+    onnx.helper.set_model_props(model, {METADATA: json.dumps(dict(metadata))})
+    write_bytes(path, model.SerializeToString())
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the exporter's and the quantiser's remarks to themselves."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)

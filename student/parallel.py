@@ -1,0 +1,86 @@
+"""Several processes that train one student, as one process with all of their batches would."""
+
+from typing import cast
+
+import torch
+import torch.distributed
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+
+
+def share_of(batch: list[int], fabric: Fabric) -> list[int]:
+    """This process's part of a batch of at least as many items as there are processes."""
+    part = torch.tensor(batch).tensor_split(fabric.world_size)[fabric.global_rank]
+    return cast(list[int], part.tolist())
+
+
+def gather(layer: Tensor, num_items: int, fabric: Fabric) -> Tensor:
+    """Put the parts of a batch together, in every process.
+
+    Only this process's part has gradients: those of a loss of the whole, times the number of
+    processes, average over processes to what they would be in one.
+
+    Args:
+        layer: (b, ...), this process's part of `share_of`.
+        num_items: How many items the whole batch has, B.
+        fabric: Of the processes.
+
+    Returns:
+        (B, ...), in the order of the batch.
+    """
+    if fabric.world_size == 1:
+        return layer
+    sizes = [len(part) for part in torch.arange(num_items).tensor_split(fabric.world_size)]
+    padding = layer.new_zeros(max(sizes) - len(layer), *layer.shape[1:])
+    gathered = fabric.all_gather(torch.cat([layer.detach(), padding]))
+    parts = [part[:size] for part, size in zip(gathered, sizes, strict=True)]
+    parts[fabric.global_rank] = layer
+    return torch.cat(parts)
+
+
+def normalise_together(model: nn.Module, fabric: Fabric) -> nn.Module:
+    """Let batch normalisation see the batches of all processes, not each its own.
+
+    Args:
+        model: Changed by this, where there are several processes.
+        fabric: Of these processes.
+    """
+    if fabric.world_size == 1:
+        return model
+    if fabric.device.type == "cuda":
+        return cast(nn.Module, nn.SyncBatchNorm.convert_sync_batchnorm(model))
+    for module in model.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = SyncBatchNorm2d  # the same parameters and buffers, another forward
+    return model
+
+
+class SyncBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation over all processes; torch's own runs on GPUs alone."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise (B, C, H, W), in training by the moments of all processes' batches."""
+        if not self.training:
+            return super().forward(input)
+        values = input.float()
+        axes, shape = (0, 2, 3), (1, -1, 1, 1)
+        own = values.new_tensor([values.numel() / values.shape[1]])
+        total = all_reduce(torch.cat([own, values.sum(axes)]))
+        count, mean = total[0], total[1:] / total[0]
+        centred = values - mean.view(shape)
+        variance = all_reduce(centred.square().sum(axes)) / count
+        self._remember(mean.detach(), variance.detach(), float(count))
+        normalised = centred * (variance + self.eps).rsqrt().view(shape)
+        return (normalised * self.weight.view(shape) + self.bias.view(shape)).to(input.dtype)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor, count: float) -> None:
+        """Move the running moments, as `nn.BatchNorm2d` does."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
+        self.num_batches_tracked += 1
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance * count / (count - 1), self.momentum)

@@ -1,0 +1,38 @@
+"""Pictures of what a student has predicted."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from util.image_files import id_to_path, read_image, write_image
+from util.label_set import LabelSet
+from util.visualization import draw_overlay
+
+
+def draw_pictures(
+    folder: Path,
+    predicted: LabelSet,
+    image_paths: Mapping[str, Path],
+    predictions: pd.DataFrame,
+    num_pictures: int,
+    truths: pd.DataFrame | None = None,
+) -> None:
+    """Draw the first images that were predicted, with their boxes, beside the student's maps.
+
+    Args:
+        folder: Where the pictures go, named by the ids of their images.
+        predicted: The student's label set.
+        image_paths: Path of each image by its id.
+        predictions: Table of its boxes.
+        num_pictures: At most.
+        truths: Table of the true boxes; None where nobody knows them.
+    """
+    for image_id in predicted.ids[:num_pictures]:
+        picture = draw_overlay(
+            read_image(image_paths[image_id]),
+            predicted.read(image_id),
+            predictions[predictions["image"] == image_id],
+            None if truths is None else truths[truths["image"] == image_id],
+        )
+        write_image(id_to_path(folder, image_id), picture)

@@ -1,0 +1,54 @@
+"""Predict a folder of images of any size with a trained student.
+
+    python student/predict.py --student.checkpoint runs/student/best.pt --data.images photos
+
+Reads data.images, all of them, and a checkpoint: a .pt of student/train.py or an .onnx of
+student/export.py, which needs no torch. Writes a label set (prediction.output), its boxes as
+prediction.csv, and pictures beside it. Large images are predicted in tiles. A stopped run goes on
+where it was; under `torchrun` or Slurm the processes share the images.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from student.pictures import draw_pictures
+from student.predicting import find_checkpoint, folder_beside, predict_images
+from util.bbox_csv import read_bbox_csv
+from util.config import load_config
+from util.errors import listed
+from util.image_files import find_images
+from util.label_set import PREDICTION
+from util.run import run_script
+from util.shares import read_share
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage."""
+    config, options = load_config(__doc__ or "", argv)
+    image_paths = find_images(config.data.images)
+    checkpoint = find_checkpoint(config)
+    usual = folder_beside(checkpoint, "predicted") / config.data.images.name
+    folder = config.prediction.output or usual
+    share = read_share()
+    predicted = predict_images(config, checkpoint, image_paths, folder, options.overwrite, share)
+    if predicted is None:
+        print(f"share {share.index + 1} of {share.count} is done; others are still at work")
+        return 0
+    boxes = read_bbox_csv(folder / PREDICTION)
+    print(f"{folder}: {len(predicted.ids)} images predicted, {len(boxes)} boxes")
+    if num_pictures := config.prediction.pictures:
+        pictures = folder.with_name(f"{folder.name}_pictures")
+        draw_pictures(pictures, predicted, image_paths, boxes, num_pictures)
+        print(f"Next: look at {pictures}")
+    if predicted.failed:
+        reasons = listed(list(predicted.failed.values()))
+        print(f"{len(predicted.failed)} images failed: {reasons}", file=sys.stderr)
+    return 1 if predicted.failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))

@@ -1,0 +1,42 @@
+"""A trained student as a teacher of the next one; the one place where teachers know of students."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from student.prediction import PredictingLabeller, PredictionSettings
+from student.predictors import open_predictor
+from teacher.findings import Finding
+from util.config import TeacherSection
+
+
+@dataclass(frozen=True)
+class TrainedStudent:
+    """Answers every prompt alike, since it knows none; a `Teacher`.
+
+    Large images are predicted in tiles whose logits are blended. It finds no boxes of its own.
+    """
+
+    labeller: PredictingLabeller
+
+    def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
+        """Answer all prompts about one image, (H, W, 3) uint8 RGB; see `Teacher`."""
+        nothing = np.zeros((0, 4), np.float32)
+        for answer in self.labeller.label(image_rgb, prompts):
+            yield Finding(
+                answer.soft_label, nothing, nothing[:, 0], [], [], None, logits=answer.logits
+            )
+
+
+def load_trained_student(checkpoint: Path, settings: TeacherSection) -> TrainedStudent:
+    """Load a student's checkpoint, `.pt` or `.onnx`.
+
+    Raises:
+        UserError: It is damaged or of another model.
+    """
+    predictor = open_predictor(checkpoint, settings.device)
+    tiles = (settings.tile_size_px, settings.tile_overlap_px)
+    how = PredictionSettings(*tiles, flips=settings.flips, logits=settings.logits)
+    return TrainedStudent(PredictingLabeller(predictor, how))

@@ -1,0 +1,172 @@
+"""Make a label set of the ground truth, for students that learn from it, wholly or in part.
+
+    python util/label_set_from_truth.py --split Train --name truth
+
+Reads data.ground_truth: masks give exact maps; a box of any other format gives the ellipse in it,
+and its corners, of which nobody knows what they are, get weight 0 (student.pixel_weights). Pixels
+of masks that are 255 get weight 0 too where data.ground_truth_classes names other values. Writes
+paths.label_sets/NAME.
+Next: python student/train.py --student.label_set truth, or NAME+OTHER, which learns from OTHER what
+the ground truth does not have.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import numpy as np
+
+from util.bbox_csv import COORDINATES
+from util.config import Config, DataSection, load_config
+from util.errors import UserError
+from util.ground_truth import is_object, mask_values, read_mask, read_truths
+from util.image_files import find_images, fingerprint, id_to_path, image_size_hw
+from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
+from util.pixel_metrics import IGNORED
+from util.progress import track
+from util.run import print_next, run_script
+from util.sea_scenes import make_demo_if_asked
+from util.settings import settings_hash
+from util.splits import read_split
+
+Truth = tuple[np.ndarray, np.ndarray]
+"""(H, W) float32 map, 1 = anomalous, and weights of its pixels, 0 = unknown, else 1."""
+
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "split": {
+        "metavar": "NAME",
+        "help": "images that the label set shall have, A+B joins two (default: all that have a"
+        " truth; without masks: all)",
+    },
+    "name": {"metavar": "NAME", "default": "truth", "help": "the label set's name: truth"},
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script."""
+    config, options = load_config(__doc__ or "", argv, OPTIONS)
+    if options.name != prompt_to_folder(options.name):
+        raise UserError(
+            f"--name is {options.name!r}; expected letters, digits and _, such as "
+            f"{prompt_to_folder(options.name) or 'truth'}"
+        )
+    make_demo_if_asked(config.paths, config.data)
+    image_paths = find_images(config.data.images)
+    if options.split is not None:
+        ids = read_split(config.data.splits, options.split, image_paths)
+        image_paths = {image_id: image_paths[image_id] for image_id in ids}
+    label_set = write_truth(config, image_paths, options.name, options.overwrite)
+    counts = label_set.manifest["counts"]
+    print(f"{label_set.folder}: {counts['labelled']} with objects, {counts['empty']} without")
+    print_next(["student/train.py", "--student.label_set", options.name], argv)
+    return 0
+
+
+def write_truth(
+    config: Config, image_paths: Mapping[str, Path], name: str, overwrite: bool
+) -> LabelSet:
+    """Write the label set, as far as it is missing."""
+    data = config.data
+    sources, draw = (_find_masks if data.ground_truth_format == "masks" else _find_boxes)(
+        data, image_paths
+    )
+    settings = {
+        "producer": "ground truth",
+        "format": data.ground_truth_format,
+        "classes": data.ground_truth_classes,
+    }
+    with LabelSetWriter(config.paths.label_sets / name, settings, overwrite) as writer:
+        for image_id in track(writer.pending(sources), "truth"):
+            start = time.perf_counter()
+            truth, weights = draw(image_id)
+            writer.add(image_id, truth, sources[image_id], time.perf_counter() - start, weights)
+        return writer.finish(config.evaluation.box_settings())
+
+
+Found = tuple[dict[str, str], Callable[[str], Truth]]
+"""Fingerprint of each image's truth by its id, and how it becomes a map."""
+
+
+def _find_masks(data: DataSection, image_paths: Mapping[str, Path]) -> Found:
+    """Find the masks that there are.
+
+    Raises:
+        UserError: There is none; or, when drawn, one has not the size of its image.
+    """
+    folder = data.ground_truth
+    if folder is None or not folder.is_dir():
+        raise UserError(f"the folder of masks {folder} does not exist; set data.ground_truth")
+    paths = {image_id: id_to_path(folder, image_id) for image_id in image_paths}
+    paths = {image_id: path for image_id, path in paths.items() if path.exists()}
+    if not paths:
+        raise UserError(f"{folder} has no mask of any image: <image id>.png is expected")
+    values = mask_values(data.ground_truth_classes)
+
+    def draw(image_id: str) -> Truth:
+        mask = read_mask(paths[image_id])
+        size_hw = image_size_hw(image_paths[image_id])
+        if mask.shape != size_hw:
+            raise UserError(
+                f"the mask {paths[image_id]} is {mask.shape}, its image {size_hw} (height, width); "
+                "they must agree"
+            )
+        is_known = (mask != IGNORED) | is_object(mask, values)
+        return is_object(mask, values).astype(np.float32), is_known.astype(np.float32)
+
+    return {image_id: fingerprint([path]) for image_id, path in paths.items()}, draw
+
+
+def _find_boxes(data: DataSection, image_paths: Mapping[str, Path]) -> Found:
+    """Find the boxes of all images."""
+    table = read_truths(data, image_paths, list(image_paths))
+    boxes = {
+        image_id: rows[COORDINATES].to_numpy(float)
+        for image_id, rows in table.groupby("image", sort=False)
+    }
+    nothing = np.zeros((0, 4))
+
+    def draw(image_id: str) -> Truth:
+        return draw_ellipses(boxes.get(image_id, nothing), image_size_hw(image_paths[image_id]))
+
+    sources = {
+        image_id: settings_hash({"boxes": boxes.get(image_id, nothing).tolist()})
+        for image_id in image_paths
+    }
+    return sources, draw
+
+
+def draw_ellipses(boxes: np.ndarray, size_hw: tuple[int, int]) -> Truth:
+    """Draw the ellipse that touches the sides of each box; an object seldom fills its corners.
+
+    Args:
+        boxes: (N, 4) float xmin, ymin, xmax, ymax, relative to the image.
+        size_hw: Height and width of the image in pixels.
+
+    Returns:
+        The map, in which each box has one pixel at least, and weights: 0 in corners of boxes that
+        no ellipse covers.
+    """
+    height, width = size_hw
+    truth, weights = np.zeros(size_hw, np.float32), np.ones(size_hw, np.float32)
+    for x0, y0, x1, y1 in boxes * [width, height, width, height]:
+        top, left = min(int(y0), height - 1), min(int(x0), width - 1)
+        bottom, right = max(int(np.ceil(y1)), top + 1), max(int(np.ceil(x1)), left + 1)
+        rows, columns = np.arange(top, bottom) + 0.5, np.arange(left, right) + 0.5
+        down = (2 * rows - y0 - y1) / max(y1 - y0, 1)
+        across = (2 * columns - x0 - x1) / max(x1 - x0, 1)
+        is_inside = down[:, None] ** 2 + across**2 <= 1
+        is_inside[(bottom - top) // 2, (right - left) // 2] = True
+        place = (slice(top, bottom), slice(left, right))
+        truth[place] = np.maximum(truth[place], is_inside)
+        weights[place] = 0
+    weights[truth > 0] = 1
+    return truth, weights
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))
