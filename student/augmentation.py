@@ -61,8 +61,7 @@ def augment(sample: Sample, augmentation: Augmentation, generator: Generator) ->
     window = (..., slice(top, top + side), slice(left, left + side))
     image, maps = sample.image[window], sample.maps[window]
     if side != augmentation.crop_size_px:
-        size = [augmentation.crop_size_px] * 2
-        image, maps = (VF.resize(layers, size, antialias=True) for layers in (image, maps))
+        image, maps = _zoom(image, maps, augmentation.crop_size_px)
     if augmentation.strength:
         image, maps = _turn(image, maps, generator)
         image = _change_colours(image, augmentation.strength, generator)
@@ -112,6 +111,13 @@ def _pad(sample: Sample, side: int) -> Sample:
         VF.pad(sample.image, padding, padding_mode="edge"),
         VF.pad(sample.maps, padding, padding_mode="edge"),
     )
+
+
+def _zoom(image: Tensor, maps: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Interpolate linearly; maps stay within the values that they had, whatever the rounding."""
+    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
+    image, maps = (VF.resize(layers, [side, side], antialias=True) for layers in (image, maps))
+    return image, maps.clamp(low, high)
 
 
 def _turn(image: Tensor, maps: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:

@@ -66,7 +66,6 @@ def export(config: Config, checkpoint: Path, output: Path) -> float:
     facts: dict[str, Any] = {
         "architecture": content["architecture"],
         "checkpoint_sha256": made_by["checkpoint_sha256"],
-        "temperature": temperature,
         "boxes": asdict(config.evaluation.box_settings()),
     }
     return export_onnx(output, model.eval(), temperature, config.export.opset, facts)

@@ -53,7 +53,7 @@ def export_onnx(
         model: In evaluation mode, on the CPU.
         temperature: What the soft labels were divided by in training.
         opset: Version of ONNX's operators.
-        facts: JSON values that go into the file's metadata.
+        facts: JSON values that go into the file's metadata too.
 
     Returns:
         The largest difference of logits from torch's.
@@ -80,7 +80,8 @@ def export_onnx(
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"it cannot be exported with export.opset {opset}: {reason}") from error
     assert program is not None
-    _write_model(path, program.model_proto, {"precision": "float32", "opset": opset, **facts})
+    how = {"precision": "float32", "opset": opset, "temperature": temperature}
+    _write_model(path, program.model_proto, {**how, **facts})
     return compare_with_torch(path, deployed)
 
 

@@ -3,10 +3,9 @@
 from typing import cast
 
 import torch
-import torch.distributed
 from lightning_fabric import Fabric
-from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
+from torch import Tensor, distributed, nn
+from torch.distributed import _functional_collectives as collectives  # they pass gradients on
 
 
 def share_of(batch: list[int], fabric: Fabric) -> list[int]:
@@ -33,7 +32,9 @@ def gather(layer: Tensor, num_items: int, fabric: Fabric) -> Tensor:
         return layer
     sizes = [len(part) for part in torch.arange(num_items).tensor_split(fabric.world_size)]
     padding = layer.new_zeros(max(sizes) - len(layer), *layer.shape[1:])
-    gathered = fabric.all_gather(torch.cat([layer.detach(), padding]))
+    padded = torch.cat([layer.detach(), padding])
+    gathered = [torch.empty_like(padded) for _ in sizes]
+    distributed.all_gather(gathered, padded)
     parts = [part[:size] for part, size in zip(gathered, sizes, strict=True)]
     parts[fabric.global_rank] = layer
     return torch.cat(parts)
@@ -63,19 +64,19 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
         """Normalise (B, C, H, W), in training by the moments of all processes' batches."""
         if not self.training:
             return super().forward(input)
-        values = input.float()
+        values = input.to(self.weight.dtype)
         axes, shape = (0, 2, 3), (1, -1, 1, 1)
         own = values.new_tensor([values.numel() / values.shape[1]])
-        total = all_reduce(torch.cat([own, values.sum(axes)]))
+        total = _sum_over_processes(torch.cat([own, values.sum(axes)]))
         count, mean = total[0], total[1:] / total[0]
         centred = values - mean.view(shape)
-        variance = all_reduce(centred.square().sum(axes)) / count
-        self._remember(mean.detach(), variance.detach(), float(count))
+        variance = _sum_over_processes(centred.square().sum(axes)) / count
+        self._remember(mean.detach(), variance.detach(), count.detach())
         normalised = centred * (variance + self.eps).rsqrt().view(shape)
         return (normalised * self.weight.view(shape) + self.bias.view(shape)).to(input.dtype)
 
     @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor, count: float) -> None:
+    def _remember(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
         """Move the running moments, as `nn.BatchNorm2d` does."""
         assert self.running_mean is not None
         assert self.running_var is not None
@@ -84,3 +85,10 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
         self.num_batches_tracked += 1
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+
+
+def _sum_over_processes(values: Tensor) -> Tensor:
+    """Add up over all processes; the gradients of all of them come back to each."""
+    everyone = distributed.group.WORLD
+    assert everyone is not None, "there are several processes"
+    return collectives.all_reduce(values, "sum", everyone)

@@ -45,6 +45,18 @@ class PredictionSettings:
     flips: bool
     logits: bool
 
+    def __post_init__(self) -> None:
+        """Make sure that tiles are larger than their overlap.
+
+        Raises:
+            UserError: They are not.
+        """
+        if 0 < self.tile_size_px < self.tile_overlap_px + ALIGNMENT_PX:
+            raise UserError(
+                f"tile_size_px is {self.tile_size_px} and tile_overlap_px {self.tile_overlap_px}; "
+                f"expected tiles at least {ALIGNMENT_PX} pixels larger than their overlap"
+            )
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -147,19 +159,11 @@ def split_side(length_px: int, tile_size_px: int, overlap_px: int) -> list[Stret
         length_px: Of the side.
         tile_size_px: Of the stretches, the last of which may be shorter; 0 = one stretch.
         overlap_px: Least overlap of neighbours; along it the weight of one rises as that of the
-            other falls.
-
-    Raises:
-        UserError: The overlap leaves too little of a tile.
+            other falls. At least `ALIGNMENT_PX` less than the size.
     """
     if not 0 < tile_size_px < length_px:
         return [Stretch(slice(0, length_px), np.ones(length_px, np.float32))]
     step = (tile_size_px - overlap_px) // ALIGNMENT_PX * ALIGNMENT_PX
-    if step < ALIGNMENT_PX:
-        raise UserError(
-            f"prediction.tile_size_px is {tile_size_px} and prediction.tile_overlap_px "
-            f"{overlap_px}; expected tiles at least {ALIGNMENT_PX} pixels larger than the overlap"
-        )
     starts = range(0, length_px - overlap_px, step)
     places = [slice(start, min(start + tile_size_px, length_px)) for start in starts]
     heights = [_rise_and_fall(place, length_px, overlap_px) for place in places]

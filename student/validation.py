@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from student.data_loader_student import SoftLabelPairs
 from student.losses import binary_kl
@@ -101,7 +101,7 @@ def _measure_images(
 def _gather_objects(measured: list[Measured], world_size: int) -> list[Measured]:
     """Gather what all processes have measured, in an order of its own, the same in each."""
     parts: list[Any] = [None] * world_size
-    torch.distributed.all_gather_object(parts, measured)
+    distributed.all_gather_object(parts, measured)
     return sorted((each for part in parts for each in part), key=lambda each: str(each[0]))
 
 

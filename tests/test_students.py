@@ -321,16 +321,18 @@ def test_geometry_changes_image_and_label_alike(
     assert len(seen) > 20
 
 
+@pytest.mark.parametrize("value", [0.0, 0.35, 1.0])
 def test_a_zoomed_soft_target_keeps_its_values(
-    tmp_path: Path, write_label_set: Callable[..., LabelSet]
+    tmp_path: Path, write_label_set: Callable[..., LabelSet], value: float
 ) -> None:
     write_image(tmp_path / "images" / "a.png", np.zeros((80, 80, 3), np.uint8))
     paths = find_images(tmp_path / "images")
-    label_set = write_label_set("x", {"a": np.full((80, 80), 0.35)})
+    label_set = write_label_set("x", {"a": np.full((80, 80), value)})
     dataset = SoftLabelPairs(["a"], paths, label_set, 1.0, Augmentation(32, zoom=2.0))
     for epoch in range(20):
         target = dataset.sample(0, epoch).maps
-        torch.testing.assert_close(target, torch.full_like(target, 0.35), atol=1e-4, rtol=0)
+        torch.testing.assert_close(target, torch.full_like(target, value), atol=1e-4, rtol=0)
+        assert 0 <= target.min() <= target.max() <= 1  # or a loss of it is no number
 
 
 def test_zoom_draws_crops_of_both_sizes_and_half_are_enlarged() -> None:

@@ -37,6 +37,8 @@ from util.splits import read_split
 Truth = tuple[np.ndarray, np.ndarray]
 """(H, W) float32 map, 1 = anomalous, and weights of its pixels, 0 = unknown, else 1."""
 
+SLACK_PX = 0.01
+
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "split": {
         "metavar": "NAME",
@@ -154,8 +156,11 @@ def draw_ellipses(boxes: np.ndarray, size_hw: tuple[int, int]) -> Truth:
     height, width = size_hw
     truth, weights = np.zeros(size_hw, np.float32), np.ones(size_hw, np.float32)
     for x0, y0, x1, y1 in boxes * [width, height, width, height]:
-        top, left = min(int(y0), height - 1), min(int(x0), width - 1)
-        bottom, right = max(int(np.ceil(y1)), top + 1), max(int(np.ceil(x1)), left + 1)
+        # Files keep six decimals of a side, so an edge between pixels may be a little beyond it.
+        top, left = (int(np.floor(edge + SLACK_PX)) for edge in (y0, x0))
+        top, left = min(top, height - 1), min(left, width - 1)
+        bottom, right = (int(np.ceil(edge - SLACK_PX)) for edge in (y1, x1))
+        bottom, right = max(bottom, top + 1), max(right, left + 1)
         rows, columns = np.arange(top, bottom) + 0.5, np.arange(left, right) + 0.5
         down = (2 * rows - y0 - y1) / max(y1 - y0, 1)
         across = (2 * columns - x0 - x1) / max(x1 - x0, 1)

@@ -1,0 +1,239 @@
+"""The exported student says what torch says, and runs without it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pandas as pd
+import pytest
+import torch
+
+import student.export
+import student.predict
+import student.test
+from student.checkpoint import save_checkpoint
+from student.exporting import DeployedModel, compare_with_torch, export_onnx
+from student.models import Architecture, build_model
+from student.onnx_predictor import OnnxPredictor
+from student.predictors import open_predictor
+from tests.conftest import ROOT, make_project
+from tests.test_prediction import SMALL, make_student
+from util.errors import UserError
+from util.image_files import write_image
+from util.label_set import LabelSet
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a checkpoint and its ONNX files; tests may read it, and add to its runs."""
+    project = make_project(tmp_path_factory.mktemp("exported"))
+    run = project.parent / "runs" / "student"
+    content = {"model": make_student().state_dict(), "architecture": SMALL.as_dict()}
+    save_checkpoint(run / "best.pt", {**content, "temperature": 2.0})
+    options = ["--export.int8", "true", "--evaluation.threshold", "0.04"]
+    assert student.export.main(["--config", str(project), *options]) == 0
+    return project
+
+
+def session(path: Path) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 64, 3), (3, 17, 50, 3), (2, 1, 1, 3), (1, 130, 70, 3)])
+def test_images_of_any_number_and_size_give_what_torch_gives(
+    exported: Path, shape: tuple[int, ...], rng: np.random.Generator
+) -> None:
+    images = rng.integers(0, 256, shape, dtype=np.uint8)
+    found = session(exported.parent / "runs/student/student.onnx").run(None, {"images_rgb": images})
+    with torch.inference_mode():
+        expected = DeployedModel(make_student(), 2.0)(torch.from_numpy(images))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.shape == shape[:3]
+        np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
+    np.testing.assert_allclose(found[1], np.minimum(2 / (1 + np.exp(-found[0])), 1), rtol=1e-4)
+
+
+@pytest.mark.parametrize("opset", [18, 21])
+def test_the_file_names_its_opset_and_how_maps_become_boxes(tmp_path: Path, opset: int) -> None:
+    path = tmp_path / "x.onnx"
+    assert export_onnx(path, make_student(), 1.5, opset, {"boxes": {"threshold": 0.4}}) < 1e-4
+    model = onnx.load(path)
+    assert {entry.domain: entry.version for entry in model.opset_import}[""] == opset
+    metadata = OnnxPredictor(path).metadata
+    assert metadata == {
+        "precision": "float32",
+        "opset": opset,
+        "temperature": 1.5,
+        "boxes": {"threshold": 0.4},
+    }
+    assert str(ROOT).encode() not in path.read_bytes()  # nothing of the machine is in it
+
+
+def test_the_metadata_of_a_run_say_all_that_is_needed(exported: Path) -> None:
+    run = exported.parent / "runs" / "student"
+    metadata = OnnxPredictor(run / "student.onnx").metadata
+    assert metadata["architecture"] == SMALL.as_dict()
+    assert metadata["boxes"]["threshold"] == 0.04
+    assert metadata["temperature"] == 2
+    int8 = OnnxPredictor(run / "student_int8.onnx").metadata
+    assert int8 == {**metadata, "precision": "int8", "calibrated_on": 6}
+
+
+@pytest.mark.parametrize("name", ["Unet", "DeepLabV3Plus"])
+def test_other_architectures_are_exported_too(
+    tmp_path: Path, name: str, rng: np.random.Generator
+) -> None:
+    torch.manual_seed(0)
+    model = build_model(Architecture(name, 1, 1, "resnet18")).eval()
+    assert export_onnx(tmp_path / "x.onnx", model, 1.0, 18, {}) < 1e-3
+    image = rng.integers(0, 256, (45, 70, 3), dtype=np.uint8)
+    assert OnnxPredictor(tmp_path / "x.onnx").predict(image).shape == (45, 70)
+
+
+def test_all_stages_give_the_same_boxes_with_the_exported_file(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = exported.parent / "runs" / "student"
+    boxes = {}
+    for checkpoint, folder in {"best.pt": "Test", "student.onnx": "Test-student"}.items():
+        given = ["--student.checkpoint", str(run / checkpoint), "--evaluation.threshold", "0.04"]
+        assert student.test.main(["--config", str(exported), *given]) == 0
+        boxes[checkpoint] = pd.read_csv(run / folder / "prediction.csv", sep=";")
+        maps = LabelSet(run / folder)
+        assert maps.manifest["counts"]["labelled"] == 3
+    pd.testing.assert_frame_equal(boxes["best.pt"], boxes["student.onnx"], atol=1e-3)
+    assert len(boxes["best.pt"]) > 0
+
+
+def test_int8_is_smaller_and_close_and_its_loss_is_said(
+    exported: Path, capsys: pytest.CaptureFixture[str], rng: np.random.Generator
+) -> None:
+    run = exported.parent / "runs" / "student"
+    image = rng.integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    plain, int8 = (
+        open_predictor(run / name).predict(image) for name in ("student.onnx", "student_int8.onnx")
+    )
+    assert np.corrcoef(plain.ravel(), int8.ravel())[0, 1] > 0.95
+    assert not np.array_equal(plain, int8)
+    kinds = [node.op_type for node in onnx.load(run / "student_int8.onnx").graph.node]
+    assert "QuantizeLinear" in kinds
+    options = ["--export.int8", "true", "--export.output", str(exported.parent / "again.onnx")]
+    assert student.export.main(["--config", str(exported), *options]) == 0
+    said = capsys.readouterr().out
+    assert "ranges found on 6 images; on 3 others" in said
+    for compared in ("float32 and int8", "truth and float32", "truth and int8"):
+        assert f"IoU of {compared}: " in said
+
+
+def test_without_splits_int8_is_calibrated_on_half_of_the_images(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = ["--export.output", str(exported.parent / "half.onnx"), "--export.int8", "true"]
+    options = ["--data.splits", "null", "--data.masks", "null", *output]
+    assert student.export.main(["--config", str(exported), *options]) == 0
+    said = capsys.readouterr().out
+    assert "ranges found on 6 images; on 6 others" in said
+    assert "truth" not in said
+
+
+WITHOUT_TORCH = """
+import sys
+for library in ("torch", "torchvision", "lightning_fabric", "sklearn", "matplotlib", "onnx"):
+    sys.modules[library] = None
+import os, runpy
+sys.argv = sys.argv[1:]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("name", ["student.onnx", "student_int8.onnx"])
+def test_an_exported_student_predicts_where_there_is_no_torch(exported: Path, name: str) -> None:
+    checkpoint = exported.parent / "runs" / "student" / name
+    script = [str(ROOT / "student/predict.py"), "--config", str(exported)]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, *script, "--student.checkpoint", str(checkpoint)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "12 images predicted" in done.stdout
+
+
+def test_without_onnxruntime_there_is_one_sentence(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(UserError, match=r"onnxruntime, which is not installed; .*deploy\.txt"):
+        open_predictor(exported.parent / "runs/student/student.onnx")
+
+
+def foreign_model(output: str, metadata: dict[str, str]) -> bytes:
+    """An ONNX file of someone else: it copies its input."""
+    kind = onnx.TensorProto.FLOAT
+    place = [onnx.helper.make_tensor_value_info(n, kind, [None]) for n in ("x", output)]
+    node = onnx.helper.make_node("Identity", ["x"], [output])
+    graph = onnx.helper.make_graph([node], "foreign", place[:1], place[1:])
+    opset = onnx.helper.make_opsetid("", 18)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=10)
+    onnx.helper.set_model_props(model, metadata)
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{}, {"murmuration": "no JSON"}, {"murmuration": "[]"}, {"murmuration": '{"temperature": 1}'}],
+)
+def test_a_file_of_another_model_is_refused(
+    tmp_path: Path, exported: Path, metadata: dict[str, str]
+) -> None:
+    path = tmp_path / "foreign.onnx"
+    path.write_bytes(foreign_model("logits", metadata))
+    with pytest.raises(UserError, match="is no student of ours"):
+        student.predict.main(["--config", str(exported), "--student.checkpoint", str(path)])
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path, exported: Path) -> None:
+    whole = (exported.parent / "runs/student/student.onnx").read_bytes()
+    for content in (whole[: len(whole) // 2], b"", b"no ONNX file"):
+        (tmp_path / "x.onnx").write_bytes(content)
+        with pytest.raises(UserError, match=r"no ONNX file that can be run|no student"):
+            open_predictor(tmp_path / "x.onnx")
+
+
+def test_a_file_that_differs_from_torch_is_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "x.onnx"
+    export_onnx(path, make_student(), 1.0, 18, {})
+    other = make_student()
+    with torch.no_grad():
+        next(other.parameters()).mul_(1.01)
+    with pytest.raises(UserError, match=r"differs from torch by .*it was not kept"):
+        compare_with_torch(path, DeployedModel(other, 1.0).eval())
+    assert not path.exists()
+
+
+def test_bad_input_is_one_sentence(exported: Path, tmp_path: Path) -> None:
+    write_image(tmp_path / "images" / "a.png", np.zeros((8, 8, 3), np.uint8))
+    for options, message in (
+        (["--student.run", "nowhere"], "does not exist; train first"),
+        (["--student.checkpoint", str(exported)], "no checkpoint that can be read safely"),
+        (["--export.opset", "12"], "greater than or equal to 18"),
+        (["--export.int8", "true", "--data.train_split", "Nowhere"], "splits in this folder"),
+    ):
+        given = ["--config", str(exported), "--export.output", str(tmp_path / "x.onnx")]
+        with pytest.raises(UserError, match=message):
+            student.export.main([*given, *options])
+
+
+def test_the_config_of_a_run_is_not_needed(exported: Path, tmp_path: Path) -> None:
+    content = {"data": {"images": str(exported.parent / "images")}}
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    checkpoint = exported.parent / "runs/student/student.onnx"
+    output = ["--prediction.output", str(tmp_path / "out")]
+    given = ["--config", str(tmp_path / "config.json"), "--student.checkpoint", str(checkpoint)]
+    assert student.predict.main([*given, *output]) == 0

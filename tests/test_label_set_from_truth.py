@@ -1,0 +1,162 @@
+"""The ground truth as a label set, alone and joined with a teacher's."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import student.test
+import student.train
+import util.label_set_from_truth
+from student.data_loader_student import SoftLabelPairs, check_pairs
+from util.data_classes import BoxSettings
+from util.errors import UserError
+from util.image_files import find_images, read_image, write_image
+from util.label_set import LabelSet, LabelSetWriter, open_label_set
+from util.label_set_from_truth import draw_ellipses
+
+
+def write_truth(project: Path, *more: str) -> int:
+    return util.label_set_from_truth.main(["--config", str(project), *more])
+
+
+def as_masks(project: Path, values: list[str]) -> None:
+    """Let the ground truth of a project be its masks."""
+    content = json.loads(project.read_text())
+    truth = {"ground_truth": "masks", "ground_truth_format": "masks"}
+    content["data"] |= {**truth, "ground_truth_classes": values}
+    project.write_text(json.dumps(content))
+
+
+def test_masks_become_exact_maps_and_void_pixels_do_not_count(project: Path) -> None:
+    as_masks(project, ["1"])
+    path = sorted((project.parent / "masks").rglob("*.png"))[0]
+    mask = read_image(path)[..., 0].copy()
+    mask[:3] = 255
+    mask[3, :5] = 7
+    write_image(path, mask)
+    assert write_truth(project) == 0
+    label_set = LabelSet(project.parent / "label_sets" / "truth")
+    assert len(label_set.ids) == 12
+    image_id = path.relative_to(project.parent / "masks").with_suffix("").as_posix()
+    np.testing.assert_array_equal(label_set.read(image_id), mask == 1)
+    np.testing.assert_array_equal(label_set.read_weights(image_id), mask != 255)
+    assert label_set.manifest["settings"]["producer"] == "ground truth"
+    as_masks(project, [])
+    assert write_truth(project, "--overwrite") == 0
+    np.testing.assert_array_equal(label_set.read(image_id), mask > 0)
+    assert label_set.read_weights(image_id).all()
+
+
+def test_only_images_with_a_mask_or_of_a_split_are_labelled(project: Path) -> None:
+    as_masks(project, [])
+    masks = sorted((project.parent / "masks").rglob("*.png"))
+    for path in masks[8:]:
+        path.unlink()
+    assert write_truth(project) == 0
+    assert len(LabelSet(project.parent / "label_sets" / "truth").ids) == 8
+    assert write_truth(project, "--split", "Train", "--name", "few") == 0
+    assert len(LabelSet(project.parent / "label_sets" / "few").ids) == 6
+
+
+def test_boxes_become_the_ellipses_in_them_and_their_corners_do_not_count(project: Path) -> None:
+    assert write_truth(project) == 0
+    label_set = LabelSet(project.parent / "label_sets" / "truth")
+    truths = pd.read_csv(project.parent / "truth.csv", sep=";")
+    for image_id in label_set.ids[:4]:
+        soft_label, weights = label_set.read(image_id), label_set.read_weights(image_id)
+        assert not soft_label[weights == 0].any()
+        boxes = truths[truths["image"] == f"{image_id}.png"]
+        inside = np.zeros_like(soft_label)
+        height, width = soft_label.shape
+        for x0, y0, x1, y1 in boxes[["xmin", "ymin", "xmax", "ymax"]].to_numpy():
+            edges = np.array([y0 * height, y1 * height, x0 * width, x1 * width])
+            top, bottom, left, right = edges.round().astype(int)  # they lie between pixels
+            inside[top:bottom, left:right] = 1
+        assert 0 < (soft_label > 0).sum() < inside.sum()
+        np.testing.assert_array_equal((soft_label > 0) | (weights == 0), inside)
+
+
+def test_an_ellipse_has_the_area_it_should_and_a_sliver_has_a_pixel() -> None:
+    truth, weights = draw_ellipses(np.array([[0.1, 0.2, 0.9, 0.7]]), (200, 300))
+    assert truth.sum() == pytest.approx(np.pi / 4 * 240 * 100, rel=0.01)
+    assert weights.sum() == pytest.approx(200 * 300 - (1 - np.pi / 4) * 240 * 100, rel=0.01)
+    for box in ([0.5, 0.5, 0.501, 0.501], [0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]):
+        truth, weights = draw_ellipses(np.array([box]), (10, 12))
+        assert truth.sum() == 1
+        assert weights.all()
+    truth, weights = draw_ellipses(np.zeros((0, 4)), (3, 4))
+    assert not truth.any()
+    assert weights.all()
+
+
+def test_bad_truths_are_one_sentence(project: Path) -> None:
+    for options, message in (
+        (["--name", "a b"], r"letters, digits and _, such as a_b"),
+        (["--split", "Nowhere"], "splits in this folder"),
+        (["--data.ground_truth", "nowhere.csv"], "does not exist"),
+        (["--data.ground_truth", "nowhere", "--data.ground_truth_format", "masks"], "of masks"),
+    ):
+        with pytest.raises(UserError, match=message):
+            write_truth(project, *options)
+    as_masks(project, [])
+    path = sorted((project.parent / "masks").rglob("*.png"))[0]
+    write_image(path, np.zeros((3, 4), np.uint8))
+    with pytest.raises(UserError, match=r"is \(3, 4\), its image \(64, 64\)"):
+        write_truth(project)
+
+
+def test_a_student_learns_from_the_truth_and_from_a_mix(project: Path) -> None:
+    as_masks(project, [])
+    assert write_truth(project) == 0
+    assert write_truth(project, "--split", "Train", "--name", "few") == 0
+    given = ["--config", str(project), "--student.epochs", "1"]
+    images = find_images(project.parent / "images")
+    with LabelSetWriter(project.parent / "label_sets" / "half", {"producer": "test"}) as writer:
+        for image_id, path in images.items():
+            writer.add(image_id, np.full(read_image(path).shape[:2], 0.5), "1", 0)
+        writer.finish(BoxSettings())
+    for run, label_set in {"truth": "truth", "mix": "few+half"}.items():
+        options = ["--student.run", run, "--student.label_set", label_set]
+        assert student.train.main([*given, *options]) == 0
+    weighted = ["--student.run", "weighted", "--student.label_set", "truth"]
+    assert student.train.main([*given, *weighted, "--student.pixel_weights", "label_set"]) == 0
+    mixed = open_label_set(project.parent / "label_sets", "few+half")
+    train_ids = (project.parent / "splits" / "Train.txt").read_text("utf-8").split("\n")[:-1]
+    assert check_pairs(list(images), images, mixed) == list(images)
+    pairs = SoftLabelPairs(list(images), images, mixed, 1.0)
+    for index, image_id in enumerate(images):
+        targets = pairs.batch([index]).targets
+        has_truth = image_id in train_ids
+        assert set(targets.unique().tolist()) <= ({0.0, 1.0} if has_truth else {0.5000076293945312})
+
+
+def test_joined_label_sets_take_the_first_that_has_an_image(
+    tmp_path: Path, write_label_set: Callable[..., LabelSet]
+) -> None:
+    ones, zeros = np.ones((2, 3)), np.zeros((2, 3))
+    write_label_set("a", {"x": ones})
+    with LabelSetWriter(tmp_path / "b", {"producer": "test"}) as writer:
+        for image_id in ("x", "y"):
+            writer.add(image_id, zeros, "1", 0, weights=zeros + 0.2, logits=zeros - 7)
+        writer.fail("z", "broken")
+        writer.fail("v", "broken")
+        writer.finish(BoxSettings())
+    write_label_set("c", {"z": ones})
+    joined = open_label_set(tmp_path, "a+b+c")
+    assert joined.ids == ["x", "y", "z"]
+    assert joined.failed == {"v": "broken"}
+    assert [joined.read(image_id).mean() for image_id in joined.ids] == [1, 0, 1]
+    assert joined.read_weights("x").all()
+    assert joined.read_weights("y").max() == pytest.approx(0.2)
+    assert joined.read_logits("x").mean() == -7  # of the first that has some
+    assert joined.fingerprint() != open_label_set(tmp_path, "b+a+c").fingerprint()
+    assert open_label_set(tmp_path, "a").ids == ["x"]
+    for name in ("a+", "a+a", "+"):
+        with pytest.raises(UserError, match="different names joined by"):
+            open_label_set(tmp_path, name)
+    with pytest.raises(UserError, match="nowhere does not exist"):
+        open_label_set(tmp_path, "a+nowhere")

@@ -1,0 +1,128 @@
+"""Two processes learn what one with all of their batches would."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from student.device import build_fabric, count_processes
+from student.parallel import SyncBatchNorm2d, gather, normalise_together, share_of
+from tests.conftest import ROOT
+from util.data_classes import BoxSettings
+from util.image_files import find_images, read_image
+from util.label_set import LabelSetWriter
+
+STEP = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import student, torch
+from torch import nn
+from student.device import build_fabric
+from student.losses import LossSettings, student_loss
+from student.parallel import gather, normalise_together, share_of
+
+fabric = build_fabric("cpu", "32-true")
+fabric.launch()
+torch.manual_seed(0)
+model = nn.Sequential(
+    nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 1, 3, padding=1)
+).double()
+images, targets = torch.rand(5, 3, 6, 7).double(), torch.rand(5, 1, 6, 7).double()
+mine = share_of(list(range(5)), fabric)
+model = fabric.setup_module(normalise_together(model, fabric))
+logits = gather(model(images[mine]), 5, fabric)
+targets = gather(targets[mine], 5, fabric)
+loss = student_loss(logits, targets, LossSettings({"kl": 1.0, "jaccard": 0.5}))
+fabric.backward(loss * fabric.world_size)
+if fabric.is_global_zero:
+    gradients = {name: value.grad for name, value in model.module.named_parameters()}
+    states = model.module.state_dict(prefix="state ")
+    torch.save({"loss": loss.detach(), **gradients, **states}, sys.argv[2])
+"""
+
+
+def launch(num_processes: int, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run Python, in one process or under torchrun in several."""
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(num_processes)]
+    several = [*torchrun, "--standalone"] if num_processes > 1 else []
+    return subprocess.run(
+        [sys.executable, *several, *command],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=120,
+    )
+
+
+def test_uneven_shares_give_the_loss_gradients_and_running_moments_of_the_whole_batch(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "step.py").write_text(STEP)
+    for count in (1, 2):
+        launch(count, str(tmp_path / "step.py"), str(ROOT), str(tmp_path / f"{count}.pt"))
+    one, two = (torch.load(tmp_path / f"{count}.pt", weights_only=True) for count in (1, 2))
+    assert len(one) == 1 + 6 + 9
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-5, atol=1e-7, msg=name)
+
+
+def test_two_processes_have_the_loss_curve_of_one_with_the_doubled_batch(project: Path) -> None:
+    images = find_images(project.parent / "images")
+    with LabelSetWriter(project.parent / "label_sets/x", {"producer": "test"}) as writer:
+        for image_id, path in images.items():
+            writer.add(image_id, (read_image(path).min(axis=2) == 240).astype(float), "1", 0)
+        writer.finish(BoxSettings())
+    content = json.loads(project.read_text())
+    content["student"] |= {"label_set": "x", "precision": "32-true", "learning_rate": 1e-3}
+    project.write_text(json.dumps(content))
+    curves = {}
+    for count, batch_size in ((1, 6), (2, 3)):
+        options = ["--student.run", f"{count}", "--student.batch_size", str(batch_size)]
+        launch(count, str(ROOT / "student/train.py"), "--config", str(project), *options)
+        curves[count] = pd.read_csv(project.parent / f"runs/{count}/metrics.csv")
+    for column in ("train_loss", "val_loss", "learning_rate"):
+        np.testing.assert_allclose(curves[2][column], curves[1][column], rtol=2e-3, err_msg=column)
+    assert (project.parent / "runs/2/train.log").read_text().count("epoch 001") == 1
+
+
+def test_batch_normalisation_in_evaluation_is_the_plain_one() -> None:
+    torch.manual_seed(0)
+    plain = nn.BatchNorm2d(3)
+    plain(torch.rand(4, 3, 5, 5))
+    together = SyncBatchNorm2d(3)
+    together.load_state_dict(plain.state_dict())
+    images = torch.rand(2, 3, 4, 4)
+    assert torch.equal(together.eval()(images), plain.eval()(images))
+
+
+def test_one_process_is_left_as_it_is() -> None:
+    fabric = build_fabric("cpu")
+    model = nn.Sequential(nn.BatchNorm2d(3))
+    assert type(normalise_together(model, fabric)[0]) is nn.BatchNorm2d  # type: ignore[index]
+    layer = torch.rand(3, 1, 2, 2)
+    assert gather(layer, 3, fabric) is layer
+    assert share_of([5, 3, 1], fabric) == [5, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, (1, 1)),
+        ({"RANK": "0", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}, (8, 2)),
+        ({"SLURM_NTASKS": "4"}, (1, 1)),
+        ({"SLURM_NTASKS": "4", "SLURM_STEP_NUM_TASKS": "1"}, (1, 1)),
+        ({"SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_NUM_NODES": "2"}, (8, 2)),
+    ],
+)
+def test_processes_and_machines_are_counted_as_the_launcher_says(
+    environment: dict[str, str], expected: tuple[int, int]
+) -> None:
+    assert count_processes(environment) == expected

@@ -1,0 +1,277 @@
+"""From an image of any size to a soft label: tiles, flips, checkpoints and folders."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import student.predict
+import student.test
+from student.checkpoint import save_checkpoint
+from student.models import Architecture, build_model
+from student.prediction import (
+    ALIGNMENT_PX,
+    PredictingLabeller,
+    PredictionSettings,
+    logits_to_soft_label,
+    predict_in_tiles,
+    split_side,
+)
+from student.predictors import open_predictor
+from student.torch_predictor import TorchPredictor, fuse_batch_norms, scale_images
+from tests.conftest import ROOT
+from tests.test_pipeline import stop_at_write
+from util.errors import UserError
+from util.image_files import find_images, read_image, write_image
+from util.label_set import LabelSet
+
+SMALL = Architecture("unet", width=2, depth=2, encoder="")
+
+
+class Brightness:
+    """Its logits are the mean of the channels, and the place of a pixel if asked for."""
+
+    temperature = 1.0
+
+    def __init__(self, with_place: bool = False) -> None:
+        self.with_place = with_place
+        self.largest = 0
+
+    def predict(self, image_rgb: np.ndarray) -> np.ndarray:
+        self.largest = max(self.largest, *image_rgb.shape[:2])
+        logits = image_rgb.mean(axis=2).astype(np.float32) / 100
+        rows = np.arange(len(logits), dtype=np.float32)[:, None]
+        return logits + rows if self.with_place else logits
+
+
+@given(
+    length=st.integers(1, 3000),
+    overlap=st.integers(0, 200),
+    extra=st.integers(ALIGNMENT_PX, 900),
+)
+def test_tiles_cover_a_side_evenly_and_overlap(length: int, overlap: int, extra: int) -> None:
+    tile = overlap + extra
+    stretches = split_side(length, tile, overlap)
+    total = np.zeros(length)
+    for stretch in stretches:
+        assert stretch.place.stop - stretch.place.start <= tile
+        assert stretch.place.start % ALIGNMENT_PX == 0
+        assert (stretch.weights > 0).all()
+        total[stretch.place] += stretch.weights
+    np.testing.assert_allclose(total, 1, atol=1e-5)
+    places = [stretch.place for stretch in stretches]
+    assert places[0].start == 0
+    assert places[-1].stop == length
+    for place, following in pairwise(places):
+        assert place.stop - following.start >= overlap
+
+
+def test_weights_rise_and_fall_along_the_overlap() -> None:
+    first, second = split_side(100, 68, 36)
+    assert (first.place, second.place) == (slice(0, 68), slice(32, 100))
+    np.testing.assert_allclose(first.weights[:32], 1)
+    falling = (np.arange(36)[::-1] + 0.5) / 36
+    np.testing.assert_allclose(first.weights[32:], falling, rtol=1e-6)
+    np.testing.assert_allclose(second.weights[:36], falling[::-1], rtol=1e-6)
+
+
+def test_an_overlap_that_leaves_no_tile_is_refused() -> None:
+    with pytest.raises(UserError, match=r"tile_size_px is 256 .*at least 32 pixels larger"):
+        PredictionSettings(256, 240, flips=False, logits=False)
+
+
+@pytest.mark.parametrize("flips", [False, True])
+def test_tiles_of_a_predictor_that_looks_at_one_pixel_give_the_whole(
+    rng: np.random.Generator, flips: bool
+) -> None:
+    image = rng.integers(0, 256, (150, 217, 3), dtype=np.uint8)
+    predictor = Brightness()
+    tiled = predict_in_tiles(predictor, image, PredictionSettings(64, 20, flips, False))
+    np.testing.assert_allclose(tiled, image.mean(axis=2) / 100, rtol=1e-5)
+    assert predictor.largest == 64
+
+
+def test_flips_are_turned_back_and_averaged() -> None:
+    image = np.zeros((5, 4, 3), np.uint8)
+    flipped = predict_in_tiles(Brightness(True), image, PredictionSettings(0, 0, True, False))
+    np.testing.assert_allclose(flipped, np.full((5, 4), 2.0))  # the mean of a row and its mirror
+
+
+def make_student() -> torch.nn.Module:
+    """A small student whose batch normalisations have seen something."""
+    torch.manual_seed(0)
+    model = build_model(SMALL)
+    for _ in range(5):
+        model(torch.rand(4, 3, 16, 16))
+    return model.eval()
+
+
+def test_overlap_hides_the_borders_of_tiles(rng: np.random.Generator) -> None:
+    image = rng.integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    predictor = TorchPredictor(make_student(), 1.0)
+    whole = predictor.predict(image)
+    errors = [
+        abs(predict_in_tiles(predictor, image, PredictionSettings(96, o, False, False)) - whole)
+        for o in (0, 64)
+    ]
+    assert errors[1].max() < errors[0].max() / 3
+
+
+def test_the_temperature_is_undone_and_logits_are_kept_if_asked_for() -> None:
+    logits = np.array([[-3.0, 0.0], [1.0, 40.0]], np.float32)
+    plain = logits_to_soft_label(logits, 1.0)
+    np.testing.assert_allclose(plain, 1 / (1 + np.exp(-logits)), rtol=1e-6)
+    assert plain.dtype == np.float32
+    np.testing.assert_allclose(logits_to_soft_label(logits, 3.0), np.minimum(plain * 3, 1))
+    image = np.full((3, 4, 3), 100, np.uint8)
+    for asked in (True, False):
+        settings = PredictionSettings(0, 0, False, logits=asked)
+        answers = list(PredictingLabeller(Brightness(), settings).label(image, ["a", "b"]))
+        assert len(answers) == 2
+        assert (answers[0].logits is not None) == asked
+
+
+def test_a_predictor_equals_the_network_and_undoes_the_temperature(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    model = make_student()
+    content = {"model": model.state_dict(), "architecture": SMALL.as_dict(), "temperature": 3.0}
+    save_checkpoint(tmp_path / "x.pt", content)
+    predictor = open_predictor(tmp_path / "x.pt", "cpu")
+    assert predictor.temperature == 3
+    image = rng.integers(0, 256, (37, 50, 3), dtype=np.uint8)
+    images = torch.from_numpy(image).permute(2, 0, 1)[None]
+    expected = model(scale_images(images))[0, 0].detach().numpy()
+    np.testing.assert_allclose(predictor.predict(image), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["unet", "Unet"])
+def test_batch_normalisations_vanish_into_convolutions(name: str) -> None:
+    torch.manual_seed(0)
+    model = build_model(Architecture(name, 2, 2, "resnet18"))
+    model(torch.rand(4, 3, 64, 64))
+    images = torch.rand(1, 3, 64, 64)
+    before = model.eval()(images)
+    count = sum(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
+    fused = fuse_batch_norms(model)
+    torch.testing.assert_close(fused(images), before, atol=1e-4, rtol=1e-4)
+    left = sum(isinstance(module, torch.nn.BatchNorm2d) for module in fused.modules())
+    assert left == (0 if name == "unet" else 17)  # those of resnet's blocks
+    assert left < count
+
+
+@pytest.fixture
+def trained(project: Path) -> Path:
+    """A project with the best checkpoint of a run, which has not learnt anything."""
+    run = project.parent / "runs" / "student"
+    model = {"model": make_student().state_dict(), "architecture": SMALL.as_dict()}
+    save_checkpoint(run / "best.pt", {**model, "temperature": 1.0})
+    return project
+
+
+def predict(project: Path, *more: str) -> int:
+    return student.predict.main(["--config", str(project), *more])
+
+
+def test_any_folder_becomes_a_label_set_with_boxes_and_pictures(
+    trained: Path, capsys: pytest.CaptureFixture[str], rng: np.random.Generator
+) -> None:
+    photos = trained.parent / "photos"
+    for name, size_hw in {"a/large": (150, 190), "tiny": (1, 2), "b": (33, 40)}.items():
+        write_image(photos / f"{name}.png", rng.integers(0, 256, (*size_hw, 3), dtype=np.uint8))
+    (photos / "broken.png").write_text("no image")
+    run = trained.parent / "runs" / "student"
+    options = ["--student.checkpoint", str(run / "best.pt"), "--data.images", str(photos)]
+    tiles = ["--prediction.tile_size_px", "64", "--prediction.tile_overlap_px", "16"]
+    assert predict(trained, *options, *tiles, "--evaluation.threshold", "0.02") == 1
+    said = capsys.readouterr()
+    assert "3 images predicted" in said.out
+    assert "broken.png" in said.err
+    predicted = LabelSet(run / "predicted" / "photos")
+    sizes = {image_id: predicted.read(image_id).shape for image_id in predicted.ids}
+    assert sizes == {"a/large": (150, 190), "tiny": (1, 2), "b": (33, 40)}
+    boxes = pd.read_csv(predicted.folder / "prediction.csv", sep=";")
+    assert set(boxes["image"]) <= set(predicted.ids)
+    pictures = find_images(run / "predicted" / "photos_pictures")
+    assert set(pictures) == set(predicted.ids)
+    assert read_image(pictures["b"]).shape == (33 * 12, 2 * 40 * 12, 3)
+    with pytest.raises(UserError, match="tile_size_px: 64 -> 1024"):
+        predict(trained, *options)
+
+
+def test_predictions_of_the_test_split_are_those_of_the_test_stage(trained: Path) -> None:
+    assert student.test.main(["--config", str(trained)]) == 0
+    assert predict(trained, "--prediction.pictures", "0") == 0
+    run = trained.parent / "runs" / "student"
+    tested, predicted = LabelSet(run / "Test"), LabelSet(run / "predicted" / "images")
+    assert len(predicted.ids) == 12
+    for image_id in tested.ids:
+        assert tested.path(image_id).read_bytes() == predicted.path(image_id).read_bytes()
+    assert not (run / "predicted" / "images_pictures").exists()
+
+
+@pytest.mark.parametrize("write", [1, 5, 14])
+def test_a_stopped_prediction_goes_on_and_ends_as_if_it_had_not_been(
+    trained: Path, write: int
+) -> None:
+    folder = trained.parent / "runs" / "student" / "predicted"
+    assert predict(trained) == 0
+    whole = {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*.png")}
+    boxes = (folder / "images" / "prediction.csv").read_bytes()
+    shutil.rmtree(folder)
+    stopped = stop_at_write(trained, "student/predict.py", write, signal.SIGKILL)
+    assert stopped.returncode == -signal.SIGKILL
+    assert predict(trained) == 0
+    assert {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*.png")} == whole
+    assert (folder / "images" / "prediction.csv").read_bytes() == boxes
+
+
+def test_processes_share_the_images(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict(trained, "--prediction.output", str(trained.parent / "alone")) == 0
+    alone = (trained.parent / "alone" / "prediction.csv").read_bytes()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        assert predict(trained, "--prediction.output", str(trained.parent / "shared")) == 0
+    assert "share 1 of 2 is done" in capsys.readouterr().out
+    assert (trained.parent / "shared" / "prediction.csv").read_bytes() == alone
+
+
+def test_bad_input_is_one_sentence(trained: Path) -> None:
+    for options, message in (
+        (["--student.checkpoint", "nowhere.pt"], "does not exist; train first"),
+        (["--data.images", "nowhere"], "nowhere does not exist"),
+        (["--prediction.tile_size_px", "40", "--prediction.tile_overlap_px", "30"], "32 pixels"),
+    ):
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "student/predict.py"), "--config", str(trained), *options],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_checkpoint_that_disagrees_with_its_architecture_is_refused(trained: Path) -> None:
+    path = trained.parent / "runs/student/best.pt"
+    content = torch.load(path, weights_only=True)
+    save_checkpoint(path, content | {"architecture": {**SMALL.as_dict(), "width": 3}})
+    with pytest.raises(UserError, match="do not fit its architecture"):
+        predict(trained)
+
+
+def test_what_the_config_says_of_the_student_does_not_change_a_checkpoint(trained: Path) -> None:
+    assert predict(trained, "--student.width", "7", "--student.architecture", "PAN") == 0
