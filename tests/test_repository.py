@@ -104,7 +104,7 @@ def test_no_heavy_library_is_imported_before_the_config_asks_for_it(path: Path) 
 
 
 def test_there_are_scripts_and_each_finds_the_root_by_the_same_lines() -> None:
-    assert len(SCRIPTS) == 13
+    assert len(SCRIPTS) == 14
     for path in SCRIPTS:
         depth = len(path.relative_to(ROOT).parts) - 1
         text = path.read_text()

@@ -1,6 +1,6 @@
 """Plans a study: every piece of work of a design gets a cell, named by what it depends on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from analysis.study.cells import Cell, Kind
 from analysis.study.design import Design, Source, Variant, split_strategy
 from student.train import WHERE_IT_RUNS
 from teacher.building import describe_teacher, find_models
-from util.config import Config
+from util.config import Config, TeacherSection
 from util.errors import UserError
 from util.label_set import prompt_to_folder
 from util.settings import settings_hash
@@ -69,8 +69,15 @@ def plan_cells(config: Config, design: Design) -> Plan:
                 place = Place(combining.folder, combining)
             label_sets[variant.name, source.name] = place
             for architecture in design.architectures:
+                name = f"{source.name}{in_variant}, {architecture}"
                 runs[variant.name, source.name, architecture] = {
-                    seed: _student_cell(place, source.name + in_variant, architecture, seed)
+                    seed: student_cell(
+                        place.maker.config,
+                        place.folder,
+                        name,
+                        {"architecture": architecture, "seed": seed},
+                        (place.maker,),
+                    )
                     for seed in design.training_seeds
                 }
     students = [cell for cells in runs.values() for cell in cells.values()]
@@ -93,11 +100,25 @@ def _refuse_twins(cells: Sequence[Cell]) -> None:
 
 def _teacher_cell(config: Config, variant: Variant) -> Cell:
     """All prompts of a variant at once, since they share the work on each image."""
-    settings = variant.teacher
+    if variant.teacher.name == "student":
+        raise UserError(
+            "teacher.name is 'student', which knows no prompts to compare; expected saa or sam3"
+        )
+    name = f"{len(variant.teacher.prompts)} prompts" + (f", {variant.name}" if variant.name else "")
+    return teacher_cell(config, variant.teacher, name)
+
+
+def teacher_cell(config: Config, settings: TeacherSection, name: str) -> Cell:
+    """A teacher that labels all images; its label sets lie in the cell's folder.
+
+    Args:
+        config: Says where the images are.
+        settings: The teacher.
+        name: To show.
+    """
     made_by = describe_teacher(settings, find_models(settings, config.paths.weights))
     folder = _folder(config, "teacher", {**made_by, "images": str(config.data.images)})
     paths = config.paths.model_copy(update={"label_sets": folder})
-    name = f"{len(settings.prompts)} prompts" + (f", {variant.name}" if variant.name else "")
     told = config.model_copy(update={"paths": paths, "teacher": settings})
     return Cell("teacher", name, folder, told)
 
@@ -126,11 +147,23 @@ def _combination_cell(labelling: Cell, source: Source, in_variant: str) -> Cell:
     return Cell("combination", name, labelling.folder / output, told, reads, (labelling,))
 
 
-def _student_cell(place: Place, name: str, architecture: str, seed: int) -> Cell:
-    """A student, trained and tested."""
-    config, label_set = place.maker.config, place.folder
-    changes = {"label_set": label_set.name, "architecture": architecture, "seed": seed}
-    settings = config.student.model_copy(update=changes)
+def student_cell(
+    config: Config,
+    label_set: Path,
+    name: str,
+    changes: Mapping[str, Any],
+    needs: tuple[Cell, ...] = (),
+) -> Cell:
+    """A student, trained on a label set and tested.
+
+    Args:
+        config: Says all about it that is not said here.
+        label_set: Its folder.
+        name: To show; the seed is added.
+        changes: Keys of the config's student and their values, the seed among them.
+        needs: The cell that makes the label set, if one does.
+    """
+    settings = config.student.model_copy(update={**changes, "label_set": label_set.name})
     depends = {
         "label_set": str(label_set),
         "student": settings.model_dump(mode="json", exclude=WHERE_IT_RUNS),
@@ -142,21 +175,14 @@ def _student_cell(place: Place, name: str, architecture: str, seed: int) -> Cell
         "splits": str(config.data.splits),
     }
     folder = _folder(config, "student", depends)
-    place_of_run = {"run": folder.name, "checkpoint": None}
+    paths = {"runs": config.paths.cells, "label_sets": label_set.parent}
     told = config.model_copy(
         update={
-            "paths": config.paths.model_copy(update={"runs": config.paths.cells}),
-            "student": settings.model_copy(update=place_of_run),
+            "paths": config.paths.model_copy(update=paths),
+            "student": settings.model_copy(update={"run": folder.name, "checkpoint": None}),
         }
     )
-    return Cell(
-        "student",
-        f"{name}, {architecture}, seed {seed}",
-        folder,
-        told,
-        (label_set,),
-        (place.maker,),
-    )
+    return Cell("student", f"{name}, seed {settings.seed}", folder, told, (label_set,), needs)
 
 
 def _folder(config: Config, kind: Kind, depends: dict[str, Any]) -> Path:

@@ -27,13 +27,29 @@ def run_plan(plan: Plan, num_processes: int) -> Outcomes:
         num_processes: Combinations and students that are worked on at once; teachers run in this
             process, one after another, and may use all cores and the GPU.
     """
-    outcomes: Outcomes = {cell: make(cell) for cell in plan.teachers}
-    for cells in (plan.combinations, plan.students):
+    return run_cells(plan.teachers, [plan.combinations, plan.students], num_processes)
+
+
+def run_cells(
+    teachers: Sequence[Cell], stages: Sequence[Sequence[Cell]], num_processes: int
+) -> Outcomes:
+    """Run teachers one after another, then the cells of each stage at once.
+
+    Args:
+        teachers: Use all cores and the GPU.
+        stages: What needs those, then what needs the stage before.
+        num_processes: Cells of a stage that are worked on at once.
+
+    Returns:
+        How each went, in this order.
+    """
+    outcomes: Outcomes = {cell: make(cell) for cell in teachers}
+    for cells in stages:
         ready = [cell for cell in cells if _can_run(cell, outcomes)]
         if ready:
             done = _run_at_once(ready, num_processes)
             outcomes.update(track(done, f"{ready[0].kind}s", len(ready), unit="cell"))
-    return {cell: outcomes[cell] for cell in plan.cells}
+    return {cell: outcomes[cell] for cells in (teachers, *stages) for cell in cells}
 
 
 def run_share(plan: Plan, share: Share) -> Outcomes:

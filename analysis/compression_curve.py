@@ -1,0 +1,264 @@
+"""How far a trained student can be shrunk: distil it into smaller and smaller ones.
+
+    python analysis/compression_curve.py --teacher.checkpoint runs/large/best.pt
+
+The teacher (teacher.checkpoint; else student.run's) labels all images, and students of every width
+and architecture of the compression section learn from that on the training split, with several
+seeds; if compression.labels names a label set of true masks, from those too. All are tested on the
+test split. What is made is kept in paths.cells: a stopped run goes on. Writes paths.runs/NAME:
+compression.csv and compression.png.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import numpy as np
+import pandas as pd
+
+from util.config import Config, load_config
+from util.errors import UserError
+from util.files import write_json, write_text
+from util.image_files import find_images, image_size_hw
+from util.label_set import LabelSet
+from util.run import run_script
+from util.splits import read_split
+from util.visualization import new_figure, write_figure
+
+if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
+    from analysis.study.cells import Cell
+
+TEACHER = "teacher"
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The work of a compression curve.
+
+    Attributes:
+        teacher: The checkpoint that is distilled.
+        labelling: The cell of its label set.
+        students: Their cells by training (`distilled` or `labels`), student and seed.
+    """
+
+    teacher: Path
+    labelling: "Cell"
+    students: dict[tuple[str, str], list["Cell"]]
+
+    @property
+    def label_set(self) -> Path:
+        """Folder of the teacher's label set."""
+        return self.labelling.folder / TEACHER
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the analysis."""
+    config, _ = load_config(__doc__ or "", argv)
+    from analysis.prompt_study import count_cores, report_failures
+    from analysis.study.running import run_cells
+
+    curve = plan_curve(config)
+    cells = [cell for seeds in curve.students.values() for cell in seeds]
+    num_processes = config.study.processes or count_cores()
+    outcomes = run_cells([curve.labelling], [cells], num_processes)
+    if failures := report_failures(outcomes):
+        return failures
+    table = tabulate(config, curve)
+    folder = config.paths.runs / config.compression.name
+    write_text(folder / "compression.csv", table.to_csv(index=False))
+    write_json(folder / "config.json", config.model_dump(mode="json"))
+    draw(folder / "compression.png", table)
+    print(format_table(table))
+    print(f"Wrote {folder}: compression.csv, compression.png")
+    return 0
+
+
+def plan_curve(config: Config) -> Curve:
+    """Give the teacher and all students their cells.
+
+    Raises:
+        UserError: There is no teacher, or no student to train.
+    """
+    from analysis.study.planning import student_cell, teacher_cell
+    from student.predicting import find_checkpoint
+
+    section = config.compression
+    checkpoint = config.teacher.checkpoint or find_checkpoint(config)
+    settings: dict[str, Any] = {"name": "student", "checkpoint": checkpoint, "label_set": TEACHER}
+    settings["logits"] = config.student.losses.get("kd", 0.0) > 0
+    teacher = config.teacher.model_copy(update=settings)
+    labelling = teacher_cell(config, teacher, f"the teacher {checkpoint}")
+    changes: dict[str, dict[str, Any]] = {
+        f"unet {width}": {"architecture": "unet", "width": width} for width in section.widths
+    }
+    changes |= {name: {"architecture": name} for name in section.architectures}
+    if not changes:
+        raise UserError("compression.widths and .architectures are empty; name a student to train")
+    trainings: dict[str, tuple[Path, Any, tuple[Cell, ...]]] = {
+        "distilled": (labelling.folder / TEACHER, config.student.losses, (labelling,))
+    }
+    if section.labels is not None:
+        labels = config.paths.label_sets / section.labels
+        LabelSet(labels)  # or it is said now that it is not there
+        without_kd = {name: w for name, w in config.student.losses.items() if name != "kd"}
+        trainings["labels"] = (labels, without_kd or {"kl": 1.0}, ())
+    students = {
+        (training, name): [
+            student_cell(
+                config,
+                label_set,
+                f"{name}, {training}",
+                {**change, "losses": losses, "seed": seed},
+                needs,
+            )
+            for seed in section.training_seeds
+        ]
+        for training, (label_set, losses, needs) in trainings.items()
+        for name, change in changes.items()
+    }
+    return Curve(checkpoint, labelling, students)
+
+
+def tabulate(config: Config, curve: Curve) -> pd.DataFrame:
+    """One row a student and training: costs, and scores with 95 % intervals over images and seeds.
+
+    Columns are training, student, those of `Costs`, and for each of `iou` (with the labels),
+    `iou_with_teacher` and `f1` (of boxes, thesis) that there is SCORE, SCORE_low and SCORE_high.
+    """
+    from analysis.network_costs import measure_costs
+    from analysis.study.cells import predictions
+    from analysis.study.draws import student_draws, teacher_draws
+    from util.statistics_over_images import f1
+
+    image_paths = find_images(config.data.images)
+    test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
+    runs = {(TEACHER, TEACHER): [curve.label_set]}
+    runs |= {key: [predictions(cell) for cell in cells] for key, cells in curve.students.items()}
+    scores = {
+        "iou_with_teacher": (count_overlaps(runs, LabelSet(curve.label_set), test_ids), overlap)
+    }
+    if config.compression.labels is not None:
+        labels = LabelSet(config.paths.label_sets / config.compression.labels)
+        scores["iou"] = (count_overlaps(runs, labels, test_ids), overlap)
+    if config.data.ground_truth is not None:
+        scores["f1"] = (count_found_boxes(config, runs), f1)
+    checkpoints = {TEACHER: curve.teacher}
+    checkpoints |= {
+        name: cells[0].folder / "best.pt" for (_, name), cells in curve.students.items()
+    }
+    costs = measure_costs(checkpoints, image_size_hw(image_paths[test_ids[0]]))
+    rows = [
+        {"training": training, "student": name, **asdict(costs[name])} for training, name in runs
+    ]
+    table = pd.DataFrame(rows)
+    for score, (counts, function) in scores.items():
+        (_, (of_teacher,)), *of_students = counts.items()
+        teacher = teacher_draws({TEACHER: of_teacher}, function)  # it is not trained anew
+        students = student_draws({str(key): seeds for key, seeds in of_students}, function)
+        table[score] = np.concatenate([teacher.estimate, students.estimate])
+        ends = np.concatenate([teacher.interval(), students.interval()], axis=1)
+        table[f"{score}_low"], table[f"{score}_high"] = ends.clip(0, 1)
+    return table
+
+
+Runs = Mapping[tuple[str, str], Sequence[Path]]
+"""Folders of predicted label sets, one a seed, by training and student."""
+
+CountsOfRuns = dict[tuple[str, str], list[np.ndarray]]
+"""(N, K) counts of the test images of each seed."""
+
+
+def overlap(totals: np.ndarray) -> np.ndarray:
+    """(...) intersection over union of (..., 2) pixels; 1 where both are empty."""
+    intersection, union = totals[..., 0], totals[..., 1]
+    return np.where(union > 0, intersection / np.maximum(union, 1), 1.0)
+
+
+def count_overlaps(runs: Runs, truth: LabelSet, test_ids: Sequence[str]) -> CountsOfRuns:
+    """Count the pixels above one half in both maps, and in either, of each image."""
+    wanted = {image_id: truth.read(image_id) > 0.5 for image_id in test_ids}
+    known = {image_id: truth.read_weights(image_id) > 0 for image_id in test_ids}
+
+    def count(label_set: LabelSet, image_id: str) -> tuple[int, int]:
+        found = label_set.read(image_id) > 0.5
+        both, either = found & wanted[image_id], found | wanted[image_id]
+        return int((both & known[image_id]).sum()), int((either & known[image_id]).sum())
+
+    return {
+        key: [
+            np.array([count(label_set, image_id) for image_id in test_ids], np.float64)
+            for label_set in map(LabelSet, folders)
+        ]
+        for key, folders in runs.items()
+    }
+
+
+def count_found_boxes(config: Config, runs: Runs) -> CountsOfRuns:
+    """Count true positives, false positives and false negatives of each image, as the thesis."""
+    from analysis.study.measuring import count_label_set, find_judge
+
+    judge = find_judge(config)
+    store = config.paths.cells / "counts"
+    return {
+        key: [count_label_set(folder, judge, store)["boxes"][:, 0] for folder in folders]
+        for key, folders in runs.items()
+    }
+
+
+def format_table(table: pd.DataFrame) -> str:
+    """Lay the table out for the screen."""
+    shown = table[["training", "student", "parameters", "file_kb", "cpu_ms"]].round(
+        {"file_kb": 0, "cpu_ms": 1}
+    )
+    shown.insert(3, "Mmultiply_adds", (table["multiply_adds"] / 1e6).round(1))
+    for score in ("iou", "iou_with_teacher", "f1"):
+        if score in table:
+            shown[score] = [
+                f"{value:.3f} [{low:.3f}, {high:.3f}]"
+                for value, low, high in table[[score, f"{score}_low", f"{score}_high"]].to_numpy()
+            ]
+    return shown.to_string(index=False)
+
+
+LABELS = {
+    "iou": "IoU with the true masks",
+    "iou_with_teacher": "IoU with the teacher",
+    "f1": "box F1 (thesis)",
+}
+
+
+def draw(path: Path, table: pd.DataFrame) -> None:
+    """Plot each score over the multiply-adds, a line a training, with its intervals, as PNG."""
+    scores = [score for score in LABELS if score in table]
+    figure = new_figure(width_inch=4.4 * len(scores), height_inch=3.8)
+    students = table[table["training"] != TEACHER]
+    sizes = students.drop_duplicates("student").sort_values("multiply_adds")
+    ticks = [
+        f"{name}\n{adds / 1e6:.0f} M"
+        for name, adds in zip(sizes["student"], sizes["multiply_adds"], strict=True)
+    ]
+    for axis, score in zip(figure.subplots(1, len(scores), squeeze=False)[0], scores, strict=True):
+        teacher = table[table["training"] == TEACHER].iloc[0]
+        axis.axhline(teacher[score], color="gray", linestyle="--", label="the teacher")
+        axis.axhspan(teacher[f"{score}_low"], teacher[f"{score}_high"], color="gray", alpha=0.12)
+        for number, (training, rows) in enumerate(students.groupby("training", sort=False)):
+            ordered = rows.sort_values("multiply_adds")
+            ends = ordered[[f"{score}_low", f"{score}_high"]].to_numpy().T
+            errors = abs(ordered[score].to_numpy() - ends)
+            beside = ordered["multiply_adds"] * 1.06**number  # so that no bar hides another
+            axis.errorbar(beside, ordered[score], errors, fmt="o-", label=training, capsize=3)
+        axis.set(xscale="log", xlabel="student and multiply-adds an image", ylabel=LABELS[score])
+        axis.set_xticks(sizes["multiply_adds"], ticks, fontsize="small")
+        axis.minorticks_off()
+        axis.set_ylim(0, 1)
+    figure.axes[0].legend()
+    write_figure(path, figure)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))

@@ -1,0 +1,140 @@
+"""The compression curve: costs counted by hand, scores against scikit-learn, one run end to end."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import jaccard_score
+
+import analysis.compression_curve
+from analysis.compression_curve import count_overlaps, overlap
+from analysis.network_costs import count_multiply_adds, measure_costs
+from student.checkpoint import save_checkpoint
+from student.models import Architecture, build_model
+from tests.test_distillation import arguments, taught
+from tests.test_label_set_from_truth import write_truth
+from tests.test_prediction import make_student
+from util.data_classes import BoxSettings
+from util.errors import UserError
+from util.image_files import read_image
+from util.label_set import LabelSet, LabelSetWriter
+
+__all__ = ["taught"]
+
+FAST = ["--student.epochs", "1", "--study.processes", "1", "--compression.training_seeds", "0"]
+SIZES = ["--compression.widths", "2", "--compression.widths", "3"]
+
+run = analysis.compression_curve.main
+
+
+def test_multiply_adds_are_those_of_the_convolutions() -> None:
+    model = build_model(Architecture("unet", width=4, depth=1, encoder="")).eval()
+    at_full, at_half = 16 * 24, 8 * 12
+    stem = at_full * 9 * (3 * 4 + 4 * 4)
+    down = at_half * 9 * (4 * 8 + 8 * 8)
+    up = at_full * 9 * (12 * 4 + 4 * 4)
+    assert count_multiply_adds(model, (16, 24)) == stem + down + up + at_full * 4
+
+
+def test_costs_are_measured_for_each_student(tmp_path: Path) -> None:
+    paths = {}
+    for width in (2, 8):
+        architecture = Architecture("unet", width, 2, "")
+        content = {"model": build_model(architecture).state_dict()}
+        paths[f"{width}"] = tmp_path / f"{width}.pt"
+        save_checkpoint(paths[f"{width}"], {**content, "architecture": architecture.as_dict()})
+    costs = measure_costs(paths, (64, 64))
+    small, large = costs["2"], costs["8"]
+    model = build_model(Architecture("unet", 2, 2, ""))
+    assert small.parameters == sum(values.numel() for values in model.parameters())
+    assert large.multiply_adds > 8 * small.multiply_adds
+    assert large.file_kb > small.file_kb > 4 * small.parameters / 1000
+    assert small.cpu_ms > 0
+
+
+def test_overlaps_equal_scikit_learns_and_ignore_what_does_not_count(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    maps = {name: rng.random((2, 9, 11)) for name in ("found", "truth")}
+    weights = (rng.random((2, 9, 11)) < 0.7).astype(float)
+    for name, (first, second) in maps.items():
+        with LabelSetWriter(tmp_path / name, {"producer": name}) as writer:
+            for image_id, index, soft_label in (("a", 0, first), ("b", 1, second)):
+                given = weights[index] if name == "truth" else None
+                writer.add(image_id, soft_label, "1", 0, given)
+            writer.finish(BoxSettings())
+    runs = {("x", "y"): [tmp_path / "found"]}
+    (counts,) = count_overlaps(runs, LabelSet(tmp_path / "truth"), ["a", "b"])["x", "y"]
+    counted = weights.astype(bool)
+    masks = [(maps[name] > 0.5)[counted] for name in ("truth", "found")]
+    assert overlap(counts.sum(axis=0)) == pytest.approx(jaccard_score(*masks))
+    assert overlap(np.zeros((3, 2))).tolist() == [1, 1, 1]
+
+
+def test_the_curve_has_a_row_a_student_and_training_and_is_kept(
+    taught: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert write_truth(taught) == 0
+    folder = taught.parent / "runs" / "compression"
+    labelled = [*FAST, *SIZES, "--compression.labels", "truth"]
+    assert run(arguments(taught, *labelled)) == 0
+    table = pd.read_csv(folder / "compression.csv")
+    assert table[["training", "student"]].to_numpy().tolist() == [
+        ["teacher", "teacher"],
+        ["distilled", "unet 2"],
+        ["distilled", "unet 3"],
+        ["labels", "unet 2"],
+        ["labels", "unet 3"],
+    ]
+    teacher = table.iloc[0]
+    assert teacher["iou_with_teacher"] == 1
+    assert teacher["parameters"] == sum(v.numel() for v in make_student().parameters())
+    for score in ("iou", "iou_with_teacher", "f1"):
+        ends = table[[f"{score}_low", score, f"{score}_high"]].to_numpy()
+        assert (np.diff(ends, axis=1) >= -1e-9).all()
+    assert read_image(folder / "compression.png").shape[1] > 1000
+    told = json.loads((folder / "config.json").read_text())
+    assert told["compression"]["labels"] == "truth"
+    cells = {p: p.stat().st_mtime_ns for p in (taught.parent / "cells").rglob("*.pt")}
+    assert len(cells) == 8  # best.pt and last.pt of four students
+    assert run(arguments(taught, *labelled)) == 0
+    after = {p: p.stat().st_mtime_ns for p in (taught.parent / "cells").rglob("*.pt")}
+    assert after == cells
+    capsys.readouterr()
+    assert (
+        run(arguments(taught, *FAST, "--compression.widths", "2", "--student.losses", "kd=1")) == 0
+    )
+    assert "distilled  unet 2" in capsys.readouterr().out
+
+
+def test_without_labels_and_boxes_the_teacher_alone_judges(taught: Path) -> None:
+    options = [*FAST, "--compression.widths", "2", "--data.ground_truth", "null"]
+    assert run(arguments(taught, *options, "--compression.architectures", "Linknet")) == 0
+    table = pd.read_csv(taught.parent / "runs" / "compression" / "compression.csv")
+    assert table["student"].tolist() == ["teacher", "unet 2", "Linknet"]
+    assert "iou" not in table
+    assert "f1" not in table
+
+
+def test_a_student_that_fails_is_named(taught: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = [*FAST, "--compression.widths", "2", "--compression.architectures", "Nonsense"]
+    assert run(arguments(taught, *options)) == 1
+    err = capsys.readouterr().err
+    assert "1 of 3 cells failed: Nonsense, distilled, seed 0" in err
+    assert "expected unet or one of" in err
+
+
+def test_bad_input_is_one_sentence(taught: Path) -> None:
+    for options, message in (
+        (["--compression.labels", "nowhere"], "nowhere does not exist"),
+        (["--teacher.checkpoint", "x.pt"], "x.pt"),
+    ):
+        with pytest.raises(UserError, match=message):
+            run(arguments(taught, *FAST, *options))
+    content = json.loads(taught.read_text())
+    content["compression"] = {"widths": []}
+    taught.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="name a student to train"):
+        run(arguments(taught))
