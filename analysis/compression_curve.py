@@ -21,6 +21,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import numpy as np
 import pandas as pd
 
+from util.ahead import count_cores
 from util.config import Config, load_config
 from util.errors import UserError
 from util.files import write_json, write_text
@@ -59,7 +60,7 @@ class Curve:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
     config, _ = load_config(__doc__ or "", argv)
-    from analysis.prompt_study import count_cores, report_failures
+    from analysis.prompt_study import report_failures
     from analysis.study.running import run_cells
 
     curve = plan_curve(config)

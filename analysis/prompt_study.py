@@ -8,7 +8,6 @@ paths.cells, so a stopped study goes on, and a changed setting makes anew only w
 Writes paths.runs/STUDY: report.html, figures, tables, cells.csv.
 """
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
+from util.ahead import count_cores
 from util.config import load_config
 from util.errors import listed
 from util.files import write_json, write_text
@@ -80,13 +80,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"Wrote {folder}: report.html, figures, tables, cells.csv")
     print(f"Next: open {folder / 'report.html'}")
     return report_failures(outcomes)
-
-
-def count_cores() -> int:
-    """Cores that this process may use, which a cluster may limit."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def show(results: "StudyResults") -> None:

@@ -1,12 +1,12 @@
 """Runs an exported student with ONNX Runtime; needs no torch."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from util.ahead import count_cores
 from util.errors import UserError
 
 IMAGES = "images_rgb"
@@ -29,8 +29,12 @@ class OnnxPredictor:
         metadata: What student/export.py has written into the file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, for_many: bool = False) -> None:
         """Load a file of student/export.py.
+
+        Args:
+            path: Of the file.
+            for_many: Each image takes one core, and there are several at once.
 
         Raises:
             UserError: It is damaged, of another model, or ONNX Runtime is not installed.
@@ -44,7 +48,8 @@ class OnnxPredictor:
             ) from None
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        self.num_at_once = count_cores() if for_many else 1
+        options.intra_op_num_threads = 1 if for_many else count_cores()
         # Waiting threads would spin, and take the cores from reading, boxes and writing.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:

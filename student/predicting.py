@@ -17,6 +17,9 @@ from util.shares import ALONE, Share
 BEST = "best.pt"
 """The checkpoint of a run that is meant where none is named."""
 
+MANY = 32
+"""So many images are predicted several at once; fewer have all cores for each."""
+
 ANSWER = "student"
 """Stands where a teacher has prompts."""
 
@@ -49,13 +52,16 @@ def predict_images(
     """
     settings = prediction_settings(config.prediction)
     made_by = describe_student(checkpoint, settings)
-    with LabelSetWriter(folder, made_by, overwrite, share) as writer:
+    boxes = config.evaluation.box_settings()
+    with LabelSetWriter(folder, made_by, overwrite, share, boxes) as writer:
         work = find_work(image_paths, {ANSWER: writer}, share)
         if work.image_paths:
-            predictor = open_predictor(checkpoint, config.student.device)
+            for_many = len(work.image_paths) >= MANY
+            predictor = open_predictor(checkpoint, config.student.device, for_many)
             labeller = PredictingLabeller(predictor, settings)
-            label_images(labeller, work, {ANSWER: writer}, "student")
-        return writer.finish_share(config.evaluation.box_settings())
+            at_once = predictor.num_at_once
+            label_images(labeller, work, {ANSWER: writer}, "student", at_once)
+        return writer.finish_share(boxes)
 
 
 def find_checkpoint(config: Config) -> Path:

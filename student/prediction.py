@@ -24,6 +24,11 @@ class Predictor(Protocol):
         """What the soft labels were divided by in training."""
         ...
 
+    @property
+    def num_at_once(self) -> int:
+        """How many images it predicts best at once, each in a thread."""
+        ...
+
     def predict(self, image_rgb: np.ndarray) -> np.ndarray:
         """Predict (H, W) float32 logits of an (H, W, 3) uint8 image."""
         ...
@@ -60,15 +65,27 @@ class PredictionSettings:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a student says of an image.
+    """What a student says of an image; the soft label is made when it is asked for.
 
     Attributes:
-        soft_label: (H, W) float32 in [0, 1].
-        logits: (H, W) float32; None where they are not kept.
+        predicted: (H, W) float32 logits.
+        temperature: What the soft labels were divided by in training.
+        is_kept: Whether the logits are kept.
     """
 
-    soft_label: np.ndarray
-    logits: np.ndarray | None
+    predicted: np.ndarray
+    temperature: float
+    is_kept: bool
+
+    @property
+    def soft_label(self) -> np.ndarray:
+        """(H, W) float32 in [0, 1]."""
+        return logits_to_soft_label(self.predicted, self.temperature)
+
+    @property
+    def logits(self) -> np.ndarray | None:
+        """(H, W) float32; None where they are not kept."""
+        return self.predicted if self.is_kept else None
 
 
 @dataclass(frozen=True)
@@ -81,8 +98,7 @@ class PredictingLabeller:
     def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Prediction]:
         """Predict an image, (H, W, 3) uint8 RGB."""
         logits = predict_in_tiles(self.predictor, image_rgb, self.settings)
-        soft_label = logits_to_soft_label(logits, self.predictor.temperature)
-        prediction = Prediction(soft_label, logits if self.settings.logits else None)
+        prediction = Prediction(logits, self.predictor.temperature, self.settings.logits)
         return iter([prediction] * len(prompts))
 
 

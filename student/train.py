@@ -124,13 +124,25 @@ def gather_material(config: Config) -> Material:
         check_logits(train_ids, label_set)
     if failed := sorted({*splits[0], *splits[1]}.intersection(label_set.failed)):
         print(f"{len(failed)} images are left out, since labelling failed: {listed(failed)}")
-    smallest = len(train_ids) // -(-len(train_ids) // student.batch_size)
-    if student.architecture != "unet" and smallest < 2:
-        raise UserError(
-            f"{student.architecture} needs batches of at least 2 images, but student.batch_size is "
-            f"{student.batch_size} and the training split has {len(train_ids)}"
-        )
+    check_batches(config, len(train_ids))
     return Material(image_paths, label_set, train_ids, validation_ids)
+
+
+def check_batches(config: Config, num_images: int) -> None:
+    """Make sure that batch normalisation has more than one value to normalise.
+
+    Raises:
+        UserError: A batch has one image, which the network reduces to one pixel.
+    """
+    student = config.student
+    smallest = num_images // -(-num_images // student.batch_size)
+    # The poolings of other architectures reduce any image to one pixel.
+    is_one_pixel = student.architecture != "unet" or student.crop_size_px <= 2**student.depth
+    if smallest < 2 and is_one_pixel:
+        raise UserError(
+            f"{student.architecture} needs batches of at least 2 images here, but "
+            f"student.batch_size is {student.batch_size} and the training split has {num_images}"
+        )
 
 
 def find_validation_truths(config: Config, material: Material) -> pd.DataFrame:

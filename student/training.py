@@ -175,7 +175,7 @@ class Trainer:
             asked = time.perf_counter()
             batch = next(loader)
             waited += time.perf_counter() - asked
-            loss, counted = self._step(batch, indices)
+            loss, counted = self.step(batch, indices)
             total += loss * len(indices)
             overlap += counted
         seconds = time.perf_counter() - start
@@ -187,7 +187,7 @@ class Trainer:
             "waited_for_data": waited / seconds,
         }
 
-    def _step(self, batch: Batch, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def step(self, batch: Batch, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Learn from a batch.
 
         Args:

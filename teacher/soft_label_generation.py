@@ -60,6 +60,7 @@ def label_all(
     image_paths = find_images(config.data.images)
     models = find_models(config.teacher, config.paths.weights)
     settings = describe_teacher(config.teacher, models)
+    boxes = config.evaluation.box_settings()
     with ExitStack() as stack:
         writers = {
             prompt: stack.enter_context(
@@ -68,6 +69,7 @@ def label_all(
                     {"producer": "teacher", "prompt": prompt, **settings},
                     overwrite,
                     share,
+                    boxes,
                 )
             )
             for prompt in prompts
@@ -80,8 +82,7 @@ def label_all(
             label_images(teacher, work, writers, label)
             if cache is not None:
                 print(f"{cache.folder}: {cache.hits} answers found, {cache.misses} made")
-        box_settings = config.evaluation.box_settings()
-        finished = [writer.finish_share(box_settings) for writer in writers.values()]
+        finished = [writer.finish_share(boxes) for writer in writers.values()]
     label_sets = [label_set for label_set in finished if label_set is not None]
     if len(label_sets) == len(finished):
         return label_sets

@@ -489,3 +489,21 @@ def test_a_failure_on_a_full_disk_is_known_until_the_end(
 
 def full_disk(*_: object) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_boxes_that_are_found_meanwhile_are_those_that_are_read_at_the_end(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    maps = {name: rng.random((20, 30)) ** 4 for name in ("a", "b", "c")}
+    settings = BoxSettings(dilation_iterations=0)
+    written = {}
+    for folder, known in (("one", settings), ("two", None), ("three", BoxSettings())):
+        path = tmp_path / folder
+        for part in (["a"], ["a", "b", "c"]):  # the second run finds the first map in its file
+            with LabelSetWriter(path, {"producer": "test"}, box_settings=known) as writer:
+                for name in writer.pending(dict.fromkeys(part, "1")):
+                    writer.add(name, maps[name], "1", 0)
+                writer.finish(settings)
+        written[folder] = (path / "prediction.csv").read_bytes()
+    assert written["one"].count(b"\n") > 20
+    assert written["one"] == written["two"] == written["three"]

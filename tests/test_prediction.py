@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import student.predict
 import student.test
 from student.checkpoint import save_checkpoint
+from student.exporting import export_onnx
 from student.models import Architecture, build_model
 from student.prediction import (
     ALIGNMENT_PX,
@@ -41,6 +42,7 @@ class Brightness:
     """Its logits are the mean of the channels, and the place of a pixel if asked for."""
 
     temperature = 1.0
+    num_at_once = 1
 
     def __init__(self, with_place: bool = False) -> None:
         self.with_place = with_place
@@ -233,6 +235,24 @@ def test_a_stopped_prediction_goes_on_and_ends_as_if_it_had_not_been(
     assert predict(trained) == 0
     assert {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*.png")} == whole
     assert (folder / "images" / "prediction.csv").read_bytes() == boxes
+
+
+@pytest.mark.parametrize("name", ["best.pt", "student.onnx"])
+def test_images_that_are_predicted_at_once_get_the_same_maps(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    run = trained.parent / "runs" / "student"
+    export_onnx(run / "student.onnx", make_student(), 1.0, 18, {})
+    maps = {}
+    for many in (1, 1000):
+        monkeypatch.setattr("student.predicting.MANY", many)
+        output = trained.parent / f"{many}"
+        options = ["--student.checkpoint", str(run / name), "--prediction.output", str(output)]
+        assert predict(trained, *options) == 0
+        predicted = LabelSet(output)
+        maps[many] = [predicted.read(image_id) for image_id in predicted.ids]
+    for one, other in zip(*maps.values(), strict=True):
+        np.testing.assert_allclose(one, other, atol=2 / 65535)
 
 
 def test_processes_share_the_images(

@@ -1,6 +1,7 @@
 """Networks, losses, data and checkpoints of the student."""
 
 import io
+import json
 import os
 import pickle
 from collections.abc import Callable
@@ -598,3 +599,69 @@ def test_a_loss_that_is_no_number_names_its_batch_and_keeps_the_checkpoints(
     assert len(pd.read_csv(run / "metrics.csv")) == 1
     weights = read_checkpoint(run / "last.pt")["model"]
     assert all(torch.isfinite(values).all() for values in weights.values())
+
+
+def learn(project: Path, maps: Callable[[np.ndarray], np.ndarray], *options: str) -> Path:
+    """Label the images of a project, train a student on that, and return its run."""
+    images = find_images(project.parent / "images")
+    with LabelSetWriter(project.parent / "label_sets/x", {"producer": "test"}, True) as writer:
+        for image_id, path in images.items():
+            writer.add(image_id, maps(read_image(path)), "1", 0)
+        writer.finish(BoxSettings())
+    given = ["--config", str(project), "--student.label_set", "x", *options]
+    assert student.train.main(given) == 0
+    return project.parent / "runs" / "student"
+
+
+def find_birds(image_rgb: np.ndarray) -> np.ndarray:
+    return (image_rgb.min(axis=2) == 240).astype(float)
+
+
+def keep_one_image(project: Path, split: str) -> None:
+    path = project.parent / "splits" / f"{split}.txt"
+    path.write_text(path.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+
+
+def test_one_training_image_is_enough(project: Path) -> None:
+    keep_one_image(project, "Train")
+    keep_one_image(project, "Validation")
+    metrics = pd.read_csv(learn(project, find_birds) / "metrics.csv")
+    assert np.isfinite(metrics["train_loss"]).all()
+    small = ["--student.crop_size_px", "16", "--student.depth", "4", "--overwrite"]
+    with pytest.raises(UserError, match="batches of at least 2 images here"):
+        learn(project, find_birds, *small)
+
+
+def test_without_any_positive_pixel_a_student_learns_that_there_is_none(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--student.epochs", "20", "--student.patience", "20"]
+    run = learn(project, lambda image: np.zeros(image.shape[:2]), *options)
+    metrics = pd.read_csv(run / "metrics.csv")
+    assert np.isfinite(metrics.to_numpy()).all()
+    for column in ("train_loss", "val_loss"):
+        assert metrics[column].iloc[-1] < 0.8 * metrics[column].iloc[0]
+    assert metrics["val_jaccard"].iloc[-1] == 1  # nothing wanted, nothing found
+    assert "It finds none of the boxes" in capsys.readouterr().out
+
+
+def test_images_smaller_than_the_stride_of_the_network_are_padded(project: Path) -> None:
+    for number, path in enumerate(find_images(project.parent / "images").values()):
+        write_image(path, np.full((3 + number % 4, 5, 3), 100, np.uint8))
+    run = learn(project, find_birds, "--student.depth", "5")
+    assert np.isfinite(pd.read_csv(run / "metrics.csv").to_numpy()).all()
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_run_learns_in_either_precision_and_twice_the_same(project: Path, precision: str) -> None:
+    options = ["--student.precision", precision, "--student.epochs", "4", "--overwrite"]
+    weights = []
+    for _ in range(2):
+        run = learn(project, find_birds, *options)
+        weights.append(read_checkpoint(run / "last.pt")["model"])
+    metrics = pd.read_csv(run / "metrics.csv")
+    assert metrics["train_loss"].iloc[-1] < metrics["train_loss"].iloc[0]
+    for name, values in weights[0].items():
+        assert values.dtype in (torch.float32, torch.int64)
+        assert torch.equal(values, weights[1][name]), name
+    assert json.loads((run / "run.json").read_text())["precision"] == precision

@@ -10,6 +10,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+def count_cores() -> int:
+    """Cores that this process may use, which a cluster may limit."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def map_ahead(
     work: Callable[[T], R],
     items: Iterable[T],
@@ -30,7 +37,7 @@ def map_ahead(
     Raises:
         Exception: Whatever `work` raises, when its result is asked for.
     """
-    threads = num_threads or os.cpu_count() or 1
+    threads = num_threads or count_cores()
     ahead = 2 * threads if num_ahead is None else num_ahead
     waiting: deque[Future[R]] = deque()
     with ThreadPoolExecutor(threads) as pool:

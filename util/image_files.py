@@ -119,12 +119,15 @@ def write_image(path: Path, image_rgb: np.ndarray) -> None:
     write_bytes(path, data.tobytes())
 
 
-def write_soft_label(path: Path, soft_label: np.ndarray) -> None:
+def write_soft_label(path: Path, soft_label: np.ndarray) -> np.ndarray:
     """Write probabilities as 16-bit gray PNG, value / 65535.
 
     Args:
         path: Ends in `.png`.
         soft_label: (H, W) float in [0, 1].
+
+    Returns:
+        (H, W) float32, what `read_soft_label` gives.
 
     Raises:
         ValueError: A value is outside [0, 1] or NaN.
@@ -134,6 +137,7 @@ def write_soft_label(path: Path, soft_label: np.ndarray) -> None:
     levels = np.round(soft_label * 65535.0).astype(np.uint16)
     _, data = cv2.imencode(".png", levels)
     write_bytes(path, data.tobytes())
+    return levels.astype(np.float32) / np.float32(65535)
 
 
 def read_soft_label(path: Path) -> np.ndarray:

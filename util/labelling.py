@@ -100,7 +100,11 @@ def find_work(
 
 
 def label_images(
-    labeller: Labeller, work: Work, writers: Mapping[str, LabelSetWriter], label: str
+    labeller: Labeller,
+    work: Work,
+    writers: Mapping[str, LabelSetWriter],
+    label: str,
+    num_at_once: int = 1,
 ) -> None:
     """Write the soft labels that are still missing.
 
@@ -111,53 +115,85 @@ def label_images(
         work: What is to be done.
         writers: The label set of each prompt.
         label: What the progress bar shows in front.
+        num_at_once: Images that are answered at once, each in a thread.
 
     Raises:
-        KeyboardInterrupt: A stop was asked for; the image at hand is finished.
+        KeyboardInterrupt: A stop was asked for; the images at hand are finished.
         UserError: The first images have all failed, or a prompt fails with every image.
     """
-    images = track(read_ahead(work.image_paths), label, total=len(work.image_paths))
+    answered = _answer_images(labeller, work, num_at_once)
     seen = failed = 0
     with stop_between_items("image") as should_stop, _WriteBehind() as behind:
-        for image_id, image in images:
-            if should_stop():
-                break
+        for answers in track(answered, label, total=len(work.image_paths)):
             seen += 1
             try:
-                if isinstance(image, UserError):
-                    raise image
-                _label_one(labeller, image, image_id, work, writers, behind)
+                _lay_out(answers, work, writers, behind)
             except PromptError:
                 raise
             except UserError as error:
                 failed += 1
                 if failed <= TOLD_FAILURES:
-                    logger.warning("%s failed: %s", image_id, error)
-                for prompt in work.prompts[image_id]:
-                    behind.do(writers[prompt].fail, image_id, str(error))
+                    logger.warning("%s failed: %s", answers.image_id, error)
+                for prompt in work.prompts[answers.image_id]:
+                    behind.do(writers[prompt].fail, answers.image_id, str(error))
                 if failed == seen == FUTILE_FAILURES:
                     raise UserError(f"the first {seen} images have all failed: {error}") from None
+            if should_stop():
+                break
 
 
-def _label_one(
-    labeller: Labeller,
-    image: np.ndarray,
-    image_id: str,
+@dataclass(frozen=True)
+class _Answers:
+    """What a labeller says of an image: an answer a prompt, or why there is none.
+
+    Attributes:
+        image_id: Of the image.
+        found: Its answers.
+        seconds: That the models took.
+    """
+
+    image_id: str
+    found: "Iterator[Answer] | UserError"
+    seconds: float
+
+
+def _answer_images(labeller: Labeller, work: Work, num_at_once: int) -> Iterator[_Answers]:
+    """Read images ahead and answer the prompts that lack them."""
+
+    def answer(read: tuple[str, np.ndarray | UserError]) -> _Answers:
+        image_id, image = read
+        start = time.perf_counter()
+        if isinstance(image, UserError):
+            return _Answers(image_id, image, 0.0)
+        try:
+            found = labeller.label(image, work.prompts[image_id])
+        except PromptError:
+            raise
+        except UserError as error:
+            return _Answers(image_id, error, 0.0)
+        return _Answers(image_id, found, time.perf_counter() - start)
+
+    images = read_ahead(work.image_paths)
+    if num_at_once == 1:
+        return map(answer, images)
+    return map_ahead(answer, images, num_at_once, num_at_once)
+
+
+def _lay_out(
+    answers: _Answers,
     work: Work,
     writers: Mapping[str, LabelSetWriter],
     behind: "_WriteBehind",
 ) -> None:
-    """Answer the prompts that lack one image; the time of the models is shared out evenly."""
-    prompts = work.prompts[image_id]
-    start = time.perf_counter()
-    answers = labeller.label(image, prompts)
-    for_models = (time.perf_counter() - start) / len(prompts)
+    """Have the answers about one image written; the models' time is shared out evenly."""
+    if isinstance(answers.found, UserError):
+        raise answers.found
+    image_id, prompts = answers.image_id, work.prompts[answers.image_id]
     for prompt in prompts:
         start = time.perf_counter()
-        answer = next(answers)
-        seconds = for_models + time.perf_counter() - start
-        source = work.sources[image_id]
-        behind.do(_write, writers[prompt], image_id, answer, source, seconds)
+        answer = next(answers.found)
+        seconds = answers.seconds / len(prompts) + time.perf_counter() - start
+        behind.do(_write, writers[prompt], image_id, answer, work.sources[image_id], seconds)
 
 
 def _write(

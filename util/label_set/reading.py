@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -130,30 +131,50 @@ class LabelSet:
             raise UserError(f"{path} holds no logits: expected finite floats, (height, width)")
         return logits.astype(np.float32)
 
-    def write_boxes(self, settings: BoxSettings) -> pd.DataFrame:
+    def write_boxes(
+        self, settings: BoxSettings, known: Mapping[str, "FoundBoxes"] = MappingProxyType({})
+    ) -> pd.DataFrame:
         """Write `prediction.csv`: the boxes of all soft labels, images in the order of their ids.
+
+        Args:
+            settings: How maps become boxes.
+            known: What `find_boxes` gives for images whose maps need not be read, by id.
 
         Returns:
             Table of the boxes (see `util.bbox_csv`).
         """
-        table = self.find_boxes(self.ids, settings)
+        table = self.find_boxes(self.ids, settings, known)
         write_bbox_csv(self.folder / PREDICTION, table)
         if self.manifest:
             self.manifest["boxes"] = asdict(settings)
             write_json(self.folder / MANIFEST, self.manifest)
         return table
 
-    def find_boxes(self, image_ids: Sequence[str], settings: BoxSettings) -> pd.DataFrame:
-        """Find the boxes of some soft labels, a few maps in memory at a time."""
+    def find_boxes(
+        self,
+        image_ids: Sequence[str],
+        settings: BoxSettings,
+        known: Mapping[str, "FoundBoxes"] = MappingProxyType({}),
+    ) -> pd.DataFrame:
+        """Find the boxes of some soft labels, a few maps in memory at a time; see `write_boxes`."""
 
         def find(image_id: str) -> tuple[str, tuple[int, int], Boxes]:
-            soft_label = self.read(image_id)
-            height, width = soft_label.shape
-            return image_id, (height, width), soft_label_to_boxes(soft_label, settings)
+            found = known.get(image_id) or find_boxes(self.read(image_id), settings)
+            return image_id, *found
 
         found = map_ahead(find, image_ids)
         bar = track(found, f"boxes of {self.name}", len(image_ids), transient=True)
         return boxes_to_table(bar, settings.object_class)
+
+
+FoundBoxes = tuple[tuple[int, int], Boxes]
+"""(height, width) of an image, and its boxes."""
+
+
+def find_boxes(soft_label: np.ndarray, settings: BoxSettings) -> FoundBoxes:
+    """Find the boxes of a soft label, (H, W) float32 in [0, 1]."""
+    height, width = soft_label.shape
+    return (height, width), soft_label_to_boxes(soft_label, settings)
 
 
 def check_same_images(label_sets: Sequence[LabelSet]) -> list[str]:

@@ -14,7 +14,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.files import write_bytes, write_json
 from util.image_files import id_to_path, write_image, write_soft_label
-from util.label_set.reading import LabelSet
+from util.label_set.reading import FoundBoxes, LabelSet, find_boxes
 from util.label_set.records import (
     MANIFEST,
     PREDICTION,
@@ -43,6 +43,7 @@ class LabelSetWriter:
         settings: Mapping[str, Any],
         overwrite: bool = False,
         share: Share = ALONE,
+        box_settings: BoxSettings | None = None,
     ) -> None:
         """Open a label set to add images to.
 
@@ -52,6 +53,8 @@ class LabelSetWriter:
                 weights. JSON values only.
             overwrite: Start anew where the set was made with other settings.
             share: Which of the processes that make the set this one is.
+            box_settings: How maps become boxes, if that is known already: those of images that are
+                added are then found meanwhile, and need not be read again at the end.
 
         Raises:
             UserError: The set was made with other settings, or the folder is no label set.
@@ -61,6 +64,8 @@ class LabelSetWriter:
         self.images: dict[str, dict[str, Any]] = {}
         self.absent: dict[str, dict[str, Any]] = {}
         self.share = share
+        self._box_settings = box_settings
+        self._boxes: dict[str, FoundBoxes] = {}
         self._others: set[str] = set()
         self._manifest: dict[str, Any] = {
             "settings": self.settings,
@@ -174,7 +179,9 @@ class LabelSetWriter:
             logits: (H, W) float, kept as float16, for students that are distilled at a temperature;
                 None = none, and older logits of the image are removed.
         """
-        write_soft_label(id_to_path(self.folder, image_id), soft_label)
+        levels = write_soft_label(id_to_path(self.folder, image_id), soft_label)
+        if self._box_settings is not None:
+            self._boxes[image_id] = find_boxes(levels, self._box_settings)
         status = "labelled" if soft_label.any() else "empty"
         record = {"status": status, "source": source, "seconds": round(seconds, 4)}
         if weights is None:
@@ -276,7 +283,8 @@ class LabelSetWriter:
         for path in progress_files(self.folder):
             path.unlink(missing_ok=True)
         label_set = LabelSet(self.folder)
-        label_set.write_boxes(box_settings)
+        known = self._boxes if self._box_settings == box_settings else {}
+        label_set.write_boxes(box_settings, known)
         return label_set
 
 
