@@ -16,10 +16,9 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from student.pictures import draw_pictures
-from student.predicting import find_checkpoint, folder_beside, predict_images
+from student.predicting import find_checkpoint, folder_beside, predict_images, report_failures
 from util.bbox_csv import read_bbox_csv
 from util.config import load_config
-from util.errors import listed
 from util.image_files import find_images
 from util.label_set import PREDICTION
 from util.run import run_script
@@ -44,10 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         pictures = folder.with_name(f"{folder.name}_pictures")
         draw_pictures(pictures, predicted, image_paths, boxes, num_pictures)
         print(f"Next: look at {pictures}")
-    if predicted.failed:
-        reasons = listed(list(predicted.failed.values()))
-        print(f"{len(predicted.failed)} images failed: {reasons}", file=sys.stderr)
-    return 1 if predicted.failed else 0
+    return report_failures(predicted)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Writes the label set of a student's predictions; needs no torch for an exported student."""
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from student.prediction import PredictingLabeller, PredictionSettings
 from student.predictors import open_predictor
 from util.config import Config, PredictionSection
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.label_set import LabelSet, LabelSetWriter
 from util.labelling import find_work, label_images
 from util.shares import ALONE, Share
@@ -62,6 +63,15 @@ def predict_images(
             at_once = predictor.num_at_once
             label_images(labeller, work, {ANSWER: writer}, "student", at_once)
         return writer.finish_share(boxes)
+
+
+def report_failures(predicted: LabelSet) -> int:
+    """Say which images could not be predicted; exit status 1 if there are any, else 0."""
+    if not predicted.failed:
+        return 0
+    reasons = listed(list(predicted.failed.values()))
+    print(f"{len(predicted.failed)} images failed: {reasons}", file=sys.stderr)
+    return 1
 
 
 def find_checkpoint(config: Config) -> Path:

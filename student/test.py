@@ -16,10 +16,9 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from student.pictures import draw_pictures
-from student.predicting import find_checkpoint, folder_beside, predict_images
+from student.predicting import find_checkpoint, folder_beside, predict_images, report_failures
 from util.bbox_csv import read_bbox_csv
 from util.config import Config, load_config
-from util.errors import listed
 from util.files import write_text
 from util.ground_truth import read_truths
 from util.image_files import find_images
@@ -47,10 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         judge(config, predicted, image_paths, test_ids)
         judged = ["--evaluation.predictions", str(folder)]
         print_next(["analysis/bbox_evaluation.py", *judged], argv)
-    if predicted.failed:
-        reasons = listed(list(predicted.failed.values()))
-        print(f"{len(predicted.failed)} images failed: {reasons}", file=sys.stderr)
-    return 1 if predicted.failed else 0
+    return report_failures(predicted)
 
 
 def judge(

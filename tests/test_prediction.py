@@ -29,11 +29,12 @@ from student.prediction import (
 )
 from student.predictors import open_predictor
 from student.torch_predictor import TorchPredictor, fuse_batch_norms, scale_images
-from tests.conftest import ROOT
+from tests.conftest import ROOT, box_table
 from tests.test_pipeline import stop_at_write
 from util.errors import UserError
 from util.image_files import find_images, read_image, write_image
 from util.label_set import LabelSet
+from util.visualization import draw_overlay
 
 SMALL = Architecture("unet", width=2, depth=2, encoder="")
 
@@ -109,11 +110,13 @@ def test_flips_are_turned_back_and_averaged() -> None:
 
 
 def make_student() -> torch.nn.Module:
-    """A small student whose batch normalisations have seen something."""
+    """A small student that has seen noise, with logits from far below 0 to above."""
     torch.manual_seed(0)
     model = build_model(SMALL)
     for _ in range(5):
         model(torch.rand(4, 3, 16, 16))
+    with torch.no_grad():
+        model.network.head.weight.mul_(-30)  # type: ignore[union-attr, operator]
     return model.eval()
 
 
@@ -208,6 +211,12 @@ def test_any_folder_becomes_a_label_set_with_boxes_and_pictures(
     assert read_image(pictures["b"]).shape == (33 * 12, 2 * 40 * 12, 3)
     with pytest.raises(UserError, match="tile_size_px: 64 -> 1024"):
         predict(trained, *options)
+
+
+def test_pictures_of_large_images_are_reduced() -> None:
+    image = np.zeros((1000, 3200, 3), np.uint8)
+    picture = draw_overlay(image, np.zeros((1000, 3200), np.float32), box_table([]))
+    assert picture.shape == (500, 2 * 1600, 3)
 
 
 def test_predictions_of_the_test_split_are_those_of_the_test_stage(trained: Path) -> None:

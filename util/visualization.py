@@ -19,6 +19,9 @@ TRUTH_RGB = (0, 158, 115)
 PREDICTION_RGB = (230, 159, 0)
 """Green and orange of Okabe and Ito, told apart by colour-blind people too."""
 
+LARGEST_PX = 1600
+"""Longest side of an image in a picture."""
+
 
 def draw_overlay(
     image_rgb: np.ndarray,
@@ -36,17 +39,19 @@ def draw_overlay(
 
     Returns:
         (H', 2W', 3) uint8 RGB: the image with boxes, then its map in gray with boxes. Enlarged by a
-        whole number where the image is small.
+        whole number where the image is small, reduced to `LARGEST_PX` where it is larger.
     """
-    scale = max(1, 512 // max(image_rgb.shape[:2]))
+    longest = max(image_rgb.shape[:2])
+    scale = max(1, 512 // longest) if longest <= LARGEST_PX else LARGEST_PX / longest
+    how = cv2.INTER_NEAREST if scale >= 1 else cv2.INTER_AREA
     gray = np.repeat(np.round(soft_label * 255).astype(np.uint8)[..., None], 3, axis=2)
     panels = []
     for panel in (image_rgb, gray):
-        enlarged = cv2.resize(panel, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+        scaled = cv2.resize(panel, None, fx=scale, fy=scale, interpolation=how)
         if truths is not None:
-            draw_boxes(enlarged, truths, TRUTH_RGB)
-        draw_boxes(enlarged, predictions, PREDICTION_RGB)
-        panels.append(enlarged)
+            draw_boxes(scaled, truths, TRUTH_RGB)
+        draw_boxes(scaled, predictions, PREDICTION_RGB)
+        panels.append(scaled)
     return np.hstack(panels)
 
 
