@@ -57,8 +57,8 @@ def test_images_of_any_number_and_size_give_what_torch_gives(
     np.testing.assert_allclose(found[1], np.minimum(2 / (1 + np.exp(-found[0])), 1), rtol=1e-4)
 
 
-@pytest.mark.parametrize("opset", [18, 21])
-def test_the_file_names_its_opset_and_how_maps_become_boxes(tmp_path: Path, opset: int) -> None:
+def test_the_file_names_its_opset_and_how_maps_become_boxes(tmp_path: Path) -> None:
+    opset = 21  # not the default
     path = tmp_path / "x.onnx"
     assert export_onnx(path, make_student(), 1.5, opset, {"boxes": {"threshold": 0.4}}) < 1e-4
     model = onnx.load(path)
@@ -83,12 +83,9 @@ def test_the_metadata_of_a_run_say_all_that_is_needed(exported: Path) -> None:
     assert int8 == {**metadata, "precision": "int8", "calibrated_on": 6}
 
 
-@pytest.mark.parametrize("name", ["Unet", "DeepLabV3Plus"])
-def test_other_architectures_are_exported_too(
-    tmp_path: Path, name: str, rng: np.random.Generator
-) -> None:
+def test_other_architectures_are_exported_too(tmp_path: Path, rng: np.random.Generator) -> None:
     torch.manual_seed(0)
-    model = build_model(Architecture(name, 1, 1, "resnet18")).eval()
+    model = build_model(Architecture("DeepLabV3Plus", 1, 1, "resnet18")).eval()
     assert export_onnx(tmp_path / "x.onnx", model, 1.0, 18, {}) < 1e-3
     image = rng.integers(0, 256, (45, 70, 3), dtype=np.uint8)
     assert OnnxPredictor(tmp_path / "x.onnx").predict(image).shape == (45, 70)
