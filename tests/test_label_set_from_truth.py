@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,16 +24,21 @@ def write_truth(project: Path, *more: str) -> int:
     return util.label_set_from_truth.main(["--config", str(project), *more])
 
 
-def as_masks(project: Path, values: list[str]) -> None:
-    """Let the ground truth of a project be its masks."""
+def set_data(project: Path, **data: Any) -> None:
+    """Change the data section of a project's config."""
     content = json.loads(project.read_text())
-    truth = {"ground_truth": "masks", "ground_truth_format": "masks"}
-    content["data"] |= {**truth, "ground_truth_classes": values}
+    content["data"] |= data
     project.write_text(json.dumps(content))
 
 
-def test_masks_become_exact_maps_and_void_pixels_do_not_count(project: Path) -> None:
-    as_masks(project, ["1"])
+@pytest.fixture
+def boxed_project(project: Path) -> Path:
+    """A project whose truth is boxes alone."""
+    set_data(project, masks=None)
+    return project
+
+
+def test_masks_become_exact_maps_and_ignored_pixels_do_not_count(project: Path) -> None:
     path = sorted((project.parent / "masks").rglob("*.png"))[0]
     mask = read_image(path)[..., 0].copy()
     mask[:3] = 255
@@ -42,17 +48,22 @@ def test_masks_become_exact_maps_and_void_pixels_do_not_count(project: Path) -> 
     label_set = LabelSet(project.parent / "label_sets" / "truth")
     assert len(label_set.ids) == 12
     image_id = path.relative_to(project.parent / "masks").with_suffix("").as_posix()
-    np.testing.assert_array_equal(label_set.read(image_id), mask == 1)
+    np.testing.assert_array_equal(label_set.read(image_id), (mask > 0) & (mask != 255))
     np.testing.assert_array_equal(label_set.read_weights(image_id), mask != 255)
-    assert label_set.manifest["settings"]["producer"] == "ground truth"
-    as_masks(project, [])
-    assert write_truth(project, "--overwrite") == 0
-    np.testing.assert_array_equal(label_set.read(image_id), mask > 0)
-    assert label_set.read_weights(image_id).all()
+    assert label_set.manifest["settings"] == {"producer": "ground truth", "format": "masks"}
+    set_data(project, masks=None, ground_truth="masks", ground_truth_format="masks")
+    for classes, is_object, is_known in (
+        (["1"], mask == 1, mask != 255),
+        (["255", "7"], (mask == 255) | (mask == 7), np.ones_like(mask)),
+        ([], mask > 0, np.ones_like(mask)),
+    ):
+        set_data(project, ground_truth_classes=classes)
+        assert write_truth(project, "--overwrite") == 0
+        np.testing.assert_array_equal(label_set.read(image_id), is_object)
+        np.testing.assert_array_equal(label_set.read_weights(image_id), is_known)
 
 
 def test_only_images_with_a_mask_or_of_a_split_are_labelled(project: Path) -> None:
-    as_masks(project, [])
     masks = sorted((project.parent / "masks").rglob("*.png"))
     for path in masks[8:]:
         path.unlink()
@@ -62,10 +73,10 @@ def test_only_images_with_a_mask_or_of_a_split_are_labelled(project: Path) -> No
     assert len(LabelSet(project.parent / "label_sets" / "few").ids) == 6
 
 
-def test_boxes_become_the_ellipses_in_them_and_their_corners_do_not_count(project: Path) -> None:
-    assert write_truth(project) == 0
-    label_set = LabelSet(project.parent / "label_sets" / "truth")
-    truths = pd.read_csv(project.parent / "truth.csv", sep=";")
+def test_boxes_become_ellipses_whose_corners_do_not_count(boxed_project: Path) -> None:
+    assert write_truth(boxed_project) == 0
+    label_set = LabelSet(boxed_project.parent / "label_sets" / "truth")
+    truths = pd.read_csv(boxed_project.parent / "truth.csv", sep=";")
     for image_id in label_set.ids[:4]:
         soft_label, weights = label_set.read(image_id), label_set.read_weights(image_id)
         assert not soft_label[weights == 0].any()
@@ -93,24 +104,25 @@ def test_an_ellipse_has_the_area_it_should_and_a_sliver_has_a_pixel() -> None:
     assert weights.all()
 
 
-def test_bad_truths_are_one_sentence(project: Path) -> None:
+def test_bad_truths_are_one_sentence(boxed_project: Path) -> None:
     for options, message in (
         (["--name", "a b"], r"letters, digits and _, such as a_b"),
         (["--split", "Nowhere"], "splits in this folder"),
         (["--data.ground_truth", "nowhere.csv"], "does not exist"),
-        (["--data.ground_truth", "nowhere", "--data.ground_truth_format", "masks"], "of masks"),
+        (["--data.ground_truth", "nowhere", "--data.ground_truth_format", "masks"], "pixel values"),
+        (["--data.masks", "nowhere"], "the folder of masks .*nowhere does not exist"),
+        (["--data.masks", str(boxed_project.parent / "images")], "no mask of any image"),
     ):
         with pytest.raises(UserError, match=message):
-            write_truth(project, *options)
-    as_masks(project, [])
-    path = sorted((project.parent / "masks").rglob("*.png"))[0]
+            write_truth(boxed_project, *options)
+    set_data(boxed_project, masks="masks")
+    path = sorted((boxed_project.parent / "masks").rglob("*.png"))[0]
     write_image(path, np.zeros((3, 4), np.uint8))
     with pytest.raises(UserError, match=r"is \(3, 4\), its image \(64, 64\)"):
-        write_truth(project)
+        write_truth(boxed_project)
 
 
 def test_a_student_learns_from_the_truth_and_from_a_mix(project: Path) -> None:
-    as_masks(project, [])
     assert write_truth(project) == 0
     assert write_truth(project, "--split", "Train", "--name", "few") == 0
     given = ["--config", str(project), "--student.epochs", "1"]

@@ -140,8 +140,8 @@ class DataSection(Section):
     )
     masks: ConfigPath | None = Field(
         REPOSITORY / "data/sea_scenes/SegmentationClass",
-        description="Folder of true masks, <image id>.png, for pixel metrics: 0 = normal, 255 ="
-        " ignored, else anomalous; null = none.",
+        description="Folder of true masks, <image id>.png, for pixel metrics and students of the"
+        " truth: 0 = normal, 255 = ignored, else anomalous; null = none.",
     )
     demo_scenes: int = Field(240, ge=4, description="How many demo scenes are made.")
     demo_size_px: int = Field(256, ge=32, description="Side of a demo scene in pixels.")

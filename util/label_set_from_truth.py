@@ -2,10 +2,10 @@
 
     python util/label_set_from_truth.py --split Train --name truth
 
-Reads data.ground_truth: masks give exact maps; a box of any other format gives the ellipse in it,
-and its corners, of which nobody knows what they are, get weight 0 (student.pixel_weights). Pixels
-of masks that are 255 get weight 0 too where data.ground_truth_classes names other values. Writes
-paths.label_sets/NAME.
+Reads data.masks, or data.ground_truth where that is null. Masks give exact maps, and weight 0
+(student.pixel_weights) to pixels that are to be ignored: 255, unless it is one of
+data.ground_truth_classes. A box of any other format gives the ellipse in it, and its corners, of
+which nobody knows what they are, get weight 0. Writes paths.label_sets/NAME.
 Next: python student/train.py --student.label_set truth, or NAME+OTHER, which learns from OTHER what
 the ground truth does not have.
 """
@@ -24,7 +24,7 @@ import numpy as np
 from util.bbox_csv import COORDINATES
 from util.config import Config, DataSection, load_config
 from util.errors import UserError
-from util.ground_truth import is_object, mask_values, read_mask, read_truths
+from util.ground_truth import is_object, mask_values, read_mask, read_truth, read_truths
 from util.image_files import find_images, fingerprint, id_to_path, image_size_hw
 from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
 from util.pixel_metrics import IGNORED
@@ -73,15 +73,15 @@ def write_truth(
     config: Config, image_paths: Mapping[str, Path], name: str, overwrite: bool
 ) -> LabelSet:
     """Write the label set, as far as it is missing."""
+    settings: dict[str, Any] = {"producer": "ground truth"}
     data = config.data
-    sources, draw = (_find_masks if data.ground_truth_format == "masks" else _find_boxes)(
-        data, image_paths
-    )
-    settings = {
-        "producer": "ground truth",
-        "format": data.ground_truth_format,
-        "classes": data.ground_truth_classes,
-    }
+    if data.masks is not None:
+        sources, draw = _find_masks(data.masks, read_truth, image_paths)
+        settings |= {"format": "masks"}
+    else:
+        find = _find_object_masks if data.ground_truth_format == "masks" else _find_boxes
+        sources, draw = find(data, image_paths)
+        settings |= {"format": data.ground_truth_format, "classes": data.ground_truth_classes}
     with LabelSetWriter(config.paths.label_sets / name, settings, overwrite) as writer:
         for image_id in track(writer.pending(sources), "truth"):
             start = time.perf_counter()
@@ -94,33 +94,46 @@ Found = tuple[dict[str, str], Callable[[str], Truth]]
 """Fingerprint of each image's truth by its id, and how it becomes a map."""
 
 
-def _find_masks(data: DataSection, image_paths: Mapping[str, Path]) -> Found:
-    """Find the masks that there are.
+def _find_masks(
+    folder: Path | None, read: Callable[[Path], np.ndarray], image_paths: Mapping[str, Path]
+) -> Found:
+    """Find the masks that there are; `read` gives 0 normal, 1 anomalous, 255 ignored.
 
     Raises:
         UserError: There is none; or, when drawn, one has not the size of its image.
     """
-    folder = data.ground_truth
     if folder is None or not folder.is_dir():
-        raise UserError(f"the folder of masks {folder} does not exist; set data.ground_truth")
+        raise UserError(
+            f"the folder of masks {folder} does not exist; set data.masks or data.ground_truth"
+        )
     paths = {image_id: id_to_path(folder, image_id) for image_id in image_paths}
     paths = {image_id: path for image_id, path in paths.items() if path.exists()}
     if not paths:
         raise UserError(f"{folder} has no mask of any image: <image id>.png is expected")
-    values = mask_values(data.ground_truth_classes)
 
     def draw(image_id: str) -> Truth:
-        mask = read_mask(paths[image_id])
+        mask = read(paths[image_id])
         size_hw = image_size_hw(image_paths[image_id])
         if mask.shape != size_hw:
             raise UserError(
                 f"the mask {paths[image_id]} is {mask.shape}, its image {size_hw} (height, width); "
                 "they must agree"
             )
-        is_known = (mask != IGNORED) | is_object(mask, values)
-        return is_object(mask, values).astype(np.float32), is_known.astype(np.float32)
+        return (mask == 1).astype(np.float32), (mask != IGNORED).astype(np.float32)
 
     return {image_id: fingerprint([path]) for image_id, path in paths.items()}, draw
+
+
+def _find_object_masks(data: DataSection, image_paths: Mapping[str, Path]) -> Found:
+    """Find the masks whose values are classes."""
+    values = mask_values(data.ground_truth_classes)
+
+    def read(path: Path) -> np.ndarray:
+        mask = read_mask(path)
+        ignored = np.where(mask == IGNORED, IGNORED, 0)
+        return np.where(is_object(mask, values), 1, ignored)
+
+    return _find_masks(data.ground_truth, read, image_paths)
 
 
 def _find_boxes(data: DataSection, image_paths: Mapping[str, Path]) -> Found:
