@@ -301,11 +301,14 @@ def start(project: Path, *more: str) -> subprocess.Popen[str]:
     )
 
 
-def workers(parent: int) -> list[int]:
-    """Processes that work on the cells of a study."""
+def children(parent: int) -> list[int]:
     lists = Path(f"/proc/{parent}/task").glob("*/children")
-    children = [child for path in lists for child in path.read_text().split()]
-    return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
+    return [int(child) for path in lists for child in path.read_text().split()]
+
+
+def workers(study: int) -> list[int]:
+    """Processes that work on the cells of a study: forked by a child of it."""
+    return [worker for child in children(study) for worker in children(child)]
 
 
 def is_alive(process: int) -> bool:

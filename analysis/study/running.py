@@ -6,8 +6,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
 
 from tqdm import tqdm
 
@@ -17,6 +18,9 @@ from util.progress import track
 from util.shares import Share
 
 Outcomes = dict[Cell, Outcome]
+
+IMPORTED_ONCE = ["lightning_fabric", "pandas", "segmentation_models_pytorch", "torchvision"]
+"""What training imports first of all, and slowly; none of it uses a GPU when it is imported."""
 
 
 def run_plan(plan: Plan, num_processes: int) -> Outcomes:
@@ -86,7 +90,11 @@ def _run_at_once(cells: Sequence[Cell], num_processes: int) -> Iterator[tuple[Ce
 
     A process that dies (out of memory, say) takes its own cell along and no other.
     """
-    context = get_context("spawn")
+    if "forkserver" in get_all_start_methods():
+        context: BaseContext = get_context("forkserver")
+        context.set_forkserver_preload(IMPORTED_ONCE)
+    else:
+        context = get_context("spawn")
     watched, alive = context.Pipe(duplex=False)
     idle: queue.SimpleQueue[ProcessPoolExecutor] = queue.SimpleQueue()
 
