@@ -23,12 +23,13 @@ import pandas as pd
 
 from util.ahead import count_cores
 from util.config import Config, load_config
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.files import write_json, write_text
 from util.image_files import find_images, image_size_hw
 from util.label_set import LabelSet
 from util.run import run_script
 from util.splits import read_split
+from util.statistics_over_images import iou
 from util.visualization import new_figure, write_figure
 
 if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
@@ -90,6 +91,10 @@ def plan_curve(config: Config) -> Curve:
 
     section = config.compression
     checkpoint = config.teacher.checkpoint or find_checkpoint(config)
+    if checkpoint.suffix == ".onnx":
+        raise UserError(
+            f"{checkpoint} cannot be measured beside students; give the .pt that it is of"
+        )
     settings: dict[str, Any] = {"name": "student", "checkpoint": checkpoint, "label_set": TEACHER}
     settings["logits"] = config.student.losses.get("kd", 0.0) > 0
     teacher = config.teacher.model_copy(update=settings)
@@ -100,29 +105,49 @@ def plan_curve(config: Config) -> Curve:
     changes |= {name: {"architecture": name} for name in section.architectures}
     if not changes:
         raise UserError("compression.widths and .architectures are empty; name a student to train")
-    trainings: dict[str, tuple[Path, Any, tuple[Cell, ...]]] = {
-        "distilled": (labelling.folder / TEACHER, config.student.losses, (labelling,))
+    trainings: dict[str, tuple[Path, dict[str, Any], tuple[Cell, ...]]] = {
+        "distilled": (labelling.folder / TEACHER, {}, (labelling,))
     }
     if section.labels is not None:
-        labels = config.paths.label_sets / section.labels
-        LabelSet(labels)  # or it is said now that it is not there
+        labels = open_labels(config, section.labels)
         without_kd = {name: w for name, w in config.student.losses.items() if name != "kd"}
-        trainings["labels"] = (labels, without_kd or {"kl": 1.0}, ())
+        how: dict[str, Any] = {"losses": without_kd or {"kl": 1.0}}
+        if labels.has_weights:
+            how["pixel_weights"] = "label_set"
+        trainings["labels"] = (labels.folder, how, ())
     students = {
         (training, name): [
             student_cell(
                 config,
                 label_set,
                 f"{name}, {training}",
-                {**change, "losses": losses, "seed": seed},
+                {**change, **how, "seed": seed},
                 needs,
             )
             for seed in section.training_seeds
         ]
-        for training, (label_set, losses, needs) in trainings.items()
+        for training, (label_set, how, needs) in trainings.items()
         for name, change in changes.items()
     }
     return Curve(checkpoint, labelling, students)
+
+
+def open_labels(config: Config, name: str) -> LabelSet:
+    """Open the label set of true masks, before anything is trained.
+
+    Raises:
+        UserError: It is not there, or lacks images of the test split.
+    """
+    labels = LabelSet(config.paths.label_sets / name)
+    test_ids = read_split(
+        config.data.splits, config.data.test_split, find_images(config.data.images)
+    )
+    if missing := sorted(set(test_ids).difference(labels.ids)):
+        raise UserError(
+            f"{labels.folder} lacks {len(missing)} of {len(test_ids)} test images, which students "
+            f"are judged on: {listed(missing)}; make it anew with --overwrite"
+        )
+    return labels
 
 
 def tabulate(config: Config, curve: Curve) -> pd.DataFrame:
@@ -140,19 +165,21 @@ def tabulate(config: Config, curve: Curve) -> pd.DataFrame:
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     runs = {(TEACHER, TEACHER): [curve.label_set]}
     runs |= {key: [predictions(cell) for cell in cells] for key, cells in curve.students.items()}
-    scores = {
-        "iou_with_teacher": (count_overlaps(runs, LabelSet(curve.label_set), test_ids), overlap)
-    }
+    teacher_set = LabelSet(curve.label_set)
+    judged = [image_id for image_id in test_ids if image_id in teacher_set.ids]
+    scores = {"iou_with_teacher": (count_overlaps(runs, teacher_set, judged), iou)}
     if config.compression.labels is not None:
         labels = LabelSet(config.paths.label_sets / config.compression.labels)
-        scores["iou"] = (count_overlaps(runs, labels, test_ids), overlap)
+        scores["iou"] = (count_overlaps(runs, labels, judged), iou)
     if config.data.ground_truth is not None:
         scores["f1"] = (count_found_boxes(config, runs), f1)
     checkpoints = {TEACHER: curve.teacher}
     checkpoints |= {
         name: cells[0].folder / "best.pt" for (_, name), cells in curve.students.items()
     }
-    costs = measure_costs(checkpoints, image_size_hw(image_paths[test_ids[0]]))
+    height, width = image_size_hw(image_paths[judged[0]])
+    largest = config.prediction.tile_size_px or max(height, width)
+    costs = measure_costs(checkpoints, (min(height, largest), min(width, largest)))
     rows = [
         {"training": training, "student": name, **asdict(costs[name])} for training, name in runs
     ]
@@ -174,29 +201,17 @@ CountsOfRuns = dict[tuple[str, str], list[np.ndarray]]
 """(N, K) counts of the test images of each seed."""
 
 
-def overlap(totals: np.ndarray) -> np.ndarray:
-    """(...) intersection over union of (..., 2) pixels; 1 where both are empty."""
-    intersection, union = totals[..., 0], totals[..., 1]
-    return np.where(union > 0, intersection / np.maximum(union, 1), 1.0)
-
-
 def count_overlaps(runs: Runs, truth: LabelSet, test_ids: Sequence[str]) -> CountsOfRuns:
     """Count the pixels above one half in both maps, and in either, of each image."""
-    wanted = {image_id: truth.read(image_id) > 0.5 for image_id in test_ids}
-    known = {image_id: truth.read_weights(image_id) > 0 for image_id in test_ids}
-
-    def count(label_set: LabelSet, image_id: str) -> tuple[int, int]:
-        found = label_set.read(image_id) > 0.5
-        both, either = found & wanted[image_id], found | wanted[image_id]
-        return int((both & known[image_id]).sum()), int((either & known[image_id]).sum())
-
-    return {
-        key: [
-            np.array([count(label_set, image_id) for image_id in test_ids], np.float64)
-            for label_set in map(LabelSet, folders)
-        ]
-        for key, folders in runs.items()
-    }
+    opened = {key: [LabelSet(folder) for folder in folders] for key, folders in runs.items()}
+    counts = {key: [np.zeros((len(test_ids), 2)) for _ in each] for key, each in opened.items()}
+    for index, image_id in enumerate(test_ids):
+        wanted, is_known = truth.read(image_id) > 0.5, truth.read_weights(image_id) > 0
+        for key, label_sets in opened.items():
+            for label_set, rows in zip(label_sets, counts[key], strict=True):
+                found = label_set.read(image_id) > 0.5
+                rows[index] = (found & wanted & is_known).sum(), (found | wanted)[is_known].sum()
+    return counts
 
 
 def count_found_boxes(config: Config, runs: Runs) -> CountsOfRuns:

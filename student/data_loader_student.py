@@ -1,6 +1,6 @@
 """Images with soft labels for a student: checked, read ahead, kept in memory, cropped, batched."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -48,10 +48,10 @@ class Memory:
 
     def __init__(self, limit_bytes: int) -> None:
         self._left = limit_bytes
-        self._samples: dict[str, Sample] = {}
+        self._samples: dict[Hashable, Sample] = {}
         self._lock = Lock()
 
-    def get(self, key: str, read: Callable[[], Sample]) -> Sample:
+    def get(self, key: Hashable, read: Callable[[], Sample]) -> Sample:
         """Return the sample of a key, read anew if it was not kept. Threads may share it."""
         if key in self._samples:
             return self._samples[key]
@@ -78,7 +78,8 @@ class SoftLabelPairs:
         pixel_weights: Where weights come from: `label_set` its files, `confidence` |2p - 1| of the
             soft label p, `none`.
         has_logits: Whether the label set's logits are read.
-        memory: Where samples are kept, by image id; None = nowhere.
+        memory: Where samples are kept; pairs that share it have all but `has_logits` in common.
+            None = nowhere.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class SoftLabelPairs:
     def read(self, index: int) -> Sample:
         """Read an image and its maps, or find them in memory."""
         image_id = self.image_ids[index]
-        return self.memory.get(image_id, lambda: self._decode(image_id))
+        return self.memory.get((image_id, self.has_logits), lambda: self._decode(image_id))
 
     def _decode(self, image_id: str) -> Sample:
         image = torch.from_numpy(read_image(self.image_paths[image_id])).permute(2, 0, 1)
@@ -193,17 +194,19 @@ def check_pairs(
 
 
 def check_weights(image_ids: Sequence[str], label_set: LabelSet) -> None:
-    """Check that images have weights of their size; reads headers only.
+    """Check that weights have their image's size; where an image has none, all pixels count alike.
+
+    Reads headers only.
 
     Raises:
-        UserError: Weights are missing or of another size; all are counted, the first ones named.
+        UserError: There are none, or of another size; all are counted, the first ones named.
     """
-    paths = {image_id: label_set.weights_path(image_id) for image_id in image_ids}
-    if missing := [image_id for image_id, path in paths.items() if not path.exists()]:
+    everything = {image_id: label_set.weights_path(image_id) for image_id in image_ids}
+    paths = {image_id: path for image_id, path in everything.items() if path.exists()}
+    if not paths:
         raise UserError(
-            f"student.pixel_weights is 'label_set', but {len(missing)} of {len(image_ids)} images "
-            f"have no weights in {label_set.folder} ({listed(missing)}); combine with "
-            "combination.pixel_weights true"
+            f"student.pixel_weights is 'label_set', but no image of the splits has weights in "
+            f"{label_set.folder}; combine with combination.pixel_weights true, or set it to none"
         )
     sizes = {i: (image_size_hw(label_set.path(i)), image_size_hw(p)) for i, p in paths.items()}
     if different := [f"{i}: {a} and {b}" for i, (a, b) in sizes.items() if a != b]:

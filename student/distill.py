@@ -27,9 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run both stages."""
     config, options = load_config(__doc__ or "", argv)
     config = plan_distillation(config)
-    share = read_share()
+    fabric, share = start_processes(config), read_share()
+    if share.count != fabric.world_size:
+        raise UserError(
+            f"{share.count} tasks of a job array cannot train one student; let them label with "
+            "teacher/soft_label_generation.py, and train with student/train.py afterwards"
+        )
     labelled = label_all(config, [config.student.label_set], options.overwrite, share)
-    start_processes(config).barrier()  # until all shares are labelled
+    fabric.barrier()  # until all shares are labelled
     status = 0 if labelled is None else report(labelled)
     fabric = train_student(config, options.overwrite)
     if fabric.is_global_zero:

@@ -24,12 +24,13 @@ from student.predicting import describe_student, find_checkpoint, prediction_set
 from student.prediction import Predictor, logits_to_soft_label, predict_in_tiles
 from util.config import Config, load_config
 from util.errors import UserError
-from util.ground_truth import find_masks, read_truth
+from util.ground_truth import check_size, present_masks, read_truth
 from util.image_files import find_images, read_image
 from util.pixel_metrics import IGNORED
 from util.progress import track
 from util.run import print_next, run_script
 from util.splits import read_split
+from util.statistics_over_images import iou
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, _ = load_config(__doc__ or "", argv)
     checkpoint = find_checkpoint(config)
     output = config.export.output or checkpoint.with_name("student.onnx")
+    if output.suffix != ".onnx":
+        raise UserError(f"export.output is {output}; expected a name that ends in .onnx")
     difference = export(config, checkpoint, output)
     print(
         f"{output}: opset {config.export.opset}, {output.stat().st_size / 1000:.0f} kB, logits "
@@ -78,14 +81,14 @@ def report_int8(config: Config, exported: Path, int8: Path) -> None:
 
     calibration, others = split_images(config)
     chosen = list(calibration.values())[: config.export.calibration_images]
-    quantise(exported, int8, chosen)
+    quantise(exported, int8, chosen, config.prediction.tile_size_px)
     print(
         f"{int8}: {int8.stat().st_size / 1000:.0f} kB, ranges found on {len(chosen)} images; "
         f"on {len(others)} others:"
     )
     students = {"float32": OnnxPredictor(exported), "int8": OnnxPredictor(int8)}
-    for compared, iou in compare_masks(config, students, others).items():
-        print(f"IoU of {compared}: {iou:.4f}")
+    for compared, value in compare_masks(config, students, others).items():
+        print(f"IoU of {compared}: {value:.4f}")
 
 
 def split_images(config: Config) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -115,9 +118,9 @@ def compare_masks(
         image_paths: Of the images.
 
     Returns:
-        Of the two, and of each with the truth where there is one, by what was compared.
+        Of the two, and of each with the truth on images that have one, by what was compared.
     """
-    masks = {} if config.data.masks is None else find_masks(config.data.masks, list(image_paths))
+    masks = {} if config.data.masks is None else present_masks(config.data.masks, image_paths)
     settings, threshold = prediction_settings(config.prediction), config.evaluation.threshold
     first, second = students
     pairs = [(first, second), *(("truth", name) for name in students if masks)]
@@ -128,19 +131,17 @@ def compare_masks(
         for name, student in students.items():
             logits = predict_in_tiles(student, image, settings)
             found[name] = logits_to_soft_label(logits, student.temperature) > threshold
-        counts = np.ones(image.shape[:2], bool)
-        if masks:
+        is_known = np.ones(image.shape[:2], bool)
+        if image_id in masks:
             truth = read_truth(masks[image_id])
-            found["truth"], counts = truth == 1, truth != IGNORED
+            check_size(masks[image_id], truth, image.shape[:2])
+            found["truth"], is_known = truth == 1, truth != IGNORED
         for overlap, (one, other) in zip(overlaps, pairs, strict=True):
-            overlap += (
-                (found[one] & found[other] & counts).sum(),
-                ((found[one] | found[other]) & counts).sum(),
-            )
-    return {
-        f"{one} and {other}": float(intersection / union) if union else 1.0
-        for (one, other), (intersection, union) in zip(pairs, overlaps, strict=True)
-    }
+            if one in found:
+                either = found[one] | found[other]
+                overlap += (found[one] & found[other] & is_known).sum(), (either & is_known).sum()
+    names = [f"{one} and {other}" for one, other in pairs]
+    return dict(zip(names, map(float, iou(overlaps)), strict=True))
 
 
 if __name__ == "__main__":

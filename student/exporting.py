@@ -81,8 +81,13 @@ def export_onnx(
         raise UserError(f"it cannot be exported with export.opset {opset}: {reason}") from error
     assert program is not None
     how = {"precision": "float32", "opset": opset, "temperature": temperature}
-    _write_model(path, program.model_proto, {**how, **facts})
-    return compare_with_torch(path, deployed)
+    content = _with_metadata(program.model_proto, {**how, **facts})
+    with tempfile.TemporaryDirectory() as folder:
+        unchecked = Path(folder) / path.name
+        unchecked.write_bytes(content)
+        difference = compare_with_torch(unchecked, deployed)
+    write_bytes(path, content)
+    return difference
 
 
 def compare_with_torch(path: Path, deployed: DeployedModel) -> float:
@@ -92,7 +97,7 @@ def compare_with_torch(path: Path, deployed: DeployedModel) -> float:
         The largest difference.
 
     Raises:
-        UserError: They differ by more than `TOLERANCE`; the file is removed.
+        UserError: They differ by more than `TOLERANCE`.
     """
     predictor = OnnxPredictor(path)
     largest = 0.0
@@ -104,7 +109,6 @@ def compare_with_torch(path: Path, deployed: DeployedModel) -> float:
         found = predictor.predict(image)
         largest = max(largest, float(abs(found - expected).max()))
         if not np.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):
-            path.unlink()
             raise UserError(
                 f"the exported network differs from torch by {largest:.2g} on {size_hw[0]} x "
                 f"{size_hw[1]} pixels, more than {TOLERANCE:g}; it was not kept"
@@ -112,7 +116,7 @@ def compare_with_torch(path: Path, deployed: DeployedModel) -> float:
     return largest
 
 
-def quantise(path: Path, output: Path, image_paths: Sequence[Path]) -> None:
+def quantise(path: Path, output: Path, image_paths: Sequence[Path], largest_px: int = 0) -> None:
     """Write the int8 version of an exported student.
 
     Activations are uint8 and weights int8, a scale a channel; ranges are those on the images.
@@ -121,6 +125,7 @@ def quantise(path: Path, output: Path, image_paths: Sequence[Path]) -> None:
         path: Of `export_onnx`.
         output: Of the new file.
         image_paths: Unlabelled images to find the ranges on.
+        largest_px: Of larger ones their first rows and columns are taken; 0 = all.
     """
     with tempfile.TemporaryDirectory() as folder, _silence():
         prepared, quantised = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
@@ -128,35 +133,38 @@ def quantise(path: Path, output: Path, image_paths: Sequence[Path]) -> None:
         quantize_static(
             prepared,
             quantised,
-            _Calibration(image_paths),
+            _Calibration(image_paths, largest_px),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
         metadata = OnnxPredictor(path).metadata
         images = {"calibrated_on": len(image_paths), "precision": "int8"}
-        _write_model(output, onnx.load(quantised), {**metadata, **images})
+        write_bytes(output, _with_metadata(onnx.load(quantised), {**metadata, **images}))
 
 
 class _Calibration(CalibrationDataReader):
     """Gives the quantiser one image after another."""
 
-    def __init__(self, image_paths: Sequence[Path]) -> None:
+    def __init__(self, image_paths: Sequence[Path], largest_px: int) -> None:
         self._paths = iter(image_paths)
+        self._part = slice(largest_px or None)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """Return the next input; None at the end."""
         path = next(self._paths, None)
-        return None if path is None else {IMAGES: read_image(path)[None]}
+        if path is None:
+            return None
+        return {IMAGES: read_image(path)[None, self._part, self._part]}
 
 
-def _write_model(path: Path, model: onnx.ModelProto, metadata: Mapping[str, Any]) -> None:
-    """Write a model with metadata, whole or not at all; nothing of this machine is in it."""
+def _with_metadata(model: onnx.ModelProto, metadata: Mapping[str, Any]) -> bytes:
+    """Content of a model's file with metadata; nothing of this machine is in it."""
     del model.metadata_props[:]
     for node in model.graph.node:
         del node.metadata_props[:]  # where in which file of this machine it comes from
     onnx.helper.set_model_props(model, {METADATA: json.dumps(dict(metadata))})
-    write_bytes(path, model.SerializeToString())
+    return bytes(model.SerializeToString())
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class TorchPredictor:
     def predict(self, image_rgb: np.ndarray) -> np.ndarray:
         """Predict (H, W) float32 logits of an (H, W, 3) uint8 image."""
         if self.is_on_one_core:
-            torch.set_num_threads(1)  # of the thread that predicts, not of the others
+            torch.set_num_threads(1)  # of this thread, and of those that start after it
         image = torch.from_numpy(image_rgb)[None].to(self.device)
         logits = self.model(scale_images(image.permute(0, 3, 1, 2)))
         return logits[0, 0].float().cpu().numpy()

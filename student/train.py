@@ -122,6 +122,11 @@ def gather_material(config: Config) -> Material:
         check_weights([*train_ids, *validation_ids], label_set)
     if student.losses.get("kd"):
         check_logits(train_ids, label_set)
+        if student.temperature != 1:
+            raise UserError(
+                f"student.losses asks for kd, and student.temperature is {student.temperature:g}; "
+                "logits are those of soft labels that are not divided: set it to 1"
+            )
     if failed := sorted({*splits[0], *splits[1]}.intersection(label_set.failed)):
         print(f"{len(failed)} images are left out, since labelling failed: {listed(failed)}")
     check_batches(config, len(train_ids))

@@ -21,10 +21,11 @@ from student.losses import LossSettings, student_loss
 from student.models import Architecture
 from student.parallel import gather, normalise_together, share_of
 from student.torch_predictor import scale_images
-from student.validation import Row, Validation, count_overlap, jaccard, validate
+from student.validation import Row, Validation, count_overlap, validate
 from util.errors import UserError, listed
 from util.files import write_text
 from util.progress import track
+from util.statistics_over_images import iou
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Trainer:
         """Make a run ready to start.
 
         Raises:
-            UserError: There are fewer images than processes.
+            UserError: There are batches with fewer images than processes.
         """
         self.fabric = fabric
         self.settings = settings
@@ -72,10 +73,11 @@ class Trainer:
         self.train_pairs = train_pairs
         self.run_folder = run_folder
         self.batch_size = settings.batch_size * fabric.world_size
-        if len(train_pairs) < fabric.world_size:
+        steps = math.ceil(len(train_pairs) / self.batch_size)
+        if len(train_pairs) // steps < fabric.world_size:
             raise UserError(
-                f"{fabric.world_size} processes cannot share {len(train_pairs)} training images; "
-                "start fewer"
+                f"{fabric.world_size} processes cannot share {len(train_pairs)} training images in "
+                f"{steps} batches; start fewer, or set student.batch_size higher"
             )
         optimizer = torch.optim.AdamW(
             model.parameters(),
@@ -83,7 +85,6 @@ class Trainer:
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        steps = math.ceil(len(train_pairs) / self.batch_size)
         self.scheduler = OneCycleLR(
             optimizer, max_lr=settings.learning_rate, total_steps=settings.epochs * steps
         )
@@ -109,6 +110,8 @@ class Trainer:
             raise UserError(f"best.pt is missing beside {path}; delete last.pt to train anew")
         content = read_checkpoint(path)
         try:
+            if content["scheduler"]["total_steps"] != self.scheduler.total_steps:
+                raise ValueError("another number of processes has begun it")
             if self.average is not None:
                 self.average.load_state_dict(content["average"])
                 content["model"] = content["trained"]
@@ -181,7 +184,7 @@ class Trainer:
         seconds = time.perf_counter() - start
         return {
             "train_loss": float(total) / num_images,
-            "train_jaccard": jaccard(overlap.cpu().numpy()),
+            "train_jaccard": float(iou(overlap.cpu().numpy())),
             "learning_rate": learning_rate,
             "images_per_s": num_images / seconds,
             "waited_for_data": waited / seconds,
@@ -199,10 +202,12 @@ class Trainer:
         """
         batch = batch.map(self.fabric.to_device)
         logits = gather(self.model(scale_images(batch.images)), len(indices), self.fabric)
-        whole = batch.map(lambda layer: gather(layer, len(indices), self.fabric))
-        loss = student_loss(
-            logits, whole.targets, self.settings.losses, whole.weights, whole.teacher_logits
+        targets, weights, teacher_logits = (
+            None if layer is None else gather(layer, len(indices), self.fabric)
+            for layer in (batch.targets, batch.weights, batch.teacher_logits)
         )
+        assert targets is not None
+        loss = student_loss(logits, targets, self.settings.losses, weights, teacher_logits)
         if not torch.isfinite(loss):
             raise UserError(self._describe_failure(float(loss.detach()), indices))
         self.fabric.backward(loss * self.fabric.world_size)
@@ -216,7 +221,7 @@ class Trainer:
         if self.average is not None:
             self.average.update_parameters(self.model.module)
         temperature = self.train_pairs.temperature
-        overlap = count_overlap(logits.detach(), whole.targets, temperature, whole.weights)
+        overlap = count_overlap(logits.detach(), targets, temperature, weights)
         return loss.detach(), overlap
 
     def _describe_failure(self, loss: float, batch: Sequence[int]) -> str:

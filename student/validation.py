@@ -19,6 +19,7 @@ from util.bbox_csv import boxes_to_table
 from util.data_classes import Boxes, BoxSettings
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics import BoxMatcher
+from util.statistics_over_images import iou
 
 TILED = PredictionSettings(tile_size_px=1024, tile_overlap_px=128, flips=False, logits=False)
 """How validation images are predicted."""
@@ -68,7 +69,7 @@ def validate(fabric: Fabric, model: nn.Module, validation: Validation) -> Row:
     counts = matcher.one_to_one(validation.iou_threshold).total()
     return {
         "val_loss": float(np.mean([loss for _, loss, *_ in measured])),
-        "val_jaccard": jaccard(np.sum([overlap for _, _, overlap, *_ in measured], axis=0)),
+        "val_jaccard": float(iou(np.sum([overlap for _, _, overlap, *_ in measured], axis=0))),
         "val_precision": counts.precision,
         "val_recall": counts.recall,
         "val_f1": counts.f1,
@@ -123,9 +124,3 @@ def count_overlap(
     if weights is not None:
         predicted, wanted = predicted & (weights > 0), wanted & (weights > 0)
     return torch.stack([(predicted & wanted).sum(), (predicted | wanted).sum()])
-
-
-def jaccard(overlap: np.ndarray) -> float:
-    """Intersection over union of (2,) pixel counts, in [0, 1]; 1 where both are empty."""
-    intersection, union = map(int, overlap)
-    return intersection / union if union else 1.0

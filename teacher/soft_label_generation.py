@@ -102,7 +102,7 @@ def folder_of(prompt: str, settings: TeacherSection) -> str:
 def asked_prompts(settings: TeacherSection) -> list[str]:
     """The prompts to answer; a student answers none, and its label set's name stands for one."""
     if settings.name == "student":
-        return [settings.label_set or find_student(settings).parent.name]
+        return [settings.label_set or find_student(settings).parent.name.replace("+", "_")]
     return resolve_prompts(settings.prompts)
 
 

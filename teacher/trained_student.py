@@ -10,6 +10,7 @@ from student.prediction import PredictingLabeller, PredictionSettings
 from student.predictors import open_predictor
 from teacher.findings import Finding
 from util.config import TeacherSection
+from util.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,14 @@ def load_trained_student(checkpoint: Path, settings: TeacherSection) -> TrainedS
     """Load a student's checkpoint, `.pt` or `.onnx`.
 
     Raises:
-        UserError: It is damaged or of another model.
+        UserError: It is damaged or of another model, or its logits are not those of its maps.
     """
     predictor = open_predictor(checkpoint, settings.device)
+    if settings.logits and predictor.temperature != 1:
+        raise UserError(
+            f"{checkpoint} was trained with student.temperature {predictor.temperature:g}, so its "
+            "maps are not the sigmoid of its logits; set teacher.logits to false, and use no kd"
+        )
     tiles = (settings.tile_size_px, settings.tile_overlap_px)
     how = PredictionSettings(*tiles, flips=settings.flips, logits=settings.logits)
     return TrainedStudent(PredictingLabeller(predictor, how))

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import jaccard_score
 
 import analysis.compression_curve
-from analysis.compression_curve import count_overlaps, overlap
+from analysis.compression_curve import count_overlaps
 from analysis.network_costs import count_multiply_adds, measure_costs
 from student.checkpoint import save_checkpoint
 from student.models import Architecture, build_model
@@ -20,6 +20,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import read_image
 from util.label_set import LabelSet, LabelSetWriter
+from util.statistics_over_images import iou
 
 __all__ = ["taught"]
 
@@ -68,8 +69,8 @@ def test_overlaps_equal_scikit_learns_and_ignore_what_does_not_count(
     (counts,) = count_overlaps(runs, LabelSet(tmp_path / "truth"), ["a", "b"])["x", "y"]
     counted = weights.astype(bool)
     masks = [(maps[name] > 0.5)[counted] for name in ("truth", "found")]
-    assert overlap(counts.sum(axis=0)) == pytest.approx(jaccard_score(*masks))
-    assert overlap(np.zeros((3, 2))).tolist() == [1, 1, 1]
+    assert iou(counts.sum(axis=0)) == pytest.approx(jaccard_score(*masks))
+    assert iou(np.zeros((3, 2))).tolist() == [1, 1, 1]
 
 
 def test_the_curve_has_a_row_a_student_and_training_and_is_kept(
@@ -117,9 +118,12 @@ def test_a_student_that_fails_is_named(taught: Path, capsys: pytest.CaptureFixtu
 
 
 def test_bad_input_is_one_sentence(taught: Path) -> None:
+    assert write_truth(taught, "--split", "Train", "--name", "few") == 0
     for options, message in (
         (["--compression.labels", "nowhere"], "nowhere does not exist"),
         (["--teacher.checkpoint", "x.pt"], "x.pt"),
+        (["--teacher.checkpoint", "x.onnx"], r"give the \.pt"),
+        (["--compression.labels", "few"], "few lacks 3 of 3 test images"),
     ):
         with pytest.raises(UserError, match=message):
             run(arguments(taught, *FAST, *options))

@@ -182,6 +182,7 @@ def test_the_average_of_weights_is_what_is_kept_and_moves_slowly(taught: Path) -
 
 def test_bad_input_is_one_sentence(taught: Path) -> None:
     kd = ["--student.losses", "kd=1"]
+    dotted = ["--teacher.checkpoint", f"{taught.parent}/x/../runs/large/best.pt"]
     for stage, options, message in (
         (
             label,
@@ -189,6 +190,11 @@ def test_bad_input_is_one_sentence(taught: Path) -> None:
             "x.pt does not exist",
         ),
         (student.distill.main, ["--student.run", "large"], "run of teacher.checkpoint itself"),
+        (
+            student.distill.main,
+            ["--student.run", "large", *dotted],
+            "run of teacher.checkpoint itself",
+        ),
         (student.distill.main, ["--teacher.checkpoint", "null"], "teacher.checkpoint is null"),
     ):
         with pytest.raises(UserError, match=message):
@@ -227,3 +233,30 @@ def test_the_config_of_a_distillation_is_a_config(taught: Path) -> None:
     assert planned.teacher.name == "student"
     assert planned.student.label_set == "large"
     assert not planned.teacher.logits
+
+
+def test_logits_of_divided_soft_labels_are_refused(taught: Path) -> None:
+    kd = ["--student.run", "small", "--student.losses", "kd=1"]
+    with pytest.raises(UserError, match=r"student\.temperature is 3"):
+        student.distill.main(arguments(taught, *kd, "--student.temperature", "3"))
+    path = taught.parent / "runs/large/best.pt"
+    save_checkpoint(path, read_checkpoint(path) | {"temperature": 3.0})
+    with pytest.raises(UserError, match="not the sigmoid of its logits"):
+        student.distill.main(arguments(taught, *kd, "--overwrite"))
+
+
+def test_a_job_array_cannot_train_one_student(
+    taught: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "2")
+    with pytest.raises(UserError, match="2 tasks of a job array"):
+        student.distill.main(arguments(taught, "--student.run", "small"))
+    assert not (taught.parent / "label_sets").exists()
+
+
+def test_a_label_set_of_a_student_has_a_name_that_joins(taught: Path) -> None:
+    run = taught.parent / "runs" / "large"
+    run.rename(run.with_name("a+b"))
+    settings = TeacherSection(name="student", checkpoint=run.with_name("a+b") / "best.pt")
+    assert teacher.soft_label_generation.asked_prompts(settings) == ["a_b"]

@@ -137,6 +137,24 @@ def test_without_splits_int8_is_calibrated_on_half_of_the_images(
     assert "truth" not in said
 
 
+def test_the_truth_is_that_of_images_that_have_a_mask(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = exported.parent / "some_masks"
+    validation = (exported.parent / "splits" / "Validation.txt").read_text("utf-8").split()
+    image_id = (exported.parent / "splits" / "Validation.txt").read_text("utf-8").splitlines()[0]
+    assert validation
+    image = read_image(exported.parent / "images" / f"{image_id}.png")
+    write_image(masks / f"{image_id}.png", np.zeros(image.shape[:2], np.uint8))
+    output = ["--export.output", str(exported.parent / "some.onnx"), "--export.int8", "true"]
+    options = ["--config", str(exported), "--data.masks", str(masks), *output]
+    assert student.export.main([*options, "--evaluation.threshold", "0.999"]) == 0
+    assert "IoU of truth and int8: 1.0000" in capsys.readouterr().out  # both are empty
+    write_image(masks / f"{image_id}.png", np.zeros((3, 4), np.uint8))
+    with pytest.raises(UserError, match=r"is \(3, 4\), its image"):
+        student.export.main(options)
+
+
 WITHOUT_TORCH = """
 import sys
 for library in ("torch", "torchvision", "lightning_fabric", "sklearn", "matplotlib", "onnx"):
@@ -203,15 +221,25 @@ def test_a_damaged_file_is_refused(tmp_path: Path, exported: Path) -> None:
             open_predictor(tmp_path / "x.onnx")
 
 
-def test_a_file_that_differs_from_torch_is_not_kept(tmp_path: Path) -> None:
+def test_a_file_that_differs_from_torch_is_not_kept_and_replaces_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "x.onnx"
     export_onnx(path, make_student(), 1.0, 18, {})
+    before = path.read_bytes()
     other = make_student()
     with torch.no_grad():
         next(other.parameters()).mul_(1.01)
-    with pytest.raises(UserError, match=r"differs from torch by .*it was not kept"):
-        compare_with_torch(path, DeployedModel(other, 1.0).eval())
-    assert not path.exists()
+
+    def compare_with_other(written: Path, _: DeployedModel) -> float:
+        return compare_with_torch(written, DeployedModel(other, 1.0).eval())
+
+    monkeypatch.setattr("student.exporting.compare_with_torch", compare_with_other)
+    for target in (path, tmp_path / "new.onnx"):
+        with pytest.raises(UserError, match=r"differs from torch by .*it was not kept"):
+            export_onnx(target, make_student(), 1.0, 18, {})
+    assert path.read_bytes() == before
+    assert not (tmp_path / "new.onnx").exists()
 
 
 def test_bad_input_is_one_sentence(exported: Path, tmp_path: Path) -> None:
@@ -220,6 +248,7 @@ def test_bad_input_is_one_sentence(exported: Path, tmp_path: Path) -> None:
         (["--student.run", "nowhere"], "does not exist; train first"),
         (["--student.checkpoint", str(exported)], "no checkpoint that can be read safely"),
         (["--export.opset", "12"], "greater than or equal to 18"),
+        (["--export.output", str(tmp_path / "best.pt")], "ends in .onnx"),
         (["--export.int8", "true", "--data.train_split", "Nowhere"], "splits in this folder"),
     ):
         given = ["--config", str(exported), "--export.output", str(tmp_path / "x.onnx")]

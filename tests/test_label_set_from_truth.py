@@ -50,6 +50,7 @@ def test_masks_become_exact_maps_and_ignored_pixels_do_not_count(project: Path) 
     image_id = path.relative_to(project.parent / "masks").with_suffix("").as_posix()
     np.testing.assert_array_equal(label_set.read(image_id), (mask > 0) & (mask != 255))
     np.testing.assert_array_equal(label_set.read_weights(image_id), mask != 255)
+    assert len(list((label_set.folder / "weights").rglob("*.png"))) == 1  # others are all known
     assert label_set.manifest["settings"] == {"producer": "ground truth", "format": "masks"}
     set_data(project, masks=None, ground_truth="masks", ground_truth_format="masks")
     for classes, is_object, is_known in (
@@ -91,6 +92,15 @@ def test_boxes_become_ellipses_whose_corners_do_not_count(boxed_project: Path) -
         np.testing.assert_array_equal((soft_label > 0) | (weights == 0), inside)
 
 
+def test_boxes_of_an_image_that_was_resized_are_drawn_anew(boxed_project: Path) -> None:
+    assert write_truth(boxed_project) == 0
+    path = next(iter(find_images(boxed_project.parent / "images").values()))
+    write_image(path, np.zeros((30, 40, 3), np.uint8))
+    assert write_truth(boxed_project) == 0
+    label_set = LabelSet(boxed_project.parent / "label_sets" / "truth")
+    assert label_set.read(label_set.ids[0]).shape == (30, 40)
+
+
 def test_an_ellipse_has_the_area_it_should_and_a_sliver_has_a_pixel() -> None:
     truth, weights = draw_ellipses(np.array([[0.1, 0.2, 0.9, 0.7]]), (200, 300))
     assert truth.sum() == pytest.approx(np.pi / 4 * 240 * 100, rel=0.01)
@@ -107,6 +117,7 @@ def test_an_ellipse_has_the_area_it_should_and_a_sliver_has_a_pixel() -> None:
 def test_bad_truths_are_one_sentence(boxed_project: Path) -> None:
     for options, message in (
         (["--name", "a b"], r"letters, digits and _, such as a_b"),
+        (["--name", ""], "such as truth"),
         (["--split", "Nowhere"], "splits in this folder"),
         (["--data.ground_truth", "nowhere.csv"], "does not exist"),
         (["--data.ground_truth", "nowhere", "--data.ground_truth_format", "masks"], "pixel values"),
@@ -134,7 +145,8 @@ def test_a_student_learns_from_the_truth_and_from_a_mix(project: Path) -> None:
     for run, label_set in {"truth": "truth", "mix": "few+half"}.items():
         options = ["--student.run", run, "--student.label_set", label_set]
         assert student.train.main([*given, *options]) == 0
-    weighted = ["--student.run", "weighted", "--student.label_set", "truth"]
+    weighted = ["--student.run", "weighted", "--student.label_set", "boxes+half"]
+    assert write_truth(project, "--data.masks", "null", "--name", "boxes", "--split", "Train") == 0
     assert student.train.main([*given, *weighted, "--student.pixel_weights", "label_set"]) == 0
     mixed = open_label_set(project.parent / "label_sets", "few+half")
     train_ids = (project.parent / "splits" / "Train.txt").read_text("utf-8").split("\n")[:-1]

@@ -276,3 +276,19 @@ def test_a_share_with_failed_images_ends_no_other_process_and_the_last_one_tells
     assert "6 images failed, the rest is done" in capsys.readouterr().err
     label_set = LabelSet(tmp_path / "label_sets" / "bird")
     assert len(label_set.ids) == len(label_set.failed) == 6
+
+
+def test_many_broken_images_end_the_work_only_where_nothing_was_ever_labelled(
+    tmp_path: Path, images: Path
+) -> None:
+    broken = {number: UserError("broken") for number in range(10, 35)}
+    only_broken = tmp_path / "broken" / "images"
+    for number in broken:
+        image = np.full((8, 9, 3), number, np.uint8)
+        write_image(images / f"{number}.png", image)
+        write_image(only_broken / f"{number}.png", image)
+    with pytest.raises(UserError, match="the first 20 images have all failed: broken"):
+        run(only_broken, MeanTeacher(dict(broken)))
+    assert len(run(images, MeanTeacher(dict(broken)))[0].failed) == 25
+    write_image(images / "z.png", np.full((8, 9, 3), 99, np.uint8))
+    assert "z" in run(images, MeanTeacher(dict(broken)))[0].ids

@@ -5,17 +5,27 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 
+import student.train
+from student.checkpoint import read_checkpoint, save_checkpoint
+from student.data_loader_student import SoftLabelPairs
 from student.device import build_fabric, count_processes
+from student.losses import LossSettings
 from student.parallel import SyncBatchNorm2d, gather, normalise_together, share_of
+from student.training import Trainer, TrainingSettings
 from tests.conftest import ROOT
+from tests.test_prediction import SMALL
 from util.data_classes import BoxSettings
+from util.errors import UserError
 from util.image_files import find_images, read_image
 from util.label_set import LabelSetWriter
 
@@ -48,6 +58,18 @@ if fabric.is_global_zero:
 """
 
 
+def teach(project: Path) -> None:
+    """Give a project a label set and a config that trains on it."""
+    images = find_images(project.parent / "images")
+    with LabelSetWriter(project.parent / "label_sets/x", {"producer": "test"}) as writer:
+        for image_id, path in images.items():
+            writer.add(image_id, (read_image(path).min(axis=2) == 240).astype(float), "1", 0)
+        writer.finish(BoxSettings())
+    content = json.loads(project.read_text())
+    content["student"] |= {"label_set": "x", "precision": "32-true", "learning_rate": 1e-3}
+    project.write_text(json.dumps(content))
+
+
 def launch(num_processes: int, *command: str) -> subprocess.CompletedProcess[str]:
     """Run Python, in one process or under torchrun in several."""
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(num_processes)]
@@ -75,14 +97,7 @@ def test_uneven_shares_give_the_loss_gradients_and_running_moments_of_the_whole_
 
 
 def test_two_processes_have_the_loss_curve_of_one_with_the_doubled_batch(project: Path) -> None:
-    images = find_images(project.parent / "images")
-    with LabelSetWriter(project.parent / "label_sets/x", {"producer": "test"}) as writer:
-        for image_id, path in images.items():
-            writer.add(image_id, (read_image(path).min(axis=2) == 240).astype(float), "1", 0)
-        writer.finish(BoxSettings())
-    content = json.loads(project.read_text())
-    content["student"] |= {"label_set": "x", "precision": "32-true", "learning_rate": 1e-3}
-    project.write_text(json.dumps(content))
+    teach(project)
     curves = {}
     for count, batch_size in ((1, 6), (2, 3)):
         options = ["--student.run", f"{count}", "--student.batch_size", str(batch_size)]
@@ -101,6 +116,30 @@ def test_batch_normalisation_in_evaluation_is_the_plain_one() -> None:
     together.load_state_dict(plain.state_dict())
     images = torch.rand(2, 3, 4, 4)
     assert torch.equal(together.eval()(images), plain.eval()(images))
+
+
+@pytest.mark.parametrize(("images", "processes"), [(3, 4), (250, 4), (9, 8)])
+def test_batches_that_leave_a_process_without_images_are_refused(
+    images: int, processes: int, tmp_path: Path
+) -> None:
+    losses = LossSettings({"kl": 1.0})
+    settings = TrainingSettings(1, 1, 1, 1e-3, 0.0, losses, 0.0, 0.0, 0, 0)  # batches of 1
+    fabric = cast(Fabric, SimpleNamespace(world_size=processes))
+    pairs = cast(SoftLabelPairs, range(images))
+    with pytest.raises(UserError, match=rf"{processes} processes cannot share {images} .*batches"):
+        Trainer(fabric, nn.Conv2d(3, 1, 1), SMALL, settings, pairs, tmp_path)
+
+
+def test_a_run_that_other_processes_have_begun_is_not_gone_on_with(project: Path) -> None:
+    teach(project)
+    given = ["--config", str(project), "--student.epochs", "1"]
+    assert student.train.main(given) == 0
+    path = project.parent / "runs/student/last.pt"
+    content = read_checkpoint(path)
+    content["scheduler"]["total_steps"] += 1
+    save_checkpoint(path, content)
+    with pytest.raises(UserError, match="another number of processes has begun it"):
+        student.train.main(given)
 
 
 def test_one_process_is_left_as_it_is() -> None:

@@ -217,6 +217,8 @@ def test_pictures_of_large_images_are_reduced() -> None:
     image = np.zeros((1000, 3200, 3), np.uint8)
     picture = draw_overlay(image, np.zeros((1000, 3200), np.float32), box_table([]))
     assert picture.shape == (500, 2 * 1600, 3)
+    thin = np.zeros((1, 4000, 3), np.uint8)
+    assert draw_overlay(thin, thin[..., 0], box_table([])).shape == (1, 2 * 1600, 3)
 
 
 def test_predictions_of_the_test_split_are_those_of_the_test_stage(trained: Path) -> None:
@@ -282,6 +284,7 @@ def test_bad_input_is_one_sentence(trained: Path) -> None:
         (["--student.checkpoint", "nowhere.pt"], "does not exist; train first"),
         (["--data.images", "nowhere"], "nowhere does not exist"),
         (["--prediction.tile_size_px", "40", "--prediction.tile_overlap_px", "30"], "32 pixels"),
+        (["--prediction.output", str(trained.parent / "images/x/../out")], "images/out lies in"),
     ):
         done = subprocess.run(
             [sys.executable, str(ROOT / "student/predict.py"), "--config", str(trained), *options],

@@ -23,7 +23,7 @@ from analysis.study.curve import curve_sizes
 from analysis.study.design import design_study, split_strategy
 from analysis.study.examples import choose_images
 from analysis.study.measuring import find_judge
-from analysis.study.planning import plan_cells
+from analysis.study.planning import Plan, plan_cells
 from analysis.study.running import run_plan
 from analysis.study.scoring import PIXEL_SCORES, Metric
 from tests.conftest import ROOT, make_project
@@ -582,3 +582,17 @@ def test_the_thesis_study_is_that_of_the_thesis() -> None:
     }
     plan = plan_cells(config, design)
     assert (len(plan.combinations), len(plan.students)) == (3 * 3 + 4, 33 * 3)
+
+
+def test_how_students_predict_decides_their_cells_and_not_their_teachers(tmp_path: Path) -> None:
+    project = make_study(tmp_path, prompts=["bird"], strategies=[])
+
+    def plan(*more: str) -> Plan:
+        config = configure(project, *more)
+        return plan_cells(config, design_study(config))
+
+    plain, flipped = plan(), plan("--prediction.flips", "true")
+    shown = plan("--prediction.pictures", "3", "--prediction.output", "x")
+    assert [cell.folder for cell in shown.cells] == [cell.folder for cell in plain.cells]
+    assert plain.teachers[0].folder == flipped.teachers[0].folder
+    assert not {c.folder for c in plain.students} & {c.folder for c in flipped.students}

@@ -34,11 +34,12 @@ from student.losses import (
 from student.models import Architecture, build_model
 from student.training import shuffled_batches
 from student.unet import UNet
-from student.validation import count_overlap, jaccard
+from student.validation import count_overlap
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import find_images, read_image, write_image
 from util.label_set import LabelSet, LabelSetWriter
+from util.statistics_over_images import iou
 
 SMALL = Architecture("unet", width=4, depth=2, encoder="")
 
@@ -149,13 +150,13 @@ def test_the_jaccard_index_pools_pixels_and_is_one_where_both_are_empty() -> Non
     for temperature in (1.0, 3.0):
         predicted, wanted = p * temperature > 0.5, y * temperature > 0.5
         expected = (predicted & wanted).sum() / (predicted | wanted).sum()
-        found = jaccard(count_overlap(logits, targets, temperature))
+        found = iou(count_overlap(logits, targets, temperature).numpy())
         assert found == pytest.approx(expected)
     for share in (0.01, 0.3, 1.0):
         target = (torch.rand(1, 1, 40, 40) < share).float()
-        assert jaccard(count_overlap(logit(target), target, 1.0)) == 1
+        assert iou(count_overlap(logit(target), target, 1.0).numpy()) == 1
         nothing = torch.zeros_like(target)
-        assert jaccard(count_overlap(-logit(target), target, 1.0, nothing)) == 1
+        assert iou(count_overlap(-logit(target), target, 1.0, nothing).numpy()) == 1
 
 
 def test_half_of_the_crops_or_as_many_as_asked_lie_over_the_anomaly(
@@ -397,6 +398,19 @@ def test_weights_and_logits_are_cropped_turned_and_padded_like_the_soft_label(
     assert sure.batch([0], 3).weights is not None
 
 
+def test_samples_with_logits_are_no_samples_without(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    with LabelSetWriter(tmp_path / "labels", {"producer": "test"}) as writer:
+        writer.add("a", rng.random((8, 9)), "1", 0, logits=rng.random((8, 9)))
+        label_set = writer.finish(BoxSettings())
+    write_image(tmp_path / "images" / "a.png", np.zeros((8, 9, 3), np.uint8))
+    paths, memory = find_images(tmp_path / "images"), Memory(10**6)
+    for has_logits in (False, True, False):
+        pairs = SoftLabelPairs(["a"], paths, label_set, 1.0, has_logits=has_logits, memory=memory)
+        assert (pairs.batch([0]).teacher_logits is not None) == has_logits
+
+
 def test_samples_that_are_kept_in_memory_are_those_that_are_read_until_it_is_full(
     pairs: Callable[..., SoftLabelPairs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -431,15 +445,17 @@ def test_batches_are_the_same_however_many_threads_make_them(
         assert torch.equal(batch.targets, dataset.batch(each, 2).targets)
 
 
-def test_missing_weights_and_other_sizes_are_all_named(tmp_path: Path) -> None:
+def test_weights_of_other_sizes_or_none_at_all_are_refused(tmp_path: Path) -> None:
     ones = np.ones((4, 6))
     with LabelSetWriter(tmp_path / "labels", {"producer": "test"}) as writer:
         for name, weights in {"a": ones, "b": ones.T, "c": None, "d": None}.items():
             writer.add(name, ones, source="1", seconds=0, weights=weights)
         label_set = writer.finish(BoxSettings())
-    check_weights(["a"], label_set)
-    with pytest.raises(UserError, match=r"2 of 3 images .*c, d.*combination\.pixel_weights true"):
-        check_weights(["a", "c", "d"], label_set)
+    check_weights(["a", "c"], label_set)  # pixels of c count all alike
+    with pytest.raises(
+        UserError, match=r"no image .* has weights .*combination\.pixel_weights true"
+    ):
+        check_weights(["c", "d"], label_set)
     with pytest.raises(UserError, match=r"b: \(4, 6\) and \(6, 4\)"):
         check_weights(["a", "b"], label_set)
 
@@ -560,7 +576,7 @@ def test_a_run_with_pixel_weights_is_another_run_and_notices_changed_weights(
     weighted = ["--student.pixel_weights", "label_set"]
     label(None)
     plain = train()
-    with pytest.raises(UserError, match=r"9 of 9 images have no weights .*pixel_weights true"):
+    with pytest.raises(UserError, match=r"no image .* has weights .*pixel_weights true"):
         train(*weighted)
     label(np.ones(1))
     assert train(*weighted, "--overwrite") == pytest.approx(plain, rel=1e-4)

@@ -9,6 +9,7 @@ from anywhere.
 import argparse
 import difflib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -35,8 +36,8 @@ DEFAULT_CONFIG = REPOSITORY / "config.json"
 
 
 def _from_base(path: Path, info: ValidationInfo) -> Path:
-    """Make a path absolute, from the folder in the validation context."""
-    return (info.context or {}).get("base", REPOSITORY) / path
+    """Make a path absolute and plain, from the folder in the validation context."""
+    return Path(os.path.normpath((info.context or {}).get("base", REPOSITORY) / path))
 
 
 def _no_path_parts(name: str) -> str:

@@ -1,7 +1,7 @@
 """True boxes, from any of the usual formats into one table (see `util.bbox_csv`); true masks."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -190,12 +190,9 @@ def _read_masks(
     tight = BoxSettings(threshold=0.5, dilation_iterations=0)
     found = []
     for image_id, image_path in image_paths.items():
-        mask = read_mask(id_to_path(folder, image_id))
-        if mask.shape != image_size_hw(image_path):
-            raise UserError(
-                f"the mask of {image_id} is {mask.shape}, its image {image_size_hw(image_path)} "
-                "(height, width); they must agree"
-            )
+        path = id_to_path(folder, image_id)
+        mask = read_mask(path)
+        check_size(path, mask, image_size_hw(image_path))
         boxes = soft_label_to_boxes(is_object(mask, values).astype(np.float32), tight)
         found.append((image_id, mask.shape, Boxes(boxes.boxes_xyxy, boxes.confidences)))
     return boxes_to_table(found, "object")
@@ -250,6 +247,24 @@ def find_masks(folder: Path | None, image_ids: Sequence[str]) -> dict[str, Path]
     if missing:
         raise UserError(f"{len(missing)} images have no mask in {folder}: {listed(missing)}")
     return paths
+
+
+def present_masks(folder: Path, image_ids: Iterable[str]) -> dict[str, Path]:
+    """Find the masks that there are; not every image needs one."""
+    paths = {image_id: id_to_path(folder, image_id) for image_id in image_ids}
+    return {image_id: path for image_id, path in paths.items() if path.exists()}
+
+
+def check_size(path: Path, mask: np.ndarray, size_hw: tuple[int, int]) -> None:
+    """Make sure that a mask fits its image.
+
+    Raises:
+        UserError: It does not.
+    """
+    if mask.shape != size_hw:
+        raise UserError(
+            f"the mask {path} is {mask.shape}, its image {size_hw} (height, width); they must agree"
+        )
 
 
 def read_truth(path: Path) -> np.ndarray:

@@ -3,9 +3,9 @@
     python util/label_set_from_truth.py --split Train --name truth
 
 Reads data.masks, or data.ground_truth where that is null. Masks give exact maps, and weight 0
-(student.pixel_weights) to pixels that are to be ignored: 255, unless it is one of
-data.ground_truth_classes. A box of any other format gives the ellipse in it, and its corners, of
-which nobody knows what they are, get weight 0. Writes paths.label_sets/NAME.
+(student.pixel_weights) to pixels that are to be ignored: 255, unless data.ground_truth_classes has
+it. A box of any other format gives the ellipse in it, and its corners, of which nobody knows what
+they are, get weight 0. Writes paths.label_sets/NAME.
 Next: python student/train.py --student.label_set truth, or NAME+OTHER, which learns from OTHER what
 the ground truth does not have.
 """
@@ -24,8 +24,16 @@ import numpy as np
 from util.bbox_csv import COORDINATES
 from util.config import Config, DataSection, load_config
 from util.errors import UserError
-from util.ground_truth import is_object, mask_values, read_mask, read_truth, read_truths
-from util.image_files import find_images, fingerprint, id_to_path, image_size_hw
+from util.ground_truth import (
+    check_size,
+    is_object,
+    mask_values,
+    present_masks,
+    read_mask,
+    read_truth,
+    read_truths,
+)
+from util.image_files import find_images, fingerprint, image_size_hw
 from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
 from util.pixel_metrics import IGNORED
 from util.progress import track
@@ -35,7 +43,7 @@ from util.settings import settings_hash
 from util.splits import read_split
 
 Truth = tuple[np.ndarray, np.ndarray]
-"""(H, W) float32 map, 1 = anomalous, and weights of its pixels, 0 = unknown, else 1."""
+"""(H, W) float32 map, 1 = anomalous, and (H, W) bool, which pixels are known."""
 
 SLACK_PX = 0.01
 
@@ -52,7 +60,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
     config, options = load_config(__doc__ or "", argv, OPTIONS)
-    if options.name != prompt_to_folder(options.name):
+    if not options.name or options.name != prompt_to_folder(options.name):
         raise UserError(
             f"--name is {options.name!r}; expected letters, digits and _, such as "
             f"{prompt_to_folder(options.name) or 'truth'}"
@@ -65,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     label_set = write_truth(config, image_paths, options.name, options.overwrite)
     counts = label_set.manifest["counts"]
     print(f"{label_set.folder}: {counts['labelled']} with objects, {counts['empty']} without")
-    print_next(["student/train.py", "--student.label_set", options.name], argv)
+    more = ["--student.pixel_weights", "label_set"] if label_set.has_weights else []
+    print_next(["student/train.py", "--student.label_set", options.name, *more], argv)
     return 0
 
 
@@ -85,7 +94,8 @@ def write_truth(
     with LabelSetWriter(config.paths.label_sets / name, settings, overwrite) as writer:
         for image_id in track(writer.pending(sources), "truth"):
             start = time.perf_counter()
-            truth, weights = draw(image_id)
+            truth, is_known = draw(image_id)
+            weights = None if is_known.all() else is_known
             writer.add(image_id, truth, sources[image_id], time.perf_counter() - start, weights)
         return writer.finish(config.evaluation.box_settings())
 
@@ -106,20 +116,14 @@ def _find_masks(
         raise UserError(
             f"the folder of masks {folder} does not exist; set data.masks or data.ground_truth"
         )
-    paths = {image_id: id_to_path(folder, image_id) for image_id in image_paths}
-    paths = {image_id: path for image_id, path in paths.items() if path.exists()}
+    paths = present_masks(folder, image_paths)
     if not paths:
         raise UserError(f"{folder} has no mask of any image: <image id>.png is expected")
 
     def draw(image_id: str) -> Truth:
         mask = read(paths[image_id])
-        size_hw = image_size_hw(image_paths[image_id])
-        if mask.shape != size_hw:
-            raise UserError(
-                f"the mask {paths[image_id]} is {mask.shape}, its image {size_hw} (height, width); "
-                "they must agree"
-            )
-        return (mask == 1).astype(np.float32), (mask != IGNORED).astype(np.float32)
+        check_size(paths[image_id], mask, image_size_hw(image_paths[image_id]))
+        return (mask == 1).astype(np.float32), mask != IGNORED
 
     return {image_id: fingerprint([path]) for image_id, path in paths.items()}, draw
 
@@ -149,8 +153,10 @@ def _find_boxes(data: DataSection, image_paths: Mapping[str, Path]) -> Found:
         return draw_ellipses(boxes.get(image_id, nothing), image_size_hw(image_paths[image_id]))
 
     sources = {
-        image_id: settings_hash({"boxes": boxes.get(image_id, nothing).tolist()})
-        for image_id in image_paths
+        image_id: settings_hash(
+            {"boxes": boxes.get(image_id, nothing).tolist(), "size_hw": image_size_hw(path)}
+        )
+        for image_id, path in image_paths.items()
     }
     return sources, draw
 
@@ -163,11 +169,11 @@ def draw_ellipses(boxes: np.ndarray, size_hw: tuple[int, int]) -> Truth:
         size_hw: Height and width of the image in pixels.
 
     Returns:
-        The map, in which each box has one pixel at least, and weights: 0 in corners of boxes that
-        no ellipse covers.
+        The map, in which each box has one pixel at least, and which pixels are known: all but
+        corners of boxes that no ellipse covers.
     """
     height, width = size_hw
-    truth, weights = np.zeros(size_hw, np.float32), np.ones(size_hw, np.float32)
+    truth, is_known = np.zeros(size_hw, np.float32), np.ones(size_hw, bool)
     for x0, y0, x1, y1 in boxes * [width, height, width, height]:
         # Files keep six decimals of a side, so an edge between pixels may be a little beyond it.
         top, left = (int(np.floor(edge + SLACK_PX)) for edge in (y0, x0))
@@ -181,9 +187,8 @@ def draw_ellipses(boxes: np.ndarray, size_hw: tuple[int, int]) -> Truth:
         is_inside[(bottom - top) // 2, (right - left) // 2] = True
         place = (slice(top, bottom), slice(left, right))
         truth[place] = np.maximum(truth[place], is_inside)
-        weights[place] = 0
-    weights[truth > 0] = 1
-    return truth, weights
+        is_known[place] = False
+    return truth, is_known | (truth > 0)
 
 
 if __name__ == "__main__":

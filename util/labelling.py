@@ -29,12 +29,12 @@ TOLD_FAILURES = 5
 """How many failures are told when they happen; all are told at the end."""
 
 FUTILE_FAILURES = 20
-"""When as many images have failed and none has not, the others are not tried."""
+"""When as many images have failed and none ever has not, the others are not tried."""
 
-IMAGES_AHEAD = 4
+IMAGES_AHEAD = 2
 """How many images are read before they are asked for, and so held in memory."""
 
-MAPS_AHEAD = 8
+MAPS_AHEAD = 4
 """How many maps may wait to be written, and so are held in memory."""
 
 
@@ -118,10 +118,12 @@ def label_images(
         num_at_once: Images that are answered at once, each in a thread.
 
     Raises:
-        KeyboardInterrupt: A stop was asked for; the images at hand are finished.
-        UserError: The first images have all failed, or a prompt fails with every image.
+        KeyboardInterrupt: A stop was asked for; what is answered is written.
+        UserError: Nothing is labelled and the first images have all failed, or a prompt fails with
+            every image.
     """
     answered = _answer_images(labeller, work, num_at_once)
+    has_worked = any(writer.has_labelled for writer in writers.values())
     seen = failed = 0
     with stop_between_items("image") as should_stop, _WriteBehind() as behind:
         for answers in track(answered, label, total=len(work.image_paths)):
@@ -136,7 +138,7 @@ def label_images(
                     logger.warning("%s failed: %s", answers.image_id, error)
                 for prompt in work.prompts[answers.image_id]:
                     behind.do(writers[prompt].fail, answers.image_id, str(error))
-                if failed == seen == FUTILE_FAILURES:
+                if failed == seen == FUTILE_FAILURES and not has_worked:
                     raise UserError(f"the first {seen} images have all failed: {error}") from None
             if should_stop():
                 break

@@ -233,6 +233,15 @@ def f1(totals: np.ndarray) -> np.ndarray:
     return _ratio(twice, twice + totals[..., 1] + totals[..., 2], undefined=0)
 
 
+def iou(totals: np.ndarray) -> np.ndarray:
+    """(...) intersection over union; 1 where both masks are empty.
+
+    Args:
+        totals: (..., 2) pixels of the intersection and of the union.
+    """
+    return _ratio(totals[..., 0], totals[..., 1], undefined=1)
+
+
 def mean(totals: np.ndarray) -> np.ndarray:
     """(...) mean over images of a value that each image has; nan where no image has one.
 

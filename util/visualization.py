@@ -45,9 +45,10 @@ def draw_overlay(
     scale = max(1, 512 // longest) if longest <= LARGEST_PX else LARGEST_PX / longest
     how = cv2.INTER_NEAREST if scale >= 1 else cv2.INTER_AREA
     gray = np.repeat(np.round(soft_label * 255).astype(np.uint8)[..., None], 3, axis=2)
+    size_wh = [max(1, round(side * scale)) for side in image_rgb.shape[1::-1]]
     panels = []
     for panel in (image_rgb, gray):
-        scaled = cv2.resize(panel, None, fx=scale, fy=scale, interpolation=how)
+        scaled = cv2.resize(panel, size_wh, interpolation=how)
         if truths is not None:
             draw_boxes(scaled, truths, TRUTH_RGB)
         draw_boxes(scaled, predictions, PREDICTION_RGB)

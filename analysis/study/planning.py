@@ -1,12 +1,13 @@
 """Plans a study: every piece of work of a design gets a cell, named by what it depends on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from analysis.study.cells import Cell, Kind
 from analysis.study.design import Design, Source, Variant, split_strategy
+from student.predicting import prediction_settings
 from student.train import WHERE_IT_RUNS
 from teacher.building import describe_teacher, find_models
 from util.config import Config, TeacherSection
@@ -172,6 +173,7 @@ def student_cell(
         "evaluation": config.evaluation.model_dump(
             mode="json", include={"threshold", "dilation_iterations", "min_area_px"}
         ),
+        "prediction": asdict(prediction_settings(config.prediction)),
         "splits": str(config.data.splits),
     }
     folder = _folder(config, "student", depends)

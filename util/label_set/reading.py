@@ -85,6 +85,11 @@ class LabelSet:
         """Name of the folder."""
         return self.folder.name
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is an image whose pixels do not all count alike."""
+        return any(self.weights_path(image_id).exists() for image_id in self.ids)
+
     def fingerprint(self) -> str:
         """Tell this set from any other: what made it, and from which files; reads no map."""
         if not self.manifest:

@@ -207,6 +207,11 @@ class LabelSetWriter:
                 self._record(image_id, record)
 
     @property
+    def has_labelled(self) -> bool:
+        """Whether there is an image that has not failed."""
+        return len(self.failed) < len(self.images)
+
+    @property
     def failed(self) -> dict[str, str]:
         """Why images of this process have no map, by id."""
         return {
