@@ -31,13 +31,9 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(
             double_conv(channels[level], channels[level + 1]) for level in range(depth)
         )
-        # Half of the channels are enough for what comes from below, and upsampling costs less.
-        self.narrow = nn.ModuleList(
-            nn.Conv2d(channels[level + 1], channels[level], kernel_size=1)
-            for level in reversed(range(depth))
-        )
         self.up = nn.ModuleList(
-            double_conv(2 * channels[level], channels[level]) for level in reversed(range(depth))
+            double_conv(channels[level + 1] + channels[level], channels[level])
+            for level in reversed(range(depth))
         )
         self.head = nn.Conv2d(width, 1, kernel_size=1)
         # Start from "hardly anything is anomalous" (Lin et al., arXiv 1708.02002, section 3.3).
@@ -59,9 +55,10 @@ class UNet(nn.Module):
         for level in self.down:
             skips.append(features)
             features = level(F.max_pool2d(features, 2))
-        for narrow, level in zip(self.narrow, self.up, strict=True):
-            features = F.interpolate(narrow(features), scale_factor=2, mode="bilinear")
-            features = level(torch.cat([skips.pop(), features], dim=1))
+        for level in self.up:
+            skip = skips.pop()
+            features = F.interpolate(features, scale_factor=2, mode="bilinear")
+            features = level(torch.cat([skip, features], dim=1))
         return self.head(features)[..., :height, :width]
 
 

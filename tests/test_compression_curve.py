@@ -34,7 +34,7 @@ def test_multiply_adds_are_those_of_the_convolutions() -> None:
     at_full, at_half = 16 * 24, 8 * 12
     stem = at_full * 9 * (3 * 4 + 4 * 4)
     down = at_half * 9 * (4 * 8 + 8 * 8)
-    up = at_half * 8 * 4 + at_full * 9 * (8 * 4 + 4 * 4)
+    up = at_full * 9 * (12 * 4 + 4 * 4)
     assert count_multiply_adds(model, (16, 24)) == stem + down + up + at_full * 4
 
 

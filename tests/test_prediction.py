@@ -111,12 +111,12 @@ def test_flips_are_turned_back_and_averaged() -> None:
 
 def make_student() -> torch.nn.Module:
     """A small student that has seen noise, with logits from far below 0 to above."""
-    torch.manual_seed(0)
+    torch.manual_seed(2)
     model = build_model(SMALL)
     for _ in range(5):
         model(torch.rand(4, 3, 16, 16))
     with torch.no_grad():
-        model.network.head.weight.mul_(-30)  # type: ignore[union-attr, operator]
+        model.network.head.weight.mul_(-20)  # type: ignore[union-attr, operator]
     return model.eval()
 
 

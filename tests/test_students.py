@@ -652,6 +652,7 @@ def test_without_any_positive_pixel_a_student_learns_that_there_is_none(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--student.epochs", "20", "--student.patience", "20"]
+    options += ["--student.learning_rate", "0.03"]
     run = learn(project, lambda image: np.zeros(image.shape[:2]), *options)
     metrics = pd.read_csv(run / "metrics.csv")
     assert np.isfinite(metrics.to_numpy()).all()
