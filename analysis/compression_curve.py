@@ -166,13 +166,17 @@ def tabulate(config: Config, curve: Curve) -> pd.DataFrame:
     runs = {(TEACHER, TEACHER): [curve.label_set]}
     runs |= {key: [predictions(cell) for cell in cells] for key, cells in curve.students.items()}
     teacher_set = LabelSet(curve.label_set)
-    judged = [image_id for image_id in test_ids if image_id in teacher_set.ids]
+    judged = [image_id for image_id in test_ids if image_id not in teacher_set.failed]
+    if left_out := sorted(teacher_set.failed.keys() & test_ids):
+        print(f"{len(left_out)} test images cannot be read and are left out: {listed(left_out)}")
+    if not judged:
+        raise UserError(f"no {config.data.test_split} image can be read; nothing can be judged")
     scores = {"iou_with_teacher": (count_overlaps(runs, teacher_set, judged), iou)}
     if config.compression.labels is not None:
         labels = LabelSet(config.paths.label_sets / config.compression.labels)
         scores["iou"] = (count_overlaps(runs, labels, judged), iou)
     if config.data.ground_truth is not None:
-        scores["f1"] = (count_found_boxes(config, runs), f1)
+        scores["f1"] = (count_found_boxes(config, runs, judged), f1)
     checkpoints = {TEACHER: curve.teacher}
     checkpoints |= {
         name: cells[0].folder / "best.pt" for (_, name), cells in curve.students.items()
@@ -214,11 +218,11 @@ def count_overlaps(runs: Runs, truth: LabelSet, test_ids: Sequence[str]) -> Coun
     return counts
 
 
-def count_found_boxes(config: Config, runs: Runs) -> CountsOfRuns:
+def count_found_boxes(config: Config, runs: Runs, test_ids: Sequence[str]) -> CountsOfRuns:
     """Count true positives, false positives and false negatives of each image, as the thesis."""
     from analysis.study.measuring import count_label_set, find_judge
 
-    judge = find_judge(config)
+    judge = find_judge(config).only(test_ids)
     store = config.paths.cells / "counts"
     return {
         key: [count_label_set(folder, judge, store)["boxes"][:, 0] for folder in folders]

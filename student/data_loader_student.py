@@ -199,14 +199,19 @@ def check_weights(image_ids: Sequence[str], label_set: LabelSet) -> None:
     Reads headers only.
 
     Raises:
-        UserError: There are none, or of another size; all are counted, the first ones named.
+        UserError: There are none, or some are lost or of another size; all are counted, the first
+            ones named.
     """
-    everything = {image_id: label_set.weights_path(image_id) for image_id in image_ids}
-    paths = {image_id: path for image_id, path in everything.items() if path.exists()}
+    paths = {i: label_set.weights_path(i) for i in image_ids if label_set.is_weighted(i)}
     if not paths:
         raise UserError(
             f"student.pixel_weights is 'label_set', but no image of the splits has weights in "
             f"{label_set.folder}; combine with combination.pixel_weights true, or set it to none"
+        )
+    if lost := [image_id for image_id, path in paths.items() if not path.exists()]:
+        raise UserError(
+            f"the weights of {len(lost)} images in {label_set.folder} are lost ({listed(lost)}); "
+            "run what made them again"
         )
     sizes = {i: (image_size_hw(label_set.path(i)), image_size_hw(p)) for i, p in paths.items()}
     if different := [f"{i}: {a} and {b}" for i, (a, b) in sizes.items() if a != b]:

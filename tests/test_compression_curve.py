@@ -107,6 +107,23 @@ def test_the_curve_has_a_row_a_student_and_training_and_is_kept(
     assert {p: p.stat().st_mtime_ns for p in (taught.parent / "cells").rglob("*.pt")} == cells
 
 
+def test_a_test_image_that_cannot_be_read_is_left_out_and_said(
+    taught: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tests = (taught.parent / "splits/Test.txt").read_text("utf-8").splitlines()
+    (taught.parent / "images" / f"{tests[0]}.png").write_text("no image")
+    content = json.loads(taught.read_text())
+    content["compression"] = {"widths": [2], "training_seeds": [0]}
+    taught.write_text(json.dumps(content))
+    assert run(arguments(taught, *FAST)) == 0
+    assert f"1 test images cannot be read and are left out: {tests[0]}" in capsys.readouterr().out
+    assert len(pd.read_csv(taught.parent / "runs/compression/compression.csv")) == 2
+    for image_id in tests:
+        (taught.parent / "images" / f"{image_id}.png").write_text("no image")
+    with pytest.raises(UserError, match="no Test image can be read"):
+        run(arguments(taught, *FAST))
+
+
 def test_a_student_that_fails_is_named(taught: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = json.loads(taught.read_text())
     content["compression"] = {"widths": [], "architectures": ["Nonsense"]}

@@ -19,6 +19,7 @@ from student.checkpoint import save_checkpoint
 from student.exporting import DeployedModel, compare_with_torch, export_onnx
 from student.models import Architecture, build_model
 from student.onnx_predictor import OnnxPredictor
+from student.prediction import logits_to_soft_label
 from student.predictors import open_predictor
 from tests.conftest import ROOT, make_project
 from tests.test_prediction import SMALL, make_student
@@ -141,15 +142,17 @@ def test_the_truth_is_that_of_images_that_have_a_mask(
     exported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     masks = exported.parent / "some_masks"
-    validation = (exported.parent / "splits" / "Validation.txt").read_text("utf-8").split()
     image_id = (exported.parent / "splits" / "Validation.txt").read_text("utf-8").splitlines()[0]
-    assert validation
     image = read_image(exported.parent / "images" / f"{image_id}.png")
-    write_image(masks / f"{image_id}.png", np.zeros(image.shape[:2], np.uint8))
+    float32 = open_predictor(exported.parent / "runs/student/student.onnx")
+    found = logits_to_soft_label(float32.predict(image), 2.0) > 0.06
+    assert found.any()
+    write_image(masks / f"{image_id}.png", found.astype(np.uint8))
     output = ["--export.output", str(exported.parent / "some.onnx"), "--export.int8", "true"]
     options = ["--config", str(exported), "--data.masks", str(masks), *output]
-    assert student.export.main([*options, "--evaluation.threshold", "0.999"]) == 0
-    assert "IoU of truth and int8: 1.0000" in capsys.readouterr().out  # both are empty
+    assert student.export.main([*options, "--evaluation.threshold", "0.06"]) == 0
+    # What is found on the images without a mask is no error.
+    assert "IoU of truth and float32: 1.0000" in capsys.readouterr().out
     write_image(masks / f"{image_id}.png", np.zeros((3, 4), np.uint8))
     with pytest.raises(UserError, match=r"is \(3, 4\), its image"):
         student.export.main(options)
@@ -249,6 +252,7 @@ def test_bad_input_is_one_sentence(exported: Path, tmp_path: Path) -> None:
         (["--student.checkpoint", str(exported)], "no checkpoint that can be read safely"),
         (["--export.opset", "12"], "greater than or equal to 18"),
         (["--export.output", str(tmp_path / "best.pt")], "ends in .onnx"),
+        (["--export.int8", "true", "--data.masks", "nowhere"], "true masks .*nowhere does not"),
         (["--export.int8", "true", "--data.train_split", "Nowhere"], "splits in this folder"),
     ):
         given = ["--config", str(exported), "--export.output", str(tmp_path / "x.onnx")]

@@ -121,7 +121,7 @@ def test_bad_truths_are_one_sentence(boxed_project: Path) -> None:
         (["--split", "Nowhere"], "splits in this folder"),
         (["--data.ground_truth", "nowhere.csv"], "does not exist"),
         (["--data.ground_truth", "nowhere", "--data.ground_truth_format", "masks"], "pixel values"),
-        (["--data.masks", "nowhere"], "the folder of masks .*nowhere does not exist"),
+        (["--data.masks", "nowhere"], "the folder of true masks .*nowhere does not exist"),
         (["--data.masks", str(boxed_project.parent / "splits")], "no mask of any image"),
     ):
         with pytest.raises(UserError, match=message):

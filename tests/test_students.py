@@ -38,7 +38,7 @@ from student.validation import count_overlap
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import find_images, read_image, write_image
-from util.label_set import LabelSet, LabelSetWriter
+from util.label_set import LabelSet, LabelSetWriter, open_label_set
 from util.statistics_over_images import iou
 
 SMALL = Architecture("unet", width=4, depth=2, encoder="")
@@ -445,12 +445,15 @@ def test_batches_are_the_same_however_many_threads_make_them(
         assert torch.equal(batch.targets, dataset.batch(each, 2).targets)
 
 
-def test_weights_of_other_sizes_or_none_at_all_are_refused(tmp_path: Path) -> None:
+def test_weights_that_are_lost_or_of_another_size_or_not_there_at_all_are_refused(
+    tmp_path: Path, write_label_set: Callable[..., LabelSet]
+) -> None:
     ones = np.ones((4, 6))
     with LabelSetWriter(tmp_path / "labels", {"producer": "test"}) as writer:
         for name, weights in {"a": ones, "b": ones.T, "c": None, "d": None}.items():
             writer.add(name, ones, source="1", seconds=0, weights=weights)
         label_set = writer.finish(BoxSettings())
+    write_label_set("other", {"z": ones})
     check_weights(["a", "c"], label_set)  # pixels of c count all alike
     with pytest.raises(
         UserError, match=r"no image .* has weights .*combination\.pixel_weights true"
@@ -458,6 +461,10 @@ def test_weights_of_other_sizes_or_none_at_all_are_refused(tmp_path: Path) -> No
         check_weights(["c", "d"], label_set)
     with pytest.raises(UserError, match=r"b: \(4, 6\) and \(6, 4\)"):
         check_weights(["a", "b"], label_set)
+    label_set.weights_path("a").unlink()
+    for each in (label_set, open_label_set(tmp_path, "labels+other")):
+        with pytest.raises(UserError, match=r"weights of 1 images .* are lost \(a\)"):
+            check_weights(["a", "c"], each)
 
 
 def test_samples_depend_on_seed_epoch_and_index_alone(

@@ -240,17 +240,20 @@ def find_masks(folder: Path | None, image_ids: Sequence[str]) -> dict[str, Path]
     Raises:
         UserError: There is no folder, or it lacks masks.
     """
-    if folder is None or not folder.is_dir():
-        raise UserError(f"the folder of true masks {folder} does not exist; set data.masks")
-    paths = {image_id: id_to_path(folder, image_id) for image_id in image_ids}
-    missing = [image_id for image_id, path in paths.items() if not path.exists()]
-    if missing:
+    paths = present_masks(folder, image_ids)
+    if missing := [image_id for image_id in image_ids if image_id not in paths]:
         raise UserError(f"{len(missing)} images have no mask in {folder}: {listed(missing)}")
     return paths
 
 
-def present_masks(folder: Path, image_ids: Iterable[str]) -> dict[str, Path]:
-    """Find the masks that there are; not every image needs one."""
+def present_masks(folder: Path | None, image_ids: Iterable[str]) -> dict[str, Path]:
+    """Find the true masks that there are; not every image needs one.
+
+    Raises:
+        UserError: There is no folder.
+    """
+    if folder is None or not folder.is_dir():
+        raise UserError(f"the folder of true masks {folder} does not exist; set data.masks")
     paths = {image_id: id_to_path(folder, image_id) for image_id in image_ids}
     return {image_id: path for image_id, path in paths.items() if path.exists()}
 

@@ -110,12 +110,9 @@ def _find_masks(
     """Find the masks that there are; `read` gives 0 normal, 1 anomalous, 255 ignored.
 
     Raises:
-        UserError: There is none; or, when drawn, one has not the size of its image.
+        UserError: There is no folder, or none in it; or, when drawn, one has another size than its
+            image.
     """
-    if folder is None or not folder.is_dir():
-        raise UserError(
-            f"the folder of masks {folder} does not exist; set data.masks or data.ground_truth"
-        )
     paths = present_masks(folder, image_paths)
     if not paths:
         raise UserError(f"{folder} has no mask of any image: <image id>.png is expected")

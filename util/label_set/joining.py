@@ -46,6 +46,10 @@ class JoinedLabelSet(LabelSet):
         """Where the soft label of an image lies."""
         return self._of(image_id)[0].path(image_id)
 
+    def is_weighted(self, image_id: str) -> bool:
+        """Whether the pixels of an image's soft label have weights, be they lost or not."""
+        return self._of(image_id)[0].is_weighted(image_id)
+
     def weights_path(self, image_id: str) -> Path:
         """Where the weights of an image's pixels lie, if its soft label has them."""
         return self._of(image_id)[0].weights_path(image_id)

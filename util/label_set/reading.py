@@ -88,7 +88,13 @@ class LabelSet:
     @property
     def has_weights(self) -> bool:
         """Whether there is an image whose pixels do not all count alike."""
-        return any(self.weights_path(image_id).exists() for image_id in self.ids)
+        return any(map(self.is_weighted, self.ids))
+
+    def is_weighted(self, image_id: str) -> bool:
+        """Whether an image's pixels have weights, be they lost or not."""
+        if not self.manifest:
+            return self.weights_path(image_id).exists()
+        return "weights" in self.manifest["images"].get(image_id, {})
 
     def fingerprint(self) -> str:
         """Tell this set from any other: what made it, and from which files; reads no map."""
