@@ -2,8 +2,6 @@
 
 import shutil
 import signal
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,8 +27,8 @@ from student.prediction import (
 )
 from student.predictors import open_predictor
 from student.torch_predictor import TorchPredictor, fuse_batch_norms, scale_images
-from tests.conftest import ROOT, box_table
-from tests.test_pipeline import stop_at_write
+from tests.conftest import box_table
+from tests.test_pipeline import run, stop_at_write
 from util.errors import UserError
 from util.image_files import find_images, read_image, write_image
 from util.label_set import LabelSet
@@ -286,12 +284,7 @@ def test_bad_input_is_one_sentence(trained: Path) -> None:
         (["--prediction.tile_size_px", "40", "--prediction.tile_overlap_px", "30"], "32 pixels"),
         (["--prediction.output", str(trained.parent / "images/x/../out")], "images/out lies in"),
     ):
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "student/predict.py"), "--config", str(trained), *options],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run("student/predict.py", "--config", str(trained), *options)
         assert done.returncode == 2
         assert message in done.stderr
         assert "Traceback" not in done.stderr

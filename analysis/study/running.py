@@ -90,11 +90,7 @@ def _run_at_once(cells: Sequence[Cell], num_processes: int) -> Iterator[tuple[Ce
 
     A process that dies (out of memory, say) takes its own cell along and no other.
     """
-    if "forkserver" in get_all_start_methods():
-        context: BaseContext = get_context("forkserver")
-        context.set_forkserver_preload(IMPORTED_ONCE)
-    else:
-        context = get_context("spawn")
+    context = _choose_context()
     watched, alive = context.Pipe(duplex=False)
     idle: queue.SimpleQueue[ProcessPoolExecutor] = queue.SimpleQueue()
 
@@ -128,6 +124,15 @@ def _run_at_once(cells: Sequence[Cell], num_processes: int) -> Iterator[tuple[Ce
         for _ in range(count):
             idle.get().shutdown()
         alive.close()
+
+
+def _choose_context() -> BaseContext:
+    """Let processes fork from one that has imported what is slow; where there is no fork, spawn."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED_ONCE)
+    return context
 
 
 def _end_with(watched: Connection) -> None:
