@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self, TextIO
 
 import numpy as np
@@ -44,6 +45,7 @@ class LabelSetWriter:
         overwrite: bool = False,
         share: Share = ALONE,
         box_settings: BoxSettings | None = None,
+        facts: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """Open a label set to add images to.
 
@@ -55,6 +57,8 @@ class LabelSetWriter:
             share: Which of the processes that make the set this one is.
             box_settings: How maps become boxes, if that is known already: those of images that are
                 added are then found meanwhile, and need not be read again at the end.
+            facts: What else readers of the set should know, such as words that the teacher does
+                not; decides no map. JSON values, kept in the manifest under `facts`.
 
         Raises:
             UserError: The set was made with other settings, or the folder is no label set.
@@ -71,6 +75,7 @@ class LabelSetWriter:
             "settings": self.settings,
             "settings_hash": settings_hash(self.settings),
             "versions": library_versions(),
+            "facts": json.loads(json.dumps(dict(facts))),
         }
         self._progress: TextIO | None = None
         with share.alone(folder):
