@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from teacher.detectors import Detections
-from teacher.detectors.lexicon import LEXICON, SOFTNESS, Range, Word, look_up, split_words
+from teacher.detectors.lexicon import LEXICON, SOFTNESS, Range, Word, look_up
 from teacher.detectors.proposals import find_regions
 from teacher.detectors.regions import Regions
+from util.words import split_words
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,6 @@ it the match falls off as a Gaussian with the softness of the attribute.
 """
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -188,16 +187,6 @@ def _build() -> dict[str, Word]:
 
 
 LEXICON: Mapping[str, Word] = _build()
-
-
-def split_words(phrase: str) -> tuple[str, ...]:
-    """The lower-case words of a phrase: runs of letters and digits, in order.
-
-    Example:
-        >>> split_words("White-winged terns!")
-        ('white', 'winged', 'terns')
-    """
-    return tuple(re.findall(r"[^\W_]+", phrase.lower()))
 
 
 def look_up(word: str) -> Word | None:
