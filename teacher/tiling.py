@@ -5,11 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from teacher.crop_masks import crop_mask
+from teacher.crop_masks import Place, crop_mask
 from teacher.findings import Finding, Teacher
-
-Place = tuple[slice, slice]
-"""Rows and columns of an image."""
 
 
 class TiledTeacher:
@@ -44,6 +41,10 @@ class TiledTeacher:
                     if finding.soft_label.any() or finding.rejections:
                         parts.append(_move(finding, top, left))
         return (_merge(parts, (height, width)) for parts in found)
+
+    def check_prompts(self, prompts: Sequence[str]) -> None:
+        """Refuse prompts that the teacher of the tiles cannot answer; see `Teacher`."""
+        self.teacher.check_prompts(prompts)
 
     def starts(self, length: int) -> list[int]:
         """First pixels of the tiles along a side of the image, spread evenly."""

@@ -10,7 +10,8 @@ from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 
 from teacher.checkpoints import load_strictly, not_whole, read_tensors
-from teacher.crop_masks import CropMask, crop_mask
+from teacher.crop_masks import CropMask
+from teacher.enlarging import Enlargement
 from teacher.runtime import Batches, Encoding, Runtime, check_finite, to_half
 
 VARIANTS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
@@ -61,7 +62,7 @@ class SamSegmenter:
             return self.batches.map(lambda batch: self._outline(encoding, batch), list(boxes))
 
     def _outline(self, encoding: Encoding, boxes: Sequence[np.ndarray]) -> list[CropMask]:
-        """Outline a batch; masks grow to the size of the image one by one, which bounds memory."""
+        """Outline a batch; each mask is enlarged where it is."""
         model, device = self.model, self.runtime.device
         with torch.autocast(device.type, enabled=False):  # half precision moves corners by pixels
             sparse, dense = model.prompt_encoder(
@@ -77,12 +78,11 @@ class SamSegmenter:
             dense_prompt_embeddings=dense,
             multimask_output=False,
         )  # (N, 1, 256, 256)
-        sizes = encoding["input_hw"].tolist(), encoding["size_hw"].tolist()
-        masks = []
-        for small in check_finite(logits, "SAM").float():
-            full = model.postprocess_masks(small[None], *sizes)[0, 0]
-            masks.append(crop_mask((full > model.mask_threshold).cpu().numpy()))
-        return masks
+        small = check_finite(logits, "SAM").float()[:, 0].numpy(force=True)
+        seen_hw, size_hw = encoding["input_hw"].tolist(), encoding["size_hw"].tolist()
+        square_hw = (model.image_encoder.img_size,) * 2
+        enlarged = Enlargement(small.shape[1:], [(square_hw, seen_hw), (size_hw, size_hw)])
+        return [enlarged.mask_above(each, model.mask_threshold) for each in small]
 
 
 def load_sam(checkpoint: Path, runtime: Runtime, boxes_per_batch: int) -> SamSegmenter:
