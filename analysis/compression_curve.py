@@ -21,6 +21,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import numpy as np
 import pandas as pd
 
+from teacher.settings import as_student
 from util.ahead import count_cores
 from util.config import Config, load_config
 from util.errors import UserError, listed
@@ -95,9 +96,8 @@ def plan_curve(config: Config) -> Curve:
         raise UserError(
             f"{checkpoint} cannot be measured beside students; give the .pt that it is of"
         )
-    settings: dict[str, Any] = {"name": "student", "checkpoint": checkpoint, "label_set": TEACHER}
-    settings["logits"] = config.student.losses.get("kd", 0.0) > 0
-    teacher = config.teacher.model_copy(update=settings)
+    logits = config.student.losses.get("kd", 0.0) > 0
+    teacher = as_student(config.teacher, checkpoint=checkpoint, label_set=TEACHER, logits=logits)
     labelling = teacher_cell(config, teacher, f"the teacher {checkpoint}")
     changes: dict[str, dict[str, Any]] = {
         f"unet {width}": {"architecture": "unet", "width": width} for width in section.widths

@@ -16,6 +16,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from student.train import start_processes, train_student
+from teacher.settings import as_student
 from teacher.soft_label_generation import asked_prompts, label_all, report
 from util.config import Config, load_config
 from util.errors import UserError
@@ -49,9 +50,7 @@ def plan_distillation(config: Config) -> Config:
         UserError: There is no teacher, or it would be replaced by its student.
     """
     student = config.student
-    teacher = config.teacher.model_copy(
-        update={"name": "student", "logits": student.losses.get("kd", 0.0) > 0}
-    )
+    teacher = as_student(config.teacher, logits=student.losses.get("kd", 0.0) > 0)
     (label_set,) = asked_prompts(teacher)
     assert teacher.checkpoint is not None, "or it would not have been found"
     if teacher.checkpoint.parent == config.paths.runs / student.run:

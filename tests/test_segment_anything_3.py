@@ -291,7 +291,7 @@ def test_weights_that_are_not_numbers_are_an_error() -> None:
 
 
 def test_a_phrase_that_is_too_long_is_an_error() -> None:
-    with pytest.raises(UserError, match=r"'x x x .* more than the 32 tokens that SAM 3 takes"):
+    with pytest.raises(UserError, match=r"'x x x .* has 33 tokens and SAM 3 reads 32"):
         build().label(paint((40, 60)), ["x " * 31])
     assert len(list(build().label(paint((40, 60)), ["x " * 30]))) == 1
 

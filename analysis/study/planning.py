@@ -9,7 +9,7 @@ from analysis.study.cells import Cell, Kind
 from analysis.study.design import Design, Source, Variant, split_strategy
 from student.predicting import prediction_settings
 from student.train import WHERE_IT_RUNS
-from teacher.building import describe_teacher, find_models
+from teacher.building import check_teacher, describe_teacher, find_models
 from util.config import Config, TeacherSection
 from util.errors import UserError
 from util.label_set import prompt_to_folder
@@ -117,7 +117,9 @@ def teacher_cell(config: Config, settings: TeacherSection, name: str) -> Cell:
         settings: The teacher.
         name: To show.
     """
-    made_by = describe_teacher(settings, find_models(settings, config.paths.weights))
+    models = find_models(settings, config.paths.weights)
+    check_teacher(settings, models)
+    made_by = describe_teacher(settings, models)
     folder = _folder(config, "teacher", {**made_by, "images": str(config.data.images)})
     paths = config.paths.model_copy(update={"label_sets": folder})
     told = config.model_copy(update={"paths": paths, "teacher": settings})
