@@ -1,6 +1,8 @@
 """Files that appear whole or not at all."""
 
 import json
+import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ from util.errors import UserError
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file beside its place, then rename it there, so that no reader ever sees half of it.
 
-    Makes the folders above it. A stopped run leaves at most a hidden `.name.tmp`, which the next
-    run of the same work replaces.
+    Makes the folders above it. What it holds is on the disk before it gets its name, so that not
+    even a machine that stops leaves an empty file. Each write has a temporary name of its own, so
+    that two processes may write one file. A process that is killed leaves at most a hidden
+    `.*.tmp`.
 
     Args:
         path: Where the file shall be; an older one is replaced.
@@ -21,9 +25,12 @@ def write_bytes(path: Path, data: bytes) -> None:
         OSError: The folder cannot be written or the disk is full. The older file is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.tmp")
+    beside = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        beside.write_bytes(data)
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         beside.replace(path)
     except BaseException:  # an interrupt, too, leaves nothing behind
         beside.unlink(missing_ok=True)
