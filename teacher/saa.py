@@ -42,6 +42,7 @@ from teacher.prompts import prompt_to_phrases
 from teacher.saliency import Saliency
 from teacher.scene import find_remarks, find_scene, relative_areas
 from teacher.segmenters import Segmenter
+from util.words import split_words
 
 logger = logging.getLogger(__name__)
 
@@ -276,8 +277,9 @@ class SegmentAnyAnomaly:
 
 
 def contains_words(phrase: str, words: str) -> bool:
-    """Tell whether a phrase contains words as words, whatever their case: "sea bird" has "sea"."""
-    return f" {words.lower().strip()} " in f" {phrase.lower()} "
+    """Tell whether a phrase contains words as words: "Sea-bird" has "sea", "seagull" has not."""
+    wanted = " ".join(split_words(words))
+    return bool(wanted) and f" {wanted} " in f" {' '.join(split_words(phrase))} "
 
 
 def shrink_to(image_rgb: np.ndarray, longest_px: int) -> np.ndarray:

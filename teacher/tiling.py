@@ -77,6 +77,7 @@ def _merge(parts: Sequence[tuple[Place, Finding]], size_hw: tuple[int, int]) -> 
     for place, part in parts:
         np.maximum(soft_label[place], part.soft_label, out=soft_label[place])
     findings = [part for _, part in parts]
+    rejections = [rejection for f in findings for rejection in f.rejections]
     return Finding(
         soft_label,
         np.concatenate([np.zeros((0, 4), np.float32), *(f.boxes_xyxy for f in findings)]),
@@ -84,5 +85,5 @@ def _merge(parts: Sequence[tuple[Place, Finding]], size_hw: tuple[int, int]) -> 
         [phrase for f in findings for phrase in f.phrases],
         [mask for f in findings for mask in f.masks],
         None,
-        tuple(rejection for f in findings for rejection in f.rejections),
+        tuple(sorted(rejections, key=lambda rejection: -rejection.score)),
     )

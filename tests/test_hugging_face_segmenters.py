@@ -297,6 +297,15 @@ def test_the_encoder_sees_red_first_and_normalised(segmenter: HuggingFaceSegment
     assert seen == pytest.approx([(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225], abs=1e-5)
 
 
+def test_a_strip_that_would_vanish_is_refused(segmenter: HuggingFaceSegmenter) -> None:
+    strip = np.zeros((1, 300, 3), np.uint8)
+    if segmenter.name == "Sam2":  # sees it as a square
+        assert len(segmenter.segment(segmenter.encode(strip), BOXES)) == len(BOXES)
+        return
+    with pytest.raises(UserError, match=f"too long a strip for {segmenter.name}; cut it"):
+        segmenter.encode(strip)
+
+
 def test_red_and_blue_swapped_change_the_masks(segmenter: HuggingFaceSegmenter) -> None:
     image = paint((64, 96))
     masks = segmenter.segment(segmenter.encode(image), BOXES)

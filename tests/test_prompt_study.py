@@ -26,6 +26,7 @@ from analysis.study.measuring import find_judge
 from analysis.study.planning import Plan, plan_cells
 from analysis.study.running import run_plan
 from analysis.study.scoring import PIXEL_SCORES, Metric
+from teacher.settings import describe_unread
 from tests.conftest import ROOT, make_project
 from tests.test_pipeline import arguments, stop_at_write
 from util.config import Config, load_config
@@ -397,6 +398,30 @@ def test_the_plan_counts_what_is_there_and_times_what_is_not(
     assert float(trainings[3]) > 0.1
     assert trainings[4] == "min"
     assert sorted((finished.parent / "cells").iterdir()) == before
+
+
+def test_teachers_that_read_no_object_prompt_are_not_crossed_with_them(tmp_path: Path) -> None:
+    project = make_study(
+        tmp_path,
+        prompts=["bird", "gull"],
+        teachers=[{}, {"name": "sam3"}],
+        object_prompts=["sea", "water"],
+    )
+    variants = design_study(configure(project)).variants
+    assert [variant.name for variant in variants] == [
+        "teacher as configured, object prompt sea",
+        "teacher as configured, object prompt water",
+        "name sam3",
+    ]
+    assert describe_unread(variants[2].teacher) == ""
+
+
+def test_what_a_teacher_does_not_read_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    project = make_study(tmp_path, teachers=[{}, {"map_rule": "published", "flips": True}])
+    config = configure(project)
+    with pytest.raises(UserError, match=r"does not read teacher\.flips"):
+        plan_cells(config, design_study(config))
+    assert not (tmp_path / "cells").exists()
 
 
 def test_arms_cross_teachers_object_prompts_and_architectures(tmp_path: Path) -> None:

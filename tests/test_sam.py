@@ -158,6 +158,13 @@ def test_the_encoder_sees_red_first_normalised_and_padded(segmenter: SamSegmente
     assert (pixels[0, :, 64:] == 0).all()
 
 
+@pytest.mark.parametrize("size_hw", [(1, 300), (300, 1)])
+def test_a_strip_that_would_vanish_is_refused(segmenter: SamSegmenter, size_hw: Size) -> None:
+    with pytest.raises(UserError, match="too long a strip for SAM; cut it"):
+        segmenter.encode(np.zeros((*size_hw, 3), np.uint8))
+    assert len(segmenter.segment(segmenter.encode(np.zeros((1, 128, 3), np.uint8)), BOXES)) == 4
+
+
 def test_red_and_blue_swapped_change_the_masks(segmenter: SamSegmenter) -> None:
     image = paint((64, 96))
     masks = segmenter.segment(segmenter.encode(image), BOXES)

@@ -33,8 +33,7 @@ from teacher.detectors.fused_attention import (
     deformable_attention,
     image_text_attention,
 )
-from teacher.runtime import Batches, Encoding, Runtime, replaying
-from util.errors import UserError
+from teacher.runtime import Batches, Encoding, Runtime, refuse_strip, replaying
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Importing from timm.models.layers", FutureWarning)
@@ -154,11 +153,7 @@ def prepare_image(image_rgb: np.ndarray) -> Tensor:
     Raises:
         UserError: The image is so narrow that no pixel would be left of its short side.
     """
-    height, width = image_rgb.shape[:2]
-    if max(height, width) > LONG_SIDE_PX * min(height, width):
-        raise UserError(
-            f"the image has {width} x {height} pixels, too long a strip for GroundingDINO; cut it"
-        )
+    refuse_strip(image_rgb, LONG_SIDE_PX, "GroundingDINO")
     resized, _ = resize(Image.fromarray(image_rgb), None, SHORT_SIDE_PX, LONG_SIDE_PX)
     pixels: Tensor = transforms.normalize(transforms.to_tensor(resized), MEAN_RGB, STD_RGB)
     return pixels

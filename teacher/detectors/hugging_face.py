@@ -38,7 +38,15 @@ from teacher.detectors.fused_attention import (
     deformable_attention,
     image_text_attention,
 )
-from teacher.runtime import Batches, Encoding, Runtime, check_finite, replaying, to_half
+from teacher.runtime import (
+    Batches,
+    Encoding,
+    Runtime,
+    check_finite,
+    refuse_strip,
+    replaying,
+    to_half,
+)
 from util.errors import UserError
 
 _MODELS: dict[str, Any] = {
@@ -79,8 +87,12 @@ class HuggingFaceGroundingDino:
             `level_0`, ... (1, C, h, w) float16, fine to coarse, and `size_hw` of the image.
 
         Raises:
-            UserError: Memory ran out, or the backbone has answered with NaN.
+            UserError: Memory ran out, the backbone has answered with NaN, or the image is too long
+                a strip.
         """
+        processor: Any = self.image_processor
+        if longest_px := processor.size.get("longest_edge"):
+            refuse_strip(image_rgb, longest_px, "GroundingDINO")
         seen = self.image_processor(
             image_rgb, return_tensors="pt", input_data_format="channels_last"
         )

@@ -18,7 +18,7 @@ from transformers import (
 from teacher.checkpoints import read_model, read_model_type, read_processor
 from teacher.crop_masks import CropMask
 from teacher.enlarging import Enlargement, Step
-from teacher.runtime import Batches, Encoding, Runtime, check_finite, to_half
+from teacher.runtime import Batches, Encoding, Runtime, check_finite, refuse_strip, to_half
 
 MASK_THRESHOLD = 0.0
 """A pixel belongs to a mask above this logit, as in the library's post-processing."""
@@ -63,8 +63,11 @@ class HuggingFaceSegmenter:
             `size_hw`, and of what the encoder saw of it before padding, `input_hw`.
 
         Raises:
-            UserError: Memory ran out, or the encoder has answered with NaN.
+            UserError: Memory ran out, the encoder has answered with NaN, or the image is too long
+                a strip.
         """
+        if longest_px := self.processor.size.get("longest_edge"):  # SAM 2 resizes to a square
+            refuse_strip(image_rgb, longest_px, self.name)
         seen = self.processor(image_rgb, return_tensors="pt", input_data_format="channels_last")
         # SAM 2 pads nothing.
         input_hw = seen.get("reshaped_input_sizes", [seen["pixel_values"].shape[-2:]])[0]

@@ -12,7 +12,7 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from teacher.checkpoints import load_strictly, not_whole, read_tensors
 from teacher.crop_masks import CropMask
 from teacher.enlarging import Enlargement
-from teacher.runtime import Batches, Encoding, Runtime, check_finite, to_half
+from teacher.runtime import Batches, Encoding, Runtime, check_finite, refuse_strip, to_half
 
 VARIANTS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 """The published models by the width of their image encoder."""
@@ -41,8 +41,10 @@ class SamSegmenter:
             `size_hw`, and of what the encoder saw of it before padding, `input_hw`.
 
         Raises:
-            UserError: Memory ran out, or the encoder has answered with NaN.
+            UserError: Memory ran out, the encoder has answered with NaN, or the image is too long
+                a strip.
         """
+        refuse_strip(image_rgb, self.transform.target_length, "SAM")
         resized = self.transform.apply_image(image_rgb)
         with self.runtime.inference():
             pixels = torch.as_tensor(resized, device=self.runtime.device).permute(2, 0, 1)
