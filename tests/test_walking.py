@@ -27,8 +27,8 @@ def test_linked_folders_are_followed_each_real_one_once_so_that_loops_end(tmp_pa
     touch(tmp_path, "photos/a.jpg", "photos/flight/b.jpg", "elsewhere/c.jpg", "elsewhere/in/d.jpg")
     (photos / "a link to flight").symlink_to(photos / "flight")
     (photos / "flight" / "loop").symlink_to(photos)
-    (photos / "second link").symlink_to(tmp_path / "elsewhere")
-    (photos / "first link").symlink_to("../elsewhere")
+    for name in ("third link", "first link", "fourth link", "second link"):
+        (photos / name).symlink_to("../elsewhere")
     (tmp_path / "elsewhere" / "back").symlink_to(photos)
     (photos / "self.jpg").symlink_to("self.jpg")
     found = ["a", "first link/c", "first link/in/d", "flight/b", "self"]
