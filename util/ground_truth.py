@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from util.bbox_csv import COORDINATES, boxes_to_table, read_bbox_csv
 from util.config import DataSection
 from util.data_classes import Boxes, BoxSettings
+from util.decoding import open_image, turn_upright
 from util.errors import UserError, listed
-from util.image_files import UNREADABLE, id_to_path, image_size_hw, name_to_id
+from util.image_files import id_to_path, image_size_hw, name_to_id
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.pixel_metrics import IGNORED
 
@@ -224,11 +224,8 @@ def read_mask(path: Path) -> np.ndarray:
     Raises:
         UserError: The file is missing, damaged or has several channels.
     """
-    try:
-        with Image.open(path) as image:
-            mask = np.asarray(image)
-    except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read as a mask: {error}") from None
+    with open_image(path, "a mask") as image:
+        mask = np.asarray(turn_upright(image))
     if mask.ndim != 2:
         raise UserError(f"{path} is no mask: expected one channel, given {mask.shape}")
     return mask
