@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from util.errors import UserError
@@ -126,6 +126,7 @@ def test_files_are_found_by_the_ids_of_their_images(tmp_path: Path) -> None:
         find_files(tmp_path, {".txt"})
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="/\\\0:."), min_size=1))
 def test_the_form_of_accents_makes_no_difference_to_an_id(name: str) -> None:
     if not name.strip():

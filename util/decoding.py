@@ -68,8 +68,10 @@ def open_image(path: Path, kind: str) -> Iterator[ImageFile.ImageFile]:
     except UserError:
         raise
     except UnidentifiedImageError:
-        known = ", ".join(_FORMATS)
-        raise UserError(f"{path} cannot be read as {kind}: no {known} that we know") from None
+        known = f"{', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}"
+        raise UserError(
+            f"{path} cannot be read as {kind}: it is no {known} that can be decoded"
+        ) from None
     except Exception as error:  # codecs raise what they like
         logger.debug("%s cannot be read as %s", path, kind, exc_info=True)
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
