@@ -250,6 +250,19 @@ def test_the_content_counts_and_not_the_suffix(tmp_path: Path) -> None:
         read_image(tmp_path / "x.jpg")
 
 
+def test_colours_of_other_spaces_become_rgb(tmp_path: Path) -> None:
+    colours = np.array([[[200, 30, 60], [20, 220, 90], [128, 128, 128]]], np.uint8)
+    Image.fromarray(colours).convert("YCbCr").save(tmp_path / "ycbcr.tif")
+    assert np.abs(read_image(tmp_path / "ycbcr.tif").astype(int) - colours).max() <= 2
+    lab = np.array([[[128, 0, 0], [255, 0, 0]]], np.uint8)  # L* 50 and 100, both without colour
+    Image.fromarray(lab, mode="LAB").save(tmp_path / "lab.tif")
+    read = read_image(tmp_path / "lab.tif").astype(int)
+    assert np.abs(read - [[[119] * 3, [255] * 3]]).max() <= 2
+    tags = {BITS: (8, 8), SAMPLES: (2,), EXTRA_SAMPLES: (1,)}  # gray, times its opacity
+    (tmp_path / "x.tif").write_bytes(tiff_of(bytes([100, 255, 60, 128]), (1, 2), tags))
+    assert np.abs(read_image(tmp_path / "x.tif")[0, :, 0] - np.array([100, 120])).max() <= 1
+
+
 def test_a_palette_with_transparency_gives_its_colours(tmp_path: Path) -> None:
     image = Image.fromarray(np.array([[0, 1]], np.uint8), mode="P")
     image.putpalette([10, 20, 30, 40, 50, 60])
@@ -272,7 +285,7 @@ def tiff_of(pixels: bytes, size_hw: tuple[int, int], tags: dict[int, tuple[int, 
     return struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels + directory + extra
 
 
-BITS, PHOTOMETRIC, SAMPLES, COLOURS, SAMPLE_FORMAT = 258, 262, 277, 320, 339
+BITS, PHOTOMETRIC, SAMPLES, COLOURS, EXTRA_SAMPLES, SAMPLE_FORMAT = 258, 262, 277, 320, 338, 339
 RAMP = [[0, 1 / 3, 1]]
 """Shares of the range of a type, which become 0, 85 and 255."""
 
