@@ -154,11 +154,14 @@ def id_to_path(folder: Path, image_id: str, suffix: str = ".png") -> Path:
 
     A file that was copied through a Mac has its accents decomposed, and is found all the same.
     """
-    path = folder / f"{image_id}{suffix}"
-    if image_id.isascii() or path.exists():
-        return path
-    decomposed = folder / f"{unicodedata.normalize('NFD', image_id)}{suffix}"
-    return decomposed if decomposed.exists() else path
+    if image_id.isascii():
+        return folder / f"{image_id}{suffix}"
+    # The bytes are UTF-8, for whatever Python takes the names of files here.
+    forms = [
+        folder / os.fsdecode(f"{unicodedata.normalize(form, image_id)}{suffix}".encode())
+        for form in ("NFC", "NFD")
+    ]
+    return next((path for path in forms if path.exists()), forms[0])
 
 
 def read_image(path: Path) -> np.ndarray:
