@@ -73,7 +73,9 @@ def test_results_among_the_images_are_known_by_what_is_in_them(
     touch(tmp_path, "a.jpg", "flight/b.jpg", *(f"flight/any name/{name}" for name in names))
     with caplog.at_level(logging.WARNING):
         assert list(find_images(tmp_path)) == ["a", "flight/b"]
-    assert f"{tmp_path}/flight/any name ({kind})" in caplog.text
+    assert f"{tmp_path}: left out what this project has made there: flight/any name/ ({kind})" in (
+        caplog.text
+    )
 
 
 def test_linked_results_are_results(tmp_path: Path) -> None:
@@ -93,7 +95,9 @@ def test_pictures_that_we_drew_are_left_out_beside_images_that_we_did_not(tmp_pa
     note_pictures([tmp_path / "ours.png", tmp_path / "sub/ours too.png"])
     found = walk(tmp_path)
     assert list(found.files) == ["photo.png"]
-    assert found.results == [f"{tmp_path} (pictures)", f"{tmp_path}/sub (pictures)"]
+    assert found.results == [
+        f"{n} (picture)" for n in ("ours.png", "sub/ours too.png", "sub/ours.png")
+    ]
     assert (tmp_path / ".murmuration_pictures").read_text() == "ours.png\n"
 
 
