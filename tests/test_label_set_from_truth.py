@@ -13,6 +13,7 @@ import student.test
 import student.train
 import util.label_set_from_truth
 from student.data_loader_student import SoftLabelPairs, check_pairs
+from tests.conftest import read_gray
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import find_images, read_image, write_image
@@ -51,12 +52,16 @@ def test_masks_become_exact_maps_and_ignored_pixels_do_not_count(project: Path) 
     np.testing.assert_array_equal(label_set.read(image_id), (mask > 0) & (mask != 255))
     np.testing.assert_array_equal(label_set.read_weights(image_id), mask != 255)
     assert len(list((label_set.folder / "weights").rglob("*.png"))) == 1  # others are all known
-    assert label_set.manifest["settings"] == {"producer": "ground truth", "format": "masks"}
+    assert label_set.manifest["settings"] == {
+        "producer": "ground truth",
+        "format": "masks",
+        "mask_values": {"0": "normal", "1-49": "anomalous", "255": "ignored"},
+    }
     set_data(project, masks=None, ground_truth="masks", ground_truth_format="masks")
     for classes, is_object, is_known in (
         (["1"], mask == 1, mask != 255),
         (["255", "7"], (mask == 255) | (mask == 7), np.ones_like(mask)),
-        ([], mask > 0, np.ones_like(mask)),
+        ([], (mask > 0) & (mask != 255), mask != 255),
     ):
         set_data(project, ground_truth_classes=classes)
         assert write_truth(project, "--overwrite") == 0
@@ -114,13 +119,61 @@ def test_an_ellipse_has_the_area_it_should_and_a_sliver_has_a_pixel() -> None:
     assert weights.all()
 
 
+def test_nothing_is_known_of_regions_to_ignore_but_of_objects_in_them(project: Path) -> None:
+    images = find_images(project.parent / "images")
+    height, width = read_image(next(iter(images.values()))).shape[:2]
+    coco = {
+        "images": [
+            {"id": image_id, "file_name": f"{image_id}.png", "width": width, "height": height}
+            for image_id in list(images)[:1]
+        ],
+        "categories": [{"id": 1, "name": "bird"}],
+        "annotations": [
+            {"id": 1, "image_id": next(iter(images)), "category_id": 1, "bbox": [10, 10, 20, 10]},
+            {"id": 2, "image_id": next(iter(images)), "category_id": 1, "bbox": [8, 8, 30, 30]},
+        ],
+    }
+    coco["annotations"][1]["iscrowd"] = 1  # type: ignore[index]
+    (project.parent / "t.json").write_text(json.dumps(coco))
+    (project.parent / "splits" / "One.txt").write_text(f"{next(iter(images))}\n", "utf-8")
+    set_data(project, masks=None, ground_truth="t.json", ground_truth_format="coco")
+    assert write_truth(project, "--split", "One") == 0
+    label_set = LabelSet(project.parent / "label_sets" / "truth")
+    (image_id,) = label_set.ids
+    soft_label, weights = label_set.read(image_id), label_set.read_weights(image_id)
+    region = np.zeros((height, width), bool)
+    region[8:38, 8:38] = True
+    assert 0.7 * 200 < soft_label.sum() < 200
+    np.testing.assert_array_equal(weights == 0, region & (soft_label == 0))
+
+
+def test_a_truth_without_any_object_is_said(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = sorted((project.parent / "masks").rglob("*.png"))
+    write_image(masks[0], np.zeros_like(read_gray(masks[0])))
+    (project.parent / "splits" / "One.txt").write_text(
+        f"{masks[0].relative_to(project.parent / 'masks').with_suffix('')}\n", "utf-8"
+    )
+    assert write_truth(project, "--split", "One") == 0
+    assert "No object at all" in capsys.readouterr().out
+    for path in masks:
+        write_image(path, np.zeros_like(read_gray(path)))
+    with pytest.raises(UserError, match="has an anomalous pixel"):
+        write_truth(project, "--name", "none")
+    assert not (project.parent / "label_sets" / "none").exists()
+
+
 def test_bad_truths_are_one_sentence(boxed_project: Path) -> None:
     for options, message in (
         (["--name", "a b"], r"letters, digits and _, such as a_b"),
         (["--name", ""], "such as truth"),
         (["--split", "Nowhere"], "splits in this folder"),
         (["--data.ground_truth", "nowhere.csv"], "does not exist"),
-        (["--data.ground_truth", "nowhere", "--data.ground_truth_format", "masks"], "pixel values"),
+        (
+            ["--data.ground_truth", "nowhere", "--data.ground_truth_format", "masks"],
+            "true masks .*nowhere does not exist; .*data.ground_truth",
+        ),
         (["--data.masks", "nowhere"], "the folder of true masks .*nowhere does not exist"),
         (["--data.masks", str(boxed_project.parent / "splits")], "no mask of any image"),
     ):
