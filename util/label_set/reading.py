@@ -142,8 +142,8 @@ class LabelSet:
         if not self.manifest and soft_label.max(initial=0) == np.float32(1 / 255):
             raise UserError(
                 f"{self.path(image_id)} has the values 0 and 1 of 255, probabilities of 0 and "
-                "0.004: for a label set of masks multiply it by 255, or set data.masks to the folder "
-                "and run util/label_set_from_truth.py"
+                "0.004: for a label set of masks multiply it by 255, or set data.masks to the "
+                "folder and run util/label_set_from_truth.py"
             )
         return soft_label
 
