@@ -158,6 +158,10 @@ def test_an_annotation_without_box_and_polygons_is_named(segmentation: Any, read
             r"two entries for one image: a \(a\.png, a\.jpg\)",
         ),
         (
+            annotate(id=12),
+            r"one annotation id: 12 \(bbox \[60.0, 50.0, 30.0, 10.0\], bbox \[10.0, 20.0, ",
+        ),
+        (
             lambda c: c["categories"].append({"id": 5, "name": "gull"}),
             r"two entries for one category id: 5 \(bird, gull\)",
         ),

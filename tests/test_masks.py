@@ -145,8 +145,9 @@ def test_smooth_edges_and_jpeg_are_refused_until_a_threshold_is_set(
 def test_what_is_no_mask_is_refused(content: np.ndarray, message: str, tmp_path: Path) -> None:
     suffix = ".tif" if content.dtype.itemsize == 4 else ".png"
     save(tmp_path / f"a{suffix}", content)
+    save(tmp_path / "b.png", NOTHING)
     with pytest.raises(UserError, match=message):
-        open_folder(tmp_path, ["a"])
+        open_folder(tmp_path, ["a", "b"])
 
 
 def test_a_palette_with_a_colour_and_white_before_black_is_refused_where_both_are_used(

@@ -158,7 +158,12 @@ def _refuse_twins(path: Path, what: str, keys: Sequence[tuple[Hashable, str]]) -
 
 
 def _check_pointers(path: Path, content: _Content) -> None:
-    """Make sure that annotations point to images and categories that there are."""
+    """Make sure that annotations point to images and categories that there are.
+
+    Each has an id of its own, or none.
+    """
+    boxes = [(each.id, f"bbox {each.bbox}") for each in content.annotations]
+    _refuse_twins(path, "annotation id", [pair for pair in boxes if pair[0] is not None])
     _refuse_twins(path, "category id", [(each.id, each.name) for each in content.categories])
     image_ids = {image.id for image in content.images}
     category_ids = {category.id for category in content.categories}
