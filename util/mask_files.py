@@ -21,7 +21,7 @@ MOST_LOOKED_AT = 1000
 """So many masks of a folder, evenly spread, show which values there are."""
 
 
-class _DamagedMask(UserError):
+class _DamagedMaskError(UserError):
     """A mask that cannot be decoded, which says nothing about the others."""
 
 
@@ -49,7 +49,7 @@ def read_values(path: Path) -> tuple[np.ndarray, bool]:
             pixels = np.asarray(image.convert("L") if image.mode == "1" else image)
             palette, mode = image.getpalette("RGB"), image.mode
     except UNREADABLE as error:
-        raise _DamagedMask(f"{path} cannot be read as a mask: {error}") from None
+        raise _DamagedMaskError(f"{path} cannot be read as a mask: {error}") from None
     if mode == "P" and palette is not None:
         return _look_up(path, pixels, np.array(palette, np.uint8).reshape(-1, 3))
     if pixels.ndim == 3 and mode in ("LA", "RGB", "RGBA"):
@@ -151,17 +151,17 @@ def look_at_some(paths: Sequence[Path]) -> Seen:
 def _look_at(files: tuple[tuple[Path, int, int], ...]) -> tuple[tuple[int, ...], bool]:
     """Look at files, once a process while they stay the same: path, size and time of each."""
 
-    def look(file: tuple[Path, int, int]) -> tuple[np.ndarray, bool] | _DamagedMask:
+    def look(file: tuple[Path, int, int]) -> tuple[np.ndarray, bool] | _DamagedMaskError:
         try:
             values, are_numbers = read_values(file[0])
-        except _DamagedMask as error:
+        except _DamagedMaskError as error:
             return error
         return np.flatnonzero(np.bincount(values.ravel())), are_numbers
 
     found = list(map_ahead(look, files))
-    read = [each for each in found if not isinstance(each, _DamagedMask)]
+    read = [each for each in found if not isinstance(each, _DamagedMaskError)]
     if not read:
-        raise next(each for each in found if isinstance(each, _DamagedMask))
+        raise next(each for each in found if isinstance(each, _DamagedMaskError))
     every = np.unique(np.concatenate([values for values, _ in read]))
     return tuple(every.tolist()), all(are_numbers for _, are_numbers in read)
 
