@@ -15,6 +15,9 @@ NORMAL, ANOMALOUS, UNKNOWN = 0, 1, 2
 """Beside `IGNORED`, which is 255."""
 
 MAX_VALUE = 65535
+CHUNK_PX = 2**18
+"""Pixels that are looked up at a time; numpy makes 8 bytes of each."""
+
 NUM_CLASSES = 50
 """Gray values below it may be class numbers: few data sets have more classes, and what is no class
 begins there: 50 is the shadow of CDnet, 127 or 128 what nobody knows in a trimap."""
@@ -100,6 +103,16 @@ def choose_classes(meaning: np.ndarray | None, numbers: Sequence[int]) -> np.nda
         chosen = np.where(meaning == ANOMALOUS, np.uint8(NORMAL), meaning)
     chosen[list(numbers)] = ANOMALOUS
     return chosen
+
+
+def apply_meaning(meaning: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Look up what each value means, (H, W) uint8 for (H, W) int, in little memory."""
+    flat = values.ravel()
+    found = np.empty(flat.shape, np.uint8)
+    for start in range(0, len(flat), CHUNK_PX):
+        chunk = slice(start, start + CHUNK_PX)
+        found[chunk] = meaning[flat[chunk]]
+    return found.reshape(values.shape)
 
 
 def to_settings(meaning: np.ndarray) -> dict[str, str]:

@@ -30,6 +30,7 @@ from util.mask_values import (
     ANOMALOUS,
     MAX_VALUE,
     UNKNOWN,
+    apply_meaning,
     choose_classes,
     describe,
     list_values,
@@ -86,7 +87,7 @@ class TrueMasks:
         values, _ = read_values(path)
         if size_hw is not None:
             check_size(path, values, size_hw)
-        truth = self.meaning[values]
+        truth = apply_meaning(self.meaning, values)
         if (is_unknown := truth == UNKNOWN).any():
             odd = np.unique(values[is_unknown]).tolist()
             raise UserError(
