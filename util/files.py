@@ -110,7 +110,7 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
         UserError: The file is damaged or holds something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (ValueError, RecursionError) as error:

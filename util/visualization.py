@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from util.bbox_csv import COORDINATES
+from util.bbox_csv import COORDINATES, split_ignored
 from util.files import write_bytes
 from util.walking import note_pictures
 
@@ -37,7 +37,8 @@ def draw_overlay(
         image_rgb: (H, W, 3) uint8.
         soft_label: (H, W) float32 in [0, 1].
         predictions: Table of its predicted boxes.
-        truths: Table of the image's true boxes; None where nobody knows them.
+        truths: Table of the image's true boxes; None where nobody knows them. Regions to ignore are
+            not drawn.
 
     Returns:
         (H', 2W', 3) uint8 RGB: the image with boxes, then its map in gray with boxes. Enlarged by a
@@ -52,7 +53,7 @@ def draw_overlay(
     for panel in (image_rgb, gray):
         scaled = cv2.resize(panel, size_wh, interpolation=how)
         if truths is not None:
-            draw_boxes(scaled, truths, TRUTH_RGB)
+            draw_boxes(scaled, split_ignored(truths)[0], TRUTH_RGB)
         draw_boxes(scaled, predictions, PREDICTION_RGB)
         panels.append(scaled)
     return np.hstack(panels)
