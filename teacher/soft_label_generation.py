@@ -31,6 +31,7 @@ from util.labelling import find_work, label_images
 from util.run import print_next, run_script
 from util.sea_scenes import make_demo_if_asked
 from util.shares import Share, read_share
+from util.walking import on_disk
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def label_all(
         writers = {
             prompt: stack.enter_context(
                 LabelSetWriter(
-                    config.paths.label_sets / folder_of(prompt, config.teacher),
+                    on_disk(config.paths.label_sets / folder_of(prompt, config.teacher)),
                     {"producer": "teacher", "prompt": prompt, **settings},
                     overwrite,
                     share,

@@ -30,7 +30,7 @@ from student.torch_predictor import TorchPredictor, fuse_batch_norms, scale_imag
 from tests.conftest import box_table
 from tests.test_pipeline import run, stop_at_write
 from util.errors import UserError
-from util.image_files import find_images, read_image, write_image
+from util.image_files import path_to_id, read_image, write_image
 from util.label_set import LabelSet
 from util.visualization import draw_overlay
 
@@ -204,7 +204,8 @@ def test_any_folder_becomes_a_label_set_with_boxes_and_pictures(
     assert sizes == {"a/large": (150, 190), "tiny": (1, 2), "b": (33, 40)}
     boxes = pd.read_csv(predicted.folder / "prediction.csv", sep=";")
     assert set(boxes["image"]) <= set(predicted.ids)
-    pictures = find_images(run / "predicted" / "photos_pictures")
+    folder = run / "predicted" / "photos_pictures"
+    pictures = {path_to_id(path, folder): path for path in folder.rglob("*.png")}
     assert set(pictures) == set(predicted.ids)
     assert read_image(pictures["b"]).shape == (33 * 12, 2 * 40 * 12, 3)
     with pytest.raises(UserError, match="tile_size_px: 64 -> 1024"):
@@ -282,7 +283,7 @@ def test_bad_input_is_one_sentence(trained: Path) -> None:
         (["--student.checkpoint", "nowhere.pt"], "does not exist; train first"),
         (["--data.images", "nowhere"], "nowhere does not exist"),
         (["--prediction.tile_size_px", "40", "--prediction.tile_overlap_px", "30"], "32 pixels"),
-        (["--prediction.output", str(trained.parent / "images/x/../out")], "images/out lies in"),
+        (["--prediction.output", str(trained.parent / "images")], "images holds other files"),
     ):
         done = run("student/predict.py", "--config", str(trained), *options)
         assert done.returncode == 2

@@ -30,6 +30,7 @@ from pydantic_settings import BaseSettings, CliSettingsSource, SettingsError
 
 from util.data_classes import BoxSettings
 from util.errors import UserError
+from util.walking import on_disk
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEFAULT_CONFIG = REPOSITORY / "config.json"
@@ -37,7 +38,7 @@ DEFAULT_CONFIG = REPOSITORY / "config.json"
 
 def _from_base(path: Path, info: ValidationInfo) -> Path:
     """Make a path absolute and plain, from the folder in the validation context."""
-    return Path(os.path.normpath((info.context or {}).get("base", REPOSITORY) / path))
+    return on_disk(Path(os.path.normpath((info.context or {}).get("base", REPOSITORY) / path)))
 
 
 def _no_path_parts(name: str) -> str:

@@ -10,6 +10,7 @@ Next: python student/train.py
 """
 
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -253,7 +254,8 @@ def find_members(label_sets: Path, names: Sequence[str]) -> list[Path]:
     Raises:
         UserError: A name names no folder, or a label set is named twice.
     """
-    there = {path.name for path in label_sets.glob("*") if path.is_dir()}
+    paths = [path for path in label_sets.glob("*") if path.is_dir()]
+    there = {unicodedata.normalize("NFC", path.name): path for path in paths}
     folders = [name if name in there else prompt_to_folder(name) for name in names]
     if missing := [
         name for name, folder in zip(names, folders, strict=True) if folder not in there
@@ -264,7 +266,7 @@ def find_members(label_sets: Path, names: Sequence[str]) -> list[Path]:
         )
     if len(set(folders)) < len(folders):
         raise UserError(f"combination.label_sets names a label set twice: {listed(names, 20)}")
-    return [label_sets / folder for folder in folders]
+    return [there[folder] for folder in folders]
 
 
 def calibrate_members(
