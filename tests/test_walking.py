@@ -185,3 +185,9 @@ def test_twins_in_different_folders_are_named_with_them(tmp_path: Path) -> None:
     touch(tmp_path, "x/a.jpg", "x/a.png", "y/a.png")
     with pytest.raises(UserError, match=r"x/a\.jpg = x/a\.png; rename"):
         find_images(tmp_path)
+
+
+def test_all_names_that_cannot_be_ids_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", " .png", "C:/b.png")
+    with pytest.raises(UserError, match=r"cannot be ids: ' \.png', 'C:/b\.png'"):
+        find_images(tmp_path)

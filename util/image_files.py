@@ -39,8 +39,8 @@ def find_images(folder: Path) -> dict[str, Path]:
         results of this project are left out (see `util.walking`).
 
     Raises:
-        UserError: The folder is missing, is a label set or has no image, or two images have one
-            id.
+        UserError: The folder is missing, is a label set or has no image, or images have no id or
+            the same one.
     """
     if not folder.is_dir():
         what = "is a file, expected a folder" if folder.exists() else "does not exist"
@@ -69,7 +69,7 @@ def find_files(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
         Path of each file by the id of its image, sorted by id; {} where there is no folder.
 
     Raises:
-        UserError: Two files have one id.
+        UserError: Files have no id or the same one.
     """
     if not folder.is_dir():
         return {}
@@ -81,10 +81,17 @@ def find_files(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
 
 def _by_id(folder: Path, found: Walk, suffixes: Collection[str]) -> dict[str, Path]:
     """Put the files that have one of some suffixes in the order of their ids."""
-    names = defaultdict(list)
+    names, nameless = defaultdict(list), []
     for name, path in found.files.items():
         if path.suffix.lower() in suffixes:
-            names[name_to_id(name.removesuffix(path.suffix))].append(name)
+            try:
+                names[name_to_id(name.removesuffix(path.suffix))].append(name)
+            except UserError:
+                nameless.append(repr(name))
+    if nameless:
+        raise UserError(
+            f"files in {folder} have names that cannot be ids: {listed(sorted(nameless))}"
+        )
     if twins := [" = ".join(sorted(group)) for group in names.values() if len(group) > 1]:
         raise UserError(f"files in {folder} share an id: {listed(twins)}; rename or move one each")
     return {image_id: found.files[names[image_id][0]] for image_id in sorted(names)}
