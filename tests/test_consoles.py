@@ -22,15 +22,18 @@ CONSOLES = [
 ]
 PRINTING = """
 import logging, os, sys
+from pathlib import Path
 from util.errors import UserError
 from util.progress import track
-from util.run import run_script
+from util.run import log_to, run_script
 
 def main():
     names = ["m\\u00f6we", "\\u2192 \\u9e1f \\U0001f426", os.fsdecode(b"m\\xf6we")]
-    for name in track(names, names[1], unit=names[0]):
-        print(name)
-        logging.getLogger("util.x").warning("%s", name)
+    with log_to(Path(sys.argv[1])):
+        for name in track(names, names[1], unit=names[0]):
+            print(name)
+            logging.getLogger("util.x").warning("%s", name)
+            logging.getLogger("util.x").debug("%s", name, exc_info=ValueError("odd"))
     raise UserError(" ".join(names))
 
 sys.exit(run_script(main))
@@ -51,11 +54,15 @@ def run_python(
 
 
 @pytest.mark.parametrize("environment", CONSOLES, ids=str)
-def test_any_name_can_be_printed_on_any_console(environment: dict[str, str]) -> None:
-    done = run_python("-c", PRINTING, environment=environment)
+def test_any_name_can_be_printed_on_any_console_and_details_go_to_the_log_alone(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    done = run_python("-c", PRINTING, tmp_path / "x.log", environment=environment)
     assert done.returncode == 2, done.stderr
     assert b"Traceback" not in done.stderr
+    assert b"ValueError" not in done.stderr
     assert b"Logging error" not in done.stderr
+    assert (tmp_path / "x.log").read_text(encoding="utf-8").count("ValueError: odd") == 3
     assert b"error: m" in done.stderr
     assert done.stdout.count(b"we\n") == 2
 

@@ -45,7 +45,7 @@ def run_script(main: Callable[[], int]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     screen = logging.StreamHandler(sys.stderr)
-    screen.setLevel(logging.INFO)
+    screen.addFilter(_is_for_the_screen)  # no level, which progress bars would not take over
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[screen])
     try:
         return main()
@@ -79,6 +79,10 @@ def run_script(main: Callable[[], int]) -> int:
             file=sys.stderr,
         )
         return 130
+
+
+def _is_for_the_screen(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.INFO
 
 
 def print_next(command: Sequence[str], argv: Sequence[str] | None) -> None:
