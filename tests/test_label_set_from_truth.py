@@ -69,11 +69,14 @@ def test_masks_become_exact_maps_and_ignored_pixels_do_not_count(project: Path) 
         np.testing.assert_array_equal(label_set.read_weights(image_id), is_known)
 
 
-def test_only_images_with_a_mask_or_of_a_split_are_labelled(project: Path) -> None:
+def test_only_images_with_a_mask_or_of_a_split_are_labelled(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     masks = sorted((project.parent / "masks").rglob("*.png"))
     for path in masks[8:]:
         path.unlink()
     assert write_truth(project) == 0
+    assert "Left out: 4 images without a mask" in capsys.readouterr().out
     assert len(LabelSet(project.parent / "label_sets" / "truth").ids) == 8
     assert write_truth(project, "--split", "Train", "--name", "few") == 0
     assert len(LabelSet(project.parent / "label_sets" / "few").ids) == 6
@@ -95,6 +98,13 @@ def test_boxes_become_ellipses_whose_corners_do_not_count(boxed_project: Path) -
             inside[top:bottom, left:right] = 1
         assert 0 < (soft_label > 0).sum() < inside.sum()
         np.testing.assert_array_equal((soft_label > 0) | (weights == 0), inside)
+
+
+def test_boxes_of_a_small_split_are_taken_from_a_truth_of_all_images(boxed_project: Path) -> None:
+    name = (boxed_project.parent / "splits" / "Test.txt").read_text("utf-8").splitlines()[0]
+    (boxed_project.parent / "splits" / "One.txt").write_text(name, "utf-8")
+    assert write_truth(boxed_project, "--split", "One") == 0
+    assert LabelSet(boxed_project.parent / "label_sets" / "truth").ids == [name]
 
 
 def test_boxes_of_an_image_that_was_resized_are_drawn_anew(boxed_project: Path) -> None:

@@ -12,7 +12,7 @@ the ground truth does not have.
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     make_demo_if_asked(config.paths, config.data)
     image_paths = find_images(config.data.images)
+    ids = list(image_paths)
     if options.split is not None:
         ids = read_split(config.data.splits, options.split, image_paths)
-        image_paths = {image_id: image_paths[image_id] for image_id in ids}
-    label_set = write_truth(config, image_paths, options.name, options.overwrite)
+    label_set = write_truth(config, image_paths, ids, options.name, options.overwrite)
     counts = label_set.manifest["counts"]
     print(f"{label_set.folder}: {counts['labelled']} with objects, {counts['empty']} without")
+    if num_left_out := len(ids) - sum(counts.values()):
+        print(f"Left out: {num_left_out} images without a mask")
     if not counts["labelled"]:
         print("No object at all: alone, it teaches a student nothing")
     more = ["--student.pixel_weights", "label_set"] if label_set.has_weights else []
@@ -75,16 +77,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def write_truth(
-    config: Config, image_paths: Mapping[str, Path], name: str, overwrite: bool
+    config: Config,
+    image_paths: Mapping[str, Path],
+    image_ids: Sequence[str],
+    name: str,
+    overwrite: bool,
 ) -> LabelSet:
-    """Write the label set, as far as it is missing."""
+    """Write the label set, as far as it is missing.
+
+    Args:
+        config: Names the truth, and where label sets lie.
+        image_paths: Of all images, by id.
+        image_ids: Those that the set shall have, as far as they have a mask where there are masks.
+        name: Of the set.
+        overwrite: Whether a set that was made otherwise may be replaced.
+    """
     settings: dict[str, Any] = {"producer": "ground truth"}
     data = config.data
-    if masks := find_masks(data):
-        sources, draw = _use_masks(masks, image_paths)
+    if masks := find_masks(data, image_paths):
+        sources, draw = _use_masks(masks, image_paths, image_ids)
         settings |= {"format": "masks", "mask_values": to_settings(masks.meaning)}
     else:
-        sources, draw = _find_boxes(data, image_paths)
+        sources, draw = _find_boxes(data, image_paths, image_ids)
         settings |= {"format": data.ground_truth_format, "classes": data.ground_truth_classes}
     with LabelSetWriter(config.paths.label_sets / name, settings, overwrite) as writer:
         for image_id in track(writer.pending(sources), "truth"):
@@ -95,9 +109,8 @@ def write_truth(
         return writer.finish(config.evaluation.box_settings())
 
 
-def find_masks(data: DataSection) -> TrueMasks | None:
+def find_masks(data: DataSection, image_ids: Collection[str]) -> TrueMasks | None:
     """Find the true masks of all images, be they data.masks or data.ground_truth; None: boxes."""
-    image_ids = find_images(data.images)
     if data.masks is not None:
         return open_masks(data, image_ids)
     if data.ground_truth_format == "masks" and data.ground_truth is not None:
@@ -112,29 +125,33 @@ Found = tuple[dict[str, str], Callable[[str], Truth]]
 """Fingerprint of each image's truth by its id, and how it becomes a map."""
 
 
-def _use_masks(masks: TrueMasks, image_paths: Mapping[str, Path]) -> Found:
+def _use_masks(
+    masks: TrueMasks, image_paths: Mapping[str, Path], image_ids: Sequence[str]
+) -> Found:
     """Take the masks of images that have one.
 
     Raises:
         UserError: When drawn, one cannot be read, or has another size than its image.
     """
-    paths = {image_id: path for image_id, path in masks.paths.items() if image_id in image_paths}
+    having = [image_id for image_id in image_ids if image_id in masks.paths]
 
     def draw(image_id: str) -> Truth:
         mask = masks.read(image_id, image_size_hw(image_paths[image_id]))
         return (mask == 1).astype(np.float32), mask != IGNORED
 
-    return {image_id: fingerprint([path]) for image_id, path in paths.items()}, draw
+    return {image_id: fingerprint([masks.paths[image_id]]) for image_id in having}, draw
 
 
-def _find_boxes(data: DataSection, image_paths: Mapping[str, Path]) -> Found:
-    """Find the boxes of all images."""
+def _find_boxes(
+    data: DataSection, image_paths: Mapping[str, Path], image_ids: Sequence[str]
+) -> Found:
+    """Find the boxes of images."""
     boxes, regions = (
         {
             image_id: rows[COORDINATES].to_numpy(float)
             for image_id, rows in table.groupby("image", sort=False)
         }
-        for table in split_ignored(read_truths(data, image_paths, list(image_paths)))
+        for table in split_ignored(read_truths(data, image_paths, image_ids))
     )
     nothing = np.zeros((0, 4))
 
@@ -150,10 +167,10 @@ def _find_boxes(data: DataSection, image_paths: Mapping[str, Path]) -> Found:
             {
                 "boxes": boxes.get(image_id, nothing).tolist(),
                 "regions": regions.get(image_id, nothing).tolist(),
-                "size_hw": image_size_hw(path),
+                "size_hw": image_size_hw(image_paths[image_id]),
             }
         )
-        for image_id, path in image_paths.items()
+        for image_id in image_ids
     }
     return sources, draw
 
