@@ -11,7 +11,8 @@ progress file of its own; the last one to be ready folds them all.
 """
 
 from util.label_set.joining import open_label_set
-from util.label_set.reading import LabelSet, check_same_images, prompt_to_folder
+from util.label_set.making import Pixels, find_pending, make_maps
+from util.label_set.reading import LabelSet, check_same_images, map_cost, prompt_to_folder
 from util.label_set.records import MANIFEST, PREDICTION
 from util.label_set.writing import LabelSetWriter, write_boxes_anew
 
@@ -20,7 +21,11 @@ __all__ = [
     "PREDICTION",
     "LabelSet",
     "LabelSetWriter",
+    "Pixels",
     "check_same_images",
+    "find_pending",
+    "make_maps",
+    "map_cost",
     "open_label_set",
     "prompt_to_folder",
     "write_boxes_anew",
