@@ -189,11 +189,40 @@ def test_bad_truths_are_one_sentence(boxed_project: Path) -> None:
     ):
         with pytest.raises(UserError, match=message):
             write_truth(boxed_project, *options)
-    set_data(boxed_project, masks="masks")
-    path = sorted((boxed_project.parent / "masks").rglob("*.png"))[0]
-    write_image(path, np.zeros((3, 4), np.uint8))
-    with pytest.raises(UserError, match=r"is \(3, 4\), its image \(64, 64\)"):
-        write_truth(boxed_project)
+
+
+def test_a_bad_mask_or_image_fails_alone(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second, *others = sorted((project.parent / "masks").rglob("*.png"))
+    write_image(first, np.zeros((3, 4), np.uint8))
+    second.write_bytes(b"no mask")
+    assert write_truth(project) == 1
+    label_set = LabelSet(project.parent / "label_sets" / "truth")
+    assert len(label_set.ids) == len(others)
+    reasons = list(label_set.failed.values())
+    assert "is (3, 4), its image (64, 64)" in reasons[0]
+    assert "cannot be read as a mask" in reasons[1]
+    assert "2 images failed, the rest is done" in capsys.readouterr().err
+    image = next(iter(find_images(project.parent / "images").values()))
+    image.write_bytes(b"no image")
+    assert write_truth(project, "--data.masks", "null", "--name", "boxes") == 1
+    boxes = LabelSet(project.parent / "label_sets" / "boxes")
+    assert len(boxes.ids) == len(others) + 1
+    assert "cannot be read as an image" in next(iter(boxes.failed.values()))
+
+
+def test_processes_share_a_truth(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert write_truth(project, "--name", "alone") == 0
+    for rank in ("0", "1"):
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        monkeypatch.setenv("RANK", rank)
+        assert write_truth(project) == 0
+    out = capsys.readouterr().out
+    assert "share 1 of 2 is done" in out
+    both = [LabelSet(project.parent / "label_sets" / name) for name in ("alone", "truth")]
+    assert both[0].ids == both[1].ids
+    assert both[0].content == both[1].content
 
 
 def test_a_student_learns_from_the_truth_and_from_a_mix(project: Path) -> None:
