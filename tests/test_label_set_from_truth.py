@@ -201,7 +201,7 @@ def test_a_bad_mask_or_image_fails_alone(project: Path, capsys: pytest.CaptureFi
     reasons = list(label_set.failed.values())
     assert "is (3, 4), its image (64, 64)" in reasons[0]
     assert "cannot be read as a mask" in reasons[1]
-    assert "2 images failed, the rest is done" in capsys.readouterr().err
+    assert "2 images have no truth, the rest is done" in capsys.readouterr().err
     image = next(iter(find_images(project.parent / "images").values()))
     image.write_bytes(b"no image")
     assert write_truth(project, "--data.masks", "null", "--name", "boxes") == 1

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
 
+from util.decoding import open_image, size_hw, to_rgb, turn_upright
 from util.errors import UserError, listed
 from util.files import write_bytes
 from util.walking import Walk, walk
@@ -27,12 +27,6 @@ logger = logging.getLogger(__name__)
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 )
-
-Image.MAX_IMAGE_PIXELS = 2**29
-"""Pillow warns above this and refuses above twice as much: aerial mosaics are large."""
-
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for files that it cannot decode."""
 
 _FINGERPRINT_BYTES = 65536
 
@@ -160,11 +154,14 @@ def id_to_path(folder: Path, image_id: str, suffix: str = ".png") -> Path:
 
     A file that was copied through a Mac has its accents decomposed, and is found all the same.
     """
-    path = folder / f"{image_id}{suffix}"
-    if image_id.isascii() or path.exists():
-        return path
-    decomposed = folder / f"{unicodedata.normalize('NFD', image_id)}{suffix}"
-    return decomposed if decomposed.exists() else path
+    if image_id.isascii():
+        return folder / f"{image_id}{suffix}"
+    # The bytes are UTF-8, for whatever Python takes the names of files here.
+    forms = [
+        folder / os.fsdecode(f"{unicodedata.normalize(form, image_id)}{suffix}".encode())
+        for form in ("NFC", "NFD")
+    ]
+    return next((path for path in forms if path.exists()), forms[0])
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -173,25 +170,10 @@ def read_image(path: Path) -> np.ndarray:
     Gray is repeated, transparency dropped, 16 bit scaled to 8.
 
     Raises:
-        UserError: The file is missing, truncated or no image.
+        UserError: The file is missing, truncated or no image, or its scale is unknown.
     """
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode == "F":
-                raise UserError(f"{path} has float values of unknown scale; save it as 8 or 16 bit")
-            if upright.mode.startswith("I"):
-                return np.repeat(_to_uint8(np.asarray(upright))[..., None], 3, axis=2)
-            return np.array(upright.convert("RGB"))  # a copy, that may be written into
-    except UserError:
-        raise
-    except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read as an image: {error}") from None
-
-
-def _to_uint8(gray: np.ndarray) -> np.ndarray:
-    """Scale a gray image of 16 or 32 bit, on the scale of 16, to uint8."""
-    return np.round(np.clip(gray, 0, 65535).astype(np.float32) / 257).astype(np.uint8)
+    with open_image(path, "an image") as image:
+        return to_rgb(image, path)
 
 
 def write_image(path: Path, image_rgb: np.ndarray) -> None:
@@ -226,18 +208,15 @@ def read_soft_label(path: Path) -> np.ndarray:
     """Read a soft label, 16-bit (value / 65535) or 8-bit gray PNG (value / 255).
 
     Returns:
-        (H, W) float32 in [0, 1].
+        (H, W) float32 in [0, 1], turned upright where the file has an EXIF orientation.
 
     Raises:
         UserError: The file is missing, truncated or not gray.
     """
-    try:
-        with Image.open(path) as image:
-            levels = np.asarray(image)
-            mode = image.mode
-    except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read as a soft label: {error}") from None
-    if mode not in ("L", "I;16", "I;16B", "I"):
+    with open_image(path, "a soft label") as image:
+        upright = turn_upright(image)
+        mode, levels = upright.mode, np.asarray(upright)
+    if mode not in ("L", "I;16", "I;16B"):
         raise UserError(f"{path} is no soft label: it has mode {mode}, expected 8- or 16-bit gray")
     return levels.astype(np.float32) / (255.0 if mode == "L" else 65535.0)
 
@@ -248,13 +227,8 @@ def image_size_hw(path: Path) -> tuple[int, int]:
     Raises:
         UserError: The file is missing or no image.
     """
-    try:
-        with Image.open(path) as image:
-            turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientations 5-8 swap the sides
-            width, height = image.size[::-1] if turned else image.size
-            return height, width
-    except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read as an image: {error}") from None
+    with open_image(path, "an image") as image:
+        return size_hw(image)
 
 
 def fingerprint(paths: Iterable[Path]) -> str:

@@ -97,7 +97,7 @@ def report(label_set: LabelSet, num_left_out: int, problems: Mapping[str, str]) 
         print("No object at all: alone, it teaches a student nothing")
     if problems:
         reasons = listed([f"{image_id}: {reason}" for image_id, reason in problems.items()])
-        print(f"{len(problems)} images failed, the rest is done: {reasons}", file=sys.stderr)
+        print(f"{len(problems)} images have no truth, the rest is done: {reasons}", file=sys.stderr)
 
 
 @dataclass(frozen=True)

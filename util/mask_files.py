@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from util.ahead import map_ahead
+from util.decoding import open_image
 from util.errors import UserError
 from util.files import read_json
-from util.image_files import IMAGE_SUFFIXES, UNREADABLE, find_files
+from util.image_files import IMAGE_SUFFIXES, find_files
 from util.mask_values import CHUNK_PX, MAX_VALUE
 
 CLASS_NAMES = "classes.json"
@@ -44,12 +44,11 @@ def read_values(path: Path) -> tuple[np.ndarray, bool]:
         UserError: The file is missing, damaged or no mask.
     """
     try:
-        # Pillow maps some files that it opens itself, and then reads them wrongly.
-        with path.open("rb") as file, Image.open(file) as image:
+        with open_image(path, "a mask") as image:
             pixels = np.asarray(image.convert("L") if image.mode == "1" else image)
             palette, mode = image.getpalette("RGB"), image.mode
-    except UNREADABLE as error:
-        raise _DamagedMaskError(f"{path} cannot be read as a mask: {error}") from None
+    except UserError as error:
+        raise _DamagedMaskError(str(error)) from None
     if mode == "P" and palette is not None:
         return _look_up(path, pixels, np.array(palette, np.uint8).reshape(-1, 3))
     if pixels.ndim == 3 and mode in ("LA", "RGB", "RGBA"):

@@ -31,7 +31,7 @@ class Walk:
 
     Attributes:
         files: All files that count, broken links too, by their names below the folder.
-        results: Results that do not count, and what they are.
+        results: Results that do not count, by their names below the folder, and what they are.
         unreadable: Folders that could not be listed, and why.
     """
 
@@ -52,6 +52,7 @@ def walk(folder: Path) -> Walk:
     while starts:
         starts.sort(reverse=True)
         starts += _walk_unlinked(folder, starts.pop(), seen, found)
+    found.results.sort()
     return found
 
 
@@ -68,19 +69,19 @@ def _walk_unlinked(root: Path, start: Path, seen: set[tuple[int, int]], found: W
         is_new = (status.st_dev, status.st_ino) not in seen
         kind = _kind_of_results({*folders, *files}) if seen else None
         seen.add((status.st_dev, status.st_ino))
+        below = "" if here == root else f"{here.relative_to(root).as_posix()}/"
         if kind and is_new:
-            found.results.append(f"{here} ({kind})")
+            found.results.append(f"{below} ({kind})")
         if kind or not is_new:
             folders.clear()
             continue
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
         links += [here / folder for folder in folders if (here / folder).is_symlink()]
         drawn = _read_notes(here) if _PICTURES in files else set()
-        if drawn.intersection(files):
-            found.results.append(f"{here} (pictures)")
-        below = "" if here == root else f"{here.relative_to(root).as_posix()}/"
         for file in files:
-            if not file.startswith(".") and file not in drawn:
+            if file in drawn:
+                found.results.append(f"{below}{file} (picture)")
+            elif not file.startswith("."):
                 found.files[below + file] = here / file
     return links
 

@@ -16,7 +16,7 @@ from util.bbox_csv import boxes_to_table
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.image_files import (
-    find_images,
+    find_files,
     fingerprint,
     id_to_path,
     image_size_hw,
@@ -68,7 +68,9 @@ class LabelSet:
             if not is_finished(folder, self.manifest):
                 raise UserError(f"the label set {folder} is unfinished; run what makes it again")
         else:
-            found = find_images(folder)
+            found = find_files(folder, {".png"})
+            if not found:
+                raise UserError(f"the label set {folder} has no soft label (.png)")
             weights = {f"{WEIGHTS}/{image_id}" for image_id in found}
             self.ids, self.failed = sorted(set(found) - weights), {}
 
