@@ -87,6 +87,19 @@ def test_a_run_keeps_its_config_curves_log_and_checkpoints(finished: Path) -> No
     assert train(again) == 0  # the resolved config repeats the run: nothing is left to do
 
 
+def test_the_config_of_a_run_works_where_it_lies_in_a_copied_project_too(
+    finished: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "copy"
+    shutil.copytree(finished.parent, copied)
+    shutil.rmtree(copied / "runs" / "student" / "Test")
+    before = {path: path.stat().st_mtime_ns for path in finished.parent.rglob("*")}
+    for stage in (label, combine, train, evaluate, analysis.bbox_evaluation.main):
+        assert stage(["--config", str(copied / "runs" / "student" / "config.json")]) == 0
+    assert len(LabelSet(copied / "runs" / "student" / "Test").ids) == 3
+    assert {path: path.stat().st_mtime_ns for path in finished.parent.rglob("*")} == before
+
+
 def test_the_test_writes_a_label_set_metrics_and_pictures(finished: Path) -> None:
     assert evaluate(arguments(finished, "--evaluation.pictures", "2")) == 0
     run = finished.parent / "runs" / "student"
