@@ -214,6 +214,22 @@ def test_a_key_that_the_script_does_not_read_is_refused_on_the_command_line_alon
     ]
 
 
+def test_help_shows_what_the_script_reads_with_defaults(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        load_config("Does it.", ["--help"], OVERWRITE, {"export.int8", "study.off_target"})
+    assert exit_.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "[--config FILE] [--overwrite] [--section.key VALUE ...] Does it." in shown
+    assert "study: The prompt study: what is crossed" in shown
+    assert '(default: ["list:off_target"])' in shown
+    assert "--export.int8 {true,false} Write an int8 version" in shown
+    assert "--data.images PATH Folder of the images, with sub-folders. (default: data/sea" in shown
+    assert "student: " not in shown
+    assert "--export.opset" not in shown
+
+
 def test_text_that_is_no_utf8_is_refused() -> None:
     assert "expected text in UTF-8" in refused("--teacher.prompts", os.fsdecode(b"m\xf6we"))
 

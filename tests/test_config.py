@@ -112,10 +112,12 @@ def test_a_model_is_a_path_where_it_is_on_this_disk_and_a_name_elsewhere(
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "mine.pth").touch()
     teacher = {"detector_model": "mine.pth", "sam3_model": "facebook/sam3", "text_encoder": "~/b"}
+    teacher["saliency_model"] = "x" * 5000
     study = {"teachers": [{"segmenter_model": "mine.pth", "max_masks": 3}, {}]}
     config = read_config(write(tmp_path, {"teacher": teacher, "study": study}))
     assert config.teacher.detector_model == str(tmp_path / "mine.pth")
     assert config.teacher.sam3_model == "facebook/sam3"
+    assert config.teacher.saliency_model == "x" * 5000
     assert config.teacher.text_encoder == str(tmp_path / "home" / "b")
     there = {"segmenter_model": str(tmp_path / "mine.pth"), "max_masks": 3}
     assert config.study.teachers == [there, {}]

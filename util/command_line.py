@@ -116,11 +116,12 @@ def _build_parser(description: str, options: Options, shown: Collection[str]) ->
     for name, keywords in options.items():
         parser.add_argument(f"--{name}", **keywords)
     groups = {
-        section: parser.add_argument_group(section, field.description)
-        for section, field in Config.model_fields.items()
+        section: parser.add_argument_group(section, Config.model_fields[section].description)
+        for section in dict.fromkeys(key.split(".")[0] for key in shown)
     }
     for key, field in config_fields().items():
-        groups[key.split(".")[0]].add_argument(
+        group = groups[key.split(".")[0]] if key in shown else parser
+        group.add_argument(
             f"--{key}",
             dest=key,
             action="append",

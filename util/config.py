@@ -68,7 +68,8 @@ def _read_path(value: Any, info: ValidationInfo) -> Path:
 def _locate_model(name: str, info: ValidationInfo) -> str:
     """Make the path of a model absolute; what is not on this disk is a name, and stays as it is."""
     path = _read_path(name, info)
-    return str(path) if name.startswith("~") or path.exists() else name
+    is_place = name.startswith("~") or os.path.exists(path)  # noqa: PTH110  no name is too long
+    return str(path) if is_place else name
 
 
 def _no_path_parts(name: str) -> str:
