@@ -31,7 +31,8 @@ from analysis.interval_tables import (
 )
 from util.average_precision import bootstrap_average_precision, rank_predictions
 from util.bbox_csv import read_bbox_csv
-from util.config import Config, load_config
+from util.command_line import load_config
+from util.config import Config
 from util.errors import UserError
 from util.files import write_text
 from util.ground_truth import check_known, read_truths
@@ -42,6 +43,13 @@ from util.run import run_script
 from util.splits import read_split
 from util.statistics_over_images import bootstrap, f1, precision, recall
 from util.visualization import draw_precision_recall
+
+READS = {
+    "evaluation.predictions",
+    "evaluation.min_confidence",
+    "evaluation.iou_thresholds",
+    "evaluation.baseline",
+}
 
 BOX_SCORES = ("precision", "recall", "f1")
 COCO_SCORES = ("AP50", "AP50:95")
@@ -62,7 +70,7 @@ class Judged:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
-    config, _ = load_config(__doc__ or "", argv)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     ious, baseline = config.evaluation.iou_thresholds, config.evaluation.baseline
     output = config.paths.runs / "bbox_evaluation.csv"
     judged = judge_predictions(config)

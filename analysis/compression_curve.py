@@ -22,9 +22,10 @@ import numpy as np
 import pandas as pd
 
 from util.ahead import count_cores
-from util.config import Config, load_config
+from util.command_line import load_config
+from util.config import BOX_RULE, TILES, Config, keys_of, write_config
 from util.errors import UserError, listed
-from util.files import write_json, write_text
+from util.files import write_text
 from util.image_files import find_images, image_size_hw
 from util.label_set import LabelSet
 from util.run import run_script
@@ -34,6 +35,12 @@ from util.visualization import new_figure, write_figure
 
 if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
     from analysis.study.cells import Cell
+
+READS = keys_of("compression", "student", "tracking") | TILES | BOX_RULE
+READS |= {"evaluation.min_confidence", "study.processes"}
+READS |= {f"teacher.{key}" for key in ("checkpoint", "flips", "device")}
+READS |= {"teacher.tile_size_px", "teacher.tile_overlap_px"}
+READS -= {"student.label_set", "student.seed", "student.architecture", "student.width"}
 
 TEACHER = "teacher"
 
@@ -60,7 +67,7 @@ class Curve:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
-    config, _ = load_config(__doc__ or "", argv)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     from analysis.prompt_study import report_failures
     from analysis.study.running import run_cells
 
@@ -73,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     table = tabulate(config, curve)
     folder = config.paths.runs / config.compression.name
     write_text(folder / "compression.csv", table.to_csv(index=False))
-    write_json(folder / "config.json", config.model_dump(mode="json"))
+    write_config(folder, config)
     draw(folder / "compression.png", table)
     print(format_table(table))
     print(f"Wrote {folder}: compression.csv, compression.png")

@@ -39,6 +39,7 @@ from analysis.pixel_scores import (
     pixels_by_bin,
     threshold_scores,
 )
+from util.command_line import load_config
 from util.component_metrics import (
     ANOMALY_TRACK,
     OBSTACLE_TRACK,
@@ -46,7 +47,7 @@ from util.component_metrics import (
     component_scores,
     measure_components,
 )
-from util.config import Config, load_config
+from util.config import Config
 from util.errors import UserError, listed
 from util.files import write_text
 from util.image_files import find_images
@@ -58,6 +59,8 @@ from util.progress import track
 from util.run import run_script
 from util.splits import read_split
 from util.statistics_over_images import Interval, bootstrap
+
+READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
 
 TRACKS = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 
@@ -83,7 +86,7 @@ class Measured:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
-    config, _ = load_config(__doc__ or "", argv)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     image_paths = find_images(config.data.images)
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     masks = open_masks(config.data, image_paths).of(test_ids)

@@ -17,15 +17,20 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from student.train import start_processes, train_student
 from teacher.soft_label_generation import asked_prompts, label_all, report
-from util.config import Config, load_config
+from util.command_line import OVERWRITE, load_config
+from util.config import BOX_RULE, Config, keys_of
 from util.errors import UserError
 from util.run import print_next, run_script
 from util.shares import read_share
 
+READS = keys_of("student", "tracking") - {"student.checkpoint", "student.label_set"} | BOX_RULE
+READS |= {f"teacher.{key}" for key in ("checkpoint", "label_set", "flips", "device")}
+READS |= {"teacher.tile_size_px", "teacher.tile_overlap_px"}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run both stages."""
-    config, options = load_config(__doc__ or "", argv)
+    config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     config = plan_distillation(config)
     fabric, share = start_processes(config), read_share()
     if share.count != fabric.world_size:
@@ -38,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     status = 0 if labelled is None else report(labelled)
     fabric = train_student(config, options.overwrite)
     if fabric.is_global_zero:
-        print_next(["student/test.py", "--student.run", config.student.run], argv)
+        test = ["student/test.py", "--student.run", config.student.run]
+        print_next(test, argv, BOX_RULE | {"student.device"})
     return status
 
 

@@ -20,9 +20,10 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import numpy as np
 
-from student.predicting import describe_student, find_checkpoint, prediction_settings
+from student.predicting import PREDICTING, describe_student, find_checkpoint, prediction_settings
 from student.prediction import Predictor, logits_to_soft_label, predict_in_tiles
-from util.config import Config, load_config
+from util.command_line import load_config
+from util.config import BOX_RULE, TILES, Config, keys_of
 from util.errors import UserError
 from util.image_files import find_images, read_image
 from util.mask_values import to_settings
@@ -33,10 +34,12 @@ from util.run import print_next, run_script
 from util.splits import read_split
 from util.statistics_over_images import iou
 
+READS = PREDICTING - {"student.device"} | keys_of("export")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
-    config, _ = load_config(__doc__ or "", argv)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     checkpoint = find_checkpoint(config)
     output = config.export.output or checkpoint.with_name("student.onnx")
     if output.suffix != ".onnx":
@@ -52,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if config.export.int8:
         int8 = output.with_stem(f"{output.stem}_int8")
         report_int8(config, output, int8, masks)
-    print_next(["student/predict.py", "--student.checkpoint", str(output)], argv)
+    print_next(["student/predict.py", "--student.checkpoint", str(output)], argv, TILES | BOX_RULE)
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from student.prediction import PredictingLabeller, PredictionSettings
 from student.predictors import open_predictor
-from util.config import Config, PredictionSection
+from util.config import BOX_RULE, TILES, Config, PredictionSection
 from util.errors import UserError, listed
 from util.label_set import LabelSet, LabelSetWriter
 from util.labelling import find_work, label_images
@@ -17,6 +17,9 @@ from util.shares import ALONE, Share
 
 BEST = "best.pt"
 """The checkpoint of a run that is meant where none is named."""
+
+PREDICTING = TILES | BOX_RULE | {"student.run", "student.checkpoint", "student.device"}
+"""Keys of the config that are read wherever images are predicted."""
 
 MANY = 32
 """So many images are predicted several at once; fewer have all cores for each."""

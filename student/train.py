@@ -21,7 +21,8 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
-from util.config import Config, load_config
+from util.command_line import OVERWRITE, load_config
+from util.config import BOX_RULE, Config, keys_of, write_config
 from util.errors import UserError, listed
 from util.files import read_json, write_json
 from util.ground_truth import read_truths
@@ -38,16 +39,19 @@ if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
     from student.training import Trainer
     from student.validation import Validation
 
+READS = keys_of("student", "tracking") - {"student.checkpoint"} | BOX_RULE
+
 WHERE_IT_RUNS = {"run", "device", "num_workers", "memory_gb", "checkpoint"}
 """Keys of the student's section that do not change what is learnt."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
-    config, options = load_config(__doc__ or "", argv)
+    config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     fabric = train_student(config, options.overwrite)
     if fabric.is_global_zero:
-        print_next(["student/test.py", "--student.run", config.student.run], argv)
+        test = ["student/test.py", "--student.run", config.student.run]
+        print_next(test, argv, BOX_RULE | {"student.device"})
     return 0
 
 
@@ -201,7 +205,7 @@ def start_run(run_folder: Path, config: Config, facts: dict[str, Any], overwrite
     # run.json goes last and comes last: without it, nothing in the folder is taken over.
     for name in ("best.pt", "last.pt", "metrics.csv", "curves.png", "train.log", "run.json"):
         (run_folder / name).unlink(missing_ok=True)
-    write_json(run_folder / "config.json", config.model_dump(mode="json"))
+    write_config(run_folder, config)
     write_json(run_folder / "run.json", facts)
 
 

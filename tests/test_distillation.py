@@ -19,7 +19,8 @@ from student.losses import LossSettings, binary_kd, binary_kl, student_loss
 from teacher.building import build_teacher, find_models
 from tests.test_pipeline import stop_at_write
 from tests.test_prediction import SMALL, make_student
-from util.config import TeacherSection, load_config
+from util.command_line import load_config
+from util.config import TeacherSection
 from util.errors import UserError
 from util.image_files import find_images, read_image
 from util.label_set import LabelSet

@@ -250,7 +250,7 @@ def test_bad_input_is_one_sentence(exported: Path, tmp_path: Path) -> None:
     for options, message in (
         (["--student.run", "nowhere"], "does not exist; train first"),
         (["--student.checkpoint", str(exported)], "no checkpoint that can be read safely"),
-        (["--export.opset", "12"], "greater than or equal to 18"),
+        (["--export.opset", "12"], "expected at least 18"),
         (["--export.output", str(tmp_path / "best.pt")], "ends in .onnx"),
         (["--export.int8", "true", "--data.masks", "nowhere"], "true masks .*nowhere does not"),
         (["--export.int8", "true", "--data.train_split", "Nowhere"], "splits in this folder"),

@@ -28,7 +28,8 @@ from analysis.study.running import run_plan
 from analysis.study.scoring import PIXEL_SCORES, Metric
 from tests.conftest import ROOT, make_project
 from tests.test_pipeline import arguments, stop_at_write
-from util.config import Config, load_config
+from util.command_line import load_config
+from util.config import Config
 from util.errors import UserError
 from util.image_files import read_image, write_image
 from util.label_set import LabelSet
