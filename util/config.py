@@ -10,6 +10,7 @@ import argparse
 import difflib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -54,6 +55,15 @@ def _not_empty(path: object) -> object:
     if isinstance(path, str) and (not path or "\0" in path):
         raise ValueError("expected a path")
     return path
+
+
+def _regular_expression(pattern: str) -> str:
+    """Refuse what is no regular expression."""
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"expected a regular expression: {error}") from None
+    return pattern
 
 
 ConfigPath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_from_base)]
@@ -143,6 +153,12 @@ class DataSection(Section):
         REPOSITORY / "data/sea_scenes/SegmentationClass",
         description="Folder of true masks, <image id>.png, for pixel metrics and students of the"
         " truth: 0 = normal, 255 = ignored, else anomalous; null = none.",
+    )
+    groups: Annotated[str, AfterValidator(_regular_expression)] | None = Field(
+        None,
+        description="Regular expression that finds the group of an image in its id, such as ^(.*)/"
+        " for its folder: images of one photograph, flight or camera, which intervals resample"
+        " together; null = every image by itself.",
     )
     demo_scenes: int = Field(240, ge=4, description="How many demo scenes are made.")
     demo_size_px: int = Field(256, ge=32, description="Side of a demo scene in pixels.")
