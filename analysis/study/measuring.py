@@ -20,6 +20,7 @@ from util.errors import UserError
 from util.files import write_bytes
 from util.ground_truth import find_masks, read_truth, read_truths
 from util.image_files import find_images, fingerprint
+from util.image_groups import ImageGroups, group_images
 from util.label_set import LabelSet
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics import BoxMatcher
@@ -74,6 +75,7 @@ class Judge:
         box_settings: How maps become boxes.
         min_confidence: Boxes count above it.
         iou_thresholds: Of the one-to-one metric.
+        group_pattern: Which images intervals resample together (see `data.groups`).
     """
 
     image_ids: tuple[str, ...]
@@ -82,6 +84,12 @@ class Judge:
     box_settings: BoxSettings
     min_confidence: float
     iou_thresholds: tuple[float, ...]
+    group_pattern: str | None = None
+
+    @cached_property
+    def image_groups(self) -> ImageGroups:
+        """Groups of the N images."""
+        return group_images(self.group_pattern, self.image_ids)
 
     @cached_property
     def hash(self) -> str:
@@ -144,7 +152,8 @@ def find_judge(config: Config) -> Judge:
     """Read what the test images are judged by.
 
     Raises:
-        UserError: There is neither ground truth nor masks, or not what `study.score` needs.
+        UserError: There is neither ground truth nor masks, or not what `study.score` needs; or
+            `data.groups` does not fit.
     """
     data, study = config.data, config.study
     image_paths = find_images(data.images)
@@ -166,6 +175,7 @@ def find_judge(config: Config) -> Judge:
                 f"{data.ground_truth_classes}: nothing can be found in them; see "
                 "data.ground_truth_classes and data.test_split"
             )
+    group_images(data.groups, test_ids)  # refuses ids without a group before anything is made
     thresholds = dict.fromkeys([*config.evaluation.iou_thresholds, study.score_iou])
     return Judge(
         tuple(test_ids),
@@ -174,6 +184,7 @@ def find_judge(config: Config) -> Judge:
         config.evaluation.box_settings(),
         config.evaluation.min_confidence,
         tuple(thresholds),
+        data.groups,
     )
 
 
