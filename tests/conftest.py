@@ -1,12 +1,15 @@
 """What tests share: small images, label sets and projects in temporary folders."""
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 
 from util.bbox_csv import COLUMNS
 from util.data_classes import BoxSettings
@@ -14,6 +17,16 @@ from util.image_files import write_image
 from util.label_set import LabelSet, LabelSetWriter
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# No test fails because the machine is busy.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
+
+
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for the disk: no test pulls the plug."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
 
 
 @pytest.fixture
@@ -32,6 +45,11 @@ def write_label_set(tmp_path: Path) -> Callable[..., LabelSet]:
             return writer.finish(BoxSettings())
 
     return write
+
+
+def read_gray(path: Path) -> np.ndarray:
+    """Read a gray PNG as it is, (H, W)."""
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
 
 
 def box_table(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:

@@ -9,12 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import util.label_set.folding
+import util.label_set.reading
+from tests.conftest import read_gray
 from util.config import CombinationSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.ground_truth import read_truth
 from util.image_files import find_images, write_image
 from util.label_set import LabelSet, LabelSetWriter
+from util.masks import open_folder
 from util.multi_teacher.agreement import learn_weights, vote_entropy
 from util.multi_teacher.calibration import calibrate
 from util.multi_teacher.combination_strategies import (
@@ -260,19 +263,79 @@ def test_a_strategy_of_another_name_is_refused() -> None:
         section(strategy="noisy-or")
 
 
-def test_sizes_that_disagree_are_all_listed_and_the_rest_is_kept(
+def test_images_whose_sizes_disagree_fail_and_the_rest_is_combined(
     tmp_path: Path, write_label_set: Callable[..., LabelSet]
 ) -> None:
     def maps(side: int) -> dict[str, np.ndarray]:
         return {"a": np.ones((side, 4)), "b": np.ones((side, 4)), "c": np.ones((4, 4))}
 
     members = [write_label_set("one", maps(4)), write_label_set("two", maps(5))]
-    writer = LabelSetWriter(tmp_path / "out", {"producer": "test"})
-    with writer, pytest.raises(UserError) as error:
-        combine_label_sets(members, combine_mean, writer)
-    assert "a is (4, 4) in one, but (5, 4) in two" in str(error.value)
-    assert "b is (4, 4)" in str(error.value)
-    assert set(writer.images) == {"c"}
+    with LabelSetWriter(tmp_path / "out", {"producer": "test"}) as writer:
+        problems = combine_label_sets(members, combine_mean, writer)
+        combined = writer.finish(BoxSettings())
+    assert list(problems) == ["a", "b"]
+    assert "a is (4, 4) in one, but (5, 4) in two" in problems["a"]
+    assert combined.ids == ["c"]
+    assert combined.failed == problems
+
+
+def test_a_damaged_map_fails_its_image_alone_and_is_made_once_it_is_mended(
+    taught: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = taught.parent / "label_sets"
+    whole = (folder / "gull" / "flight 0" / "möwe_03.png").read_bytes()
+    (folder / "gull" / "flight 0" / "möwe_03.png").write_bytes(whole[:60])
+    given = ["--config", str(taught), "--combination.label_sets", json.dumps(PROMPTS)]
+    assert main(given) == 1
+    assert "1 images failed, the rest is done: flight 0/möwe_03: " in capsys.readouterr().err
+    assert len(LabelSet(folder / "combined").ids) == 11
+    (folder / "gull" / "flight 0" / "möwe_03.png").write_bytes(whole)
+    assert main(given) == 0
+    assert len(LabelSet(folder / "combined").ids) == 12
+
+
+def test_several_processes_share_a_combination(
+    taught: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = combine(taught)
+    maps = {path.name: path.read_bytes() for path in alone.folder.glob("*.png")}
+    boxes = (alone.folder / "prediction.csv").read_bytes()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    given = ["--config", str(taught), "--combination.label_sets", json.dumps(PROMPTS)]
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        assert main([*given, "--combination.output", "shared"]) == 0
+    shared = LabelSet(taught.parent / "label_sets" / "shared")
+    assert {path.name: path.read_bytes() for path in shared.folder.glob("*.png")} == maps
+    assert (shared.folder / "prediction.csv").read_bytes() == boxes
+    assert "share 1 of 2 is done; others are still at work" in capsys.readouterr().out
+
+
+def test_a_combination_reads_each_member_once_and_never_its_own_output(
+    taught: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    plain = util.label_set.reading.read_soft_label
+
+    def watched(path: Path) -> np.ndarray:
+        read.append(path)
+        return plain(path)
+
+    for module in (util.label_set.reading, util.label_set.folding):
+        monkeypatch.setattr(module, "read_soft_label", watched)
+    combine(taught)
+    assert len(read) == len(set(read)) == 12 * len(PROMPTS)
+    assert {path.parents[1].name for path in read} == set(PROMPTS)
+
+
+def test_a_combination_that_cannot_start_costs_the_older_one_nothing(taught: Path) -> None:
+    combined = combine(taught)
+    before = {path: path.read_bytes() for path in combined.folder.rglob("*") if path.is_file()}
+    (taught.parent / "label_sets" / "whale" / "records.jsonl").unlink()
+    given = ["--config", str(taught), "--combination.label_sets", json.dumps(PROMPTS)]
+    with pytest.raises(UserError, match="whale is unfinished"):
+        main([*given, "--overwrite", "--combination.strategy", "maximum"])
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_combination_is_written_as_a_label_set(
@@ -308,7 +371,7 @@ def taught(project: Path) -> Path:
     for prompt, contrast in zip(PROMPTS, (0.6, 0.3, 0.0), strict=True):
         with LabelSetWriter(project.parent / "label_sets" / prompt, {"prompt": prompt}) as writer:
             for image_id, path in masks.items():
-                truth = read_truth(path)
+                truth = read_gray(path)
                 noise = rng.random(truth.shape)
                 soft_label = np.where(noise < 0.4, 0, contrast * truth + (1 - contrast) * noise)
                 writer.add(image_id, soft_label, source="1", seconds=0)
@@ -344,7 +407,7 @@ def test_members_are_calibrated_on_the_slice_before_they_are_fused(
     folder = taught.parent
     combined = combine(taught, "--combination.calibration", method)
     ids = (folder / "splits" / "Validation.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    masks = {image_id: folder / "masks" / f"{image_id}.png" for image_id in ids}
+    masks = open_folder(folder / "masks", ids)
     members = [
         calibrate(LabelSet(folder / "label_sets" / prompt), masks, method)  # type: ignore[arg-type]
         for prompt in PROMPTS
@@ -367,7 +430,7 @@ def test_another_slice_to_calibrate_on_is_another_combination(taught: Path) -> N
     again = combine(taught, *options, "--combination.calibration_split", "Test", "--overwrite")
     assert again.fingerprint() != first
     mask = find_images(taught.parent / "masks")[again.ids[-1]]
-    write_image(mask, 1 - read_truth(mask))
+    write_image(mask, 1 - read_gray(mask))
     with pytest.raises(UserError, match="calibrated_on"):
         combine(taught, *options, "--combination.calibration_split", "Test")
 
@@ -377,8 +440,8 @@ def test_calibration_without_masks_says_what_to_set(taught: Path) -> None:
     with pytest.raises(UserError, match=r"set data\.masks"):
         combine(taught, *options, "--data.masks", "null")
     for path in find_images(taught.parent / "masks").values():
-        write_image(path, np.zeros_like(read_truth(path)))
-    with pytest.raises(UserError, match="no anomalous pixel"):
+        write_image(path, np.zeros_like(read_gray(path)))
+    with pytest.raises(UserError, match=r"no mask in .* has an anomalous pixel"):
         combine(taught, *options)
 
 
