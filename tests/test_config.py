@@ -123,6 +123,14 @@ def test_a_model_is_a_path_where_it_is_on_this_disk_and_a_name_elsewhere(
     assert config.study.teachers == [there, {}]
 
 
+def test_a_pattern_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    path = write(tmp_path, {"data": {"groups": "^(.*/"}})
+    with pytest.raises(
+        UserError, match=r'data.groups is "\^\(\.\*/"; expected a regular expression'
+    ):
+        read_config(path)
+
+
 def test_a_resolved_config_repeats_itself(tmp_path: Path) -> None:
     config = read_config(write(tmp_path, {"paths": {"runs": "r"}, "student": {"epochs": 2}}))
     copy = tmp_path / "elsewhere" / "config.json"

@@ -8,6 +8,7 @@ from anywhere.
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -80,6 +81,15 @@ def _no_path_parts(name: str) -> str:
             "expected the name of a folder or list: no '/', '\\', ':', ';', no dot in front"
         )
     return name
+
+
+def _regular_expression(pattern: str) -> str:
+    """Refuse what is no regular expression."""
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"expected a regular expression: {error}") from None
+    return pattern
 
 
 ConfigPath = Annotated[Path, PlainValidator(_read_path)]
@@ -207,6 +217,12 @@ class DataSection(Section):
         {},
         description="What the values of masks mean, such as 0-127=normal and 128-255=anomalous;"
         " {} = recognised where they are 0/1, 0/255, 0/1/255 or class numbers (255 = ignored).",
+    )
+    groups: Annotated[str, AfterValidator(_regular_expression)] | None = Field(
+        None,
+        description="Regular expression that finds the group of an image in its id, such as ^(.*)/"
+        " for its folder: images of one photograph, flight or camera, which intervals resample"
+        " together; null = every image by itself.",
     )
     demo_scenes: int = Field(240, ge=4, description="How many demo scenes are made.")
     demo_size_px: int = Field(256, ge=32, description="Side of a demo scene in pixels.")

@@ -21,7 +21,7 @@ from analysis.study.measuring import Counts, Judge, count_label_set
 from analysis.study.planning import Plan
 from analysis.study.results import StudyResults
 from analysis.study.running import Outcomes
-from analysis.study.scoring import Metric, find_judged_metric
+from analysis.study.scoring import Metric, find_judged_metric, resampled_for_pairs
 from util.config import Config
 from util.errors import UserError, listed
 from util.image_files import find_images
@@ -29,6 +29,9 @@ from util.label_set import LabelSet
 from util.pixel_metrics import PixelHistogram, reliability
 from util.progress import track
 from util.settings import library_versions
+
+FEW_TRAININGS = 3
+"""So many tell little about how much others would vary."""
 
 
 def conclude(
@@ -50,6 +53,7 @@ def conclude(
         counted = threads.map(lambda folder: count_label_set(folder, judge, store), made)
         counts = dict(zip(made, track(counted, "counting", len(made), "set"), strict=True))
     metric = find_judged_metric(judge, config.study)
+    metric = resampled_for_pairs(metric, design.largest_family, len(counts))
     arms = [arm for arm in build_arms(design, plan, counts, metric) if arm.prompts]
     if not arms:
         reasons = {outcome.reason for outcome in outcomes.values() if outcome.reason}
@@ -61,7 +65,7 @@ def conclude(
         name=config.study.name,
         metric=metric.name,
         num_images=len(judge.image_ids),
-        design=design.in_words(),
+        design=design.in_words() | {"intervals over": judge.image_groups.in_words},
         arms=[analyse_arm(arm, judge, config) for arm in arms],
         arm_comparisons=compare_arms(arms),
         reliability=tabulate_reliability(main, judge),
@@ -153,10 +157,7 @@ def compare_arms(arms: Sequence[Arm]) -> pd.DataFrame:
 
 
 def draw_means(arms: Sequence[Arm], who: str) -> Draws | None:
-    """Draw each arm's mean score over the prompts that all have; None if they have none.
-
-    The noise of seeds is that of all arms together, whatever their architectures.
-    """
+    """Draw each arm's mean score over the prompts that all have; None if they have none."""
     names = set(arms[0].prompts).intersection(
         *(arm.prompts if who == "teachers" else arm.learnt for arm in arms)
     )
@@ -212,6 +213,9 @@ def find_notes(arm: Arm, design: Design, judge: Judge, outcomes: Outcomes) -> It
         yield f"Some images failed in {listed(partly)}; see the reasons in the appendix."
     if len(judge.image_ids) == 1:
         yield "There is one test image: no interval over images can be had."
+    elif len(judge.image_groups) < len(judge.image_ids):
+        yield judge.image_groups.describe_intervals()
+        yield "Variance components take each group of images (data.groups) as one image."
     if not design.training_seeds:
         yield "No student was asked for (study.training_seeds is empty)."
     elif arm.student_draws is not None and not arm.student_draws.has_seed_noise:
@@ -221,6 +225,11 @@ def find_notes(arm: Arm, design: Design, judge: Judge, outcomes: Outcomes) -> It
         )
     elif arm.student_draws is not None:
         yield "Kendall's W has no interval, only a p value."
+        if (few := min(len(arm.students[name]) for name in arm.learnt)) <= FEW_TRAININGS:
+            yield (
+                f"The noise of seeds is known from {few} trainings of a label set only: small "
+                "differences between students cannot be told from it."
+            )
     pairs, smallest = math.comb(len(arm.prompts), 2), 1 / (1 + arm.metric.num_resamples)
     if pairs * smallest > SIGNIFICANT:
         yield (
