@@ -331,6 +331,12 @@ class StudentSection(Section):
     patience: int = Field(8, ge=1, description="Stop after so many epochs without a better one.")
     batch_size: int = Field(8, ge=1, description="Crops in a step.")
     crop_size_px: int = Field(96, ge=16, description="Side of the square training crops.")
+    crops_per_image: int | None = Field(
+        None,
+        ge=1,
+        description="Crops of an image in an epoch, for which it is decoded once; null = as many as"
+        " cover a sixteenth of the mean image, 1 at least.",
+    )
     foreground_crops: Fraction = Field(
         0.5, description="Share of the crops that are laid over an anomaly, which are rare."
     )
@@ -355,6 +361,12 @@ class StudentSection(Section):
     )
     validation_iou: float = Field(
         0.3, gt=0, le=1, description="IoU at which a box counts as found in that choice."
+    )
+    validation_mp: float = Field(
+        50.0,
+        gt=0,
+        description="Most megapixels that are predicted for that in an epoch: beyond it, fewer"
+        " images, and windows of the large ones.",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where it runs.")
