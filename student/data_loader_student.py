@@ -182,7 +182,7 @@ class SoftLabelPairs:
         return Window(top, left, min(side, height), min(side, width))
 
     def batch(self, indices: Sequence[int], epoch: int = 0) -> Batch:
-        """Make the first batch of a group of images, which must be of one size if nothing is cut."""
+        """Make the first batch of some images, which are of one size if nothing is cut."""
         return next(self.batches([indices], epoch, num_threads=0))
 
     def _put_together(self, samples: Sequence[Sample]) -> Batch:

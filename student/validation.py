@@ -27,6 +27,9 @@ from util.statistics_over_images import iou
 TILED = PredictionSettings(tile_size_px=1024, tile_overlap_px=128, flips=False, logits=False)
 """How validation images are predicted."""
 
+ROUNDING = 1e-6
+"""A smaller part of a window is none: coordinates are written with so many digits."""
+
 SMALLEST_WINDOW_PX = 512
 """Rather than from smaller windows, less is seen from fewer images."""
 
@@ -107,7 +110,7 @@ def cut_truths(truths: pd.DataFrame, seen: Mapping[str, Seen]) -> pd.DataFrame:
     windows_xy = np.array([(each.window.width, each.window.height) for each in of_rows])
     corners = truths[COORDINATES].to_numpy().reshape(-1, 2, 2) * sizes_xy[:, None]
     corners = ((corners - starts_xy[:, None]) / windows_xy[:, None]).clip(0, 1)
-    is_seen = (corners[:, 1] > corners[:, 0]).all(axis=1)
+    is_seen = (corners[:, 1] - corners[:, 0] > ROUNDING).all(axis=1)
     cut = truths.assign(**dict(zip(COORDINATES, corners.reshape(-1, 4).T, strict=True)))
     return cut[is_seen]
 

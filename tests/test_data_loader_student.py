@@ -167,6 +167,53 @@ def test_batches_are_the_same_however_many_threads_make_them(
         assert torch.equal(batch.targets, dataset.batch(each, 2).targets)
 
 
+@pytest.mark.parametrize("num_threads", [0, 2])
+def test_several_crops_of_an_image_are_cut_from_one_decoding(
+    pairs: Callable[..., SoftLabelPairs], monkeypatch: pytest.MonkeyPatch, num_threads: int
+) -> None:
+    reads = []
+
+    def read(path: Path) -> np.ndarray:
+        reads.append(path.stem)
+        return read_image(path)
+
+    monkeypatch.setattr("student.data_loader_student.read_image", read)
+    dataset = pairs(Augmentation(crop_size_px=16, crops_per_image=5))
+    batches = list(dataset.batches([[0, 1], [1]], 0, num_threads))
+    assert reads == ["a", "b", "b"]
+    assert [len(batch.images) for batch in batches] == [2] * 5 + [1] * 5
+    first = [batch.images[0] for batch in batches[:5]]
+    assert len({tuple(image.flatten().tolist()) for image in first}) == 5
+    for number, crop in enumerate(dataset.crops(0, 0)):
+        assert torch.equal(batches[number].images[0], crop.image)
+    alone = pairs(Augmentation(crop_size_px=16)).crops(0, 0)[0]
+    assert torch.equal(dataset.crops(0, 0)[0].image, alone.image)
+
+
+def test_a_crop_does_not_hold_the_image_that_it_is_cut_from(
+    pairs: Callable[..., SoftLabelPairs],
+) -> None:
+    (crop,) = pairs(Augmentation(crop_size_px=16, strength=0.0)).crops(0, 0)
+    for layers in (crop.image, crop.maps):
+        assert layers.untyped_storage().nbytes() == layers.nbytes
+
+
+def test_a_window_is_the_same_each_time_and_small_images_are_whole(
+    pairs: Callable[..., SoftLabelPairs],
+) -> None:
+    whole, dataset = pairs(None), pairs(None)
+    dataset.largest_side_px = 20
+    for index, size_hw in enumerate([(20, 20), (17, 20)]):
+        window = dataset.window(index, dataset.read(index))
+        assert (window.height, window.width) == size_hw
+        (seen,), (again,) = dataset.crops(index, 0), dataset.crops(index, 5)
+        assert torch.equal(seen.image, again.image)
+        assert torch.equal(seen.image, whole.read(index).image[:, *window.place])
+        assert torch.equal(seen.maps, whole.read(index).maps[:, *window.place])
+    dataset.largest_side_px = 50
+    assert dataset.crops(1, 0)[0].image.shape == (3, 17, 50)
+
+
 def test_weights_that_are_lost_or_of_another_size_or_not_there_at_all_are_refused(
     tmp_path: Path, write_label_set: Callable[..., LabelSet]
 ) -> None:

@@ -82,6 +82,7 @@ def _start(
     is_first = not records.exists()
     run_folder.mkdir(parents=True, exist_ok=True)
     try:
+        wandb.setup(settings=wandb.Settings(silent=True))
         if mode == "online" and not wandb.login(prompt=False):
             raise wandb.errors.UsageError("no account is known; run `wandb login`")
         return wandb.init(
@@ -99,7 +100,8 @@ def _start(
     except (wandb.errors.Error, OSError) as error:
         if is_first:
             shutil.rmtree(records, ignore_errors=True)
+        reason = str(error).partition("\n")[0].rstrip(".")
         raise UserError(
-            f"tracking.mode is {mode!r}, but Weights & Biases cannot be used: "
-            f"{str(error).splitlines()[0]}; mend that, or set tracking.mode to offline or off"
+            f"tracking.mode is {mode!r}, but Weights & Biases cannot be used: {reason}; mend that, "
+            "or set tracking.mode to offline or off"
         ) from None
