@@ -16,7 +16,13 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from student.pictures import draw_pictures
-from student.predicting import find_checkpoint, folder_beside, predict_images, report_failures
+from student.predicting import (
+    find_checkpoint,
+    folder_beside,
+    name_of_images,
+    predict_images,
+    report_failures,
+)
 from util.bbox_csv import read_bbox_csv
 from util.config import load_config
 from util.errors import UserError
@@ -31,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv)
     image_paths = find_images(config.data.images)
     checkpoint = find_checkpoint(config)
-    usual = folder_beside(checkpoint, "predicted") / config.data.images.name
+    usual = folder_beside(checkpoint, "predicted") / name_of_images(config.data.images, checkpoint)
     folder = config.prediction.output or usual
     if folder.is_relative_to(config.data.images):
         raise UserError(

@@ -377,7 +377,10 @@ class StudentSection(Section):
         1, ge=0, description="Threads that read and augment images ahead; 0 = none."
     )
     memory_gb: float = Field(
-        1.0, ge=0, description="Most memory for images that were read, so that they are read once."
+        1.0,
+        ge=0,
+        description="Most memory for images that were read, so that they are read once, and for"
+        " those that are predicted at once.",
     )
     checkpoint: ConfigPath | None = Field(
         None, description="Checkpoint to test; null = best.pt of the run."
@@ -390,7 +393,7 @@ class PredictionSection(Section):
     output: ConfigPath | None = Field(
         None,
         description="Folder of predict.py's label set; null = predicted/NAME beside the checkpoint,"
-        " after the image folder.",
+        " after the path of the images from the folder that both lie in.",
     )
     tile_size_px: int = Field(
         1024, ge=0, description="Larger images are predicted in tiles of this side; 0 = as a whole."
