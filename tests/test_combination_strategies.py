@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import util.label_set.folding
+import util.label_set.reading
 from util.config import CombinationSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
@@ -306,6 +308,23 @@ def test_several_processes_share_a_combination(
     assert {path.name: path.read_bytes() for path in shared.folder.glob("*.png")} == maps
     assert (shared.folder / "prediction.csv").read_bytes() == boxes
     assert "share 1 of 2 is done; others are still at work" in capsys.readouterr().out
+
+
+def test_a_combination_reads_each_member_once_and_never_its_own_output(
+    taught: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    plain = util.label_set.reading.read_soft_label
+
+    def watched(path: Path) -> np.ndarray:
+        read.append(path)
+        return plain(path)
+
+    for module in (util.label_set.reading, util.label_set.folding):
+        monkeypatch.setattr(module, "read_soft_label", watched)
+    combine(taught)
+    assert len(read) == len(set(read)) == 12 * len(PROMPTS)
+    assert {path.parents[1].name for path in read} == set(PROMPTS)
 
 
 def test_a_combination_that_cannot_start_costs_the_older_one_nothing(taught: Path) -> None:

@@ -521,6 +521,23 @@ def test_the_last_of_several_processes_finishes_the_set(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("progress*"))
 
 
+def test_boxes_travel_with_the_records_so_that_no_map_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(util.label_set.folding, "read_soft_label", full_disk)
+    maps = {f"image {number}": np.roll(spot(), number, axis=1) for number in range(6)}
+    for index in range(4):
+        share = Share(index, 4)
+        mine = share.of(list(maps))
+        writer = LabelSetWriter(tmp_path / "set", SETTINGS, share=share, box_settings=BOXES)
+        with writer:
+            for name in writer.pending(dict.fromkeys(mine, "1"), maps.keys() - set(mine)):
+                writer.add(name, maps[name], "1", 0.0)
+            label_set = writer.finish_share(BOXES)
+    assert label_set is not None
+    assert len(read_bbox_csv(tmp_path / "set" / "prediction.csv")) == 6
+
+
 def test_a_process_that_died_holds_the_set_open_until_its_share_is_done(tmp_path: Path) -> None:
     first, (second, pending) = open_share(tmp_path, 0), open_share(tmp_path, 1)
     with second:

@@ -12,7 +12,7 @@ from util.bbox_csv import boxes_to_table, write_bbox_tables
 from util.data_classes import Boxes, BoxSettings
 from util.masks_to_bboxes import soft_label_to_boxes
 
-IMAGES_AT_ONCE = 4096
+IMAGES_AT_ONCE = 512
 """Images whose boxes are laid out together, so that memory does not grow with their number."""
 
 BYTES_A_PIXEL = 16
