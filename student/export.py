@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
@@ -24,6 +25,7 @@ from student.predicting import describe_student, find_checkpoint, prediction_set
 from student.prediction import Predictor, logits_to_soft_label, predict_in_tiles
 from util.config import Config, load_config
 from util.errors import UserError
+from util.files import write_bytes
 from util.ground_truth import check_size, present_masks, read_truth
 from util.image_files import find_images, read_image
 from util.pixel_metrics import IGNORED
@@ -37,19 +39,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, _ = load_config(__doc__ or "", argv)
     checkpoint = find_checkpoint(config)
+    output = choose_output(config, checkpoint)
+    images = split_images(config) if config.export.int8 else None
+    with TemporaryDirectory() as folder:  # all is made and measured before a file is replaced
+        exported = Path(folder) / output.name
+        difference = export(config, checkpoint, exported)
+        said = [
+            f"{output}: opset {config.export.opset}, {exported.stat().st_size / 1000:.0f} kB, "
+            f"logits within {difference:.1e} of torch's"
+        ]
+        made = [exported]
+        if images is not None:
+            int8 = exported.with_stem(f"{exported.stem}_int8")
+            said += make_int8(config, exported, int8, *images)
+            made.append(int8)
+        for path in made:
+            write_bytes(output.with_name(path.name), path.read_bytes())
+    print(*said, sep="\n")
+    print_next(["student/predict.py", "--student.checkpoint", str(output)], argv)
+    return 0
+
+
+def choose_output(config: Config, checkpoint: Path) -> Path:
+    """Choose where the float32 file goes.
+
+    Raises:
+        UserError: There is no such checkpoint, it is exported already, or it would be replaced.
+    """
+    if checkpoint.suffix == ".onnx":
+        raise UserError(
+            f"student.checkpoint is {checkpoint}, which is exported already; give the .pt of "
+            "student/train.py that it was made of"
+        )
     output = config.export.output or checkpoint.with_name("student.onnx")
     if output.suffix != ".onnx":
         raise UserError(f"export.output is {output}; expected a name that ends in .onnx")
-    difference = export(config, checkpoint, output)
-    print(
-        f"{output}: opset {config.export.opset}, {output.stat().st_size / 1000:.0f} kB, logits "
-        f"within {difference:.1e} of torch's"
-    )
-    if config.export.int8:
-        int8 = output.with_stem(f"{output.stem}_int8")
-        report_int8(config, output, int8)
-    print_next(["student/predict.py", "--student.checkpoint", str(output)], argv)
-    return 0
+    return output
 
 
 def export(config: Config, checkpoint: Path, output: Path) -> float:
@@ -74,21 +99,28 @@ def export(config: Config, checkpoint: Path, output: Path) -> float:
     return export_onnx(output, model.eval(), temperature, config.export.opset, facts)
 
 
-def report_int8(config: Config, exported: Path, int8: Path) -> None:
-    """Write the int8 version and print what it loses on images that it was not calibrated on."""
+def make_int8(
+    config: Config,
+    exported: Path,
+    int8: Path,
+    calibration: Mapping[str, Path],
+    others: Mapping[str, Path],
+) -> list[str]:
+    """Write the int8 version, and say what it loses on images that it was not calibrated on."""
     from student.exporting import quantise
     from student.onnx_predictor import OnnxPredictor
 
-    calibration, others = split_images(config)
     chosen = list(calibration.values())[: config.export.calibration_images]
-    quantise(exported, int8, chosen, config.prediction.tile_size_px)
-    print(
-        f"{int8}: {int8.stat().st_size / 1000:.0f} kB, ranges found on {len(chosen)} images; "
-        f"on {len(others)} others:"
-    )
+    num_read = quantise(exported, int8, chosen, config.prediction.tile_size_px)
     students = {"float32": OnnxPredictor(exported), "int8": OnnxPredictor(int8)}
-    for compared, value in compare_masks(config, students, others).items():
-        print(f"IoU of {compared}: {value:.4f}")
+    values, num_compared = compare_masks(config, students, others)
+    lost = len(chosen) - num_read + len(others) - num_compared
+    return [
+        f"{int8.name}: {int8.stat().st_size / 1000:.0f} kB, ranges found on {num_read} images; on "
+        f"{num_compared} others:",
+        *(f"IoU of {compared}: {value:.4f}" for compared, value in values.items()),
+        *([f"{lost} images cannot be read, and are left out"] if lost else []),
+    ]
 
 
 def split_images(config: Config) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -109,7 +141,7 @@ def split_images(config: Config) -> tuple[dict[str, Path], dict[str, Path]]:
 
 def compare_masks(
     config: Config, students: Mapping[str, Predictor], image_paths: Mapping[str, Path]
-) -> dict[str, float]:
+) -> tuple[dict[str, float], int]:
     """Intersection over union of masks, pooled over images; 1 where both are empty.
 
     Args:
@@ -118,15 +150,21 @@ def compare_masks(
         image_paths: Of the images.
 
     Returns:
-        Of the two, and of each with the truth on images that have one, by what was compared.
+        Of the two, and of each with the truth on images that have one, by what was compared; and
+        how many images could be read.
     """
     masks = {} if config.data.masks is None else present_masks(config.data.masks, image_paths)
     settings, threshold = prediction_settings(config.prediction), config.evaluation.threshold
     first, second = students
     pairs = [(first, second), *(("truth", name) for name in students if masks)]
     overlaps = np.zeros((len(pairs), 2), np.int64)
+    num_compared = 0
     for image_id, path in track(image_paths.items(), "int8", len(image_paths), transient=True):
-        image = read_image(path)
+        try:
+            image = read_image(path)
+        except UserError:
+            continue
+        num_compared += 1
         found: dict[str, np.ndarray] = {}
         for name, student in students.items():
             logits = predict_in_tiles(student, image, settings)
@@ -141,7 +179,7 @@ def compare_masks(
                 either = found[one] | found[other]
                 overlap += (found[one] & found[other] & is_known).sum(), (either & is_known).sum()
     names = [f"{one} and {other}" for one, other in pairs]
-    return dict(zip(names, map(float, iou(overlaps)), strict=True))
+    return dict(zip(names, map(float, iou(overlaps)), strict=True)), num_compared
 
 
 if __name__ == "__main__":
