@@ -10,7 +10,7 @@ Next: python student/predict.py --student.checkpoint runs/student/student.onnx
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,20 +19,13 @@ from typing import Any
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import numpy as np
-
+from student.mask_comparison import Images, choose_images, compare_masks
 from student.predicting import describe_student, find_checkpoint, prediction_settings
-from student.prediction import Predictor, logits_to_soft_label, predict_in_tiles
 from util.config import Config, load_config
 from util.errors import UserError
 from util.files import write_bytes
-from util.ground_truth import check_size, present_masks, read_truth
-from util.image_files import find_images, read_image
-from util.pixel_metrics import IGNORED
-from util.progress import track
+from util.mask_values import to_settings
 from util.run import print_next, run_script
-from util.splits import read_split
-from util.statistics_over_images import iou
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, _ = load_config(__doc__ or "", argv)
     checkpoint = find_checkpoint(config)
     output = choose_output(config, checkpoint)
-    images = split_images(config) if config.export.int8 else None
+    images = choose_images(config.data) if config.export.int8 else None
     with TemporaryDirectory() as folder:  # all is made and measured before a file is replaced
         exported = Path(folder) / output.name
         difference = export(config, checkpoint, exported)
@@ -51,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         made = [exported]
         if images is not None:
             int8 = exported.with_stem(f"{exported.stem}_int8")
-            said += make_int8(config, exported, int8, *images)
+            said += make_int8(config, exported, int8, images)
             made.append(int8)
         for path in made:
             write_bytes(output.with_name(path.name), path.read_bytes())
@@ -99,87 +92,30 @@ def export(config: Config, checkpoint: Path, output: Path) -> float:
     return export_onnx(output, model.eval(), temperature, config.export.opset, facts)
 
 
-def make_int8(
-    config: Config,
-    exported: Path,
-    int8: Path,
-    calibration: Mapping[str, Path],
-    others: Mapping[str, Path],
-) -> list[str]:
+def make_int8(config: Config, exported: Path, int8: Path, images: Images) -> list[str]:
     """Write the int8 version, and say what it loses on images that it was not calibrated on."""
     from student.exporting import quantise
     from student.onnx_predictor import OnnxPredictor
 
-    chosen = list(calibration.values())[: config.export.calibration_images]
+    chosen = list(images.calibration.values())[: config.export.calibration_images]
     num_read = quantise(exported, int8, chosen, config.prediction.tile_size_px)
     students = {"float32": OnnxPredictor(exported), "int8": OnnxPredictor(int8)}
-    values, num_compared = compare_masks(config, students, others)
-    lost = len(chosen) - num_read + len(others) - num_compared
-    return [
+    compared = compare_masks(
+        students, images, prediction_settings(config.prediction), config.evaluation.threshold
+    )
+    said = [
         f"{int8.name}: {int8.stat().st_size / 1000:.0f} kB, ranges found on {num_read} images; on "
-        f"{num_compared} others:",
-        *(f"IoU of {compared}: {value:.4f}" for compared, value in values.items()),
-        *([f"{lost} images cannot be read, and are left out"] if lost else []),
+        f"{compared.num_images} others:",
+        *(f"IoU of {what}: {value:.4f}" for what, value in compared.iou.items()),
     ]
-
-
-def split_images(config: Config) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Images to calibrate on, and others to measure on: the first two splits, or halves."""
-    paths = find_images(config.data.images)
-    data = config.data
-    if data.splits is None:
-        ids = list(paths)
-        halves = (ids[::2], ids[1::2] or ids)
-    else:
-        halves = (
-            read_split(data.splits, data.train_split, paths),
-            read_split(data.splits, data.validation_split, paths),
+    if images.masks is not None and len(compared.iou) == 1:
+        said.append(
+            "no mask of these images has an anomalous pixel to compare with: the masks in "
+            f"{images.masks.folder} are read as {to_settings(images.masks.meaning)}"
         )
-    first, second = ({image_id: paths[image_id] for image_id in half} for half in halves)
-    return first, second
-
-
-def compare_masks(
-    config: Config, students: Mapping[str, Predictor], image_paths: Mapping[str, Path]
-) -> tuple[dict[str, float], int]:
-    """Intersection over union of masks, pooled over images; 1 where both are empty.
-
-    Args:
-        config: Says how images become masks, and where the true ones are.
-        students: Two of them, by name.
-        image_paths: Of the images.
-
-    Returns:
-        Of the two, and of each with the truth on images that have one, by what was compared; and
-        how many images could be read.
-    """
-    masks = {} if config.data.masks is None else present_masks(config.data.masks, image_paths)
-    settings, threshold = prediction_settings(config.prediction), config.evaluation.threshold
-    first, second = students
-    pairs = [(first, second), *(("truth", name) for name in students if masks)]
-    overlaps = np.zeros((len(pairs), 2), np.int64)
-    num_compared = 0
-    for image_id, path in track(image_paths.items(), "int8", len(image_paths), transient=True):
-        try:
-            image = read_image(path)
-        except UserError:
-            continue
-        num_compared += 1
-        found: dict[str, np.ndarray] = {}
-        for name, student in students.items():
-            logits = predict_in_tiles(student, image, settings)
-            found[name] = logits_to_soft_label(logits, student.temperature) > threshold
-        is_known = np.ones(image.shape[:2], bool)
-        if image_id in masks:
-            truth = read_truth(masks[image_id])
-            check_size(masks[image_id], truth, image.shape[:2])
-            found["truth"], is_known = truth == 1, truth != IGNORED
-        for overlap, (one, other) in zip(overlaps, pairs, strict=True):
-            if one in found:
-                either = found[one] | found[other]
-                overlap += (found[one] & found[other] & is_known).sum(), (either & is_known).sum()
-    names = [f"{one} and {other}" for one, other in pairs]
-    return dict(zip(names, map(float, iou(overlaps)), strict=True)), num_compared
+    if lost := len(chosen) - num_read + len(images.others) - compared.num_images:
+        said.append(f"{lost} images cannot be read, and are left out")
+    return said
 
 
 if __name__ == "__main__":

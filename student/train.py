@@ -13,7 +13,7 @@ import logging
 import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from util.config import Config, load_config
 from util.errors import listed
-from util.locks import locked
+from util.locks import NoLocksError, locked
 from util.run import log_to, print_next, run_script
 from util.settings import library_versions
 from util.tracking import check_installed, tracking
@@ -126,10 +126,13 @@ def working_alone_on(run_folder: Path, fabric: "Fabric") -> Iterator[None]:
     Raises:
         BusyError: Another training is at work there.
     """
-    if not fabric.is_global_zero:
-        yield
-        return
-    with locked(run_folder / ".lock", str(run_folder), patience_s=0):
+    with ExitStack() as stack:
+        if fabric.is_global_zero:
+            try:
+                lock = locked(run_folder / ".lock", str(run_folder), patience_s=0)
+                stack.enter_context(lock)
+            except NoLocksError as error:
+                logger.warning("%s; see that nothing else trains %s", error, run_folder)
         yield
 
 

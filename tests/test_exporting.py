@@ -18,6 +18,7 @@ import student.predict
 import student.test
 from student.checkpoint import save_checkpoint
 from student.exporting import DeployedModel, compare_with_torch, export_onnx, quantise
+from student.mask_comparison import Images
 from student.models import Architecture, build_model
 from student.onnx_predictor import OnnxPredictor
 from student.prediction import logits_to_soft_label
@@ -137,8 +138,8 @@ def test_images_that_cannot_be_read_are_left_out_of_int8(exported: Path, tmp_pat
         quantise(path, int8, [bad])
     assert not int8.exists()
     config, _ = load_config("", ["--config", str(exported)])
-    calibration, others = {"a": good[0], "b": bad, "c": good[1]}, {"d": bad, "e": good[2]}
-    said = student.export.make_int8(config, path, int8, calibration, others)
+    images = Images({"a": good[0], "b": bad, "c": good[1]}, {"d": bad, "e": good[2]}, None)
+    said = student.export.make_int8(config, path, int8, images)
     assert "ranges found on 2 images; on 1 others" in said[0]
     assert said[-1] == "2 images cannot be read, and are left out"
     assert OnnxPredictor(int8).metadata["calibrated_on"] == 2
@@ -213,7 +214,7 @@ def test_the_truth_is_that_of_images_that_have_a_mask(
     assert student.export.main([*options, "--evaluation.threshold", "0.06"]) == 0
     # What is found on the images without a mask is no error.
     assert "IoU of truth and float32: 1.0000" in capsys.readouterr().out
-    write_image(masks / f"{image_id}.png", np.zeros((3, 4), np.uint8))
+    write_image(masks / f"{image_id}.png", np.ones((3, 4), np.uint8))
     with pytest.raises(UserError, match=r"is \(3, 4\), its image"):
         student.export.main(options)
 

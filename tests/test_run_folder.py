@@ -1,5 +1,6 @@
 """Run folders: nothing is lost, half-written or taken for what it is not."""
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator
@@ -179,6 +180,18 @@ def test_a_second_training_in_one_folder_is_told_of_the_first(trained: Path) -> 
     ):
         train(trained, *OTHER)
     assert content_of(run) == before
+
+
+def test_where_there_are_no_locks_a_training_says_so_and_goes_on(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("util.locks.FileLock.acquire", refuse)
+    train(trained, *OTHER)
+    assert "has no file locks" in caplog.text
+    assert "see that nothing else trains" in caplog.text
 
 
 def unfinish(run: Path) -> None:

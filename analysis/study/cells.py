@@ -24,9 +24,10 @@ import util.multi_teacher.combination_strategies
 from util.config import Config
 from util.errors import UserError
 from util.files import read_json, write_json
-from util.ground_truth import find_masks, read_truths
+from util.ground_truth import read_truths
 from util.image_files import find_images, fingerprint
 from util.label_set import LabelSet
+from util.masks import open_masks
 from util.settings import settings_hash
 from util.shares import working_alone
 from util.splits import read_split
@@ -185,7 +186,7 @@ def _inputs(cell: Cell) -> dict[str, Any]:
             inputs["truths"] = settings_hash({"boxes": truths.to_csv()})
     elif cell.config.combination.calibration != "none":
         labelled = read_split(data.splits, cell.config.combination.calibration_split, known)
-        inputs["slice"] = fingerprint(find_masks(data.masks, labelled).values())
+        inputs["slice"] = open_masks(data, known).of(labelled).fingerprint()
     return inputs
 
 
