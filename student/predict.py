@@ -20,6 +20,7 @@ from student.predicting import (
     PREDICTING,
     find_checkpoint,
     folder_beside,
+    name_of_images,
     predict_images,
     report_failures,
 )
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     image_paths = find_images(config.data.images)
     checkpoint = find_checkpoint(config)
-    usual = folder_beside(checkpoint, "predicted") / config.data.images.name
+    usual = folder_beside(checkpoint, "predicted") / name_of_images(config.data.images, checkpoint)
     folder = config.prediction.output or usual
     share = read_share()
     predicted = predict_images(config, checkpoint, image_paths, folder, options.overwrite, share)

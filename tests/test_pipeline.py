@@ -258,34 +258,6 @@ def test_a_link_to_nowhere_is_a_failed_image(project: Path) -> None:
     assert len(label_set.ids) == 12
 
 
-def test_a_stop_while_an_old_run_is_removed_never_mixes_old_and_new(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for stage in (label, combine, train):
-        stage(arguments(project))
-    run_folder = project.parent / "runs" / "student"
-    plain_unlink = Path.unlink
-    left = 3
-
-    def unlink(self: Path, missing_ok: bool = False) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise KeyboardInterrupt
-        plain_unlink(self, missing_ok=missing_ok)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", unlink)
-        with pytest.raises(KeyboardInterrupt):
-            train(arguments(project, "--student.width", "3", "--overwrite"))
-    with pytest.raises(UserError, match="width: 2 -> 3"):
-        train(arguments(project, "--student.width", "3"))
-    (run_folder / "run.json").unlink()
-    assert train(arguments(project, "--student.width", "3")) == 0
-    content = torch.load(run_folder / "best.pt", weights_only=True)
-    assert content["architecture"]["width"] == 3
-
-
 def test_an_image_that_was_exchanged_is_labelled_again(project: Path) -> None:
     label(arguments(project))
     path = sorted((project.parent / "images").rglob("*.png"))[0]

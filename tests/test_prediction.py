@@ -11,12 +11,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import student.predict
 import student.test
 from student.checkpoint import save_checkpoint
 from student.exporting import export_onnx
 from student.models import Architecture, build_model
+from student.predicting import MANY, count_at_once, name_of_images
 from student.prediction import (
     ALIGNMENT_PX,
     PredictingLabeller,
@@ -263,6 +265,51 @@ def test_images_that_are_predicted_at_once_get_the_same_maps(
         maps[many] = [predicted.read(image_id) for image_id in predicted.ids]
     for one, other in zip(*maps.values(), strict=True):
         np.testing.assert_allclose(one, other, atol=2 / 65535)
+
+
+@pytest.mark.parametrize(
+    ("size_px", "tile_px", "expected"),
+    [(256, 1024, 27), (1024, 1024, 1), (4000, 1024, 1), (4000, 256, 1), (1000, 256, 13)],
+)
+def test_as_many_images_are_predicted_at_once_as_memory_allows(
+    tmp_path: Path, size_px: int, tile_px: int, expected: int
+) -> None:
+    Image.new("1", (size_px, size_px)).save(tmp_path / "a.png")
+    paths = {f"{number}": tmp_path / "a.png" for number in range(MANY)}
+    paths["damaged"] = tmp_path / "damaged.png"
+    paths["damaged"].write_text("no image")
+    assert count_at_once(paths, tile_px, 10**9) == expected
+    assert count_at_once(dict(list(paths.items())[: MANY - 1]), tile_px, 10**9) == 1
+
+
+def test_images_at_once_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: 8)
+    for most, at_once, num_threads in ((1, 1, 8), (3, 3, 2), (100, 8, 1)):
+        predictor = TorchPredictor(make_student(), 1.0, most)
+        assert (predictor.num_at_once, predictor.num_threads) == (at_once, num_threads)
+
+
+def test_folders_of_one_name_have_predictions_of_their_own(trained: Path) -> None:
+    for number, name in enumerate(("a/photos", "b/photos", "photos")):
+        image = np.full((20, 20, 3), 50 * number, np.uint8)
+        write_image(trained.parent / name / "same.png", image)
+        assert predict(trained, "--data.images", str(trained.parent / name)) == 0
+    folder = trained.parent / "runs/student/predicted"
+    sets = {path.parent.name: LabelSet(path.parent) for path in folder.glob("*/label_set.json")}
+    assert set(sets) == {"a--photos", "b--photos", "photos"}
+    assert len({label_set.fingerprint() for label_set in sets.values()}) == 3
+
+
+def test_the_name_of_predictions_is_the_way_to_the_images() -> None:
+    checkpoint = Path("/x/project/runs/student/best.pt")
+    for images, name in (
+        ("/x/project/photos", "photos"),
+        ("/x/project/runs/photos", "photos"),
+        ("/x/spring/photos", "spring--photos"),
+        ("/y/photos", "y--photos"),
+        ("/x/project", "project"),
+    ):
+        assert name_of_images(Path(images), checkpoint) == name
 
 
 def test_processes_share_the_images(

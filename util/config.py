@@ -420,6 +420,12 @@ class StudentSection(Section):
     patience: int = Field(8, ge=1, description="Stop after so many epochs without a better one.")
     batch_size: int = Field(8, ge=1, description="Crops in a step.")
     crop_size_px: int = Field(96, ge=16, description="Side of the square training crops.")
+    crops_per_image: int | None = Field(
+        None,
+        ge=1,
+        description="Crops of an image in an epoch, for which it is decoded once; null = as many as"
+        " cover a sixteenth of the mean image, 1 at least.",
+    )
     foreground_crops: Fraction = Field(
         0.5, description="Share of the crops that are laid over an anomaly, which are rare."
     )
@@ -445,6 +451,12 @@ class StudentSection(Section):
     validation_iou: float = Field(
         0.3, gt=0, le=1, description="IoU at which a box counts as found in that choice."
     )
+    validation_mp: float = Field(
+        50.0,
+        gt=0,
+        description="Most megapixels that are predicted for that in an epoch: beyond it, fewer"
+        " images, and windows of the large ones.",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where it runs.")
     precision: Precision = Field(
@@ -454,7 +466,10 @@ class StudentSection(Section):
         1, ge=0, description="Threads that read and augment images ahead; 0 = none."
     )
     memory_gb: float = Field(
-        1.0, ge=0, description="Most memory for images that were read, so that they are read once."
+        1.0,
+        ge=0,
+        description="Most memory for images that were read, so that they are read once, and for"
+        " those that are predicted at once.",
     )
     checkpoint: ConfigPath | None = Field(
         None, description="Checkpoint to test; null = best.pt of the run."
@@ -467,7 +482,7 @@ class PredictionSection(Section):
     output: ConfigPath | None = Field(
         None,
         description="Folder of predict.py's label set; null = predicted/NAME beside the checkpoint,"
-        " after the image folder.",
+        " after the path of the images from the folder that both lie in.",
     )
     tile_size_px: int = Field(
         1024, ge=0, description="Larger images are predicted in tiles of this side; 0 = as a whole."

@@ -7,8 +7,8 @@ from typing import Any
 
 from analysis.study.cells import Cell, Kind
 from analysis.study.design import Design, Source, Variant, split_strategy
+from student.material import WHERE_IT_RUNS
 from student.predicting import prediction_settings
-from student.train import WHERE_IT_RUNS
 from teacher.building import describe_teacher, find_models
 from util.config import Config, TeacherSection
 from util.errors import UserError
