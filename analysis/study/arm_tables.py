@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from analysis.study.arms import Arm, draw_students, draw_teachers
+from analysis.study.arms import Arm, draw_teachers
 from analysis.study.combining_gain import combining_gain, pick_groups
 from analysis.study.comparisons import compare_pairs
 from analysis.study.curve import (
@@ -26,7 +26,7 @@ from analysis.study.variance_components import student_components, teacher_compo
 from util.config import Config
 
 COMPARISON_COLUMNS = ["family", "a", "b", "difference", "low", "high", "p", "p_holm"]
-METRIC_COLUMNS = ["label_set", "who", "metric", "score", "low", "high"]
+METRIC_COLUMNS = ["label_set", "who", "metric", "score", "low", "high", "chance"]
 GAIN_COLUMNS = [
     *("who", "strategy", "size", "groups", "score", "low", "high"),
     *("over_random", "over_random_low", "over_random_high"),
@@ -72,9 +72,22 @@ def tabulate_scores(arm: Arm) -> pd.DataFrame:
                 **_columns("teacher", arm.teacher_draws, source.name),
                 **_columns("student", arm.student_draws, source.name),
                 "students": len(arm.students.get(source.name, {})),
+                "chance": _score(arm.metric, arm.chance),
+                **_emptiness(arm, source.name),
+                "same_as": arm.same_as.get(source.name, ""),
+                "unknown_words": ", ".join(arm.unknown_words.get(source.name, ())),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _emptiness(arm: Arm, name: str) -> dict[str, float]:
+    """Share of the test images in which a source and its students mark nothing."""
+    students = [counts["is_empty"].mean() for counts in arm.students.get(name, {}).values()]
+    return {
+        "teacher_empty": arm.teachers[name]["is_empty"].mean(),
+        "student_empty": np.mean(students) if students else np.nan,
+    }
 
 
 def _columns(who: str, draws: Draws | None, name: str) -> dict[str, float]:
@@ -156,12 +169,11 @@ def compare_all(arm: Arm) -> pd.DataFrame:
 
     Strategies are compared by their mean scores over the groups of one size.
     """
-    combined = [source.name for source in arm.sources if not source.is_prompt]
     tables = []
     for who, draws in arm.sides.items():
         families = {
             "prompts": draws.select([name for name in arm.prompts if name in draws.names]),
-            "combinations": draws.select([name for name in combined if name in draws.names]),
+            "combinations": draws.select([n for n in arm.combinations if n in draws.names]),
             **dict(_means_of_strategies(arm, draws)),
         }
         for name, of_family in families.items():
@@ -198,8 +210,8 @@ def _means_of_strategies(arm: Arm, draws: Draws) -> Iterator[tuple[str, Draws]]:
 def teacher_gain(arm: Arm, judge: Judge, config: Config) -> pd.DataFrame:
     """What teachers gain by combining k prompts: each strategy over groups of every size."""
     groups = {
-        size: pick_groups(arm.prompts, size, config.study.subsets)
-        for size in curve_sizes(len(arm.prompts))[1:]
+        size: pick_groups(arm.asked, size, config.study.subsets)
+        for size in curve_sizes(len(arm.asked))[1:]
     }
     strategies = dict.fromkeys(
         s.strategy for s in arm.sources if not s.is_prompt and s.calibration == "none"
@@ -212,23 +224,23 @@ def teacher_gain(arm: Arm, judge: Judge, config: Config) -> pd.DataFrame:
         if size >= split_strategy(strategy, config.combination.min_votes)[1]
         for group in groups[size]
     ]
-    folders = {name: arm.folders[name] for name in arm.prompts}
+    folders = {name: arm.folders[name] for name in arm.asked}
     combined = count_combined(folders, combinations, config, judge, arm.metric)
-    singles = {name: arm.metric.counts(arm.teachers[name]) for name in arm.prompts}
+    singles = {name: arm.metric.counts(arm.teachers[name]) for name in arm.asked}
     tables = []
     for strategy in strategies:
         members = {c.name: c.group for c in combinations if c.strategy == strategy}
         if members:
             counts = singles | {name: combined[name] for name in members}
             draws = teacher_draws(counts, arm.metric.score, arm.metric.num_resamples)
-            tables.append(_gain("teacher", strategy, arm.prompts, members, draws))
+            tables.append(_gain("teacher", strategy, arm.asked, members, draws))
     return stack(tables, GAIN_COLUMNS)
 
 
 def student_gain(arm: Arm) -> pd.DataFrame:
     """What students gain where they learn from k prompts combined: the groups of the design."""
     draws = arm.student_draws
-    prompts = [name for name in arm.prompts if name in arm.learnt]
+    prompts = [name for name in arm.asked if name in arm.learnt]
     tables = []
     for strategy in dict.fromkeys(source.strategy for source in arm.sources):
         members = {
@@ -265,14 +277,15 @@ def stack(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFram
 def tabulate_metrics(arm: Arm, judge: Judge) -> pd.DataFrame:
     """Every metric of every label set, teachers and students."""
     tables = []
-    students = {name: arm.students[name] for name in arm.learnt}
     for metric in find_metrics(judge):
         sides = {"teacher": draw_teachers(arm.teachers, metric)}
-        if students:
-            sides["student"] = draw_students(students, metric)
+        students = arm.draw_students(metric)
+        if students is not None:
+            sides["student"] = students
         for who, draws in sides.items():
             low, high = draws.interval()
             columns = {"label_set": draws.names, "score": draws.estimate}
             table = pd.DataFrame(columns | {"low": low, "high": high})
-            tables.append(table.assign(who=who, metric=metric.name))
+            chance = _score(metric, arm.chance)
+            tables.append(table.assign(who=who, metric=metric.name, chance=chance))
     return stack(tables, METRIC_COLUMNS)

@@ -5,15 +5,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.study.cells import Cell, Kind
+from analysis.study.cells import Cell
 from analysis.study.design import Design, Source, Variant, split_strategy
+from analysis.study.images import Images
+from analysis.study.versions import (
+    COMBINATION,
+    COMBINATION_CODE,
+    STUDENT_CODE,
+    code_hash,
+    releases,
+    student_libraries,
+    teacher_libraries,
+)
 from student.predicting import prediction_settings
 from student.train import WHERE_IT_RUNS
 from teacher.building import describe_teacher, find_models
-from util.config import Config, TeacherSection
+from util.config import Config, Precision, StudentSection, TeacherSection
 from util.errors import UserError
+from util.ground_truth import find_masks, read_truths
+from util.image_files import fingerprint
 from util.label_set import prompt_to_folder
 from util.settings import settings_hash
+from util.splits import read_split
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,32 +61,34 @@ class Plan:
         return (*self.teachers, *self.combinations, *self.students)
 
 
-def plan_cells(config: Config, design: Design) -> Plan:
+def plan_cells(config: Config, design: Design, images: Images) -> Plan:
     """Give every piece of work of a design its cell.
 
     Raises:
-        UserError: Two teachers or two combinations of the design are the same work.
+        UserError: Two teachers or two combinations of the design are the same work; a split, mask
+            or true box that something depends on is missing.
     """
     teachers, combinations = [], []
     label_sets: dict[tuple[str, str], Place] = {}
     runs: dict[tuple[str, str, str], dict[int, Cell]] = {}
+    school = open_school(config, images) if design.training_seeds else None
     for variant in design.variants:
-        labelling = _teacher_cell(config, variant)
+        labelling = _teacher_cell(config, variant, images)
         in_variant = f", {variant.name}" if variant.name else ""
         teachers.append(labelling)
         for source in design.sources:
             if source.is_prompt:
                 place = Place(labelling.folder / prompt_to_folder(source.name), labelling)
             else:
-                combining = _combination_cell(labelling, source, in_variant)
+                combining = _combination_cell(labelling, source, in_variant, images)
                 combinations.append(combining)
                 place = Place(combining.folder, combining)
             label_sets[variant.name, source.name] = place
-            for architecture in design.architectures:
+            for architecture in design.architectures if school is not None else ():
                 name = f"{source.name}{in_variant}, {architecture}"
                 runs[variant.name, source.name, architecture] = {
                     seed: student_cell(
-                        place.maker.config,
+                        school,
                         place.folder,
                         name,
                         {"architecture": architecture, "seed": seed},
@@ -99,32 +114,43 @@ def _refuse_twins(cells: Sequence[Cell]) -> None:
         seen[cell.folder] = cell
 
 
-def _teacher_cell(config: Config, variant: Variant) -> Cell:
+def _teacher_cell(config: Config, variant: Variant, images: Images) -> Cell:
     """All prompts of a variant at once, since they share the work on each image."""
     if variant.teacher.name == "student":
         raise UserError(
             "teacher.name is 'student', which knows no prompts to compare; expected saa or sam3"
         )
     name = f"{len(variant.teacher.prompts)} prompts" + (f", {variant.name}" if variant.name else "")
-    return teacher_cell(config, variant.teacher, name)
+    folders = map(prompt_to_folder, variant.teacher.prompts)
+    return teacher_cell(config, variant.teacher, name, list(folders), images)
 
 
-def teacher_cell(config: Config, settings: TeacherSection, name: str) -> Cell:
+def teacher_cell(
+    config: Config, settings: TeacherSection, name: str, folders: Sequence[str], images: Images
+) -> Cell:
     """A teacher that labels all images; its label sets lie in the cell's folder.
 
     Args:
-        config: Says where the images are.
+        config: Says where cells are, and everything but the teacher.
         settings: The teacher.
         name: To show.
+        folders: Of the label sets that it makes.
+        images: That it labels.
     """
-    made_by = describe_teacher(settings, find_models(settings, config.paths.weights))
-    folder = _folder(config, "teacher", {**made_by, "images": str(config.data.images)})
-    paths = config.paths.model_copy(update={"label_sets": folder})
-    told = config.model_copy(update={"paths": paths, "teacher": settings})
-    return Cell("teacher", name, folder, told)
+    made_by = {
+        **describe_teacher(settings, find_models(settings, config.paths.weights)),
+        "libraries": teacher_libraries(settings),
+    }
+    # The first half of its name is that of the teacher: what it has said of other images is found.
+    place = config.paths.cells / f"teacher-{settings_hash(made_by)[:8]}"
+    depends = {**made_by, "images": images.hash(images.paths)}
+    told = config.model_copy(update={"teacher": settings})
+    return Cell("teacher", name, place, depends, told, dict.fromkeys(folders, ""))
 
 
-def _combination_cell(labelling: Cell, source: Source, in_variant: str) -> Cell:
+def _combination_cell(
+    labelling: Cell, source: Source, in_variant: str, images: Images
+) -> Cell:
     """A combination lies among the label sets of its members."""
     config = labelling.config
     strategy, votes = split_strategy(source.strategy, config.combination.min_votes)
@@ -136,20 +162,98 @@ def _combination_cell(labelling: Cell, source: Source, in_variant: str) -> Cell:
         "calibration": source.calibration,
     }
     settings = config.combination.model_copy(update=changes)
-    depends: dict[str, Any] = settings.model_dump(mode="json", exclude={"output", "weights"})
-    if source.calibration == "none":
-        depends.pop("calibration_split")
-    else:
-        depends["masks"] = str(config.data.masks)
-    output = f"combination-{settings_hash(depends)}"
-    told = config.model_copy(update={"combination": settings.model_copy(update={"output": output})})
-    reads = tuple(labelling.folder / member for member in members)
-    name = source.name + in_variant
-    return Cell("combination", name, labelling.folder / output, told, reads, (labelling,))
+    depends: dict[str, Any] = {
+        "combination": settings.model_dump(
+            mode="json", exclude={"output", "weights", "calibration_split"}
+        ),
+        "code": code_hash(*COMBINATION_CODE),
+        "libraries": releases(COMBINATION),
+    }
+    if source.calibration != "none":
+        depends["calibrated_on"] = _hash_slice(config, images)
+    return Cell(
+        "combination",
+        source.name + in_variant,
+        labelling.folder / "combination",
+        depends,
+        config.model_copy(update={"combination": settings}),
+        {"": ""},
+        tuple(labelling.folder / member for member in members),
+        (labelling,),
+    )
+
+
+def _hash_slice(config: Config, images: Images) -> str:
+    """Hash the images that maps are calibrated on, and their true masks.
+
+    Raises:
+        UserError: There is no such split, or it lacks masks.
+    """
+    data = config.data
+    ids = read_split(data.splits, config.combination.calibration_split, images.paths)
+    masks = find_masks(data.masks, ids)
+    return settings_hash({"images": ids, "masks": fingerprint(masks[i] for i in ids)})
+
+
+@dataclass(frozen=True, eq=False)
+class School:
+    """What all students of a study have in common.
+
+    Attributes:
+        config: Says all about them that is not said of each; `auto` has become a precision.
+        depends: What decides what they learn and predict, beside their settings and label set.
+        tested_on: Hash of the test images.
+    """
+
+    config: Config
+    depends: Mapping[str, Any]
+    tested_on: str
+
+
+def open_school(config: Config, images: Images) -> School:
+    """Read what students learn from, choose their best epoch by, and are tested on.
+
+    Raises:
+        UserError: A split or a true box is missing, or the device is not there.
+    """
+    data, evaluation = config.data, config.evaluation
+    ids = {
+        split: read_split(data.splits, split, images.paths)
+        for split in (data.train_split, data.validation_split, data.test_split)
+    }
+    boxes = asdict(evaluation.box_settings())
+    boxes.pop("object_class")  # it only names them
+    depends = {
+        "train": images.hash(ids[data.train_split]),
+        "validation": images.hash(ids[data.validation_split]),
+        "boxes": [boxes, evaluation.min_confidence],
+        "prediction": asdict(prediction_settings(config.prediction)),
+        "code": code_hash(*STUDENT_CODE),
+    }
+    if config.student.validate_against == "ground_truth":
+        truths = read_truths(data, images.paths, ids[data.validation_split])
+        depends["truths"] = settings_hash({"boxes": truths.to_csv()})
+    student = config.student.model_copy(update={"precision": choose_precision(config.student)})
+    told = config.model_copy(update={"student": student})
+    return School(told, depends, images.hash(ids[data.test_split]))
+
+
+def choose_precision(settings: StudentSection) -> Precision:
+    """Say what precision a student is trained with here, where it may be `auto`.
+
+    Raises:
+        UserError: This machine has no such device.
+    """
+    if settings.precision != "auto":
+        return settings.precision
+    from student.device import build_fabric, is_faster_in_bf16
+
+    device = build_fabric(settings.device, environment={}).device
+    return "bf16-mixed" if is_faster_in_bf16(device) else "32-true"
 
 
 def student_cell(
-    config: Config,
+    school: School,
     label_set: Path,
     name: str,
     changes: Mapping[str, Any],
@@ -158,34 +262,26 @@ def student_cell(
     """A student, trained on a label set and tested.
 
     Args:
-        config: Says all about it that is not said here.
+        school: What it has in common with others.
         label_set: Its folder.
         name: To show; the seed is added.
         changes: Keys of the config's student and their values, the seed among them.
         needs: The cell that makes the label set, if one does.
     """
-    settings = config.student.model_copy(update={**changes, "label_set": label_set.name})
+    config = school.config
+    settings = config.student.model_copy(update=dict(changes))
     depends = {
-        "label_set": str(label_set),
-        "student": settings.model_dump(mode="json", exclude=WHERE_IT_RUNS),
-        "train_split": config.data.train_split,
-        "validation_split": config.data.validation_split,
-        "evaluation": config.evaluation.model_dump(
-            mode="json", include={"threshold", "dilation_iterations", "min_area_px"}
-        ),
-        "prediction": asdict(prediction_settings(config.prediction)),
-        "splits": str(config.data.splits),
+        **school.depends,
+        "student": settings.model_dump(mode="json", exclude={*WHERE_IT_RUNS, "label_set"}),
+        "libraries": student_libraries(settings),
     }
-    folder = _folder(config, "student", depends)
-    paths = {"runs": config.paths.cells, "label_sets": label_set.parent}
-    told = config.model_copy(
-        update={
-            "paths": config.paths.model_copy(update=paths),
-            "student": settings.model_copy(update={"run": folder.name, "checkpoint": None}),
-        }
+    return Cell(
+        "student",
+        f"{name}, seed {settings.seed}",
+        config.paths.cells / "student",
+        depends,
+        config.model_copy(update={"student": settings}),
+        {config.data.test_split: school.tested_on},
+        (label_set,),
+        needs,
     )
-    return Cell("student", f"{name}, seed {settings.seed}", folder, told, (label_set,), needs)
-
-
-def _folder(config: Config, kind: Kind, depends: dict[str, Any]) -> Path:
-    return config.paths.cells / f"{kind}-{settings_hash(depends)}"

@@ -12,7 +12,9 @@ from multiprocessing.context import BaseContext
 
 from tqdm import tqdm
 
-from analysis.study.cells import Cell, Outcome, make
+from analysis.study.cells import Cell, Outcome
+from analysis.study.contents import find_entry
+from analysis.study.making import make
 from analysis.study.planning import Plan
 from util.progress import track
 from util.shares import Share
@@ -49,10 +51,13 @@ def run_cells(
     """
     outcomes: Outcomes = {cell: make(cell) for cell in teachers}
     for cells in stages:
-        ready = [cell for cell in cells if _can_run(cell, outcomes)]
-        if ready:
-            done = _run_at_once(ready, num_processes)
-            outcomes.update(track(done, f"{ready[0].kind}s", len(ready), unit="cell"))
+        ready = {cell: cell.folder for cell in cells if _can_run(cell, outcomes)}
+        # Students of equal label sets are one cell, which the first of them makes.
+        first = {folder: cell for cell, folder in reversed(ready.items())}
+        if first:
+            done = _run_at_once(list(first.values())[::-1], num_processes)
+            made = dict(track(done, f"{cells[0].kind}s", len(first), unit="cell"))
+            outcomes |= {cell: made[first[folder]] for cell, folder in ready.items()}
     return {cell: outcomes[cell] for cells in (teachers, *stages) for cell in cells}
 
 
@@ -78,8 +83,11 @@ def _make_with_needs(cell: Cell, outcomes: Outcomes) -> None:
 def _can_run(cell: Cell, outcomes: Outcomes) -> bool:
     """Tell whether a cell has what it needs; where that has failed, so has the cell."""
     for need in cell.needs:
-        if outcomes[need].status == "failed":
+        outcome = outcomes[need]
+        if outcome.status == "failed" or not all(map(find_entry, cell.reads)):
             reason = f"it needs the {need.kind} cell of {need.name}, which failed"
+            if outcome.status == "done":
+                reason = f"it needs a label set that could not be made: {outcome.reason}"
             outcomes[cell] = Outcome("failed", reason)
             return False
     return True
