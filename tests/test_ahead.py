@@ -60,3 +60,23 @@ def test_an_error_is_raised_where_its_result_is_asked_for() -> None:
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+@given(st.lists(st.integers(0, 12), max_size=30), st.integers(1, 4), st.integers(0, 9))
+def test_what_is_made_ahead_costs_no_more_than_the_limit(
+    costs: list[int], threads: int, ahead: int
+) -> None:
+    begun: list[int] = []
+    numbers = range(len(costs))
+    results = map_ahead(
+        lambda number: begun.append(number) or number,
+        numbers,
+        threads,
+        ahead,
+        cost_bytes=lambda number: costs[number],
+        limit_bytes=10,
+    )
+    for number in results:
+        held = [costs[each] for each in list(begun) if each > number]
+        assert sum(held) <= 10 or len(held) == 1
+    assert sorted(begun) == list(numbers)

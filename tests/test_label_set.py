@@ -1,6 +1,7 @@
 import contextlib
 import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -304,10 +305,7 @@ def test_a_missing_label_set_is_named(tmp_path: Path) -> None:
 def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_soft_label(tmp_path / "x.png", np.full((2, 2), 0.5))
 
-    def full(self: Path, data: bytes) -> int:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(OSError, match="No space"):
         write_soft_label(tmp_path / "x.png", np.full((2, 2), 0.9))
     assert read_soft_label(tmp_path / "x.png")[0, 0] == pytest.approx(0.5, abs=1e-4)

@@ -42,6 +42,17 @@ def test_shares_are_disjoint_complete_and_even(count: int, items: list[int]) -> 
             },
             Share(3, 6),
         ),
+        # torchrun in each task of a job array.
+        (
+            {
+                "SLURM_ARRAY_TASK_ID": "2",
+                "SLURM_ARRAY_TASK_MIN": "1",
+                "SLURM_ARRAY_TASK_COUNT": "3",
+                "RANK": "1",
+                "WORLD_SIZE": "4",
+            },
+            Share(5, 12),
+        ),
     ],
 )
 def test_the_share_is_what_the_launcher_says(environment: dict[str, str], share: Share) -> None:

@@ -1,17 +1,26 @@
 """Files that appear whole or not at all."""
 
+import hashlib
 import json
+import os
+import secrets
 from pathlib import Path
 from typing import Any
 
+from filelock import lock_descriptor
+
 from util.errors import UserError
+
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file beside its place, then rename it there, so that no reader ever sees half of it.
 
-    Makes the folders above it. A stopped run leaves at most a hidden `.name.tmp`, which the next
-    run of the same work replaces.
+    Makes the folders above it. What it holds is on the disk before it gets its name, so that not
+    even a machine that stops leaves an empty file. Several processes may write one file at once. A
+    process that is killed leaves at most a hidden `.*.tmp`, which the next to write the same file
+    uses.
 
     Args:
         path: Where the file shall be; an older one is replaced.
@@ -21,13 +30,49 @@ def write_bytes(path: Path, data: bytes) -> None:
         OSError: The folder cannot be written or the disk is full. The older file is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.tmp")
+    descriptor, beside = _open_beside(path)
+    with os.fdopen(descriptor, "wb") as file:  # locked to the end: nobody takes it for left over
+        try:
+            file.truncate()
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+            beside.replace(path)
+        except BaseException:  # an interrupt, too, leaves nothing behind
+            beside.unlink(missing_ok=True)
+            raise
+
+
+def _open_beside(path: Path) -> tuple[int, Path]:
+    """Open a temporary file in the folder of a path that no other writer has: descriptor, path.
+
+    A writer locks the file that it writes. So one that is not locked was left by a process that was
+    killed, and is taken.
+    """
+    name = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
+    number = 0
+    while True:
+        beside = path.with_name(f".{name}.{number}.tmp")
+        descriptor = os.open(beside, _FLAGS, 0o666)
+        try:
+            is_mine = lock_descriptor(descriptor, blocking=False)
+        except OSError:  # the file system has no locks: only a name that nobody else has is safe
+            os.close(descriptor)
+            beside.unlink(missing_ok=True)
+            beside = path.with_name(f".{name}.{secrets.token_hex(8)}.tmp")
+            return os.open(beside, _FLAGS | os.O_EXCL, 0o666), beside
+        # Another writer may have renamed it since it was opened here.
+        if is_mine and _is_open_at(descriptor, beside):
+            return descriptor, beside
+        os.close(descriptor)
+        number += not is_mine
+
+
+def _is_open_at(descriptor: int, path: Path) -> bool:
     try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    except BaseException:  # an interrupt, too, leaves nothing behind
-        beside.unlink(missing_ok=True)
-        raise
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from filelock import FileLock
-
 from util.errors import UserError
+from util.locks import locked
 
 T = TypeVar("T")
 
@@ -40,24 +39,13 @@ class Share:
         """Keep the other processes out of what is done with a folder meanwhile.
 
         Raises:
-            UserError: The file system has no locks.
+            UserError: The file system has no locks, or one of them does not come to an end.
         """
         if self.count == 1:
             yield
             return
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
-        try:
-            lock.acquire()
-        except NotImplementedError:
-            raise UserError(
-                f"the file system of {folder} has no file locks, which processes that share work "
-                "need; mount it with them, or write to another one"
-            ) from None
-        try:
+        with locked(folder / ".lock", str(folder)):
             yield
-        finally:
-            lock.release()
 
     def is_other(self, stem: str) -> bool:
         """Tell whether a file's stem ends in the suffix of another of these processes."""
@@ -79,25 +67,32 @@ def read_share(environment: Mapping[str, str] = os.environ) -> Share:
     """Find this process's share from what its launcher has put into the environment.
 
     `torchrun` sets RANK and WORLD_SIZE; `srun` sets SLURM_PROCID and SLURM_STEP_NUM_TASKS; a Slurm
-    job array sets SLURM_ARRAY_TASK_ID, _MIN, _STEP and _COUNT, and each of its tasks may be an
-    `srun` of several processes. Without any of them there is one share.
+    job array sets SLURM_ARRAY_TASK_ID, _MIN, _STEP and _COUNT, and each of its tasks may be a
+    `torchrun` or an `srun` of several processes. Without any of them there is one share.
 
     Raises:
         UserError: A value is no number, or no process of that index can be.
     """
     try:
-        if "RANK" in environment and "WORLD_SIZE" in environment:
-            return _checked(int(environment["RANK"]), int(environment["WORLD_SIZE"]))
-        rank = int(environment.get("SLURM_PROCID", 0))
-        # Not SLURM_NTASKS, which a batch script sees too that starts a single process.
-        ranks = int(environment.get("SLURM_STEP_NUM_TASKS", 1))
+        rank, ranks = _read_rank(environment)
         first = int(environment.get("SLURM_ARRAY_TASK_MIN", 0))
         step = int(environment.get("SLURM_ARRAY_TASK_STEP", 1))
         task = (int(environment.get("SLURM_ARRAY_TASK_ID", first)) - first) // step
         tasks = int(environment.get("SLURM_ARRAY_TASK_COUNT", 1))
-    except ValueError as error:
+    except (ValueError, ZeroDivisionError) as error:
         raise UserError(f"the launcher's environment is not understood: {error}") from None
-    return _checked(task * ranks + (rank if ranks > 1 else 0), tasks * ranks)
+    _check(rank, ranks)
+    _check(task, tasks)
+    return Share(task * ranks + rank, tasks * ranks)
+
+
+def _read_rank(environment: Mapping[str, str]) -> tuple[int, int]:
+    """Which of the processes that were started together this one is, and how many there are."""
+    if "RANK" in environment and "WORLD_SIZE" in environment:
+        return int(environment["RANK"]), int(environment["WORLD_SIZE"])
+    # Not SLURM_NTASKS, which a batch script sees too that starts a single process.
+    ranks = int(environment.get("SLURM_STEP_NUM_TASKS", 1))
+    return int(environment.get("SLURM_PROCID", 0)) if ranks > 1 else 0, ranks
 
 
 @contextmanager
@@ -118,13 +113,12 @@ def read_local_rank(environment: Mapping[str, str] = os.environ) -> int:
     return int(environment.get("SLURM_LOCALID", 0)) if has_several else 0
 
 
-def _checked(index: int, count: int) -> Share:
+def _check(index: int, count: int) -> None:
     if not 0 <= index < count:
         raise UserError(
             f"process {index} of {count} cannot be; number the tasks of a job array evenly, for"
             " example --array=0-7"
         )
-    return Share(index, count)
 
 
 def parse_share(text: str) -> Share:

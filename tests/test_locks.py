@@ -1,0 +1,119 @@
+import errno
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import util.locks
+from util.errors import UserError
+from util.locks import BusyError, NoLocksError, locked
+
+ROOT = Path(__file__).resolve().parents[1]
+
+HOLD = """
+import sys
+from pathlib import Path
+from util.locks import locked
+with locked(Path(sys.argv[1]), "the set"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def hold_elsewhere(path: Path) -> "subprocess.Popen[str]":
+    """Start a process that holds a lock until its standard input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_who_finds_a_lock_held_is_told_by_whom(tmp_path: Path) -> None:
+    path = tmp_path / "new" / ".lock"
+    with hold_elsewhere(path) as process:
+        expected = rf"process {process.pid} on .* is at work on the set; .*delete .*\.lock"
+        with pytest.raises(BusyError, match=expected), locked(path, "the set", patience_s=0):
+            pass
+        process.communicate("")
+
+
+def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
+    with hold_elsewhere(tmp_path / ".lock") as process:
+        process.kill()
+        process.communicate()
+    with locked(tmp_path / ".lock", "the set", patience_s=0):
+        pass
+
+
+def test_who_waits_long_says_so_and_goes_on_when_it_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(util.locks, "SAID_AFTER_S", 0.05)
+    has_said = threading.Event()
+    monkeypatch.setattr(util.locks.logger, "warning", lambda *words: has_said.set())
+    with hold_elsewhere(tmp_path / ".lock") as process:
+        assert process.stdin is not None
+        ends = threading.Thread(target=lambda: has_said.wait() and process.communicate(""))
+        ends.start()
+        with locked(tmp_path / ".lock", "the set", patience_s=None):
+            assert has_said.is_set()
+        ends.join()
+
+
+def test_patience_comes_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(util.locks, "SAID_AFTER_S", 0.02)
+    with (
+        locked(tmp_path / ".lock", "the set"),
+        pytest.raises(BusyError, match="is at work on the set"),
+        locked(tmp_path / ".lock", "the set", patience_s=0.1),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def flock(_descriptor: int, _operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with (
+        pytest.raises(NoLocksError, match="has no file locks"),
+        locked(tmp_path / ".lock", "the set"),
+    ):
+        pass
+
+
+def test_threads_keep_each_other_out_too(tmp_path: Path) -> None:
+    inside, most = 0, 0
+
+    def work() -> None:
+        nonlocal inside, most
+        for _ in range(20):
+            with locked(tmp_path / ".lock", "the set"):
+                inside += 1
+                most = max(most, inside)
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+
+
+def test_locks_are_errors_that_users_can_mend() -> None:
+    assert issubclass(BusyError, UserError)
+    assert issubclass(NoLocksError, UserError)
