@@ -86,7 +86,8 @@ def plan_curve(config: Config) -> Curve:
     Raises:
         UserError: There is no teacher, or no student to train.
     """
-    from analysis.study.planning import student_cell, teacher_cell
+    from analysis.study.images import Images
+    from analysis.study.planning import open_school, student_cell, teacher_cell
     from student.predicting import find_checkpoint
 
     section = config.compression
@@ -98,7 +99,10 @@ def plan_curve(config: Config) -> Curve:
     settings: dict[str, Any] = {"name": "student", "checkpoint": checkpoint, "label_set": TEACHER}
     settings["logits"] = config.student.losses.get("kd", 0.0) > 0
     teacher = config.teacher.model_copy(update=settings)
-    labelling = teacher_cell(config, teacher, f"the teacher {checkpoint}")
+    images = Images(find_images(config.data.images))
+    name = f"the teacher {checkpoint}"
+    labelling = teacher_cell(config, teacher, name, [TEACHER], images)
+    school = open_school(config, images)
     changes: dict[str, dict[str, Any]] = {
         f"unet {width}": {"architecture": "unet", "width": width} for width in section.widths
     }
@@ -118,7 +122,7 @@ def plan_curve(config: Config) -> Curve:
     students = {
         (training, name): [
             student_cell(
-                config,
+                school,
                 label_set,
                 f"{name}, {training}",
                 {**change, **how, "seed": seed},
@@ -222,7 +226,7 @@ def count_found_boxes(config: Config, runs: Runs, test_ids: Sequence[str]) -> Co
     """Count true positives, false positives and false negatives of each image, as the thesis."""
     from analysis.study.measuring import count_label_set, find_judge
 
-    judge = find_judge(config).only(test_ids)
+    judge = find_judge(config, find_images(config.data.images)).only(test_ids)
     store = config.paths.cells / "counts"
     return {
         key: [count_label_set(folder, judge, store)["boxes"][:, 0] for folder in folders]

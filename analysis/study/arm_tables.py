@@ -75,7 +75,7 @@ def tabulate_scores(arm: Arm) -> pd.DataFrame:
                 "chance": _score(arm.metric, arm.chance),
                 **_emptiness(arm, source.name),
                 "same_as": arm.same_as.get(source.name, ""),
-                "unknown_words": ", ".join(arm.unknown_words.get(source.name, ())),
+                "unknown_words": ", ".join(arm.facts[source.name].get("unknown_words", ())),
             }
         )
     return pd.DataFrame(rows)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from analysis.study.cells import Cell
 from analysis.study.design import Source
@@ -22,7 +23,7 @@ class Arm:
         off_target: Prompts that name something else than what is sought.
         folders: Of the sources' label sets, by name.
         contents: What tells each source's label set from those with other maps, by name.
-        unknown_words: Words of each prompt that the teacher does not know, by name.
+        facts: What each source's label set says of itself, such as `unknown_words`, by name.
         runs: Cells of the students of each source, by its name and by seed.
         teachers: Counts of each source's label set, by its name.
         students: Counts of each of its students' predictions, by seed; empty where all failed.
@@ -35,7 +36,7 @@ class Arm:
     off_target: frozenset[str]
     folders: Mapping[str, Path]
     contents: Mapping[str, str]
-    unknown_words: Mapping[str, Sequence[str]]
+    facts: Mapping[str, Mapping[str, Any]]
     runs: Mapping[str, Mapping[int, Cell]]
     teachers: Mapping[str, Counts]
     students: Mapping[str, Mapping[int, Counts]]
@@ -75,9 +76,7 @@ class Arm:
     @property
     def learnt_by(self) -> frozenset[Path]:
         """Folders of all its students, which tell it from an arm with other students."""
-        return frozenset(
-            run.folder for name in self.learnt for run in self.runs[name].values()
-        )
+        return frozenset(run.folder for name in self.learnt for run in self.runs[name].values())
 
     @cached_property
     def teacher_draws(self) -> Draws:

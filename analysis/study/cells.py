@@ -8,13 +8,10 @@ setting that changes gives new cells where it matters and finds the old ones eve
 this study and in any other, and a project that is moved or copied keeps its cells.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-
-from filelock import FileLock
 
 from analysis.study.contents import (
     beside,
@@ -25,7 +22,6 @@ from analysis.study.contents import (
     read_record,
 )
 from util.config import Config
-from util.errors import UserError
 from util.files import write_json
 from util.settings import settings_hash
 
@@ -103,28 +99,6 @@ def predictions(cell: Cell) -> Path:
     return cell.folder / cell.config.data.test_split
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep other processes and threads from making the same file or folder meanwhile.
-
-    Raises:
-        UserError: The file system has no locks.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = FileLock(path.with_name(f".{path.name}.lock"))
-        lock.acquire()
-    except NotImplementedError:
-        raise UserError(
-            f"the file system of {path.parent} has no file locks, which studies need; set "
-            "paths.cells to a folder on another one"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def find_finished(cells: Iterable[Cell]) -> set[Cell]:
     """Find the cells that need not be run, nor any that they need.
 
@@ -145,7 +119,7 @@ def find_outcome(cell: Cell) -> Outcome | None:
         None where it has failed, some image has, or a file of it is lost.
 
     Raises:
-        UserError: What it reads is not there, or its record is damaged.
+        UserError: What it reads is not there.
     """
     folder = cell.folder
     record = read_record(folder)
@@ -153,7 +127,7 @@ def find_outcome(cell: Cell) -> Outcome | None:
         return None
     for path, inputs in find_inputs(cell).items():
         entry = record["label_sets"].get(path.name, {})
-        if entry.get("inputs") != inputs or entry["names"] != hash_names(path):
+        if entry.get("inputs") != inputs or entry.get("names") != hash_names(path):
             return None
     return Outcome("done", seconds=record["seconds"], folder=folder)
 

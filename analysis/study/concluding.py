@@ -11,8 +11,8 @@ import pandas as pd
 from analysis.study.arm_tables import COMPARISON_COLUMNS, analyse_arm, stack
 from analysis.study.arms import Arm, draw_students, draw_teachers
 from analysis.study.cells import predictions
-from analysis.study.contents import content_of, find_entry
 from analysis.study.comparisons import compare_pairs
+from analysis.study.contents import content_of, find_entry
 from analysis.study.design import Design
 from analysis.study.draws import Draws
 from analysis.study.examples import choose_gallery
@@ -128,33 +128,28 @@ def build_arms(
         words += [architecture] * (len(design.architectures) > 1)
         folders = {s.name: plan.label_sets[variant.name, s.name].folder for s in design.sources}
         there = [source for source in design.sources if folders[source.name] in counts]
+        names = [source.name for source in there]
+        runs = {name: plan.runs.get((variant.name, name, architecture), {}) for name in names}
         students = {}
-        for source in there:
-            runs = plan.runs.get((variant.name, source.name, architecture), {})
-            found = {seed: counts.get(predictions(cell)) for seed, cell in runs.items()}
-            students[source.name] = {s: each for s, each in found.items() if each is not None}
+        for name in names:
+            found = {seed: counts.get(predictions(cell)) for seed, cell in runs[name].items()}
+            students[name] = {seed: each for seed, each in found.items() if each is not None}
         arms.append(
             Arm(
                 name=", ".join(words),
                 sources=there,
                 off_target=design.off_target,
                 folders=folders,
-                contents={source.name: content_of(folders[source.name]) for source in there},
-                unknown_words={s.name: find_unknown_words(folders[s.name]) for s in there},
-                runs={s.name: plan.runs.get((variant.name, s.name, architecture), {}) for s in there},
-                teachers={source.name: counts[folders[source.name]] for source in there},
+                contents={name: content_of(folders[name]) for name in names},
+                facts={name: LabelSet(folders[name]).manifest.get("facts", {}) for name in names},
+                runs=runs,
+                teachers={name: counts[folders[name]] for name in names},
                 students=students,
                 chance=chance,
                 metric=metric,
             )
         )
     return arms
-
-
-def find_unknown_words(folder: Path) -> list[str]:
-    """Words of its prompt that the teacher of a label set does not know, as it has said."""
-    words: list[str] = LabelSet(folder).manifest.get("facts", {}).get("unknown_words", [])
-    return words
 
 
 def compare_arms(arms: Sequence[Arm]) -> pd.DataFrame:
@@ -183,7 +178,7 @@ def draw_means(arms: Sequence[Arm], who: str) -> Draws | None:
     )
     if not names:
         return None
-    # Of all arms at once, so that their trainings vary independently, but those of equal label sets.
+    # Of all arms at once, so that their trainings vary independently; equal label sets are one.
     places = [(arm, arm.same_as.get(name, name)) for arm in arms for name in sorted(names)]
     keys = {place: f"{place[0].name}: {place[1]}" for place in places}
     if who == "teachers":

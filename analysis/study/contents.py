@@ -3,12 +3,14 @@
 import hashlib
 import os
 import unicodedata
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from util.errors import UserError
 from util.files import read_json
 from util.label_set import LabelSet
+from util.locks import locked
 
 
 def beside(folder: Path, suffix: str = ".json") -> Path:
@@ -16,9 +18,25 @@ def beside(folder: Path, suffix: str = ".json") -> Path:
     return folder.with_name(f"{folder.name}{suffix}")
 
 
+def making(path: Path) -> AbstractContextManager[None]:
+    """Keep others from making the same file or folder meanwhile; wait until they have made it.
+
+    Raises:
+        UserError: The file system has no locks.
+    """
+    return locked(path.with_name(f".{path.name}.lock"), str(path), patience_s=None)
+
+
 def read_record(folder: Path) -> dict[str, Any]:
-    """Read the record of the cell of a folder; {} where there is none."""
-    return read_json(beside(folder), "delete it to run the cell again")
+    """Read the record of the cell of a folder; {} where there is none, or what is no record.
+
+    What it would tell is then found out by running the cell, which goes on from what is there.
+    """
+    try:
+        record = read_json(beside(folder), "")
+    except UserError:
+        return {}
+    return record if isinstance(record.get("label_sets"), dict) else {}
 
 
 def describe_label_set(folder: Path) -> dict[str, str]:

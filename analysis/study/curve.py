@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.study.cells import locked
-from analysis.study.contents import content_of
+from analysis.study.contents import content_of, making
 from analysis.study.design import split_strategy
 from analysis.study.measuring import Judge, KeptCounts, Tally, write_arrays
 from analysis.study.scoring import Metric
@@ -87,7 +86,7 @@ def count_combined(
         names = [combination.name for combination in part]
         hash_ = settings_hash(facts | {"combinations": names})
         path = config.paths.cells / "counts" / f"groups-{hash_}.npz"
-        with locked(path):
+        with making(path):
             if not path.exists():
                 counted = _count(label_sets, part, config.combination, needed, metric)
                 write_arrays(path, {"counts": counted})

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import student.test
 import student.train
@@ -21,11 +21,10 @@ from analysis.study.cells import (
     Outcome,
     find_inputs,
     find_outcome,
-    locked,
     lost_files,
     write_record,
 )
-from analysis.study.contents import beside, is_there, read_record
+from analysis.study.contents import beside, is_there, making, read_record
 from util.config import Config
 from util.errors import UserError
 from util.files import read_json, write_json
@@ -50,7 +49,7 @@ def make(cell: Cell) -> Outcome:
     folder = None
     try:
         folder = cell.folder
-        with locked(folder):
+        with making(folder):
             return find_outcome(cell) or _run(cell)
     except UserError as error:
         return Outcome("failed", str(error), folder=folder)
@@ -77,15 +76,15 @@ def _run(cell: Cell) -> Outcome:
     _clear_damage(cell)
     told = beside(folder, ".config.json")
     write_json(told, _tell(cell).model_dump(mode="json"))
-    start = time.perf_counter()
-    reason = ""
+    arguments = ["--config", str(told), "--overwrite"]
+    start, reason = time.perf_counter(), ""
     with (
         printing_to(log_of(folder), cell.kind != "teacher"),
         one_thread(cell.kind == "student"),
         working_alone(),
     ):
         try:
-            status = max(stage(["--config", str(told), "--overwrite"]) for stage in STAGES[cell.kind])
+            status = max(stage(arguments) for stage in STAGES[cell.kind])
         except UserError as error:
             # One prompt may fail where others have their label sets, which can be learnt from.
             if cell.kind != "teacher" or not any(map(is_there, cell.label_sets)):
@@ -102,6 +101,7 @@ def _run(cell: Cell) -> Outcome:
 def _tell(cell: Cell) -> Config:
     """The config of a cell's stages, with where they read and write."""
     config, folder = cell.config, cell.folder
+    changes: dict[str, dict[str, Any]]
     if cell.kind == "teacher":
         changes = {"paths": {"label_sets": folder}}
     elif cell.kind == "combination":
@@ -124,7 +124,8 @@ def _take_over(cell: Cell) -> None:
     Maps are linked, which costs no space; one that is made anew is another file.
     """
     folder = cell.folder
-    records = [p for p in folder.parent.glob(f"{cell.place.name}-*.json") if p.suffixes == [".json"]]
+    found = folder.parent.glob(f"{cell.place.name}-*.json")
+    records = [path for path in found if path.suffixes == [".json"]]  # not what it was told
     for record in sorted(records, key=lambda path: path.stat().st_mtime_ns)[-1:]:
         earlier = record.with_suffix("")
         for name in filter(lambda name: is_there(earlier / name), cell.makes):

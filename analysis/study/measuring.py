@@ -12,8 +12,7 @@ import pandas as pd
 
 from analysis.bbox_evaluation import count_boxes
 from analysis.pixel_scores import pixels_by_bin
-from analysis.study.cells import locked
-from analysis.study.contents import content_of
+from analysis.study.contents import content_of, making
 from analysis.study.versions import IMAGES, JUDGE_CODE, code_hash, releases
 from util.bbox_csv import boxes_to_table
 from util.config import Config
@@ -191,7 +190,7 @@ def count_label_set(folder: Path, judge: Judge, store: Path) -> Counts:
     """
     facts = {"label_set": content_of(folder), "judge": judge.hash}
     path = store / f"{settings_hash(facts)}.npz"
-    with locked(path):
+    with making(path):
         if not path.exists():
             label_set, tally = LabelSet(folder), Tally(judge)
             for image_id in judge.image_ids:
@@ -214,7 +213,7 @@ def count_everything(judge: Judge, image_paths: Mapping[str, Path], store: Path)
     sizes = [image_size_hw(image_paths[image_id]) for image_id in judge.image_ids]
     facts = {"everything": sizes, "judge": judge.hash}
     path = store / f"{settings_hash(facts)}.npz"
-    with locked(path):
+    with making(path):
         if not path.exists():
             tally = Tally(judge)
             for size_hw in sizes:

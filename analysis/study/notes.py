@@ -39,22 +39,22 @@ def _note_cells(outcomes: Outcomes) -> Iterator[str]:
 
 def _note_void(arm: Arm) -> Iterator[str]:
     """Words that the teacher does not know, empty label sets, and equal ones."""
-    unknown = [
-        f"{name} ({', '.join(words)})" for name, words in arm.unknown_words.items() if words
-    ]
-    if unknown:
+    unknown = {name: facts.get("unknown_words", ()) for name, facts in arm.facts.items()}
+    if lacking := [f"{name} ({', '.join(words)})" for name, words in unknown.items() if words]:
         yield (
-            f"The teacher does not know words of {len(unknown)} of {len(arm.asked)} prompts: "
-            f"{listed(unknown, 20)}."
+            f"The teacher does not know words of {len(lacking)} of {len(arm.asked)} prompts: "
+            f"{listed(lacking, 20)}."
         )
+    if vague := [name for name, facts in arm.facts.items() if facts.get("is_any_object")]:
+        yield f"It answers {listed(vague, 20)} with any salient object, for want of a known word."
     silent = [name for name in arm.asked if arm.teachers[name]["is_empty"].all()]
     if silent:
         yield f"The teacher finds nothing in any test image for {listed(silent, 20)}."
     if arm.same_as:
         twins = [f"{name} = {first}" for name, first in arm.same_as.items()]
         yield (
-            f"Label sets with equal maps are one: {listed(twins, 20)}. They have the same students, "
-            "and count once in all comparisons, correlations and variances."
+            f"Label sets with equal maps are one: {listed(twins, 20)}. They share their students "
+            "and count once in comparisons, correlations and variances."
         )
 
 

@@ -70,35 +70,45 @@ def plan_cells(config: Config, design: Design, images: Images) -> Plan:
     """
     teachers, combinations = [], []
     label_sets: dict[tuple[str, str], Place] = {}
-    runs: dict[tuple[str, str, str], dict[int, Cell]] = {}
-    school = open_school(config, images) if design.training_seeds else None
     for variant in design.variants:
         labelling = _teacher_cell(config, variant, images)
-        in_variant = f", {variant.name}" if variant.name else ""
         teachers.append(labelling)
         for source in design.sources:
             if source.is_prompt:
                 place = Place(labelling.folder / prompt_to_folder(source.name), labelling)
             else:
-                combining = _combination_cell(labelling, source, in_variant, images)
+                combining = _combination_cell(labelling, source, variant, images)
                 combinations.append(combining)
                 place = Place(combining.folder, combining)
             label_sets[variant.name, source.name] = place
-            for architecture in design.architectures if school is not None else ():
-                name = f"{source.name}{in_variant}, {architecture}"
-                runs[variant.name, source.name, architecture] = {
-                    seed: student_cell(
-                        school,
-                        place.folder,
-                        name,
-                        {"architecture": architecture, "seed": seed},
-                        (place.maker,),
-                    )
-                    for seed in design.training_seeds
-                }
-    students = [cell for cells in runs.values() for cell in cells.values()]
     _refuse_twins([*teachers, *combinations])
+    runs = _plan_students(config, design, label_sets, images) if design.training_seeds else {}
+    students = [cell for cells in runs.values() for cell in cells.values()]
     return Plan(tuple(teachers), tuple(combinations), tuple(students), label_sets, runs)
+
+
+def _plan_students(
+    config: Config,
+    design: Design,
+    label_sets: Mapping[tuple[str, str], Place],
+    images: Images,
+) -> dict[tuple[str, str, str], dict[int, Cell]]:
+    """Students of each label set and architecture, by seed."""
+    school = open_school(config, images)
+    return {
+        (variant, source, architecture): {
+            seed: student_cell(
+                school,
+                place.folder,
+                ", ".join(filter(None, (source, variant, architecture))),
+                {"architecture": architecture, "seed": seed},
+                (place.maker,),
+            )
+            for seed in design.training_seeds
+        }
+        for (variant, source), place in label_sets.items()
+        for architecture in design.architectures
+    }
 
 
 def _refuse_twins(cells: Sequence[Cell]) -> None:
@@ -120,7 +130,7 @@ def _teacher_cell(config: Config, variant: Variant, images: Images) -> Cell:
         raise UserError(
             "teacher.name is 'student', which knows no prompts to compare; expected saa or sam3"
         )
-    name = f"{len(variant.teacher.prompts)} prompts" + (f", {variant.name}" if variant.name else "")
+    name = ", ".join(filter(None, (f"{len(variant.teacher.prompts)} prompts", variant.name)))
     folders = map(prompt_to_folder, variant.teacher.prompts)
     return teacher_cell(config, variant.teacher, name, list(folders), images)
 
@@ -148,9 +158,7 @@ def teacher_cell(
     return Cell("teacher", name, place, depends, told, dict.fromkeys(folders, ""))
 
 
-def _combination_cell(
-    labelling: Cell, source: Source, in_variant: str, images: Images
-) -> Cell:
+def _combination_cell(labelling: Cell, source: Source, variant: Variant, images: Images) -> Cell:
     """A combination lies among the label sets of its members."""
     config = labelling.config
     strategy, votes = split_strategy(source.strategy, config.combination.min_votes)
@@ -173,7 +181,7 @@ def _combination_cell(
         depends["calibrated_on"] = _hash_slice(config, images)
     return Cell(
         "combination",
-        source.name + in_variant,
+        ", ".join(filter(None, (source.name, variant.name))),
         labelling.folder / "combination",
         depends,
         config.model_copy(update={"combination": settings}),

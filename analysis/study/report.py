@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -14,7 +15,7 @@ from analysis.study.figures import write_figures
 from analysis.study.gallery import render_gallery
 from analysis.study.headline import write_headline
 from analysis.study.results import ArmResults, StudyResults
-from analysis.study.tables import Table, gather_tables, show_table, write_tables
+from analysis.study.tables import TITLES, Table, gather_tables, show_table, write_tables
 from util.files import write_text
 
 FEW = 10
@@ -67,10 +68,23 @@ def write_report(results: StudyResults, folder: Path) -> None:
         results: Of the study.
         folder: Of the report; files of an older one are replaced.
     """
-    figures = write_figures(results, folder / "figures")
+    figures, tables = write_figures(results, folder / "figures"), gather_tables(results)
     plots = {name: inline_svg(folder / "figures" / f"{name}.svg") for name in figures}
-    write_tables(gather_tables(results), folder / "tables")
+    write_tables(tables, folder / "tables")
+    _remove_others(
+        folder / "figures", {f"{n}.{suffix}" for n in figures for suffix in ("png", "svg")}
+    )
+    _remove_others(
+        folder / "tables", {f"{n}.{suffix}" for n in tables for suffix in ("csv", "tex")}
+    )
     write_text(folder / "report.html", render_report(results, plots))
+
+
+def _remove_others(folder: Path, names: Collection[str]) -> None:
+    """Remove what an older report had and this one has not."""
+    for path in folder.iterdir():
+        if path.is_file() and path.name not in names:
+            path.unlink()
 
 
 def render_report(results: StudyResults, plots: dict[str, str]) -> str:
@@ -128,9 +142,10 @@ def rank_scores(scores: pd.DataFrame) -> pd.DataFrame:
     shown = shown.rename(columns={"size": "prompts"})
     order = pd.DataFrame({"kind": ~is_prompt, "score": -scores["teacher"]})
     ranked = shown.loc[order.sort_values(["kind", "score"], kind="stable").index]
-    ranked = ranked.drop(columns=["target", "strategy"])
+    said = [name for name in ("same_as", "unknown_words") if (scores[name] == "").all()]
+    ranked = ranked.drop(columns=["target", "strategy", *said])
     if scores["student"].isna().all():
-        return ranked.drop(columns=["student", "student_low", "student_high", "students"])
+        return ranked.drop(columns=[name for name in ranked if str(name).startswith("student")])
     return ranked
 
 
@@ -140,9 +155,15 @@ def _side_first(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def spread_metrics(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Put metrics side by side: a row for each label set of a teacher or of students."""
-    wide = metrics[["label_set", "who"]].drop_duplicates(ignore_index=True)
-    for name, part in metrics.groupby("metric", sort=False):
+    """Put metrics side by side: a row for each label set of a teacher or of students.
+
+    The first row is what marking everything scores.
+    """
+    chance = metrics.drop_duplicates("metric").rename(columns={"score": "", "chance": "score"})
+    chance = chance.assign(label_set=TITLES["chance"], who="", low=np.nan, high=np.nan)
+    rows = pd.concat([chance[metrics.columns.drop("chance")], metrics.drop(columns="chance")])
+    wide = rows[["label_set", "who"]].drop_duplicates(ignore_index=True)
+    for name, part in rows.groupby("metric", sort=False):
         ends = {"score": name, "low": f"{name}_low", "high": f"{name}_high"}
         named = part.drop(columns="metric").rename(columns=ends)
         wide = wide.merge(named, on=["label_set", "who"], how="left")

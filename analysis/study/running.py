@@ -12,7 +12,7 @@ from multiprocessing.context import BaseContext
 
 from tqdm import tqdm
 
-from analysis.study.cells import Cell, Outcome
+from analysis.study.cells import Cell, Outcome, find_outcome
 from analysis.study.contents import find_entry
 from analysis.study.making import make
 from analysis.study.planning import Plan
@@ -51,14 +51,21 @@ def run_cells(
     """
     outcomes: Outcomes = {cell: make(cell) for cell in teachers}
     for cells in stages:
-        ready = {cell: cell.folder for cell in cells if _can_run(cell, outcomes)}
-        # Students of equal label sets are one cell, which the first of them makes.
-        first = {folder: cell for cell, folder in reversed(ready.items())}
-        if first:
-            done = _run_at_once(list(first.values())[::-1], num_processes)
-            made = dict(track(done, f"{cells[0].kind}s", len(first), unit="cell"))
-            outcomes |= {cell: made[first[folder]] for cell, folder in ready.items()}
+        ready = [cell for cell in cells if _can_run(cell, outcomes)]
+        outcomes |= _run_stage(ready, num_processes)
     return {cell: outcomes[cell] for cells in (teachers, *stages) for cell in cells}
+
+
+def _run_stage(cells: Sequence[Cell], num_processes: int) -> Outcomes:
+    """Run cells that have what they need; those of one folder are one, which the first makes."""
+    folders = {cell: cell.folder for cell in cells}
+    first = {folder: cell for cell, folder in reversed(folders.items())}
+    different = list(first.values())[::-1]
+    made = {cell: found for cell in different if (found := find_outcome(cell)) is not None}
+    if waiting := [cell for cell in different if cell not in made]:
+        done = _run_at_once(waiting, num_processes)
+        made |= track(done, f"{waiting[0].kind}s", len(waiting), unit="cell")
+    return {cell: made[first[folder]] for cell, folder in folders.items()}
 
 
 def run_share(plan: Plan, share: Share) -> Outcomes:

@@ -136,7 +136,8 @@ def time_training(cell: Cell, image_paths: Mapping[str, Path]) -> float:
             writer.finish(BoxSettings())
         with printing_to(folder / "log"), one_thread():
             student.train.main(["--config", str(told)])
-        return float(pd.read_csv(folder / "runs" / PILOT / "metrics.csv")["seconds"].iloc[-1]) / (2 * len(ids))
+        metrics = pd.read_csv(folder / "runs" / PILOT / "metrics.csv")
+        return float(metrics["seconds"].iloc[-1]) / (2 * len(ids))
 
 
 def _pilot_config(cell: Cell, folder: Path, image_paths: Mapping[str, Path]) -> Path:

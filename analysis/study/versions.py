@@ -57,13 +57,17 @@ def releases(names: Iterable[str]) -> dict[str, str]:
     What comes behind mends faults or says what a library was built for: it is not to cost
     everything that was made with another one.
     """
-    found = {}
-    for name in sorted(set(names)):
-        try:
-            found[name] = ".".join(importlib.metadata.version(name).split("+")[0].split(".")[:2])
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    found = {name: find_version(name) for name in sorted(set(names))}
+    return {n: ".".join(v.split("+")[0].split(".")[:2]) for n, v in found.items() if v is not None}
+
+
+@cache
+def find_version(name: str) -> str | None:
+    """Version of a library; None where it is not installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 @cache
