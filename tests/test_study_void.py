@@ -15,7 +15,7 @@ from analysis.study.scoring import find_metrics
 from tests.conftest import box_table
 from tests.study_projects import conclude_study, configure, make_study
 from util.data_classes import BoxSettings
-from util.image_files import find_images, write_image
+from util.image_files import find_images, read_image, write_image
 
 QUICK = {"epochs": 1, "strategies": ["mean"], "training_seeds": [0, 1]}
 
@@ -72,7 +72,7 @@ def test_one_label_set_for_all_prompts_is_the_headline(tmp_path: Path) -> None:
 def test_a_study_that_finds_nothing_opens_with_that(tmp_path: Path) -> None:
     project = make_study(tmp_path, prompts=["bird", "gull"], **QUICK)
     for path in (tmp_path / "images").rglob("*.png"):
-        write_image(path, np.full((64, 64, 3), 60, np.uint8))
+        write_image(path, np.full_like(read_image(path), 60))
     results = conclude_study(project)
     arm = results.arms[0]
     assert is_void(arm)
@@ -123,7 +123,7 @@ def test_an_image_is_empty_where_nothing_is_above_the_threshold(
     tmp_path: Path, write_label_set: object
 ) -> None:
     judge = make_judge(tmp_path / "images", {"a": (20, 20), "b": (20, 20)})
-    maps = {"a": np.full((20, 20), 0.5, np.float32), "b": np.zeros((20, 20), np.float32)}
+    maps = {"a": np.full((20, 20), 0.4, np.float32), "b": np.zeros((20, 20), np.float32)}
     maps["b"][3, 3] = 0.6
     folder = write_label_set("found", maps).folder
     counts = count_label_set(folder, judge, tmp_path / "store")
