@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from util.data_classes import Boxes
 from util.errors import UserError, listed
-from util.files import write_text
+from util.files import whole_file
 from util.image_files import name_to_id
 
 COORDINATES = ["xmin", "ymin", "xmax", "ymax"]
@@ -53,7 +53,16 @@ def boxes_to_table(
 
 def write_bbox_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table of boxes; names with `;` or quotes are quoted."""
-    write_text(path, table[COLUMNS].to_csv(sep=";", index=False, float_format="%.6f"))
+    write_bbox_tables(path, [table])
+
+
+def write_bbox_tables(path: Path, tables: Iterable[pd.DataFrame]) -> None:
+    """Write tables of boxes below each other as one file; no table gives the header alone."""
+    with whole_file(path) as file:
+        file.write(f"{';'.join(COLUMNS)}\n".encode())
+        for table in tables:
+            rows = table[COLUMNS].to_csv(sep=";", index=False, header=False, float_format="%.6f")
+            file.write(rows.encode())
 
 
 def read_bbox_csv(path: Path) -> pd.DataFrame:
