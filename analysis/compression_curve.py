@@ -86,8 +86,8 @@ def plan_curve(config: Config) -> Curve:
     Raises:
         UserError: There is no teacher, or no student to train.
     """
+    from analysis.study.dependencies import open_school, student_cell, teacher_cell
     from analysis.study.images import Images
-    from analysis.study.planning import open_school, student_cell, teacher_cell
     from student.predicting import find_checkpoint
 
     section = config.compression

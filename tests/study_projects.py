@@ -1,13 +1,14 @@
 """Small projects whose studies are run, for tests of what a study does."""
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import pandas as pd
-
+from analysis.study.cells import Cell, Outcome
 from analysis.study.concluding import conclude
 from analysis.study.design import design_study
 from analysis.study.images import Images
+from analysis.study.making import make
 from analysis.study.measuring import find_judge
 from analysis.study.planning import Plan, plan_cells
 from analysis.study.results import StudyResults
@@ -54,6 +55,6 @@ def conclude_study(project: Path, *more: str) -> StudyResults:
     return conclude(config, design, plan, run_plan(plan, 2), find_judge(config, paths), paths)
 
 
-def read_cells(project: Path) -> pd.DataFrame:
-    """The table of what a study has run."""
-    return pd.read_csv(project.parent / "runs" / "study" / "cells.csv")
+def run_here(cells: Sequence[Cell], num_processes: int) -> Iterator[tuple[Cell, Outcome]]:
+    """Run cells in this process, for tests that are not about processes."""
+    return ((cell, make(cell)) for cell in cells)

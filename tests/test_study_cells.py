@@ -12,13 +12,14 @@ import pytest
 import analysis.prompt_study
 import analysis.study.images
 import analysis.study.making
+import analysis.study.running
 import util.locks
 from analysis.study.cells import Cell, find_finished, find_outcome
 from analysis.study.contents import beside, content_of, hash_names
 from analysis.study.making import make
 from analysis.study.planning import Plan
 from analysis.study.running import run_plan
-from tests.study_projects import make_study, plan_study
+from tests.study_projects import make_study, plan_study, run_here
 from tests.test_pipeline import arguments
 from util.errors import PromptError, UserError
 from util.image_files import read_image, write_image
@@ -71,9 +72,11 @@ LOST = [
     "teacher/bird/flight 0/möwe_03.png",
     "teacher/bird/prediction.csv",
     "teacher/bird/label_set.json",
+    "teacher/bird/records.jsonl",
     "combination/flight 0/möwe_03.png",
     "combination/prediction.csv",
     "combination/label_set.json",
+    "combination/records.jsonl",
     "student/best.pt",
     "student/last.pt",
     "student/run.json",
@@ -82,6 +85,7 @@ LOST = [
     "student/Test/flight 1/möwe_09.png",
     "student/Test/prediction.csv",
     "student/Test/label_set.json",
+    "student/Test/records.jsonl",
     "student/Test_metrics.csv",
 ]
 
@@ -146,11 +150,14 @@ def test_equal_label_sets_have_one_student(made: Path) -> None:
     assert len(list((made.parent / "cells").glob("student-*/best.pt"))) == 3
 
 
-def test_students_of_equal_label_sets_are_trained_once(tmp_path: Path) -> None:
+def test_students_of_equal_label_sets_are_trained_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = make_study(
         tmp_path, epochs=1, prompts=["whale", "cat"], strategies=[], training_seeds=[0]
     )
     plan = plan_study(project)
+    monkeypatch.setattr(analysis.study.running, "_run_at_once", run_here)
     outcomes = run_plan(plan, 2)
     assert {outcome.status for outcome in outcomes.values()} == {"done"}
     assert len({outcomes[cell].folder for cell in plan.students}) == 1
@@ -226,6 +233,7 @@ def test_a_prompt_that_fails_leaves_the_others_to_learn_from(
         raise PromptError("the model cannot take 'whale'")
 
     monkeypatch.setitem(analysis.study.making.STAGES, "teacher", [label_half])
+    monkeypatch.setattr(analysis.study.running, "_run_at_once", run_here)
     outcomes = run_plan(plan, 1)
     by_name = {cell.name: outcome for cell, outcome in outcomes.items()}
     assert by_name["2 prompts"].status == by_name["bird, unet, seed 0"].status == "done"

@@ -1,5 +1,6 @@
 """A study that found nothing, or the same for every prompt, says so; scores stand beside chance."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,17 +8,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import analysis.study.running
 from analysis.study.headline import is_void, write_headline
 from analysis.study.measuring import Judge, count_everything, count_label_set, find_judge
 from analysis.study.report import write_report
 from analysis.study.results import StudyResults
 from analysis.study.scoring import find_metrics
 from tests.conftest import box_table
-from tests.study_projects import conclude_study, configure, make_study
+from tests.study_projects import conclude_study, configure, make_study, run_here
 from util.data_classes import BoxSettings
 from util.image_files import find_images, read_image, write_image
 
 QUICK = {"epochs": 1, "strategies": ["mean"], "training_seeds": [0, 1]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_processes() -> Iterator[None]:
+    """Run all cells in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(analysis.study.running, "_run_at_once", run_here)
+        yield
 
 
 @pytest.fixture(scope="module")

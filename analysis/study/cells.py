@@ -1,8 +1,8 @@
 """Cells: the pieces of work of a study, each kept by the hash of what it depends on.
 
 A cell runs a stage or two on a config of its own, in a folder of `paths.cells` that is named by the
-hash of all that decides what it makes: settings, the content of images and label sets, the code and
-the libraries (see `analysis.study.planning`), but no path. A record beside the folder, `NAME.json`,
+hash of all that decides what it makes: settings, the content of images and label sets, code and
+libraries (see `analysis.study.dependencies`), but no path. A record beside the folder, `NAME.json`,
 says that the cell is finished, from what, what its label sets hold, and how long it took. So a
 setting that changes gives new cells where it matters and finds the old ones everywhere else, in
 this study and in any other, and a project that is moved or copied keeps its cells.

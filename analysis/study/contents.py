@@ -9,8 +9,10 @@ from typing import Any
 
 from util.errors import UserError
 from util.files import read_json
+from util.image_files import fingerprint
 from util.label_set import LabelSet
 from util.locks import locked
+from util.settings import settings_hash
 
 
 def beside(folder: Path, suffix: str = ".json") -> Path:
@@ -49,19 +51,14 @@ def describe_label_set(folder: Path) -> dict[str, str]:
 
 
 def hash_content(label_set: LabelSet) -> str:
-    """Hash the maps of a label set, with their weights and logits: equal maps, equal hash."""
-    digest = hashlib.sha256()
-    for image_id in label_set.ids:
-        digest.update(os.fsencode(f"\0{image_id}"))
-        for path in (
-            label_set.path(image_id),
-            label_set.weights_path(image_id),
-            label_set.logits_path(image_id),
-        ):
-            if path.exists():
-                digest.update(f"\0{path.suffix}".encode() + path.read_bytes())
-    digest.update(os.fsencode("\0failed".join(["", *sorted(label_set.failed)])))
-    return digest.hexdigest()[:16]
+    """Hash what students see of a label set: equal maps, weights and logits, equal hash."""
+    others = [
+        path
+        for image_id in label_set.ids
+        for path in (label_set.weights_path(image_id), label_set.logits_path(image_id))
+        if path.exists()
+    ]
+    return settings_hash({"maps": label_set.content, "others": fingerprint(others)})
 
 
 def hash_names(folder: Path) -> str:
@@ -104,7 +101,6 @@ def content_of(folder: Path) -> str:
 def is_there(folder: Path) -> bool:
     """Tell whether a label set is there and finished."""
     try:
-        LabelSet(folder)
+        return bool(LabelSet(folder).manifest)
     except UserError:
         return False
-    return True

@@ -137,10 +137,10 @@ def _kinds_of_points(
 
 
 def draw_transfer(arm: ArmResults, metric: str) -> Figure | None:
-    """Draw students over their teachers; None without students."""
+    """Draw students over their teachers; None without students, or prompts that differ."""
     table = arm.scores.dropna(subset=["teacher", "student"])
     table = table[table["same_as"] == ""]
-    if table.empty:
+    if table.empty or not arm.has_different_prompts:
         return None
     figure = new_figure(7, 4.4)
     axis = figure.subplots()
@@ -211,9 +211,9 @@ def _keep_apart(heights: np.ndarray, gap: float = 0.046) -> list[float]:
 
 
 def draw_gain(arm: ArmResults, metric: str) -> Figure | None:
-    """Draw scores over the number of prompts combined; None where nothing was combined."""
+    """Draw scores over the number of prompts combined; None where nothing is or none differ."""
     whos = list(dict.fromkeys(arm.gain.loc[arm.gain["size"] > 1, "who"]))
-    if not whos:
+    if not whos or not arm.has_different_prompts:
         return None
     figure = new_figure(7.6, 3.6)
     axes = figure.subplots(1, len(whos), sharex=True, sharey=True, squeeze=False)[0]

@@ -21,11 +21,11 @@ def write_headline(arm: ArmResults, metric: str) -> str:
     if is_void(arm):
         parts = [_describe_void(len(prompts))]
         return "; ".join([*parts, *_describe_words(prompts), *_describe_silence(prompts)]) + "."
-    if len(different) == 1 < len(prompts):
+    if len(prompts) > 1 and not arm.has_different_prompts:
         parts = [_describe_equal(different, metric, whos, len(prompts))]
     else:
         parts = [_describe_range(different, metric, whos)]
-        if "student" in whos and len(different) > 1:
+        if "student" in whos and arm.has_different_prompts:
             parts.append(_describe_transfer(arm.transfer))
         combined = arm.gain[(arm.gain["size"] > 1) & arm.gain["score"].notna()]
         if len(combined):

@@ -18,6 +18,9 @@ from analysis.study.results import ArmResults, StudyResults
 from analysis.study.tables import TITLES, Table, gather_tables, show_table, write_tables
 from util.files import write_text
 
+NEEDING_PROMPTS = ("spread", "components", "transfer", "gain")
+"""Tables that say nothing where all prompts have one label set."""
+
 FEW = 10
 """Comparisons that are shown; the others are folded away."""
 
@@ -48,12 +51,14 @@ class Section:
     Attributes:
         name: Of the arm; "" for the only one.
         suffix: Of names of its figures, and of ids; "" for the only one.
+        has_students: Whether there are any.
         tables: By name of the attribute of `ArmResults`; those without rows are not there.
         families: Of comparisons.
     """
 
     name: str
     suffix: str
+    has_students: bool
     tables: dict[str, Table]
     families: Sequence[Family]
 
@@ -121,7 +126,7 @@ def render_report(results: StudyResults, plots: dict[str, str]) -> str:
 
 
 def show_arm(arm: ArmResults, suffix: str) -> Section:
-    """Round and sort the tables of an arm."""
+    """Round and sort the tables of an arm; what needs prompts that differ is there if some do."""
     frames = {
         "scores": rank_scores(arm.scores),
         "spread": arm.spread,
@@ -131,22 +136,28 @@ def show_arm(arm: ArmResults, suffix: str) -> Section:
         "gain": _side_first(arm.gain),
         "metrics": spread_metrics(arm.metrics),
     }
-    tables = {name: show_table(frame) for name, frame in frames.items() if len(frame)}
-    return Section(arm.name, suffix, tables, group_comparisons(arm.comparisons))
+    left_out = () if arm.has_different_prompts else NEEDING_PROMPTS
+    tables = {n: show_table(f) for n, f in frames.items() if len(f) and n not in left_out}
+    has_students = bool(arm.scores["student"].notna().any())
+    return Section(arm.name, suffix, has_students, tables, group_comparisons(arm.comparisons))
 
 
 def rank_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Sort prompts, then combinations, by teacher; without what their names say already."""
     is_prompt = scores["kind"] == "prompt"
     shown = scores.assign(kind=scores["target"].where(is_prompt, "combination"))
-    shown = shown.rename(columns={"size": "prompts"})
     order = pd.DataFrame({"kind": ~is_prompt, "score": -scores["teacher"]})
     ranked = shown.loc[order.sort_values(["kind", "score"], kind="stable").index]
-    said = [name for name in ("same_as", "unknown_words") if (scores[name] == "").all()]
-    ranked = ranked.drop(columns=["target", "strategy", *said])
+    columns = ["label_set", "same_as", "unknown_words", "kind", "size"]
+    columns += [f"teacher{end}" for end in ("", "_low", "_high", "_empty")]
+    columns += [f"student{end}" for end in ("", "_low", "_high", "_empty")]
+    columns += ["students", "chance"]
+    unsaid = [name for name in ("same_as", "unknown_words") if (scores[name] == "").all()]
     if scores["student"].isna().all():
-        return ranked.drop(columns=[name for name in ranked if str(name).startswith("student")])
-    return ranked
+        unsaid += [name for name in columns if name.startswith("student")]
+    elif scores["students"].nunique() == 1:
+        unsaid.append("students")  # as many as the design says
+    return ranked[[name for name in columns if name not in unsaid]]
 
 
 def _side_first(frame: pd.DataFrame) -> pd.DataFrame:

@@ -51,6 +51,12 @@ class ArmResults:
     gain: pd.DataFrame
     metrics: pd.DataFrame
 
+    @property
+    def has_different_prompts(self) -> bool:
+        """Whether two prompts or more have label sets that differ, so that wording can matter."""
+        is_prompt = self.scores["kind"] == "prompt"
+        return bool((is_prompt & (self.scores["same_as"] == "")).sum() > 1)
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:

@@ -25,9 +25,10 @@ TITLES = {
     "over_random": "gain over a random prompt",
     "over_best": "gain over the best prompt",
     "chance": "marking everything",
-    "teacher_empty": "teacher: empty",
-    "student_empty": "student: empty",
+    "teacher_empty": "empty",
+    "student_empty": "empty",
     "same_as": "equal to",
+    "size": "prompts",
 }
 DECIMALS = {"variance": 4, "seconds": 1, "teacher_empty": 2, "student_empty": 2}
 SIGNED = ("difference", "over_random", "over_best")
