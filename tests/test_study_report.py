@@ -267,15 +267,15 @@ def test_the_headline_opens_with_the_fact_that_nothing_was_found() -> None:
         "student finds anything in any test image."
     )
     assert write_headline(make_void(arm, "zorb"), "F1") == (
-        "The teacher found nothing: none of its label sets marks anything in any test image; it "
-        "does not know words of any of the six prompts; no student finds anything in any test "
-        "image."
+        "The teacher found nothing: none of its label sets marks anything in any test image; the "
+        "teacher does not know words of any of the six prompts; no student finds anything in any "
+        "test image."
     )
     alone = make_void(make_arm(PROMPTS[:1], False, False), "zorb")
     alone = replace(alone, scores=alone.scores.assign(student=np.nan, student_empty=np.nan))
     assert write_headline(alone, "F1") == (
-        "The teacher found nothing: its label set marks nothing in any test image; it does not "
-        "know words of the prompt."
+        "The teacher found nothing: its label set marks nothing in any test image; the teacher "
+        "does not know words of the prompt."
     )
 
 
@@ -286,8 +286,8 @@ def test_the_headline_says_that_all_label_sets_are_one() -> None:
     arm = replace(arm, scores=scores.assign(unknown_words=words))
     assert write_headline(arm, "F1") == (
         "The teacher gave one and the same label set for all six prompts, so wording could change "
-        "nothing: F1 is 0.40 for the teacher and 0.30 for the student; it does not know words of "
-        "two of the six prompts."
+        "nothing: F1 is 0.40 for the teacher and 0.30 for the student; the teacher does not know "
+        "words of two of the six prompts."
     )
 
 
@@ -319,7 +319,7 @@ def test_chance_empty_images_equal_sets_and_unknown_words_stand_in_table_and_rep
     scores.loc[1, "unknown_words"] = "zorb"
     write_report(results, tmp_path)
     page = Page((tmp_path / "report.html").read_text())
-    for words in ("marking everything", "empty", "equal to", "unknown words", "zorb"):
+    for words in ("chance", "empty", "equal to", "unknown words", "zorb"):
         assert words in page.text
     table = pd.read_csv(tmp_path / "tables" / "scores.csv", keep_default_na=False)
     assert (table["chance"] == CHANCE).all()

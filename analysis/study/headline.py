@@ -63,9 +63,9 @@ def _describe_words(prompts: pd.DataFrame) -> list[str]:
     if not lacking:
         return []
     if len(prompts) == 1:
-        return ["it does not know words of the prompt"]
+        return ["the teacher does not know words of the prompt"]
     which = "any" if lacking == len(prompts) else _count(lacking)
-    return [f"it does not know words of {which} of the {_count(len(prompts))} prompts"]
+    return [f"the teacher does not know words of {which} of the {_count(len(prompts))} prompts"]
 
 
 def _describe_silence(prompts: pd.DataFrame) -> list[str]:

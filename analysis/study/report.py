@@ -15,7 +15,7 @@ from analysis.study.figures import write_figures
 from analysis.study.gallery import render_gallery
 from analysis.study.headline import write_headline
 from analysis.study.results import ArmResults, StudyResults
-from analysis.study.tables import TITLES, Table, gather_tables, show_table, write_tables
+from analysis.study.tables import Table, gather_tables, show_table, write_tables
 from util.files import write_text
 
 NEEDING_PROMPTS = ("spread", "components", "transfer", "gain")
@@ -145,13 +145,14 @@ def show_arm(arm: ArmResults, suffix: str) -> Section:
 def rank_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Sort prompts, then combinations, by teacher; without what their names say already."""
     is_prompt = scores["kind"] == "prompt"
-    shown = scores.assign(kind=scores["target"].where(is_prompt, "combination"))
+    combined = "combination of " + scores["size"].astype(str)
+    shown = scores.assign(kind=scores["target"].where(is_prompt, combined))
     order = pd.DataFrame({"kind": ~is_prompt, "score": -scores["teacher"]})
     ranked = shown.loc[order.sort_values(["kind", "score"], kind="stable").index]
-    columns = ["label_set", "same_as", "unknown_words", "kind", "size"]
+    columns = ["label_set", "same_as", "unknown_words", "kind", "chance"]
     columns += [f"teacher{end}" for end in ("", "_low", "_high", "_empty")]
     columns += [f"student{end}" for end in ("", "_low", "_high", "_empty")]
-    columns += ["students", "chance"]
+    columns.append("students")
     unsaid = [name for name in ("same_as", "unknown_words") if (scores[name] == "").all()]
     if scores["student"].isna().all():
         unsaid += [name for name in columns if name.startswith("student")]
@@ -171,7 +172,7 @@ def spread_metrics(metrics: pd.DataFrame) -> pd.DataFrame:
     The first row is what marking everything scores.
     """
     chance = metrics.drop_duplicates("metric").rename(columns={"score": "", "chance": "score"})
-    chance = chance.assign(label_set=TITLES["chance"], who="", low=np.nan, high=np.nan)
+    chance = chance.assign(label_set="marking everything", who="", low=np.nan, high=np.nan)
     rows = pd.concat([chance[metrics.columns.drop("chance")], metrics.drop(columns="chance")])
     wide = rows[["label_set", "who"]].drop_duplicates(ignore_index=True)
     for name, part in rows.groupby("metric", sort=False):

@@ -24,11 +24,9 @@ TITLES = {
     "p_holm": "p\N{NO-BREAK SPACE}(Holm)",
     "over_random": "gain over a random prompt",
     "over_best": "gain over the best prompt",
-    "chance": "marking everything",
     "teacher_empty": "empty",
     "student_empty": "empty",
     "same_as": "equal to",
-    "size": "prompts",
 }
 DECIMALS = {"variance": 4, "seconds": 1, "teacher_empty": 2, "student_empty": 2}
 SIGNED = ("difference", "over_random", "over_best")
