@@ -16,7 +16,8 @@ import analysis.study.running
 import util.locks
 from analysis.study.cells import Cell, find_finished, find_outcome
 from analysis.study.contents import beside, content_of, hash_names
-from analysis.study.making import make
+from analysis.study.images import Images
+from analysis.study.making import make, printing_to
 from analysis.study.planning import Plan
 from analysis.study.running import run_plan
 from tests.study_projects import make_study, plan_study, run_here
@@ -321,3 +322,12 @@ def test_names_of_files_tell_what_is_lost_and_not_what_is_hidden(tmp_path: Path)
     assert hash_names(tmp_path) == before
     (tmp_path / "b.csv").unlink()
     assert hash_names(tmp_path) != before
+
+
+def test_names_that_are_not_utf8_have_hashes_and_go_into_logs(tmp_path: Path) -> None:
+    name = os.fsdecode(b"m\xf6we")
+    images = Images({name: tmp_path / f"{name}.png"})
+    assert images.hash([name]) != images.hash([])
+    with printing_to(tmp_path / "log"):
+        print(f"{name} failed")
+    assert (tmp_path / "log").read_text() == "m\\udcf6we failed\n"

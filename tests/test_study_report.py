@@ -134,6 +134,13 @@ def test_a_hostile_prompt_is_harmless(tmp_path: Path) -> None:
     assert r"\$x\textasciicircum 2\$ \textbackslash frac\_\% \{\{ 7 * 7 \}\}" in latex
 
 
+def test_names_that_are_not_utf8_have_a_report(tmp_path: Path) -> None:
+    results = make_results()
+    row = replace(results.gallery[0], image_id="m\udcf6we")
+    write_report(replace(results, gallery=[row], notes=["m\udcf6we is left out"]), tmp_path)
+    assert "m?we is left out" in (tmp_path / "report.html").read_text()
+
+
 def test_the_same_results_give_the_same_files(folder: Path, tmp_path: Path) -> None:
     write_report(make_results(), tmp_path)
     for path in folder.rglob("*.*"):

@@ -91,7 +91,7 @@ def _hash_slice(config: Config, images: Images) -> str:
     data = config.data
     ids = read_split(data.splits, config.combination.calibration_split, images.paths)
     masks = find_masks(data.masks, ids)
-    return settings_hash({"images": ids, "masks": fingerprint(masks[i] for i in ids)})
+    return settings_hash({"images": images.hash(ids), "masks": fingerprint(masks.values())})
 
 
 @dataclass(frozen=True, eq=False)

@@ -185,7 +185,7 @@ def printing_to(path: Path, with_progress: bool = True) -> Iterator[None]:
         with_progress: Whether progress bars and what is logged go there too.
     """
     with (
-        path.open("a", encoding="utf-8") as log,
+        path.open("a", encoding="utf-8", errors="backslashreplace") as log,
         redirect_stdout(log),
         redirect_stderr(log) if with_progress else nullcontext(),
         _logging_to(log) if with_progress else nullcontext(),

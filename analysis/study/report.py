@@ -82,7 +82,9 @@ def write_report(results: StudyResults, folder: Path) -> None:
     _remove_others(
         folder / "tables", {f"{n}.{suffix}" for n in tables for suffix in ("csv", "tex")}
     )
-    write_text(folder / "report.html", render_report(results, plots))
+    page = render_report(results, plots)
+    # Names of files that are not UTF-8 hold what no page can.
+    write_text(folder / "report.html", page.encode(errors="replace").decode())
 
 
 def _remove_others(folder: Path, names: Collection[str]) -> None:
