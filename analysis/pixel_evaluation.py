@@ -10,7 +10,7 @@ pixel_differences.csv.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -49,9 +49,10 @@ from util.component_metrics import (
 from util.config import Config, load_config
 from util.errors import UserError, listed
 from util.files import write_text
-from util.ground_truth import find_masks, read_truth
 from util.image_files import find_images
 from util.label_set import LabelSet
+from util.mask_values import to_settings
+from util.masks import TrueMasks, open_masks
 from util.pixel_metrics import PixelHistogram, measure_pixels
 from util.progress import track
 from util.run import run_script
@@ -85,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, _ = load_config(__doc__ or "", argv)
     image_paths = find_images(config.data.images)
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
-    masks = find_masks(config.data.masks, test_ids)
+    masks = open_masks(config.data, image_paths).of(test_ids)
     measured = {
         name: measure(label_set, masks, config.evaluation.threshold)
         for name, label_set in open_label_sets(config, test_ids).items()
@@ -130,7 +131,7 @@ def open_label_sets(config: Config, image_ids: Sequence[str]) -> dict[str, Label
     return opened
 
 
-def measure(label_set: LabelSet, masks: Mapping[str, Path], threshold: float) -> Measured:
+def measure(label_set: LabelSet, masks: TrueMasks, threshold: float) -> Measured:
     """Measure a label set, pooled over images with intervals, and each image by itself.
 
     Raises:
@@ -139,9 +140,9 @@ def measure(label_set: LabelSet, masks: Mapping[str, Path], threshold: float) ->
     pooled = PixelHistogram()
     tracks = {name: ComponentScores(limits) for name, limits in TRACKS.items()}
     rows, by_bin, calibration = [], [], []
-    for image_id in track(masks, label_set.name, transient=True):
+    for image_id in track(masks.paths, label_set.name, transient=True):
         histogram = PixelHistogram()
-        soft_label, truth = label_set.read(image_id), read_truth(masks[image_id])
+        soft_label, truth = label_set.read(image_id), masks.read(image_id)
         try:
             histogram.add(soft_label, truth)
             for components in tracks.values():
@@ -154,8 +155,8 @@ def measure(label_set: LabelSet, masks: Mapping[str, Path], threshold: float) ->
         calibration.append(calibration_sums(histogram))
     if not pooled.positives.any():
         raise UserError(
-            "no mask of the split has an anomalous pixel: 0 is normal, 255 is ignored, and "
-            "anomalies are any other value, such as 1"
+            f"no mask of the split has an anomalous pixel: the masks in {masks.folder} are read as "
+            f"{to_settings(masks.meaning)}; see data.ground_truth_classes and data.mask_values"
         )
     images = pd.DataFrame(rows)
     counts = images[["true_positives", "false_positives", "false_negatives"]].to_numpy()

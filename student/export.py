@@ -24,8 +24,9 @@ from student.predicting import describe_student, find_checkpoint, prediction_set
 from student.prediction import Predictor, logits_to_soft_label, predict_in_tiles
 from util.config import Config, load_config
 from util.errors import UserError
-from util.ground_truth import check_size, present_masks, read_truth
 from util.image_files import find_images, read_image
+from util.mask_values import to_settings
+from util.masks import TrueMasks, open_masks
 from util.pixel_metrics import IGNORED
 from util.progress import track
 from util.run import print_next, run_script
@@ -40,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = config.export.output or checkpoint.with_name("student.onnx")
     if output.suffix != ".onnx":
         raise UserError(f"export.output is {output}; expected a name that ends in .onnx")
+    masks = None
+    if config.export.int8 and config.data.masks is not None:
+        masks = open_masks(config.data, find_images(config.data.images))
     difference = export(config, checkpoint, output)
     print(
         f"{output}: opset {config.export.opset}, {output.stat().st_size / 1000:.0f} kB, logits "
@@ -47,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     if config.export.int8:
         int8 = output.with_stem(f"{output.stem}_int8")
-        report_int8(config, output, int8)
+        report_int8(config, output, int8, masks)
     print_next(["student/predict.py", "--student.checkpoint", str(output)], argv)
     return 0
 
@@ -74,7 +78,7 @@ def export(config: Config, checkpoint: Path, output: Path) -> float:
     return export_onnx(output, model.eval(), temperature, config.export.opset, facts)
 
 
-def report_int8(config: Config, exported: Path, int8: Path) -> None:
+def report_int8(config: Config, exported: Path, int8: Path, masks: TrueMasks | None) -> None:
     """Write the int8 version and print what it loses on images that it was not calibrated on."""
     from student.exporting import quantise
     from student.onnx_predictor import OnnxPredictor
@@ -87,7 +91,7 @@ def report_int8(config: Config, exported: Path, int8: Path) -> None:
         f"on {len(others)} others:"
     )
     students = {"float32": OnnxPredictor(exported), "int8": OnnxPredictor(int8)}
-    for compared, value in compare_masks(config, students, others).items():
+    for compared, value in compare_masks(config, students, others, masks).items():
         print(f"IoU of {compared}: {value:.4f}")
 
 
@@ -108,23 +112,27 @@ def split_images(config: Config) -> tuple[dict[str, Path], dict[str, Path]]:
 
 
 def compare_masks(
-    config: Config, students: Mapping[str, Predictor], image_paths: Mapping[str, Path]
+    config: Config,
+    students: Mapping[str, Predictor],
+    image_paths: Mapping[str, Path],
+    masks: TrueMasks | None,
 ) -> dict[str, float]:
     """Intersection over union of masks, pooled over images; 1 where both are empty.
 
     Args:
-        config: Says how images become masks, and where the true ones are.
+        config: Says how images become masks.
         students: Two of them, by name.
         image_paths: Of the images.
+        masks: The true ones; None = none.
 
     Returns:
-        Of the two, and of each with the truth on images that have one, by what was compared.
+        Of the two, and of each with the truth on images that have one, by what was compared; not
+        with a truth that has no anomalous pixel.
     """
-    masks = {} if config.data.masks is None else present_masks(config.data.masks, image_paths)
     settings, threshold = prediction_settings(config.prediction), config.evaluation.threshold
     first, second = students
-    pairs = [(first, second), *(("truth", name) for name in students if masks)]
-    overlaps = np.zeros((len(pairs), 2), np.int64)
+    pairs = [(first, second), *(("truth", name) for name in students if masks is not None)]
+    overlaps, num_anomalous = np.zeros((len(pairs), 2), np.int64), 0
     for image_id, path in track(image_paths.items(), "int8", len(image_paths), transient=True):
         image = read_image(path)
         found: dict[str, np.ndarray] = {}
@@ -132,14 +140,20 @@ def compare_masks(
             logits = predict_in_tiles(student, image, settings)
             found[name] = logits_to_soft_label(logits, student.temperature) > threshold
         is_known = np.ones(image.shape[:2], bool)
-        if image_id in masks:
-            truth = read_truth(masks[image_id])
-            check_size(masks[image_id], truth, image.shape[:2])
+        if masks is not None and image_id in masks.paths:
+            truth = masks.read(image_id, image.shape[:2])
             found["truth"], is_known = truth == 1, truth != IGNORED
+            num_anomalous += int(found["truth"].sum())
         for overlap, (one, other) in zip(overlaps, pairs, strict=True):
             if one in found:
                 either = found[one] | found[other]
                 overlap += (found[one] & found[other] & is_known).sum(), (either & is_known).sum()
+    if masks is not None and not num_anomalous:
+        print(
+            f"no mask of these images has an anomalous pixel to compare with: the masks in "
+            f"{masks.folder} are read as {to_settings(masks.meaning)}"
+        )
+        pairs, overlaps = pairs[:1], overlaps[:1]
     names = [f"{one} and {other}" for one, other in pairs]
     return dict(zip(names, map(float, iou(overlaps)), strict=True))
 

@@ -19,7 +19,6 @@ from student.pictures import draw_pictures
 from student.predicting import find_checkpoint, folder_beside, predict_images, report_failures
 from util.bbox_csv import read_bbox_csv
 from util.config import load_config
-from util.errors import UserError
 from util.image_files import find_images
 from util.label_set import PREDICTION
 from util.run import run_script
@@ -33,11 +32,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     checkpoint = find_checkpoint(config)
     usual = folder_beside(checkpoint, "predicted") / config.data.images.name
     folder = config.prediction.output or usual
-    if folder.is_relative_to(config.data.images):
-        raise UserError(
-            f"{folder} lies in data.images, {config.data.images}, so maps would be predicted as "
-            "images the next time; set prediction.output to another folder"
-        )
     share = read_share()
     predicted = predict_images(config, checkpoint, image_paths, folder, options.overwrite, share)
     if predicted is None:

@@ -143,7 +143,7 @@ def preview(config: Config, prompts: Sequence[str], num_images: int) -> int:
     teacher = build_teacher(config.teacher, models, open_cache(config))
     folder = config.paths.runs / "preview"
     written = write_previews(teacher, find_images(config.data.images), prompts, num_images, folder)
-    print(f"{folder}: {listed([path.name for path in written])}")
+    print(f"{folder}: {listed([path.relative_to(folder).as_posix() for path in written])}")
     return 0
 
 

@@ -33,6 +33,31 @@ def test_what_a_config_leaves_out_lies_beside_it(tmp_path: Path) -> None:
     assert own.data.ground_truth is None
 
 
+def test_all_classes_count_of_a_truth_of_the_users_own(tmp_path: Path) -> None:
+    for data, expected in (
+        ({}, ["bird"]),
+        ({"splits": "lists"}, ["bird"]),
+        ({"images": "photos"}, []),
+        ({"ground_truth": "own.csv"}, []),
+        ({"masks": "masks"}, []),
+        ({"images": "photos", "ground_truth_classes": ["gull"]}, ["gull"]),
+    ):
+        config = read_config(write(tmp_path, {"data": data}))
+        assert config.data.ground_truth_classes == expected
+
+
+def test_values_of_masks_are_given_by_range(tmp_path: Path) -> None:
+    given = {"0-127": "normal", "128-255": "anomalous"}
+    path = write(tmp_path, {"data": {"mask_values": given}})
+    assert read_config(path).data.mask_values == given
+    words = [f"--data.mask_values={key}={meaning}" for key, meaning in given.items()]
+    config, _ = load_config("", ["--config", str(write(tmp_path, {})), *words])
+    assert config.data.mask_values == given
+    for wrong in ({"-1": "normal"}, {"x": "normal"}, {"0": "background"}):
+        with pytest.raises(UserError, match=r"data\.mask_values"):
+            read_config(write(tmp_path, {"data": {"mask_values": wrong}}))
+
+
 def test_every_key_has_a_sentence() -> None:
     for section, field in Config.model_fields.items():
         for key, info in field.annotation.model_fields.items():  # type: ignore[union-attr]

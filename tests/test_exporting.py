@@ -153,7 +153,7 @@ def test_the_truth_is_that_of_images_that_have_a_mask(
     assert student.export.main([*options, "--evaluation.threshold", "0.06"]) == 0
     # What is found on the images without a mask is no error.
     assert "IoU of truth and float32: 1.0000" in capsys.readouterr().out
-    write_image(masks / f"{image_id}.png", np.zeros((3, 4), np.uint8))
+    write_image(masks / f"{image_id}.png", np.ones((3, 4), np.uint8))
     with pytest.raises(UserError, match=r"is \(3, 4\), its image"):
         student.export.main(options)
 

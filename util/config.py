@@ -59,6 +59,7 @@ def _not_empty(path: object) -> object:
 ConfigPath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_from_base)]
 FolderName = Annotated[str, AfterValidator(_no_path_parts)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+MaskValues = Annotated[str, Field(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?$")]
 Strategy = Literal[
     "mean",
     "median",
@@ -137,12 +138,19 @@ class DataSection(Section):
     )
     ground_truth_classes: list[str] = Field(
         ["bird"],
-        description="Classes that count, by the names or numbers of the ground truth; [] = all.",
+        description="Classes that count, by the names or numbers that ground truth and masks have"
+        " for them; [] = all.",
     )
     masks: ConfigPath | None = Field(
         REPOSITORY / "data/sea_scenes/SegmentationClass",
-        description="Folder of true masks, <image id>.png, for pixel metrics and students of the"
-        " truth: 0 = normal, 255 = ignored, else anomalous; null = none.",
+        description="Folder of true masks, <image id>.png, for pixel metrics, calibration and"
+        ' students of the truth; names of class numbers may lie in it as classes.json, {"1":'
+        ' "bird"}; null = none.',
+    )
+    mask_values: dict[MaskValues, Literal["normal", "anomalous", "ignored"]] = Field(
+        {},
+        description="What the values of masks mean, such as 0-127=normal and 128-255=anomalous;"
+        " {} = recognised where they are 0/1, 0/255, 0/1/255 or class numbers (255 = ignored).",
     )
     demo_scenes: int = Field(240, ge=4, description="How many demo scenes are made.")
     demo_size_px: int = Field(256, ge=32, description="Side of a demo scene in pixels.")
@@ -645,7 +653,8 @@ def _fill_in(content: Any) -> Any:
     """Add the paths that a config file leaves out.
 
     Folders for output lie beside the file. Images are the demo's, with its splits and truth; images
-    of the user's own have none but those that the file names.
+    of the user's own have none but those that the file names. Of a truth of the user's own all
+    classes count.
     """
     if not isinstance(content, dict):
         return content
@@ -660,6 +669,8 @@ def _fill_in(content: Any) -> Any:
         "cells": "cells",
     } | paths
     unsaid: dict[str, str | None]
+    if not {"ground_truth", "images", "masks"}.isdisjoint(data):
+        data = {"ground_truth_classes": []} | data
     if "images" in data:
         unsaid = {"splits": None, "ground_truth": None, "masks": None}
     else:

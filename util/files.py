@@ -87,8 +87,11 @@ def _is_open_at(descriptor: int, path: Path) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text with `write_bytes`; line ends are kept as given on every platform."""
-    write_bytes(path, text.encode())
+    """Write UTF-8 text with `write_bytes`; line ends are kept as given on every platform.
+
+    Names of files that are no text have their bytes escaped, as JSON reads them again.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -107,7 +110,7 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
         UserError: The file is damaged or holds something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (ValueError, RecursionError) as error:

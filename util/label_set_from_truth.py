@@ -3,15 +3,14 @@
     python util/label_set_from_truth.py --split Train --name truth
 
 Reads data.masks, or data.ground_truth where that is null. Masks give exact maps, and weight 0
-(student.pixel_weights) to pixels that are to be ignored: 255, unless data.ground_truth_classes has
-it. A box of any other format gives the ellipse in it, and its corners, of which nobody knows what
-they are, get weight 0. Writes paths.label_sets/NAME.
+(student.pixel_weights) to pixels that are to be ignored. A box of any other format gives the
+ellipse in it, and its corners, of which nobody knows what they are, get weight 0, as do regions
+that are to be ignored. Writes paths.label_sets/NAME.
 Next: python student/train.py --student.label_set truth, or NAME+OTHER, which learns from OTHER what
 the ground truth does not have.
 """
 
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,25 +20,27 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import numpy as np
 
-from util.bbox_csv import COORDINATES
+from util.bbox_csv import COORDINATES, split_ignored
 from util.config import Config, DataSection, load_config
-from util.errors import UserError
-from util.ground_truth import (
-    check_size,
-    is_object,
-    mask_values,
-    present_masks,
-    read_mask,
-    read_truth,
-    read_truths,
-)
+from util.errors import UserError, listed
+from util.ground_truth import read_truths
 from util.image_files import find_images, fingerprint, image_size_hw
-from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
+from util.label_set import (
+    LabelSet,
+    LabelSetWriter,
+    Pixels,
+    find_pending,
+    make_maps,
+    map_cost,
+    prompt_to_folder,
+)
+from util.mask_values import to_settings
+from util.masks import TrueMasks, open_folder, open_masks
 from util.pixel_metrics import IGNORED
-from util.progress import track
 from util.run import print_next, run_script
 from util.sea_scenes import make_demo_if_asked
 from util.settings import settings_hash
+from util.shares import Share, read_share
 from util.splits import read_split
 
 Truth = tuple[np.ndarray, np.ndarray]
@@ -70,122 +71,158 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.split is not None:
         ids = read_split(config.data.splits, options.split, image_paths)
         image_paths = {image_id: image_paths[image_id] for image_id in ids}
-    label_set = write_truth(config, image_paths, options.name, options.overwrite)
+    share = read_share()
+    label_set, problems = write_truth(config, image_paths, options.name, options.overwrite, share)
+    if label_set is None:
+        print(f"share {share.index + 1} of {share.count} is done; others are still at work")
+        return 0
     counts = label_set.manifest["counts"]
     print(f"{label_set.folder}: {counts['labelled']} with objects, {counts['empty']} without")
+    if problems:
+        reasons = listed(list(problems.values()))
+        print(f"{len(problems)} images have no truth, the rest is done: {reasons}", file=sys.stderr)
+    if not counts["labelled"]:
+        print("No object at all: alone, it teaches a student nothing")
     more = ["--student.pixel_weights", "label_set"] if label_set.has_weights else []
     print_next(["student/train.py", "--student.label_set", options.name, *more], argv)
-    return 0
+    return 1 if problems else 0
 
 
 def write_truth(
-    config: Config, image_paths: Mapping[str, Path], name: str, overwrite: bool
-) -> LabelSet:
-    """Write the label set, as far as it is missing."""
+    config: Config, image_paths: Mapping[str, Path], name: str, overwrite: bool, share: Share
+) -> tuple[LabelSet | None, dict[str, str]]:
+    """Write this process's share of the label set, as far as it is missing.
+
+    Returns:
+        The label set, None where other processes are still at work; and why images have no truth.
+    """
     settings: dict[str, Any] = {"producer": "ground truth"}
     data = config.data
-    if data.masks is not None:
-        sources, draw = _find_masks(data.masks, read_truth, image_paths)
-        settings |= {"format": "masks"}
+    if masks := find_masks(data):
+        sources, draw = _use_masks(masks, image_paths)
+        settings |= {"format": "masks", "mask_values": to_settings(masks.meaning)}
     else:
-        find = _find_object_masks if data.ground_truth_format == "masks" else _find_boxes
-        sources, draw = find(data, image_paths)
+        sources, draw = _find_boxes(data, image_paths)
         settings |= {"format": data.ground_truth_format, "classes": data.ground_truth_classes}
-    with LabelSetWriter(config.paths.label_sets / name, settings, overwrite) as writer:
-        for image_id in track(writer.pending(sources), "truth"):
-            start = time.perf_counter()
-            truth, is_known = draw(image_id)
-            weights = None if is_known.all() else is_known
-            writer.add(image_id, truth, sources[image_id], time.perf_counter() - start, weights)
-        return writer.finish(config.evaluation.box_settings())
+    folder, boxes = config.paths.label_sets / name, config.evaluation.box_settings()
+
+    def make(image_id: str) -> Pixels:
+        truth, is_known = draw(image_id)
+        return Pixels(truth, None if is_known.all() else is_known)
+
+    def cost_bytes(image_id: str) -> int:
+        return map_cost(image_paths[image_id])
+
+    with LabelSetWriter(folder, settings, overwrite, share, boxes) as writer:
+        pending = find_pending(writer, sources, {})
+        problems = make_maps(writer, sources, pending, make, "truth", cost_bytes)
+        return writer.finish_share(boxes), problems
+
+
+def find_masks(data: DataSection) -> TrueMasks | None:
+    """Find the true masks of all images, be they data.masks or data.ground_truth; None: boxes."""
+    image_ids = find_images(data.images)
+    if data.masks is not None:
+        return open_masks(data, image_ids)
+    if data.ground_truth_format == "masks" and data.ground_truth is not None:
+        classes = data.ground_truth_classes
+        masks = open_folder(data.ground_truth, image_ids, classes, data.mask_values)
+        masks.check_anomalous()
+        return masks
+    return None
 
 
 Found = tuple[dict[str, str], Callable[[str], Truth]]
 """Fingerprint of each image's truth by its id, and how it becomes a map."""
 
 
-def _find_masks(
-    folder: Path | None, read: Callable[[Path], np.ndarray], image_paths: Mapping[str, Path]
-) -> Found:
-    """Find the masks that there are; `read` gives 0 normal, 1 anomalous, 255 ignored.
+def _use_masks(masks: TrueMasks, image_paths: Mapping[str, Path]) -> Found:
+    """Take the masks of images that have one.
 
     Raises:
-        UserError: There is no folder, or none in it; or, when drawn, one has another size than its
-            image.
+        UserError: When drawn, one cannot be read, or has another size than its image.
     """
-    paths = present_masks(folder, image_paths)
-    if not paths:
-        raise UserError(f"{folder} has no mask of any image: <image id>.png is expected")
+    paths = {image_id: path for image_id, path in masks.paths.items() if image_id in image_paths}
 
     def draw(image_id: str) -> Truth:
-        mask = read(paths[image_id])
-        check_size(paths[image_id], mask, image_size_hw(image_paths[image_id]))
+        mask = masks.read(image_id, image_size_hw(image_paths[image_id]))
         return (mask == 1).astype(np.float32), mask != IGNORED
 
     return {image_id: fingerprint([path]) for image_id, path in paths.items()}, draw
 
 
-def _find_object_masks(data: DataSection, image_paths: Mapping[str, Path]) -> Found:
-    """Find the masks whose values are classes."""
-    values = mask_values(data.ground_truth_classes)
-
-    def read(path: Path) -> np.ndarray:
-        mask = read_mask(path)
-        ignored = np.where(mask == IGNORED, IGNORED, 0)
-        return np.where(is_object(mask, values), 1, ignored)
-
-    return _find_masks(data.ground_truth, read, image_paths)
-
-
 def _find_boxes(data: DataSection, image_paths: Mapping[str, Path]) -> Found:
     """Find the boxes of all images."""
-    table = read_truths(data, image_paths, list(image_paths))
-    boxes = {
-        image_id: rows[COORDINATES].to_numpy(float)
-        for image_id, rows in table.groupby("image", sort=False)
-    }
+    boxes, regions = (
+        {
+            image_id: rows[COORDINATES].to_numpy(float)
+            for image_id, rows in table.groupby("image", sort=False)
+        }
+        for table in split_ignored(read_truths(data, image_paths, list(image_paths)))
+    )
     nothing = np.zeros((0, 4))
 
     def draw(image_id: str) -> Truth:
-        return draw_ellipses(boxes.get(image_id, nothing), image_size_hw(image_paths[image_id]))
+        return draw_ellipses(
+            boxes.get(image_id, nothing),
+            image_size_hw(image_paths[image_id]),
+            regions.get(image_id, nothing),
+        )
 
     sources = {
         image_id: settings_hash(
-            {"boxes": boxes.get(image_id, nothing).tolist(), "size_hw": image_size_hw(path)}
+            {
+                "boxes": boxes.get(image_id, nothing).tolist(),
+                "regions": regions.get(image_id, nothing).tolist(),
+                "size_hw": image_size_hw(path),
+            }
         )
         for image_id, path in image_paths.items()
     }
     return sources, draw
 
 
-def draw_ellipses(boxes: np.ndarray, size_hw: tuple[int, int]) -> Truth:
+def draw_ellipses(
+    boxes: np.ndarray, size_hw: tuple[int, int], regions: np.ndarray | None = None
+) -> Truth:
     """Draw the ellipse that touches the sides of each box; an object seldom fills its corners.
 
     Args:
         boxes: (N, 4) float xmin, ymin, xmax, ymax, relative to the image.
         size_hw: Height and width of the image in pixels.
+        regions: (R, 4) float, regions of which nothing is known; None = none.
 
     Returns:
-        The map, in which each box has one pixel at least, and which pixels are known: all but
-        corners of boxes that no ellipse covers.
+        The map, in which each box has one pixel at least, and which pixels are known: all but those
+        of regions and of corners of boxes that no ellipse covers.
     """
     height, width = size_hw
     truth, is_known = np.zeros(size_hw, np.float32), np.ones(size_hw, bool)
-    for x0, y0, x1, y1 in boxes * [width, height, width, height]:
-        # Files keep six decimals of a side, so an edge between pixels may be a little beyond it.
-        top, left = (int(np.floor(edge + SLACK_PX)) for edge in (y0, x0))
-        top, left = min(top, height - 1), min(left, width - 1)
-        bottom, right = (int(np.ceil(edge - SLACK_PX)) for edge in (y1, x1))
-        bottom, right = max(bottom, top + 1), max(right, left + 1)
-        rows, columns = np.arange(top, bottom) + 0.5, np.arange(left, right) + 0.5
-        down = (2 * rows - y0 - y1) / max(y1 - y0, 1)
-        across = (2 * columns - x0 - x1) / max(x1 - x0, 1)
+    for region in np.zeros((0, 4)) if regions is None else regions:
+        is_known[_pixels_of(region, size_hw)] = False
+    for box in boxes:
+        rows, columns = _pixels_of(box, size_hw)
+        x0, y0, x1, y1 = box * [width, height, width, height]
+        centres_y = np.arange(rows.start, rows.stop) + 0.5
+        centres_x = np.arange(columns.start, columns.stop) + 0.5
+        down = (2 * centres_y - y0 - y1) / max(y1 - y0, 1)
+        across = (2 * centres_x - x0 - x1) / max(x1 - x0, 1)
         is_inside = down[:, None] ** 2 + across**2 <= 1
-        is_inside[(bottom - top) // 2, (right - left) // 2] = True
-        place = (slice(top, bottom), slice(left, right))
-        truth[place] = np.maximum(truth[place], is_inside)
-        is_known[place] = False
+        is_inside[(rows.stop - rows.start) // 2, (columns.stop - columns.start) // 2] = True
+        truth[rows, columns] = np.maximum(truth[rows, columns], is_inside)
+        is_known[rows, columns] = False
     return truth, is_known | (truth > 0)
+
+
+def _pixels_of(box: np.ndarray, size_hw: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns that a relative box touches, one of each at least."""
+    height, width = size_hw
+    x0, y0, x1, y1 = box * [width, height, width, height]
+    # Files keep six decimals of a side, so an edge between pixels may be a little beyond it.
+    top, left = (int(np.floor(edge + SLACK_PX)) for edge in (y0, x0))
+    top, left = min(top, height - 1), min(left, width - 1)
+    bottom, right = (int(np.ceil(edge - SLACK_PX)) for edge in (y1, x1))
+    return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
 
 
 if __name__ == "__main__":

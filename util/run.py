@@ -1,6 +1,7 @@
 """How scripts start and end: logging, and errors as one sentence."""
 
 import errno
+import io
 import logging
 import os
 import shlex
@@ -14,6 +15,9 @@ from util.errors import UserError
 
 _WHERE = ("--config", "--data.", "--paths.")
 """Arguments that say where things are, and so matter to the next stage too."""
+
+_OURS = ("analysis", "student", "teacher", "util")
+"""Loggers of this project."""
 
 _DISK_TROUBLE = {
     errno.ENOENT: "it does not exist",
@@ -31,11 +35,18 @@ _DISK_TROUBLE = {
 def run_script(main: Callable[[], int]) -> int:
     """Run a script's main and turn what users can mend into one sentence.
 
+    What a console cannot show, of whatever encoding it is, is escaped.
+
     Returns:
         Exit status: that of main; 2 for bad input or a disk that cannot be written (what is
         finished is kept); 130 when interrupted. Any other exception keeps its traceback.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    screen = logging.StreamHandler(sys.stderr)
+    screen.setLevel(logging.INFO)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[screen])
     try:
         return main()
     except UserError as error:
@@ -50,6 +61,15 @@ def run_script(main: Callable[[], int]) -> int:
         print(
             f"error: {error.filename or 'a file'} cannot be used: {_DISK_TROUBLE[error.errno]}; "
             "mend that and run the same command again (finished work is kept)",
+            file=sys.stderr,
+        )
+        return 2
+    except UnicodeEncodeError as error:
+        if error.encoding != sys.getfilesystemencoding():
+            raise
+        print(
+            f"error: {error.object!r} cannot be the name of a file here, where Python takes names "
+            f"for {error.encoding}; set PYTHONUTF8=1",
             file=sys.stderr,
         )
         return 2
@@ -81,17 +101,24 @@ def print_next(command: Sequence[str], argv: Sequence[str] | None) -> None:
 
 @contextmanager
 def log_to(path: Path) -> Iterator[None]:
-    """Write what is logged to a file too, added to what an earlier run has left there."""
+    """Write what is logged to a file too, added to what an earlier run has left there.
+
+    Unlike the screen, it gets our details as well, such as tracebacks of images that cannot be
+    read. There is no file where nothing is logged.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     root = logging.getLogger()
-    level = root.level
+    wanted = {root: logging.INFO, **{logging.getLogger(name): logging.DEBUG for name in _OURS}}
+    levels = {logger: logger.level for logger in wanted}
     root.addHandler(handler)
-    root.setLevel(logging.INFO)
+    for logger, level in wanted.items():
+        logger.setLevel(level)
     try:
         yield
     finally:
-        root.setLevel(level)
+        for logger, level in levels.items():
+            logger.setLevel(level)
         root.removeHandler(handler)
         handler.close()

@@ -20,8 +20,8 @@ from student.predicting import prediction_settings
 from student.train import WHERE_IT_RUNS
 from teacher.building import describe_teacher, find_models
 from util.config import CombinationSection, Config, Precision, StudentSection, TeacherSection
-from util.ground_truth import find_masks, read_truths
-from util.image_files import fingerprint
+from util.ground_truth import read_truths
+from util.masks import open_masks
 from util.settings import settings_hash
 from util.splits import read_split
 
@@ -90,8 +90,8 @@ def _hash_slice(config: Config, images: Images) -> str:
     """
     data = config.data
     ids = read_split(data.splits, config.combination.calibration_split, images.paths)
-    masks = find_masks(data.masks, ids)
-    return settings_hash({"images": images.hash(ids), "masks": fingerprint(masks.values())})
+    masks = open_masks(data, images.paths).of(ids)
+    return settings_hash({"images": images.hash(ids), "masks": masks.fingerprint()})
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from analysis.study.cells import predictions
 from analysis.study.measuring import Counts, Judge
 from analysis.study.results import GalleryRow, Panel
 from analysis.study.scoring import Metric
-from util.bbox_csv import COLUMNS, boxes_to_table
+from util.bbox_csv import COLUMNS, boxes_to_table, split_ignored
 from util.image_files import read_image
 from util.label_set import LabelSet
 from util.masks_to_bboxes import soft_label_to_boxes
@@ -27,7 +27,7 @@ def choose_gallery(arm: Arm, judge: Judge, image_paths: Mapping[str, Path]) -> l
         image_id = judge.image_ids[index]
         truths = pd.DataFrame(columns=COLUMNS)
         if judge.truths is not None:
-            truths = judge.truths[judge.truths["image"] == image_id]
+            truths, _ = split_ignored(judge.truths[judge.truths["image"] == image_id])
         panels = []
         for name in sources:
             label_sets = {"teacher": arm.folders[name]}

@@ -14,14 +14,15 @@ from analysis.bbox_evaluation import count_boxes
 from analysis.pixel_scores import pixels_by_bin
 from analysis.study.contents import content_of, making
 from analysis.study.versions import IMAGES, JUDGE_CODE, code_hash, releases
-from util.bbox_csv import boxes_to_table
+from util.bbox_csv import boxes_to_table, split_ignored
 from util.config import Config
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
 from util.files import write_bytes
-from util.ground_truth import find_masks, read_truth, read_truths
-from util.image_files import fingerprint, image_size_hw
+from util.ground_truth import read_truths
+from util.image_files import image_size_hw
 from util.label_set import LabelSet
+from util.masks import TrueMasks, open_masks
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics import BoxMatcher
 from util.pixel_metrics import PixelHistogram
@@ -75,7 +76,7 @@ class Judge:
 
     image_ids: tuple[str, ...]
     truths: pd.DataFrame | None
-    masks: Mapping[str, Path] | None
+    masks: TrueMasks | None
     box_settings: BoxSettings
     min_confidence: float
     iou_thresholds: tuple[float, ...]
@@ -83,7 +84,7 @@ class Judge:
     @cached_property
     def hash(self) -> str:
         """Hash of everything that decides the counts, beside the label set."""
-        masks = None if self.masks is None else fingerprint(self.masks.values())
+        masks = None if self.masks is None else self.masks.fingerprint()
         truths = None if self.truths is None else self.truths.to_csv()
         facts: dict[str, Any] = {
             "code": code_hash(*JUDGE_CODE),
@@ -118,9 +119,9 @@ class Tally:
             boxes = soft_label_to_boxes(soft_label, self.judge.box_settings)
             self._boxes.append((image_id, (height, width), boxes))
         if self.judge.masks is not None:
-            histogram = PixelHistogram()
+            histogram, truth = PixelHistogram(), self.judge.masks.read(image_id)
             try:
-                histogram.add(soft_label, read_truth(self.judge.masks[image_id]))
+                histogram.add(soft_label, truth)
             except ValueError as error:
                 raise UserError(f"the mask of {image_id} does not fit: {error}") from None
             self._pixels.append(pixels_by_bin(histogram))
@@ -163,7 +164,7 @@ def find_judge(config: Config, image_paths: Mapping[str, Path]) -> Judge:
     truths = None
     if data.ground_truth is not None:
         truths = read_truths(data, image_paths, test_ids)
-        if truths.empty and not is_pixels:
+        if split_ignored(truths)[0].empty and not is_pixels:
             raise UserError(
                 f"the {data.test_split} images have no true box of the classes "
                 f"{data.ground_truth_classes}: nothing can be found in them; see "
@@ -173,7 +174,7 @@ def find_judge(config: Config, image_paths: Mapping[str, Path]) -> Judge:
     return Judge(
         tuple(test_ids),
         truths,
-        None if data.masks is None else find_masks(data.masks, test_ids),
+        None if data.masks is None else open_masks(data, image_paths).of(test_ids),
         config.evaluation.box_settings(),
         config.evaluation.min_confidence,
         tuple(thresholds),

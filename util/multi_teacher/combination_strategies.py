@@ -31,11 +31,13 @@ from util.label_set import (
     map_cost,
     prompt_to_folder,
 )
+from util.masks import open_masks
 from util.multi_teacher.agreement import learn_weights, vote_entropy, vote_fraction
 from util.multi_teacher.calibration import CalibratedLabelSet, calibrate, find_slice
 from util.multi_teacher.staple import staple
 from util.progress import track
 from util.run import print_next, run_script
+from util.settings import settings_hash
 from util.shares import read_share
 from util.splits import read_split
 
@@ -274,13 +276,14 @@ def calibrate_members(
         A fingerprint of the masks and maps of the split, and the members, calibrated.
     """
     data, settings = config.data, config.combination
-    ids = read_split(data.splits, settings.calibration_split, find_images(data.images))
-    masks = find_slice(members, ids, data.masks)
+    image_paths = find_images(data.images)
+    ids = read_split(data.splits, settings.calibration_split, image_paths)
+    masks = find_slice(members, ids, open_masks(data, image_paths))
     calibrated = [calibrate(member, masks, settings.calibration) for member in members]
     errors = [f"{each.name} {each.error_before:.4f} -> {each.error:.4f}" for each in calibrated]
-    print(f"Calibrated on {len(masks)} images, calibration error there: {', '.join(errors)}")
-    maps = [member.path(image_id) for member in members for image_id in masks]
-    return fingerprint([*masks.values(), *maps]), calibrated
+    print(f"Calibrated on {len(masks.paths)} images, calibration error there: {', '.join(errors)}")
+    maps = fingerprint(member.path(image_id) for member in members for image_id in masks.paths)
+    return settings_hash({"masks": masks.fingerprint(), "maps": maps}), calibrated
 
 
 def learn_member_weights(members: Sequence[LabelSet]) -> list[float]:
