@@ -28,8 +28,8 @@ BACKENDS = {
 
 COMBINATION_CODE = ("util/multi_teacher/*.py",)
 STUDENT_CODE = (
-    "student/*.py",
-    *("util/image_files.py", "util/masks_to_bboxes.py", "util/metrics.py"),
+    *("student/*.py", "util/decoding.py", "util/image_files.py"),
+    *("util/box_*.py", "util/masks_to_bboxes.py", "util/metrics.py"),
 )
 JUDGE_CODE = ("util/*.py", "analysis/*.py", "analysis/study/measuring.py")
 
