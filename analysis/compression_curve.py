@@ -120,7 +120,8 @@ def plan_curve(config: Config) -> Curve:
     Raises:
         UserError: There is no teacher, no student to train, or `data.groups` does not fit.
     """
-    from analysis.study.planning import student_cell, teacher_cell
+    from analysis.study.dependencies import open_school, student_cell, teacher_cell
+    from analysis.study.images import Images
     from student.predicting import find_checkpoint
 
     section = config.compression
@@ -136,7 +137,10 @@ def plan_curve(config: Config) -> Curve:
     settings: dict[str, Any] = {"name": "student", "checkpoint": checkpoint, "label_set": TEACHER}
     settings["logits"] = config.student.losses.get("kd", 0.0) > 0
     teacher = config.teacher.model_copy(update=settings)
-    labelling = teacher_cell(config, teacher, f"the teacher {checkpoint}")
+    images = Images(find_images(config.data.images))
+    name = f"the teacher {checkpoint}"
+    labelling = teacher_cell(config, teacher, name, [TEACHER], images)
+    school = open_school(config, images)
     changes: dict[str, dict[str, Any]] = {
         f"unet {width}": {"architecture": "unet", "width": width} for width in section.widths
     }
@@ -156,7 +160,7 @@ def plan_curve(config: Config) -> Curve:
     students = {
         (training, name): [
             student_cell(
-                config,
+                school,
                 label_set,
                 f"{name}, {training}",
                 {**change, **how, "seed": seed},
@@ -272,7 +276,7 @@ def count_found_boxes(config: Config, runs: Runs, test_ids: Sequence[str]) -> Co
     """Count true positives, false positives and false negatives of each image, as the thesis."""
     from analysis.study.measuring import count_label_set, find_judge
 
-    judge = find_judge(config).only(test_ids)
+    judge = find_judge(config, find_images(config.data.images)).only(test_ids)
     store = config.paths.cells / "counts"
     return {
         key: [count_label_set(folder, judge, store)["boxes"][:, 0] for folder in folders]

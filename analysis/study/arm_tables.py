@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from analysis.study.arms import Arm, draw_students, draw_teachers
+from analysis.study.arms import Arm, draw_teachers
 from analysis.study.combining_gain import combining_gain, pick_groups
 from analysis.study.comparisons import compare_pairs
 from analysis.study.curve import (
@@ -26,7 +26,7 @@ from analysis.study.variance_components import student_components, teacher_compo
 from util.config import Config
 
 COMPARISON_COLUMNS = ["family", "a", "b", "difference", "low", "high", "p", "p_holm"]
-METRIC_COLUMNS = ["label_set", "who", "metric", "score", "low", "high"]
+METRIC_COLUMNS = ["label_set", "who", "metric", "score", "low", "high", "chance"]
 GAIN_COLUMNS = [
     *("who", "strategy", "size", "groups", "score", "low", "high"),
     *("over_random", "over_random_low", "over_random_high"),
@@ -72,9 +72,22 @@ def tabulate_scores(arm: Arm) -> pd.DataFrame:
                 **_columns("teacher", arm.teacher_draws, source.name),
                 **_columns("student", arm.student_draws, source.name),
                 "students": len(arm.students.get(source.name, {})),
+                "chance": _score(arm.metric, arm.chance),
+                **_emptiness(arm, source.name),
+                "same_as": arm.same_as.get(source.name, ""),
+                "unknown_words": ", ".join(arm.facts[source.name].get("unknown_words", ())),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _emptiness(arm: Arm, name: str) -> dict[str, float]:
+    """Share of the test images in which a source and its students mark nothing."""
+    students = [counts["is_empty"].mean() for counts in arm.students.get(name, {}).values()]
+    return {
+        "teacher_empty": arm.teachers[name]["is_empty"].mean(),
+        "student_empty": np.mean(students) if students else np.nan,
+    }
 
 
 def _columns(who: str, draws: Draws | None, name: str) -> dict[str, float]:
@@ -165,12 +178,11 @@ def compare_all(arm: Arm) -> pd.DataFrame:
 
     Strategies are compared by their mean scores over the groups of one size.
     """
-    combined = [source.name for source in arm.sources if not source.is_prompt]
     tables = []
     for who, draws in arm.sides.items():
         families = {
             "prompts": draws.select([name for name in arm.prompts if name in draws.names]),
-            "combinations": draws.select([name for name in combined if name in draws.names]),
+            "combinations": draws.select([n for n in arm.combinations if n in draws.names]),
             **dict(_means_of_strategies(arm, draws)),
         }
         for name, of_family in families.items():
@@ -207,8 +219,8 @@ def _means_of_strategies(arm: Arm, draws: Draws) -> Iterator[tuple[str, Draws]]:
 def teacher_gain(arm: Arm, judge: Judge, config: Config) -> pd.DataFrame:
     """What teachers gain by combining k prompts: each strategy over groups of every size."""
     groups = {
-        size: pick_groups(arm.prompts, size, config.study.subsets)
-        for size in curve_sizes(len(arm.prompts))[1:]
+        size: pick_groups(arm.asked, size, config.study.subsets)
+        for size in curve_sizes(len(arm.asked))[1:]
     }
     strategies = dict.fromkeys(
         s.strategy for s in arm.sources if not s.is_prompt and s.calibration == "none"
@@ -221,20 +233,20 @@ def teacher_gain(arm: Arm, judge: Judge, config: Config) -> pd.DataFrame:
         if size >= split_strategy(strategy, config.combination.min_votes)[1]
         for group in groups[size]
     ]
-    folders = {name: arm.folders[name] for name in arm.prompts}
-    counts = {name: arm.metric.counts(arm.teachers[name]) for name in arm.prompts}
+    folders = {name: arm.folders[name] for name in arm.asked}
+    counts = {name: arm.metric.counts(arm.teachers[name]) for name in arm.asked}
     counts |= count_combined(folders, combinations, config, judge, arm.metric)
     by_group = {name: arm.metric.by_group(rows) for name, rows in counts.items()}
     # Hundreds of combinations, which are not compared one by one.
     num_resamples = FEWEST_RESAMPLES[arm.metric.needs]
     draws = teacher_draws(by_group, arm.metric.score, num_resamples)
     members = {each.name: each.group for each in combinations}
-    return _gain("teacher", draws, arm.prompts, members, {c.name: c.strategy for c in combinations})
+    return _gain("teacher", draws, arm.asked, members, {c.name: c.strategy for c in combinations})
 
 
 def student_gain(arm: Arm) -> pd.DataFrame:
     """What students gain where they learn from k prompts combined: the groups of the design."""
-    prompts = [name for name in arm.prompts if name in arm.learnt]
+    prompts = [name for name in arm.asked if name in arm.learnt]
     combinations = [
         source
         for source in arm.sources
@@ -274,14 +286,15 @@ def stack(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFram
 def tabulate_metrics(arm: Arm, judge: Judge) -> pd.DataFrame:
     """Every metric of every label set, teachers and students."""
     tables = []
-    students = {name: arm.students[name] for name in arm.learnt}
     for metric in find_metrics(judge):
         sides = {"teacher": draw_teachers(arm.teachers, metric)}
-        if students:
-            sides["student"] = draw_students(students, metric)
+        students = arm.draw_students(metric)
+        if students is not None:
+            sides["student"] = students
         for who, draws in sides.items():
             low, high = draws.interval()
             columns = {"label_set": draws.names, "score": draws.estimate}
             table = pd.DataFrame(columns | {"low": low, "high": high})
-            tables.append(table.assign(who=who, metric=metric.name))
+            chance = _score(metric, arm.chance)
+            tables.append(table.assign(who=who, metric=metric.name, chance=chance))
     return stack(tables, METRIC_COLUMNS)
