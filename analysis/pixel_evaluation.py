@@ -3,14 +3,14 @@
     python analysis/pixel_evaluation.py --evaluation.predictions label_sets/bird
 
 Reads evaluation.predictions (by default every label set and tested run), data.masks and the test
-split; shows tables with 95 % bootstrap intervals over images and writes
+split; shows tables with 95 % bootstrap intervals over images, or over data.groups, and writes
 paths.runs/pixel_evaluation.csv, and pixel_evaluation_images.csv with a row an image.
 evaluation.baseline names a label set that the others are compared with, by image:
 pixel_differences.csv.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from analysis.pixel_scores import (
     pixels_by_bin,
     threshold_scores,
 )
+from util.command_line import load_config
 from util.component_metrics import (
     ANOMALY_TRACK,
     OBSTACLE_TRACK,
@@ -46,17 +47,21 @@ from util.component_metrics import (
     component_scores,
     measure_components,
 )
-from util.config import Config, load_config
+from util.config import Config
 from util.errors import UserError, listed
 from util.files import write_text
-from util.ground_truth import find_masks, read_truth
 from util.image_files import find_images
+from util.image_groups import ImageGroups, group_images
 from util.label_set import LabelSet
+from util.mask_values import to_settings
+from util.masks import TrueMasks, open_masks
 from util.pixel_metrics import PixelHistogram, measure_pixels
 from util.progress import track
 from util.run import run_script
 from util.splits import read_split
-from util.statistics_over_images import Interval, bootstrap
+from util.statistics_over_images import Interval, Score, bootstrap, resamples_for
+
+READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
 
 TRACKS = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 
@@ -82,18 +87,22 @@ class Measured:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
-    config, _ = load_config(__doc__ or "", argv)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     image_paths = find_images(config.data.images)
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
-    masks = find_masks(config.data.masks, test_ids)
+    masks = open_masks(config.data, image_paths).of(test_ids)
+    groups = group_images(config.data.groups, test_ids)
+    label_sets = open_label_sets(config, test_ids)
+    num_resamples = resamples_for(len(label_sets) - 1)  # each but one is compared with the baseline
     measured = {
-        name: measure(label_set, masks, config.evaluation.threshold)
-        for name, label_set in open_label_sets(config, test_ids).items()
+        name: measure(label_set, masks, config.evaluation.threshold, groups, num_resamples)
+        for name, label_set in label_sets.items()
     }
     rows = [
         {"label_set": name, **with_ends(one.values, one.scores)} for name, one in measured.items()
     ]
     table = pd.DataFrame(rows)
+    print(groups.describe_intervals())
     print(format_scores(table, "label_set", SHOWN))
     print(format_scores(table, "label_set", ALSO_SHOWN, decimals=4))
     output = config.paths.runs / "pixel_evaluation.csv"
@@ -130,8 +139,21 @@ def open_label_sets(config: Config, image_ids: Sequence[str]) -> dict[str, Label
     return opened
 
 
-def measure(label_set: LabelSet, masks: Mapping[str, Path], threshold: float) -> Measured:
+def measure(
+    label_set: LabelSet,
+    masks: TrueMasks,
+    threshold: float,
+    groups: ImageGroups,
+    num_resamples: int,
+) -> Measured:
     """Measure a label set, pooled over images with intervals, and each image by itself.
+
+    Args:
+        label_set: Has a map of each image.
+        masks: True masks by id of the images.
+        threshold: Pixels above it are found.
+        groups: Of the images, which resamples draw together.
+        num_resamples: For the intervals.
 
     Raises:
         UserError: A map and its mask do not fit, or no mask has an anomaly.
@@ -139,9 +161,9 @@ def measure(label_set: LabelSet, masks: Mapping[str, Path], threshold: float) ->
     pooled = PixelHistogram()
     tracks = {name: ComponentScores(limits) for name, limits in TRACKS.items()}
     rows, by_bin, calibration = [], [], []
-    for image_id in track(masks, label_set.name, transient=True):
+    for image_id in track(masks.paths, label_set.name, transient=True):
         histogram = PixelHistogram()
-        soft_label, truth = label_set.read(image_id), read_truth(masks[image_id])
+        soft_label, truth = label_set.read(image_id), masks.read(image_id)
         try:
             histogram.add(soft_label, truth)
             for components in tracks.values():
@@ -154,23 +176,27 @@ def measure(label_set: LabelSet, masks: Mapping[str, Path], threshold: float) ->
         calibration.append(calibration_sums(histogram))
     if not pooled.positives.any():
         raise UserError(
-            "no mask of the split has an anomalous pixel: 0 is normal, 255 is ignored, and "
-            "anomalies are any other value, such as 1"
+            f"no mask of the split has an anomalous pixel: the masks in {masks.folder} are read as "
+            f"{to_settings(masks.meaning)}; see data.ground_truth_classes and data.mask_values"
         )
     images = pd.DataFrame(rows)
+
+    def resample(counts: np.ndarray, score: Score) -> Interval:
+        return bootstrap(groups.sum(counts), score, num_resamples)
+
     counts = images[["true_positives", "false_positives", "false_negatives"]].to_numpy()
     values = asdict(measure_pixels(pooled, threshold))
-    curve = bootstrap(np.array(by_bin), curve_scores)
+    curve = resample(np.array(by_bin), curve_scores)
     scores = {
-        **name_scores(THRESHOLD_SCORES, bootstrap(counts, threshold_scores)),
+        **name_scores(THRESHOLD_SCORES, resample(counts, threshold_scores)),
         **name_scores(CURVE_SCORES, move_to([values[s] for s in CURVE_SCORES], curve)),
-        **name_scores(CALIBRATION_SCORES, bootstrap(np.array(calibration), calibration_scores)),
+        **name_scores(CALIBRATION_SCORES, resample(np.array(calibration), calibration_scores)),
     }
     for name, components in tracks.items():
         found = asdict(measure_components(components))
         values |= {f"{name}_{key}": value for key, value in found.items()}
         names = [f"{name}_{score}" for score in COMPONENT_SCORES]
-        scores |= name_scores(names, bootstrap(components.counts(), component_scores))
+        scores |= name_scores(names, resample(components.counts(), component_scores))
     return Measured(values, scores, images)
 
 

@@ -123,7 +123,8 @@ def check_teacher(settings: TeacherSection, models: Mapping[str, Path]) -> None:
     ]
     if found := [trouble for trouble in troubles if trouble]:
         raise UserError("\n".join(found))
-    if settings.device not in ("auto", "cpu") and "torch" not in missing:
+    is_in_torch = any(path.suffix != ".onnx" for path in models.values())
+    if is_in_torch and settings.device not in ("auto", "cpu") and "torch" not in missing:
         from teacher.runtime import Runtime
 
         Runtime(settings.device)

@@ -16,7 +16,11 @@ _OWN: dict[str, dict[str, Any]] = {
 """What null means: 0.2 was tuned for the embedded detector; 0.3 and no limit of area are those of
 SAM 3's own post-processing; a student's tiles are those of student/predict.py."""
 
-_EVERY = {"name", "tile_size_px"}
+_EVERY = {
+    *("name", "tile_size_px"),
+    # These say how models run, if there are any, and change no map.
+    *("device", "compile", "prompts_per_batch", "boxes_per_batch", "cache_gb", "outline_above"),
+}
 _SAA = {
     *("prompts", "object_prompt", "object_number", "detector", "segmenter", "saliency"),
     *("box_threshold", "text_threshold", "min_area", "area_threshold", "max_masks", "map_rule"),
@@ -24,7 +28,7 @@ _SAA = {
 }
 _SAM3 = {
     *("prompts", "sam3_model", "box_threshold", "min_area", "area_threshold", "max_masks"),
-    *("working_size_px", "prompts_per_batch"),
+    "working_size_px",
 }
 _STUDENT = {"checkpoint", "label_set", "flips", "logits"}
 
@@ -45,37 +49,29 @@ def as_student(settings: TeacherSection, **changes: Any) -> TeacherSection:
     """
     if settings.name != "student":
         fields = TeacherSection.model_fields
-        others = set(fields) - _EVERY - _STUDENT - {"tile_overlap_px", "device"}
+        others = set(fields) - _EVERY - _STUDENT - {"tile_overlap_px"}
         settings = settings.model_copy(update={key: fields[key].default for key in others})
     return settings.model_copy(update={"name": "student", **changes})
 
 
 def _readers(settings: TeacherSection) -> Iterator[tuple[str, bool, set[str]]]:
     """What may read settings of the section: in words, whether it is there, and its keys."""
-    is_saa, is_student = settings.name == "saa", settings.name == "student"
+    is_saa, is_sam3 = settings.name == "saa", settings.name == "sam3"
     has_detector = is_saa and settings.detector != "attributes"
     has_segmenter = is_saa and settings.segmenter != "grabcut"
     has_saliency = is_saa and settings.saliency != "colour_gradient"
-    has_models = has_detector or has_segmenter or has_saliency or settings.name == "sam3"
-    is_onnx = settings.checkpoint is not None and settings.checkpoint.suffix == ".onnx"
-    is_on_device = has_models or (is_student and not is_onnx)
+    has_models = has_detector or has_segmenter or has_saliency or is_sam3
     has_tiles = settings.tile_size_px is not None or resolve_own(settings).tile_size_px != 0
+    is_dino = is_saa and settings.detector == "groundingdino"
     yield "any teacher", True, _EVERY
     yield "teacher.name saa", is_saa, _SAA
-    yield "teacher.name sam3", settings.name == "sam3", _SAM3
-    yield "teacher.name student", is_student, _STUDENT
-    yield "a detector with weights", has_detector, {"detector_model", "prompts_per_batch"}
-    is_dino = is_saa and settings.detector == "groundingdino"
+    yield "teacher.name sam3", is_sam3, _SAM3
+    yield "teacher.name student", settings.name == "student", _STUDENT
+    yield "a detector with weights", has_detector, {"detector_model"}
     yield "teacher.detector groundingdino", is_dino, {"text_encoder"}
-    yield (
-        "a segmenter with weights",
-        has_segmenter,
-        {"segmenter_model", "boxes_per_batch", "outline_above"},
-    )
+    yield "a segmenter with weights", has_segmenter, {"segmenter_model"}
     yield "teacher.saliency wide_resnet50_2", has_saliency, {"saliency_model"}
-    yield "foundation models", has_models, {"precision", "compile", "cache_gb"}
-    # All else runs on the CPU anyway.
-    yield "networks in torch", is_on_device or settings.device == "cpu", {"device"}
+    yield "foundation models", has_models, {"precision"}
     yield "teacher.tile_size_px", has_tiles, {"tile_overlap_px"}
 
 

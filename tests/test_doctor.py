@@ -256,24 +256,24 @@ def test_gpus_are_listed_with_their_memory(
     assert "GPU 1: Card 1, 24 GB of memory, 1.5 GB of it free, bf16" in text
 
 
-def test_a_device_that_this_machine_lacks_stops_real_teachers(
+def test_a_device_that_this_machine_lacks_stops_real_teachers_alone(
     report: Report, thesis_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_options: None)
     status, text = report(THESIS.model_copy(update={"device": "cuda"}), thesis_weights)
     assert status == 1
     assert "cannot run:\n  teacher.device is 'cuda', which this machine lacks" in text
-    assert report(TeacherSection(device="cpu"), thesis_weights)[0] == 0
+    assert report(TeacherSection(device="cuda"), thesis_weights)[0] == 0
     assert "teacher.device auto is cpu here" in report(THESIS, thesis_weights)[1]
 
 
 def test_settings_that_the_teacher_does_not_read_stop_it(report: Report, tmp_path: Path) -> None:
-    settings = TeacherSection(flips=True, device="cuda")
+    settings = TeacherSection(flips=True, precision="bf16")
     status, text = report(settings, tmp_path)
     assert status == 1
     line = line_of(text, "does not read")
     assert "teacher.flips (teacher.name student)" in line
-    assert "teacher.device (networks in torch)" in line
+    assert "teacher.precision (foundation models)" in line
 
 
 def test_offline_mode_is_pointed_out_where_something_is_to_be_fetched(
