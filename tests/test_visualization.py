@@ -29,6 +29,15 @@ def test_names_with_dollars_are_drawn_as_they_are(tmp_path: Path) -> None:
         assert f">{text}</text>" in drawn
 
 
+def test_names_that_a_formatter_gives_to_ticks_are_drawn_as_they_are(tmp_path: Path) -> None:
+    figure = new_figure(6, 3)
+    axis = figure.subplots()
+    axis.xaxis.set_major_formatter(lambda value, position: rf"$\frac{{{value:g}$")
+    axis.set(xlim=(0, 1000), xticks=range(0, 1000, 50))
+    write_figure(tmp_path / "x.svg", figure)
+    assert r">$\frac{950$</text>" in (tmp_path / "x.svg").read_text(encoding="utf-8")
+
+
 def test_names_that_are_no_text_are_drawn_escaped(tmp_path: Path) -> None:
     figure = new_figure(3, 2)
     figure.suptitle("m\udcf6we")
