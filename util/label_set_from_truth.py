@@ -22,7 +22,8 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import numpy as np
 
 from util.bbox_csv import COORDINATES, split_ignored
-from util.config import DataSection, load_config
+from util.command_line import OVERWRITE, load_config
+from util.config import BOX_RULE, DataSection
 from util.errors import UserError, listed
 from util.ground_truth import read_truths
 from util.image_files import find_images, fingerprint, image_size_hw
@@ -50,6 +51,7 @@ Drawn = tuple[np.ndarray, np.ndarray]
 SLACK_PX = 0.01
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    **OVERWRITE,
     "split": {
         "metavar": "NAME",
         "help": "images that the label set shall have, A+B joins two (default: all that have a"
@@ -58,10 +60,12 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "name": {"metavar": "NAME", "default": "truth", "help": "the label set's name: truth"},
 }
 
+READS = BOX_RULE
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
-    config, options = load_config(__doc__ or "", argv, OPTIONS)
+    config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
     if not options.name or options.name != prompt_to_folder(options.name):
         raise UserError(
             f"--name is {options.name!r}; expected letters, digits and _, such as "
@@ -83,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     report(label_set, len(ids) - len(truth.sources) - len(truth.failed), problems)
     more = ["--student.pixel_weights", "label_set"] if label_set.has_weights else []
-    print_next(["student/train.py", "--student.label_set", options.name, *more], argv)
+    print_next(["student/train.py", "--student.label_set", options.name, *more], argv, BOX_RULE)
     return 1 if problems else 0
 
 

@@ -54,8 +54,8 @@ def choose_images(counts: Sequence[Counts], metric: Metric) -> dict[int, str]:
         counts: Of each prompt's label set.
         metric: The score.
     """
-    scores = np.array([metric.of_images(each) for each in counts])
     rows = [metric.counts(each) for each in counts]
+    scores = np.array([metric.of_each(each) for each in rows])
     has_something = np.any(rows, axis=(0, 2)) & np.isfinite(scores).all(axis=0)
     there = np.flatnonzero(has_something)
     if not len(there):
@@ -79,8 +79,7 @@ def choose_sources(arm: Arm) -> list[str]:
     scores = dict(zip(arm.teacher_draws.names, arm.teacher_draws.estimate, strict=True))
     ranked = sorted(arm.prompts, key=lambda name: -scores[name])
     shown = list(dict.fromkeys([ranked[0], ranked[len(ranked) // 2], ranked[-1]]))
-    combined = [source.name for source in arm.sources if not source.is_prompt]
-    return shown + sorted(combined, key=lambda name: -scores[name])[:1]
+    return shown + sorted(arm.combinations, key=lambda name: -scores[name])[:1]
 
 
 def _panel(title: str, label_set: LabelSet, image_id: str, judge: Judge) -> Panel:
