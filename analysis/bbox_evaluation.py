@@ -5,8 +5,8 @@
 Reads evaluation.predictions (by default every label set and tested run), the ground truth and the
 test split; shows tables and writes paths.runs/bbox_evaluation.csv and .png, precision and recall
 over the confidence of a box, and bbox_average_precision.csv, COCO's average precision. Intervals
-are 95 % bootstrap intervals over images. evaluation.baseline names a label set that the others are
-compared with, by image: bbox_differences.csv.
+are 95 % bootstrap intervals over images, or over data.groups. evaluation.baseline names a label set
+that the others are compared with, by image: bbox_differences.csv.
 """
 
 import sys
@@ -31,17 +31,26 @@ from analysis.interval_tables import (
 )
 from util.average_precision import bootstrap_average_precision, rank_predictions
 from util.bbox_csv import read_bbox_csv
-from util.config import Config, load_config
+from util.command_line import load_config
+from util.config import Config
 from util.errors import UserError
 from util.files import write_text
 from util.ground_truth import check_known, read_truths
 from util.image_files import find_images
+from util.image_groups import group_images
 from util.label_set import PREDICTION, LabelSet
 from util.metrics import BoxMatcher, evaluate_boxes, format_metrics
 from util.run import run_script
 from util.splits import read_split
-from util.statistics_over_images import bootstrap, f1, precision, recall
+from util.statistics_over_images import bootstrap, f1, precision, recall, resamples_for
 from util.visualization import draw_precision_recall
+
+READS = {
+    "evaluation.predictions",
+    "evaluation.min_confidence",
+    "evaluation.iou_thresholds",
+    "evaluation.baseline",
+}
 
 BOX_SCORES = ("precision", "recall", "f1")
 COCO_SCORES = ("AP50", "AP50:95")
@@ -62,7 +71,7 @@ class Judged:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
-    config, _ = load_config(__doc__ or "", argv)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     ious, baseline = config.evaluation.iou_thresholds, config.evaluation.baseline
     output = config.paths.runs / "bbox_evaluation.csv"
     judged = judge_predictions(config)
@@ -101,7 +110,7 @@ def find_predictions(config: Config) -> dict[str, Path]:
 
 
 def judge_predictions(config: Config) -> dict[str, Judged]:
-    """Judge every prediction there is, by a name to show.
+    """Judge every prediction there is, by a name to show; says what the intervals are over.
 
     Raises:
         UserError: An input is missing or wrong.
@@ -109,17 +118,22 @@ def judge_predictions(config: Config) -> dict[str, Judged]:
     image_paths = find_images(config.data.images)
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     truths = read_truths(config.data, image_paths, test_ids)
+    groups = group_images(config.data.groups, test_ids)
     ious = config.evaluation.iou_thresholds
     names = [f"{score}, {metric}" for metric in name_metrics(ious) for score in BOX_SCORES]
+    found = find_predictions(config)
+    num_resamples = resamples_for(len(found) - 1)  # each but one is compared with the baseline
     judged = {}
-    for name, path in find_predictions(config).items():
+    for name, path in found.items():
         predictions = read_bbox_csv(path)
         check_known(path, predictions, image_paths)
         matcher = BoxMatcher(truths, predictions, test_ids, config.evaluation.min_confidence)
-        boxes = name_scores(names, bootstrap(count_boxes(matcher, ious), box_scores))
+        counts = groups.sum(count_boxes(matcher, ious))
+        boxes = name_scores(names, bootstrap(counts, box_scores, num_resamples))
         ranked = rank_predictions(truths, predictions, test_ids)
-        coco = name_scores(COCO_SCORES, bootstrap_average_precision(ranked))
-        judged[name] = Judged(matcher, boxes | coco)
+        precisions = bootstrap_average_precision(ranked, num_resamples, groups=groups)
+        judged[name] = Judged(matcher, boxes | name_scores(COCO_SCORES, precisions))
+    print(groups.describe_intervals())
     return judged
 
 

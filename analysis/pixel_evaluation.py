@@ -3,7 +3,7 @@
     python analysis/pixel_evaluation.py --evaluation.predictions label_sets/bird
 
 Reads evaluation.predictions (by default every label set and tested run), data.masks and the test
-split; shows tables with 95 % bootstrap intervals over images and writes
+split; shows tables with 95 % bootstrap intervals over images, or over data.groups, and writes
 paths.runs/pixel_evaluation.csv, and pixel_evaluation_images.csv with a row an image.
 evaluation.baseline names a label set that the others are compared with, by image:
 pixel_differences.csv.
@@ -39,6 +39,7 @@ from analysis.pixel_scores import (
     pixels_by_bin,
     threshold_scores,
 )
+from util.command_line import load_config
 from util.component_metrics import (
     ANOMALY_TRACK,
     OBSTACLE_TRACK,
@@ -46,10 +47,11 @@ from util.component_metrics import (
     component_scores,
     measure_components,
 )
-from util.config import Config, load_config
+from util.config import Config
 from util.errors import UserError, listed
 from util.files import write_text
 from util.image_files import find_images
+from util.image_groups import ImageGroups, group_images
 from util.label_set import LabelSet
 from util.mask_values import to_settings
 from util.masks import TrueMasks, open_masks
@@ -57,7 +59,9 @@ from util.pixel_metrics import PixelHistogram, measure_pixels
 from util.progress import track
 from util.run import run_script
 from util.splits import read_split
-from util.statistics_over_images import Interval, bootstrap
+from util.statistics_over_images import Interval, Score, bootstrap, resamples_for
+
+READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
 
 TRACKS = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 
@@ -83,18 +87,22 @@ class Measured:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
-    config, _ = load_config(__doc__ or "", argv)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     image_paths = find_images(config.data.images)
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     masks = open_masks(config.data, image_paths).of(test_ids)
+    groups = group_images(config.data.groups, test_ids)
+    label_sets = open_label_sets(config, test_ids)
+    num_resamples = resamples_for(len(label_sets) - 1)  # each but one is compared with the baseline
     measured = {
-        name: measure(label_set, masks, config.evaluation.threshold)
-        for name, label_set in open_label_sets(config, test_ids).items()
+        name: measure(label_set, masks, config.evaluation.threshold, groups, num_resamples)
+        for name, label_set in label_sets.items()
     }
     rows = [
         {"label_set": name, **with_ends(one.values, one.scores)} for name, one in measured.items()
     ]
     table = pd.DataFrame(rows)
+    print(groups.describe_intervals())
     print(format_scores(table, "label_set", SHOWN))
     print(format_scores(table, "label_set", ALSO_SHOWN, decimals=4))
     output = config.paths.runs / "pixel_evaluation.csv"
@@ -131,8 +139,21 @@ def open_label_sets(config: Config, image_ids: Sequence[str]) -> dict[str, Label
     return opened
 
 
-def measure(label_set: LabelSet, masks: TrueMasks, threshold: float) -> Measured:
+def measure(
+    label_set: LabelSet,
+    masks: TrueMasks,
+    threshold: float,
+    groups: ImageGroups,
+    num_resamples: int,
+) -> Measured:
     """Measure a label set, pooled over images with intervals, and each image by itself.
+
+    Args:
+        label_set: Has a map of each image.
+        masks: True masks by id of the images.
+        threshold: Pixels above it are found.
+        groups: Of the images, which resamples draw together.
+        num_resamples: For the intervals.
 
     Raises:
         UserError: A map and its mask do not fit, or no mask has an anomaly.
@@ -159,19 +180,23 @@ def measure(label_set: LabelSet, masks: TrueMasks, threshold: float) -> Measured
             f"{to_settings(masks.meaning)}; see data.ground_truth_classes and data.mask_values"
         )
     images = pd.DataFrame(rows)
+
+    def resample(counts: np.ndarray, score: Score) -> Interval:
+        return bootstrap(groups.sum(counts), score, num_resamples)
+
     counts = images[["true_positives", "false_positives", "false_negatives"]].to_numpy()
     values = asdict(measure_pixels(pooled, threshold))
-    curve = bootstrap(np.array(by_bin), curve_scores)
+    curve = resample(np.array(by_bin), curve_scores)
     scores = {
-        **name_scores(THRESHOLD_SCORES, bootstrap(counts, threshold_scores)),
+        **name_scores(THRESHOLD_SCORES, resample(counts, threshold_scores)),
         **name_scores(CURVE_SCORES, move_to([values[s] for s in CURVE_SCORES], curve)),
-        **name_scores(CALIBRATION_SCORES, bootstrap(np.array(calibration), calibration_scores)),
+        **name_scores(CALIBRATION_SCORES, resample(np.array(calibration), calibration_scores)),
     }
     for name, components in tracks.items():
         found = asdict(measure_components(components))
         values |= {f"{name}_{key}": value for key, value in found.items()}
         names = [f"{name}_{score}" for score in COMPONENT_SCORES]
-        scores |= name_scores(names, bootstrap(components.counts(), component_scores))
+        scores |= name_scores(names, resample(components.counts(), component_scores))
     return Measured(values, scores, images)
 
 

@@ -19,9 +19,10 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import pandas as pd
 
 from util.ahead import count_cores
-from util.config import load_config
+from util.command_line import OVERWRITE, load_config
+from util.config import BOX_RULE, TILES, keys_of, write_config
 from util.errors import UserError, listed
-from util.files import read_json, write_json, write_text
+from util.files import read_json, write_text
 from util.image_files import find_images
 from util.run import print_next, run_script
 from util.sea_scenes import make_demo_if_asked
@@ -43,10 +44,16 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
+READS = keys_of("study", "teacher", "student", "tracking") | TILES | BOX_RULE
+READS |= {"evaluation.min_confidence", "evaluation.iou_thresholds"}
+READS |= {"combination.min_votes", "combination.calibration_split", "combination.pixel_weights"}
+READS -= {f"teacher.{key}" for key in ("checkpoint", "label_set", "flips", "logits")}
+READS -= {f"student.{key}" for key in ("run", "label_set", "checkpoint", "seed")}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the study."""
-    config, options = load_config(__doc__ or "", argv, OPTIONS)
+    config, options = load_config(__doc__ or "", argv, {**OVERWRITE, **OPTIONS}, READS)
     share = None if options.cell is None else parse_share(options.cell)
     with (share or ALONE).alone(config.paths.cells):
         make_demo_if_asked(config.paths, config.data)
@@ -81,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = conclude(config, design, plan, outcomes, judge, images.paths, num_processes)
     write_report(results, folder)
     write_text(folder / "cells.csv", results.cells.to_csv(index=False))
-    write_json(folder / "config.json", config.model_dump(mode="json"))
+    write_config(folder, config)
     show(results)
     print(f"Wrote {folder}: report.html, figures, tables, cells.csv")
     if is_void(results.arms[0]):

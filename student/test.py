@@ -16,9 +16,16 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from student.pictures import draw_pictures
-from student.predicting import find_checkpoint, folder_beside, predict_images, report_failures
+from student.predicting import (
+    PREDICTING,
+    find_checkpoint,
+    folder_beside,
+    predict_images,
+    report_failures,
+)
 from util.bbox_csv import read_bbox_csv
-from util.config import Config, load_config
+from util.command_line import OVERWRITE, load_config
+from util.config import Config
 from util.files import write_text
 from util.ground_truth import read_truths
 from util.image_files import find_images
@@ -27,10 +34,15 @@ from util.metrics import BoxMatcher, evaluate_boxes, format_metrics
 from util.run import print_next, run_script
 from util.splits import read_split
 
+JUDGING = {"evaluation.min_confidence", "evaluation.iou_thresholds"}
+"""Keys that analysis/bbox_evaluation.py reads, too."""
+
+READS = PREDICTING | JUDGING | {"evaluation.pictures"}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
-    config, options = load_config(__doc__ or "", argv)
+    config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     image_paths = find_images(config.data.images)
     split = config.data.test_split
     test_ids = read_split(config.data.splits, split, image_paths)
@@ -45,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         judge(config, predicted, image_paths, test_ids)
         judged = ["--evaluation.predictions", str(folder)]
-        print_next(["analysis/bbox_evaluation.py", *judged], argv)
+        print_next(["analysis/bbox_evaluation.py", *judged], argv, JUDGING)
     return report_failures(predicted)
 
 

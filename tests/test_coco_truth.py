@@ -86,7 +86,7 @@ def test_crowds_and_what_is_to_be_ignored_are_regions(
     rle = {"size": [80, 100], "counts": [0, 8000]}
     table = read(annotate(bbox=[0, 0, 100, 80], segmentation=rle, **flag))
     assert table["ignore"].tolist() == [False, False, False, True]
-    assert "1 of 4 annotations are crowds" in caplog.text
+    assert "1 of 4 boxes are crowds" in caplog.text
 
 
 def test_a_region_counts_for_its_class_alone(tmp_path: Path, images: dict[str, Path]) -> None:

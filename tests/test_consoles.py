@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.conftest import ROOT, paint_scene
@@ -23,15 +22,18 @@ CONSOLES = [
 ]
 PRINTING = """
 import logging, os, sys
+from pathlib import Path
 from util.errors import UserError
 from util.progress import track
-from util.run import run_script
+from util.run import log_to, run_script
 
 def main():
     names = ["m\\u00f6we", "\\u2192 \\u9e1f \\U0001f426", os.fsdecode(b"m\\xf6we")]
-    for name in track(names, names[1], unit=names[0]):
-        print(name)
-        logging.getLogger("util.x").warning("%s", name)
+    with log_to(Path(sys.argv[1])):
+        for name in track(names, names[1], unit=names[0]):
+            print(name)
+            logging.getLogger("util.x").warning("%s", name)
+            logging.getLogger("util.x").debug("%s", name, exc_info=ValueError("odd"))
     raise UserError(" ".join(names))
 
 sys.exit(run_script(main))
@@ -52,11 +54,15 @@ def run_python(
 
 
 @pytest.mark.parametrize("environment", CONSOLES, ids=str)
-def test_any_name_can_be_printed_on_any_console(environment: dict[str, str]) -> None:
-    done = run_python("-c", PRINTING, environment=environment)
+def test_any_name_can_be_printed_on_any_console_and_details_go_to_the_log_alone(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    done = run_python("-c", PRINTING, tmp_path / "x.log", environment=environment)
     assert done.returncode == 2, done.stderr
     assert b"Traceback" not in done.stderr
+    assert b"ValueError" not in done.stderr
     assert b"Logging error" not in done.stderr
+    assert (tmp_path / "x.log").read_text(encoding="utf-8").count("ValueError: odd") == 3
     assert b"error: m" in done.stderr
     assert done.stdout.count(b"we\n") == 2
 
@@ -65,11 +71,11 @@ def test_images_of_any_name_are_labelled_where_names_are_taken_for_ascii(tmp_pat
     image = paint_scene((64, 64), [(30, 30)])
     for name in ("mo\u0308we.png", "flight 1/\u9e1f.png", os.fsdecode(b"m\xf6we.png")):
         try:
-            write_image(tmp_path / "images" / name, image)
+            write_image(tmp_path / "mo\u0308wen" / name, image)
         except OSError:
             pytest.skip("this file system takes UTF-8 only")
     config = tmp_path / "config.json"
-    sections = {"data": {"images": "images"}, "teacher": {"prompts": ["bird"]}}
+    sections = {"data": {"images": "m\u00f6wen"}, "teacher": {"prompts": ["bird"]}}
     config.write_text(json.dumps(sections))
     environment = {"LC_ALL": "C", "PYTHONUTF8": "0"}
     script = "teacher/soft_label_generation.py"
@@ -82,19 +88,22 @@ def test_images_of_any_name_are_labelled_where_names_are_taken_for_ascii(tmp_pat
     assert there == {"\u9e1f.png", "m%F6we.png", "m\u00f6we.png"}
 
 
-def test_paths_that_cannot_be_where_names_are_taken_for_ascii_are_one_sentence(
+def test_names_that_cannot_be_where_they_are_taken_for_ascii_are_one_sentence(
     tmp_path: Path,
 ) -> None:
-    config = tmp_path / "config.json"
-    config.write_text(json.dumps({"data": {"images": "m\u00f6wen"}}))
-    (tmp_path / "m\u00f6wen").mkdir()
-    write_image(tmp_path / "m\u00f6wen" / "a.png", np.zeros((40, 40, 3), np.uint8))
+    program = """
+import sys
+from pathlib import Path
+from util.run import run_script
+
+sys.exit(run_script(lambda: Path(sys.argv[1], "m\\u00f6we").write_text("")))
+"""
     environment = {"LC_ALL": "C", "PYTHONUTF8": "0"}
-    script = "teacher/soft_label_generation.py"
-    done = run_python(script, "--config", config, environment=environment)
+    done = run_python("-c", program, tmp_path, environment=environment)
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
-    assert done.stderr.startswith(b"error: ")
+    assert b"cannot be the name of a file here" in done.stderr
+    assert b"PYTHONUTF8=1" in done.stderr
 
 
 def test_a_log_gets_our_details_and_only_there(

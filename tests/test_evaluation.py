@@ -18,6 +18,7 @@ from analysis.pixel_scores import (
     BIN_STARTS,
     CALIBRATION_SCORES,
     CURVE_SCORES,
+    THRESHOLD_SCORES,
     calibration_scores,
     calibration_sums,
     curve_scores,
@@ -25,7 +26,7 @@ from analysis.pixel_scores import (
     threshold_scores,
 )
 from tests.conftest import make_project, read_gray
-from util.config import load_config
+from util.command_line import load_config
 from util.errors import UserError
 from util.image_files import write_image
 from util.label_set import MANIFEST, LabelSet
@@ -265,6 +266,36 @@ def test_one_image_has_values_and_no_intervals(
         assert table[ends].isna().to_numpy().all()
         assert (pd.read_csv(tmp_path / f"{name}_differences.csv")["p"] == 1).all()
     assert "[nan" not in capsys.readouterr().out
+
+
+def test_intervals_are_over_groups_of_images(
+    project: list[str], labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    groups = ["--data.groups", "möwe_(.)", "--evaluation.baseline", "bird"]
+    assert evaluate_pixels([*project, *groups]) == 0
+    assert "over 2 groups of 3 images (data.groups)" in capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "pixel_evaluation.csv").set_index("label_set")
+    images = pd.read_csv(tmp_path / "pixel_evaluation_images.csv")
+    of_bird = images[images["label_set"] == "bird"].set_index("image")
+    columns = ["true_positives", "false_positives", "false_negatives"]
+    first, *others = of_bird[columns].to_numpy()  # 09 alone, 10 and 11 together
+    interval = bootstrap(np.array([first, np.sum(others, axis=0)]), threshold_scores)
+    index = THRESHOLD_SCORES.index("iou")
+    assert table.loc["bird", ["iou_low", "iou_high"]].tolist() == pytest.approx(
+        [interval.low[index], interval.high[index]]
+    )
+    for evaluate, name in ((evaluate_boxes, "bbox"), (evaluate_pixels, "pixel")):
+        one_group = ["--data.groups", "^(.*)/", "--evaluation.baseline", "bird"]
+        assert evaluate([*project, *one_group]) == 0
+        out = capsys.readouterr().out
+        assert "No interval can be had: there is only 1 group of 3 images" in out
+        assert "[nan" not in out
+        table = pd.read_csv(tmp_path / f"{name}_evaluation.csv")
+        ends = [column for column in table if column.endswith(("_low", "_high"))]
+        assert table[ends].isna().to_numpy().all()
+        assert (pd.read_csv(tmp_path / f"{name}_differences.csv")["p"] == 1).all()
+        with pytest.raises(UserError, match="finds no group in 3 of 3 image ids"):
+            evaluate([*project, "--data.groups", "photograph"])
 
 
 def test_label_sets_in_deeper_folders_of_runs_are_not_judged(

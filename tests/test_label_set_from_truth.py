@@ -69,11 +69,14 @@ def test_masks_become_exact_maps_and_ignored_pixels_do_not_count(project: Path) 
         np.testing.assert_array_equal(label_set.read_weights(image_id), is_known)
 
 
-def test_only_images_with_a_mask_or_of_a_split_are_labelled(project: Path) -> None:
+def test_only_images_with_a_mask_or_of_a_split_are_labelled(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     masks = sorted((project.parent / "masks").rglob("*.png"))
     for path in masks[8:]:
         path.unlink()
     assert write_truth(project) == 0
+    assert "Left out: 4 images without a mask" in capsys.readouterr().out
     assert len(LabelSet(project.parent / "label_sets" / "truth").ids) == 8
     assert write_truth(project, "--split", "Train", "--name", "few") == 0
     assert len(LabelSet(project.parent / "label_sets" / "few").ids) == 6
@@ -95,6 +98,13 @@ def test_boxes_become_ellipses_whose_corners_do_not_count(boxed_project: Path) -
             inside[top:bottom, left:right] = 1
         assert 0 < (soft_label > 0).sum() < inside.sum()
         np.testing.assert_array_equal((soft_label > 0) | (weights == 0), inside)
+
+
+def test_boxes_of_a_small_split_are_taken_from_a_truth_of_all_images(boxed_project: Path) -> None:
+    name = (boxed_project.parent / "splits" / "Test.txt").read_text("utf-8").splitlines()[0]
+    (boxed_project.parent / "splits" / "One.txt").write_text(name, "utf-8")
+    assert write_truth(boxed_project, "--split", "One") == 0
+    assert LabelSet(boxed_project.parent / "label_sets" / "truth").ids == [name]
 
 
 def test_boxes_of_an_image_that_was_resized_are_drawn_anew(boxed_project: Path) -> None:
@@ -181,26 +191,38 @@ def test_bad_truths_are_one_sentence(boxed_project: Path) -> None:
             write_truth(boxed_project, *options)
 
 
-def test_a_mask_that_does_not_fit_leaves_its_image_without_a_truth(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = sorted((project.parent / "masks").rglob("*.png"))[0]
-    write_image(path, np.zeros((3, 4), np.uint8))
+def test_a_bad_mask_or_image_fails_alone(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second, *others = sorted((project.parent / "masks").rglob("*.png"))
+    write_image(first, np.zeros((3, 4), np.uint8))
+    second.write_bytes(b"no mask")
     assert write_truth(project) == 1
-    error = capsys.readouterr().err
-    assert "1 images have no truth, the rest is done" in error
-    assert "is (3, 4), its image (64, 64)" in error
-    assert len(LabelSet(project.parent / "label_sets" / "truth").ids) == 11
+    label_set = LabelSet(project.parent / "label_sets" / "truth")
+    assert len(label_set.ids) == len(others)
+    reasons = list(label_set.failed.values())
+    assert "is (3, 4), its image (64, 64)" in reasons[0]
+    assert "cannot be read as a mask" in reasons[1]
+    assert "2 images have no truth, the rest is done" in capsys.readouterr().err
+    image = next(iter(find_images(project.parent / "images").values()))
+    image.write_bytes(b"no image")
+    assert write_truth(project, "--data.masks", "null", "--name", "boxes") == 1
+    boxes = LabelSet(project.parent / "label_sets" / "boxes")
+    assert len(boxes.ids) == len(others) + 1
+    assert "cannot be read as an image" in next(iter(boxes.failed.values()))
 
 
-def test_several_processes_share_the_truth(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert write_truth(project) == 0
-    alone = (project.parent / "label_sets" / "truth" / "prediction.csv").read_bytes()
-    monkeypatch.setenv("WORLD_SIZE", "2")
+def test_processes_share_a_truth(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert write_truth(project, "--name", "alone") == 0
     for rank in ("0", "1"):
+        monkeypatch.setenv("WORLD_SIZE", "2")
         monkeypatch.setenv("RANK", rank)
-        assert write_truth(project, "--name", "shared") == 0
-    assert (project.parent / "label_sets" / "shared" / "prediction.csv").read_bytes() == alone
+        assert write_truth(project) == 0
+    out = capsys.readouterr().out
+    assert "share 1 of 2 is done" in out
+    both = [LabelSet(project.parent / "label_sets" / name) for name in ("alone", "truth")]
+    assert both[0].ids == both[1].ids
+    assert both[0].content == both[1].content
 
 
 def test_a_student_learns_from_the_truth_and_from_a_mix(project: Path) -> None:

@@ -181,6 +181,17 @@ def test_a_mask_must_have_the_size_of_its_image(tmp_path: Path) -> None:
         masks.read("a", (20, 12))
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_mask_that_lies_on_its_side_is_turned_as_its_image_is(
+    suffix: str, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    values = np.array([[0, 0, 0], [255, 0, 0]], np.uint8)
+    Image.fromarray(values).save(tmp_path / f"x{suffix}", exif=exif)
+    assert read_values(tmp_path / f"x{suffix}")[0].tolist() == [[255, 0], [0, 0], [0, 0]]
+
+
 def test_masks_are_found_whatever_the_form_of_their_accents(tmp_path: Path) -> None:
     save_all(tmp_path / unicodedata.normalize("NFD", "Flüge"), {"mo\u0308we": OBJECT})
     masks = open_folder(tmp_path, ["Flüge/möwe"])

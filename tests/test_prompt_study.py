@@ -17,12 +17,14 @@ import analysis.prompt_study
 import analysis.study.scoring
 from analysis.study.design import design_study
 from analysis.study.examples import choose_images
-from analysis.study.scoring import PIXEL_SCORES, Metric
+from analysis.study.measuring import count_label_set, find_judge
+from analysis.study.scoring import PIXEL_SCORES, Metric, resampled_for_pairs
 from tests.conftest import ROOT
 from tests.study_projects import conclude_study, configure, make_study
 from tests.test_pipeline import arguments, stop_at_write
 from util.errors import UserError
 from util.image_files import read_image, write_image
+from util.statistics_over_images import bootstrap, f1
 
 study = analysis.prompt_study.main
 
@@ -348,6 +350,58 @@ def test_what_cannot_be_had_is_said(finished: Path) -> None:
     assert scores["student"].isna().all()
 
 
+def test_resamples_of_a_study_grow_with_its_pairs_as_far_as_they_can_be_afforded() -> None:
+    boxes = Metric("", "boxes", 0, f1)
+    assert resampled_for_pairs(boxes, 5, 40).num_resamples == 10_000
+    assert resampled_for_pairs(boxes, 20, 112).num_resamples == 400 * 190
+    assert resampled_for_pairs(boxes, 20, 2000).num_resamples == 10_000
+    pixels = Metric("", "pixels", None, f1, num_resamples=2_000)
+    assert resampled_for_pairs(pixels, 5, 40).num_resamples == 10_000
+    of_thesis = resampled_for_pairs(pixels, 20, 112).num_resamples
+    assert 190 / (1 + of_thesis) < 0.05 / 4
+    assert resampled_for_pairs(pixels, 20, 10_000).num_resamples == 2_000
+
+
+def test_intervals_of_a_study_are_over_groups_of_images(finished: Path) -> None:
+    kept = sorted((finished.parent / "cells" / "counts").iterdir())
+    # The test images are 09, 10 and 11 of one flight.
+    more = ["--study.name=grouped", "--data.groups=möwe_([01])"]
+    assert study(arguments(finished, *more)) == 0
+    assert sorted((finished.parent / "cells" / "counts").iterdir()) == kept
+    folder = finished.parent / "runs" / "grouped"
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "2 groups of 3 images (data.groups)" in report
+    assert "so few give too narrow ones" in report
+    scores = pd.read_csv(folder / "tables" / "scores.csv").set_index("label_set")
+    single = read_table(finished, "scores").set_index("label_set")
+    assert scores["teacher"].tolist() == single["teacher"].tolist()
+    judge = find_judge(configure(finished, *more))
+    cells = pd.read_csv(folder / "cells.csv")
+    (teacher,) = cells[cells["kind"] == "teacher"]["folder"]
+    counts = count_label_set(Path(teacher) / "bird", judge, finished.parent / "cells" / "counts")
+    of_images = counts["boxes"][:, 0]
+    grouped = np.stack([of_images[0], of_images[1:].sum(axis=0)])
+    interval = bootstrap(grouped, f1)
+    found = scores.loc["bird", ["teacher_low", "teacher_high"]]
+    assert found.tolist() == pytest.approx([interval.low, interval.high])
+    components = pd.read_csv(folder / "tables" / "components.csv")
+    assert components["variance"].notna().all()
+
+
+def test_a_study_of_one_group_has_no_intervals_and_says_so(finished: Path) -> None:
+    notes, scores = conclude_with(finished, "--data.groups=^(.*)/")
+    assert "No interval can be had: there is only 1 group of 3 images (data.groups)." in notes
+    assert scores[["teacher_low", "student_high"]].isna().all(axis=None)
+    assert scores["teacher"].notna().all()
+
+
+def test_images_without_a_group_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    project = make_study(tmp_path)
+    with pytest.raises(UserError, match="finds no group in 1 of 3 image ids: flight 1/möwe_09"):
+        study(arguments(project, "--data.groups=_1."))
+    assert not (tmp_path / "cells").exists()
+
+
 def test_masks_without_a_positive_pixel_are_refused(finished: Path, tmp_path: Path) -> None:
     for path in (finished.parent / "images").rglob("*.png"):
         name = path.relative_to(finished.parent / "images")
@@ -370,7 +424,8 @@ def test_too_many_pairs_for_the_resamples_are_said(
 ) -> None:
     more = ["--study.training_seeds=[]", "--study.score=average_precision"]
     assert "after Holm" not in " ".join(conclude_with(finished, *more)[0])
-    monkeypatch.setattr(analysis.study.scoring, "CURVE_RESAMPLES", 50)
+    monkeypatch.setitem(analysis.study.scoring.FEWEST_RESAMPLES, "pixels", 50)
+    monkeypatch.setitem(analysis.study.scoring.MOST_SUMS, "pixels", 50)
     assert "3 pairs need p below 0.02" in " ".join(conclude_with(finished, *more)[0])
 
 

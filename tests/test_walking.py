@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from util.errors import UserError
 from util.image_files import find_files, find_images, id_to_path, name_to_id
-from util.walking import note_pictures, walk
+from util.walking import note_pictures, on_disk, walk
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -140,12 +140,23 @@ def test_the_form_of_accents_makes_no_difference_to_an_id(name: str) -> None:
     assert name_to_id(ids.pop()) == name_to_id(name)
 
 
-def test_a_file_of_an_id_is_found_in_either_form_of_its_accents(tmp_path: Path) -> None:
-    assert id_to_path(tmp_path, "m\u00f6/w\u00e9") == tmp_path / "m\u00f6/w\u00e9.png"
-    touch(tmp_path, "mo\u0308/we\u0301.png")
-    assert id_to_path(tmp_path, "m\u00f6/w\u00e9") == tmp_path / "mo\u0308/we\u0301.png"
-    touch(tmp_path, "m\u00f6/w\u00e9.png")
-    assert id_to_path(tmp_path, "m\u00f6/w\u00e9") == tmp_path / "m\u00f6/w\u00e9.png"
+def test_a_file_is_found_in_whatever_form_its_folders_have_their_accents(tmp_path: Path) -> None:
+    composed, decomposed = "m\u00f6/w\u00e9", "mo\u0308/we\u0301"
+    assert id_to_path(tmp_path, composed) == tmp_path / f"{composed}.png"
+    touch(tmp_path, f"{decomposed}.png")
+    assert id_to_path(tmp_path, composed) == tmp_path / f"{decomposed}.png"
+    assert on_disk(tmp_path / "m\u00f6" / "new \u00e9") == tmp_path / "mo\u0308" / "new \u00e9"
+    touch(tmp_path, f"{composed}.png")
+    assert id_to_path(tmp_path, composed) == tmp_path / f"{composed}.png"
+    assert on_disk(tmp_path / f"{decomposed}.png") == tmp_path / f"{decomposed}.png"
+    touch(tmp_path, "mo\u0308/w\u00f6.png")
+    assert on_disk(tmp_path / "mo\u0308/wo\u0308.png") == tmp_path / "mo\u0308/w\u00f6.png"
+
+
+def test_relative_paths_stay_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "mo\u0308we")
+    assert on_disk(Path("m\u00f6we")) == Path("mo\u0308we")
 
 
 def test_names_that_are_no_utf_8_get_ids_that_can_be_written_anywhere(tmp_path: Path) -> None:
@@ -173,4 +184,10 @@ def test_names_read_as_ascii_have_the_ids_that_they_have_elsewhere() -> None:
 def test_twins_in_different_folders_are_named_with_them(tmp_path: Path) -> None:
     touch(tmp_path, "x/a.jpg", "x/a.png", "y/a.png")
     with pytest.raises(UserError, match=r"x/a\.jpg = x/a\.png; rename"):
+        find_images(tmp_path)
+
+
+def test_all_names_that_cannot_be_ids_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", " .png", "C:/b.png")
+    with pytest.raises(UserError, match=r"cannot be ids: ' \.png', 'C:/b\.png'"):
         find_images(tmp_path)

@@ -84,35 +84,16 @@ def read_coco(path: Path, image_paths: Mapping[str, Path]) -> tuple[pd.DataFrame
     images = _images_by_id(path, content.images)
     _check_pointers(path, content)
     _check_images(path, images, image_paths)
-    names = {each.id: each.name.strip() for each in content.categories}
-    ids = {image.id: image_id for image_id, image in images.items()}
-    boxes_xywh = _find_boxes(path, content.annotations)
-    sides = [images[ids[each.image_id]] for each in content.annotations]
-    sizes_wh = np.array([(image.width, image.height) for image in sides]).reshape(-1, 2)
-    _check_units(path, content.annotations, boxes_xywh, sizes_wh)
-    corners = np.hstack([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]])
-    boxes = [
-        TrueBox(
-            str(each),
-            ids[each.image_id],
-            (left, top, right, bottom),
-            names[each.category_id],
-            bool(each.iscrowd or each.ignore),
-        )
-        for each, (left, top, right, bottom) in zip(
-            content.annotations, (corners / np.tile(sizes_wh, 2)).tolist(), strict=True
-        )
-    ]
-    table = to_truth_table(path, boxes)
+    table = to_truth_table(path, _list_boxes(path, content, images))
     if num_ignored := int(table["ignore"].sum()):
         logger.info(
-            "%s: %d of %d annotations are crowds or to be ignored: no misses, and nothing in them "
-            "is false",
+            "%s: %d of %d boxes are crowds or to be ignored: they cannot be missed, and nothing in "
+            "them is false",
             path,
             num_ignored,
-            len(boxes),
+            len(table),
         )
-    return table, sorted(set(names.values()))
+    return table, sorted({each.name.strip() for each in content.categories})
 
 
 def _read_content(path: Path) -> _Content:
@@ -228,6 +209,28 @@ def _have_one_shape(width: float, height: float, other_width: float, other_heigh
     """Tell whether the ratio of sides is the same but for a pixel of rounding."""
     longest = max(width, height, other_width, other_height)
     return abs(width * other_height - height * other_width) <= longest
+
+
+def _list_boxes(path: Path, content: _Content, images: Mapping[str, _Image]) -> list[TrueBox]:
+    """Make boxes relative to the size that the file gives."""
+    names = {each.id: each.name.strip() for each in content.categories}
+    ids = {image.id: image_id for image_id, image in images.items()}
+    boxes_xywh = _find_boxes(path, content.annotations)
+    of_boxes = [images[ids[each.image_id]] for each in content.annotations]
+    sizes_wh = np.array([(image.width, image.height) for image in of_boxes]).reshape(-1, 2)
+    _check_units(path, content.annotations, boxes_xywh, sizes_wh)
+    corners = np.hstack([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]])
+    edges = corners / np.tile(sizes_wh, 2)
+    return [
+        TrueBox(
+            place=str(each),
+            image=ids[each.image_id],
+            edges=tuple(box),
+            obj_class=names[each.category_id],
+            is_ignored=bool(each.iscrowd or each.ignore),
+        )
+        for each, box in zip(content.annotations, edges.tolist(), strict=True)
+    ]
 
 
 def _find_boxes(path: Path, annotations: Sequence[_Annotation]) -> np.ndarray:

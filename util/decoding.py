@@ -24,7 +24,7 @@ Image.MAX_IMAGE_PIXELS = 2**29
 
 warnings.filterwarnings("ignore", module="PIL")  # of oddities in files that it reads all the same
 
-_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP", "AVIF", "JPEG2000")
 """What a file may hold, whatever its suffix says: single pictures (or a first one) whose size the
 header gives, and that need no other program."""
 

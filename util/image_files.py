@@ -20,7 +20,7 @@ import numpy as np
 from util.decoding import open_image, size_hw, to_rgb, turn_upright
 from util.errors import UserError, listed
 from util.files import write_bytes
-from util.walking import Walk, walk
+from util.walking import Walk, on_disk, walk
 
 logger = logging.getLogger(__name__)
 
@@ -39,11 +39,14 @@ def find_images(folder: Path) -> dict[str, Path]:
         results of this project are left out (see `util.walking`).
 
     Raises:
-        UserError: The folder is missing or has no image, or two images have one id.
+        UserError: The folder is missing, is a label set or has no image, or images have no id or
+            the same one.
     """
     if not folder.is_dir():
         what = "is a file, expected a folder" if folder.exists() else "does not exist"
         raise UserError(f"the image folder {folder} {what}; set data.images")
+    if (folder / "label_set.json").exists():
+        raise UserError(f"{folder} is a label set, no folder of images; set data.images")
     found = walk(folder)
     images = _by_id(folder, found, IMAGE_SUFFIXES)
     notes = _describe_left_out(found) + _count_others(found)
@@ -66,7 +69,7 @@ def find_files(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
         Path of each file by the id of its image, sorted by id; {} where there is no folder.
 
     Raises:
-        UserError: Two files have one id.
+        UserError: Files have no id or the same one.
     """
     if not folder.is_dir():
         return {}
@@ -78,10 +81,17 @@ def find_files(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
 
 def _by_id(folder: Path, found: Walk, suffixes: Collection[str]) -> dict[str, Path]:
     """Put the files that have one of some suffixes in the order of their ids."""
-    names = defaultdict(list)
+    names, nameless = defaultdict(list), []
     for name, path in found.files.items():
         if path.suffix.lower() in suffixes:
-            names[name_to_id(name.removesuffix(path.suffix))].append(name)
+            try:
+                names[name_to_id(name.removesuffix(path.suffix))].append(name)
+            except UserError:
+                nameless.append(repr(name))
+    if nameless:
+        raise UserError(
+            f"files in {folder} have names that cannot be ids: {listed(sorted(nameless))}"
+        )
     if twins := [" = ".join(sorted(group)) for group in names.values() if len(group) > 1]:
         raise UserError(f"files in {folder} share an id: {listed(twins)}; rename or move one each")
     return {image_id: found.files[names[image_id][0]] for image_id in sorted(names)}
@@ -150,18 +160,8 @@ def _as_text(name: str) -> str:
 
 
 def id_to_path(folder: Path, image_id: str, suffix: str = ".png") -> Path:
-    """Return where the file of an image id lies below a folder, or would lie.
-
-    A file that was copied through a Mac has its accents decomposed, and is found all the same.
-    """
-    if image_id.isascii():
-        return folder / f"{image_id}{suffix}"
-    # The bytes are UTF-8, for whatever Python takes the names of files here.
-    forms = [
-        folder / os.fsdecode(f"{unicodedata.normalize(form, image_id)}{suffix}".encode())
-        for form in ("NFC", "NFD")
-    ]
-    return next((path for path in forms if path.exists()), forms[0])
+    """Return where the file of an image id lies below a folder, or would lie; see `on_disk`."""
+    return on_disk(folder / f"{image_id}{suffix}")
 
 
 def read_image(path: Path) -> np.ndarray:

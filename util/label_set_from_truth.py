@@ -11,7 +11,8 @@ the ground truth does not have.
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import numpy as np
 
 from util.bbox_csv import COORDINATES, split_ignored
-from util.config import Config, DataSection, load_config
+from util.command_line import OVERWRITE, load_config
+from util.config import BOX_RULE, DataSection
 from util.errors import UserError, listed
 from util.ground_truth import read_truths
 from util.image_files import find_images, fingerprint, image_size_hw
@@ -40,15 +42,16 @@ from util.pixel_metrics import IGNORED
 from util.run import print_next, run_script
 from util.sea_scenes import make_demo_if_asked
 from util.settings import settings_hash
-from util.shares import Share, read_share
+from util.shares import read_share
 from util.splits import read_split
 
-Truth = tuple[np.ndarray, np.ndarray]
+Drawn = tuple[np.ndarray, np.ndarray]
 """(H, W) float32 map, 1 = anomalous, and (H, W) bool, which pixels are known."""
 
 SLACK_PX = 0.01
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    **OVERWRITE,
     "split": {
         "metavar": "NAME",
         "help": "images that the label set shall have, A+B joins two (default: all that have a"
@@ -57,10 +60,12 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "name": {"metavar": "NAME", "default": "truth", "help": "the label set's name: truth"},
 }
 
+READS = BOX_RULE
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
-    config, options = load_config(__doc__ or "", argv, OPTIONS)
+    config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
     if not options.name or options.name != prompt_to_folder(options.name):
         raise UserError(
             f"--name is {options.name!r}; expected letters, digits and _, such as "
@@ -68,60 +73,89 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     make_demo_if_asked(config.paths, config.data)
     image_paths = find_images(config.data.images)
+    ids = list(image_paths)
     if options.split is not None:
         ids = read_split(config.data.splits, options.split, image_paths)
-        image_paths = {image_id: image_paths[image_id] for image_id in ids}
+    truth = find_truth(config.data, image_paths, ids)
+    folder, boxes = config.paths.label_sets / options.name, config.evaluation.box_settings()
     share = read_share()
-    label_set, problems = write_truth(config, image_paths, options.name, options.overwrite, share)
+    with LabelSetWriter(folder, truth.settings, options.overwrite, share, boxes) as writer:
+        problems = write_truth(truth, image_paths, writer)
+        label_set = writer.finish_share(boxes)
     if label_set is None:
         print(f"share {share.index + 1} of {share.count} is done; others are still at work")
         return 0
-    counts = label_set.manifest["counts"]
-    print(f"{label_set.folder}: {counts['labelled']} with objects, {counts['empty']} without")
-    if problems:
-        reasons = listed(list(problems.values()))
-        print(f"{len(problems)} images have no truth, the rest is done: {reasons}", file=sys.stderr)
-    if not counts["labelled"]:
-        print("No object at all: alone, it teaches a student nothing")
+    report(label_set, len(ids) - len(truth.sources) - len(truth.failed), problems)
     more = ["--student.pixel_weights", "label_set"] if label_set.has_weights else []
-    print_next(["student/train.py", "--student.label_set", options.name, *more], argv)
+    print_next(["student/train.py", "--student.label_set", options.name, *more], argv, BOX_RULE)
     return 1 if problems else 0
 
 
-def write_truth(
-    config: Config, image_paths: Mapping[str, Path], name: str, overwrite: bool, share: Share
-) -> tuple[LabelSet | None, dict[str, str]]:
-    """Write this process's share of the label set, as far as it is missing.
+def report(label_set: LabelSet, num_left_out: int, problems: Mapping[str, str]) -> None:
+    """Print what a truth has, and what it does not."""
+    counts = label_set.manifest["counts"]
+    print(f"{label_set.folder}: {counts['labelled']} with objects, {counts['empty']} without")
+    if num_left_out:
+        print(f"Left out: {num_left_out} images without a mask")
+    if not counts["labelled"]:
+        print("No object at all: alone, it teaches a student nothing")
+    if problems:
+        reasons = listed([f"{image_id}: {reason}" for image_id, reason in problems.items()])
+        print(f"{len(problems)} images have no truth, the rest is done: {reasons}", file=sys.stderr)
 
-    Returns:
-        The label set, None where other processes are still at work; and why images have no truth.
+
+@dataclass(frozen=True)
+class Truth:
+    """The truth about images.
+
+    Attributes:
+        settings: What decides the maps, as JSON values.
+        sources: Fingerprint of each image's truth by its id.
+        failed: Why other images have none, by id.
+        draw: Makes the map of an image, 1 = anomalous, and which pixels are known.
     """
-    settings: dict[str, Any] = {"producer": "ground truth"}
-    data = config.data
-    if masks := find_masks(data):
-        sources, draw = _use_masks(masks, image_paths)
-        settings |= {"format": "masks", "mask_values": to_settings(masks.meaning)}
-    else:
-        sources, draw = _find_boxes(data, image_paths)
-        settings |= {"format": data.ground_truth_format, "classes": data.ground_truth_classes}
-    folder, boxes = config.paths.label_sets / name, config.evaluation.box_settings()
+
+    settings: dict[str, Any]
+    sources: dict[str, str]
+    failed: dict[str, str]
+    draw: Callable[[str], Drawn]
+
+
+def write_truth(
+    truth: Truth, image_paths: Mapping[str, Path], writer: LabelSetWriter
+) -> dict[str, str]:
+    """Write the maps that are still missing; returns why some could not be made, by id."""
 
     def make(image_id: str) -> Pixels:
-        truth, is_known = draw(image_id)
-        return Pixels(truth, None if is_known.all() else is_known)
+        soft_label, is_known = truth.draw(image_id)
+        return Pixels(soft_label, None if is_known.all() else is_known)
 
     def cost_bytes(image_id: str) -> int:
         return map_cost(image_paths[image_id])
 
-    with LabelSetWriter(folder, settings, overwrite, share, boxes) as writer:
-        pending = find_pending(writer, sources, {})
-        problems = make_maps(writer, sources, pending, make, "truth", cost_bytes)
-        return writer.finish_share(boxes), problems
+    pending = find_pending(writer, truth.sources, truth.failed)
+    made = make_maps(writer, truth.sources, pending, make, "truth", cost_bytes)
+    return truth.failed | made
 
 
-def find_masks(data: DataSection) -> TrueMasks | None:
+def find_truth(
+    data: DataSection, image_paths: Mapping[str, Path], image_ids: Sequence[str]
+) -> Truth:
+    """Find the truth that a config names.
+
+    Args:
+        data: Names it.
+        image_paths: Of all images, by id.
+        image_ids: Those that are asked about.
+    """
+    masks = find_masks(data, image_paths)
+    if masks is None:
+        return _find_boxes(data, image_paths, image_ids)
+    return _use_masks(masks, image_paths, image_ids)
+
+
+def find_masks(data: DataSection, image_ids: Collection[str]) -> TrueMasks | None:
     """Find the true masks of all images, be they data.masks or data.ground_truth; None: boxes."""
-    image_ids = find_images(data.images)
     if data.masks is not None:
         return open_masks(data, image_ids)
     if data.ground_truth_format == "masks" and data.ground_truth is not None:
@@ -132,59 +166,55 @@ def find_masks(data: DataSection) -> TrueMasks | None:
     return None
 
 
-Found = tuple[dict[str, str], Callable[[str], Truth]]
-"""Fingerprint of each image's truth by its id, and how it becomes a map."""
+def _use_masks(
+    masks: TrueMasks, image_paths: Mapping[str, Path], image_ids: Sequence[str]
+) -> Truth:
+    """Take the masks of images that have one."""
 
-
-def _use_masks(masks: TrueMasks, image_paths: Mapping[str, Path]) -> Found:
-    """Take the masks of images that have one.
-
-    Raises:
-        UserError: When drawn, one cannot be read, or has another size than its image.
-    """
-    paths = {image_id: path for image_id, path in masks.paths.items() if image_id in image_paths}
-
-    def draw(image_id: str) -> Truth:
+    def draw(image_id: str) -> Drawn:
         mask = masks.read(image_id, image_size_hw(image_paths[image_id]))
         return (mask == 1).astype(np.float32), mask != IGNORED
 
-    return {image_id: fingerprint([path]) for image_id, path in paths.items()}, draw
+    settings = {"format": "masks", "mask_values": to_settings(masks.meaning)}
+    having = [image_id for image_id in image_ids if image_id in masks.paths]
+    sources = {image_id: fingerprint([masks.paths[image_id]]) for image_id in having}
+    return Truth({"producer": "ground truth", **settings}, sources, {}, draw)
 
 
-def _find_boxes(data: DataSection, image_paths: Mapping[str, Path]) -> Found:
-    """Find the boxes of all images."""
+def _find_boxes(
+    data: DataSection, image_paths: Mapping[str, Path], image_ids: Sequence[str]
+) -> Truth:
+    """Find the boxes of images."""
     boxes, regions = (
         {
             image_id: rows[COORDINATES].to_numpy(float)
             for image_id, rows in table.groupby("image", sort=False)
         }
-        for table in split_ignored(read_truths(data, image_paths, list(image_paths)))
+        for table in split_ignored(read_truths(data, image_paths, image_ids))
     )
     nothing = np.zeros((0, 4))
+    content, sources, failed = {}, {}, {}
+    for image_id in image_ids:
+        try:
+            size_hw = image_size_hw(image_paths[image_id])
+        except UserError as error:
+            failed[image_id] = str(error)
+            continue
+        found, ignored = boxes.get(image_id, nothing), regions.get(image_id, nothing)
+        content[image_id] = found, size_hw, ignored
+        facts = {"boxes": found.tolist(), "size_hw": size_hw}
+        sources[image_id] = settings_hash(facts | {"regions": ignored.tolist()})
+    settings = {"format": data.ground_truth_format, "classes": data.ground_truth_classes}
 
-    def draw(image_id: str) -> Truth:
-        return draw_ellipses(
-            boxes.get(image_id, nothing),
-            image_size_hw(image_paths[image_id]),
-            regions.get(image_id, nothing),
-        )
+    def draw(image_id: str) -> Drawn:
+        return draw_ellipses(*content[image_id])
 
-    sources = {
-        image_id: settings_hash(
-            {
-                "boxes": boxes.get(image_id, nothing).tolist(),
-                "regions": regions.get(image_id, nothing).tolist(),
-                "size_hw": image_size_hw(path),
-            }
-        )
-        for image_id, path in image_paths.items()
-    }
-    return sources, draw
+    return Truth({"producer": "ground truth", **settings}, sources, failed, draw)
 
 
 def draw_ellipses(
     boxes: np.ndarray, size_hw: tuple[int, int], regions: np.ndarray | None = None
-) -> Truth:
+) -> Drawn:
     """Draw the ellipse that touches the sides of each box; an object seldom fills its corners.
 
     Args:

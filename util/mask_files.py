@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from util.ahead import map_ahead
-from util.decoding import open_image
+from util.decoding import open_image, turn_upright
 from util.errors import UserError
 from util.files import read_json
 from util.image_files import IMAGE_SUFFIXES, find_files
@@ -45,8 +45,9 @@ def read_values(path: Path) -> tuple[np.ndarray, bool]:
     """
     try:
         with open_image(path, "a mask") as image:
-            pixels = np.asarray(image.convert("L") if image.mode == "1" else image)
-            palette, mode = image.getpalette("RGB"), image.mode
+            upright = turn_upright(image)
+            pixels = np.asarray(upright.convert("L") if upright.mode == "1" else upright)
+            palette, mode = upright.getpalette("RGB"), upright.mode
     except UserError as error:
         raise _DamagedMaskError(str(error)) from None
     if mode == "P" and palette is not None:

@@ -161,9 +161,13 @@ def open_folder(
             "data.ground_truth where its format is masks"
         )
     known = set(image_ids)
-    paths = {i: path for i, path in find_mask_files(folder).items() if i in known}
+    files = find_mask_files(folder)
+    paths = {image_id: path for image_id, path in files.items() if image_id in known}
     if not paths:
-        raise UserError(f"{folder} has no mask of any image: <image id>.png is expected")
+        there = listed([path.name for path in files.values()], 3) or "no pictures"
+        raise UserError(
+            f"{folder} has no mask of any image: <image id>.png is expected, there are {there}"
+        )
     seen = look_at_some(list(paths.values()))
     names = read_names(folder / CLASS_NAMES)
     meaning = _find_meaning(folder, seen, names, values)

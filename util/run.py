@@ -6,21 +6,19 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from util.config import REPOSITORY
 from util.errors import UserError
 
-_WHERE = ("--config", "--data.", "--paths.")
-"""Arguments that say where things are, and so matter to the next stage too."""
-
 _OURS = ("analysis", "student", "teacher", "util")
 """Loggers of this project."""
 
 _DISK_TROUBLE = {
     errno.ENOENT: "it does not exist",
+    errno.EEXIST: "a file is in the place of a folder",
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EACCES: "there is no permission to use it",
@@ -45,7 +43,7 @@ def run_script(main: Callable[[], int]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     screen = logging.StreamHandler(sys.stderr)
-    screen.setLevel(logging.INFO)
+    screen.addFilter(_is_for_the_screen)  # no level, which progress bars would not take over
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[screen])
     try:
         return main()
@@ -81,18 +79,27 @@ def run_script(main: Callable[[], int]) -> int:
         return 130
 
 
-def print_next(command: Sequence[str], argv: Sequence[str] | None) -> None:
+def _is_for_the_screen(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.INFO
+
+
+def print_next(
+    command: Sequence[str], argv: Sequence[str] | None, also: Collection[str] = ()
+) -> None:
     """Print the command that comes next, on the same config, data and folders as this script.
 
     Args:
         command: The script, from the root of the repository, and its arguments.
-        argv: Arguments of this script; None = those of the process.
+        argv: Arguments of this script, which has understood them; None = those of the process.
+        also: Keys that the next script reads, too, as far as they are among these arguments.
     """
     given = list(sys.argv[1:] if argv is None else argv)
     kept = []
     for index, word in enumerate(given):
-        if word.startswith(_WHERE):
-            kept += [word] if "=" in word else given[index : index + 2]
+        option, equals, _ = word.partition("=")
+        is_where = option == "--config" or option.startswith(("--data.", "--paths."))
+        if is_where or option.removeprefix("--") in also:
+            kept += [word] if equals else given[index : index + 2]
     script, *arguments = command
     path = REPOSITORY / script
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 
 from util.bbox_csv import COLUMNS
-from util.config import DataSection, PathsSection, load_config
+from util.command_line import load_config
+from util.config import DataSection, PathsSection
 from util.errors import UserError, listed
 from util.files import read_json, write_bytes, write_json, write_text
 from util.mask_files import CLASS_NAMES
@@ -30,6 +31,9 @@ __all__ = ["CLASSES", "OBJECT_CLASS", "Scene", "make_data_set", "make_scene"]
 
 PAINTER_VERSION = 1
 """Counts up whenever the same seed gives other pictures than before."""
+
+READS: frozenset[str] = frozenset()
+"""Keys of the config beside `paths` and `data`."""
 
 MIN_SIZE_PX = 32
 JPEG_QUALITY = 92
@@ -198,7 +202,7 @@ def _make_demo(paths: PathsSection, data: DataSection) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
-    config, _ = load_config(__doc__ or "", argv)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     _make_demo(config.paths, config.data)
     print(f"{config.paths.demo}: {config.data.demo_scenes} scenes")
     print_next(["teacher/soft_label_generation.py"], argv)

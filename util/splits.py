@@ -6,7 +6,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from util.errors import UserError, listed
-from util.image_files import id_to_path, name_to_id
+from util.image_files import name_to_id
+from util.walking import on_disk
 
 
 def read_split(folder: Path | None, name: str, known_ids: Collection[str]) -> list[str]:
@@ -28,7 +29,7 @@ def read_split(folder: Path | None, name: str, known_ids: Collection[str]) -> li
         raise UserError(
             f"data.splits is not set; give a folder with {name}.txt, one image id a line"
         )
-    paths = [id_to_path(folder, part, ".txt") for part in name.split("+")]
+    paths = [on_disk(folder / f"{part}.txt") for part in name.split("+")]
     ids = [image_id for path in paths for image_id in _read_list(path)]
     if twice := [image_id for image_id, count in Counter(ids).items() if count > 1]:
         raise UserError(f"the split {name} in {folder} names ids twice: {listed(twice)}")

@@ -7,6 +7,8 @@ hidden list beside them, which `note_pictures` writes.
 """
 
 import os
+import sys
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
@@ -97,6 +99,29 @@ def _read_notes(folder: Path) -> set[str]:
         text = (folder / _PICTURES).read_text(encoding="utf-8", errors="surrogateescape")
         return set(text.splitlines())
     return set()
+
+
+def on_disk(path: Path) -> Path:
+    """Return a path with its accents in the form that they have on the disk; as it is where new.
+
+    What was copied through a Mac has decomposed names. The bytes of names are UTF-8, also where
+    Python takes them for something else.
+    """
+    text = os.fspath(path)
+    if text.isascii() or path.exists():
+        return path
+    here = Path(path.anchor)
+    for part in path.relative_to(path.anchor).parts:
+        plain = _recode(part, "utf-8")
+        forms = {plain: None, **{unicodedata.normalize(f, plain): None for f in ("NFC", "NFD")}}
+        places = [here / _recode(form, sys.getfilesystemencoding()) for form in forms]
+        here = next((place for place in places if place.exists()), places[0])
+    return here
+
+
+def _recode(name: str, encoding: str) -> str:
+    """Read the UTF-8 bytes of a name in an encoding; bytes that do not fit are escaped."""
+    return name.encode("utf-8", "surrogateescape").decode(encoding, "surrogateescape")
 
 
 def note_pictures(paths: Iterable[Path]) -> None:

@@ -108,15 +108,14 @@ class Arm:
 
 def draw_teachers(teachers: Mapping[str, Counts], metric: Metric) -> Draws:
     """Draw the scores of label sets over other images."""
-    counts = {name: metric.counts(each) for name, each in teachers.items()}
+    counts = {name: metric.by_group(metric.counts(each)) for name, each in teachers.items()}
     return teacher_draws(counts, metric.score, metric.num_resamples)
 
 
 def draw_students(students: Mapping[str, Mapping[int, Counts]], metric: Metric) -> Draws:
     """Draw the mean scores of students over other images and seeds."""
     counts = {
-        name: [metric.counts(each) for each in seeds.values()] for name, seeds in students.items()
+        name: [metric.by_group(metric.counts(each)) for each in seeds.values()]
+        for name, seeds in students.items()
     }
-    draws = student_draws(counts, metric.score, metric.num_resamples)
-    # Normal noise of seeds may lead out of [0, 1], where all scores lie.
-    return replace(draws, draws=draws.draws.clip(0, 1))
+    return student_draws(counts, metric.score, metric.num_resamples)

@@ -21,7 +21,7 @@ from analysis.study.notes import find_notes
 from analysis.study.planning import Plan
 from analysis.study.results import StudyResults
 from analysis.study.running import Outcomes
-from analysis.study.scoring import Metric, find_judged_metric
+from analysis.study.scoring import Metric, find_judged_metric, resampled_for_pairs
 from util.config import Config
 from util.errors import UserError, listed
 from util.label_set import LabelSet
@@ -50,6 +50,7 @@ def conclude(
         counted = threads.map(lambda folder: count_label_set(folder, judge, store), made)
         counts = dict(zip(made, track(counted, "counting", len(made), "set"), strict=True))
     metric = find_judged_metric(judge, config.study)
+    metric = resampled_for_pairs(metric, design.largest_family, len(counts))
     chance = count_everything(judge, image_paths, store)
     arms = [arm for arm in build_arms(design, plan, counts, chance, metric) if arm.prompts]
     if not arms:
@@ -63,7 +64,8 @@ def conclude(
         metric=metric.name,
         split=config.data.test_split,
         num_images=len(judge.image_ids),
-        design=design.in_words() | {"true classes": name_classes(config)},
+        design=design.in_words()
+        | {"true classes": name_classes(config), "intervals over": judge.image_groups.in_words},
         arms=[analyse_arm(arm, judge, config) for arm in arms],
         arm_comparisons=compare_arms(arms),
         reliability=tabulate_reliability(main, judge),
@@ -169,10 +171,7 @@ def compare_arms(arms: Sequence[Arm]) -> pd.DataFrame:
 
 
 def draw_means(arms: Sequence[Arm], who: str) -> Draws | None:
-    """Draw each arm's mean score over the prompts that all have; None if they have none.
-
-    The noise of seeds is that of all arms together, whatever their architectures.
-    """
+    """Draw each arm's mean score over the prompts that all have; None if they have none."""
     names = set(arms[0].asked).intersection(
         *(arm.asked if who == "teachers" else arm.learnt for arm in arms)
     )

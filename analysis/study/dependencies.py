@@ -16,8 +16,8 @@ from analysis.study.versions import (
     student_libraries,
     teacher_libraries,
 )
+from student.material import WHERE_IT_RUNS
 from student.predicting import prediction_settings
-from student.train import WHERE_IT_RUNS
 from teacher.building import describe_teacher, find_models
 from util.config import CombinationSection, Config, Precision, StudentSection, TeacherSection
 from util.ground_truth import read_truths

@@ -54,8 +54,8 @@ def choose_images(counts: Sequence[Counts], metric: Metric) -> dict[int, str]:
         counts: Of each prompt's label set.
         metric: The score.
     """
-    scores = np.array([metric.of_images(each) for each in counts])
     rows = [metric.counts(each) for each in counts]
+    scores = np.array([metric.of_each(each) for each in rows])
     has_something = np.any(rows, axis=(0, 2)) & np.isfinite(scores).all(axis=0)
     there = np.flatnonzero(has_something)
     if not len(there):

@@ -12,8 +12,9 @@ def write_headline(arm: ArmResults, metric: str) -> str:
     """Say how far wording moves the teacher, how much a student keeps, and what combining brings.
 
     It says what cannot be had, and `perhaps nothing` where a 95 % interval holds 0. Of several
-    strategies it takes the one with the highest score, and says so. Where the teacher finds
-    nothing, or all its label sets are equal, it says that and nothing else.
+    strategies it takes the one with the highest score, and says so; the intervals of its gains
+    allow for that choice (see `analysis.study.combining_gain`). Where the teacher finds nothing, or
+    all its label sets are equal, it says that and nothing else.
     """
     prompts = arm.scores[arm.scores["kind"] == "prompt"]
     whos = [who for who in ("teacher", "student") if prompts[who].notna().any()]

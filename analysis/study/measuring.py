@@ -21,6 +21,7 @@ from util.errors import UserError
 from util.files import write_bytes
 from util.ground_truth import read_truths
 from util.image_files import image_size_hw
+from util.image_groups import ImageGroups, group_images
 from util.label_set import LabelSet
 from util.masks import TrueMasks, open_masks
 from util.masks_to_bboxes import soft_label_to_boxes
@@ -72,6 +73,7 @@ class Judge:
         box_settings: How maps become boxes.
         min_confidence: Boxes count above it.
         iou_thresholds: Of the one-to-one metric.
+        group_pattern: Which images intervals resample together (see `data.groups`).
     """
 
     image_ids: tuple[str, ...]
@@ -80,6 +82,12 @@ class Judge:
     box_settings: BoxSettings
     min_confidence: float
     iou_thresholds: tuple[float, ...]
+    group_pattern: str | None = None
+
+    @cached_property
+    def image_groups(self) -> ImageGroups:
+        """Groups of the N images."""
+        return group_images(self.group_pattern, self.image_ids)
 
     @cached_property
     def hash(self) -> str:
@@ -149,7 +157,8 @@ def find_judge(config: Config, image_paths: Mapping[str, Path]) -> Judge:
         image_paths: All images, by id.
 
     Raises:
-        UserError: There is neither ground truth nor masks, or not what `study.score` needs.
+        UserError: There is neither ground truth nor masks, or not what `study.score` needs; or
+            `data.groups` does not fit.
     """
     data, study = config.data, config.study
     test_ids = read_split(data.splits, data.test_split, image_paths)
@@ -170,6 +179,7 @@ def find_judge(config: Config, image_paths: Mapping[str, Path]) -> Judge:
                 f"{data.ground_truth_classes}: nothing can be found in them; see "
                 "data.ground_truth_classes and data.test_split"
             )
+    group_images(data.groups, test_ids)  # refuses ids without a group before anything is made
     thresholds = dict.fromkeys([*config.evaluation.iou_thresholds, study.score_iou])
     return Judge(
         tuple(test_ids),
@@ -178,6 +188,7 @@ def find_judge(config: Config, image_paths: Mapping[str, Path]) -> Judge:
         config.evaluation.box_settings(),
         config.evaluation.min_confidence,
         tuple(thresholds),
+        data.groups,
     )
 
 

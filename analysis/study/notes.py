@@ -11,6 +11,9 @@ from analysis.study.measuring import Judge
 from analysis.study.running import Outcomes
 from util.errors import listed
 
+FEW_TRAININGS = 3
+"""So many tell little about how much others would vary."""
+
 
 def find_notes(
     arms: Sequence[Arm], design: Design, judge: Judge, outcomes: Outcomes
@@ -23,6 +26,9 @@ def find_notes(
     yield from _note_statistics(arms[0])
     if len(judge.image_ids) == 1:
         yield "There is one test image: no interval over images can be had."
+    elif len(judge.image_groups) < len(judge.image_ids):
+        yield judge.image_groups.describe_intervals()
+        yield "Variance components take each group of images (data.groups) as one image."
     if judge.masks is None:
         yield "Without true masks (data.masks) there are no pixel metrics and no calibration."
 
@@ -78,6 +84,11 @@ def _note_students(arm: Arm, design: Design) -> Iterator[str]:
         )
     elif arm.student_draws is not None and len(arm.prompts) > 1:
         yield "Kendall's W has no interval, only a p value."
+        if (few := min(len(arm.students[name]) for name in arm.learnt)) <= FEW_TRAININGS:
+            yield (
+                f"The noise of seeds is known from {few} trainings of a label set only: small "
+                "differences between students cannot be told from it."
+            )
 
 
 def _note_statistics(arm: Arm) -> Iterator[str]:

@@ -36,7 +36,7 @@ class ArmResults:
             `low`, `high`, `p`, `p_holm` (adjusted within the family).
         gain: `who`, `strategy`, `size`, `groups` (how many), `score`, `low`, `high`,
             `over_random`, `over_random_low`, `over_random_high`, `over_best`, `over_best_low`,
-            `over_best_high`.
+            `over_best_high`; ends of gains hold for all strategies of a size at once.
         metrics: Every metric of every label set: `label_set`, `who`, `metric`, `score`, `low`,
             `high`, `chance`.
     """

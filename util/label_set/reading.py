@@ -102,8 +102,8 @@ class LabelSet:
 
     @property
     def name(self) -> str:
-        """Name of the folder."""
-        return self.folder.name
+        """Name of the folder, its accents composed."""
+        return unicodedata.normalize("NFC", self.folder.name)
 
     @property
     def has_weights(self) -> bool:
