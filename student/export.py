@@ -22,6 +22,7 @@ import numpy as np
 
 from student.predicting import describe_student, find_checkpoint, prediction_settings
 from student.prediction import Predictor, logits_to_soft_label, predict_in_tiles
+from student.predictors import read_box_settings
 from util.config import Config, load_config
 from util.errors import UserError
 from util.ground_truth import check_size, present_masks, read_truth
@@ -69,7 +70,7 @@ def export(config: Config, checkpoint: Path, output: Path) -> float:
     facts: dict[str, Any] = {
         "architecture": content["architecture"],
         "checkpoint_sha256": made_by["checkpoint_sha256"],
-        "boxes": asdict(config.evaluation.box_settings()),
+        "boxes": asdict(config.evaluation.box_settings(read_box_settings(checkpoint))),
     }
     return export_onnx(output, model.eval(), temperature, config.export.opset, facts)
 
@@ -87,7 +88,8 @@ def report_int8(config: Config, exported: Path, int8: Path) -> None:
         f"on {len(others)} others:"
     )
     students = {"float32": OnnxPredictor(exported), "int8": OnnxPredictor(int8)}
-    for compared, value in compare_masks(config, students, others).items():
+    threshold = read_box_settings(exported).threshold
+    for compared, value in compare_masks(config, students, others, threshold).items():
         print(f"IoU of {compared}: {value:.4f}")
 
 
@@ -108,20 +110,24 @@ def split_images(config: Config) -> tuple[dict[str, Path], dict[str, Path]]:
 
 
 def compare_masks(
-    config: Config, students: Mapping[str, Predictor], image_paths: Mapping[str, Path]
+    config: Config,
+    students: Mapping[str, Predictor],
+    image_paths: Mapping[str, Path],
+    threshold: float,
 ) -> dict[str, float]:
     """Intersection over union of masks, pooled over images; 1 where both are empty.
 
     Args:
-        config: Says how images become masks, and where the true ones are.
+        config: Says how images are put before students, and where true masks are.
         students: Two of them, by name.
         image_paths: Of the images.
+        threshold: A pixel is in a mask above this probability.
 
     Returns:
         Of the two, and of each with the truth on images that have one, by what was compared.
     """
     masks = {} if config.data.masks is None else present_masks(config.data.masks, image_paths)
-    settings, threshold = prediction_settings(config.prediction), config.evaluation.threshold
+    settings = prediction_settings(config.prediction)
     first, second = students
     pairs = [(first, second), *(("truth", name) for name in students if masks)]
     overlaps = np.zeros((len(pairs), 2), np.int64)

@@ -12,7 +12,7 @@ Next: python student/test.py
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import pandas as pd
 
 from util.config import Config, load_config
+from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.files import read_json, write_json
 from util.ground_truth import read_truths
@@ -155,7 +156,12 @@ def find_validation_truths(config: Config, material: Material) -> pd.DataFrame:
     ids = material.validation_ids
     if config.student.validate_against == "ground_truth":
         return read_truths(config.data, material.image_paths, ids)
-    return material.label_set.find_boxes(ids, config.evaluation.box_settings())
+    return material.label_set.find_boxes(ids, find_box_settings(config, material))
+
+
+def find_box_settings(config: Config, material: Material) -> BoxSettings:
+    """Say how the student's maps become boxes: as the label set's, unless the config says it."""
+    return config.evaluation.box_settings(material.label_set.box_settings)
 
 
 def collect_settings(config: Config, material: Material, truths: pd.DataFrame) -> dict[str, Any]:
@@ -163,9 +169,7 @@ def collect_settings(config: Config, material: Material, truths: pd.DataFrame) -
     split = {"train": material.train_ids, "validation": material.validation_ids}
     settings = {
         **config.student.model_dump(exclude=WHERE_IT_RUNS),
-        "evaluation": config.evaluation.model_dump(
-            include={"threshold", "dilation_iterations", "min_area_px"}
-        ),
+        "boxes": asdict(find_box_settings(config, material)),
         "label_set": [material.label_set.name, material.label_set.fingerprint()],
         "images": settings_hash(split),
         "image_files": fingerprint(material.image_paths[i] for ids in split.values() for i in ids),
@@ -240,13 +244,14 @@ def build_trainer(
     )
     run_folder = config.paths.runs / student.run
     settings = TrainingSettings(losses=losses, **numbers)
-    trainer = Trainer(fabric, model, architecture, settings, pairs, run_folder)
+    boxes = find_box_settings(config, material)
+    trainer = Trainer(fabric, model, architecture, settings, pairs, run_folder, boxes)
     validation = Validation(
         SoftLabelPairs(
             material.validation_ids, *source, pixel_weights=student.pixel_weights, memory=memory
         ),
         truths,
-        config.evaluation.box_settings(),
+        boxes,
         student.validation_iou,
     )
     return trainer, validation

@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from student.models import Architecture
 from student.parallel import gather, normalise_together, share_of
 from student.torch_predictor import scale_images
 from student.validation import Row, Validation, count_overlap, validate
+from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.files import write_text
 from util.progress import track
@@ -61,6 +62,7 @@ class Trainer:
         settings: TrainingSettings,
         train_pairs: SoftLabelPairs,
         run_folder: Path,
+        boxes: BoxSettings,
     ) -> None:
         """Make a run ready to start.
 
@@ -71,6 +73,7 @@ class Trainer:
         self.settings = settings
         self.architecture = architecture
         self.train_pairs = train_pairs
+        self.boxes = boxes
         self.run_folder = run_folder
         self.batch_size = settings.batch_size * fabric.world_size
         steps = math.ceil(len(train_pairs) / self.batch_size)
@@ -239,6 +242,7 @@ class Trainer:
             "model": self.student.state_dict(),
             "architecture": self.architecture.as_dict(),
             "temperature": self.train_pairs.temperature,
+            "boxes": asdict(self.boxes),
             "epoch": len(self.history),
         }
         if self.best_epoch == len(self.history) - 1:

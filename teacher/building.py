@@ -15,6 +15,7 @@ from teacher.segmenters.grabcut import GrabCutSegmenter
 from teacher.tiling import TiledTeacher
 from teacher.weights import locate, weights_identity
 from util.config import TeacherSection
+from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.settings import library_versions
 
@@ -93,6 +94,19 @@ def find_student(settings: TeacherSection) -> Path:
             f"the checkpoint {settings.checkpoint} does not exist; set teacher.checkpoint"
         )
     return settings.checkpoint
+
+
+def usual_boxes(settings: TeacherSection, prompt: str) -> BoxSettings:
+    """Say how boxes are found in a teacher's maps unless the config says it, and of which class.
+
+    Raises:
+        UserError: The teacher is a student whose file is missing or damaged.
+    """
+    if settings.name == "student":
+        from teacher.trained_student import read_box_settings
+
+        return read_box_settings(find_student(settings))
+    return BoxSettings(object_class=prompt)
 
 
 def describe_teacher(settings: TeacherSection, models: Mapping[str, Path]) -> dict[str, Any]:

@@ -18,7 +18,13 @@ from typing import Any
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from teacher.building import build_teacher, describe_teacher, find_models, find_student
+from teacher.building import (
+    build_teacher,
+    describe_teacher,
+    find_models,
+    find_student,
+    usual_boxes,
+)
 from teacher.cache import Cache
 from teacher.preview import write_previews
 from teacher.prompts import resolve_prompts
@@ -60,7 +66,10 @@ def label_all(
     image_paths = find_images(config.data.images)
     models = find_models(config.teacher, config.paths.weights)
     settings = describe_teacher(config.teacher, models)
-    boxes = config.evaluation.box_settings()
+    boxes = {
+        prompt: config.evaluation.box_settings(usual_boxes(config.teacher, prompt))
+        for prompt in prompts
+    }
     with ExitStack() as stack:
         writers = {
             prompt: stack.enter_context(
@@ -69,7 +78,7 @@ def label_all(
                     {"producer": "teacher", "prompt": prompt, **settings},
                     overwrite,
                     share,
-                    boxes,
+                    boxes[prompt],
                 )
             )
             for prompt in prompts
@@ -82,7 +91,7 @@ def label_all(
             label_images(teacher, work, writers, label)
             if cache is not None:
                 print(f"{cache.folder}: {cache.hits} answers found, {cache.misses} made")
-        finished = [writer.finish_share(boxes) for writer in writers.values()]
+        finished = [writer.finish_share(boxes[prompt]) for prompt, writer in writers.items()]
     label_sets = [label_set for label_set in finished if label_set is not None]
     if len(label_sets) == len(finished):
         return label_sets

@@ -127,7 +127,7 @@ def test_batches_that_leave_a_process_without_images_are_refused(
     fabric = cast(Fabric, SimpleNamespace(world_size=processes))
     pairs = cast(SoftLabelPairs, range(images))
     with pytest.raises(UserError, match=rf"{processes} processes cannot share {images} .*batches"):
-        Trainer(fabric, nn.Conv2d(3, 1, 1), SMALL, settings, pairs, tmp_path)
+        Trainer(fabric, nn.Conv2d(3, 1, 1), SMALL, settings, pairs, tmp_path, BoxSettings())
 
 
 def test_a_run_that_other_processes_have_begun_is_not_gone_on_with(project: Path) -> None:

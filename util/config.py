@@ -11,6 +11,7 @@ import difflib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NoReturn
@@ -412,12 +413,28 @@ class ExportSection(Section):
 class EvaluationSection(Section):
     """How maps become boxes and how boxes are judged."""
 
-    threshold: Fraction = Field(0.5, description="A pixel is anomalous above this probability.")
-    dilation_iterations: int = Field(
-        3, ge=0, description="Repeats of the 3x3 dilation that joins pieces."
+    threshold: Fraction | None = Field(
+        None,
+        description="A pixel is anomalous above this probability; null = what a student or label"
+        " set says of itself, else 0.5.",
     )
-    min_area_px: int = Field(1, ge=1, description="Smallest component, in pixels before dilation.")
-    object_class: str = Field("bird", min_length=1, description="obj_class of predicted boxes.")
+    dilation_iterations: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Repeats of the 3x3 dilation that joins pieces; null = likewise, else 3."
+    )
+    min_area_px: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Smallest component, in pixels before dilation; null = likewise, else 1."
+    )
+    box_rule: Literal["tight", "thesis"] | None = Field(
+        None,
+        description="tight = a box holds the component's own pixels; thesis = it holds the dilated"
+        " ones, which makes it dilation_iterations larger on each side; null = likewise, else"
+        " tight.",
+    )
+    object_class: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="obj_class of predicted boxes; null = the prompt, or what the student or the"
+        " label set is about.",
+    )
     min_confidence: Fraction = Field(
         0.1, description="Predicted boxes count above this confidence."
     )
@@ -435,11 +452,20 @@ class EvaluationSection(Section):
     )
     pictures: int = Field(0, ge=0, description="Test pictures with boxes to draw; 0 = none.")
 
-    def box_settings(self) -> BoxSettings:
-        """Return the settings that turn soft labels into boxes."""
-        return BoxSettings(
-            self.threshold, self.dilation_iterations, self.min_area_px, self.object_class
-        )
+    def box_settings(self, usual: BoxSettings) -> BoxSettings:
+        """Say how soft labels become boxes: as usual, but for what the config says.
+
+        Args:
+            usual: What the model or the label set says of itself, the class of its boxes included.
+        """
+        said: dict[str, Any] = {
+            "threshold": self.threshold,
+            "dilation_iterations": self.dilation_iterations,
+            "min_area_px": self.min_area_px,
+            "object_class": self.object_class,
+            "rule": self.box_rule,
+        }
+        return replace(usual, **{key: value for key, value in said.items() if value is not None})
 
 
 class StudySection(Section):

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, _ = load_config(__doc__ or "", argv)
     combined = config.paths.label_sets / config.combination.output
     label_set = LabelSet(config.evaluation.soft_labels or combined)
-    table = label_set.write_boxes(config.evaluation.box_settings())
+    table = label_set.write_boxes(config.evaluation.box_settings(label_set.box_settings))
     with_boxes = table["image"].nunique()
     print(
         f"{label_set.folder}/prediction.csv: {len(table)} boxes in {with_boxes} of "

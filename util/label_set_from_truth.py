@@ -23,6 +23,7 @@ import numpy as np
 
 from util.bbox_csv import COORDINATES
 from util.config import Config, DataSection, load_config
+from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.ground_truth import (
     check_size,
@@ -97,7 +98,8 @@ def write_truth(
             truth, is_known = draw(image_id)
             weights = None if is_known.all() else is_known
             writer.add(image_id, truth, sources[image_id], time.perf_counter() - start, weights)
-        return writer.finish(config.evaluation.box_settings())
+        object_class = "|".join(data.ground_truth_classes) or name
+        return writer.finish(config.evaluation.box_settings(BoxSettings(object_class=object_class)))
 
 
 Found = tuple[dict[str, str], Callable[[str], Truth]]

@@ -171,7 +171,7 @@ def find_judge(config: Config) -> Judge:
         tuple(test_ids),
         truths,
         None if data.masks is None else find_masks(data.masks, test_ids),
-        config.evaluation.box_settings(),
+        config.evaluation.box_settings(BoxSettings()),
         config.evaluation.min_confidence,
         tuple(thresholds),
     )

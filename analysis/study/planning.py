@@ -171,7 +171,7 @@ def student_cell(
         "train_split": config.data.train_split,
         "validation_split": config.data.validation_split,
         "evaluation": config.evaluation.model_dump(
-            mode="json", include={"threshold", "dilation_iterations", "min_area_px"}
+            mode="json", include={"threshold", "dilation_iterations", "min_area_px", "box_rule"}
         ),
         "prediction": asdict(prediction_settings(config.prediction)),
         "splits": str(config.data.splits),

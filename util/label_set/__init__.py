@@ -11,7 +11,12 @@ ready folds them all.
 """
 
 from util.label_set.joining import open_label_set
-from util.label_set.reading import LabelSet, check_same_images, prompt_to_folder
+from util.label_set.reading import (
+    LabelSet,
+    check_same_images,
+    common_box_settings,
+    prompt_to_folder,
+)
 from util.label_set.records import MANIFEST, PREDICTION
 from util.label_set.writing import LabelSetWriter
 
@@ -21,6 +26,7 @@ __all__ = [
     "LabelSet",
     "LabelSetWriter",
     "check_same_images",
+    "common_box_settings",
     "open_label_set",
     "prompt_to_folder",
 ]

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +13,7 @@ import pandas as pd
 
 from util.ahead import map_ahead
 from util.bbox_csv import boxes_to_table, write_bbox_csv
-from util.data_classes import Boxes, BoxSettings
+from util.data_classes import Boxes, BoxSettings, parse_box_settings
 from util.errors import UserError, listed
 from util.files import write_json
 from util.image_files import (
@@ -84,6 +84,17 @@ class LabelSet:
     def name(self) -> str:
         """Name of the folder."""
         return self.folder.name
+
+    @property
+    def box_settings(self) -> BoxSettings:
+        """How its boxes were found; the usual settings and a class of its name if nobody knows.
+
+        Raises:
+            UserError: The manifest is damaged there.
+        """
+        if "boxes" not in self.manifest:
+            return BoxSettings(object_class=self.name)
+        return parse_box_settings(self.manifest["boxes"], self.folder / MANIFEST)
 
     @property
     def has_weights(self) -> bool:
@@ -186,6 +197,23 @@ def find_boxes(soft_label: np.ndarray, settings: BoxSettings) -> FoundBoxes:
     """Find the boxes of a soft label, (H, W) float32 in [0, 1]."""
     height, width = soft_label.shape
     return (height, width), soft_label_to_boxes(soft_label, settings)
+
+
+def common_box_settings(label_sets: Sequence[LabelSet], name: str) -> BoxSettings:
+    """Tell how the boxes of several label sets were found.
+
+    Args:
+        label_sets: One or more.
+        name: Class of the boxes where those of the label sets differ.
+
+    Returns:
+        What they have in common; the usual settings where they differ in more than the class.
+    """
+    all_settings = [label_set.box_settings for label_set in label_sets]
+    classes = {settings.object_class for settings in all_settings}
+    object_class = classes.pop() if len(classes) == 1 else name
+    common = {replace(settings, object_class=object_class) for settings in all_settings}
+    return common.pop() if len(common) == 1 else BoxSettings(object_class=object_class)
 
 
 def check_same_images(label_sets: Sequence[LabelSet]) -> list[str]:

@@ -19,15 +19,25 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from util.config import CombinationSection, Config, load_config
+from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.image_files import find_images, fingerprint
-from util.label_set import LabelSet, LabelSetWriter, check_same_images, prompt_to_folder
+from util.label_set import (
+    LabelSet,
+    LabelSetWriter,
+    check_same_images,
+    common_box_settings,
+    prompt_to_folder,
+)
 from util.multi_teacher.agreement import learn_weights, vote_entropy, vote_fraction
 from util.multi_teacher.calibration import CalibratedLabelSet, calibrate, find_slice
 from util.multi_teacher.staple import staple
 from util.progress import track
 from util.run import print_next, run_script
 from util.splits import read_split
+
+OTHER_VALUES = frozenset({"staple", "vote_fraction", "vote_entropy"})
+"""Strategies whose maps have other values than those that are combined."""
 
 Combination = Callable[[Iterable[np.ndarray]], np.ndarray]
 """Fuses (H, W) float32 maps in [0, 1], one or more, taken one at a time, into one like them."""
@@ -207,6 +217,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     folders = find_members(config.paths.label_sets, settings.label_sets)
     members: Sequence[LabelSet] = [LabelSet(folder) for folder in folders]
+    boxes = config.evaluation.box_settings(usual_boxes(members, settings))
     made_by = {
         "producer": "combination",
         "members": [[member.name, member.manifest.get("settings_hash")] for member in members],
@@ -220,7 +231,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = config.paths.label_sets / settings.output
     with LabelSetWriter(output, made_by, options.overwrite) as writer:
         combine_label_sets(members, combination, writer, settings.pixel_weights)
-        combined = writer.finish(config.evaluation.box_settings())
+        combined = writer.finish(boxes)
     counts = combined.manifest["counts"]
     print(
         f"{combined.folder}: {settings.strategy} of {len(members)} label sets, "
@@ -248,6 +259,14 @@ def find_members(label_sets: Path, names: Sequence[str]) -> list[Path]:
     if len(set(folders)) < len(folders):
         raise UserError(f"combination.label_sets names a label set twice: {listed(names, 20)}")
     return [label_sets / folder for folder in folders]
+
+
+def usual_boxes(members: Sequence[LabelSet], settings: CombinationSection) -> BoxSettings:
+    """Say how boxes are found in the combined maps: as in the members, if values mean the same."""
+    common = common_box_settings(members, settings.output)
+    if settings.calibration == "none" and settings.strategy not in OTHER_VALUES:
+        return common
+    return BoxSettings(object_class=common.object_class)
 
 
 def calibrate_members(
