@@ -19,6 +19,21 @@ def plain_iou(a: Box, b: Box, margin: float) -> float:
     return width * height / (area_a + area_b - width * height)
 
 
+def is_in_a_region(box: Box, regions: Sequence[Box], share: float, margin: float) -> bool:
+    area = (box[2] - box[0] + margin) * (box[3] - box[1] + margin)
+    for region in regions:
+        width = min(box[2], region[2]) - max(box[0], region[0]) + margin
+        height = min(box[3], region[3]) - max(box[1], region[1]) + margin
+        if width > 0 and height > 0 and width * height / area >= share:
+            return True
+    return False
+
+
+def split_regions(truths: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    ignored = truths["ignore"] if "ignore" in truths else pd.Series(False, truths.index)
+    return truths[~ignored], truths[ignored]
+
+
 def boxes_of(table: pd.DataFrame, image: str, above: float = -1.0) -> list[tuple[Box, float]]:
     rows = table[(table["image"] == image) & (table["confidence"] > above)]
     return [((r.xmin, r.ymin, r.xmax, r.ymax), r.confidence) for r in rows.itertuples()]
@@ -28,10 +43,12 @@ def plain_thesis_metric(
     truths: pd.DataFrame, predictions: pd.DataFrame, images: Sequence[str], iou_threshold: float
 ) -> tuple[int, int, int]:
     tp = fp = fn = 0
+    objects, ignored = split_regions(truths)
     for image in images:
         predicted = boxes_of(predictions, image, above=0.1)
+        regions = [region for region, _ in boxes_of(ignored, image)]
         used = set()
-        for truth, _ in boxes_of(truths, image):
+        for truth, _ in boxes_of(objects, image):
             for index, (box, _) in enumerate(predicted):
                 if plain_iou(truth, box, 0.0001) >= iou_threshold:
                     tp += 1
@@ -39,7 +56,9 @@ def plain_thesis_metric(
                     break
             else:
                 fn += 1
-        fp += len(predicted) - len(used)
+        for index, (box, _) in enumerate(predicted):
+            if index not in used and not is_in_a_region(box, regions, iou_threshold, 0.0001):
+                fp += 1
     return tp, fp, fn
 
 
@@ -47,15 +66,17 @@ def plain_one_to_one(
     truths: pd.DataFrame, predictions: pd.DataFrame, images: Sequence[str], iou_threshold: float
 ) -> tuple[int, int, int]:
     tp = fp = fn = 0
+    objects, ignored = split_regions(truths)
     for image in images:
         predicted = sorted(boxes_of(predictions, image, above=0.1), key=lambda p: -p[1])
-        free = [truth for truth, _ in boxes_of(truths, image)]
+        free = [truth for truth, _ in boxes_of(objects, image)]
+        regions = [region for region, _ in boxes_of(ignored, image)]
         for box, _ in predicted:
             ious = [plain_iou(truth, box, 0.0) for truth in free]
             if ious and max(ious) >= iou_threshold:
                 free.pop(ious.index(max(ious)))
                 tp += 1
-            else:
+            elif not is_in_a_region(box, regions, iou_threshold, 0):
                 fp += 1
         fn += len(free)
     return tp, fp, fn

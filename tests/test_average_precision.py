@@ -30,7 +30,8 @@ def coco_index(table: pd.DataFrame, image_ids: Sequence[str], size_wh: tuple[int
     """Table as COCO boxes (x, y, width, height in pixels); images are numbered from 1."""
     annotations: list[dict[str, Any]] = []
     listed = table[table["image"].isin(image_ids)]
-    for row in listed[["image", *COORDINATES, "confidence"]].to_numpy():
+    is_crowd = listed.get("ignore", pd.Series(False, listed.index))
+    for row in listed.assign(c=is_crowd)[["image", *COORDINATES, "confidence", "c"]].to_numpy():
         x0, y0, x1, y1 = row[1:5] * np.array(size_wh * 2)
         annotations.append(
             {
@@ -40,7 +41,7 @@ def coco_index(table: pd.DataFrame, image_ids: Sequence[str], size_wh: tuple[int
                 "bbox": [x0, y0, x1 - x0, y1 - y0],
                 "area": (x1 - x0) * (y1 - y0),
                 "score": row[5],
-                "iscrowd": 0,
+                "iscrowd": int(row[6]),
             }
         )
     index = COCO()
@@ -53,14 +54,15 @@ def coco_index(table: pd.DataFrame, image_ids: Sequence[str], size_wh: tuple[int
     return index
 
 
-def coco_average_precision(
+def coco_evaluation(
     truths: pd.DataFrame,
     predictions: pd.DataFrame,
     image_ids: Sequence[str],
     iou_thresholds: Sequence[float] | np.ndarray,
     max_detections: int = UNLIMITED,
     size_wh: tuple[int, int] = (64, 32),
-) -> np.ndarray:
+) -> COCOeval:
+    """What COCO makes of two tables."""
     with contextlib.redirect_stdout(io.StringIO()):
         indices = [coco_index(table, image_ids, size_wh) for table in (truths, predictions)]
         evaluation = COCOeval(*indices, iouType="bbox")
@@ -70,7 +72,12 @@ def coco_average_precision(
         evaluation.params.areaRngLbl = ["all"]
         evaluation.evaluate()
         evaluation.accumulate()
-    means = evaluation.eval["precision"][:, :, 0, 0, 0].mean(axis=1)
+    return evaluation
+
+
+def coco_average_precision(*arguments: Any, **more: Any) -> np.ndarray:
+    """Average precision at each threshold; see `coco_evaluation` for the arguments."""
+    means = coco_evaluation(*arguments, **more).eval["precision"][:, :, 0, 0, 0].mean(axis=1)
     return np.where(means < 0, np.nan, means)  # COCO says -1 for undefined
 
 
@@ -78,7 +85,8 @@ def coco_average_precision(
 def box_tables(draw: st.DrawFn) -> pd.DataFrame:
     """Tables with many ties of confidence and of IoU, and IoUs that are thresholds.
 
-    Corners are eighths, so that pixels and IoUs are the same floats as in COCO.
+    Corners are eighths, so that pixels and IoUs are the same floats as in COCO. Of true boxes those
+    marked `ignore` are crowds.
     """
     rows = []
     for _ in range(draw(st.integers(0, 14))):
@@ -87,7 +95,8 @@ def box_tables(draw: st.DrawFn) -> pd.DataFrame:
         image = draw(st.sampled_from(["a", "b", "c", "unlisted"]))
         confidence = draw(st.sampled_from([0.0, 0.3, 0.9]))
         rows.append((image, x / 8, y / 8, (x + w) / 8, (y + h) / 8, confidence))
-    return box_table(rows)
+    is_ignored = draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    return box_table(rows).assign(ignore=np.array(is_ignored, bool))
 
 
 def scenes(
@@ -104,12 +113,15 @@ def scenes(
     is_astray = rng.random(num_predictions) < 0.2
     predictions.loc[is_astray, "image"] = rng.choice(images, is_astray.sum())
     predictions["confidence"] = rng.integers(0, 20, num_predictions) / 20
-    return truths.assign(confidence=1.0), predictions, images.tolist()
+    is_ignored = rng.random(num_truths) < 0.1
+    truths.loc[is_ignored, ["xmax", "ymax"]] += 0.2  # crowds cover several
+    truths = truths.assign(confidence=1.0, ignore=is_ignored)
+    return truths, predictions, images.tolist()
 
 
 @given(box_tables(), box_tables(), st.sampled_from([1, 2, 5, UNLIMITED]))
 @settings(max_examples=200, deadline=None)
-def test_equals_coco_with_ties_and_images_without_boxes(
+def test_equals_coco_with_ties_crowds_and_images_without_boxes(
     truths: pd.DataFrame, predictions: pd.DataFrame, max_detections: int
 ) -> None:
     thresholds = [0.0, 0.25, *COCO_IOUS, 1.0]
@@ -158,6 +170,18 @@ def test_a_second_prediction_of_the_same_truth_is_wrong() -> None:
     truths = box_table([("a", 0, 0, 0.2, 0.2), ("b", 0, 0, 0.2, 0.2)])
     twice = box_table([("a", 0, 0, 0.2, 0.2, c) for c in (0.9, 0.8)])
     assert average_precision(truths, twice, IMAGES, [0.5]) == pytest.approx(51 / 101)
+
+
+def test_predictions_in_a_crowd_are_neither_right_nor_wrong() -> None:
+    truths = box_table([("a", 0, 0, 0.2, 0.2), ("a", 0.5, 0.5, 1, 1)]).assign(ignore=[False, True])
+    hit, inside, half_out = (
+        ("a", 0, 0, 0.2, 0.2, 0.2),
+        ("a", 0.6, 0.6, 0.7, 0.7, 0.9),
+        ("a", 0.4, 0.6, 0.6, 0.7, 0.8),  # half of it is inside: enough at 0.5 alone
+    )
+    found = average_precision(truths, box_table([inside, half_out, hit]), IMAGES, [0.5, 0.6])
+    assert found.tolist() == [1, 0.5]
+    assert np.isnan(average_precision(truths[1:], box_table([inside]), IMAGES, [0.5])).all()
 
 
 def test_boxes_of_other_images_do_not_count() -> None:

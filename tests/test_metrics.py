@@ -8,6 +8,7 @@ from sklearn.metrics import precision_recall_curve
 
 from tests.conftest import box_table
 from tests.plain_metrics import plain_one_to_one, plain_thesis_metric
+from tests.test_average_precision import coco_evaluation, scenes
 from util.metrics import BoxMatcher, evaluate_boxes
 
 IMAGES = ["a", "b", "c"]
@@ -28,7 +29,8 @@ def box_tables(draw: st.DrawFn) -> pd.DataFrame:
         confidence = draw(st.sampled_from([0.05, 0.1, 0.3, 0.3, 0.9]))
         image = draw(st.sampled_from([*IMAGES, "unlisted"]))
         rows.append((image, x / 10, y / 10, (x + w) / 10, (y + h) / 10, confidence))
-    return box_table(rows)
+    is_ignored = draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    return box_table(rows).assign(ignore=np.array(is_ignored, bool))
 
 
 @given(box_tables(), box_tables(), st.sampled_from([0.005, 0.3, 0.5]))
@@ -67,6 +69,46 @@ def test_unsure_predictions_do_not_count() -> None:
     truths = box_table([("a", 0.1, 0.1, 0.2, 0.2)])
     predictions = box_table([("a", 0.1, 0.1, 0.2, 0.2, 0.1)])
     assert counts(BoxMatcher(truths, predictions, IMAGES).thesis()) == (0, 0, 1)
+
+
+def test_predictions_in_a_region_to_ignore_are_not_false() -> None:
+    truths = box_table([("a", 0, 0, 0.5, 0.5), ("b", 0.1, 0.1, 0.2, 0.2), ("b", 0.5, 0.5, 1, 1)])
+    truths["ignore"] = [True, False, True]
+    predictions = box_table(
+        [
+            ("a", 0.1, 0.1, 0.2, 0.2, 0.9),  # in the region
+            ("a", 0.4, 0.1, 0.6, 0.2, 0.8),  # half of it
+            ("b", 0.1, 0.1, 0.2, 0.2, 0.7),  # the one object
+            ("c", 0.1, 0.1, 0.2, 0.2, 0.6),  # there is no region in this image
+        ]
+    )
+    matcher = BoxMatcher(truths, predictions, IMAGES)
+    assert counts(matcher.thesis()) == (1, 1, 0)
+    assert counts(matcher.one_to_one(0.5)) == (1, 1, 0)
+    assert counts(matcher.one_to_one(0.6)) == (1, 2, 0)
+    assert counts(matcher.image_level()) == (1, 1, 0)
+    assert evaluate_boxes(matcher, [0.5]).iloc[-1]["true_negatives"] == 1
+    curve = matcher.confidence_curve(0.5)
+    assert curve.to_numpy().tolist() == [[0.7, 1, 1], [0.6, 0.5, 1]]
+
+
+@pytest.mark.parametrize("iou", [0.1, 0.5, 0.75])
+def test_one_to_one_counts_are_those_of_coco_with_crowds(
+    iou: float, rng: np.random.Generator
+) -> None:
+    truths, predictions, images = scenes(rng, 30, 120, 300)
+    predictions["confidence"] = rng.permutation(np.linspace(0.2, 1, 300))  # no ties
+    evaluation = coco_evaluation(truths, predictions, images, [iou])
+    found = [image for image in evaluation.evalImgs if image is not None]
+    is_ignored, matched = (
+        np.concatenate([image[key][0] for image in found]) for key in ("dtIgnore", "dtMatches")
+    )
+    objects = sum(int((1 - image["gtIgnore"]).sum()) for image in found)
+    right = int(((matched > 0) & ~is_ignored.astype(bool)).sum())
+    wrong = int(((matched == 0) & ~is_ignored.astype(bool)).sum())
+    assert min(right, wrong, is_ignored.sum()) > 10
+    matcher = BoxMatcher(truths, predictions, images)
+    assert counts(matcher.one_to_one(iou)) == (right, wrong, objects - right)
 
 
 def test_undefined_values_are_zero() -> None:
@@ -122,7 +164,7 @@ def test_greedy_matches_at_least_half_of_the_best_assignment(
     truths: pd.DataFrame, predictions: pd.DataFrame
 ) -> None:
     # A greedy matching is maximal, so it has at least half the pairs of a maximum one.
-    predictions = predictions.assign(confidence=0.9)
+    predictions, truths = predictions.assign(confidence=0.9), truths.drop(columns="ignore")
     best = 0
     for image in IMAGES:
         a, b = (

@@ -1,7 +1,8 @@
 """Average precision of boxes of one class, as COCO defines it (cocodataset.org, Detection eval).
 
 Works on tables of `util.bbox_csv`. Values are those of COCOeval of pycocotools for the area `all`,
-without crowds; boxes stay relative to the image, which changes no IoU beyond rounding.
+where regions to ignore are crowds; boxes stay relative to the image, which changes no IoU beyond
+rounding.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from util.bbox_csv import COORDINATES
+from util.bbox_csv import COORDINATES, split_ignored
+from util.box_overlap import covered_share, paired_iou
 from util.statistics_over_images import Interval, percentile_interval, resample_weights
 
 COCO_IOUS = np.linspace(0.5, 0.95, 10)
@@ -76,26 +78,34 @@ def rank_predictions(
     """Match predictions to truths from the most confident on, at each IoU threshold.
 
     Within an image predictions choose in the order of falling confidence; each takes the free truth
-    of highest IoU that reaches the threshold.
+    of highest IoU that reaches the threshold. One that takes none does not count where the share of
+    its area that a region to ignore covers reaches the threshold.
 
     Ties are resolved as in COCO. Equal confidence: the order of `image_ids`, then file order. Equal
     IoU: the last truth in file order.
 
     Args:
-        truths: Table of true boxes, relative (xmin, ymin, xmax, ymax).
+        truths: Table of true boxes, relative (xmin, ymin, xmax, ymax), with regions to ignore or
+            without.
         predictions: Table of predicted boxes, with confidence; all confidences count.
         image_ids: The images that count, all different; boxes of others are left out.
         iou_thresholds: (T,), each in [0, 1].
         max_detections: Most confident predictions of an image that count (100 in COCO); None: all.
     """
     images = pd.Index(image_ids)
-    placed = _place(truths, images)
+    placed, regions = (_place(table, images) for table in split_ignored(truths))
     ranked = _rank(_place(predictions, images), max_detections)
     choices = _list_choices(placed, ranked)
+    right = tuple(_match(choices, iou, len(placed), len(ranked)) for iou in iou_thresholds)
+    covered = covered_share(_corners(regions), _corners(ranked), _pair(regions, ranked))
     return RankedPredictions(
         np.bincount(placed["image"], minlength=len(images)),
         ranked["image"].to_numpy(),
-        tuple(_match(choices, iou, len(placed), len(ranked)) for iou in iou_thresholds),
+        right,
+        tuple(
+            np.setdiff1d(np.flatnonzero(covered >= min(iou, _HIGHEST_IOU)), taken)
+            for iou, taken in zip(iou_thresholds, right, strict=True)
+        ),
     )
 
 
@@ -104,14 +114,16 @@ class RankedPredictions:
     """Predictions from the most confident on, and which of them are right.
 
     Attributes:
-        truths_of_image: (I,) int, true boxes of each image.
+        truths_of_image: (I,) int, true boxes of each image, without regions to ignore.
         image: (N,) int, number of the image of the prediction of each rank.
         right: For each of T IoU thresholds, the (H,) ranks of those that took a truth, rising.
+        ignored: For each of them, the ranks of those that do not count, rising.
     """
 
     truths_of_image: np.ndarray
     image: np.ndarray
     right: tuple[np.ndarray, ...]
+    ignored: tuple[np.ndarray, ...]
 
     def average_precision(self, weights: np.ndarray) -> np.ndarray:
         """Measure data sets that hold each image as often as a row of weights says.
@@ -139,11 +151,20 @@ class RankedPredictions:
             # Copies of a wrong prediction only lower precision, and those of a right one raise it
             # step by step: the last of each right one is all that the highest depends on.
             _mean_precision(
-                weights.take(self.image[right], axis=1).cumsum(axis=1), found[:, right], num_truths
+                weights.take(self.image[right], axis=1).cumsum(axis=1),
+                found[:, right] - self._drawn_before(right, ignored, weights),
+                num_truths,
             )
-            for right in self.right
+            for right, ignored in zip(self.right, self.ignored, strict=True)
         ]
         return np.array(means, np.float64).reshape(len(self.right), len(weights)).T
+
+    def _drawn_before(
+        self, ranks: np.ndarray, others: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        """(R, H) int, how many of the other ranks are drawn before each of the ranks; both rise."""
+        drawn = weights.take(self.image[others], axis=1).cumsum(axis=1)
+        return np.pad(drawn, ((0, 0), (1, 0)))[:, np.searchsorted(others, ranks)]
 
 
 @dataclass(frozen=True)
@@ -178,28 +199,25 @@ def _rank(predictions: pd.DataFrame, max_detections: int | None) -> pd.DataFrame
 
 def _list_choices(truths: pd.DataFrame, ranked: pd.DataFrame) -> _Choices:
     """Pair every prediction with the truths of its image."""
+    truth, prediction = _pair(truths, ranked)
+    iou = paired_iou(_corners(truths)[truth], _corners(ranked)[prediction])
+    order = np.lexsort((-truth, -iou, prediction))
+    return _Choices(prediction[order], truth[order], iou[order])
+
+
+def _pair(truths: pd.DataFrame, ranked: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (P,) of the truth and ranks (P,) of the prediction of every pair of one image."""
     pairs = pd.merge(
         pd.DataFrame({"image": truths["image"].to_numpy(), "truth": np.arange(len(truths))}),
         pd.DataFrame({"image": ranked["image"].to_numpy(), "prediction": np.arange(len(ranked))}),
         on="image",
     )
-    truth, prediction = pairs["truth"].to_numpy(), pairs["prediction"].to_numpy()
-    iou = _paired_iou(
-        truths[COORDINATES].to_numpy(np.float64)[truth],
-        ranked[COORDINATES].to_numpy(np.float64)[prediction],
-    )
-    order = np.lexsort((-truth, -iou, prediction))
-    return _Choices(prediction[order], truth[order], iou[order])
+    return pairs["truth"].to_numpy(), pairs["prediction"].to_numpy()
 
 
-def _paired_iou(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> np.ndarray:
-    """(P,) IoU of the P pairs of boxes; 0/0 is 0."""
-    overlap = np.minimum(a_xyxy[:, 2:], b_xyxy[:, 2:]) - np.maximum(a_xyxy[:, :2], b_xyxy[:, :2])
-    intersection = np.maximum(overlap, 0).prod(axis=1)
-    area_a = (a_xyxy[:, 2:] - a_xyxy[:, :2]).prod(axis=1)
-    area_b = (b_xyxy[:, 2:] - b_xyxy[:, :2]).prod(axis=1)
-    union = area_a + area_b - intersection
-    return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
+def _corners(table: pd.DataFrame) -> np.ndarray:
+    """(N, 4) float64 boxes_xyxy of a table."""
+    return table[COORDINATES].to_numpy(np.float64)
 
 
 def _match(

@@ -2,7 +2,9 @@
 
 Separator `;`, header `image;xmin;ymin;xmax;ymax;obj_id;obj_class;confidence`; coordinates are
 relative to the image (0..1), one row is a box. In memory the same columns are a pandas DataFrame,
-with the image id in `image`; images without a box have no row.
+with the image id in `image`; images without a box have no row. A table of true boxes may also have
+a column `ignore` (bool): its rows are regions of which nobody knows what is in them, such as
+crowds.
 """
 
 import io
@@ -49,6 +51,17 @@ def boxes_to_table(
     table["obj_class"] = object_class
     table["confidence"] = np.concatenate(confidences)
     return table
+
+
+def split_ignored(truths: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split true boxes into objects and regions to ignore; all are objects without `ignore`.
+
+    A region cannot be missed, and predictions in it are not false.
+    """
+    if "ignore" not in truths:
+        return truths, truths.iloc[:0]
+    is_ignored = truths["ignore"].to_numpy(bool)
+    return truths[~is_ignored], truths[is_ignored]
 
 
 def write_bbox_csv(path: Path, table: pd.DataFrame) -> None:

@@ -2,6 +2,10 @@
 
 All work on tables of `util.bbox_csv`, vectorised over the whole data set. Counts are kept for each
 image, so that they can be resampled.
+
+Regions to ignore are treated as crowds in COCO: none is a truth, and a prediction that takes no
+truth is no false positive where the share of its own area that one region covers reaches the
+threshold of the IoU.
 """
 
 from collections.abc import Sequence
@@ -10,7 +14,8 @@ from dataclasses import asdict, astuple, dataclass
 import numpy as np
 import pandas as pd
 
-from util.bbox_csv import COORDINATES
+from util.bbox_csv import COORDINATES, split_ignored
+from util.box_overlap import covered_share, paired_iou
 from util.data_classes import Counts
 
 THESIS_IOU = 0.005
@@ -45,7 +50,7 @@ class BoxMatcher:
     """All pairs of a true and a predicted box of one image that overlap, found once.
 
     Args:
-        truths: Table of true boxes.
+        truths: Table of true boxes, with regions to ignore or without.
         predictions: Table of predicted boxes; the order of rows is the "file order".
         image_ids: The images that count, all different; boxes of others are left out.
         min_confidence: Predictions with this confidence or less are left out (0.1 in the thesis).
@@ -60,15 +65,20 @@ class BoxMatcher:
     ) -> None:
         self.num_images = len(image_ids)
         index = pd.Index(image_ids)
-        self._truth_image, truth_boxes, _ = _sort_by_image(truths, index)
+        objects, regions = split_ignored(truths)
+        self._truth_image, truth_boxes, _ = _sort_by_image(objects, index)
         confident = predictions[predictions["confidence"] > min_confidence]
         self._image, boxes, self._confidence = _sort_by_image(confident, index)
         self._truth, self._prediction = _pairs_within_images(
             self._truth_image, self._image, self.num_images
         )
         pairs = truth_boxes[self._truth], boxes[self._prediction]
-        self._iou = _paired_iou(*pairs, margin=0.0)
-        self._thesis_iou = _paired_iou(*pairs, margin=THESIS_MARGIN)
+        self._iou = paired_iou(*pairs)
+        self._thesis_iou = paired_iou(*pairs, margin=THESIS_MARGIN)
+        region_image, region_boxes, _ = _sort_by_image(regions, index)
+        in_regions = _pairs_within_images(region_image, self._image, self.num_images)
+        self._covered = covered_share(region_boxes, boxes, in_regions)
+        self._thesis_covered = covered_share(region_boxes, boxes, in_regions, THESIS_MARGIN)
 
     def thesis(self, iou_threshold: float = THESIS_IOU) -> ImageCounts:
         """Count as in the thesis.
@@ -77,11 +87,9 @@ class BoxMatcher:
         threshold, with every side lengthened by 0.0001. Predictions are not used up: one may serve
         several truths. A false positive is a prediction that no truth took.
         """
-        reaches = self._thesis_iou >= iou_threshold
-        # Pairs are sorted by truth, then by file order, so the first of each truth is the one.
-        matched, first = np.unique(self._truth[reaches], return_index=True)
-        taken = np.unique(self._prediction[reaches][first])
-        return self._count(matched, len(matched), taken)
+        matched, is_taken = self._match_thesis(iou_threshold)
+        is_false = ~is_taken & (self._thesis_covered < iou_threshold)
+        return self._count(matched, is_false)
 
     def one_to_one(self, iou_threshold: float) -> ImageCounts:
         """Count with each prediction serving one truth at most.
@@ -90,7 +98,7 @@ class BoxMatcher:
         free truth of highest IoU (ties: file order) that reaches the threshold.
         """
         matched = self._match_one_to_one(iou_threshold)
-        return self._count(matched[:, 0], len(matched), matched[:, 1])
+        return self._count(matched[:, 0], self._is_false(matched[:, 1], iou_threshold))
 
     def confidence_curve(self, iou_threshold: float) -> pd.DataFrame:
         """One-to-one precision and recall over the confidence that a box must have.
@@ -102,7 +110,9 @@ class BoxMatcher:
         matched = self._match_one_to_one(iou_threshold)
         is_right = np.zeros(len(self._image), bool)
         is_right[matched[:, 1]] = True
+        counts = is_right | self._is_false(matched[:, 1], iou_threshold)
         order = np.argsort(-self._confidence, kind="stable")
+        order = order[counts[order]]
         confidence = self._confidence[order]
         right = np.cumsum(is_right[order])
         last_of_value = np.append(np.flatnonzero(np.diff(confidence)), len(confidence) - 1)
@@ -119,12 +129,23 @@ class BoxMatcher:
         """Count images by whether they have any box in truth and in prediction.
 
         Each image is one true positive, false positive or false negative, or none of them: a true
-        negative.
+        negative. Predictions that the thesis's metric ignores are no boxes.
         """
         has_truth = np.bincount(self._truth_image, minlength=self.num_images) > 0
-        has_prediction = np.bincount(self._image, minlength=self.num_images) > 0
+        _, is_taken = self._match_thesis(THESIS_IOU)
+        counts = is_taken | (self._thesis_covered < THESIS_IOU)
+        has_prediction = np.bincount(self._image[counts], minlength=self.num_images) > 0
         cases = has_truth & has_prediction, ~has_truth & has_prediction, has_truth & ~has_prediction
         return ImageCounts(*(case.astype(np.int64) for case in cases))
+
+    def _match_thesis(self, iou_threshold: float) -> tuple[np.ndarray, np.ndarray]:
+        """(M,) int matched truths, and (N,) bool, which predictions some truth took."""
+        reaches = self._thesis_iou >= iou_threshold
+        # Pairs are sorted by truth, then by file order, so the first of each truth is the one.
+        matched, first = np.unique(self._truth[reaches], return_index=True)
+        is_taken = np.zeros(len(self._image), bool)
+        is_taken[self._prediction[reaches][first]] = True
+        return matched, is_taken
 
     def _match_one_to_one(self, iou_threshold: float) -> np.ndarray:
         """(M, 2) int, matched truth and prediction, by greedy choice over the overlapping pairs."""
@@ -143,16 +164,19 @@ class BoxMatcher:
                 matched.append((t, p))
         return np.array(matched, np.int64).reshape(-1, 2)
 
-    def _count(
-        self, matched_truths: np.ndarray, num_matched: int, matched_predictions: np.ndarray
-    ) -> ImageCounts:
-        """Counts an image from the indices of matched truths and of matched predictions."""
+    def _is_false(self, matched_predictions: np.ndarray, iou_threshold: float) -> np.ndarray:
+        """(N,) bool, predictions that took no truth and lie in no region to ignore."""
+        is_false = self._covered < iou_threshold
+        is_false[matched_predictions] = False
+        return is_false
+
+    def _count(self, matched_truths: np.ndarray, is_false: np.ndarray) -> ImageCounts:
+        """Counts an image from the indices of matched truths and from false predictions."""
         num = self.num_images
         true_positives = np.bincount(self._truth_image[matched_truths], minlength=num)
-        used = np.bincount(self._image[matched_predictions], minlength=num)
         return ImageCounts(
             true_positives,
-            np.bincount(self._image, minlength=num) - used,
+            np.bincount(self._image[is_false], minlength=num),
             np.bincount(self._truth_image, minlength=num) - true_positives,
         )
 
@@ -219,13 +243,3 @@ def _pairs_within_images(
     truth = np.repeat(np.arange(len(truth_image)), repeats)
     position = np.arange(len(truth)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
     return truth, first_of[truth_image[truth]] + position
-
-
-def _paired_iou(a_xyxy: np.ndarray, b_xyxy: np.ndarray, margin: float) -> np.ndarray:
-    """(P,) IoU of the P pairs of boxes; every side is lengthened by the margin; 0/0 is 0."""
-    overlap = np.minimum(a_xyxy[:, 2:], b_xyxy[:, 2:]) - np.maximum(a_xyxy[:, :2], b_xyxy[:, :2])
-    intersection = np.prod(np.maximum(overlap + margin, 0), axis=1)
-    area_a = np.prod(a_xyxy[:, 2:] - a_xyxy[:, :2] + margin, axis=1)
-    area_b = np.prod(b_xyxy[:, 2:] - b_xyxy[:, :2] + margin, axis=1)
-    union = area_a + area_b - intersection
-    return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
