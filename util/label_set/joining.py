@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from util.errors import UserError
 from util.data_classes import BoxSettings
+from util.errors import UserError
 from util.label_set.reading import LabelSet, common_box_settings
 from util.settings import settings_hash
 
