@@ -65,8 +65,11 @@ def split_ignored(truths: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def write_bbox_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table of boxes; names with `;` or quotes are quoted."""
-    write_text(path, table[COLUMNS].to_csv(sep=";", index=False, float_format="%.6f"))
+    """Write a table of boxes; names with `;` or quotes are quoted.
+
+    Numbers have all their digits, so that what is read again has the same overlaps.
+    """
+    write_text(path, table[COLUMNS].to_csv(sep=";", index=False))
 
 
 def read_bbox_csv(path: Path) -> pd.DataFrame:
