@@ -1,6 +1,6 @@
 """Soft labels to boxes: threshold, dilation, components."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -123,9 +123,7 @@ def _sum_pixels(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(N,) int64 area and (N,) float64 sum of the soft label of each component's own pixels."""
     area_px, total = np.zeros(num + 1, np.int64), np.zeros(num + 1, np.float64)
-    rows = max(1, _PART_PX // foreground.shape[1])
-    for start in range(0, len(foreground), rows):  # a few rows at a time: indices are large
-        part = slice(start, start + rows)
+    for part in few_rows(foreground):
         is_own = foreground[part].view(np.bool_)
         component = labels[part][is_own]
         if len(component):
@@ -134,3 +132,9 @@ def _sum_pixels(
             area_px[first : last + 1] += np.bincount(component)
             total[first : last + 1] += np.bincount(component, soft_label[part][is_own])
     return area_px[1:], total[1:]
+
+
+def few_rows(array: np.ndarray) -> Iterator[slice]:
+    """Split an (H, W) array into rows with few pixels together: indices of all would be large."""
+    rows = max(1, _PART_PX // max(array.shape[1], 1))
+    return (slice(start, start + rows) for start in range(0, len(array), rows))
