@@ -87,7 +87,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     masks = find_masks(config.data.masks, test_ids)
     measured = {
-        name: measure(label_set, masks, config.evaluation.threshold)
+        name: measure(
+            label_set, masks, config.evaluation.box_settings(label_set.box_settings).threshold
+        )
         for name, label_set in open_label_sets(config, test_ids).items()
     }
     rows = [

@@ -30,7 +30,7 @@ from teacher.preview import write_previews
 from teacher.prompts import resolve_prompts
 from teacher.saa import contains_words
 from util.config import Config, TeacherSection, load_config
-from util.errors import UserError, listed
+from util.errors import PromptError, UserError, listed
 from util.image_files import find_images
 from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
 from util.labelling import find_work, label_images
@@ -62,6 +62,9 @@ def label_all(
     Returns:
         The label sets; None where other processes are still at work, the last of which will finish
         them.
+
+    Raises:
+        PromptError: Prompts cannot be answered; the others are written.
     """
     image_paths = find_images(config.data.images)
     models = find_models(config.teacher, config.paths.weights)
@@ -84,15 +87,23 @@ def label_all(
             for prompt in prompts
         }
         work = find_work(image_paths, writers, share)
+        refused: dict[str, str] = {}
         if work.image_paths:  # else no model need be loaded
             cache = open_cache(config)
             label = "teacher" if share.count == 1 else f"teacher {share.index + 1}/{share.count}"
             teacher = build_teacher(config.teacher, models, cache)
-            label_images(teacher, work, writers, label)
+            refused = label_images(teacher, work, writers, label)
             if cache is not None:
                 print(f"{cache.folder}: {cache.hits} answers found, {cache.misses} made")
-        finished = [writer.finish_share(boxes[prompt]) for prompt, writer in writers.items()]
+        finished = [
+            writer.finish_share(boxes[prompt])
+            for prompt, writer in writers.items()
+            if prompt not in refused
+        ]
     label_sets = [label_set for label_set in finished if label_set is not None]
+    if refused:
+        report(label_sets)
+        raise PromptError("\n".join(refused.values()))
     if len(label_sets) == len(finished):
         return label_sets
     failed = set().union(*(writer.failed for writer in writers.values()))

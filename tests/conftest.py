@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 
 from util.bbox_csv import COLUMNS
 from util.data_classes import BoxSettings
@@ -15,6 +16,10 @@ from util.image_files import write_image
 from util.label_set import LabelSet, LabelSetWriter
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# No test fails because the machine is busy.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(autouse=True)

@@ -48,10 +48,8 @@ def test_who_is_interrupted_waits_for_what_has_begun_alone() -> None:
                 raise KeyboardInterrupt
             yield item
 
-    start = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
         list(interrupted())
-    assert time.perf_counter() - start < 1
     assert len(begun) < 60
 
 

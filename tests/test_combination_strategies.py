@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import util.label_set.folding
+import util.label_set.reading
 from util.config import CombinationSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
@@ -260,19 +262,79 @@ def test_a_strategy_of_another_name_is_refused() -> None:
         section(strategy="noisy-or")
 
 
-def test_sizes_that_disagree_are_all_listed_and_the_rest_is_kept(
+def test_images_whose_sizes_disagree_fail_and_the_rest_is_combined(
     tmp_path: Path, write_label_set: Callable[..., LabelSet]
 ) -> None:
     def maps(side: int) -> dict[str, np.ndarray]:
         return {"a": np.ones((side, 4)), "b": np.ones((side, 4)), "c": np.ones((4, 4))}
 
     members = [write_label_set("one", maps(4)), write_label_set("two", maps(5))]
-    writer = LabelSetWriter(tmp_path / "out", {"producer": "test"})
-    with writer, pytest.raises(UserError) as error:
-        combine_label_sets(members, combine_mean, writer)
-    assert "a is (4, 4) in one, but (5, 4) in two" in str(error.value)
-    assert "b is (4, 4)" in str(error.value)
-    assert set(writer.images) == {"c"}
+    with LabelSetWriter(tmp_path / "out", {"producer": "test"}) as writer:
+        problems = combine_label_sets(members, combine_mean, writer)
+        combined = writer.finish(BoxSettings())
+    assert list(problems) == ["a", "b"]
+    assert "a is (4, 4) in one, but (5, 4) in two" in problems["a"]
+    assert combined.ids == ["c"]
+    assert combined.failed == problems
+
+
+def test_a_damaged_map_fails_its_image_alone_and_is_made_once_it_is_mended(
+    taught: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = taught.parent / "label_sets"
+    whole = (folder / "gull" / "flight 0" / "möwe_03.png").read_bytes()
+    (folder / "gull" / "flight 0" / "möwe_03.png").write_bytes(whole[:60])
+    given = ["--config", str(taught), "--combination.label_sets", json.dumps(PROMPTS)]
+    assert main(given) == 1
+    assert "1 images failed, the rest is done: flight 0/möwe_03: " in capsys.readouterr().err
+    assert len(LabelSet(folder / "combined").ids) == 11
+    (folder / "gull" / "flight 0" / "möwe_03.png").write_bytes(whole)
+    assert main(given) == 0
+    assert len(LabelSet(folder / "combined").ids) == 12
+
+
+def test_several_processes_share_a_combination(
+    taught: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = combine(taught)
+    maps = {path.name: path.read_bytes() for path in alone.folder.glob("*.png")}
+    boxes = (alone.folder / "prediction.csv").read_bytes()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    given = ["--config", str(taught), "--combination.label_sets", json.dumps(PROMPTS)]
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        assert main([*given, "--combination.output", "shared"]) == 0
+    shared = LabelSet(taught.parent / "label_sets" / "shared")
+    assert {path.name: path.read_bytes() for path in shared.folder.glob("*.png")} == maps
+    assert (shared.folder / "prediction.csv").read_bytes() == boxes
+    assert "share 1 of 2 is done; others are still at work" in capsys.readouterr().out
+
+
+def test_a_combination_reads_each_member_once_and_never_its_own_output(
+    taught: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    plain = util.label_set.reading.read_soft_label
+
+    def watched(path: Path) -> np.ndarray:
+        read.append(path)
+        return plain(path)
+
+    for module in (util.label_set.reading, util.label_set.folding):
+        monkeypatch.setattr(module, "read_soft_label", watched)
+    combine(taught)
+    assert len(read) == len(set(read)) == 12 * len(PROMPTS)
+    assert {path.parents[1].name for path in read} == set(PROMPTS)
+
+
+def test_a_combination_that_cannot_start_costs_the_older_one_nothing(taught: Path) -> None:
+    combined = combine(taught)
+    before = {path: path.read_bytes() for path in combined.folder.rglob("*") if path.is_file()}
+    (taught.parent / "label_sets" / "whale" / "records.jsonl").unlink()
+    given = ["--config", str(taught), "--combination.label_sets", json.dumps(PROMPTS)]
+    with pytest.raises(UserError, match="whale is unfinished"):
+        main([*given, "--overwrite", "--combination.strategy", "maximum"])
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_combination_is_written_as_a_label_set(

@@ -1,5 +1,6 @@
 import contextlib
 import errno
+import fcntl
 import json
 import os
 from collections.abc import Callable
@@ -8,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import util.label_set.folding
 from util.bbox_csv import read_bbox_csv
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import read_soft_label, write_soft_label
-from util.label_set import LabelSet, LabelSetWriter, check_same_images
+from util.label_set import LabelSet, LabelSetWriter, check_same_images, write_boxes_anew
 from util.shares import Share
 
 SETTINGS = {"producer": "test", "threshold": 0.1}
@@ -108,54 +110,119 @@ def test_images_that_are_gone_leave_the_set_and_come_back_unmade(tmp_path: Path)
         assert writer.finish(BOXES).ids == ["a", "b"]
 
 
-@pytest.mark.parametrize("file", ["label_set.json", "progress.jsonl"])
-def test_ids_in_a_manifest_never_leave_the_folder(tmp_path: Path, file: str) -> None:
+RECORD = {"status": "labelled", "source": "1", "seconds": 0, "map": "1", "size_hw": [1, 1]}
+
+
+@pytest.mark.parametrize("file", ["records.jsonl", "progress.jsonl"])
+def test_ids_in_records_never_leave_the_folder(tmp_path: Path, file: str) -> None:
     victim = tmp_path / "victim.png"
     victim.write_bytes(b"precious")
     make(tmp_path / "set", ["a"])
-    record = {"status": "labelled", "source": "1", "seconds": 0}
-    if file == "progress.jsonl":
-        line = json.dumps({"id": "../victim", **record})
-        (tmp_path / "set" / file).write_text(line + "\n")
-    else:
-        manifest = json.loads((tmp_path / "set" / file).read_text())
-        manifest["images"]["../victim"] = record
-        (tmp_path / "set" / file).write_text(json.dumps(manifest))
-        with pytest.raises(UserError, match="victim"):
-            LabelSet(tmp_path / "set")
-    with pytest.raises(UserError, match="victim"):
-        LabelSetWriter(tmp_path / "set", SETTINGS)
-    with contextlib.suppress(UserError):
-        LabelSetWriter(tmp_path / "set", {"producer": "other"}, overwrite=True)
+    line = json.dumps({"id": "../victim", **RECORD})
+    with (tmp_path / "set" / file).open("a") as records:
+        records.write(line + "\n")
+    with pytest.raises(UserError, match=r"victim|unfinished"):
+        LabelSet(tmp_path / "set").ids  # noqa: B018
+    with pytest.raises(UserError, match=r"victim.*--overwrite"):
+        LabelSetWriter(tmp_path / "set", SETTINGS).pending({"a": "1"})
+    with LabelSetWriter(tmp_path / "set", {"producer": "other"}, overwrite=True) as writer:
+        assert writer.pending({"a": "1"}) == ["a"]
+        writer.add("a", spot(), source="1", seconds=0)
+        assert writer.finish(BOXES).ids == ["a"]
     assert victim.read_bytes() == b"precious"
 
 
-@pytest.mark.parametrize("unlinks", [1, 2, 3, 4])
-def test_a_stop_while_an_old_set_is_removed_can_be_repeated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unlinks: int
+def test_a_start_that_fails_touches_nothing(tmp_path: Path) -> None:
+    make(tmp_path / "set", ["a", "b"])
+    before = contents(tmp_path / "set")
+    with LabelSetWriter(tmp_path / "set", {"producer": "other"}, overwrite=True) as writer:
+        assert writer.pending({"a": "1"}) == ["a"]  # and then the teacher cannot be built
+    assert contents(tmp_path / "set") == before
+    with LabelSetWriter(tmp_path / "new", SETTINGS) as writer:
+        writer.pending({"a": "1"})
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_set_of_which_nothing_was_made_yet_can_be_begun_with_other_settings(
+    tmp_path: Path,
+) -> None:
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        writer.pending({"a": "1"})
+        writer.fail("a", "the wrong threshold")
+    with LabelSetWriter(tmp_path / "set", {"producer": "other"}) as writer:
+        assert writer.pending({"a": "1"}) == ["a"]
+        writer.add("a", spot(), source="1", seconds=0)
+        assert writer.finish(BOXES).manifest["settings"] == {"producer": "other"}
+
+
+def test_an_old_map_goes_when_its_successor_is_written(tmp_path: Path) -> None:
+    make(tmp_path / "set", ["a", "b", "c"])
+    old = (tmp_path / "set" / "a.png").read_bytes()
+    with LabelSetWriter(tmp_path / "set", {"producer": "other"}, overwrite=True) as writer:
+        assert writer.pending({"a": "1", "b": "1"}) == ["a", "b"]
+        writer.begin()
+        assert (tmp_path / "set" / "a.png").read_bytes() == old
+        writer.add("a", spot(0.3), source="1", seconds=0)
+        writer.fail("b", "truncated")
+        assert (tmp_path / "set" / "a.png").read_bytes() != old
+        assert (tmp_path / "set" / "c.png").exists()
+        label_set = writer.finish(BOXES)
+    assert label_set.ids == ["a"]
+    assert [path.name for path in tmp_path.glob("set/*.png")] == ["a.png"]
+
+
+def test_maps_of_a_set_that_is_replaced_are_never_taken_for_new_ones(tmp_path: Path) -> None:
+    make(tmp_path / "set", ["a", "b"])
+    other = {"producer": "other"}
+    with LabelSetWriter(tmp_path / "set", other, overwrite=True) as writer:
+        writer.pending({"a": "1", "b": "1"})
+        writer.begin()  # and then it is killed
+    with pytest.raises(UserError, match="unfinished"):
+        LabelSet(tmp_path / "set")
+    with LabelSetWriter(tmp_path / "set", other) as writer:
+        assert writer.pending({"a": "1", "b": "1"}) == ["a", "b"]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("at", range(1, 8))
+def test_a_stop_at_any_write_while_a_set_is_replaced_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     make(tmp_path / "set", ["a", "b"])
     other = {**SETTINGS, "threshold": 0.2}
-    plain_unlink = Path.unlink
+    plain_replace, left = Path.replace, at
 
-    def unlink(self: Path, missing_ok: bool = False) -> None:
-        nonlocal unlinks
-        unlinks -= 1
-        if unlinks == 0:
+    def replace(self: Path, target: Path) -> Path:
+        nonlocal left
+        left -= 1
+        if left == 0:
             raise KeyboardInterrupt
-        plain_unlink(self, missing_ok=missing_ok)
+        return plain_replace(self, target)
+
+    def remake() -> LabelSet:
+        with LabelSetWriter(tmp_path / "set", other, overwrite=True) as writer:
+            for image_id in writer.pending({"a": "1", "c": "1"}):
+                writer.add(image_id, spot(0.9), source="1", seconds=0)
+            return writer.finish(BOXES)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", unlink)
-        with pytest.raises(KeyboardInterrupt):
-            LabelSetWriter(tmp_path / "set", other, overwrite=True)
-    with LabelSetWriter(tmp_path / "set", other, overwrite=True) as writer:
-        assert writer.pending({"a": "1"}) == ["a"]
+        patch.setattr(Path, "replace", replace)
+        with contextlib.suppress(KeyboardInterrupt):
+            remake()
+    label_set = remake()
+    assert label_set.ids == ["a", "c"]
+    assert {path.name for path in tmp_path.glob("set/*.png")} == {"a.png", "c.png"}
+    assert label_set.read("a").max() == pytest.approx(0.9, abs=1e-4)
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert len(read_bbox_csv(tmp_path / "set" / "prediction.csv")) == 2
 
 
 @pytest.mark.parametrize(
     "content",
-    ["[]", "null", '{"settings": 1}', '{"settings": {}, "images": {"a": {}}}', "[" * 9999],
+    ["[]", "null", '{"settings": 1}', '{"settings": {}, "counts": {"a": 1}}', "[" * 9999],
 )
 def test_a_manifest_of_another_shape_is_named_and_can_be_replaced(
     tmp_path: Path, content: str
@@ -165,19 +232,89 @@ def test_a_manifest_of_another_shape_is_named_and_can_be_replaced(
     with pytest.raises(UserError, match=r"label_set\.json.*--overwrite"):
         LabelSet(tmp_path / "set")
     with LabelSetWriter(tmp_path / "set", SETTINGS, overwrite=True) as writer:
-        assert writer.pending({"a": "1"}) == ["a"]
+        assert writer.pending({"a": "1"}) == []  # its records say how it was made
+        assert writer.finish(BOXES).ids == ["a"]
+
+
+def test_records_that_are_lost_are_said(tmp_path: Path) -> None:
+    make(tmp_path / "set", ["a"])
+    (tmp_path / "set" / "records.jsonl").unlink()
+    with pytest.raises(UserError, match="unfinished; run what makes it again"):
+        LabelSet(tmp_path / "set")
+    assert make(tmp_path / "set", ["a"]).ids == ["a"]
+
+
+def test_half_a_line_spoils_neither_the_head_nor_the_record_after_it(tmp_path: Path) -> None:
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        writer.add("a", spot(), source="1", seconds=0)
+    progress = tmp_path / "set" / "progress.jsonl"
+    progress.write_bytes(progress.read_bytes()[:-20])
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        writer.pending({"b": "1", "c": "1"})
+        writer.add("b", spot(), source="1", seconds=0)
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        assert writer.pending({"b": "1", "c": "1"}) == ["c"]
+
+
+def test_equal_maps_are_known_without_reading_them(tmp_path: Path) -> None:
+    one, two = make(tmp_path / "one", ["a", "b"]), make(tmp_path / "two", ["a", "b"])
+    assert one.content == two.content
+    assert make(tmp_path / "three", ["a"]).content != one.content
+    with LabelSetWriter(tmp_path / "four", {"producer": "other"}) as writer:
+        writer.add("a", spot(), source="2", seconds=3)
+        writer.add("b", spot(), source="2", seconds=3)
+        assert writer.finish(BOXES).content == one.content
+    with LabelSetWriter(tmp_path / "five", SETTINGS) as writer:
+        writer.add("a", spot(), source="1", seconds=0)
+        writer.add("b", spot(0.7), source="1", seconds=0)
+        assert writer.finish(BOXES).content != one.content
+
+
+def test_the_same_command_started_twice_is_told_so(tmp_path: Path) -> None:
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as first:
+        second = LabelSetWriter(tmp_path / "set", SETTINGS)
+        first.add("a", spot(), source="1", seconds=0)
+        with pytest.raises(UserError, match=r"is at work on .*set; wait"):
+            second.add("a", spot(), source="1", seconds=0)
+        with pytest.raises(UserError, match="is at work on"):
+            LabelSetWriter(tmp_path / "set", SETTINGS)
+        with pytest.raises(UserError, match="is at work on"):
+            LabelSetWriter(tmp_path / "set", SETTINGS, share=Share(0, 2))
+    assert make(tmp_path / "set", ["a"]).ids == ["a"]
+
+
+def test_shares_of_one_number_work_side_by_side_and_of_another_do_not(tmp_path: Path) -> None:
+    first, second = open_share(tmp_path, 0), open_share(tmp_path, 1)
+    for share in (Share(0, 2), Share(0, 3), Share()):
+        with pytest.raises(UserError, match="is at work on"):
+            LabelSetWriter(tmp_path, {"producer": "test"}, share=share)
+    assert work_on(*first) is None
+    assert work_on(*second) is not None
+
+
+def test_without_locks_one_process_works_and_several_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def flock(_descriptor: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert make(tmp_path / "set", ["a"]).ids == ["a"]
+    assert "see that nothing else works on" in caplog.text
+    with pytest.raises(UserError, match="has no file locks"):
+        open_share(tmp_path / "shared", 0)
 
 
 def test_a_lost_csv_is_made_again(tmp_path: Path) -> None:
     make(tmp_path / "set", ["a"])
     (tmp_path / "set" / "prediction.csv").unlink()
-    make_nothing = LabelSetWriter(tmp_path / "set", SETTINGS)
-    make_nothing.finish(BOXES)
+    LabelSetWriter(tmp_path / "set", SETTINGS).finish(BOXES)
     assert len(read_bbox_csv(tmp_path / "set" / "prediction.csv")) == 1
 
 
 def test_a_run_stopped_before_its_first_image_goes_on(tmp_path: Path) -> None:
-    LabelSetWriter(tmp_path / "set", SETTINGS)
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        writer.begin()
     with pytest.raises(UserError, match="unfinished"):
         LabelSet(tmp_path / "set")
     assert make(tmp_path / "set", ["a"]).ids == ["a"]
@@ -187,6 +324,7 @@ def test_nothing_is_written_where_nothing_has_changed(tmp_path: Path) -> None:
     make(tmp_path / "set", ["a"])
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "set").iterdir()}
     with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        assert writer.pending({"a": "1"}) == []
         writer.finish(BOXES)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "set").iterdir()} == before
 
@@ -222,7 +360,17 @@ def test_a_bare_folder_of_gray_pngs_can_be_read(tmp_path: Path) -> None:
     write_soft_label(tmp_path / "sub" / "x.png", spot())
     label_set = LabelSet(tmp_path)
     assert label_set.ids == ["sub/x"]
-    assert len(label_set.write_boxes(BOXES)) == 1
+    write_boxes_anew(label_set, BOXES)
+    assert len(read_bbox_csv(tmp_path / "prediction.csv")) == 1
+
+
+def test_boxes_can_be_found_anew_in_maps_that_somebody_has_mended(tmp_path: Path) -> None:
+    label_set = make(tmp_path / "set", ["a"])
+    write_soft_label(label_set.path("a"), np.zeros((10, 20)))
+    versions = label_set.manifest["versions"]
+    write_boxes_anew(label_set, BOXES)
+    assert read_bbox_csv(tmp_path / "set" / "prediction.csv").empty
+    assert LabelSet(tmp_path / "set").manifest["versions"] == versions
 
 
 def make_weighted(folder: Path, names: list[str], settings: dict[str, object]) -> LabelSet:
@@ -239,7 +387,8 @@ def test_weights_of_pixels_lie_beside_the_maps_and_are_no_maps(tmp_path: Path) -
     weights = label_set.read_weights("b/ä")
     assert weights.dtype == np.float32
     np.testing.assert_allclose(weights, 1 - spot(0.25), atol=0.5 / 255)
-    (tmp_path / "set" / "label_set.json").unlink()
+    for name in ("label_set.json", "records.jsonl"):
+        (tmp_path / "set" / name).unlink()
     assert LabelSet(tmp_path / "set").ids == ["a", "b/ä"]
 
 
@@ -279,9 +428,9 @@ def test_no_old_weights_are_left_by_other_settings_or_by_a_map_without(tmp_path:
         writer.add("a", spot(), source="2", seconds=0)
     assert not (tmp_path / "set" / "weights" / "a.png").exists()
     with LabelSetWriter(tmp_path / "set", {"producer": "other"}, overwrite=True) as writer:
-        assert not list((tmp_path / "set" / "weights").glob("*.png"))
         writer.add("a", spot(), source="1", seconds=0)
         assert writer.finish(BOXES).read_weights("a").min() == 1
+    assert not list((tmp_path / "set" / "weights").glob("*.png"))
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, np.nan])
@@ -346,7 +495,10 @@ def open_share(folder: Path, index: int, count: int = 2) -> tuple[LabelSetWriter
     writer = LabelSetWriter(folder, {"producer": "test"}, share=share)
     mine = share.of(list(sources(6)))
     others = set(sources(6)).difference(mine)
-    return writer, writer.pending(dict.fromkeys(mine, "1"), others)
+    pending = writer.pending(dict.fromkeys(mine, "1"), others)
+    if pending:
+        writer.begin()
+    return writer, pending
 
 
 def work_on(writer: LabelSetWriter, pending: list[str]) -> LabelSet | None:
@@ -367,6 +519,23 @@ def test_the_last_of_several_processes_finishes_the_set(tmp_path: Path) -> None:
     assert label_set.ids == sorted(sources(6))
     assert label_set.manifest["counts"] == {"labelled": 5, "empty": 1, "failed": 0}
     assert not list(tmp_path.glob("progress*"))
+
+
+def test_boxes_travel_with_the_records_so_that_no_map_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(util.label_set.folding, "read_soft_label", full_disk)
+    maps = {f"image {number}": np.roll(spot(), number, axis=1) for number in range(6)}
+    for index in range(4):
+        share = Share(index, 4)
+        mine = share.of(list(maps))
+        writer = LabelSetWriter(tmp_path / "set", SETTINGS, share=share, box_settings=BOXES)
+        with writer:
+            for name in writer.pending(dict.fromkeys(mine, "1"), maps.keys() - set(mine)):
+                writer.add(name, maps[name], "1", 0.0)
+            label_set = writer.finish_share(BOXES)
+    assert label_set is not None
+    assert len(read_bbox_csv(tmp_path / "set" / "prediction.csv")) == 6
 
 
 def test_a_process_that_died_holds_the_set_open_until_its_share_is_done(tmp_path: Path) -> None:
@@ -458,7 +627,7 @@ def test_of_two_records_of_an_image_the_later_counts(tmp_path: Path) -> None:
     assert not label_set.failed
 
 
-def test_a_stop_before_the_boxes_are_written_leaves_no_old_boxes(
+def test_boxes_of_fewer_images_are_not_taken_for_those_of_all_after_a_stop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(tmp_path, ["a"])
@@ -466,10 +635,15 @@ def test_a_stop_before_the_boxes_are_written_leaves_no_old_boxes(
         writer.pending({"a": "1", "b": "1"})
         writer.add("b", spot(), source="1", seconds=0.0)
         with monkeypatch.context() as patch:
-            patch.setattr(LabelSet, "write_boxes", full_disk)
+            patch.setattr(util.label_set.folding, "write_boxes", full_disk)
             with pytest.raises(OSError, match="No space"):
                 writer.finish(BOXES)
-    assert not (tmp_path / "prediction.csv").exists()
+    with pytest.raises(UserError, match="unfinished"):
+        LabelSet(tmp_path)
+    with LabelSetWriter(tmp_path, SETTINGS) as writer:
+        assert writer.pending({"a": "1", "b": "1"}) == []
+        writer.finish(BOXES)
+    assert read_bbox_csv(tmp_path / "prediction.csv")["image"].tolist() == ["a", "b"]
 
 
 def test_a_failure_on_a_full_disk_is_known_until_the_end(
@@ -482,6 +656,7 @@ def test_a_failure_on_a_full_disk_is_known_until_the_end(
             writer.fail("a", "the disk was full")
         writer.add("b", np.zeros((2, 2)), "1", 0.0)
         label_set = writer.finish(BoxSettings())
+    assert label_set.ids == ["b"]
     assert label_set.failed == {"a": "the disk was full"}
 
 

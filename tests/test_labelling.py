@@ -16,7 +16,7 @@ import teacher.soft_label_generation
 from teacher.findings import Finding, Teacher
 from tests.conftest import ROOT, make_project
 from util.data_classes import BoxSettings
-from util.errors import UserError
+from util.errors import PromptError, UserError
 from util.image_files import find_images, write_image
 from util.label_set import LabelSet, LabelSetWriter, writing
 from util.labelling import find_work, label_images
@@ -97,6 +97,46 @@ def test_a_bug_in_a_teacher_keeps_its_traceback_and_what_was_finished(images: Pa
     assert again.seen == [3, 4, 5]
 
 
+def test_a_prompt_that_is_refused_undoes_no_other(images: Path) -> None:
+    class Strict(MeanTeacher):
+        def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
+            if "gull" in prompts and image_rgb[0, 0, 0] > 1:
+                raise PromptError("'gull' is too long")
+            return super().label(image_rgb, prompts)
+
+    paths = find_images(images)
+    with ExitStack() as stack:
+        writers = {
+            prompt: stack.enter_context(
+                LabelSetWriter(images.parent / "sets" / prompt, {"producer": "test"})
+            )
+            for prompt in PROMPTS
+        }
+        work = find_work(paths, writers, ALONE)
+        assert label_images(Strict(), work, writers, "teacher") == {"gull": "'gull' is too long"}
+        assert writers["bird"].finish(BoxSettings()).ids == ["0", "1", "2", "3", "4", "5"]
+    with pytest.raises(UserError, match="gull is unfinished"):
+        LabelSet(images.parent / "sets" / "gull")
+
+
+def test_where_every_prompt_is_refused_that_is_the_error(images: Path) -> None:
+    class Mute(MeanTeacher):
+        def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
+            raise PromptError(f"{' and '.join(prompts)} cannot be asked")
+
+    with pytest.raises(PromptError, match=r"bird cannot be asked\ngull cannot be asked"):
+        run(images, Mute())
+
+
+def test_the_same_command_started_twice_says_so_before_it_labels(images: Path) -> None:
+    with LabelSetWriter(images.parent / "sets" / "gull", {"producer": "test"}) as other:
+        other.begin()
+        second = MeanTeacher()
+        with pytest.raises(UserError, match="is at work on"):
+            run(images, second)
+    assert not second.seen
+
+
 def test_a_file_that_vanishes_is_a_failed_image(images: Path) -> None:
     class Thief(MeanTeacher):
         def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
@@ -113,10 +153,10 @@ def test_maps_that_a_full_disk_refuses_are_listed_and_the_rest_goes_on(
 ) -> None:
     plain_write = writing.write_soft_label
 
-    def write(path: Path, soft_label: np.ndarray) -> None:
+    def write(path: Path, soft_label: np.ndarray) -> np.ndarray:
         if path.stem in "34":
             raise OSError(errno.ENOSPC, "No space left on device")
-        plain_write(path, soft_label)
+        return plain_write(path, soft_label)
 
     with monkeypatch.context() as patch:
         patch.setattr(writing, "write_soft_label", write)

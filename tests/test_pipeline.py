@@ -389,15 +389,16 @@ def test_a_bad_key_exits_2_without_a_traceback(tmp_path: Path) -> None:
 
 
 REFUSED = """
-import os, pathlib, runpy, sys
+import os, runpy, sys
 number = int(sys.argv[1])
 
-def refuse(self, data):
-    raise OSError(number, os.strerror(number), str(self))
+def refuse(path):
+    raise OSError(number, os.strerror(number), str(path))
 
-pathlib.Path.write_bytes = refuse
 sys.argv = sys.argv[2:]
-sys.path.insert(0, os.path.dirname(sys.argv[0]))
+sys.path.insert(0, os.path.dirname(os.path.dirname(sys.argv[0])))
+import util.files
+util.files._open_beside = refuse
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 

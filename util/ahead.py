@@ -1,16 +1,21 @@
-"""Work done in other threads, a little ahead of who asks for it."""
+"""Work done in other threads, a little ahead of who asks for it, or a little later."""
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 LIMIT_BYTES = 2**29
 """What is made ahead may take as much memory, where it is large."""
+
+
+NUM_BEHIND = 4
+"""How many things may wait to be done, and so are held in memory."""
 
 
 def count_cores() -> int:
@@ -67,3 +72,50 @@ def map_ahead(
         finally:
             for future, _ in waiting:
                 future.cancel()
+
+
+class WriteBehind:
+    """Does things in order, in a thread of its own, a few of them late.
+
+    Used as a context manager, which waits at its end until everything is done.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._waiting: deque[tuple[Future[None], int]] = deque()
+        self._cost_bytes = 0
+
+    def do(self, work: Callable[..., None], *arguments: Any, cost_bytes: int = 0) -> None:
+        """Do this after all that came before; waits while too much is waiting.
+
+        Args:
+            work: What to do.
+            arguments: What it is done with.
+            cost_bytes: Memory that these take until it is done.
+        """
+        while self._waiting and self._cost_bytes + cost_bytes > LIMIT_BYTES:
+            self._wait()
+        self._waiting.append((self._thread.submit(work, *arguments), cost_bytes))
+        self._cost_bytes += cost_bytes
+        if len(self._waiting) > NUM_BEHIND:
+            self._wait()
+
+    def _wait(self) -> None:
+        """Wait for what has been waiting longest."""
+        done, freed = self._waiting.popleft()
+        done.result()
+        self._cost_bytes -= freed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait until everything is done."""
+        self._thread.shutdown()
+        for done, _ in self._waiting:
+            done.result()

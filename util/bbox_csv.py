@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from util.data_classes import Boxes
 from util.errors import UserError, listed
-from util.files import write_text
+from util.files import whole_file
 from util.image_files import name_to_id
 
 COORDINATES = ["xmin", "ymin", "xmax", "ymax"]
@@ -69,7 +69,15 @@ def write_bbox_csv(path: Path, table: pd.DataFrame) -> None:
 
     Numbers have all their digits, so that what is read again has the same overlaps.
     """
-    write_text(path, table[COLUMNS].to_csv(sep=";", index=False))
+    write_bbox_tables(path, [table])
+
+
+def write_bbox_tables(path: Path, tables: Iterable[pd.DataFrame]) -> None:
+    """Write tables of boxes below each other as one file; no table gives the header alone."""
+    with whole_file(path) as file:
+        file.write(f"{';'.join(COLUMNS)}\n".encode())
+        for table in tables:
+            file.write(table[COLUMNS].to_csv(sep=";", index=False, header=False).encode())
 
 
 def read_bbox_csv(path: Path) -> pd.DataFrame:

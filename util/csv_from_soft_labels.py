@@ -14,9 +14,11 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from util.bbox_csv import read_bbox_csv
 from util.config import load_config
-from util.label_set import LabelSet
+from util.label_set import PREDICTION, LabelSet, write_boxes_anew
 from util.run import print_next, run_script
+from util.shares import refuse_several
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,7 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, _ = load_config(__doc__ or "", argv)
     combined = config.paths.label_sets / config.combination.output
     label_set = LabelSet(config.evaluation.soft_labels or combined)
-    table = label_set.write_boxes(config.evaluation.box_settings(label_set.box_settings))
+    refuse_several("util/csv_from_soft_labels.py")
+    write_boxes_anew(label_set, config.evaluation.box_settings(label_set.box_settings))
+    table = read_bbox_csv(label_set.folder / PREDICTION)
     with_boxes = table["image"].nunique()
     print(
         f"{label_set.folder}/prediction.csv: {len(table)} boxes in {with_boxes} of "

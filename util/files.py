@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from filelock import lock_descriptor
 
@@ -15,6 +17,13 @@ _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; see `whole_file`."""
+    with whole_file(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Write a file beside its place, then rename it there, so that no reader ever sees half of it.
 
     Makes the folders above it. What it holds is on the disk before it gets its name, so that not
@@ -23,8 +32,10 @@ def write_bytes(path: Path, data: bytes) -> None:
     uses.
 
     Args:
-        path: Where the file shall be; an older one is replaced.
-        data: Its content.
+        path: Where the file shall be; an older one is replaced at the end of the block.
+
+    Yields:
+        The file to write into.
 
     Raises:
         OSError: The folder cannot be written or the disk is full. The older file is untouched.
@@ -34,7 +45,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     with os.fdopen(descriptor, "wb") as file:  # locked to the end: nobody takes it for left over
         try:
             file.truncate()
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(descriptor)
             beside.replace(path)

@@ -4,20 +4,18 @@ Teachers and students label alike: what answers is any `Labeller`.
 """
 
 import logging
+import math
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol
 
 import numpy as np
 
-from util.ahead import map_ahead
+from util.ahead import WriteBehind, map_ahead
 from util.errors import PromptError, UserError
-from util.image_files import fingerprint, read_image
+from util.image_files import fingerprint, image_size_hw, read_image
 from util.interrupts import stop_between_items
 from util.label_set import LabelSetWriter
 from util.progress import track
@@ -34,8 +32,11 @@ FUTILE_FAILURES = 20
 IMAGES_AHEAD = 2
 """How many images are read before they are asked for, and so held in memory."""
 
-MAPS_AHEAD = 4
-"""How many maps may wait to be written, and so are held in memory."""
+ANSWERING_BYTES = 40
+"""Memory that a pixel takes while a student answers, one tile of it apart."""
+
+WRITING_BYTES = 16
+"""Memory that a pixel of an answer takes while its map and boxes are written."""
 
 
 class Answer(Protocol):
@@ -77,7 +78,7 @@ class Work:
 
     image_paths: dict[str, Path]
     sources: dict[str, str]
-    prompts: dict[str, list[str]]
+    prompts: dict[str, tuple[str, ...]]
 
 
 def find_work(
@@ -91,12 +92,19 @@ def find_work(
         share: What this process does of it.
     """
     mine = share.of(list(image_paths))
-    others = set(image_paths).difference(mine)
+    others = frozenset(image_paths).difference(mine)
     sources = {image_id: fingerprint([image_paths[image_id]]) for image_id in mine}
-    pending = {p: set(writer.pending(sources, others)) for p, writer in writers.items()}
-    prompts = {i: [p for p in writers if i in pending[p]] for i in mine}
-    wanted = {image_id: image_paths[image_id] for image_id in mine if prompts[image_id]}
-    return Work(wanted, sources, prompts)
+    lacking: dict[str, int] = {}
+    for number, writer in enumerate(writers.values()):
+        for image_id in writer.pending(sources, others):
+            lacking[image_id] = lacking.get(image_id, 0) | 1 << number
+    # Most images lack the same prompts, so that few lists do for all of them.
+    prompts = {
+        bits: tuple(p for number, p in enumerate(writers) if bits >> number & 1)
+        for bits in set(lacking.values())
+    }
+    wanted = {image_id: image_paths[image_id] for image_id in mine if image_id in lacking}
+    return Work(wanted, sources, {image_id: prompts[lacking[image_id]] for image_id in wanted})
 
 
 def label_images(
@@ -105,10 +113,11 @@ def label_images(
     writers: Mapping[str, LabelSetWriter],
     label: str,
     num_at_once: int = 1,
-) -> None:
+) -> dict[str, str]:
     """Write the soft labels that are still missing.
 
-    An image that cannot be read, labelled or written is recorded as failed; the others go on.
+    An image that cannot be read, labelled or written is recorded as failed, and a prompt that
+    cannot be answered is asked no more; the others go on.
 
     Args:
         labeller: Answers all prompts about one image.
@@ -117,31 +126,36 @@ def label_images(
         label: What the progress bar shows in front.
         num_at_once: Images that are answered at once, each in a thread.
 
+    Returns:
+        Why prompts cannot be answered, whatever the image, by prompt.
+
     Raises:
         KeyboardInterrupt: A stop was asked for; what is answered is written.
-        UserError: Nothing is labelled and the first images have all failed, or a prompt fails with
-            every image.
+        UserError: Nothing is labelled and the first images have all failed, no prompt can be
+            answered, or another process is at work on a label set.
     """
-    answered = _answer_images(labeller, work, num_at_once)
+    answering = _Answering(labeller, work)
+    for prompt in answering.prompts:
+        writers[prompt].begin()
+    answered = answering.answer_images(num_at_once)
     has_worked = any(writer.has_labelled for writer in writers.values())
     seen = failed = 0
-    with stop_between_items("image") as should_stop, _WriteBehind() as behind:
+    with stop_between_items("image") as should_stop, WriteBehind() as behind:
         for answers in track(answered, label, total=len(work.image_paths)):
             seen += 1
             try:
                 _lay_out(answers, work, writers, behind)
-            except PromptError:
-                raise
             except UserError as error:
                 failed += 1
                 if failed <= TOLD_FAILURES:
                     logger.warning("%s failed: %s", answers.image_id, error)
-                for prompt in work.prompts[answers.image_id]:
+                for prompt in answers.prompts:
                     behind.do(writers[prompt].fail, answers.image_id, str(error))
                 if failed == seen == FUTILE_FAILURES and not has_worked:
                     raise UserError(f"the first {seen} images have all failed: {error}") from None
             if should_stop():
                 break
+    return answering.refused
 
 
 @dataclass(frozen=True)
@@ -150,52 +164,101 @@ class _Answers:
 
     Attributes:
         image_id: Of the image.
-        found: Its answers.
+        prompts: That were asked.
+        found: The answers, in their order.
         seconds: That the models took.
+        num_pixels: Of the image.
     """
 
     image_id: str
+    prompts: Sequence[str]
     found: "Iterator[Answer] | UserError"
-    seconds: float
+    seconds: float = 0.0
+    num_pixels: int = 0
 
 
-def _answer_images(labeller: Labeller, work: Work, num_at_once: int) -> Iterator[_Answers]:
-    """Read images ahead and answer the prompts that lack them."""
+class _Answering:
+    """Asks a labeller about images; a prompt that it refuses once is asked no more.
 
-    def answer(read: tuple[str, np.ndarray | UserError]) -> _Answers:
+    Attributes:
+        prompts: All that some image lacks.
+        refused: Why prompts cannot be answered, by prompt.
+    """
+
+    def __init__(self, labeller: Labeller, work: Work) -> None:
+        self.labeller = labeller
+        self.work = work
+        self.refused: dict[str, str] = {}
+        self.prompts = {prompt for prompts in set(work.prompts.values()) for prompt in prompts}
+
+    def answer_images(self, num_at_once: int) -> Iterator[_Answers]:
+        """Read images ahead and answer the prompts that lack them."""
+        images = read_ahead(self.work.image_paths)
+        if num_at_once == 1:
+            return map(self._answer, images)
+        return map_ahead(self._answer, images, num_at_once, num_at_once, _answering_cost)
+
+    def _answer(self, read: tuple[str, np.ndarray | UserError]) -> _Answers:
         image_id, image = read
-        start = time.perf_counter()
+        asked = self._still_asked(image_id)
         if isinstance(image, UserError):
-            return _Answers(image_id, image, 0.0)
+            return _Answers(image_id, asked, image)
+        start = time.perf_counter()
         try:
-            found = labeller.label(image, work.prompts[image_id])
-        except PromptError:
-            raise
+            try:
+                found = self.labeller.label(image, asked)
+            except PromptError:
+                self._find_refused(image, asked)
+                asked = self._still_asked(image_id)
+                found = self.labeller.label(image, asked)
         except UserError as error:
-            return _Answers(image_id, error, 0.0)
-        return _Answers(image_id, found, time.perf_counter() - start)
+            return _Answers(image_id, asked, error)
+        return _Answers(
+            image_id, asked, found, time.perf_counter() - start, math.prod(image.shape[:2])
+        )
 
-    images = read_ahead(work.image_paths)
-    if num_at_once == 1:
-        return map(answer, images)
-    return map_ahead(answer, images, num_at_once, num_at_once)
+    def _still_asked(self, image_id: str) -> list[str]:
+        """The prompts that lack an image and can be answered.
+
+        Raises:
+            PromptError: None of all prompts can be.
+        """
+        if self.prompts <= self.refused.keys():
+            raise PromptError("\n".join(self.refused.values()))
+        return [p for p in self.work.prompts[image_id] if p not in self.refused]
+
+    def _find_refused(self, image: np.ndarray, prompts: Sequence[str]) -> None:
+        """Ask prompts one by one, to find those that cannot be answered."""
+        for prompt in prompts:
+            try:
+                self.labeller.label(image, [prompt])
+            except PromptError as error:
+                self.refused[prompt] = str(error)
+                logger.warning("%s; the other prompts go on", error)
+
+
+def _answering_cost(read: tuple[str, np.ndarray | UserError]) -> int:
+    """Memory that an image takes while it is answered."""
+    _, image = read
+    return 0 if isinstance(image, UserError) else math.prod(image.shape[:2]) * ANSWERING_BYTES
 
 
 def _lay_out(
     answers: _Answers,
     work: Work,
     writers: Mapping[str, LabelSetWriter],
-    behind: "_WriteBehind",
+    behind: WriteBehind,
 ) -> None:
     """Have the answers about one image written; the models' time is shared out evenly."""
     if isinstance(answers.found, UserError):
         raise answers.found
-    image_id, prompts = answers.image_id, work.prompts[answers.image_id]
-    for prompt in prompts:
+    image_id = answers.image_id
+    for prompt in answers.prompts:
         start = time.perf_counter()
         answer = next(answers.found)
-        seconds = answers.seconds / len(prompts) + time.perf_counter() - start
-        behind.do(_write, writers[prompt], image_id, answer, work.sources[image_id], seconds)
+        seconds = answers.seconds / len(answers.prompts) + time.perf_counter() - start
+        arguments = writers[prompt], image_id, answer, work.sources[image_id], seconds
+        behind.do(_write, *arguments, cost_bytes=answers.num_pixels * WRITING_BYTES)
 
 
 def _write(
@@ -219,7 +282,13 @@ def read_ahead(image_paths: Mapping[str, Path]) -> Iterator[tuple[str, np.ndarra
     Yields:
         Image id, and the (H, W, 3) uint8 RGB image or the error that says why there is none.
     """
-    images = map_ahead(_read, image_paths.values(), num_threads=1, num_ahead=IMAGES_AHEAD)
+    images = map_ahead(
+        _read,
+        image_paths.values(),
+        num_threads=1,
+        num_ahead=IMAGES_AHEAD,
+        cost_bytes=_reading_cost,
+    )
     return zip(image_paths, images, strict=True)
 
 
@@ -231,29 +300,9 @@ def _read(path: Path) -> np.ndarray | UserError:
         return error
 
 
-class _WriteBehind:
-    """Does things in order, in a thread of its own, a few of them late."""
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1)
-        self._waiting: deque[Future[None]] = deque()
-
-    def do(self, work: Callable[..., None], *arguments: Any) -> None:
-        """Do this after all that came before; waits if too much is waiting."""
-        self._waiting.append(self._thread.submit(work, *arguments))
-        if len(self._waiting) > MAPS_AHEAD:
-            self._waiting.popleft().result()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Wait until everything is done."""
-        self._thread.shutdown()
-        for done in self._waiting:
-            done.result()
+def _reading_cost(path: Path) -> int:
+    """Memory that an image takes, by its header; 0 where that cannot be read."""
+    try:
+        return math.prod(image_size_hw(path)) * 3
+    except UserError:
+        return 0

@@ -67,6 +67,29 @@ def locked(path: Path, what: str, patience_s: float | None = PATIENCE_S) -> Iter
         lock.release()
 
 
+def refuse_locked(path: Path, what: str) -> None:
+    """Make sure that nobody holds a lock now.
+
+    Args:
+        path: Of the lock's file; where there is none, nobody does.
+        what: What is locked, for the error.
+
+    Raises:
+        BusyError: Another process, or a thread of this one, holds it.
+    """
+    if not path.exists():
+        return
+    lock = FileLock(path, fallback_to_soft=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise _busy(path, what) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    lock.release()
+
+
 def _acquire(lock: FileLock, path: Path, what: str, patience_s: float | None) -> None:
     """Wait for a lock, and say so where that takes long."""
     try:

@@ -9,12 +9,6 @@ import pandas as pd
 from util.bbox_csv import COORDINATES
 from util.data_classes import Boxes, BoxSettings
 
-BYTES_PER_PIXEL = 12
-"""Memory that finding boxes takes beside the map, components of several pixels taken for granted.
-
-Three masks of a byte, labels of four, and parts.
-"""
-
 _PART_PX = 2**20
 
 

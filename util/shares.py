@@ -86,6 +86,16 @@ def read_share(environment: Mapping[str, str] = os.environ) -> Share:
     return Share(task * ranks + rank, tasks * ranks)
 
 
+def refuse_several(script: str) -> None:
+    """Make sure that a script which shares no work is not started as several processes.
+
+    Raises:
+        UserError: It is.
+    """
+    if (count := read_share().count) > 1:
+        raise UserError(f"{script} is one process's work, but {count} were started; start it once")
+
+
 def _read_rank(environment: Mapping[str, str]) -> tuple[int, int]:
     """Which of the processes that were started together this one is, and how many there are."""
     if "RANK" in environment and "WORLD_SIZE" in environment:

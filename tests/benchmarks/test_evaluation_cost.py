@@ -204,5 +204,5 @@ def test_boxes_and_components_of_48_megapixels_take_little_memory() -> None:
     command = [sys.executable, "-c", PEAK]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     peaks = json.loads(done.stdout)
-    assert 48 < peaks["boxes"] < 12 * 48  # beside the map; see BYTES_PER_PIXEL
+    assert 48 < peaks["boxes"] < 12 * 48  # beside the map, 4 bytes a pixel
     assert peaks["components"] < 1000  # of the whole process

@@ -1,32 +1,39 @@
 """Label sets: the one format between stages.
 
-A folder with `<image id>.png` (see `util.image_files`), `prediction.csv` (see `util.bbox_csv`) and
-`label_set.json`, which says what made it and the status of every image; where pixels count
-differently for a student, `weights/<image id>.png` too (8-bit gray, 0 = the loss ignores the pixel,
-255 = full), and for distillation at a temperature `logits/<image id>.npy` (float16). While a set is
-being made, `progress.jsonl` takes one line an image; `LabelSetWriter.finish` folds it into
-`label_set.json`, so that a run that was stopped anywhere goes on where it was. Several processes
-may make one set, each its share of the images with a progress file of its own; the last one to be
-ready folds them all.
+A folder with `<image id>.png` (see `util.image_files`), `prediction.csv` (see `util.bbox_csv`),
+`label_set.json`, which says what made it, and `records.jsonl`, which says how each image fared (see
+`util.label_set.records`); where pixels count differently for a student, `weights/<image id>.png`
+too (8-bit gray, 0 = the loss ignores the pixel, 255 = full), and for distillation at a temperature
+`logits/<image id>.npy` (float16). While a set is being made, `progress.jsonl` takes one line an
+image; `LabelSetWriter.finish` folds it into the records, so that a run that was stopped anywhere
+goes on where it was. Several processes may make one set, each its share of the images with a
+progress file of its own; the last one to be ready folds them all.
 """
 
 from util.label_set.joining import open_label_set
+from util.label_set.making import Pixels, find_pending, make_maps
 from util.label_set.reading import (
     LabelSet,
     check_same_images,
     common_box_settings,
+    map_cost,
     prompt_to_folder,
 )
 from util.label_set.records import MANIFEST, PREDICTION
-from util.label_set.writing import LabelSetWriter
+from util.label_set.writing import LabelSetWriter, write_boxes_anew
 
 __all__ = [
     "MANIFEST",
     "PREDICTION",
     "LabelSet",
     "LabelSetWriter",
+    "Pixels",
     "check_same_images",
     "common_box_settings",
+    "find_pending",
+    "make_maps",
+    "map_cost",
     "open_label_set",
     "prompt_to_folder",
+    "write_boxes_anew",
 ]

@@ -1,21 +1,21 @@
 """Label sets on disk, to read from."""
 
+import math
 import re
+import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from util.ahead import map_ahead
-from util.bbox_csv import boxes_to_table, write_bbox_csv
-from util.data_classes import Boxes, BoxSettings, parse_box_settings
+from util.bbox_csv import boxes_to_table
+from util.data_classes import BoxSettings, parse_box_settings
 from util.errors import UserError, listed
-from util.files import write_json
 from util.image_files import (
     find_images,
     fingerprint,
@@ -23,16 +23,16 @@ from util.image_files import (
     image_size_hw,
     read_soft_label,
 )
+from util.label_set.boxes import BYTES_A_PIXEL, FoundBoxes, find_boxes
+from util.label_set.pixel_files import WEIGHTS, logits_path, weights_path
 from util.label_set.records import (
     MANIFEST,
-    PREDICTION,
-    WEIGHTS,
+    Record,
     is_finished,
-    logits_path,
     read_manifest,
-    weights_path,
+    read_records,
+    record_files,
 )
-from util.masks_to_bboxes import soft_label_to_boxes
 from util.progress import track
 from util.settings import settings_hash
 
@@ -54,8 +54,6 @@ class LabelSet:
     Attributes:
         folder: Where it is.
         manifest: Content of `label_set.json`; {} for a bare folder of soft labels.
-        ids: The images that have a soft label, sorted.
-        failed: Why each of the other images has none, by id.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,19 +64,41 @@ class LabelSet:
         """
         if not folder.is_dir():
             raise UserError(f"the label set {folder} does not exist; make it first")
-        if not is_finished(folder):
-            raise UserError(f"the label set {folder} is unfinished; run what makes it again")
         self.folder = folder
         self.manifest = read_manifest(folder)
-        if self.manifest:
-            images: dict[str, Any] = self.manifest["images"]
-            self.ids = sorted(i for i, record in images.items() if record["status"] != "failed")
-            self.failed = {i: r["reason"] for i, r in images.items() if r["status"] == "failed"}
+        if self.manifest or record_files(folder):
+            if not is_finished(folder, self.manifest):
+                raise UserError(f"the label set {folder} is unfinished; run what makes it again")
         else:
             found = find_images(folder)
             weights = {f"{WEIGHTS}/{image_id}" for image_id in found}
-            self.ids = sorted(set(found) - weights)
-            self.failed = {}
+            self.ids, self.failed = sorted(set(found) - weights), {}
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The images that have a soft label, sorted."""
+        return [record["id"] for record in self._records() if record["status"] != "failed"]
+
+    @cached_property
+    def failed(self) -> dict[str, str]:
+        """Why each of the other images has none, by id."""
+        if not self.manifest["counts"]["failed"]:
+            return {}
+        return {r["id"]: r["reason"] for r in self._records() if r["status"] == "failed"}
+
+    @cached_property
+    def _weighted(self) -> frozenset[str]:
+        """The images whose pixels have weights."""
+        if not self.manifest:
+            return frozenset(i for i in self.ids if self.weights_path(i).exists())
+        return frozenset(record["id"] for record in self._records() if "weights" in record)
+
+    def _records(self) -> Iterator[Record]:
+        """Read the records of the images that are part; ids are shared between label sets."""
+        for record, _ in read_records(record_files(self.folder)):
+            if "absent" not in record:
+                record["id"] = sys.intern(record["id"])
+                yield record
 
     @property
     def name(self) -> str:
@@ -103,16 +123,22 @@ class LabelSet:
 
     def is_weighted(self, image_id: str) -> bool:
         """Whether an image's pixels have weights, be they lost or not."""
-        if not self.manifest:
-            return self.weights_path(image_id).exists()
-        return "weights" in self.manifest["images"].get(image_id, {})
+        return image_id in self._weighted
 
     def fingerprint(self) -> str:
         """Tell this set from any other: what made it, and from which files; reads no map."""
         if not self.manifest:
             return fingerprint(self.path(image_id) for image_id in self.ids)
-        sources = {i: r.get("source") for i, r in self.manifest["images"].items()}
-        return settings_hash({"settings": self.manifest["settings"], "sources": sources})
+        facts = {key: self.manifest[key] for key in ("settings", "sources")}
+        return settings_hash(facts)
+
+    @property
+    def content(self) -> str:
+        """Hash of all maps by their ids; sets that are equal in it are equal, whatever made them.
+
+        Of a bare folder, that of the files.
+        """
+        return str(self.manifest["maps"]) if self.manifest else self.fingerprint()
 
     def path(self, image_id: str) -> Path:
         """Where the soft label of an image lies."""
@@ -153,50 +179,34 @@ class LabelSet:
             raise UserError(f"{path} holds no logits: expected finite floats, (height, width)")
         return logits.astype(np.float32)
 
-    def write_boxes(
-        self, settings: BoxSettings, known: Mapping[str, "FoundBoxes"] = MappingProxyType({})
-    ) -> pd.DataFrame:
-        """Write `prediction.csv`: the boxes of all soft labels, images in the order of their ids.
+    def find_boxes(self, image_ids: Sequence[str], settings: BoxSettings) -> pd.DataFrame:
+        """Find the boxes of some soft labels: a table of `util.bbox_csv`."""
+        bar = track(
+            self.iterate_boxes(image_ids, settings),
+            f"boxes of {self.name}",
+            len(image_ids),
+            transient=True,
+        )
+        rows = ((found.image_id, found.size_hw, found.boxes) for found in bar)
+        return boxes_to_table(rows, settings.object_class)
 
-        Args:
-            settings: How maps become boxes.
-            known: What `find_boxes` gives for images whose maps need not be read, by id.
-
-        Returns:
-            Table of the boxes (see `util.bbox_csv`).
-        """
-        table = self.find_boxes(self.ids, settings, known)
-        write_bbox_csv(self.folder / PREDICTION, table)
-        if self.manifest:
-            self.manifest["boxes"] = asdict(settings)
-            write_json(self.folder / MANIFEST, self.manifest)
-        return table
-
-    def find_boxes(
-        self,
-        image_ids: Sequence[str],
-        settings: BoxSettings,
-        known: Mapping[str, "FoundBoxes"] = MappingProxyType({}),
-    ) -> pd.DataFrame:
-        """Find the boxes of some soft labels, a few maps in memory at a time; see `write_boxes`."""
-
-        def find(image_id: str) -> tuple[str, tuple[int, int], Boxes]:
-            found = known.get(image_id) or find_boxes(self.read(image_id), settings)
-            return image_id, *found
-
-        found = map_ahead(find, image_ids)
-        bar = track(found, f"boxes of {self.name}", len(image_ids), transient=True)
-        return boxes_to_table(bar, settings.object_class)
+    def iterate_boxes(
+        self, image_ids: Iterable[str], settings: BoxSettings
+    ) -> Iterator[FoundBoxes]:
+        """Find the boxes of some soft labels, as many maps in memory at once as fit."""
+        return map_ahead(
+            lambda image_id: find_boxes(image_id, self.read(image_id), settings),
+            image_ids,
+            cost_bytes=lambda image_id: map_cost(self.path(image_id)),
+        )
 
 
-FoundBoxes = tuple[tuple[int, int], Boxes]
-"""(height, width) of an image, and its boxes."""
-
-
-def find_boxes(soft_label: np.ndarray, settings: BoxSettings) -> FoundBoxes:
-    """Find the boxes of a soft label, (H, W) float32 in [0, 1]."""
-    height, width = soft_label.shape
-    return (height, width), soft_label_to_boxes(soft_label, settings)
+def map_cost(path: Path) -> int:
+    """Memory that the map at a path takes while its boxes are found; 0 if it cannot be read."""
+    try:
+        return math.prod(image_size_hw(path)) * BYTES_A_PIXEL
+    except UserError:
+        return 0
 
 
 def common_box_settings(label_sets: Sequence[LabelSet], name: str) -> BoxSettings:

@@ -1,61 +1,88 @@
-"""What a label set says of itself: `label_set.json`, and the progress files while it is made."""
+"""What a label set says of itself: `label_set.json`, and a record of each image.
+
+Records are lines of JSON. While a set is made, each process appends its own to a progress file; at
+the end all are folded into `records.jsonl`, sorted by id. Of several records of an image the last
+one counts:
+
+    {"id": "a/1", "status": "labelled", "source": "5f0c…", "seconds": 0.02, "map": "77b1…",
+     "size_hw": [480, 640], "boxes": [[12.0, 40.0, 20.0, 52.0, 0.81]]}
+    {"id": "a/2", "status": "failed", "reason": "it is truncated"}
+
+`source` is the fingerprint of what the map was made from, `map` that of its values; a box is x0,
+y0, x1, y1 in pixels and its confidence. Images that are no longer part of the set have `absent`.
+Heads, lines without an id, say by which settings the maps and boxes after them were made. So
+nothing of an older set is ever taken for a newer one, and boxes travel with the records instead of
+being found again.
+"""
 
 import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.files import read_json
-from util.image_files import id_to_path, name_to_id
+from util.image_files import name_to_id
 
 MANIFEST = "label_set.json"
+RECORDS = "records.jsonl"
 PREDICTION = "prediction.csv"
-WEIGHTS = "weights"
-LOGITS = "logits"
 REMEDY = "give --overwrite to make the label set anew"
 
+STATUSES = ("labelled", "empty", "failed")
 
-def weights_path(folder: Path, image_id: str) -> Path:
-    """Where the weights of an image's pixels lie, if a label set has them."""
-    return id_to_path(folder / WEIGHTS, image_id)
-
-
-def logits_path(folder: Path, image_id: str) -> Path:
-    """Where the logits of an image lie, if a label set has them."""
-    return id_to_path(folder / LOGITS, image_id, ".npy")
+Record = dict[str, Any]
 
 
-def is_finished(folder: Path) -> bool:
-    """Tell whether a folder is a finished label set, or no label set but a folder of maps."""
-    manifest = read_manifest(folder)
-    return not progress_files(folder) and (not manifest or "images" in manifest)
+@dataclass(frozen=True)
+class Head:
+    """What made the maps and boxes of the records after it.
+
+    Attributes:
+        settings_hash: Of the settings of the maps.
+        box_settings: How the boxes were found, as a dict; None where they were not.
+    """
+
+    settings_hash: str
+    box_settings: dict[str, Any] | None
+
+
+class Place(NamedTuple):
+    """Where a record lies: number of its file, offset of its line, and the head it stands under."""
+
+    file: int
+    offset: int
+    head: Head
+
+
+NO_HEAD = Head("", None)
+READY = json.dumps({"ready": True})
+"""The last line of a process that has come to its end."""
+
+_ORDINARY_ID = re.compile(r"[\w-]+(/[\w-]+)*", re.ASCII)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read and check `label_set.json`; {} where there is none.
 
     Raises:
-        UserError: It is damaged, or names images outside of the folder.
+        UserError: It is damaged.
     """
     manifest = read_json(folder / MANIFEST, REMEDY)
-    if not manifest:
-        return {}
-    settings, images = manifest.get("settings"), manifest.get("images", {})
-    absent = manifest.get("absent", {})
-    if not (isinstance(settings, dict) and isinstance(images, dict) and isinstance(absent, dict)):
+    counts = manifest.get("counts", dict.fromkeys(STATUSES, 0))
+    is_whole = isinstance(counts, dict) and set(counts) == set(STATUSES)
+    if manifest and not (is_whole and isinstance(manifest.get("settings"), dict)):
         raise UserError(f"{folder / MANIFEST} is damaged; {REMEDY}")
-    for image_id, record in (images | absent).items():
-        _check_record(folder / MANIFEST, image_id, record)
     return manifest
 
 
-def _check_record(path: Path, image_id: object, record: object) -> None:
-    """Make sure that an image's record is complete and its id stays in the folder."""
-    if isinstance(image_id, str) and isinstance(record, dict):
-        needed = {"reason"} if record.get("status") == "failed" else {"status", "source"}
-        if needed <= set(record) and name_to_id(image_id) == image_id:
-            return
-    raise UserError(f"{path} is damaged at {image_id!r}; {REMEDY}")
+def is_finished(folder: Path, manifest: dict[str, Any]) -> bool:
+    """Tell whether a folder with this manifest is a finished label set."""
+    return "counts" in manifest and (folder / RECORDS).exists() and not progress_files(folder)
 
 
 def progress_files(folder: Path) -> list[Path]:
@@ -63,22 +90,72 @@ def progress_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("progress*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
 
 
+def record_files(folder: Path) -> list[Path]:
+    """All files with records, those last whose records count."""
+    records = folder / RECORDS
+    return [*([records] if records.exists() else []), *progress_files(folder)]
+
+
 def is_ready(path: Path) -> bool:
     """Tell whether the process of a progress file has come to its end."""
-    lines = path.read_bytes().splitlines()
-    return bool(lines) and lines[-1] == b'{"ready": true}'
+    end = f"{READY}\n".encode()
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - len(end)))
+        return file.read() == end
 
 
-def read_progress(path: Path) -> dict[str, dict[str, Any]]:
-    """Read the images of a stopped run; a last line cut short by the stop is dropped."""
-    images = {}
-    lines = path.read_bytes().splitlines() if path.exists() else []
-    for line in lines:
-        try:
-            record = json.loads(line)
-            image_id = record.pop("id")
-        except (ValueError, AttributeError, KeyError, TypeError):
-            continue
-        _check_record(path, image_id, record)
-        images[image_id] = record
-    return images
+def head_line(head: Head) -> str:
+    """Write a head as a line, without its end."""
+    return json.dumps({"settings": head.settings_hash, "box_settings": head.box_settings})
+
+
+def head_of(settings_hash: str, box_settings: BoxSettings | None) -> Head:
+    """Make the head of records whose boxes are found in this way."""
+    return Head(settings_hash, None if box_settings is None else asdict(box_settings))
+
+
+def read_records(files: Sequence[Path]) -> Iterator[tuple[Record, Place]]:
+    """Read records in the order of the files; lines cut short by a stop are dropped.
+
+    Raises:
+        UserError: A record is incomplete, or its id leaves the folder.
+    """
+    for number, path in enumerate(files):
+        head, offset = NO_HEAD, 0
+        with path.open("rb") as lines:
+            for line in lines:
+                record = _parse(line)
+                if "id" in record:
+                    _check_record(path, record)
+                    yield record, Place(number, offset, head)
+                elif "settings" in record:
+                    head = Head(record["settings"], record.get("box_settings"))
+                offset += len(line)
+
+
+def _parse(line: bytes) -> Record:
+    """Read one line; {} where it is no whole JSON object."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _check_record(path: Path, record: Record) -> None:
+    """Make sure that an image's record is complete and its id stays in the folder."""
+    image_id, status = record["id"], record.get("status")
+    needed = {"reason"} if status == "failed" else {"source", "size_hw", "map", "seconds"}
+    is_whole = isinstance(image_id, str) and status in STATUSES and needed <= record.keys()
+    if not (is_whole and _is_id(image_id)):
+        raise UserError(f"{path} is damaged at {image_id!r}; {REMEDY}")
+
+
+def _is_id(name: str) -> bool:
+    """Tell whether a name is an image id, which stays in its folder."""
+    if _ORDINARY_ID.fullmatch(name):  # tried first, since it is five times as quick
+        return True
+    try:
+        return name_to_id(name) == name
+    except UserError:
+        return False

@@ -1,32 +1,47 @@
 """Label sets in the making, by one process or by several."""
 
-import io
+import errno
+import hashlib
 import json
+import os
+from collections import deque
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import asdict
+from io import FileIO
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self, TextIO
+from typing import Any, Self
 
 import numpy as np
 
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
-from util.files import write_bytes, write_json
-from util.image_files import id_to_path, write_image, write_soft_label
-from util.label_set.reading import FoundBoxes, LabelSet, find_boxes
+from util.files import write_json
+from util.image_files import id_to_path, write_soft_label
+from util.label_set.boxes import boxes_to_rows, find_boxes, write_boxes
+from util.label_set.claiming import Claim
+from util.label_set.folding import Latest, find_latest, fold_records
+from util.label_set.pixel_files import (
+    WEIGHTS,
+    logits_path,
+    weights_path,
+    write_logits,
+    write_weights,
+)
+from util.label_set.reading import LabelSet
 from util.label_set.records import (
     MANIFEST,
     PREDICTION,
-    WEIGHTS,
+    READY,
+    Record,
+    head_line,
+    head_of,
     is_finished,
     is_ready,
-    logits_path,
     progress_files,
     read_manifest,
-    read_progress,
-    weights_path,
+    read_records,
+    record_files,
 )
 from util.settings import is_same_work, library_versions, settings_hash
 from util.shares import ALONE, Share
@@ -35,7 +50,9 @@ from util.shares import ALONE, Share
 class LabelSetWriter:
     """A label set in the making; finished images are kept when a run is stopped.
 
-    Used as a context manager, so that the progress file is closed whatever happens.
+    Nothing is touched before `begin`, so that a start that fails costs nothing and claims nothing.
+    An older map goes when its successor is written; those without go at the end. Used as a context
+    manager, so that the progress file is closed whatever happens.
     """
 
     def __init__(
@@ -47,10 +64,10 @@ class LabelSetWriter:
         box_settings: BoxSettings | None = None,
         facts: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        """Open a label set to add images to.
+        """Look at a label set to add images to.
 
         Args:
-            folder: Made if it is missing.
+            folder: Made by `begin` if it is missing.
             settings: All that decides what the maps are: producer, prompt, numbers, hashes of
                 weights. JSON values only.
             overwrite: Start anew where the set was made with other settings.
@@ -61,66 +78,70 @@ class LabelSetWriter:
                 not; decides no map. JSON values, kept in the manifest under `facts`.
 
         Raises:
-            UserError: The set was made with other settings, or the folder is no label set.
+            UserError: The set was made with other settings, the folder is no label set, or another
+                process is at work on it.
         """
         self.folder = folder
         self.settings = json.loads(json.dumps(settings))
-        self.images: dict[str, dict[str, Any]] = {}
-        self.absent: dict[str, dict[str, Any]] = {}
+        self.hash = settings_hash(self.settings)
         self.share = share
+        self.failed: dict[str, str] = {}
+        """Why images of this process have no map, by id."""
+        self._facts = json.loads(json.dumps(dict(facts)))
         self._box_settings = box_settings
-        self._boxes: dict[str, FoundBoxes] = {}
-        self._others: set[str] = set()
-        self._manifest: dict[str, Any] = {
-            "settings": self.settings,
-            "settings_hash": settings_hash(self.settings),
-            "versions": library_versions(),
-            "facts": json.loads(json.dumps(dict(facts))),
-        }
-        self._progress: TextIO | None = None
-        with share.alone(folder):
-            self._resume(overwrite)
-            folder.mkdir(parents=True, exist_ok=True)
-            is_new = not (folder / MANIFEST).exists()
-            self._changed = is_new or not is_finished(folder)
-            if is_new:
-                write_json(folder / MANIFEST, self._manifest)
+        self._head = head_of(self.hash, box_settings)
+        self._part: tuple[Collection[str], frozenset[str]] | None = None
+        self._num_labelled = 0
+        self._unsaid: list[Record] = []
+        self._progress: FileIO | None = None
+        self._is_torn = False
+        self._claim = Claim(folder, share)
+        self._claim.refuse_others()
+        self._damaged = _find_damaged(folder) if overwrite else []
+        self._manifest = self._find_manifest(overwrite)
+        self._changed = bool(self._damaged) or not is_finished(folder, self._manifest)
 
-    def _resume(self, overwrite: bool) -> None:
-        """Take over the images of an earlier run with the same settings."""
+    def _find_manifest(self, overwrite: bool) -> dict[str, Any]:
+        """Read the manifest of an earlier run; {} where its work is not gone on with."""
         if not (self.folder / MANIFEST).exists():
             if any(p.is_file() and not p.name.startswith(".") for p in self.folder.rglob("*")):
                 raise UserError(
                     f"{self.folder} holds other files but no {MANIFEST}; choose another folder"
                 )
-            return
+            return {}
         try:
             manifest = read_manifest(self.folder)
         except UserError:
             if not overwrite:
                 raise
-            manifest = {"settings": {}}
-        images = manifest.get("absent", {}) | manifest.get("images", {})
-        for path in progress_files(self.folder):
-            images |= read_progress(path)
-        if is_same_work(self.folder, manifest["settings"], self.settings, overwrite):
-            self.images = images
-            return
-        for image_id in images:
-            id_to_path(self.folder, image_id).unlink(missing_ok=True)
-            weights_path(self.folder, image_id).unlink(missing_ok=True)
-            logits_path(self.folder, image_id).unlink(missing_ok=True)
-        # The manifest goes last: while it is there, a stopped run can be told from other files.
-        named = [self.folder / PREDICTION, self.folder / MANIFEST]
-        for path in [*progress_files(self.folder), *named]:
-            path.unlink(missing_ok=True)
+            return {}
+        made = manifest.get("settings", {})
+        may_replace = overwrite or not self._has_labelled(settings_hash(made))
+        return manifest if is_same_work(self.folder, made, self.settings, may_replace) else {}
+
+    def _has_labelled(self, made_by: str) -> bool:
+        """Tell whether there is an image that was labelled by the settings of this hash."""
+        return any(
+            record["status"] != "failed" and place.head.settings_hash == made_by
+            for record, place in read_records(self._files())
+        )
+
+    def _files(self) -> list[Path]:
+        """The files with records that can be read."""
+        return [path for path in record_files(self.folder) if path not in self._damaged]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes work on the set."""
         if self._progress is not None:
             self._progress.close()
+            self._progress = None
+        self._claim.release()
 
     def pending(self, sources: Mapping[str, str], others: Collection[str] = ()) -> list[str]:
         """Say which images the set is about, and tell which of them are still to be made.
@@ -138,30 +159,80 @@ class LabelSetWriter:
         Raises:
             UserError: The map of an image would lie where the weights of another do.
         """
-        everything = self.absent | self.images
-        self._others = set(others)
-        part = self._others.union(sources)
-        if clashing := sorted(part.intersection(f"{WEIGHTS}/{image_id}" for image_id in part)):
+        self._part = sources.keys(), frozenset(others)
+        self._refuse_clashes()
+        is_done = dict.fromkeys(sources, False)
+        for record, place in read_records(self._files()):
+            image_id = record["id"]
+            is_part = image_id in is_done or image_id in self._part[1]
+            if place.head.settings_hash != self.hash:
+                continue
+            self._changed |= is_part == record.get("absent", False)
+            if image_id in is_done:
+                is_done[image_id] = self._is_done(record, sources[image_id])
+                self.failed.pop(image_id, None)
+                if record["status"] == "failed":
+                    self.failed[image_id] = record["reason"]
+        self._num_labelled += sum(is_done.values())
+        return [image_id for image_id, done in is_done.items() if not done]
+
+    def _refuse_clashes(self) -> None:
+        """Make sure that no map lies where a label set keeps the weights of pixels."""
+        assert self._part is not None
+        inside = [i for ids in self._part for i in ids if i.startswith(f"{WEIGHTS}/")]
+        asked = {image_id.removeprefix(f"{WEIGHTS}/"): image_id for image_id in inside}
+        if clashing := sorted(asked[i] for ids in self._part for i in ids if i in asked):
             raise UserError(
                 f"{listed(clashing)} would lie where a label set keeps the weights of pixels; "
                 f"rename the folder {WEIGHTS!r} of images"
             )
-        was_part = set(read_manifest(self.folder).get("images", {}))
-        self.images = {i: record for i, record in everything.items() if i in part}
-        self.absent = {i: record for i, record in everything.items() if i not in part}
-        self._changed |= was_part != set(self.images)
-        pending = [i for i, source in sources.items() if not self._is_done(i, source)]
-        if pending and self.share.count > 1:
-            self._open_progress()  # so that no other process finishes the set meanwhile
-        return pending
 
-    def _is_done(self, image_id: str, source: str) -> bool:
-        record = self.images.get(image_id, {"status": "failed"})
+    def _is_done(self, record: Record, source: str) -> bool:
+        """Tell whether the image of a record need not be made again."""
         if record["status"] == "failed" or record["source"] != source:
             return False
-        has_weights = "weights" not in record or weights_path(self.folder, image_id).exists()
-        has_logits = "logits" not in record or logits_path(self.folder, image_id).exists()
-        return has_weights and has_logits and id_to_path(self.folder, image_id).exists()
+        image_id = record["id"]
+        return (
+            os.path.exists(f"{self.folder}/{image_id}.png")  # noqa: PTH110  five times as quick
+            and ("weights" not in record or weights_path(self.folder, image_id).exists())
+            and ("logits" not in record or logits_path(self.folder, image_id).exists())
+        )
+
+    def begin(self) -> None:
+        """Claim the folder: it is then known what is made in it, and that this process is at it.
+
+        The first image that is added does that too. To be called at once where several processes
+        share the work, so that none of them finishes the set meanwhile.
+
+        Raises:
+            UserError: Another process is at work on the label set.
+            OSError: The folder cannot be written.
+        """
+        if self._progress is None:
+            with self._claim.alone():
+                self._take_over()
+
+    def _take_over(self) -> None:
+        if self._progress is not None:
+            return
+        self._claim.take()
+        for path in self._damaged:
+            path.unlink(missing_ok=True)
+        self._manifest = {
+            "settings": self.settings,
+            "settings_hash": self.hash,
+            "versions": library_versions(),
+            "facts": self._facts,
+        }
+        write_json(self.folder / MANIFEST, self._manifest)
+        self._changed = True
+        self._progress = self._progress_path.open("ab", buffering=0)
+        try:
+            self._is_torn = True
+            self._append(head_line(self._head))
+        except BaseException:
+            self.close()  # records without a head would be lost
+            raise
 
     def add(
         self,
@@ -184,11 +255,19 @@ class LabelSetWriter:
             logits: (H, W) float, kept as float16, for students that are distilled at a temperature;
                 None = none, and older logits of the image are removed.
         """
+        self.begin()
         levels = write_soft_label(id_to_path(self.folder, image_id), soft_label)
+        record = {
+            "id": image_id,
+            "status": "labelled" if levels.any() else "empty",
+            "source": source,
+            "seconds": round(seconds, 4),
+            "map": hashlib.blake2b(levels.data, digest_size=8).hexdigest(),
+            "size_hw": list(levels.shape),
+        }
         if self._box_settings is not None:
-            self._boxes[image_id] = find_boxes(levels, self._box_settings)
-        status = "labelled" if soft_label.any() else "empty"
-        record = {"status": status, "source": source, "seconds": round(seconds, 4)}
+            found = find_boxes(image_id, levels, self._box_settings)
+            record["boxes"] = boxes_to_rows(found.boxes)
         if weights is None:
             weights_path(self.folder, image_id).unlink(missing_ok=True)
         else:
@@ -199,57 +278,48 @@ class LabelSetWriter:
         else:
             write_logits(logits_path(self.folder, image_id), logits)
             record["logits"] = True
-        self._record(image_id, record)
+        self._append(json.dumps(record))  # ASCII, so that half a line is still text
+        self.failed.pop(image_id, None)
+        self._num_labelled += 1
 
     def fail(self, image_id: str, reason: str) -> None:
         """Record that an image could not be labelled, and why; the next run tries again.
 
-        Where the disk is full the record lasts as long as this process, which is enough for that.
+        Where the disk is full that is known as long as this process lasts, which is enough.
         """
-        record = {"status": "failed", "reason": reason}
-        if self.images.get(image_id) != record:
-            with suppress(OSError):
-                self._record(image_id, record)
+        if self.failed.get(image_id) == reason:
+            return
+        self.failed[image_id] = reason
+        record = {"id": image_id, "status": "failed", "reason": reason}
+        try:
+            self.begin()
+            self._append(json.dumps(record))
+        except OSError:
+            self._unsaid.append(record)
 
     @property
     def has_labelled(self) -> bool:
         """Whether there is an image that has not failed."""
-        return len(self.failed) < len(self.images)
-
-    @property
-    def failed(self) -> dict[str, str]:
-        """Why images of this process have no map, by id."""
-        return {
-            image_id: record["reason"]
-            for image_id, record in self.images.items()
-            if record["status"] == "failed" and image_id not in self._others
-        }
-
-    def _record(self, image_id: str, record: dict[str, Any]) -> None:
-        """Append one image to the progress file."""
-        self.images[image_id] = record
-        self._changed = True
-        self._append({"id": image_id, **record})
-
-    def _append(self, record: dict[str, Any]) -> None:
-        """Append a line to the progress file, in one write."""
-        progress = self._progress or self._open_progress()
-        line = json.dumps(record)  # ASCII, so that half a line is still text
-        progress.write(line + "\n")
-        progress.flush()
-
-    def _open_progress(self) -> TextIO:
-        """Open the progress file; who finishes the set sees no file, or one that is not ready."""
-        with self.share.alone(self.folder):
-            self._progress = self._progress_path.open("a", encoding="utf-8")
-            self._progress.write(json.dumps({"ready": False}) + "\n")
-            self._progress.flush()
-        return self._progress
+        return self._num_labelled > 0
 
     @property
     def _progress_path(self) -> Path:
         """The progress file of this process."""
         return self.folder / f"progress{self.share.suffix}.jsonl"
+
+    def _append(self, line: str) -> None:
+        """Append a line to the progress file, in one write.
+
+        Raises:
+            OSError: It cannot be written; half of it may have been.
+        """
+        assert self._progress is not None, "it is open from the claim on"
+        start = "\n" if self._is_torn else ""  # half a line of before shall spoil no other
+        self._is_torn = True
+        data = f"{start}{line}\n".encode()
+        if self._progress.write(data) < len(data):
+            raise OSError(errno.ENOSPC, "No space left on device", str(self._progress_path))
+        self._is_torn = False
 
     def finish_share(self, box_settings: BoxSettings) -> LabelSet | None:
         """Finish the set, if all other processes are ready with their shares.
@@ -258,72 +328,99 @@ class LabelSetWriter:
             The label set; None where others are still at work, the last of which will finish it,
             or where nothing is left to do and the first process says so.
         """
-        if self._progress is not None or self._progress_path.exists():
-            self._append({"ready": True})
-        with self.share.alone(self.folder):
+        if self.share.count == 1:
+            return self.finish(box_settings)
+        if self._progress_path.exists():
+            with self._progress_path.open("a", encoding="utf-8") as progress:
+                progress.write(f"{READY}\n")
+        with self._claim.alone():
             files = progress_files(self.folder)
-            for records in (
-                read_manifest(self.folder).get("images", {}),
-                *map(read_progress, files),
-            ):
-                self.images |= {i: r for i, r in records.items() if i in self._others}
             same = [path for path in files if self.share.is_other(path.stem)]
-            if not self._others <= set(self.images) or not all(map(is_ready, same)):
-                return None
-            if not files and self.share.index > 0:
+            if not all(map(is_ready, same)) or (not files and self.share.index > 0):
                 return None
             self._changed |= bool(files)
-            return self.finish(box_settings)
+            latest = find_latest(self._files(), self.hash)
+            if self._part is not None and not self._part[1].issubset(latest.places):
+                return None
+            if not self._changed and self._has_boxes(box_settings):
+                return LabelSet(self.folder)
+            return self._finish(box_settings, latest)
 
-    def finish(self, box_settings: BoxSettings) -> LabelSet:
-        """Write `label_set.json` and `prediction.csv`; does nothing where nothing has changed."""
-        has_boxes = read_manifest(self.folder).get("boxes") == asdict(box_settings)
-        if not self._changed and has_boxes and (self.folder / PREDICTION).exists():
+    def finish(self, box_settings: BoxSettings, anew: bool = False) -> LabelSet:
+        """Write records, `label_set.json` and `prediction.csv`; nothing where nothing has changed.
+
+        Args:
+            box_settings: How boxes are found; those that were found so already are taken over.
+            anew: Find all boxes in the maps, be they known or not.
+        """
+        if not anew and not self._changed and self._has_boxes(box_settings):
             return LabelSet(self.folder)
-        images = {image_id: self.images[image_id] for image_id in sorted(self.images)}
-        seconds = sum(record.get("seconds", 0.0) for record in images.values())
-        self._manifest |= {"seconds": round(seconds, 3), "counts": count_statuses(images)}
-        if self.absent:
-            self._manifest["absent"] = self.absent
-        # Without "boxes" and the CSV: a run stopped before it is written makes it next time.
-        (self.folder / PREDICTION).unlink(missing_ok=True)
-        write_json(self.folder / MANIFEST, self._manifest | {"images": images})
-        if self._progress is not None:
-            self._progress.close()
+        with self._claim.alone():
+            latest = find_latest(self._files(), self.hash)
+            return self._finish(box_settings, latest.without_boxes() if anew else latest)
+
+    def _has_boxes(self, box_settings: BoxSettings) -> bool:
+        has_file = (self.folder / PREDICTION).exists()
+        return has_file and self._manifest.get("boxes") == asdict(box_settings)
+
+    def _finish(self, box_settings: BoxSettings, latest: Latest) -> LabelSet:
+        """Fold the records that count, and remove what is left of older sets."""
+        if self._changed:
+            self._take_over()
+        elif self._manifest.pop("boxes", None):  # a stop from here on makes them anew
+            write_json(self.folder / MANIFEST, self._manifest)
+        if self._unsaid:
+            for record in self._unsaid:
+                self._append(json.dumps(record))
+            latest = find_latest(self._files(), self.hash)
+        # Before the records that tell of them are replaced.
+        _remove_maps(self.folder, latest.superseded.difference(latest.places))
+        part = None if self._part is None else _Either(*self._part)
+        summary = fold_records(self.folder, latest, self.hash, part, box_settings)
+        boxes = {"boxes": asdict(box_settings)}
+        write_json(self.folder / MANIFEST, self._manifest | summary.as_dict() | boxes)
+        self.close()
         for path in progress_files(self.folder):
             path.unlink(missing_ok=True)
-        label_set = LabelSet(self.folder)
-        known = self._boxes if self._box_settings == box_settings else {}
-        label_set.write_boxes(box_settings, known)
-        return label_set
+        _remove_maps(self.folder, summary.failed)
+        return LabelSet(self.folder)
 
 
-def write_weights(path: Path, weights: np.ndarray) -> None:
-    """Write weights of pixels, (H, W) float in [0, 1], as 8-bit gray PNG, value / 255.
+class _Either:
+    """What is in either of two collections, without a copy."""
 
-    Raises:
-        ValueError: A value is outside [0, 1] or NaN.
-    """
-    if not ((weights >= 0) & (weights <= 1)).all():
-        raise ValueError(f"{path}: weights have values outside [0, 1]")
-    write_image(path, np.rint(weights * 255).astype(np.uint8))
+    def __init__(self, *parts: Collection[str]) -> None:
+        self._parts = parts
 
-
-def write_logits(path: Path, logits: np.ndarray) -> None:
-    """Write logits of pixels, (H, W) float, as float16 npy; what is too large becomes the largest.
-
-    Raises:
-        ValueError: A value is no number.
-    """
-    if np.isnan(logits).any():
-        raise ValueError(f"{path}: logits have values that are no numbers")
-    largest = np.finfo(np.float16).max
-    buffer = io.BytesIO()
-    np.save(buffer, np.clip(logits, -largest, largest).astype(np.float16), allow_pickle=False)
-    write_bytes(path, buffer.getvalue())
+    def __contains__(self, image_id: object) -> bool:
+        return any(image_id in part for part in self._parts)
 
 
-def count_statuses(images: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """Count images by status: labelled, empty, failed."""
-    statuses = [record["status"] for record in images.values()]
-    return {status: statuses.count(status) for status in ("labelled", "empty", "failed")}
+def _find_damaged(folder: Path) -> list[Path]:
+    """Find the files of records that cannot be read."""
+    damaged = []
+    for path in record_files(folder):
+        try:
+            deque(read_records([path]), maxlen=0)
+        except UserError:
+            damaged.append(path)
+    return damaged
+
+
+def _remove_maps(folder: Path, image_ids: Collection[str]) -> None:
+    """Remove older maps, weights and logits that have no successor."""
+    for image_id in image_ids:
+        id_to_path(folder, image_id).unlink(missing_ok=True)
+        weights_path(folder, image_id).unlink(missing_ok=True)
+        logits_path(folder, image_id).unlink(missing_ok=True)
+
+
+def write_boxes_anew(label_set: LabelSet, settings: BoxSettings) -> None:
+    """Find the boxes of a label set in all of its maps, and write its `prediction.csv`."""
+    if label_set.manifest:
+        facts = label_set.manifest["facts"]
+        made_by = label_set.manifest["settings"]
+        LabelSetWriter(label_set.folder, made_by, facts=facts).finish(settings, anew=True)
+        return
+    found = label_set.iterate_boxes(label_set.ids, settings)
+    write_boxes(label_set.folder / PREDICTION, found, settings.object_class)

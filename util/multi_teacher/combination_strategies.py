@@ -4,12 +4,12 @@
 
 Reads paths.label_sets/NAME for every name in combination.label_sets; to calibrate them, also
 data.masks of combination.calibration_split. Writes paths.label_sets/OUTPUT. Memory does not grow
-with their number (median, agreement and pixel weights: one image of each).
+with their number (median, agreement and pixel weights: one image of each). Under `torchrun` or
+Slurm the processes share the images.
 Next: python student/train.py
 """
 
 import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -25,8 +25,12 @@ from util.image_files import find_images, fingerprint
 from util.label_set import (
     LabelSet,
     LabelSetWriter,
+    Pixels,
     check_same_images,
     common_box_settings,
+    find_pending,
+    make_maps,
+    map_cost,
     prompt_to_folder,
 )
 from util.multi_teacher.agreement import learn_weights, vote_entropy, vote_fraction
@@ -34,6 +38,7 @@ from util.multi_teacher.calibration import CalibratedLabelSet, calibrate, find_s
 from util.multi_teacher.staple import staple
 from util.progress import track
 from util.run import print_next, run_script
+from util.shares import read_share
 from util.splits import read_split
 
 OTHER_VALUES = frozenset({"staple", "vote_fraction", "vote_entropy"})
@@ -156,10 +161,11 @@ def combine_label_sets(
     combination: Combination,
     writer: LabelSetWriter,
     pixel_weights: bool = False,
-) -> None:
+) -> dict[str, str]:
     """Write the fused soft labels that are still missing.
 
-    Images that failed in all members are recorded as failed.
+    Images that failed in all members, and those whose maps cannot be read or differ in size, are
+    recorded as failed.
 
     Args:
         members: What is combined.
@@ -167,30 +173,27 @@ def combine_label_sets(
         writer: Of the combined set.
         pixel_weights: Write weights too: 1 less the vote entropy of the pixel.
 
+    Returns:
+        Why maps could not be fused, by image id.
+
     Raises:
-        UserError: The members have different images, or maps of different sizes; all are listed.
+        UserError: The members have different images.
     """
     image_ids = check_same_images(members)
-    failed = members[0].failed
     sources = {i: fingerprint(member.path(i) for member in members) for i in image_ids}
-    pending = [i for i in writer.pending(sources | failed) if i not in failed]
-    problems = []
-    for image_id in track(pending, "combination") if pending else []:
-        start = time.perf_counter()
-        try:
-            maps = _same_size(members, image_id)
-            if pixel_weights:
-                maps = list(maps)  # they are needed twice
-            fused = combination(maps)
-        except UserError as error:
-            problems.append(str(error))
-            continue
-        weights = 1 - vote_entropy(maps) if pixel_weights else None
-        writer.add(image_id, fused, sources[image_id], time.perf_counter() - start, weights)
-    if problems:
-        raise UserError("\n".join(problems))
-    for image_id, reason in failed.items():
-        writer.fail(image_id, reason)
+    pending = find_pending(writer, sources, members[0].failed)
+
+    def combine(image_id: str) -> Pixels:
+        maps = _same_size(members, image_id)
+        if not pixel_weights:
+            return Pixels(combination(maps))
+        kept = list(maps)  # they are needed twice
+        return Pixels(combination(kept), 1 - vote_entropy(kept))
+
+    def cost_bytes(image_id: str) -> int:
+        return map_cost(members[0].path(image_id)) * len(members)
+
+    return make_maps(writer, sources, pending, combine, "combination", cost_bytes)
 
 
 def _same_size(members: Sequence[LabelSet], image_id: str) -> Iterable[np.ndarray]:
@@ -229,16 +232,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     made_by |= settings.model_dump(include=_settings_that_matter(settings))
     combination = build_combination(settings, len(members))
     output = config.paths.label_sets / settings.output
-    with LabelSetWriter(output, made_by, options.overwrite) as writer:
-        combine_label_sets(members, combination, writer, settings.pixel_weights)
-        combined = writer.finish(boxes)
+    share = read_share()
+    with LabelSetWriter(output, made_by, options.overwrite, share, boxes) as writer:
+        problems = combine_label_sets(members, combination, writer, settings.pixel_weights)
+        combined = writer.finish_share(boxes)
+    if combined is None:
+        print(f"share {share.index + 1} of {share.count} is done; others are still at work")
+        return 0
     counts = combined.manifest["counts"]
     print(
         f"{combined.folder}: {settings.strategy} of {len(members)} label sets, "
         f"{counts['labelled']} labelled, {counts['empty']} empty, {counts['failed']} failed"
     )
+    if problems:
+        reasons = listed([f"{image_id}: {reason}" for image_id, reason in problems.items()])
+        print(f"{len(problems)} images failed, the rest is done: {reasons}", file=sys.stderr)
     print_next(["student/train.py", "--student.label_set", settings.output], argv)
-    return 0
+    return 1 if problems else 0
 
 
 def find_members(label_sets: Path, names: Sequence[str]) -> list[Path]:

@@ -1,0 +1,196 @@
+"""Folds the records of all processes into `records.jsonl`, and writes their boxes as CSV."""
+
+import hashlib
+import json
+import math
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from util.ahead import map_ahead
+from util.data_classes import BoxSettings
+from util.errors import UserError
+from util.files import whole_file
+from util.image_files import id_to_path, read_soft_label
+from util.label_set.boxes import (
+    BYTES_A_PIXEL,
+    IMAGES_AT_ONCE,
+    FoundBoxes,
+    boxes_to_rows,
+    find_boxes,
+    rows_to_boxes,
+    write_boxes,
+)
+from util.label_set.records import (
+    PREDICTION,
+    RECORDS,
+    STATUSES,
+    Head,
+    Place,
+    Record,
+    head_line,
+    head_of,
+    read_records,
+)
+from util.progress import track
+
+
+@dataclass(frozen=True)
+class Latest:
+    """The records of a label set that count.
+
+    Attributes:
+        files: That hold them.
+        places: Where each is, by the id of its image.
+        superseded: Images that have records by other settings, be there newer ones or not.
+    """
+
+    files: Sequence[Path]
+    places: Mapping[str, Place]
+    superseded: frozenset[str]
+
+    def without_boxes(self) -> "Latest":
+        """The same records, as if their boxes were not known."""
+        places = {
+            image_id: place._replace(head=Head(place.head.settings_hash, None))
+            for image_id, place in self.places.items()
+        }
+        return replace(self, places=places)
+
+
+def find_latest(files: Sequence[Path], settings_hash: str) -> Latest:
+    """Find the last record of each image that was made by the settings of this hash.
+
+    Raises:
+        UserError: A record is incomplete, or its id leaves the folder.
+    """
+    places: dict[str, Place] = {}
+    superseded = set()
+    for record, place in read_records(files):
+        if place.head.settings_hash == settings_hash:
+            places[record["id"]] = place
+        else:
+            superseded.add(record["id"])
+    return Latest(files, places, frozenset(superseded))
+
+
+@dataclass
+class Summary:
+    """What a manifest says of the images that are part of a set.
+
+    Attributes:
+        counts: Images by status.
+        seconds: That they took together.
+        sources: Hash of what their maps were made from.
+        maps: Hash of the maps.
+        failed: The images without a map.
+    """
+
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATUSES, 0))
+    seconds: float = 0.0
+    sources: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
+    maps: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
+    failed: set[str] = field(default_factory=set)
+
+    def add(self, record: Record) -> None:
+        """Count the record of an image that is part of the set; sorted by id."""
+        self.counts[record["status"]] += 1
+        if record["status"] == "failed":
+            self.failed.add(record["id"])
+        self.seconds += record.get("seconds", 0.0)
+        for digest, key in ((self.sources, "source"), (self.maps, "map")):
+            digest.update(f"{record['id']}\0{record.get(key)}\n".encode(errors="surrogatepass"))
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values, for the manifest."""
+        hashes = {"sources": self.sources.hexdigest(), "maps": self.maps.hexdigest()}
+        return {"seconds": round(self.seconds, 3), "counts": self.counts, **hashes}
+
+
+def fold_records(
+    folder: Path,
+    latest: Latest,
+    settings_hash: str,
+    part: Container[str] | None,
+    settings: BoxSettings,
+) -> Summary:
+    """Write the records that count, sorted by id, and the boxes of the images that are part.
+
+    Boxes that were found otherwise, or not at all, are found in the maps; a map that cannot be read
+    makes its image a failed one.
+
+    Args:
+        folder: Of the label set.
+        latest: Of `find_latest`.
+        settings_hash: Of what made the maps.
+        part: The images that are part of the set; None = those that were.
+        settings: How boxes are found.
+    """
+    head = head_of(settings_hash, settings)
+    summary = Summary()
+    with whole_file(folder / RECORDS) as file:
+        file.write(f"{head_line(head)}\n".encode())
+
+        def boxes() -> Iterator[FoundBoxes]:
+            records = _read_latest(latest, part, head.box_settings)
+            bar = track(records, f"boxes of {folder.name}", len(latest.places), transient=True)
+            while chunk := list(islice(bar, IMAGES_AT_ONCE)):
+                _complete(folder, chunk, settings)
+                for record in chunk:
+                    file.write(f"{json.dumps(record)}\n".encode())
+                    if not record.get("absent"):
+                        summary.add(record)
+                        if record["status"] != "failed":
+                            height, width = record["size_hw"]
+                            found = rows_to_boxes(record["boxes"])
+                            yield FoundBoxes(record["id"], (height, width), found)
+
+        write_boxes(folder / PREDICTION, boxes(), settings.object_class)
+    return summary
+
+
+def _read_latest(
+    latest: Latest, part: Container[str] | None, box_settings: dict[str, Any] | None
+) -> Iterator[Record]:
+    """Read the records that count, sorted by id, without boxes of other settings."""
+    with ExitStack() as stack:
+        files: list[BinaryIO] = [stack.enter_context(path.open("rb")) for path in latest.files]
+        for image_id in sorted(latest.places):
+            place = latest.places[image_id]
+            files[place.file].seek(place.offset)
+            record: Record = json.loads(files[place.file].readline())
+            if part is not None:
+                record.pop("absent", None)
+                if image_id not in part:
+                    record["absent"] = True
+            if place.head.box_settings != box_settings:
+                record.pop("boxes", None)
+            yield record
+
+
+def _complete(folder: Path, records: Sequence[Record], settings: BoxSettings) -> None:
+    """Find the boxes that records of images which are part of the set lack."""
+    lacking = [
+        record
+        for record in records
+        if record["status"] != "failed" and "boxes" not in record and not record.get("absent")
+    ]
+
+    def find(record: Record) -> list[list[float]] | UserError:
+        try:
+            soft_label = read_soft_label(id_to_path(folder, record["id"]))
+        except UserError as error:
+            return error
+        return boxes_to_rows(find_boxes(record["id"], soft_label, settings).boxes)
+
+    found = map_ahead(
+        find, lacking, cost_bytes=lambda each: math.prod(each["size_hw"]) * BYTES_A_PIXEL
+    )
+    for record, boxes in zip(lacking, found, strict=True):
+        if isinstance(boxes, UserError):
+            record |= {"status": "failed", "reason": str(boxes)}
+        else:
+            record["boxes"] = boxes
