@@ -34,7 +34,7 @@ def reference_boxes(
         own = component & mask
         if own.sum() < settings.min_area_px:
             continue
-        rows, columns = np.nonzero(own if settings.rule == "tight" else component)
+        rows, columns = np.nonzero(own if settings.box_rule == "tight" else component)
         edges = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         boxes.append([float(edge) for edge in edges])
         confidences.append(float(soft_label[own].mean()))
@@ -71,7 +71,7 @@ def test_dilation_joins_what_is_near_and_enlarges_no_box() -> None:
 def test_the_rule_of_the_thesis_grows_a_box_by_three_up_to_the_border() -> None:
     soft_label = np.zeros((20, 20), np.float32)
     soft_label[10, 10] = soft_label[0, 19] = 1
-    found = soft_label_to_boxes(soft_label, BoxSettings(rule="thesis"))
+    found = soft_label_to_boxes(soft_label, BoxSettings(box_rule="thesis"))
     assert sorted(found.boxes_xyxy.tolist()) == [[7, 7, 14, 14], [16, 0, 20, 4]]
 
 
@@ -114,7 +114,7 @@ def test_boxes_and_confidences_equal_the_plain_way(
     rule: Literal["tight", "thesis"],
     part_px: int,
 ) -> None:
-    settings = BoxSettings(0.2, dilation_iterations, min_area_px, rule=rule)
+    settings = BoxSettings(0.2, dilation_iterations, min_area_px, box_rule=rule)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(util.masks_to_bboxes, "_PART_PX", part_px)
         found = soft_label_to_boxes(soft_label, settings)
@@ -132,7 +132,7 @@ def test_tight_boxes_can_be_turned_into_those_of_the_thesis(
 ) -> None:
     tables = {}
     for rule in ("tight", "thesis"):
-        settings = BoxSettings(0.2, dilation_iterations, rule=rule)
+        settings = BoxSettings(0.2, dilation_iterations, box_rule=rule)
         found = [
             (str(number), (len(each), len(each[0])), soft_label_to_boxes(each, settings))
             for number, each in enumerate(maps)
@@ -143,7 +143,7 @@ def test_tight_boxes_can_be_turned_into_those_of_the_thesis(
         return maps[int(image_id)].shape
 
     tight = BoxSettings(dilation_iterations=dilation_iterations)
-    for rule, settings in (("tight", tight), ("thesis", replace(tight, rule="thesis"))):
+    for rule, settings in (("tight", tight), ("thesis", replace(tight, box_rule="thesis"))):
         turned = as_in_thesis(tables[rule], settings, size_hw)
         pd.testing.assert_frame_equal(turned, tables["thesis"], rtol=0, atol=1e-12)
     pd.testing.assert_frame_equal(as_in_thesis(tables["tight"], None, size_hw), tables["tight"])

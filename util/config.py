@@ -11,7 +11,7 @@ import difflib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NoReturn
@@ -458,13 +458,7 @@ class EvaluationSection(Section):
         Args:
             usual: What the model or the label set says of itself, the class of its boxes included.
         """
-        said: dict[str, Any] = {
-            "threshold": self.threshold,
-            "dilation_iterations": self.dilation_iterations,
-            "min_area_px": self.min_area_px,
-            "object_class": self.object_class,
-            "rule": self.box_rule,
-        }
+        said = {field.name: getattr(self, field.name) for field in fields(BoxSettings)}
         return replace(usual, **{key: value for key, value in said.items() if value is not None})
 
 

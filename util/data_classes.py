@@ -34,7 +34,7 @@ class BoxSettings:
         dilation_iterations: Repeats of the 3x3 dilation that joins pieces; 3 in the thesis.
         min_area_px: Smallest component, in anomalous pixels before dilation.
         object_class: The obj_class written with each box.
-        rule: `tight` = the box of a component's own pixels; `thesis` = that of its dilated pixels,
+        box_rule: `tight` = the box of a component's own pixels; `thesis` = that of its dilated ones,
             `dilation_iterations` larger on each side.
     """
 
@@ -42,7 +42,7 @@ class BoxSettings:
     dilation_iterations: int = 3
     min_area_px: int = 1
     object_class: str = "unknown"
-    rule: Literal["tight", "thesis"] = "tight"
+    box_rule: Literal["tight", "thesis"] = "tight"
 
 
 def parse_box_settings(content: object, source: Path) -> BoxSettings:
@@ -57,7 +57,7 @@ def parse_box_settings(content: object, source: Path) -> BoxSettings:
     """
     if isinstance(content, dict):
         with suppress(ValidationError):
-            return TypeAdapter(BoxSettings).validate_python({"rule": "thesis", **content})
+            return TypeAdapter(BoxSettings).validate_python({"box_rule": "thesis", **content})
     raise UserError(f"{source} is damaged: {content!r} does not say how boxes are found")
 
 

@@ -17,7 +17,7 @@ def soft_label_to_boxes(soft_label: np.ndarray, settings: BoxSettings) -> Boxes:
 
     The pixels above the threshold are dilated by 3x3 squares, so that pieces that are near each
     other become one 8-connected component (thesis, `masks_to_bboxes`). Two departures: a component
-    gives the tight box of its own pixels, those before dilation, unless `settings.rule` is
+    gives the tight box of its own pixels, those before dilation, unless `settings.box_rule` is
     `thesis`; and its confidence is the mean soft label of these. The largest edge is exclusive.
 
     Args:
@@ -34,7 +34,7 @@ def soft_label_to_boxes(soft_label: np.ndarray, settings: BoxSettings) -> Boxes:
     area_px, total = _sum_pixels(soft_label, foreground, labels, len(boxes_xyxy))
     kept = area_px >= settings.min_area_px
     boxes_xyxy = boxes_xyxy[kept].astype(np.float64)
-    if settings.rule == "thesis":
+    if settings.box_rule == "thesis":
         boxes_xyxy = _enlarge(boxes_xyxy, settings.dilation_iterations, soft_label.shape[::-1])
     return Boxes(boxes_xyxy, total[kept] / area_px[kept])
 
@@ -54,7 +54,7 @@ def as_in_thesis(
     Returns:
         The same rows.
     """
-    if settings is None or settings.rule == "thesis" or table.empty:
+    if settings is None or settings.box_rule == "thesis" or table.empty:
         return table
     image, names = pd.factorize(table["image"])
     size_xy = np.array([size_hw(name)[::-1] for name in names])[image]

@@ -94,7 +94,7 @@ def test_map_to_boxes_is_10_times_scipy(
             boxes.append((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1))
         return boxes
 
-    settings = BoxSettings(rule="thesis")
+    settings = BoxSettings(box_rule="thesis")
     found = soft_label_to_boxes(soft_label, settings)
     assert {tuple(box) for box in found.boxes_xyxy.tolist()} == set(plain())
     ratio = speed_up(lambda: soft_label_to_boxes(soft_label, settings), plain, rounds=7)
