@@ -18,17 +18,18 @@ def draw_pictures(
     num_pictures: int,
     truths: pd.DataFrame | None = None,
 ) -> None:
-    """Draw the first images that were predicted, with their boxes, beside the student's maps.
+    """Draw some of the images that were predicted, with their boxes, beside the student's maps.
 
     Args:
         folder: Where the pictures go, named by the ids of their images.
         predicted: The student's label set.
         image_paths: Path of each image by its id.
         predictions: Table of its boxes.
-        num_pictures: At most.
+        num_pictures: At most; they are spread over all images.
         truths: Table of the true boxes; None where nobody knows them.
     """
-    for image_id in predicted.ids[:num_pictures]:
+    num = min(num_pictures, len(predicted.ids))
+    for image_id in (predicted.ids[index * len(predicted.ids) // num] for index in range(num)):
         picture = draw_overlay(
             read_image(image_paths[image_id]),
             predicted.read(image_id),

@@ -30,7 +30,7 @@ from util.image_files import find_images, fingerprint
 from util.label_set import LabelSet, open_label_set
 from util.run import log_to, print_next, run_script
 from util.settings import is_same_work, library_versions, settings_hash
-from util.splits import read_split
+from util.splits import read_split, warn_of_shared_images
 from util.tracking import start_tracking
 
 if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
@@ -46,6 +46,7 @@ WHERE_IT_RUNS = {"run", "device", "num_workers", "memory_gb", "checkpoint"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, options = load_config(__doc__ or "", argv)
+    warn_of_shared_images(config.data)
     fabric = train_student(config, options.overwrite)
     if fabric.is_global_zero:
         print_next(["student/test.py", "--student.run", config.student.run], argv)

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from util.config import DataSection
 from util.errors import UserError
-from util.splits import read_split
+from util.splits import read_split, warn_of_shared_images
 
 
 def test_ids_keep_their_order_and_may_have_suffixes_and_blank_lines(tmp_path: Path) -> None:
@@ -44,3 +45,25 @@ def test_a_missing_list_names_those_there_are(tmp_path: Path) -> None:
     (tmp_path / "Test.txt").write_text("a\n")
     with pytest.raises(UserError, match="splits in this folder: Test"):
         read_split(tmp_path, "Train", ["a"])
+
+
+def test_images_that_stand_in_two_splits_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "Train.txt").write_text("a\nb.jpg\nc\n")
+    (tmp_path / "Validation.txt").write_text("d\ne\n")
+    (tmp_path / "Test.txt").write_text("b\nf\nc\n")
+    warn_of_shared_images(DataSection(splits=tmp_path))
+    (message,) = caplog.messages
+    assert message == "2 images stand in both Train and Test, which should be apart: b, c"
+
+
+@pytest.mark.parametrize("train", ["Train", "Train+Validation", "Validation", "Missing"])
+def test_splits_that_are_apart_missing_or_meant_to_be_one_are_no_reason_to_warn(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, train: str
+) -> None:
+    for name, content in (("Train", "a\n"), ("Validation", "b\n"), ("Test", "c\n")):
+        (tmp_path / f"{name}.txt").write_text(content)
+    warn_of_shared_images(DataSection(splits=tmp_path, train_split=train))
+    warn_of_shared_images(DataSection(splits=None))
+    assert not caplog.messages

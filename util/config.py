@@ -31,6 +31,7 @@ from pydantic_settings import BaseSettings, CliSettingsSource, SettingsError
 
 from util.data_classes import BoxSettings
 from util.errors import UserError
+from util.places import to_place
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEFAULT_CONFIG = REPOSITORY / "config.json"
@@ -57,7 +58,13 @@ def _not_empty(path: object) -> object:
     return path
 
 
+def _keep_name(text: str, info: ValidationInfo) -> str:
+    """Make a path of what may be a name, which is kept in it."""
+    return to_place(text, (info.context or {}).get("base", REPOSITORY))
+
+
 ConfigPath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_from_base)]
+Place = Annotated[str, BeforeValidator(_not_empty), AfterValidator(_keep_name)]
 FolderName = Annotated[str, AfterValidator(_no_path_parts)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Strategy = Literal[
@@ -391,7 +398,7 @@ class PredictionSection(Section):
         False, description="Predict the mean over an image and its three flips: four times slower."
     )
     pictures: int = Field(
-        12, ge=0, description="Pictures with boxes that predict.py draws, of the first images."
+        12, ge=0, description="Pictures with boxes that predict.py draws, spread over the images."
     )
 
 
@@ -441,16 +448,22 @@ class EvaluationSection(Section):
     iou_thresholds: list[Annotated[float, Field(gt=0, le=1)]] = Field(
         [0.005, 0.3, 0.5], min_length=1, description="Thresholds of the one-to-one metric."
     )
-    soft_labels: ConfigPath | None = Field(
-        None, description="Folder that csv_from_soft_labels.py reads; null = combination.output."
+    soft_labels: Place | None = Field(
+        None,
+        description="Label set that csv_from_soft_labels.py reads: its name, a run, RUN/SPLIT or a"
+        " path; null = combination.output.",
     )
-    predictions: list[ConfigPath] = Field(
-        [], description="CSVs or label sets to evaluate; [] = all label sets and tested runs."
+    predictions: list[Place] = Field(
+        [],
+        description="Label sets and CSVs to evaluate: names, runs, RUN/SPLIT or paths; [] = all"
+        " label sets and tested runs.",
     )
-    baseline: str | None = Field(
-        None, description="Label set that the evaluations compare the others with, by name."
+    baseline: Place | None = Field(
+        None, description="Label set that the evaluations compare the others with, named likewise."
     )
-    pictures: int = Field(0, ge=0, description="Test pictures with boxes to draw; 0 = none.")
+    pictures: int = Field(
+        0, ge=0, description="Test pictures with boxes to draw, spread over the split; 0 = none."
+    )
 
     def box_settings(self, usual: BoxSettings) -> BoxSettings:
         """Say how soft labels become boxes: as usual, but for what the config says.

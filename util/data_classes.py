@@ -34,8 +34,8 @@ class BoxSettings:
         dilation_iterations: Repeats of the 3x3 dilation that joins pieces; 3 in the thesis.
         min_area_px: Smallest component, in anomalous pixels before dilation.
         object_class: The obj_class written with each box.
-        box_rule: `tight` = the box of a component's own pixels; `thesis` = that of its dilated ones,
-            `dilation_iterations` larger on each side.
+        box_rule: `tight` = the box of a component's own pixels; `thesis` = that of its dilated
+            ones, `dilation_iterations` larger on each side.
     """
 
     threshold: float = 0.5

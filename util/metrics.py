@@ -9,7 +9,7 @@ threshold of the IoU.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -145,6 +145,10 @@ class BoxMatcher:
         cases = has_truth & has_prediction, ~has_truth & has_prediction, has_truth & ~has_prediction
         return ImageCounts(*(case.astype(np.int64) for case in cases))
 
+    def empty_share(self) -> float:
+        """Share of the images without a predicted box that is sure enough; nan without images."""
+        return 1 - len(np.unique(self._predictions.image)) / (self.num_images or np.nan)
+
     def _match_thesis(self, iou_threshold: float) -> tuple[np.ndarray, np.ndarray]:
         """(M,) int matched truths, and (N,) bool, which predictions some truth took."""
         matched, is_taken = [np.zeros(0, np.int64)], np.zeros(len(self._confidence), bool)
@@ -180,41 +184,3 @@ class BoxMatcher:
             )
         )
         return ImageCounts(true_positives, false_positives, truths - true_positives)
-
-
-def evaluate_boxes(matcher: BoxMatcher, iou_thresholds: Sequence[float]) -> pd.DataFrame:
-    """Measure predictions in every way at once.
-
-    Args:
-        matcher: Holds truths and predictions.
-        iou_thresholds: Of the one-to-one metric.
-
-    Returns:
-        Rows `thesis`, `one_to_one` (a row a threshold) and `image_level`; columns `metric`, `iou`,
-        `true_positives`, `false_positives`, `false_negatives`, `true_negatives` (image level
-        alone), `precision`, `recall`, `f1` (0 where undefined).
-    """
-    images = matcher.image_level().total()
-    counts = [("thesis", THESIS_IOU, matcher.thesis().total())]
-    counts += [("one_to_one", iou, matcher.one_to_one(iou).total()) for iou in iou_thresholds]
-    counts.append(("image_level", np.nan, images))
-    true_negatives = matcher.num_images - sum(astuple(images))
-    rows = [
-        {
-            "metric": metric,
-            "iou": iou,
-            **asdict(count),
-            "true_negatives": true_negatives if count is images else pd.NA,
-            "precision": count.precision,
-            "recall": count.recall,
-            "f1": count.f1,
-        }
-        for metric, iou, count in counts
-    ]
-    return pd.DataFrame(rows).astype({"true_negatives": "Int64"})
-
-
-def format_metrics(table: pd.DataFrame) -> str:
-    """Lay a table of `evaluate_boxes` out for the screen."""
-    shown = table.astype({"true_negatives": object, "iou": object}).fillna("-")
-    return shown.to_string(index=False, float_format=lambda value: f"{value:.3f}")

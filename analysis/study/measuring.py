@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from analysis.bbox_evaluation import count_boxes
 from analysis.pixel_scores import pixels_by_bin
 from analysis.study.cells import locked
 from util.bbox_csv import boxes_to_table
+from util.box_scores import count_boxes
 from util.config import Config
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
@@ -21,7 +21,7 @@ from util.files import write_bytes
 from util.ground_truth import find_masks, read_truth, read_truths
 from util.image_files import find_images, fingerprint
 from util.label_set import LabelSet
-from util.masks_to_bboxes import soft_label_to_boxes
+from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
 from util.metrics import BoxMatcher
 from util.pixel_metrics import PixelHistogram
 from util.settings import settings_hash
@@ -59,7 +59,7 @@ class KeptCounts:
             return array
 
 
-VERSION = 1
+VERSION = 2
 """Of the counts; raised when the same label set would be counted otherwise."""
 
 
@@ -132,7 +132,10 @@ class Tally:
         arrays = {}
         if judge.truths is not None:
             table = boxes_to_table(self._boxes, judge.box_settings.object_class)
-            matcher = BoxMatcher(judge.truths, table, judge.image_ids, judge.min_confidence)
+            sizes_hw = {image_id: size_hw for image_id, size_hw, _ in self._boxes}
+            in_thesis = as_in_thesis(table, judge.box_settings, sizes_hw.__getitem__)
+            rules = (judge.image_ids, judge.min_confidence, in_thesis)
+            matcher = BoxMatcher(judge.truths, table, *rules)
             arrays["boxes"] = count_boxes(matcher, judge.iou_thresholds)
         if judge.masks is not None:
             arrays["pixels"] = np.array(self._pixels, np.uint32)

@@ -10,6 +10,7 @@ goes on where it was. Several processes may make one set, each its share of the 
 progress file of its own; the last one to be ready folds them all.
 """
 
+from util.label_set.finding import find_label_set, list_label_sets
 from util.label_set.joining import open_label_set
 from util.label_set.making import Pixels, find_pending, make_maps
 from util.label_set.reading import (
@@ -30,7 +31,9 @@ __all__ = [
     "Pixels",
     "check_same_images",
     "common_box_settings",
+    "find_label_set",
     "find_pending",
+    "list_label_sets",
     "make_maps",
     "map_cost",
     "open_label_set",
