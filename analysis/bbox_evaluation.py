@@ -5,9 +5,9 @@
 Reads evaluation.predictions (by default every label set and tested run), the ground truth and the
 test split; shows tables and writes paths.runs/bbox_evaluation_SPLIT.csv and .png, precision and
 recall over the confidence of a box, and bbox_average_precision_SPLIT.csv, COCO's average precision.
-Intervals are 95 % bootstrap intervals over images. evaluation.baseline names a label set that the
-others are compared with, by image: bbox_differences_SPLIT.csv. Boxes are judged as they are: other
-ones are made by util/csv_from_soft_labels.py.
+Intervals are 95 % bootstrap intervals over images, or over data.groups. evaluation.baseline names a
+label set that the others are compared with, by image: bbox_differences_SPLIT.csv. Boxes are judged
+as they are; util/csv_from_soft_labels.py makes others.
 """
 
 import sys
@@ -39,7 +39,7 @@ from util.average_precision import (
     bootstrap_average_precision,
     rank_predictions,
 )
-from util.bbox_csv import read_bbox_csv
+from util.bbox_csv import read_bbox_csv, split_ignored
 from util.box_scores import (
     BOX_SCORES,
     BoxScores,
@@ -49,17 +49,26 @@ from util.box_scores import (
     measure_boxes,
     name_metrics,
 )
-from util.config import Config, load_config
+from util.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.ground_truth import check_known, read_truths
 from util.image_files import find_images, image_size_hw
+from util.image_groups import ImageGroups, group_images
 from util.label_set import MANIFEST, PREDICTION, LabelSet
 from util.masks_to_bboxes import as_in_thesis
 from util.metrics import BoxMatcher
 from util.run import run_script
 from util.splits import read_split, warn_of_shared_images
+from util.statistics_over_images import resamples_for
 from util.visualization import draw_precision_recall
+
+READS = {
+    "evaluation.predictions",
+    "evaluation.min_confidence",
+    "evaluation.iou_thresholds",
+    "evaluation.baseline",
+}
 
 COCO_SCORES = ("AP50", "AP50:95")
 
@@ -94,9 +103,52 @@ class Judged:
     scores: Scores
 
 
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """What predicted boxes are judged by.
+
+    Attributes:
+        truths: Table of the true boxes.
+        image_ids: The images.
+        groups: Of the images, which resamples draw together.
+        num_resamples: For the intervals.
+        min_confidence: Predicted boxes count above it.
+        iou_thresholds: Of the one-to-one metric.
+        size_hw: Height and width in pixels of an image.
+    """
+
+    truths: pd.DataFrame
+    image_ids: Sequence[str]
+    groups: ImageGroups
+    num_resamples: int
+    min_confidence: float
+    iou_thresholds: Sequence[float]
+    size_hw: Callable[[str], tuple[int, int]]
+
+    def judge(self, predicted: Predicted) -> Judged:
+        """Judge boxes by every metric."""
+        table = predicted.table[predicted.table["image"].isin(self.image_ids)]
+        in_thesis = as_in_thesis(table, predicted.box_settings, self.size_hw)
+        matcher = BoxMatcher(self.truths, table, self.image_ids, self.min_confidence, in_thesis)
+        boxes = measure_boxes(matcher, self.iou_thresholds, self.groups, self.num_resamples)
+        metrics = name_metrics(self.iou_thresholds)
+        names = [f"{score}, {metric}" for metric in metrics for score in BOX_SCORES]
+        ranked = rank_predictions(self.truths, table, self.image_ids)
+        coco = bootstrap_average_precision(ranked, self.num_resamples, groups=self.groups)
+        scores = name_scores(names, in_a_row(boxes.interval)) | name_scores(COCO_SCORES, coco)
+        return Judged(matcher, boxes, scores)
+
+    def chance(self) -> tuple[np.ndarray, dict[str, float]]:
+        """F1 (M,) of every metric, and `COCO_SCORES`, of boxes that mark everything."""
+        everything = mark_everything(self.image_ids)
+        of_thresholds = average_precision(self.truths, everything, self.image_ids)
+        coco = dict(zip(COCO_SCORES, (of_thresholds[0], of_thresholds.mean()), strict=True))
+        return chance_f1(self.truths, self.image_ids, self.iou_thresholds), coco
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
-    config, _ = load_config(__doc__ or "", argv)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     image_paths = find_images(config.data.images)
     split, ious = config.data.test_split, config.evaluation.iou_thresholds
     test_ids = read_split(config.data.splits, split, image_paths)
@@ -106,12 +158,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     baseline = find_baseline(config, found.sets)
     opened = found.map(lambda path: open_boxes(path, image_paths))
     opened, ids = on_common_images(opened, test_ids, lambda one: one.ids, config)
-    size_hw = cache(lambda image_id: image_size_hw(image_paths[image_id]))
-    judged = opened.map(lambda one: judge(config, one, truths, ids, size_hw)).checked()
-    table = tabulate_boxes(judged.sets, chance_f1(truths, ids, ious))
-    coco = tabulate_coco(judged.sets, coco_scores(truths, mark_everything(ids), ids))
-    empty = len(ids) - truths.loc[truths["image"].isin(ids), "image"].nunique()
-    print(f"Boxes of {len(ids)} {split} images, {empty} of which have no true box:")
+    judge = Judge(
+        truths[truths["image"].isin(ids)],
+        ids,
+        group_images(config.data.groups, ids),
+        resamples_for(len(opened.sets) - 1),  # each but one is compared with the baseline
+        config.evaluation.min_confidence,
+        ious,
+        cache(lambda image_id: image_size_hw(image_paths[image_id])),
+    )
+    judged = opened.map(judge.judge).checked()
+    chance, coco_chance = judge.chance()
+    table, coco = tabulate_boxes(judged.sets, chance), tabulate_coco(judged.sets, coco_chance)
+    with_truth = split_ignored(judge.truths)[0]["image"].nunique()
+    print(f"Boxes of {len(ids)} {split} images, {len(ids) - with_truth} without a true box.")
+    print(judge.groups.describe_intervals())
     print(format_boxes(table))
     print(format_scores(coco, "prediction", COCO_SCORES))
     say_what_is_empty(table, "prediction", "box")
@@ -119,8 +180,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_table(config, "bbox_average_precision", coco.assign(images=len(ids)))
     if baseline in judged.sets:
         shown = [*(f"f1, {metric}" for metric in name_metrics(ious)), *COCO_SCORES]
-        scores = {name: one.scores for name, one in judged.sets.items()}
-        differences = compare_with(baseline, scores)
+        differences = compare_with(baseline, {n: one.scores for n, one in judged.sets.items()})
         print(f"Minus {baseline}:\n{format_differences(differences, shown)}")
         write_table(config, "bbox_differences", differences)
     curves = {name: one.matcher.confidence_curve(ious[0]) for name, one in judged.sets.items()}
@@ -145,42 +205,6 @@ def open_boxes(path: Path, image_paths: Mapping[str, Path]) -> Predicted:
         return Predicted(table, None, None)
     has_settings = "boxes" in label_set.manifest
     return Predicted(table, label_set.ids, label_set.box_settings if has_settings else None)
-
-
-def judge(
-    config: Config,
-    predicted: Predicted,
-    truths: pd.DataFrame,
-    image_ids: Sequence[str],
-    size_hw: Callable[[str], tuple[int, int]],
-) -> Judged:
-    """Judge the boxes of some images by every metric.
-
-    Args:
-        config: Says which boxes count, and how.
-        predicted: The boxes.
-        truths: Table of the true ones.
-        image_ids: The images.
-        size_hw: Height and width in pixels of an image.
-    """
-    ious = config.evaluation.iou_thresholds
-    table = predicted.table[predicted.table["image"].isin(image_ids)]
-    in_thesis = as_in_thesis(table, predicted.box_settings, size_hw)
-    sure = config.evaluation.min_confidence
-    matcher = BoxMatcher(truths, table, image_ids, sure, in_thesis)
-    boxes = measure_boxes(matcher, ious)
-    names = [f"{score}, {metric}" for metric in name_metrics(ious) for score in BOX_SCORES]
-    coco = bootstrap_average_precision(rank_predictions(truths, table, image_ids))
-    scores = name_scores(names, in_a_row(boxes.interval)) | name_scores(COCO_SCORES, coco)
-    return Judged(matcher, boxes, scores)
-
-
-def coco_scores(
-    truths: pd.DataFrame, predictions: pd.DataFrame, image_ids: Sequence[str]
-) -> dict[str, float]:
-    """`COCO_SCORES` by name."""
-    of_thresholds = average_precision(truths, predictions, image_ids)
-    return dict(zip(COCO_SCORES, (of_thresholds[0], of_thresholds.mean()), strict=True))
 
 
 def tabulate_boxes(judged: Mapping[str, Judged], chance: np.ndarray) -> pd.DataFrame:

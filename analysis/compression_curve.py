@@ -6,7 +6,8 @@ The teacher (teacher.checkpoint; else student.run's) labels all images, and stud
 and architecture of the compression section learn from that on the training split, with several
 seeds; if compression.labels names a label set of true masks, from those too. All are tested on the
 test split. What is made is kept in paths.cells: a stopped run goes on. Writes paths.runs/NAME:
-compression.csv and compression.png.
+compression.csv, compression.png, and compression_differences.csv: students against the teacher, and
+distilled ones against those of true masks, image by image.
 """
 
 import sys
@@ -21,21 +22,35 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import numpy as np
 import pandas as pd
 
+from analysis.compression_differences import (
+    TEACHER,
+    CountsOfRuns,
+    compare_students,
+    draw_scores,
+)
+from analysis.interval_tables import format_differences
 from util.ahead import count_cores
-from util.config import Config, load_config
+from util.command_line import load_config
+from util.config import BOX_RULE, TILES, Config, keys_of, write_config
 from util.errors import UserError, listed
-from util.files import write_json, write_text
+from util.files import write_text
 from util.image_files import find_images, image_size_hw
+from util.image_groups import group_images
 from util.label_set import LabelSet
 from util.run import run_script
 from util.splits import read_split, warn_of_shared_images
-from util.statistics_over_images import iou
+from util.statistics_over_images import Score, f1, iou
 from util.visualization import new_figure, write_figure
 
 if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
     from analysis.study.cells import Cell
+    from analysis.study.draws import Draws
 
-TEACHER = "teacher"
+READS = keys_of("compression", "student", "tracking") | TILES | BOX_RULE
+READS |= {"evaluation.min_confidence", "study.processes"}
+READS |= {f"teacher.{key}" for key in ("checkpoint", "flips", "device")}
+READS |= {"teacher.tile_size_px", "teacher.tile_overlap_px"}
+READS -= {"student.label_set", "student.seed", "student.architecture", "student.width"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +72,19 @@ class Curve:
         """Folder of the teacher's label set."""
         return self.labelling.folder / TEACHER
 
+    def predicted(self) -> dict[tuple[str, str], list[Path]]:
+        """Folders of all label sets by training and student, one a seed; the teacher's first."""
+        from analysis.study.cells import predictions
+
+        folders = {
+            key: [predictions(cell) for cell in seeds] for key, seeds in self.students.items()
+        }
+        return {(TEACHER, TEACHER): [self.label_set], **folders}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
-    config, _ = load_config(__doc__ or "", argv)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     warn_of_shared_images(config.data)
     from analysis.prompt_study import report_failures
     from analysis.study.running import run_cells
@@ -71,13 +95,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     outcomes = run_cells([curve.labelling], [cells], num_processes)
     if failures := report_failures(outcomes):
         return failures
-    table = tabulate(config, curve)
+    judged = find_judged(config, curve)
+    groups = group_images(config.data.groups, judged)
+    draws = draw_scores(count_scores(config, curve.predicted(), judged), groups)
+    table = tabulate(config, curve, judged, draws)
+    differences = compare_students(list(curve.students), draws)
     folder = config.paths.runs / config.compression.name
     write_text(folder / "compression.csv", table.to_csv(index=False))
-    write_json(folder / "config.json", config.model_dump(mode="json"))
+    write_text(folder / "compression_differences.csv", differences.to_csv(index=False))
+    write_config(folder, config)
     draw(folder / "compression.png", table)
+    print(groups.describe_intervals())
     print(format_table(table))
-    print(f"Wrote {folder}: compression.csv, compression.png")
+    if len(differences):
+        pairs = differences["a"] + " - " + differences["b"]
+        shown = differences.rename(columns={"score": "metric"}).assign(label_set=pairs)
+        print(format_differences(shown, list(draws)))
+    print(f"Wrote {folder}: compression.csv, compression_differences.csv, compression.png")
     return 0
 
 
@@ -85,9 +119,10 @@ def plan_curve(config: Config) -> Curve:
     """Give the teacher and all students their cells.
 
     Raises:
-        UserError: There is no teacher, or no student to train.
+        UserError: There is no teacher, no student to train, or `data.groups` does not fit.
     """
-    from analysis.study.planning import student_cell, teacher_cell
+    from analysis.study.dependencies import open_school, student_cell, teacher_cell
+    from analysis.study.images import Images
     from student.predicting import find_checkpoint
 
     section = config.compression
@@ -96,10 +131,17 @@ def plan_curve(config: Config) -> Curve:
         raise UserError(
             f"{checkpoint} cannot be measured beside students; give the .pt that it is of"
         )
+    test_ids = read_split(
+        config.data.splits, config.data.test_split, find_images(config.data.images)
+    )
+    group_images(config.data.groups, test_ids)  # refuses ids without a group before any training
     settings: dict[str, Any] = {"name": "student", "checkpoint": checkpoint, "label_set": TEACHER}
     settings["logits"] = config.student.losses.get("kd", 0.0) > 0
     teacher = config.teacher.model_copy(update=settings)
-    labelling = teacher_cell(config, teacher, f"the teacher {checkpoint}")
+    images = Images(find_images(config.data.images))
+    name = f"the teacher {checkpoint}"
+    labelling = teacher_cell(config, teacher, name, [TEACHER], images)
+    school = open_school(config, images)
     changes: dict[str, dict[str, Any]] = {
         f"unet {width}": {"architecture": "unet", "width": width} for width in section.widths
     }
@@ -119,7 +161,7 @@ def plan_curve(config: Config) -> Curve:
     students = {
         (training, name): [
             student_cell(
-                config,
+                school,
                 label_set,
                 f"{name}, {training}",
                 {**change, **how, "seed": seed},
@@ -151,59 +193,71 @@ def open_labels(config: Config, name: str) -> LabelSet:
     return labels
 
 
-def tabulate(config: Config, curve: Curve) -> pd.DataFrame:
-    """One row a student and training: costs, and scores with 95 % intervals over images and seeds.
+def find_judged(config: Config, curve: Curve) -> list[str]:
+    """Ids of the test images that could be read; says which could not.
 
-    Columns are training, student, those of `Costs`, and for each of `iou` (with the labels),
-    `iou_with_teacher` and `f1` (of boxes, thesis) that there is SCORE, SCORE_low and SCORE_high.
+    Raises:
+        UserError: There is none.
     """
-    from analysis.network_costs import measure_costs
-    from analysis.study.cells import predictions
-    from analysis.study.draws import student_draws, teacher_draws
-    from util.statistics_over_images import f1
-
     image_paths = find_images(config.data.images)
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
-    runs = {(TEACHER, TEACHER): [curve.label_set]}
-    runs |= {key: [predictions(cell) for cell in cells] for key, cells in curve.students.items()}
-    teacher_set = LabelSet(curve.label_set)
-    judged = [image_id for image_id in test_ids if image_id not in teacher_set.failed]
-    if left_out := sorted(teacher_set.failed.keys() & test_ids):
+    failed = LabelSet(curve.label_set).failed
+    if left_out := sorted(failed.keys() & test_ids):
         print(f"{len(left_out)} test images cannot be read and are left out: {listed(left_out)}")
+    judged = [image_id for image_id in test_ids if image_id not in failed]
     if not judged:
         raise UserError(f"no {config.data.test_split} image can be read; nothing can be judged")
-    scores = {"iou_with_teacher": (count_overlaps(runs, teacher_set, judged), iou)}
-    if config.compression.labels is not None:
-        labels = LabelSet(config.paths.label_sets / config.compression.labels)
-        scores["iou"] = (count_overlaps(runs, labels, judged), iou)
-    if config.data.ground_truth is not None:
-        scores["f1"] = (count_found_boxes(config, runs, judged), f1)
+    return judged
+
+
+def tabulate(
+    config: Config, curve: Curve, judged: Sequence[str], draws: Mapping[str, "Draws"]
+) -> pd.DataFrame:
+    """One row a student and training: costs, and scores with 95 % intervals over images and seeds.
+
+    Columns are training, student, those of `Costs`, and for each score of `count_scores` SCORE,
+    SCORE_low and SCORE_high.
+    """
+    from analysis.network_costs import measure_costs
+
     checkpoints = {TEACHER: curve.teacher}
     checkpoints |= {
         name: cells[0].folder / "best.pt" for (_, name), cells in curve.students.items()
     }
-    height, width = image_size_hw(image_paths[judged[0]])
+    height, width = image_size_hw(find_images(config.data.images)[judged[0]])
     largest = config.prediction.tile_size_px or max(height, width)
     costs = measure_costs(checkpoints, (min(height, largest), min(width, largest)))
     rows = [
-        {"training": training, "student": name, **asdict(costs[name])} for training, name in runs
+        {"training": training, "student": name, **asdict(costs[name])}
+        for training, name in [(TEACHER, TEACHER), *curve.students]
     ]
     table = pd.DataFrame(rows)
-    for score, (counts, function) in scores.items():
-        (_, (of_teacher,)), *of_students = counts.items()
-        teacher = teacher_draws({TEACHER: of_teacher}, function)  # it is not trained anew
-        students = student_draws({str(key): seeds for key, seeds in of_students}, function)
-        table[score] = np.concatenate([teacher.estimate, students.estimate])
-        ends = np.concatenate([teacher.interval(), students.interval()], axis=1)
-        table[f"{score}_low"], table[f"{score}_high"] = ends.clip(0, 1)
+    for score, each in draws.items():
+        low, high = each.interval()
+        table = table.assign(**{score: each.estimate, f"{score}_low": low, f"{score}_high": high})
     return table
 
 
 Runs = Mapping[tuple[str, str], Sequence[Path]]
 """Folders of predicted label sets, one a seed, by training and student."""
 
-CountsOfRuns = dict[tuple[str, str], list[np.ndarray]]
-"""(N, K) counts of the test images of each seed."""
+
+def count_scores(
+    config: Config, runs: Runs, judged: Sequence[str]
+) -> dict[str, tuple[CountsOfRuns, Score]]:
+    """Count what `iou_with_teacher`, `iou` (with the labels) and `f1` (of boxes, thesis) need.
+
+    The last two are there if there are labels and true boxes.
+    """
+    (teacher_set,) = runs[TEACHER, TEACHER]
+    overlaps = count_overlaps(runs, LabelSet(teacher_set), judged)
+    counted: dict[str, tuple[CountsOfRuns, Score]] = {"iou_with_teacher": (overlaps, iou)}
+    if config.compression.labels is not None:
+        labels = LabelSet(config.paths.label_sets / config.compression.labels)
+        counted["iou"] = (count_overlaps(runs, labels, judged), iou)
+    if config.data.ground_truth is not None:
+        counted["f1"] = (count_found_boxes(config, runs, judged), f1)
+    return counted
 
 
 def count_overlaps(runs: Runs, truth: LabelSet, test_ids: Sequence[str]) -> CountsOfRuns:
@@ -223,7 +277,7 @@ def count_found_boxes(config: Config, runs: Runs, test_ids: Sequence[str]) -> Co
     """Count true positives, false positives and false negatives of each image, as the thesis."""
     from analysis.study.measuring import count_label_set, find_judge
 
-    judge = find_judge(config).only(test_ids)
+    judge = find_judge(config, find_images(config.data.images)).only(test_ids)
     store = config.paths.cells / "counts"
     return {
         key: [count_label_set(folder, judge, store)["boxes"][:, 0] for folder in folders]

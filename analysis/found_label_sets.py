@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
+from student.predicting import is_of_another_checkpoint
 from util.config import Config
 from util.errors import UserError, listed
 from util.label_set import PREDICTION, find_label_set, list_label_sets
@@ -59,27 +61,44 @@ class Found(Generic[T]):
 def find_label_sets(config: Config) -> Found[Path]:
     """Find what to judge: what the config names, else all label sets and tested runs.
 
+    Runs that were trained anew since they were tested are said, and left out if not named.
+
     Raises:
-        UserError: There is nothing.
+        UserError: Nothing is named, and there is nothing.
     """
     roots = (config.paths.label_sets, config.paths.runs, config.data.test_split)
-    given = config.evaluation.predictions
-    if not given:
-        paths = list(list_label_sets(*roots))
-        if not paths:
-            raise UserError(
-                f"there is no label set in {roots[0]} or {roots[1]}; run the teacher first, or "
-                "name what to judge with --evaluation.predictions"
-            )
-        return Found({name_by_place(path, config): path for path in paths}, {})
-    sets, problems = {}, {}
-    for place in given:
+    sets: dict[str, Path] = {}
+    problems = {}
+    for place in config.evaluation.predictions:
         try:
             path = find_label_set(place, *roots)
             sets[name_by_place(path, config)] = path
         except UserError as error:
             problems[name_in(place)] = str(error)
+    named = bool(config.evaluation.predictions)
+    if not named:
+        sets = {name_by_place(path, config): path for path in list_label_sets(*roots)}
+    if stale := [name for name, path in sets.items() if _is_stale(path)]:
+        how = "judged as named" if named else "left out"
+        print(
+            f"{how}, though trained anew since they were tested: {listed(stale)}; test them again: "
+            "student/test.py --overwrite"
+        )
+    if not named:
+        sets = {name: path for name, path in sets.items() if name not in stale}
+    if not sets and not problems:
+        raise UserError(
+            f"there is no label set in {roots[0]} or {roots[1]}; run the teacher first, or name "
+            "what to judge with --evaluation.predictions"
+        )
     return Found(sets, problems)
+
+
+def _is_stale(path: Path) -> bool:
+    """Tell whether the student of a run was trained anew since its predictions were made."""
+    with suppress(UserError):  # who opens a damaged one says so
+        return is_of_another_checkpoint(_folder_of(path))
+    return False
 
 
 def find_baseline(config: Config, names: Collection[str]) -> str | None:
@@ -98,9 +117,14 @@ def find_baseline(config: Config, names: Collection[str]) -> str | None:
     return name
 
 
+def _folder_of(path: Path) -> Path:
+    """The label set that a path names, itself or by its CSV."""
+    return path.parent if path.name == PREDICTION else path
+
+
 def name_by_place(path: Path, config: Config) -> str:
     """Name a label set or its CSV by its place below the folder of label sets or runs."""
-    named = path.parent if path.name == PREDICTION else path
+    named = _folder_of(path)
     for folder in (config.paths.label_sets, config.paths.runs):
         if named.is_relative_to(folder):
             return named.relative_to(folder).as_posix()

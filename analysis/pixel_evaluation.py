@@ -3,7 +3,7 @@
     python analysis/pixel_evaluation.py --evaluation.predictions bird
 
 Reads evaluation.predictions (by default every label set and tested run), data.masks and the test
-split; shows tables with 95 % bootstrap intervals over images and writes
+split; shows tables with 95 % bootstrap intervals over images, or over data.groups, and writes
 paths.runs/pixel_evaluation_SPLIT.csv, and pixel_evaluation_images_SPLIT.csv with a row an image.
 evaluation.baseline names a label set that the others are compared with, by image:
 pixel_differences_SPLIT.csv. Pixels count above evaluation.threshold, or above that by which the
@@ -11,7 +11,7 @@ boxes of the label set were found.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ from analysis.pixel_scores import (
     pixels_by_bin,
     threshold_scores,
 )
+from util.command_line import load_config
 from util.component_metrics import (
     ANOMALY_TRACK,
     OBSTACLE_TRACK,
@@ -50,16 +51,19 @@ from util.component_metrics import (
     component_scores,
     measure_components,
 )
-from util.config import load_config
 from util.errors import UserError
-from util.ground_truth import find_masks, read_truth
 from util.image_files import find_images
+from util.image_groups import ImageGroups, group_images
 from util.label_set import LabelSet
+from util.mask_values import to_settings
+from util.masks import TrueMasks, open_masks
 from util.pixel_metrics import PixelHistogram, measure_pixels
 from util.progress import track
 from util.run import run_script
 from util.splits import read_split, warn_of_shared_images
-from util.statistics_over_images import Interval, bootstrap
+from util.statistics_over_images import Interval, Score, bootstrap, resamples_for
+
+READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
 
 TRACKS = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 
@@ -88,20 +92,27 @@ class Measured:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
-    config, _ = load_config(__doc__ or "", argv)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     image_paths = find_images(config.data.images)
     split = config.data.test_split
     test_ids = read_split(config.data.splits, split, image_paths)
     warn_of_shared_images(config.data)
-    masks = find_masks(config.data.masks, test_ids)
+    masks = open_masks(config.data, image_paths)
     found = find_label_sets(config)
     baseline = find_baseline(config, found.sets)
     opened, ids = on_common_images(found.map(open_maps), test_ids, lambda one: one.ids, config)
+    groups = group_images(config.data.groups, ids)
+    num_resamples = resamples_for(
+        len(opened.sets) - 1
+    )  # each but one is compared with the baseline
+    true_masks = masks.of(ids)
     measured = opened.map(
         lambda one: measure(
             one,
-            {image_id: masks[image_id] for image_id in ids},
+            true_masks,
             config.evaluation.box_settings(one.box_settings).threshold,
+            groups,
+            num_resamples,
         )
     ).checked()
     rows = [
@@ -109,7 +120,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, one in measured.sets.items()
     ]
     table = pd.DataFrame(rows)
-    print(f"Pixels of {len(ids)} {split} images, {describe_chance(table)}:")
+    print(f"Pixels of {len(ids)} {split} images, {describe_chance(table)}.")
+    print(groups.describe_intervals())
     print(format_scores(table, "label_set", SHOWN))
     print(format_scores(table, "label_set", ALSO_SHOWN, decimals=4))
     say_what_is_empty(table, "label_set", "pixel above 0")
@@ -142,30 +154,38 @@ def describe_chance(table: pd.DataFrame) -> str:
     return f"{share:.3%} of them anomalous (marking all: AP and IoU {share:.4f}, F1 {dice:.4f})"
 
 
-def measure(label_set: LabelSet, masks: Mapping[str, Path], threshold: float) -> Measured:
+def measure(
+    label_set: LabelSet,
+    masks: TrueMasks,
+    threshold: float,
+    groups: ImageGroups,
+    num_resamples: int,
+) -> Measured:
     """Measure a label set, pooled over images with intervals, and each image by itself.
 
     Args:
-        label_set: Has a map of all the images.
-        masks: Their true masks, by id.
-        threshold: A pixel is anomalous above this probability.
+        label_set: Has a map of each image.
+        masks: True masks by id of the images.
+        threshold: Pixels above it are found.
+        groups: Of the images, which resamples draw together.
+        num_resamples: For the intervals.
 
     Raises:
-        UserError: A map is damaged or does not fit its mask, or no mask has an anomaly.
+        UserError: A map and its mask do not fit, or no mask has an anomaly.
     """
     sums = Sums(threshold)
-    for image_id in track(masks, label_set.name, transient=True):
-        soft_label, truth = label_set.read(image_id), read_truth(masks[image_id])
+    for image_id in track(masks.paths, label_set.name, transient=True):
+        soft_label, truth = label_set.read(image_id), masks.read(image_id)
         try:
             sums.add(image_id, soft_label, truth)
         except ValueError as error:
             raise UserError(f"{image_id} of {label_set.folder}: {error}") from None
     if not sums.pooled.positives.any():
         raise UserError(
-            "no mask of the split has an anomalous pixel: 0 is normal, 255 is ignored, and "
-            "anomalies are any other value, such as 1"
+            f"no mask of the split has an anomalous pixel: the masks in {masks.folder} are read as "
+            f"{to_settings(masks.meaning)}; see data.ground_truth_classes and data.mask_values"
         )
-    return sums.measure()
+    return sums.measure(lambda counts, score: bootstrap(groups.sum(counts), score, num_resamples))
 
 
 class Sums:
@@ -199,23 +219,27 @@ class Sums:
         self._by_bin.append(pixels_by_bin(histogram))
         self._calibration.append(calibration_sums(histogram))
 
-    def measure(self) -> Measured:
-        """Measure what was counted."""
+    def measure(self, resample: Callable[[np.ndarray, Score], Interval]) -> Measured:
+        """Measure what was counted.
+
+        Args:
+            resample: Finds the interval of a score of counts (N, ..., K), a row an image.
+        """
         images = pd.DataFrame(self._rows)
         counts = images[["true_positives", "false_positives", "false_negatives"]].to_numpy()
         values = asdict(measure_pixels(self.pooled, self._threshold))
         calibration = np.array(self._calibration)
-        curve = bootstrap(np.array(self._by_bin), curve_scores)
+        curve = resample(np.array(self._by_bin), curve_scores)
         scores = {
-            **name_scores(THRESHOLD_SCORES, bootstrap(counts, threshold_scores)),
+            **name_scores(THRESHOLD_SCORES, resample(counts, threshold_scores)),
             **name_scores(CURVE_SCORES, move_to([values[s] for s in CURVE_SCORES], curve)),
-            **name_scores(CALIBRATION_SCORES, bootstrap(calibration, calibration_scores)),
+            **name_scores(CALIBRATION_SCORES, resample(calibration, calibration_scores)),
         }
         for name, components in self._tracks.items():
             found = asdict(measure_components(components))
             values |= {f"{name}_{key}": value for key, value in found.items()}
             names = [f"{name}_{score}" for score in COMPONENT_SCORES]
-            scores |= name_scores(names, bootstrap(components.counts(), component_scores))
+            scores |= name_scores(names, resample(components.counts(), component_scores))
         chance = asdict(measure_pixels(mark_everything(self.pooled)))
         values |= {f"chance_{score}": chance[score] for score in CHANCE_SCORES}
         values |= {"empty_share": float(images["is_empty"].mean()), "threshold": self._threshold}

@@ -19,10 +19,12 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import pandas as pd
 
 from util.ahead import count_cores
-from util.config import load_config
-from util.errors import listed
-from util.files import write_json, write_text
-from util.run import run_script
+from util.command_line import OVERWRITE, load_config
+from util.config import BOX_RULE, TILES, keys_of, write_config
+from util.errors import UserError, listed
+from util.files import read_json, write_text
+from util.image_files import find_images
+from util.run import print_next, run_script
 from util.sea_scenes import make_demo_if_asked
 from util.shares import ALONE, parse_share
 from util.splits import warn_of_shared_images
@@ -43,49 +45,80 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
+READS = keys_of("study", "teacher", "student", "tracking") | TILES | BOX_RULE
+READS |= {"evaluation.min_confidence", "evaluation.iou_thresholds"}
+READS |= {"combination.min_votes", "combination.calibration_split", "combination.pixel_weights"}
+READS -= {f"teacher.{key}" for key in ("checkpoint", "label_set", "flips", "logits")}
+READS -= {f"student.{key}" for key in ("run", "label_set", "checkpoint", "seed")}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the study."""
-    config, options = load_config(__doc__ or "", argv, OPTIONS)
+    config, options = load_config(__doc__ or "", argv, {**OVERWRITE, **OPTIONS}, READS)
     share = None if options.cell is None else parse_share(options.cell)
     with (share or ALONE).alone(config.paths.cells):
         make_demo_if_asked(config.paths, config.data)
     warn_of_shared_images(config.data)
     from analysis.study.concluding import conclude
     from analysis.study.design import design_study
+    from analysis.study.headline import is_void
+    from analysis.study.images import Images
     from analysis.study.measuring import find_judge
     from analysis.study.planning import plan_cells
     from analysis.study.report import write_report
     from analysis.study.running import run_plan, run_share
 
+    folder = config.paths.runs / config.study.name
     design = design_study(config)
-    judge = find_judge(config)
-    plan = plan_cells(config, design)
+    images = Images(find_images(config.data.images))
+    judge = find_judge(config, images.paths)
+    plan = plan_cells(config, design, images)
     num_processes = config.study.processes or count_cores()
     if options.plan:
         from analysis.study.timing import estimate_work, format_work
 
-        print(format_work(estimate_work(config, plan, num_processes), num_processes))
+        work = estimate_work(config, plan, images.paths, num_processes)
+        print(format_work(work, num_processes))
         return 0
     if share is not None:
         outcomes = run_share(plan, share)
         print(f"share {options.cell}: {len(outcomes)} cells looked after")
         print("Next: once all shares are done, the same command without --cell")
         return report_failures(outcomes)
+    check_split(folder, config.data.test_split, options.overwrite)
     outcomes = run_plan(plan, num_processes)
-    results = conclude(config, design, plan, outcomes, judge, num_processes)
-    folder = config.paths.runs / config.study.name
+    results = conclude(config, design, plan, outcomes, judge, images.paths, num_processes)
     write_report(results, folder)
     write_text(folder / "cells.csv", results.cells.to_csv(index=False))
-    write_json(folder / "config.json", config.model_dump(mode="json"))
+    write_config(folder, config)
     show(results)
     print(f"Wrote {folder}: report.html, figures, tables, cells.csv")
-    print(f"Next: open {folder / 'report.html'}")
+    if is_void(results.arms[0]):
+        words = [word for prompt in design.prompts for word in ("--teacher.prompts", prompt)]
+        print_next(["teacher/soft_label_generation.py", "--preview", "3", *words], argv)
+    else:
+        print(f"Next: open {folder / 'report.html'}")
     return report_failures(outcomes)
 
 
+def check_split(folder: Path, split: str, overwrite: bool) -> None:
+    """Refuse to replace the report of another split.
+
+    Raises:
+        UserError: There is one, and `overwrite` is not given.
+    """
+    made = read_json(folder / "config.json", "delete it").get("data", {}).get("test_split", split)
+    if made != split and not overwrite:
+        raise UserError(
+            f"{folder} has the report on the split {made}, not on {split}; choose another "
+            "study.name, or give --overwrite to replace it (finished cells are kept)"
+        )
+
+
 def show(results: "StudyResults") -> None:
-    """Print the scores of the main arm."""
+    """Print the scores of the main arm, and what they come to."""
+    from analysis.study.headline import write_headline
+
     table = results.arms[0].scores
     shown = table[["label_set"]].copy()
     for who in ("teacher", "student"):
@@ -93,12 +126,18 @@ def show(results: "StudyResults") -> None:
             "-" if pd.isna(score) else f"{score:.3f} [{low:.3f}, {high:.3f}]"
             for score, low, high in table[[who, f"{who}_low", f"{who}_high"]].to_numpy()
         ]
-    print(f"\n{results.metric} on {results.num_images} test images, with 95 % intervals:\n")
+    images = f"{results.num_images} images of {results.split}"
+    print(f"\n{results.metric} on {images}, with 95 % intervals:\n")
     print(shown.to_string(index=False), "\n")
+    print(f"Marking everything: {table['chance'].iloc[0]:.3f}")
+    print(write_headline(results.arms[0], results.metric))
 
 
 def report_failures(outcomes: "Outcomes") -> int:
-    """Say which cells have failed; exit status 1 if there are any, else 0."""
+    """Say what has failed; exit status 1 if whole cells have, else 0."""
+    for cell, outcome in outcomes.items():
+        if outcome.status == "done" and outcome.reason:
+            print(f"{cell.name}: {outcome.reason}", file=sys.stderr)
     failed = [f"{c.name}: {o.reason}" for c, o in outcomes.items() if o.status == "failed"]
     if failed:
         print(f"{len(failed)} of {len(outcomes)} cells failed: {listed(failed)}", file=sys.stderr)

@@ -2,10 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Generator, Tensor
 from torchvision.transforms.v2 import functional as VF
+
+from student.foreground import Foreground, find_foreground
 
 BRIGHTNESS = CONTRAST = SATURATION = 0.25
 HUE = 0.03
@@ -24,6 +27,11 @@ class Sample:
     image: Tensor
     maps: Tensor
 
+    @cached_property
+    def foreground(self) -> Foreground:
+        """Where its target has something; found once, when it is asked for."""
+        return find_foreground(self.maps[0].numpy())
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -33,14 +41,16 @@ class Augmentation:
         crop_size_px: Side of the square crops; smaller images are padded with their border.
         strength: Of the changes of light and colour; above 0 there are flips and quarter turns too.
         zoom: Crops are enlarged or reduced up to so many times, >= 1.
-        foreground_crops: Share of the crops that are laid over a pixel drawn by its target:
-            anomalies are rare.
+        foreground_crops: Share of the crops that are laid over a pixel of the target's foreground,
+            where there is any: anomalies are rare.
+        crops_per_image: How many crops an image gives in an epoch.
     """
 
     crop_size_px: int
     strength: float = 1.0
     zoom: float = 1.0
     foreground_crops: float = 0.5
+    crops_per_image: int = 1
 
 
 def augment(sample: Sample, augmentation: Augmentation, generator: Generator) -> Sample:
@@ -56,10 +66,10 @@ def augment(sample: Sample, augmentation: Augmentation, generator: Generator) ->
         interpolated, and then those of the maps in the same way, linearly.
     """
     side = draw_side(augmentation, generator)
-    sample = _pad(sample, side)
-    top, left = draw_corner(sample.maps[0], side, augmentation.foreground_crops, generator)
+    top, left = draw_corner(sample, side, augmentation.foreground_crops, generator)
     window = (..., slice(top, top + side), slice(left, left + side))
-    image, maps = sample.image[window], sample.maps[window]
+    # Copies, or who keeps a crop would keep the image.
+    image, maps = (_pad(layers[window].clone(), side) for layers in (sample.image, sample.maps))
     if side != augmentation.crop_size_px:
         image, maps = _zoom(image, maps, augmentation.crop_size_px)
     if augmentation.strength:
@@ -77,40 +87,35 @@ def draw_side(augmentation: Augmentation, generator: Generator) -> int:
 
 
 def draw_corner(
-    target: Tensor, side: int, foreground_crops: float, generator: Generator
+    sample: Sample, side: int, foreground_crops: float, generator: Generator
 ) -> tuple[int, int]:
-    """Draw the first row and column of a crop.
+    """Draw the first row and column of a crop; 0 where the sample is no larger.
 
     Args:
-        target: (H, W) float in [0, 1], no smaller than the crop.
+        sample: What it is cut out of.
         side: Of the crop, in pixels.
-        foreground_crops: Chance that the crop has to hold a pixel that is drawn by its target.
+        foreground_crops: Chance that the crop has to hold a pixel of the foreground.
         generator: Of the draws.
     """
-    height, width = target.shape
-    top = _integer(generator, height - side + 1)
-    left = _integer(generator, width - side + 1)
-    if _uniform(generator, 0, 1) >= foreground_crops or not target.any():
-        return top, left
-    sums = target.flatten().cumsum(0)
-    drawn = int(torch.searchsorted(sums, sums[-1] * _uniform(generator, 0, 1)))
-    row, column = divmod(min(drawn, height * width - 1), width)
-    return (
-        min(max(row - _integer(generator, side), 0), height - side),
-        min(max(column - _integer(generator, side), 0), width - side),
-    )
-
-
-def _pad(sample: Sample, side: int) -> Sample:
-    """Pad with the border's values what is smaller than a crop."""
     height, width = sample.image.shape[-2:]
-    if height >= side and width >= side:
-        return sample
-    padding = [0, 0, max(side - width, 0), max(side - height, 0)]
-    return Sample(
-        VF.pad(sample.image, padding, padding_mode="edge"),
-        VF.pad(sample.maps, padding, padding_mode="edge"),
+    lowest, rightmost = max(height - side, 0), max(width - side, 0)
+    top = _integer(generator, lowest + 1)
+    left = _integer(generator, rightmost + 1)
+    if _uniform(generator, 0, 1) >= foreground_crops or not len(sample.foreground.ends):
+        return top, left
+    row, column = sample.foreground.draw(generator)
+    return (
+        min(max(row - _integer(generator, side), 0), lowest),
+        min(max(column - _integer(generator, side), 0), rightmost),
     )
+
+
+def _pad(layers: Tensor, side: int) -> Tensor:
+    """Pad with the border's values what is smaller than a crop."""
+    height, width = layers.shape[-2:]
+    if height == width == side:
+        return layers
+    return VF.pad(layers, [0, 0, side - width, side - height], padding_mode="edge")
 
 
 def _zoom(image: Tensor, maps: Tensor, side: int) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from student.augmentation import Augmentation, Sample, augment
+from student.augmentation import Augmentation, Sample, augment, draw_corner
+from student.seeds import mix_seed
 from util.ahead import map_ahead
 from util.config import PixelWeights
 from util.errors import UserError, listed
@@ -17,7 +18,7 @@ from util.image_files import image_size_hw, read_image
 from util.label_set import LabelSet
 
 BATCHES_AHEAD = 2
-"""How many batches may wait for the student."""
+"""The images of so many batches may be cropped before the student asks for them."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,24 @@ class Batch:
         optional = (self.weights, self.teacher_logits)
         changed = (None if layer is None else change(layer) for layer in optional)
         return Batch(change(self.images), change(self.targets), *changed)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of an image, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        return (
+            slice(self.top, self.top + self.height),
+            slice(self.left, self.left + self.width),
+        )
 
 
 class Memory:
@@ -72,7 +91,7 @@ class SoftLabelPairs:
         image_paths: Path of each image by its id.
         label_set: Has a soft label for each.
         temperature: Soft labels are divided by it.
-        augmentation: For training; None gives whole images as they are.
+        augmentation: For training; None gives images as they are.
         seed: With the epoch and the index it decides crop and augmentation, so that neither
             threads, nor processes, nor a resumed run change them.
         pixel_weights: Where weights come from: `label_set` its files, `confidence` |2p - 1| of the
@@ -80,6 +99,8 @@ class SoftLabelPairs:
         has_logits: Whether the label set's logits are read.
         memory: Where samples are kept; pairs that share it have all but `has_logits` in common.
             None = nowhere.
+        largest_side_px: Without augmentation, of larger images there is a window of this side, the
+            same each time; 0 = all of it.
     """
 
     def __init__(
@@ -93,6 +114,7 @@ class SoftLabelPairs:
         pixel_weights: PixelWeights = "none",
         has_logits: bool = False,
         memory: Memory | None = None,
+        largest_side_px: int = 0,
     ) -> None:
         self.image_ids = image_ids
         self.image_paths = image_paths
@@ -103,9 +125,15 @@ class SoftLabelPairs:
         self.pixel_weights = pixel_weights
         self.has_logits = has_logits
         self.memory = memory or Memory(0)
+        self.largest_side_px = largest_side_px
 
     def __len__(self) -> int:
         return len(self.image_ids)
+
+    @property
+    def crops_per_image(self) -> int:
+        """How many crops an image gives in an epoch; 1 where it is not cut."""
+        return 1 if self.augmentation is None else self.augmentation.crops_per_image
 
     def read(self, index: int) -> Sample:
         """Read an image and its maps, or find them in memory."""
@@ -124,17 +152,40 @@ class SoftLabelPairs:
             maps.append(self.label_set.read_logits(image_id))
         return Sample(image, torch.from_numpy(np.stack(maps)))
 
-    def sample(self, index: int, epoch: int) -> Sample:
-        """Read a sample and change it as the epoch has it."""
+    def crops(self, index: int, epoch: int) -> list[Sample]:
+        """Read an image once, and cut out of it what the epoch has: itself, where nothing is cut.
+
+        Args:
+            index: Of the image.
+            epoch: Counted from 0.
+        """
         sample = self.read(index)
         if self.augmentation is None:
-            return sample
-        generator = torch.Generator().manual_seed(hash((self.seed, epoch, index)))
-        return augment(sample, self.augmentation, generator)
+            rows, columns = self.window(index, sample).place
+            return [Sample(sample.image[:, rows, columns], sample.maps[:, rows, columns])]
+        crops = []
+        for number in range(self.augmentation.crops_per_image):
+            generator = torch.Generator().manual_seed(
+                mix_seed("crop", self.seed, epoch, index, number)
+            )
+            crops.append(augment(sample, self.augmentation, generator))
+        return crops
+
+    def window(self, index: int, sample: Sample) -> Window:
+        """Where the window of an image lies; as likely as not over a pixel of the foreground."""
+        height, width = sample.image.shape[-2:]
+        side = self.largest_side_px or max(height, width)
+        if height <= side and width <= side:
+            return Window(0, 0, height, width)
+        generator = torch.Generator().manual_seed(mix_seed("window", self.image_ids[index]))
+        top, left = draw_corner(sample, side, 0.5, generator)
+        return Window(top, left, min(side, height), min(side, width))
 
     def batch(self, indices: Sequence[int], epoch: int = 0) -> Batch:
-        """Put samples of one size together."""
-        samples = [self.sample(index, epoch) for index in indices]
+        """Make the first batch of some images, which are of one size if nothing is cut."""
+        return next(self.batches([indices], epoch, num_threads=0))
+
+    def _put_together(self, samples: Sequence[Sample]) -> Batch:
         # Put together as (B, H, W, 3), which is how a network with channels last wants them.
         images = torch.stack([sample.image.permute(1, 2, 0) for sample in samples])
         maps = torch.stack([sample.maps for sample in samples])
@@ -152,24 +203,31 @@ class SoftLabelPairs:
         """Make batches of an epoch, a few of them ahead of who asks.
 
         Args:
-            indices: Of the samples of each batch.
+            indices: Of the images of each group; it gives as many batches as there are crops of an
+                image, and in each of them one crop of each.
             epoch: Counted from 0.
             num_threads: That read and augment beside the caller; 0 = none.
         """
-        if num_threads == 0:
-            return (self.batch(each, epoch) for each in indices)
-        return map_ahead(
-            lambda each: self.batch(each, epoch), indices, num_threads, num_threads * BATCHES_AHEAD
-        )
+
+        def cut(index: int) -> list[Sample]:
+            return self.crops(index, epoch)
+
+        order = [index for group in indices for index in group]
+        ahead = BATCHES_AHEAD * max(map(len, indices), default=0)
+        crops = map_ahead(cut, order, num_threads, ahead) if num_threads else map(cut, order)
+        for group in indices:
+            for samples in zip(*[next(crops) for _ in group], strict=True):
+                yield self._put_together(samples)
 
 
 def check_pairs(
     image_ids: Sequence[str], image_paths: Mapping[str, Path], label_set: LabelSet
-) -> list[str]:
+) -> dict[str, tuple[int, int] | None]:
     """Check that images have soft labels of their size; reads headers only.
 
     Returns:
-        The ids that can be learnt from: those whose labelling failed are left out.
+        The ids that can be learnt from, those whose labelling failed are left out, with their
+        (height, width); None where a header cannot be read.
 
     Raises:
         UserError: Labels are missing or of another size; all are counted, the first ones named.
@@ -182,15 +240,23 @@ def check_pairs(
             f"{len(missing)} of {len(image_ids)} images have no soft label in {label_set.folder} "
             f"({listed(missing)}); label them first"
         )
-    sizes = {i: (image_size_hw(image_paths[i]), image_size_hw(label_set.path(i))) for i in usable}
-    if different := [f"{i}: {a} and {b}" for i, (a, b) in sizes.items() if a != b]:
+    sizes = {i: (_size_hw(image_paths[i]), _size_hw(label_set.path(i))) for i in usable}
+    if different := [f"{i}: {a} and {b}" for i, (a, b) in sizes.items() if a and b and a != b]:
         raise UserError(
             f"{len(different)} images and their soft labels in {label_set.folder} differ in "
             f"(height, width): {listed(different)}"
         )
     if not usable:
         raise UserError(f"no image of the split could be labelled in {label_set.folder}")
-    return usable
+    return {image_id: image and label for image_id, (image, label) in sizes.items()}
+
+
+def _size_hw(path: Path) -> tuple[int, int] | None:
+    """Read height and width from a header; None where it is damaged, which is told later."""
+    try:
+        return image_size_hw(path)
+    except UserError:
+        return None
 
 
 def check_weights(image_ids: Sequence[str], label_set: LabelSet) -> None:
@@ -213,8 +279,8 @@ def check_weights(image_ids: Sequence[str], label_set: LabelSet) -> None:
             f"the weights of {len(lost)} images in {label_set.folder} are lost ({listed(lost)}); "
             "run what made them again"
         )
-    sizes = {i: (image_size_hw(label_set.path(i)), image_size_hw(p)) for i, p in paths.items()}
-    if different := [f"{i}: {a} and {b}" for i, (a, b) in sizes.items() if a != b]:
+    sizes = {i: (_size_hw(label_set.path(i)), _size_hw(path)) for i, path in paths.items()}
+    if different := [f"{i}: {a} and {b}" for i, (a, b) in sizes.items() if a and b and a != b]:
         raise UserError(
             f"{len(different)} soft labels in {label_set.folder} and their weights differ in "
             f"(height, width): {listed(different)}"
@@ -235,7 +301,7 @@ def check_logits(image_ids: Sequence[str], label_set: LabelSet) -> None:
         except (OSError, ValueError, EOFError):
             problems.append(f"{image_id}: none")
             continue
-        if shape != image_size_hw(label_set.path(image_id)):
+        if _size_hw(label_set.path(image_id)) not in (None, shape):
             problems.append(f"{image_id}: {shape}")
     if problems:
         raise UserError(

@@ -11,21 +11,32 @@ Next: python student/test.py
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from student.train import start_processes, train_student
+from student.material import find_splits
+from student.train import build_checked, start_processes, train_student
 from teacher.soft_label_generation import asked_prompts, label_all, report
-from util.config import Config, load_config
+from util.command_line import OVERWRITE, load_config
+from util.config import BOX_RULE, Config, keys_of
 from util.errors import UserError
+from util.ground_truth import read_truths
 from util.run import print_next, run_script
 from util.shares import read_share
+
+if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
+    from lightning_fabric import Fabric
+
+READS = keys_of("student", "tracking") - {"student.checkpoint", "student.label_set"} | BOX_RULE
+READS |= {f"teacher.{key}" for key in ("checkpoint", "label_set", "flips", "device")}
+READS |= {"teacher.tile_size_px", "teacher.tile_overlap_px", "evaluation.min_confidence"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run both stages."""
-    config, options = load_config(__doc__ or "", argv)
+    config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     config = plan_distillation(config)
     fabric, share = start_processes(config), read_share()
     if share.count != fabric.world_size:
@@ -33,13 +44,27 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{share.count} tasks of a job array cannot train one student; let them label with "
             "teacher/soft_label_generation.py, and train with student/train.py afterwards"
         )
+    check_student(config, fabric)
     labelled = label_all(config, [config.student.label_set], options.overwrite, share)
     fabric.barrier()  # until all shares are labelled
     status = 0 if labelled is None else report(labelled)
     fabric = train_student(config, options.overwrite)
     if fabric.is_global_zero:
-        print_next(["student/test.py", "--student.run", config.student.run], argv)
+        test = ["student/test.py", "--student.run", config.student.run]
+        print_next(test, argv, BOX_RULE | {"student.device"})
     return status
+
+
+def check_student(config: Config, fabric: "Fabric") -> None:
+    """Make sure that a student can be trained so, before images are labelled for hours.
+
+    Raises:
+        UserError: It cannot.
+    """
+    splits = find_splits(config)
+    if config.student.validate_against == "ground_truth":
+        read_truths(config.data, splits.image_paths, splits.validation_ids)
+    build_checked(config, fabric, len(splits.train_ids))
 
 
 def plan_distillation(config: Config) -> Config:

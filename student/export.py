@@ -10,47 +10,68 @@ Next: python student/predict.py --student.checkpoint runs/student/student.onnx
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import numpy as np
-
-from student.predicting import describe_student, find_checkpoint, prediction_settings
-from student.prediction import Predictor, logits_to_soft_label, predict_in_tiles
+from student.mask_comparison import Images, choose_images, compare_masks
+from student.predicting import PREDICTING, describe_student, find_checkpoint, prediction_settings
 from student.predictors import read_box_settings
-from util.config import Config, load_config
+from util.command_line import load_config
+from util.config import BOX_RULE, TILES, Config, keys_of
 from util.errors import UserError
-from util.ground_truth import check_size, present_masks, read_truth
-from util.image_files import find_images, read_image
-from util.pixel_metrics import IGNORED
-from util.progress import track
+from util.files import write_bytes
+from util.mask_values import to_settings
 from util.run import print_next, run_script
-from util.splits import read_split
-from util.statistics_over_images import iou
+
+READS = PREDICTING - {"student.device"} | keys_of("export")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
-    config, _ = load_config(__doc__ or "", argv)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     checkpoint = find_checkpoint(config)
+    output = choose_output(config, checkpoint)
+    images = choose_images(config.data) if config.export.int8 else None
+    with TemporaryDirectory() as folder:  # all is made and measured before a file is replaced
+        exported = Path(folder) / output.name
+        difference = export(config, checkpoint, exported)
+        said = [
+            f"{output}: opset {config.export.opset}, {exported.stat().st_size / 1000:.0f} kB, "
+            f"logits within {difference:.1e} of torch's"
+        ]
+        made = [exported]
+        if images is not None:
+            int8 = exported.with_stem(f"{exported.stem}_int8")
+            said += make_int8(config, exported, int8, images)
+            made.append(int8)
+        for path in made:
+            write_bytes(output.with_name(path.name), path.read_bytes())
+    print(*said, sep="\n")
+    print_next(["student/predict.py", "--student.checkpoint", str(output)], argv, TILES | BOX_RULE)
+    return 0
+
+
+def choose_output(config: Config, checkpoint: Path) -> Path:
+    """Choose where the float32 file goes.
+
+    Raises:
+        UserError: There is no such checkpoint, it is exported already, or it would be replaced.
+    """
+    if checkpoint.suffix == ".onnx":
+        raise UserError(
+            f"student.checkpoint is {checkpoint}, which is exported already; give the .pt of "
+            "student/train.py that it was made of"
+        )
     output = config.export.output or checkpoint.with_name("student.onnx")
     if output.suffix != ".onnx":
         raise UserError(f"export.output is {output}; expected a name that ends in .onnx")
-    difference = export(config, checkpoint, output)
-    print(
-        f"{output}: opset {config.export.opset}, {output.stat().st_size / 1000:.0f} kB, logits "
-        f"within {difference:.1e} of torch's"
-    )
-    if config.export.int8:
-        int8 = output.with_stem(f"{output.stem}_int8")
-        report_int8(config, output, int8)
-    print_next(["student/predict.py", "--student.checkpoint", str(output)], argv)
-    return 0
+    return output
 
 
 def export(config: Config, checkpoint: Path, output: Path) -> float:
@@ -75,79 +96,29 @@ def export(config: Config, checkpoint: Path, output: Path) -> float:
     return export_onnx(output, model.eval(), temperature, config.export.opset, facts)
 
 
-def report_int8(config: Config, exported: Path, int8: Path) -> None:
-    """Write the int8 version and print what it loses on images that it was not calibrated on."""
+def make_int8(config: Config, exported: Path, int8: Path, images: Images) -> list[str]:
+    """Write the int8 version, and say what it loses on images that it was not calibrated on."""
     from student.exporting import quantise
     from student.onnx_predictor import OnnxPredictor
 
-    calibration, others = split_images(config)
-    chosen = list(calibration.values())[: config.export.calibration_images]
-    quantise(exported, int8, chosen, config.prediction.tile_size_px)
-    print(
-        f"{int8}: {int8.stat().st_size / 1000:.0f} kB, ranges found on {len(chosen)} images; "
-        f"on {len(others)} others:"
-    )
+    chosen = list(images.calibration.values())[: config.export.calibration_images]
+    num_read = quantise(exported, int8, chosen, config.prediction.tile_size_px)
     students = {"float32": OnnxPredictor(exported), "int8": OnnxPredictor(int8)}
     threshold = read_box_settings(exported).threshold
-    for compared, value in compare_masks(config, students, others, threshold).items():
-        print(f"IoU of {compared}: {value:.4f}")
-
-
-def split_images(config: Config) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Images to calibrate on, and others to measure on: the first two splits, or halves."""
-    paths = find_images(config.data.images)
-    data = config.data
-    if data.splits is None:
-        ids = list(paths)
-        halves = (ids[::2], ids[1::2] or ids)
-    else:
-        halves = (
-            read_split(data.splits, data.train_split, paths),
-            read_split(data.splits, data.validation_split, paths),
+    compared = compare_masks(students, images, prediction_settings(config.prediction), threshold)
+    said = [
+        f"{int8.name}: {int8.stat().st_size / 1000:.0f} kB, ranges found on {num_read} images; on "
+        f"{compared.num_images} others:",
+        *(f"IoU of {what}: {value:.4f}" for what, value in compared.iou.items()),
+    ]
+    if images.masks is not None and len(compared.iou) == 1:
+        said.append(
+            "no mask of these images has an anomalous pixel to compare with: the masks in "
+            f"{images.masks.folder} are read as {to_settings(images.masks.meaning)}"
         )
-    first, second = ({image_id: paths[image_id] for image_id in half} for half in halves)
-    return first, second
-
-
-def compare_masks(
-    config: Config,
-    students: Mapping[str, Predictor],
-    image_paths: Mapping[str, Path],
-    threshold: float,
-) -> dict[str, float]:
-    """Intersection over union of masks, pooled over images; 1 where both are empty.
-
-    Args:
-        config: Says how images are put before students, and where true masks are.
-        students: Two of them, by name.
-        image_paths: Of the images.
-        threshold: A pixel is in a mask above this probability.
-
-    Returns:
-        Of the two, and of each with the truth on images that have one, by what was compared.
-    """
-    masks = {} if config.data.masks is None else present_masks(config.data.masks, image_paths)
-    settings = prediction_settings(config.prediction)
-    first, second = students
-    pairs = [(first, second), *(("truth", name) for name in students if masks)]
-    overlaps = np.zeros((len(pairs), 2), np.int64)
-    for image_id, path in track(image_paths.items(), "int8", len(image_paths), transient=True):
-        image = read_image(path)
-        found: dict[str, np.ndarray] = {}
-        for name, student in students.items():
-            logits = predict_in_tiles(student, image, settings)
-            found[name] = logits_to_soft_label(logits, student.temperature) > threshold
-        is_known = np.ones(image.shape[:2], bool)
-        if image_id in masks:
-            truth = read_truth(masks[image_id])
-            check_size(masks[image_id], truth, image.shape[:2])
-            found["truth"], is_known = truth == 1, truth != IGNORED
-        for overlap, (one, other) in zip(overlaps, pairs, strict=True):
-            if one in found:
-                either = found[one] | found[other]
-                overlap += (found[one] & found[other] & is_known).sum(), (either & is_known).sum()
-    names = [f"{one} and {other}" for one, other in pairs]
-    return dict(zip(names, map(float, iou(overlaps)), strict=True))
+    if lost := len(chosen) - num_read + len(images.others) - compared.num_images:
+        said.append(f"{lost} images cannot be read, and are left out")
+    return said
 
 
 if __name__ == "__main__":

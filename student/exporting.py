@@ -5,7 +5,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,15 @@ from torch import Tensor, nn
 
 from student.onnx_predictor import IMAGES, LOGITS, METADATA, PROBABILITIES, OnnxPredictor
 from student.torch_predictor import scale_images
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.files import write_bytes
 from util.image_files import read_image
 
 TOLERANCE = 1e-4
 """Largest difference to torch, in logits, or in shares of large ones."""
+
+AXES = ("batch", "height", "width")
+"""Names of the axes that may have any size."""
 
 CHECKED_SIZES_HW = ((64, 64), (37, 83), (256, 256))
 """Sizes of images that the two are compared on."""
@@ -62,7 +65,7 @@ def export_onnx(
         UserError: The network cannot be exported, or its logits differ by more than `TOLERANCE`.
     """
     deployed = DeployedModel(model, temperature).eval()
-    any_size = {axis: torch.export.Dim.DYNAMIC for axis in range(3)}
+    any_size = dict(enumerate(AXES))
     example = torch.zeros(2, 70, 90, 3, dtype=torch.uint8)
     try:
         with _silence():
@@ -116,7 +119,7 @@ def compare_with_torch(path: Path, deployed: DeployedModel) -> float:
     return largest
 
 
-def quantise(path: Path, output: Path, image_paths: Sequence[Path], largest_px: int = 0) -> None:
+def quantise(path: Path, output: Path, image_paths: Sequence[Path], largest_px: int = 0) -> int:
     """Write the int8 version of an exported student.
 
     Activations are uint8 and weights int8, a scale a channel; ranges are those on the images.
@@ -124,42 +127,64 @@ def quantise(path: Path, output: Path, image_paths: Sequence[Path], largest_px: 
     Args:
         path: Of `export_onnx`.
         output: Of the new file.
-        image_paths: Unlabelled images to find the ranges on.
+        image_paths: Unlabelled images to find the ranges on; what cannot be read is left out.
         largest_px: Of larger ones their first rows and columns are taken; 0 = all.
+
+    Returns:
+        How many of the images could be read.
+
+    Raises:
+        UserError: None could.
     """
+    images = _Calibration(image_paths, largest_px)
     with tempfile.TemporaryDirectory() as folder, _silence():
         prepared, quantised = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
         quant_pre_process(path, prepared, skip_symbolic_shape=True)
-        quantize_static(
-            prepared,
-            quantised,
-            _Calibration(image_paths, largest_px),
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-        )
+        try:
+            quantize_static(
+                prepared,
+                quantised,
+                images,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+            )
+        except ValueError:
+            if images.num_read:
+                raise
+            raise UserError(
+                f"none of {len(image_paths)} images to calibrate on can be read, such as "
+                f"{listed(image_paths, 1)}"
+            ) from None
         metadata = OnnxPredictor(path).metadata
-        images = {"calibrated_on": len(image_paths), "precision": "int8"}
-        write_bytes(output, _with_metadata(onnx.load(quantised), {**metadata, **images}))
+        how = {"calibrated_on": images.num_read, "precision": "int8"}
+        write_bytes(output, _with_metadata(onnx.load(quantised), {**metadata, **how}))
+    return images.num_read
 
 
 class _Calibration(CalibrationDataReader):
-    """Gives the quantiser one image after another."""
+    """Gives the quantiser one image after another, and counts them."""
 
     def __init__(self, image_paths: Sequence[Path], largest_px: int) -> None:
+        self.num_read = 0
         self._paths = iter(image_paths)
         self._part = slice(largest_px or None)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """Return the next input; None at the end."""
-        path = next(self._paths, None)
-        if path is None:
-            return None
-        return {IMAGES: read_image(path)[None, self._part, self._part]}
+        for path in self._paths:
+            with suppress(UserError):
+                image = read_image(path)
+                self.num_read += 1
+                return {IMAGES: image[None, self._part, self._part]}
+        return None
 
 
 def _with_metadata(model: onnx.ModelProto, metadata: Mapping[str, Any]) -> bytes:
     """Content of a model's file with metadata; nothing of this machine is in it."""
+    for output in model.graph.output:  # where the network pads, the exporter has formulas for names
+        for axis, name in zip(output.type.tensor_type.shape.dim, AXES, strict=True):
+            axis.dim_param = name
     del model.metadata_props[:]
     for node in model.graph.node:
         del node.metadata_props[:]  # where in which file of this machine it comes from

@@ -23,11 +23,21 @@ class LossSettings:
         weights: Weight >= 0 of each loss, by its name in `LOSSES`.
         edge_weight: How much more pixels count where the target has an edge, >= 0.
         kd_temperature: What logits are divided by in `kd`, > 0.
+
+    Raises:
+        UserError: No loss has a weight above 0.
     """
 
     weights: Mapping[LossName, float]
     edge_weight: float = 0.0
     kd_temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Make sure that there is something to learn."""
+        if not any(self.weights.values()):
+            raise UserError(
+                "student.losses has no loss with a weight above 0; expected one at least"
+            )
 
     @property
     def needs_logits(self) -> bool:
@@ -55,9 +65,6 @@ def student_loss(
     Returns:
         Scalar >= 0; 0 if and only if the prediction equals the target, or the teacher's for `kd`
         (up to rounding), wherever a pixel counts, and so if none does.
-
-    Raises:
-        UserError: No loss has a weight above 0.
     """
     if settings.edge_weight:
         edges = 1 + settings.edge_weight * find_edges(targets)
@@ -72,8 +79,6 @@ def student_loss(
         temperature = settings.kd_temperature
         distilled = binary_kd(logits, teacher_logits, temperature, weights)
         terms.append(settings.weights["kd"] * distilled)
-    if not terms:
-        raise UserError("student.losses has no loss with a weight above 0; expected one at least")
     return sum(terms[1:], start=terms[0])
 
 

@@ -29,12 +29,12 @@ class OnnxPredictor:
         metadata: What student/export.py has written into the file.
     """
 
-    def __init__(self, path: Path, for_many: bool = False) -> None:
+    def __init__(self, path: Path, most_at_once: int = 1) -> None:
         """Load a file of student/export.py.
 
         Args:
             path: Of the file.
-            for_many: Each image takes one core, and there are several at once.
+            most_at_once: So many images may be predicted at once; they share the cores.
 
         Raises:
             UserError: It is damaged, of another model, or ONNX Runtime is not installed.
@@ -48,8 +48,8 @@ class OnnxPredictor:
             ) from None
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        self.num_at_once = count_cores() if for_many else 1
-        options.intra_op_num_threads = 1 if for_many else count_cores()
+        self.num_at_once = min(most_at_once, count_cores())
+        options.intra_op_num_threads = count_cores() // self.num_at_once
         # Waiting threads would spin, and take the cores from reading, boxes and writing.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:

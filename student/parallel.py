@@ -1,11 +1,14 @@
 """Several processes that train one student, as one process with all of their batches would."""
 
-from typing import cast
+from collections.abc import Sequence
+from typing import Any, TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, distributed, nn
 from torch.distributed import _functional_collectives as collectives  # they pass gradients on
+
+Item = TypeVar("Item")
 
 
 def share_of(batch: list[int], fabric: Fabric) -> list[int]:
@@ -38,6 +41,15 @@ def gather(layer: Tensor, num_items: int, fabric: Fabric) -> Tensor:
     parts = [part[:size] for part, size in zip(gathered, sizes, strict=True)]
     parts[fabric.global_rank] = layer
     return torch.cat(parts)
+
+
+def gather_objects(items: Sequence[tuple[int, Item]], fabric: Fabric) -> list[tuple[int, Item]]:
+    """Put what all processes have found together, sorted by its index, the same in each."""
+    parts: list[Any] = [items]
+    if fabric.world_size > 1:
+        parts = [None] * fabric.world_size
+        distributed.all_gather_object(parts, items)
+    return sorted((each for part in parts for each in part), key=lambda each: int(each[0]))
 
 
 def normalise_together(model: nn.Module, fabric: Fabric) -> nn.Module:

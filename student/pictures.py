@@ -8,6 +8,7 @@ import pandas as pd
 from util.image_files import id_to_path, read_image, write_image
 from util.label_set import LabelSet
 from util.visualization import draw_overlay
+from util.walking import note_pictures
 
 
 def draw_pictures(
@@ -29,11 +30,14 @@ def draw_pictures(
         truths: Table of the true boxes; None where nobody knows them.
     """
     num = min(num_pictures, len(predicted.ids))
-    for image_id in (predicted.ids[index * len(predicted.ids) // num] for index in range(num)):
+    chosen = (predicted.ids[index * len(predicted.ids) // num] for index in range(num))
+    paths = {image_id: id_to_path(folder, image_id) for image_id in chosen}
+    note_pictures(paths.values())
+    for image_id, path in paths.items():
         picture = draw_overlay(
             read_image(image_paths[image_id]),
             predicted.read(image_id),
             predictions[predictions["image"] == image_id],
             None if truths is None else truths[truths["image"] == image_id],
         )
-        write_image(id_to_path(folder, image_id), picture)
+        write_image(path, picture)

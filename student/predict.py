@@ -16,28 +16,32 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from student.pictures import draw_pictures
-from student.predicting import find_checkpoint, folder_beside, predict_images, report_failures
+from student.predicting import (
+    PREDICTING,
+    find_checkpoint,
+    folder_beside,
+    name_of_images,
+    predict_images,
+    report_failures,
+)
 from util.bbox_csv import read_bbox_csv
-from util.config import load_config
-from util.errors import UserError
+from util.command_line import OVERWRITE, load_config
+from util.config import keys_of
 from util.image_files import find_images
 from util.label_set import PREDICTION
 from util.run import run_script
 from util.shares import read_share
 
+READS = PREDICTING | keys_of("prediction")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
-    config, options = load_config(__doc__ or "", argv)
+    config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     image_paths = find_images(config.data.images)
     checkpoint = find_checkpoint(config)
-    usual = folder_beside(checkpoint, "predicted") / config.data.images.name
+    usual = folder_beside(checkpoint, "predicted") / name_of_images(config.data.images, checkpoint)
     folder = config.prediction.output or usual
-    if folder.is_relative_to(config.data.images):
-        raise UserError(
-            f"{folder} lies in data.images, {config.data.images}, so maps would be predicted as "
-            "images the next time; set prediction.output to another folder"
-        )
     share = read_share()
     predicted = predict_images(config, checkpoint, image_paths, folder, options.overwrite, share)
     if predicted is None:

@@ -1,25 +1,35 @@
 """Writes the label set of a student's predictions; needs no torch for an exported student."""
 
 import hashlib
+import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from student.prediction import PredictingLabeller, PredictionSettings
 from student.predictors import open_predictor, read_box_settings
-from util.config import Config, PredictionSection
+from util.config import BOX_RULE, TILES, Config, PredictionSection
 from util.errors import UserError, listed
+from util.image_files import image_size_hw
 from util.label_set import LabelSet, LabelSetWriter
-from util.labelling import find_work, label_images
+from util.label_set.records import read_manifest
+from util.labelling import ANSWERING_BYTES, find_work, label_images
 from util.shares import ALONE, Share
 
 BEST = "best.pt"
 """The checkpoint of a run that is meant where none is named."""
 
+PREDICTING = TILES | BOX_RULE | {"student.run", "student.checkpoint", "student.device"}
+"""Keys of the config that are read wherever images are predicted."""
+
 MANY = 32
 """So many images are predicted several at once; fewer have all cores for each."""
+
+TILE_BYTES = 512
+"""Memory that a pixel takes in the network: 290 for our width of 8, 420 for a Unet of resnet34."""
 
 ANSWER = "student"
 """Stands where a teacher has prompts."""
@@ -57,12 +67,33 @@ def predict_images(
     with LabelSetWriter(folder, made_by, overwrite, share, boxes) as writer:
         work = find_work(image_paths, {ANSWER: writer}, share)
         if work.image_paths:
-            for_many = len(work.image_paths) >= MANY
-            predictor = open_predictor(checkpoint, config.student.device, for_many)
+            most = count_at_once(
+                work.image_paths, settings.tile_size_px, int(config.student.memory_gb * 10**9)
+            )
+            predictor = open_predictor(checkpoint, config.student.device, most)
             labeller = PredictingLabeller(predictor, settings)
-            at_once = predictor.num_at_once
-            label_images(labeller, work, {ANSWER: writer}, "student", at_once)
+            label_images(labeller, work, {ANSWER: writer}, "student", predictor.num_at_once)
         return writer.finish_share(boxes)
+
+
+def count_at_once(image_paths: Mapping[str, Path], tile_size_px: int, limit_bytes: int) -> int:
+    """Count how many images may be predicted at once, one at least, however many cores there are.
+
+    Args:
+        image_paths: Of the images; the largest decides, headers that cannot be read do not.
+        tile_size_px: Larger images are predicted in tiles of this side; 0 = as a whole.
+        limit_bytes: Most memory that they may take together.
+    """
+    if len(image_paths) < MANY:
+        return 1
+    largest = TILE_BYTES
+    for path in image_paths.values():
+        with suppress(UserError):
+            height, width = image_size_hw(path)
+            side = tile_size_px or max(height, width)
+            tile_px = min(height, side) * min(width, side)
+            largest = max(largest, tile_px * TILE_BYTES + height * width * ANSWERING_BYTES)
+    return max(limit_bytes // largest, 1)
 
 
 def report_failures(predicted: LabelSet) -> int:
@@ -84,6 +115,23 @@ def folder_beside(checkpoint: Path, name: str) -> Path:
     return checkpoint.parent / (name if checkpoint.name == BEST else f"{name}-{checkpoint.stem}")
 
 
+def name_of_images(images: Path, checkpoint: Path) -> str:
+    """Name the predictions of an image folder by its path from the folder that both lie in.
+
+    So folders of one name that lie in different places do not share one, and a project that is
+    moved as a whole finds its predictions again.
+
+    Example:
+        >>> name_of_images(Path("/project/spring/photos"), Path("/project/runs/student/best.pt"))
+        'spring--photos'
+    """
+    try:
+        above = Path(os.path.commonpath([images, checkpoint.parent]))
+    except ValueError:  # on another drive
+        above = Path(images.anchor)
+    return "--".join(images.relative_to(above).parts) or images.name
+
+
 def prediction_settings(section: PredictionSection) -> PredictionSettings:
     """Take from the config how images are put before a student."""
     tiles = (section.tile_size_px, section.tile_overlap_px)
@@ -100,6 +148,23 @@ def describe_student(checkpoint: Path, settings: PredictionSettings) -> dict[str
         raise UserError(
             f"the checkpoint {checkpoint} does not exist; train first: student/train.py"
         )
+    return {
+        "producer": "student",
+        "checkpoint_sha256": hash_checkpoint(checkpoint),
+        **asdict(settings),
+    }
+
+
+def hash_checkpoint(checkpoint: Path) -> str:
+    """Hash a checkpoint that is there: 16 hexadecimal digits."""
     with checkpoint.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    return {"producer": "student", "checkpoint_sha256": digest, **asdict(settings)}
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def is_of_another_checkpoint(folder: Path) -> bool:
+    """Tell whether a run's label set was predicted by another best.pt than lies beside it now."""
+    best = folder.parent / BEST
+    if not (folder.is_dir() and best.is_file()):
+        return False
+    made_by = read_manifest(folder).get("settings", {}).get("checkpoint_sha256")
+    return made_by is not None and made_by != hash_checkpoint(best)

@@ -10,15 +10,15 @@ from util.data_classes import BoxSettings, parse_box_settings
 def open_predictor(
     checkpoint: Path,
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
-    for_many: bool = False,
+    most_at_once: int = 1,
 ) -> Predictor:
     """Load a trained student.
 
     Args:
         checkpoint: A `.pt` of student/train.py, or an `.onnx` of student/export.py.
         device: Where a `.pt` runs; ONNX files run on the CPU.
-        for_many: Whether many images are waiting: then a CPU is used best by several images at
-            once, each on one core.
+        most_at_once: So many images may be predicted at once, where many are waiting: a CPU is used
+            best by several, each on one core.
 
     Raises:
         UserError: The file is damaged or of another model; what runs it is not installed.
@@ -26,10 +26,10 @@ def open_predictor(
     if checkpoint.suffix == ".onnx":
         from student.onnx_predictor import OnnxPredictor
 
-        return OnnxPredictor(checkpoint, for_many)
+        return OnnxPredictor(checkpoint, most_at_once)
     from student.torch_predictor import load_torch_predictor
 
-    return load_torch_predictor(checkpoint, device, for_many)
+    return load_torch_predictor(checkpoint, device, most_at_once)
 
 
 def read_box_settings(checkpoint: Path) -> BoxSettings:

@@ -16,23 +16,36 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from student.pictures import draw_pictures
-from student.predicting import find_checkpoint, folder_beside, predict_images, report_failures
+from student.predicting import (
+    PREDICTING,
+    find_checkpoint,
+    folder_beside,
+    predict_images,
+    report_failures,
+)
 from util.bbox_csv import read_bbox_csv
 from util.box_scores import chance_f1, format_boxes, measure_boxes
-from util.config import Config, load_config
+from util.command_line import OVERWRITE, load_config
+from util.config import Config
 from util.files import write_text
 from util.ground_truth import read_truths
 from util.image_files import find_images, image_size_hw
+from util.image_groups import group_images
 from util.label_set import PREDICTION, LabelSet
 from util.masks_to_bboxes import as_in_thesis
 from util.metrics import BoxMatcher
 from util.run import print_next, run_script
 from util.splits import read_split, warn_of_shared_images
 
+JUDGING = {"evaluation.min_confidence", "evaluation.iou_thresholds"}
+"""Keys that analysis/bbox_evaluation.py reads, too."""
+
+READS = PREDICTING | JUDGING | {"evaluation.pictures"}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
-    config, options = load_config(__doc__ or "", argv)
+    config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     image_paths = find_images(config.data.images)
     split = config.data.test_split
     test_ids = read_split(config.data.splits, split, image_paths)
@@ -48,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         judge(config, predicted, image_paths, test_ids)
         judged = ["--evaluation.predictions", str(folder)]
-        print_next(["analysis/bbox_evaluation.py", *judged], argv)
+        print_next(["analysis/bbox_evaluation.py", *judged], argv, JUDGING)
     return report_failures(predicted)
 
 
@@ -72,10 +85,11 @@ def judge(
         predictions, predicted.box_settings, lambda i: image_size_hw(image_paths[i])
     )
     matcher = BoxMatcher(truths, predictions, ids, config.evaluation.min_confidence, in_thesis)
-    table = measure_boxes(matcher, ious).table(chance_f1(truths, ids, ious))
-    print(f"Boxes of {len(ids)} of {len(test_ids)} {config.data.test_split} images:")
+    groups, split = group_images(config.data.groups, ids), config.data.test_split
+    table = measure_boxes(matcher, ious, groups).table(chance_f1(truths, ids, ious))
+    print(f"Boxes of {len(ids)} of {len(test_ids)} {split} images. {groups.describe_intervals()}")
     print(format_boxes(table))
-    table = table.assign(split=config.data.test_split, images=len(ids))
+    table = table.assign(split=split, images=len(ids))
     stem = str(predicted.folder)
     write_text(Path(f"{stem}_metrics.csv"), table.to_csv(index=False))
     write_text(Path(f"{stem}_metrics.json"), table.to_json(orient="records", indent=2) + "\n")

@@ -15,32 +15,33 @@ from student.device import build_fabric
 class TorchPredictor:
     """A network that predicts one image at a time; a `Predictor`."""
 
-    def __init__(self, model: nn.Module, temperature: float, for_many: bool = False) -> None:
+    def __init__(self, model: nn.Module, temperature: float, most_at_once: int = 1) -> None:
         """Make a network ready to predict.
 
         Args:
             model: Takes (1, 3, H, W) float RGB in [0, 1]; on its device, changed by this.
             temperature: What the soft labels were divided by in training.
-            for_many: On a CPU, each image takes one core, and there are several at once.
+            most_at_once: On a CPU, so many images may be predicted at once; they share the cores.
         """
         self.model = fuse_batch_norms(model.eval()).to(memory_format=torch.channels_last)
         self.device = next(model.parameters()).device
         self.temperature = temperature
-        self.is_on_one_core = for_many and self.device.type == "cpu"
-        self.num_at_once = torch.get_num_threads() if self.is_on_one_core else 1
+        cores = torch.get_num_threads()
+        self.num_at_once = min(most_at_once, cores) if self.device.type == "cpu" else 1
+        self.num_threads = cores // self.num_at_once
 
     @torch.inference_mode()
     def predict(self, image_rgb: np.ndarray) -> np.ndarray:
         """Predict (H, W) float32 logits of an (H, W, 3) uint8 image."""
-        if self.is_on_one_core:
-            torch.set_num_threads(1)  # of this thread, and of those that start after it
+        if self.num_at_once > 1:
+            torch.set_num_threads(self.num_threads)  # of this thread, and those that start later
         image = torch.from_numpy(image_rgb)[None].to(self.device)
         logits = self.model(scale_images(image.permute(0, 3, 1, 2)))
         return logits[0, 0].float().cpu().numpy()
 
 
 def load_torch_predictor(
-    checkpoint: Path, device: Literal["auto", "cpu", "cuda", "mps"], for_many: bool = False
+    checkpoint: Path, device: Literal["auto", "cpu", "cuda", "mps"], most_at_once: int = 1
 ) -> TorchPredictor:
     """Load a checkpoint of student/train.py.
 
@@ -48,7 +49,7 @@ def load_torch_predictor(
         UserError: It is damaged, or this machine has no such device.
     """
     loaded, temperature = load_model(read_checkpoint(checkpoint), checkpoint)
-    return TorchPredictor(loaded.to(build_fabric(device).device), temperature, for_many)
+    return TorchPredictor(loaded.to(build_fabric(device).device), temperature, most_at_once)
 
 
 def scale_images(images: Tensor) -> Tensor:

@@ -3,29 +3,28 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from student.checkpoint import read_checkpoint, save_checkpoint
+from student.batches import check_processes, shuffled_batches
 from student.data_loader_student import Batch, SoftLabelPairs
 from student.losses import LossSettings, student_loss
 from student.models import Architecture
 from student.parallel import gather, normalise_together, share_of
+from student.run_folder import Row, RunFolder
+from student.seeds import mix_seed
 from student.torch_predictor import scale_images
-from student.validation import Row, Validation, count_overlap, validate
-from util.data_classes import BoxSettings
+from student.validation import Validation, count_overlap, validate
 from util.errors import UserError, listed
-from util.files import write_text
 from util.progress import track
+from util.settings import settings_hash
 from util.statistics_over_images import iou
 
 logger = logging.getLogger(__name__)
@@ -50,8 +49,8 @@ class TrainingSettings:
 class Trainer:
     """Trains one student in one run folder.
 
-    Writes `last.pt` after each epoch, `best.pt` after each that is the best so far, `metrics.csv`.
-    Of several processes the first one writes, and all of them learn the same.
+    Nothing is written before the first epoch is done; see `RunFolder.keep`. Of several processes
+    the first one writes, and all of them learn the same.
     """
 
     def __init__(
@@ -61,10 +60,19 @@ class Trainer:
         architecture: Architecture,
         settings: TrainingSettings,
         train_pairs: SoftLabelPairs,
-        run_folder: Path,
-        boxes: BoxSettings,
+        run_folder: RunFolder,
+        facts: Mapping[str, Any],
     ) -> None:
         """Make a run ready to start.
+
+        Args:
+            fabric: Device, numbers and processes.
+            model: The network, with the weights that it begins with.
+            architecture: What it is, for checkpoints.
+            settings: Of the loop.
+            train_pairs: What it learns from.
+            run_folder: Where checkpoints and figures go.
+            facts: What checkpoints say beside the network, plain values.
 
         Raises:
             UserError: There are batches with fewer images than processes.
@@ -73,15 +81,11 @@ class Trainer:
         self.settings = settings
         self.architecture = architecture
         self.train_pairs = train_pairs
-        self.boxes = boxes
         self.run_folder = run_folder
+        self.facts = facts
         self.batch_size = settings.batch_size * fabric.world_size
-        steps = math.ceil(len(train_pairs) / self.batch_size)
-        if len(train_pairs) // steps < fabric.world_size:
-            raise UserError(
-                f"{fabric.world_size} processes cannot share {len(train_pairs)} training images in "
-                f"{steps} batches; start fewer, or set student.batch_size higher"
-            )
+        check_processes(fabric.world_size, len(train_pairs), settings.batch_size)
+        steps = math.ceil(len(train_pairs) / self.batch_size) * train_pairs.crops_per_image
         optimizer = torch.optim.AdamW(
             model.parameters(),
             lr=settings.learning_rate,
@@ -104,28 +108,32 @@ class Trainer:
         assert isinstance(student, nn.Module)
         return student
 
-    def resume(self) -> None:
-        """Take over the state of a stopped run, if there is one in the run folder."""
-        path = self.run_folder / "last.pt"
-        if not path.exists():
-            return
-        if not (self.run_folder / "best.pt").exists():
-            raise UserError(f"best.pt is missing beside {path}; delete last.pt to train anew")
-        content = read_checkpoint(path)
+    def resume(self, content: Mapping[str, Any]) -> None:
+        """Take over the state of a stopped run, as `RunFolder.read_state` gives it.
+
+        Raises:
+            UserError: It was begun with other images, or by another number of processes.
+        """
         try:
+            if content["images"] != self._hash_images():
+                raise ValueError("other images could be read when it was begun")
             if content["scheduler"]["total_steps"] != self.scheduler.total_steps:
                 raise ValueError("another number of processes has begun it")
+            model = content["model"]
             if self.average is not None:
                 self.average.load_state_dict(content["average"])
-                content["model"] = content["trained"]
-            self.model.load_state_dict(content["model"])
+                model = content["trained"]
+            self.model.load_state_dict(model)
             self.optimizer.load_state_dict(content["optimizer"])
             self.scheduler.load_state_dict(content["scheduler"])
             self.history = content["history"]
         except (KeyError, RuntimeError, ValueError) as error:
             raise UserError(
-                f"{path} does not fit this run ({error}); delete it to train anew"
+                f"{self.run_folder.last} does not fit this run ({error}); delete it to train anew"
             ) from None
+
+    def _hash_images(self) -> str:
+        return settings_hash({"ids": list(self.train_pairs.image_ids)})
 
     @property
     def best_epoch(self) -> int:
@@ -166,10 +174,15 @@ class Trainer:
                 on_epoch(row)
 
     def _train_epoch(self) -> Row:
-        """One pass over the crops: mean loss, Jaccard index, speed, and share of time waited."""
-        epoch, num_images = len(self.history), len(self.train_pairs)
-        batches = shuffled_batches(num_images, self.batch_size, self.settings.seed + epoch)
-        mine = [share_of(batch, self.fabric) for batch in batches]
+        """One pass over the images: mean loss, Jaccard index, speed, and share of time waited."""
+        epoch, crops = len(self.history), self.train_pairs.crops_per_image
+        seed, rank = self.settings.seed, self.fabric.global_rank
+        groups = shuffled_batches(
+            len(self.train_pairs), self.batch_size, mix_seed("order", seed, epoch)
+        )
+        mine = [share_of(group, self.fabric) for group in groups]
+        batches = [group for group in groups for _ in range(crops)]
+        torch.manual_seed(mix_seed("dropout", seed, epoch, rank))  # a resumed run, too, draws this
         self.model.train()
         total = torch.zeros((), device=self.fabric.device)
         overlap = torch.zeros(2, dtype=torch.long, device=self.fabric.device)
@@ -185,11 +198,12 @@ class Trainer:
             total += loss * len(indices)
             overlap += counted
         seconds = time.perf_counter() - start
+        num_crops = len(self.train_pairs) * crops
         return {
-            "train_loss": float(total) / num_images,
+            "train_loss": float(total) / num_crops,
             "train_jaccard": float(iou(overlap.cpu().numpy())),
             "learning_rate": learning_rate,
-            "images_per_s": num_images / seconds,
+            "images_per_s": num_crops / seconds,
             "waited_for_data": waited / seconds,
         }
 
@@ -237,25 +251,23 @@ class Trainer:
         )
 
     def _save(self) -> None:
-        """Write best.pt where this epoch is the best, metrics.csv, and last.pt, which ends it."""
+        """Have the run folder keep what the last epoch has brought."""
         content: dict[str, Any] = {
             "model": self.student.state_dict(),
             "architecture": self.architecture.as_dict(),
             "temperature": self.train_pairs.temperature,
-            "boxes": asdict(self.boxes),
             "epoch": len(self.history),
+            **self.facts,
         }
-        if self.best_epoch == len(self.history) - 1:
-            save_checkpoint(self.run_folder / "best.pt", content)
         state = {
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
-            "history": self.history,
+            "images": self._hash_images(),
         }
         if self.average is not None:
             state |= {"trained": self.model.state_dict(), "average": self.average.state_dict()}
-        write_metrics_csv(self.run_folder / "metrics.csv", self.history)
-        save_checkpoint(self.run_folder / "last.pt", content | state)
+        is_best = self.best_epoch == len(self.history) - 1
+        self.run_folder.keep(content, state, self.history, is_best)
 
     def _log(self, row: Row) -> None:
         """One aligned line an epoch, with the names of metrics.csv."""
@@ -281,17 +293,3 @@ class Trainer:
 def _start_average(model: nn.Module, decay: float) -> AveragedModel:
     """Keep the moving average of a network's weights and running moments."""
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
-
-
-def shuffled_batches(num_items: int, batch_size: int, seed: int) -> list[list[int]]:
-    """Divide shuffled indices into batches of nearly equal size, at most `batch_size` each.
-
-    Equal, so that no batch of one is left over at the end: batch normalisation cannot use it.
-    """
-    order = torch.randperm(num_items, generator=torch.Generator().manual_seed(seed))
-    return [batch.tolist() for batch in order.tensor_split(math.ceil(num_items / batch_size))]
-
-
-def write_metrics_csv(path: Path, history: Sequence[Row]) -> None:
-    """Write one row an epoch."""
-    write_text(path, pd.DataFrame(history).to_csv(index=False, float_format="%.6g"))

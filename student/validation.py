@@ -1,21 +1,24 @@
-"""Validation after an epoch: loss, Jaccard index of pixels, and F1 of boxes, on whole images."""
+"""Validation after an epoch: loss, Jaccard index of pixels, and F1 of boxes."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 from student.data_loader_student import SoftLabelPairs
-from student.losses import binary_kl
+from student.losses import LossSettings, student_loss
+from student.parallel import gather_objects
 from student.prediction import PredictionSettings, logits_to_soft_label, predict_in_tiles
+from student.run_folder import Row
+from student.survey import Seen
 from student.torch_predictor import TorchPredictor
-from util.bbox_csv import boxes_to_table
+from util.bbox_csv import COORDINATES, boxes_to_table
 from util.data_classes import Boxes, BoxSettings
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics import BoxMatcher
@@ -24,8 +27,11 @@ from util.statistics_over_images import iou
 TILED = PredictionSettings(tile_size_px=1024, tile_overlap_px=128, flips=False, logits=False)
 """How validation images are predicted."""
 
-Row = dict[str, float]
-"""What is measured in one epoch, by name: columns of metrics.csv."""
+ROUNDING = 1e-6
+"""A smaller part of a window is none: coordinates are written with so many digits."""
+
+SMALLEST_WINDOW_PX = 512
+"""Rather than from smaller windows, less is seen from fewer images."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +39,80 @@ class Validation:
     """What the student is validated on after each epoch.
 
     Attributes:
-        pairs: Whole images with soft labels, for the loss.
-        truths: Table of the boxes to be found, for the box F1.
+        pairs: Images, or windows of them, with soft labels, for the loss.
+        losses: The losses that are trained with.
+        truths: Table of the boxes to be found there, for the box F1.
         box_settings: How the student's maps become boxes.
+        min_confidence: Its boxes count above this confidence.
         iou_threshold: Of the one-to-one metric. Not too low, or one box over the whole image
             counts as a find.
     """
 
     pairs: SoftLabelPairs
+    losses: LossSettings
     truths: pd.DataFrame
     box_settings: BoxSettings
+    min_confidence: float
     iou_threshold: float
+
+
+def choose_windows(
+    sizes_hw: Mapping[str, tuple[int, int] | None], limit_px: int
+) -> tuple[list[str], int]:
+    """Choose what is validated on, where all of it would be too much; the same each time.
+
+    Args:
+        sizes_hw: (height, width) of the images by their ids, as far as known.
+        limit_px: Most pixels that are to be predicted in an epoch.
+
+    Returns:
+        Ids, evenly spread over all, and the side of the windows that stand for larger images; 0
+        where images are seen as they are.
+    """
+    known = [size_hw for size_hw in sizes_hw.values() if size_hw]
+    if sum(map(math.prod, known)) <= limit_px:
+        return list(sizes_hw), 0
+    side = max(math.isqrt(limit_px // len(known)), SMALLEST_WINDOW_PX)
+    window_px = sum(min(height, side) * min(width, side) for height, width in known) / len(known)
+    num_images = min(max(int(limit_px / window_px), 1), len(known))
+    places = np.linspace(0, len(sizes_hw) - 1, num_images).round().astype(int)
+    ids = list(sizes_hw)
+    return [ids[place] for place in places], side
+
+
+def boxes_of_labels(
+    seen: Mapping[str, Seen], object_class: str, min_confidence: float
+) -> pd.DataFrame:
+    """Table of the boxes of soft labels that count, each window taken for an image of its own."""
+    found = [
+        (image_id, (each.window.height, each.window.width), each.boxes)
+        for image_id, each in seen.items()
+    ]
+    table = boxes_to_table(found, object_class)
+    return table[table["confidence"] > min_confidence]
+
+
+def cut_truths(truths: pd.DataFrame, seen: Mapping[str, Seen]) -> pd.DataFrame:
+    """Cut true boxes to the windows that are seen; what lies outside is left out.
+
+    Args:
+        truths: Table of boxes, relative to the whole images.
+        seen: Of all images that it names.
+
+    Returns:
+        The same table, relative to the windows.
+    """
+    of_rows = [seen[image_id] for image_id in truths["image"]]
+    if all(each.size_hw == (each.window.height, each.window.width) for each in of_rows):
+        return truths
+    sizes_xy = np.array([each.size_hw[::-1] for each in of_rows])
+    starts_xy = np.array([(each.window.left, each.window.top) for each in of_rows])
+    windows_xy = np.array([(each.window.width, each.window.height) for each in of_rows])
+    corners = truths[COORDINATES].to_numpy().reshape(-1, 2, 2) * sizes_xy[:, None]
+    corners = ((corners - starts_xy[:, None]) / windows_xy[:, None]).clip(0, 1)
+    is_seen = (corners[:, 1] - corners[:, 0] > ROUNDING).all(axis=1)
+    cut = truths.assign(**dict(zip(COORDINATES, corners.reshape(-1, 4).T, strict=True)))
+    return cut[is_seen]
 
 
 def validate(fabric: Fabric, model: nn.Module, validation: Validation) -> Row:
@@ -55,34 +124,45 @@ def validate(fabric: Fabric, model: nn.Module, validation: Validation) -> Row:
         validation: What it is measured on.
 
     Returns:
-        The same in every process: val_loss, the mean divergence of a pixel, by images; val_jaccard;
+        The same in every process: val_loss, the mean of the images' losses; val_jaccard;
         val_precision, val_recall, val_f1 of boxes.
     """
     pairs = validation.pairs
     predictor = TorchPredictor(deepcopy(model), pairs.temperature)
-    measured = list(_measure_images(fabric, predictor, validation))
-    if fabric.world_size > 1:
-        measured = _gather_objects(measured, fabric.world_size)
-    found = [(image_id, size_hw, boxes) for image_id, _, _, size_hw, boxes in measured]
+    measured = gather_objects(list(_measure_images(fabric, predictor, validation)), fabric)
+    found = [(pairs.image_ids[index], each.size_hw, each.boxes) for index, each in measured]
     predictions = boxes_to_table(found, validation.box_settings.object_class)
-    matcher = BoxMatcher(validation.truths, predictions, pairs.image_ids)
+    matcher = BoxMatcher(validation.truths, predictions, pairs.image_ids, validation.min_confidence)
     counts = matcher.one_to_one(validation.iou_threshold).total()
     return {
-        "val_loss": float(np.mean([loss for _, loss, *_ in measured])),
-        "val_jaccard": float(iou(np.sum([overlap for _, _, overlap, *_ in measured], axis=0))),
+        "val_loss": float(np.mean([each.loss for _, each in measured])),
+        "val_jaccard": float(iou(np.sum([each.overlap for _, each in measured], axis=0))),
         "val_precision": counts.precision,
         "val_recall": counts.recall,
         "val_f1": counts.f1,
     }
 
 
-Measured = tuple[str, float, tuple[int, int], tuple[int, int], Boxes]
-"""Of an image: its id, loss, intersection and union, (height, width), and boxes."""
+@dataclass(frozen=True)
+class Measured:
+    """What a student makes of an image.
+
+    Attributes:
+        size_hw: Of the image, or of its window.
+        loss: The training loss there.
+        overlap: (2,) int64 of `count_overlap`.
+        boxes: That it finds there.
+    """
+
+    size_hw: tuple[int, int]
+    loss: float
+    overlap: np.ndarray
+    boxes: Boxes
 
 
 def _measure_images(
     fabric: Fabric, predictor: TorchPredictor, validation: Validation
-) -> Iterator[Measured]:
+) -> Iterator[tuple[int, Measured]]:
     """Measure this process's share of the images."""
     pairs = validation.pairs
     for index in range(fabric.global_rank, len(pairs), fabric.world_size):
@@ -90,20 +170,13 @@ def _measure_images(
         image = batch.images[0].permute(1, 2, 0).numpy()
         predicted = predict_in_tiles(predictor, image, TILED)
         logits = torch.from_numpy(predicted)[None, None]
-        loss = float(binary_kl(logits, batch.targets, batch.weights))
+        loss = student_loss(
+            logits, batch.targets, validation.losses, batch.weights, batch.teacher_logits
+        )
         overlap = count_overlap(logits, batch.targets, pairs.temperature, batch.weights)
         soft_label = logits_to_soft_label(predicted, pairs.temperature)
         boxes = soft_label_to_boxes(soft_label, validation.box_settings)
-        intersection, union = overlap.tolist()
-        height, width = soft_label.shape
-        yield pairs.image_ids[index], loss, (intersection, union), (height, width), boxes
-
-
-def _gather_objects(measured: list[Measured], world_size: int) -> list[Measured]:
-    """Gather what all processes have measured, in an order of its own, the same in each."""
-    parts: list[Any] = [None] * world_size
-    distributed.all_gather_object(parts, measured)
-    return sorted((each for part in parts for each in part), key=lambda each: str(each[0]))
+        yield index, Measured(predicted.shape, float(loss), overlap.numpy(), boxes)
 
 
 def count_overlap(

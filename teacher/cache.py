@@ -29,6 +29,8 @@ _SHARE_BETWEEN_SCANS = 0.05
 """Share of the limit that a process writes before it looks at the whole folder again."""
 _KEPT_AFTER_EVICTION = 0.9
 _STALE_S = 3600
+_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
+"""Tells backups, and our own search for images, that a folder is a cache (bford.info/cachedir)."""
 
 Kind = Literal["answers", "encodings"]
 
@@ -86,6 +88,8 @@ class Cache:
     def _write(self, path: Path, data: bytes) -> None:
         """Write a file beside its place, then rename it there."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not (tag := self.folder / "CACHEDIR.TAG").exists():
+            tag.write_text(_TAG, encoding="ascii")
         # Each process has a file of its own to write, since two may keep one key at once.
         descriptor, name = tempfile.mkstemp(prefix=".", dir=path.parent)
         try:

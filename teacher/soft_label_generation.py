@@ -29,7 +29,8 @@ from teacher.cache import Cache
 from teacher.preview import write_previews
 from teacher.prompts import resolve_prompts
 from teacher.saa import contains_words
-from util.config import Config, TeacherSection, load_config
+from util.command_line import OVERWRITE, load_config
+from util.config import BOX_RULE, Config, TeacherSection, keys_of
 from util.errors import PromptError, UserError, listed
 from util.image_files import find_images
 from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
@@ -37,10 +38,12 @@ from util.labelling import find_work, label_images
 from util.run import print_next, run_script
 from util.sea_scenes import make_demo_if_asked
 from util.shares import Share, read_share
+from util.walking import on_disk
 
 logger = logging.getLogger(__name__)
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    **OVERWRITE,
     "check": {
         "action": "store_true",
         "help": "say what this machine can run, which weights are there and how to get the others",
@@ -52,6 +55,8 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "help": "draw what the teacher sees in N images, for every prompt, and label nothing",
     },
 }
+
+READS = keys_of("teacher") | BOX_RULE
 
 
 def label_all(
@@ -77,7 +82,7 @@ def label_all(
         writers = {
             prompt: stack.enter_context(
                 LabelSetWriter(
-                    config.paths.label_sets / folder_of(prompt, config.teacher),
+                    on_disk(config.paths.label_sets / folder_of(prompt, config.teacher)),
                     {"producer": "teacher", "prompt": prompt, **settings},
                     overwrite,
                     share,
@@ -156,7 +161,7 @@ def preview(config: Config, prompts: Sequence[str], num_images: int) -> int:
     teacher = build_teacher(config.teacher, models, open_cache(config))
     folder = config.paths.runs / "preview"
     written = write_previews(teacher, find_images(config.data.images), prompts, num_images, folder)
-    print(f"{folder}: {listed([path.name for path in written])}")
+    print(f"{folder}: {listed([path.relative_to(folder).as_posix() for path in written])}")
     return 0
 
 
@@ -179,7 +184,7 @@ def _members(prompts: Sequence[str]) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
-    config, options = load_config(__doc__ or "", argv, OPTIONS)
+    config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
     if options.fetch is not None:
         from teacher.downloads import fetch
 
@@ -201,11 +206,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if label_sets is None:
         return 0  # whatever has failed: torchrun would end the other processes for it
     status = report(label_sets)
-    if config.teacher.name == "student":
-        print_next(["student/train.py", "--student.label_set", prompts[0]], argv)
+    if len(label_sets) == 1:
+        print_next(["student/train.py", "--student.label_set", label_sets[0].name], argv, BOX_RULE)
         return status
     members = [] if prompts == config.combination.label_sets else _members(prompts)
-    print_next(["util/multi_teacher/combination_strategies.py", *members], argv)
+    print_next(["util/multi_teacher/combination_strategies.py", *members], argv, BOX_RULE)
     return status
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,6 +45,11 @@ def write_label_set(tmp_path: Path) -> Callable[..., LabelSet]:
             return writer.finish(BoxSettings())
 
     return write
+
+
+def read_gray(path: Path) -> np.ndarray:
+    """Read a gray PNG as it is, (H, W)."""
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
 
 
 def box_table(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:

@@ -18,6 +18,7 @@ PROMPTS = ("bird", "gull", "oceanic bird, white", "white crest", "boat", "whale"
 OFF_TARGET = ("boat", "whale")
 TEACHER = (0.68, 0.61, 0.60, 0.25, 0.08, 0.01)
 STUDENT = (0.57, 0.55, 0.44, 0.42, 0.03, 0.00)
+CHANCE = 0.005
 COMBINATIONS = (("all 6: mean", "mean", 0.52, 0.37), ("all 6: majority:2", "majority:2", 0.66, 0.6))
 
 
@@ -38,6 +39,7 @@ def make_results(
     return StudyResults(
         name="demo",
         metric="box F1 (thesis)",
+        split="Test",
         num_images=60,
         design={"prompts": ", ".join(prompts), "training seeds": "0, 1, 2"},
         arms=arms,
@@ -98,6 +100,14 @@ def make_arm(prompts: Sequence[str], has_students: bool, has_combinations: bool)
     )
 
 
+def make_void(arm: ArmResults, unknown_words: str = "") -> ArmResults:
+    """Let the teacher find nothing, and so its students; all its label sets are equal."""
+    scores = arm.scores.assign(teacher=0.0, student=0.0, teacher_empty=1.0, student_empty=1.0)
+    first = scores["label_set"].iloc[0]
+    scores["same_as"] = ["", *[first] * (len(scores) - 1)]
+    return replace(arm, scores=scores.assign(unknown_words=unknown_words))
+
+
 def make_draws(names: Sequence[str], estimate: np.ndarray) -> Draws:
     """Draw scores that spread by 0.03 about their estimates."""
     noise = np.random.default_rng(0).normal(0, 0.03, (1000, len(names)))
@@ -119,7 +129,10 @@ def make_scores(names: Sequence[str], num_prompts: int, draws: dict[str, Draws])
             table[columns] = np.stack([draws[who].estimate, *draws[who].interval()], axis=1)
     table.loc[table["label_set"] == "boat", ["student_low", "student_high"]] = np.nan
     table["students"] = [2 if name == "boat" else 3 for name in names] if len(draws) > 1 else 0
-    return table
+    table["chance"] = CHANCE
+    table["teacher_empty"] = np.where(table["teacher"] < 0.05, 0.9, 0.1)
+    table["student_empty"] = table["teacher_empty"] if len(draws) > 1 else np.nan
+    return table.assign(same_as="", unknown_words="")
 
 
 def make_gain(
@@ -151,7 +164,7 @@ def make_metrics(names: Sequence[str], draws: dict[str, Draws]) -> pd.DataFrame:
         for who, drawn in draws.items():
             low, high = drawn.interval()
             columns = {"label_set": names, "who": who, "metric": metric}
-            columns |= {"score": drawn.estimate, "low": low, "high": high}
+            columns |= {"score": drawn.estimate, "low": low, "high": high, "chance": CHANCE}
             tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
 

@@ -99,6 +99,59 @@ def test_bad_rows_are_named_by_line(tmp_path: Path, row: str, message: str) -> N
         read_bbox_csv(write(tmp_path, "good;0;0;1;1;0;bird;1", row))
 
 
+GOOD = ["a;0.1;0.25;0.3;0.5;0;bird;1", "b;0.6;0.625;0.9;0.75;1;white crest;0.5"]
+
+
+def quoted(line: str) -> str:
+    return ";".join(f'"{cell}"' for cell in line.split(";"))
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        (quoted(HEADER), [quoted(row) for row in GOOD]),  # R's write.csv2
+        (HEADER + ";", [row + ";" for row in GOOD]),  # spreadsheets
+        (HEADER + ";;", [row + "; ;" for row in GOOD]),
+        (";" + HEADER, [f"{number};{row}" for number, row in enumerate(GOOD)]),  # row numbers
+        ('"";' + quoted(HEADER), [f'"{n}";{quoted(row)}' for n, row in enumerate(GOOD)]),
+        (" " + HEADER, GOOD),
+        ("\n\n" + HEADER, GOOD),
+        (HEADER.replace(";", " ; "), [row.replace(";", " ; ") for row in GOOD]),
+        (HEADER + ";note", [row + ";seen twice" for row in GOOD]),
+    ],
+)
+def test_tables_are_read_as_spreadsheets_and_r_write_them(
+    header: str, rows: list[str], tmp_path: Path
+) -> None:
+    expected = read_bbox_csv(write(tmp_path, *GOOD))
+    found = read_bbox_csv(write(tmp_path, *rows, header=header))
+    assert found.to_csv(index=False) == expected.to_csv(index=False)
+    assert found["obj_class"].tolist() == ["bird", "white crest"]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "message"),
+    [
+        (HEADER, "a;0,1;0,25;0,3;0,5;0;bird;1", r"a decimal comma, .* in xmin in line 2 \(a\)"),
+        (HEADER.replace(";", ","), "a,0,0,1,1,0,bird,1", "separated by ',', expected ';'"),
+        (HEADER.replace(";", "\t"), "a\t0\t0\t1\t1\t0\tbird\t1", "separated by tabs"),
+        (HEADER + ";", GOOD[0] + ";gull", "column 9 has values, but no name"),
+        (";;", "a;0;0", "no CSV of boxes"),
+        (HEADER, '"a;0;0;1;1;0;bird;1', "boxes.csv: "),
+    ],
+)
+def test_other_tables_are_one_sentence(header: str, row: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        read_bbox_csv(write(tmp_path, row, header=header))
+
+
+def test_lines_are_counted_from_the_top_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"in line 5 \(b\)"):
+        read_bbox_csv(write(tmp_path, GOOD[0], "b;0;0;9;1;0;bird;1", header="\n\n" + HEADER))
+    with pytest.raises(UserError, match="but line 5 has 9"):
+        read_bbox_csv(write(tmp_path, GOOD[0], GOOD[1] + ";1", header="\n\n" + HEADER))
+
+
 @pytest.mark.parametrize("row", ["a;0.1;0.1;0.2;0.2;0.9", "a;0;0;1;1;"])
 def test_rows_that_are_too_long_are_refused(tmp_path: Path, row: str) -> None:
     header = "image;xmin;ymin;xmax;ymax"

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from util.errors import UserError
 from util.image_files import write_image
 from util.label_set import LabelSet
+from util.masks import TrueMasks, open_folder
 from util.multi_teacher.calibration import (
     TEMPERATURES,
     CalibratedLabelSet,
@@ -179,16 +180,12 @@ def test_recounting_moves_each_pixel_to_its_calibrated_level(
 
 
 @pytest.fixture
-def masks(tmp_path: Path) -> dict[str, Path]:
+def masks(tmp_path: Path) -> TrueMasks:
     """True masks of images a and b, with other values than 1 and ignored pixels."""
     values = {"a": [[0, 7, 255], [0, 0, 0]], "b": [[0, 0, 0], [0, 1, 1]]}
     for name, rows in values.items():
         write_image(tmp_path / "masks" / f"{name}.png", np.array(rows, np.uint8))
-    return find_paths(tmp_path / "masks", values)
-
-
-def find_paths(folder: Path, names: object) -> dict[str, Path]:
-    return {name: folder / f"{name}.png" for name in names}  # type: ignore[attr-defined]
+    return open_folder(tmp_path / "masks", "ab")
 
 
 MAPS = {
@@ -199,7 +196,7 @@ MAPS = {
 
 
 def test_pixels_of_the_slice_are_counted_as_the_masks_say(
-    masks: dict[str, Path], write_label_set: Callable[..., LabelSet]
+    masks: TrueMasks, write_label_set: Callable[..., LabelSet]
 ) -> None:
     histogram = count_pixels(write_label_set("one", MAPS), masks)
     at = {value: round(value * 65535) for value in (0.0, 0.2, 0.8, 0.9)}
@@ -212,7 +209,7 @@ def test_pixels_of_the_slice_are_counted_as_the_masks_say(
 
 
 def test_a_calibrated_label_set_reads_through_its_table(
-    masks: dict[str, Path], write_label_set: Callable[..., LabelSet]
+    masks: TrueMasks, write_label_set: Callable[..., LabelSet]
 ) -> None:
     label_set = write_label_set("one", MAPS)
     before = {path: path.read_bytes() for path in label_set.folder.rglob("*.png")}
@@ -236,19 +233,17 @@ def test_a_table_meets_every_level_of_a_file_exactly(
 
 
 def test_a_slice_needs_soft_labels_masks_and_an_anomaly(
-    tmp_path: Path, masks: dict[str, Path], write_label_set: Callable[..., LabelSet]
+    tmp_path: Path, masks: TrueMasks, write_label_set: Callable[..., LabelSet]
 ) -> None:
-    label_set, folder = write_label_set("one", MAPS), tmp_path / "masks"
-    assert find_slice([label_set], ["a", "b"], folder) == masks
+    label_set = write_label_set("one", MAPS)
+    assert find_slice([label_set], ["b", "a"], masks).paths == masks.paths
     with pytest.raises(UserError, match=r"1 of 2 images .*calibration_split .*\(d\); label"):
-        find_slice([label_set], ["a", "d"], folder)
+        find_slice([label_set], ["a", "d"], masks)
     with pytest.raises(UserError, match=r"1 images have no mask .*: c"):
-        find_slice([label_set], ["a", "c"], folder)
-    with pytest.raises(UserError, match=r"set data\.masks"):
-        find_slice([label_set], ["a"], None)
+        find_slice([label_set], ["a", "c"], masks)
     write_image(tmp_path / "masks" / "a.png", np.array([[0, 0, 255], [0, 0, 0]], np.uint8))
     with pytest.raises(UserError, match=r"1 masks .* no anomalous pixel.*calibration_split"):
-        count_pixels(label_set, find_paths(tmp_path / "masks", "a"))
+        count_pixels(label_set, masks.of(["a"]))
     write_image(tmp_path / "masks" / "a.png", np.zeros((3, 3), np.uint8))
     with pytest.raises(UserError, match=r"a of .*\(2, 3\), its truth \(3, 3\)"):
-        count_pixels(label_set, find_paths(tmp_path / "masks", "a"))
+        count_pixels(label_set, masks.of(["a"]))

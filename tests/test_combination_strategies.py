@@ -11,12 +11,13 @@ from hypothesis.extra.numpy import arrays
 
 import util.label_set.folding
 import util.label_set.reading
+from tests.conftest import read_gray
 from util.config import CombinationSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.ground_truth import read_truth
 from util.image_files import find_images, write_image
 from util.label_set import LabelSet, LabelSetWriter
+from util.masks import open_folder
 from util.multi_teacher.agreement import learn_weights, vote_entropy
 from util.multi_teacher.calibration import calibrate
 from util.multi_teacher.combination_strategies import (
@@ -370,7 +371,7 @@ def taught(project: Path) -> Path:
     for prompt, contrast in zip(PROMPTS, (0.6, 0.3, 0.0), strict=True):
         with LabelSetWriter(project.parent / "label_sets" / prompt, {"prompt": prompt}) as writer:
             for image_id, path in masks.items():
-                truth = read_truth(path)
+                truth = read_gray(path)
                 noise = rng.random(truth.shape)
                 soft_label = np.where(noise < 0.4, 0, contrast * truth + (1 - contrast) * noise)
                 writer.add(image_id, soft_label, source="1", seconds=0)
@@ -406,7 +407,7 @@ def test_members_are_calibrated_on_the_slice_before_they_are_fused(
     folder = taught.parent
     combined = combine(taught, "--combination.calibration", method)
     ids = (folder / "splits" / "Validation.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    masks = {image_id: folder / "masks" / f"{image_id}.png" for image_id in ids}
+    masks = open_folder(folder / "masks", ids)
     members = [
         calibrate(LabelSet(folder / "label_sets" / prompt), masks, method)  # type: ignore[arg-type]
         for prompt in PROMPTS
@@ -429,7 +430,7 @@ def test_another_slice_to_calibrate_on_is_another_combination(taught: Path) -> N
     again = combine(taught, *options, "--combination.calibration_split", "Test", "--overwrite")
     assert again.fingerprint() != first
     mask = find_images(taught.parent / "masks")[again.ids[-1]]
-    write_image(mask, 1 - read_truth(mask))
+    write_image(mask, 1 - read_gray(mask))
     with pytest.raises(UserError, match="calibrated_on"):
         combine(taught, *options, "--combination.calibration_split", "Test")
 
@@ -439,8 +440,8 @@ def test_calibration_without_masks_says_what_to_set(taught: Path) -> None:
     with pytest.raises(UserError, match=r"set data\.masks"):
         combine(taught, *options, "--data.masks", "null")
     for path in find_images(taught.parent / "masks").values():
-        write_image(path, np.zeros_like(read_truth(path)))
-    with pytest.raises(UserError, match="no anomalous pixel"):
+        write_image(path, np.zeros_like(read_gray(path)))
+    with pytest.raises(UserError, match=r"no mask in .* has an anomalous pixel"):
         combine(taught, *options)
 
 

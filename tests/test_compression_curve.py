@@ -89,10 +89,28 @@ def test_the_curve_has_a_row_a_student_and_training_and_is_kept(
     teacher = table.iloc[0]
     assert teacher["iou_with_teacher"] == 1
     assert teacher["parameters"] == sum(v.numel() for v in make_student().parameters())
-    for score in ("iou", "iou_with_teacher", "f1"):
+    scores = ("iou", "iou_with_teacher", "f1")
+    for score in scores:
         ends = table[[f"{score}_low", score, f"{score}_high"]].to_numpy()
         assert (np.diff(ends, axis=1) >= -1e-9).all()
     assert read_image(folder / "compression.png").shape[1] > 1000
+    differences = pd.read_csv(folder / "compression_differences.csv")
+    student, learnt = "unet 2, distilled", "unet 2, labels"
+    against_teacher = [[student, "teacher"], [learnt, "teacher"]]
+    assert {
+        key: rows[["a", "b"]].to_numpy().tolist()
+        for key, rows in differences.groupby(["score", "family"])
+    } == {
+        **{(score, "distilled minus labels"): [[student, learnt]] for score in scores},
+        **{(score, "student minus teacher"): against_teacher for score in ("iou", "f1")},
+    }
+    row = differences[(differences["score"] == "iou") & (differences["b"] == learnt)].iloc[0]
+    assert row["difference"] == pytest.approx(table["iou"][1] - table["iou"][2])
+    assert row["low"] <= row["difference"] <= row["high"]
+    assert 0 < row["p"] <= row["p_holm"] <= 1
+    out = capsys.readouterr().out
+    assert "unet 2, distilled - unet 2, labels" in out
+    assert "Intervals are 95 % bootstrap intervals over 3 images" in out
     told = json.loads((folder / "config.json").read_text())
     assert told["compression"]["labels"] == "truth"
     cells = {p: p.stat().st_mtime_ns for p in (taught.parent / "cells").rglob("*.pt")}
@@ -105,6 +123,7 @@ def test_the_curve_has_a_row_a_student_and_training_and_is_kept(
     assert not {"iou", "f1"} & set(table)
     assert "iou_with_teacher" in capsys.readouterr().out
     assert {p: p.stat().st_mtime_ns for p in (taught.parent / "cells").rglob("*.pt")} == cells
+    assert pd.read_csv(folder / "compression_differences.csv").empty
 
 
 def test_a_test_image_that_cannot_be_read_is_left_out_and_said(
@@ -141,6 +160,7 @@ def test_bad_input_is_one_sentence(taught: Path) -> None:
         (["--teacher.checkpoint", "x.pt"], "x.pt"),
         (["--teacher.checkpoint", "x.onnx"], r"give the \.pt"),
         (["--compression.labels", "few"], "few lacks 3 of 3 test images"),
+        (["--data.groups", "photograph"], "finds no group in 3 of 3 image ids"),
     ):
         with pytest.raises(UserError, match=message):
             run(arguments(taught, *FAST, *options))

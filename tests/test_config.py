@@ -1,10 +1,26 @@
+import codecs
 import json
+import math
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from util.config import Config, load_config, override_config, read_config
+from util.config import (
+    BOX_RULE,
+    TILES,
+    Config,
+    config_fields,
+    keys_of,
+    override_config,
+    read_config,
+    write_config,
+)
 from util.errors import UserError
 
 
@@ -12,6 +28,13 @@ def write(tmp_path: Path, content: object) -> Path:
     path = tmp_path / "config.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
+
+
+def refused(path: Path) -> str:
+    """What is said of a config that cannot be used."""
+    with pytest.raises(UserError) as error:
+        read_config(path)
+    return str(error.value)
 
 
 def test_the_shipped_config_is_complete_and_holds_the_defaults() -> None:
@@ -33,11 +56,38 @@ def test_what_a_config_leaves_out_lies_beside_it(tmp_path: Path) -> None:
     assert own.data.ground_truth is None
 
 
+def test_all_classes_count_of_a_truth_of_the_users_own(tmp_path: Path) -> None:
+    for data, expected in (
+        ({}, ["bird"]),
+        ({"splits": "lists"}, ["bird"]),
+        ({"images": "photos"}, []),
+        ({"ground_truth": "own.csv"}, []),
+        ({"masks": "masks"}, []),
+        ({"images": "photos", "ground_truth_classes": ["gull"]}, ["gull"]),
+    ):
+        config = read_config(write(tmp_path, {"data": data}))
+        assert config.data.ground_truth_classes == expected
+
+
+def test_values_of_masks_are_given_by_range(tmp_path: Path) -> None:
+    given = {"0-127": "normal", "128-255": "anomalous"}
+    path = write(tmp_path, {"data": {"mask_values": given}})
+    assert read_config(path).data.mask_values == given
+    for wrong in ({"-1": "normal"}, {"x": "normal"}, {"0": "background"}):
+        with pytest.raises(UserError, match=r"data\.mask_values"):
+            read_config(write(tmp_path, {"data": {"mask_values": wrong}}))
+
+
 def test_every_key_has_a_sentence() -> None:
-    for section, field in Config.model_fields.items():
-        for key, info in field.annotation.model_fields.items():  # type: ignore[union-attr]
-            assert info.description, f"{section}.{key}"
-            assert info.description.rstrip().endswith("."), f"{section}.{key}"
+    for key, field in config_fields().items():
+        assert field.description, key
+        assert field.description.rstrip().endswith("."), key
+
+
+def test_keys_are_named_by_their_sections() -> None:
+    assert keys_of("tracking") == {"tracking.mode", "tracking.project"}
+    assert keys_of("export", "tracking") == keys_of("export") | keys_of("tracking")
+    assert {"evaluation.threshold", "prediction.flips"} <= BOX_RULE | TILES <= {*config_fields()}
 
 
 def test_relative_paths_belong_to_the_file(tmp_path: Path) -> None:
@@ -45,27 +95,40 @@ def test_relative_paths_belong_to_the_file(tmp_path: Path) -> None:
     assert config.paths.runs == tmp_path / "here"
 
 
-def test_the_command_line_wins_and_its_paths_belong_to_the_working_directory(
+def test_a_tilde_is_the_home_of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    content = {"paths": {"runs": "~/a~b", "cache": "~"}, "data": {"images": "./~/x"}}
+    config = read_config(write(tmp_path, content))
+    assert config.paths.runs == tmp_path / "home" / "a~b"
+    assert config.paths.cache == tmp_path / "home"
+    assert config.data.images == tmp_path / "~" / "x"
+    unknown = write(tmp_path, {"data": {"images": "~nobody_of_that_name/photos"}})
+    assert 'data.images is "~nobody_of_that_name/photos"; expected a path' in refused(unknown)
+
+
+def test_a_model_is_a_path_where_it_is_on_this_disk_and_a_name_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write(tmp_path, {"student": {"epochs": 3, "width": 5}})
-    monkeypatch.chdir(tmp_path.parent)
-    config, options = load_config(
-        "", ["--config", str(path), "--student.epochs", "7", "--paths.runs", "x", "--overwrite"]
-    )
-    assert (config.student.epochs, config.student.width) == (7, 5)
-    assert config.paths.runs == tmp_path.parent / "x"
-    assert options.overwrite
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "mine.pth").touch()
+    teacher = {"detector_model": "mine.pth", "sam3_model": "facebook/sam3", "text_encoder": "~/b"}
+    teacher["saliency_model"] = "x" * 5000
+    study = {"teachers": [{"segmenter_model": "mine.pth", "max_masks": 3}, {}]}
+    config = read_config(write(tmp_path, {"teacher": teacher, "study": study}))
+    assert config.teacher.detector_model == str(tmp_path / "mine.pth")
+    assert config.teacher.sam3_model == "facebook/sam3"
+    assert config.teacher.saliency_model == "x" * 5000
+    assert config.teacher.text_encoder == str(tmp_path / "home" / "b")
+    there = {"segmenter_model": str(tmp_path / "mine.pth"), "max_masks": 3}
+    assert config.study.teachers == [there, {}]
 
 
-def test_lists_are_given_by_repeating_or_as_json(tmp_path: Path) -> None:
-    path = write(tmp_path, {})
-    for arguments in (
-        ["--teacher.prompts", "a b", "--teacher.prompts", "c"],
-        ["--teacher.prompts", '["a b", "c"]'],
+def test_a_pattern_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    path = write(tmp_path, {"data": {"groups": "^(.*/"}})
+    with pytest.raises(
+        UserError, match=r'data.groups is "\^\(\.\*/"; expected a regular expression'
     ):
-        config, _ = load_config("", ["--config", str(path), *arguments])
-        assert config.teacher.prompts == ["a b", "c"]
+        read_config(path)
 
 
 def test_a_resolved_config_repeats_itself(tmp_path: Path) -> None:
@@ -76,43 +139,209 @@ def test_a_resolved_config_repeats_itself(tmp_path: Path) -> None:
     assert read_config(copy) == config
 
 
+NAMES = st.binary(min_size=1, max_size=9).filter(lambda name: not {0, ord("/")} & {*name})
+PATHS = st.lists(NAMES.map(os.fsdecode), min_size=1, max_size=3).map("/".join)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+NUMBERS = st.floats(0, 1e18)
+
+
+@given(
+    PATHS,
+    st.lists(PATHS),
+    st.lists(TEXTS),
+    st.dictionaries(st.sampled_from(["kl", "dice", "focal"]), NUMBERS, min_size=1),
+    st.integers(0, 2**63 - 1),
+)
+def test_any_config_that_a_run_keeps_is_read_again_as_it_was(
+    images: str, predictions: list[str], prompts: list[str], losses: dict[str, float], seed: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        overrides = {
+            "paths": {"runs": f"{folder}/runs"},
+            "data": {"images": f"{folder}/{images}", "masks": None},
+            "evaluation": {"predictions": [f"./{path}" for path in predictions]},
+            "teacher": {"prompts": prompts},
+            "student": {"losses": losses, "seed": seed},
+        }
+        config = override_config(Config(), overrides)
+        write_config(Path(folder, "runs", "a"), config)
+        assert read_config(Path(folder, "runs", "a", "config.json")) == config
+
+
+def test_a_project_that_is_copied_as_a_whole_reads_and_writes_its_own_files(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "old").mkdir()
+    content = {
+        "data": {"images": "photos", "splits": "../shared"},
+        "student": {"checkpoint": "runs/a/best.pt"},
+    }
+    config = read_config(write(tmp_path / "old", content))
+    write_config(tmp_path / "old" / "runs" / "a", config)
+    shutil.copytree(tmp_path / "old", tmp_path / "new" / "place")
+    copied = read_config(tmp_path / "new" / "place" / "runs" / "a" / "config.json")
+    assert copied.paths.runs == tmp_path / "new/place/runs"
+    assert copied.data.images == tmp_path / "new/place/photos"
+    assert copied.student.checkpoint == tmp_path / "new/place/runs/a/best.pt"
+    assert copied.data.splits == tmp_path / "shared"  # it is no part of the project
+    again = copied.model_dump_json().replace("/new/place/", "/old/")
+    assert json.loads(again) == json.loads(config.model_dump_json())
+
+
+def test_a_run_folder_on_another_disk_does_not_change_what_paths_mean(tmp_path: Path) -> None:
+    (tmp_path / "disk" / "runs").mkdir(parents=True)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "runs").symlink_to(tmp_path / "disk" / "runs")
+    config = read_config(write(tmp_path / "old", {"data": {"images": "photos"}}))
+    write_config(tmp_path / "old" / "runs" / "a", config)
+    for place in ("old", "disk"):
+        assert read_config(tmp_path / place / "runs" / "a" / "config.json") == config
+
+
 def test_all_wrong_values_are_named_together_with_the_nearest_key(tmp_path: Path) -> None:
     content = {
-        "student": {"epoch": 3, "seed": True, "width": "3", "temperature": 0.5},
+        "student": {"epoch": 3, "seed": True, "width": "3", "temperature": 0.5, "prompts": ["x"]},
         "techer": {},
         "paths": {"runs": 3},
+        "old": {},
+        "student.epochs": 3,
     }
-    with pytest.raises(UserError) as error:
-        read_config(write(tmp_path, content))
-    text = str(error.value)
-    assert "unknown key 'student.epoch'; did you mean 'student.epochs'?" in text
-    assert "unknown key 'techer'; did you mean 'teacher'?" in text
-    for key in ("student.seed is true", "student.width is", "student.temperature", "paths.runs"):
-        assert key in text
+    path = write(tmp_path, content)
+    assert {line.removeprefix(f"{path}: ") for line in refused(path).splitlines()} == {
+        "paths.runs is 3; expected a path",
+        'student.width is "3"; expected a whole number',
+        "student.temperature is 0.5; expected at least 1",
+        "student.seed is true; expected a whole number",
+        "unknown key 'student.epoch'; did you mean 'student.epochs'?",
+        "unknown key 'student.prompts'; did you mean 'teacher.prompts' or 'study.prompts'?",
+        "unknown key 'techer'; did you mean 'teacher'?",
+        "unknown key 'old'; take it out (other versions may know it; --help lists the keys of this"
+        " one)",
+        'unknown key \'student.epochs\'; keys stand in their section: "student": {"epochs": ...}',
+    }
 
 
-def test_malformed_json_is_placed_by_line_and_column(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="line 2, column 1"):
-        read_config(write(tmp_path, '{"student": {},\n}'))
-
-
-def test_a_missing_config_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"nowhere\.json.*--config"):
-        read_config(tmp_path / "nowhere.json")
-
-
-def test_an_unknown_argument_exits_2_and_names_the_nearest(
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize(
+    ("section", "value", "expected"),
+    [
+        (
+            "teacher",
+            {"name": "sam"},
+            "teacher.name is \"sam\"; expected 'saa', 'sam3' or 'student'",
+        ),
+        ("teacher", {"prompts": "bird"}, 'teacher.prompts is "bird"; expected a list, in [ ]'),
+        ("teacher", {"prompts": [1]}, "teacher.prompts.0 is 1; expected text"),
+        ("teacher", {"flips": 1}, "teacher.flips is 1; expected true or false"),
+        ("teacher", {"compile": "no"}, 'teacher.compile is "no"; expected true or false'),
+        ("teacher", {"object_prompt": ""}, 'prompt is ""; expected text that is not empty'),
+        ("teacher", {"box_threshold": "0.2"}, 'box_threshold is "0.2"; expected a number'),
+        ("teacher", {"box_threshold": 2}, "box_threshold is 2; expected at most 1"),
+        (
+            "student",
+            {"losses": {"l1": 1}},
+            "student.losses names \"l1\"; expected 'kl', ",
+        ),
+        ("student", {"losses": {"kl": -1}}, "student.losses.kl is -1; expected at least 0"),
+        ("student", {"losses": {}}, "student.losses is {}; expected at least 1 value"),
+        ("student", {"losses": ["kl"]}, 'is ["kl"]; expected names with values, in { }'),
+        ("student", {"learning_rate": 0}, "student.learning_rate is 0; expected more than 0"),
+        ("student", {"ema_decay": 1}, "student.ema_decay is 1; expected less than 1"),
+        ("student", None, "student is null; expected keys with values, in { }"),
+        ("data", {"images": None}, "data.images is null; expected a path"),
+        ("data", {"images": ""}, 'data.images is ""; expected a path'),
+        ("data", {"images": "a\0b"}, "expected a path"),
+        ("study", {"teachers": [1]}, "study.teachers.0 is 1; expected names with values, in { }"),
+        ("teacher", {"prompts": ["\ud800"]}, "expected text in UTF-8"),
+        ("teacher", {"prompts": ["x" * 5000]}, None),
+        ("student", {"epochs": 10**30}, "expected numbers below 2**63"),
+        ("student", {"memory_gb": 1e300}, "student.memory_gb is 1e+300; expected numbers below"),
+    ],
+)
+def test_a_wrong_value_is_said_with_its_key_and_what_was_expected(
+    tmp_path: Path, section: str, value: object, expected: str | None
 ) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        load_config("", ["--student.epoch", "3"])
-    assert exit_.value.code == 2
-    assert "Did you mean --student.epochs?" in capsys.readouterr().err
+    path = write(tmp_path, {section: value})
+    if expected is None:
+        read_config(path)
+    else:
+        assert expected in refused(path)
+        assert "nput should" not in refused(path)
 
 
-def test_an_impossible_value_on_the_command_line_is_named() -> None:
-    with pytest.raises(UserError, match=r"command line: student\.epochs"):
-        override_config(Config(), {"student": {"epochs": "0"}})
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        ("NaN", "a finite number"),
+        ("Infinity", "a finite number"),
+        ("-1e999", "a finite number"),
+        ("9" * 400, "a finite number"),
+        ("9" * 100, "numbers below 2**63"),
+    ],
+)
+def test_numbers_that_no_library_takes_are_refused(
+    tmp_path: Path, number: str, expected: str
+) -> None:
+    path = write(tmp_path, f'{{"student": {{"learning_rate": {number}, "epochs": {number}}}}}')
+    assert f"expected {expected}" in refused(path)
+    assert "student.epochs is" in refused(path)
+
+
+def test_long_values_are_cut_short_in_what_is_said(tmp_path: Path) -> None:
+    deep: object = 1
+    for _ in range(400):
+        deep = [deep]
+    content = {"student": {"width": "9" * 5000}, "study": {"teachers": [{"max_masks": deep}]}}
+    text = refused(write(tmp_path, content))
+    assert "(5002 characters); expected a whole number" in text
+    assert "study.teachers.0.max_masks" in text
+    assert max(map(len, text.splitlines())) < 500
+
+
+def test_a_config_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(codecs.BOM_UTF8 + b'{"student": {"epochs": 3}}')
+    assert read_config(path).student.epochs == 3
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, '{"student": {"epochs": 3, "width": 2, "epochs": 4}}')
+    assert "twice, drop one of each: student.epochs" in refused(path)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "it is empty"),
+        (b"[]", "the config is []; expected keys with values, in { }"),
+        (b"null", "the config is null; expected"),
+        (b'{"student": {},\n}', "line 2, column 1"),
+        (b"\x89PNG\r\n\x1a\n\0", "it is no text"),
+        (b"[" * 100_000, "it is nested too deeply"),
+    ],
+)
+def test_what_is_no_config_is_said(tmp_path: Path, data: bytes, sentence: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(data)
+    assert sentence in refused(path)
+    assert str(path) in refused(path)
+
+
+def test_a_config_that_is_not_there_or_is_a_folder_is_named(tmp_path: Path) -> None:
+    assert refused(tmp_path / "nowhere.json") == (
+        f"the config {tmp_path}/nowhere.json cannot be read (No such file or directory); give one"
+        " with --config FILE"
+    )
+    assert "is a folder; give the file in it" in refused(tmp_path)
+
+
+def test_replaced_values_are_taken_as_they_are_and_wrong_ones_named() -> None:
+    changed = override_config(Config(), {"student": {"epochs": 3, "checkpoint": "a/../b"}})
+    assert (changed.student.epochs, changed.student.checkpoint) == (3, Path.cwd() / "b")
+    assert changed.data == Config().data
+    with pytest.raises(UserError, match=r'^study\.teachers: teacher\.max_masks is "3"'):
+        override_config(Config(), {"teacher": {"max_masks": "3"}}, "study.teachers")
+    with pytest.raises(UserError, match=r"teacher\.cache_gb is Infinity; expected a fin"):
+        override_config(Config(), {"teacher": {"cache_gb": math.inf}})
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "a\\b", "", ".hidden", "a;b", "C:x"])

@@ -19,7 +19,8 @@ from student.losses import LossSettings, binary_kd, binary_kl, student_loss
 from teacher.building import build_teacher, find_models
 from tests.test_pipeline import stop_at_write
 from tests.test_prediction import SMALL, make_student
-from util.config import TeacherSection, load_config
+from util.command_line import load_config
+from util.config import TeacherSection
 from util.errors import UserError
 from util.image_files import find_images, read_image
 from util.label_set import LabelSet
@@ -201,13 +202,13 @@ def test_bad_input_is_one_sentence(taught: Path) -> None:
             stage(arguments(taught, *options))
     assert label(arguments(taught, "--teacher.name", "student")) == 0
     plain = ["--config", str(taught), "--student.label_set", "large", *kd]
-    with pytest.raises(UserError, match=r"6 of 6 images have no logits .*teacher\.logits true"):
+    with pytest.raises(UserError, match=r"9 of 9 images have no logits .*teacher\.logits true"):
         student.train.main(plain)
     logits = ["--teacher.name", "student", "--teacher.logits", "true", "--overwrite"]
     assert label(arguments(taught, *logits)) == 0
     label_set = LabelSet(taught.parent / "label_sets" / "large")
     np.save(label_set.logits_path(label_set.ids[0]), np.zeros((3, 4), np.float16))
-    with pytest.raises(UserError, match=r"1 of 6 images .*\(3, 4\)"):
+    with pytest.raises(UserError, match=r"1 of 9 images .*\(3, 4\)"):
         student.train.main(plain)
     for content in (b"", b"no array", np.zeros(3).tobytes()):
         label_set.logits_path(label_set.ids[0]).write_bytes(content)

@@ -13,19 +13,20 @@ import analysis.pixel_evaluation
 import teacher.soft_label_generation
 from analysis.found_label_sets import find_label_sets
 from analysis.interval_tables import compare_with, format_differences, format_scores, name_scores
-from analysis.pixel_evaluation import move_to, read_truth
+from analysis.pixel_evaluation import move_to
 from analysis.pixel_scores import (
     BIN_STARTS,
     CALIBRATION_SCORES,
     CURVE_SCORES,
+    THRESHOLD_SCORES,
     calibration_scores,
     calibration_sums,
     curve_scores,
     pixels_by_bin,
     threshold_scores,
 )
-from tests.conftest import make_project
-from util.config import load_config
+from tests.conftest import make_project, read_gray
+from util.command_line import load_config
 from util.errors import UserError
 from util.image_files import write_image
 from util.label_set import MANIFEST, LabelSet
@@ -71,7 +72,7 @@ def test_pixel_values_are_those_of_scikit_learn(
     bird = LabelSet(labelled.parent / "label_sets" / "bird")
     maps = np.concatenate([bird.read(i).ravel() for i in ids])
     truths = np.concatenate(
-        [read_truth(labelled.parent / "masks" / f"{i}.png").ravel() for i in ids]
+        [read_gray(labelled.parent / "masks" / f"{i}.png").ravel() for i in ids]
     )
     row = table.loc["bird"]
     assert row["average_precision"] == pytest.approx(average_precision_score(truths, maps))
@@ -271,6 +272,36 @@ def test_one_image_has_values_and_no_intervals(
     assert "[nan" not in capsys.readouterr().out
 
 
+def test_intervals_are_over_groups_of_images(
+    project: list[str], labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    groups = ["--data.groups", "möwe_(.)", "--evaluation.baseline", "bird"]
+    assert evaluate_pixels([*project, *groups]) == 0
+    assert "over 2 groups of 3 images (data.groups)" in capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "pixel_evaluation.csv").set_index("label_set")
+    images = pd.read_csv(tmp_path / "pixel_evaluation_images.csv")
+    of_bird = images[images["label_set"] == "bird"].set_index("image")
+    columns = ["true_positives", "false_positives", "false_negatives"]
+    first, *others = of_bird[columns].to_numpy()  # 09 alone, 10 and 11 together
+    interval = bootstrap(np.array([first, np.sum(others, axis=0)]), threshold_scores)
+    index = THRESHOLD_SCORES.index("iou")
+    assert table.loc["bird", ["iou_low", "iou_high"]].tolist() == pytest.approx(
+        [interval.low[index], interval.high[index]]
+    )
+    for evaluate, name in ((evaluate_boxes, "bbox"), (evaluate_pixels, "pixel")):
+        one_group = ["--data.groups", "^(.*)/", "--evaluation.baseline", "bird"]
+        assert evaluate([*project, *one_group]) == 0
+        out = capsys.readouterr().out
+        assert "No interval can be had: there is only 1 group of 3 images" in out
+        assert "[nan" not in out
+        table = pd.read_csv(tmp_path / f"{name}_evaluation.csv")
+        ends = [column for column in table if column.endswith(("_low", "_high"))]
+        assert table[ends].isna().to_numpy().all()
+        assert (pd.read_csv(tmp_path / f"{name}_differences.csv")["p"] == 1).all()
+        with pytest.raises(UserError, match="finds no group in 3 of 3 image ids"):
+            evaluate([*project, "--data.groups", "photograph"])
+
+
 def test_label_sets_in_deeper_folders_of_runs_are_not_judged(
     project: list[str], tmp_path: Path
 ) -> None:
@@ -293,7 +324,7 @@ def test_bad_input_is_one_clear_sentence(
         evaluate_pixels([*project, "--data.masks", "null"])
     masks = tmp_path / "masks"
     for mask in (labelled.parent / "masks").rglob("*.png"):
-        write_image(masks / mask.relative_to(labelled.parent / "masks"), np.zeros((5, 5), np.uint8))
+        write_image(masks / mask.relative_to(labelled.parent / "masks"), np.ones((5, 5), np.uint8))
     with pytest.raises(UserError, match=r"the soft label is \(64, 64\)|\(61, 83\)"):
         evaluate_pixels([*project, "--data.masks", str(masks)])
     next(masks.rglob("*_09.png")).unlink()
@@ -301,12 +332,32 @@ def test_bad_input_is_one_clear_sentence(
         evaluate_pixels([*project, "--data.masks", str(masks)])
 
 
-def test_masks_of_0_and_255_alone_are_refused(
+def test_masks_of_0_and_255_are_judged_as_those_of_0_and_1(
     project: list[str], labelled: Path, tmp_path: Path
 ) -> None:
     masks = tmp_path / "masks"
     for mask in (labelled.parent / "masks").rglob("*.png"):
-        truth = read_truth(mask)
-        write_image(masks / mask.relative_to(labelled.parent / "masks"), 255 * truth)
-    with pytest.raises(UserError, match="255 is ignored"):
+        write_image(masks / mask.relative_to(labelled.parent / "masks"), 255 * read_gray(mask))
+    tables = []
+    for more in ([], ["--data.masks", str(masks)]):
+        assert evaluate_pixels([*project, *more]) == 0
+        tables.append((tmp_path / "pixel_evaluation.csv").read_text())
+    assert tables[0] == tables[1]
+
+
+def test_masks_without_an_anomaly_are_refused(
+    project: list[str], labelled: Path, tmp_path: Path
+) -> None:
+    masks = tmp_path / "masks"
+    others = sorted((labelled.parent / "masks").rglob("*.png"))
+    for mask in others[:9]:
+        write_image(masks / mask.relative_to(labelled.parent / "masks"), read_gray(mask))
+    for mask in others[9:]:  # those of the test split
+        nothing = np.zeros_like(read_gray(mask))
+        write_image(masks / mask.relative_to(labelled.parent / "masks"), nothing)
+    with pytest.raises(UserError, match="no mask of the split has an anomalous pixel"):
+        evaluate_pixels([*project, "--data.masks", str(masks)])
+    for mask in masks.rglob("*.png"):
+        write_image(mask, np.zeros_like(read_gray(mask)))
+    with pytest.raises(UserError, match=r"no mask in .* has an anomalous pixel: they are read"):
         evaluate_pixels([*project, "--data.masks", str(masks)])

@@ -1,6 +1,7 @@
 """The exported student says what torch says, and runs without it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,13 +18,15 @@ import student.export
 import student.predict
 import student.test
 from student.checkpoint import save_checkpoint
-from student.exporting import DeployedModel, compare_with_torch, export_onnx
+from student.exporting import DeployedModel, compare_with_torch, export_onnx, quantise
+from student.mask_comparison import Images
 from student.models import Architecture, build_model
 from student.onnx_predictor import OnnxPredictor
 from student.prediction import logits_to_soft_label
 from student.predictors import open_predictor, read_box_settings
 from tests.conftest import ROOT, make_project
 from tests.test_prediction import SMALL, make_student
+from util.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import find_images, read_image, write_image
@@ -84,6 +87,64 @@ def test_the_metadata_of_a_run_say_all_that_is_needed(exported: Path) -> None:
     assert metadata["temperature"] == 2
     int8 = OnnxPredictor(run / "student_int8.onnx").metadata
     assert int8 == {**metadata, "precision": "int8", "calibrated_on": 6}
+
+
+@pytest.mark.parametrize("name", ["student.onnx", "student_int8.onnx"])
+def test_the_axes_have_names(exported: Path, name: str) -> None:
+    graph = onnx.load(exported.parent / "runs/student" / name).graph
+    axes = {
+        each.name: [axis.dim_param or axis.dim_value for axis in each.type.tensor_type.shape.dim]
+        for each in (*graph.input, *graph.output)
+    }
+    assert axes == {
+        "images_rgb": ["batch", "height", "width", 3],
+        "logits": ["batch", "height", "width"],
+        "probabilities": ["batch", "height", "width"],
+    }
+
+
+def test_an_export_that_fails_replaces_no_file(
+    exported: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(exported.parent / "runs/student", run)
+    before = {path.name: path.read_bytes() for path in run.glob("*.onnx")}
+    assert len(before) == 2
+    given = ["--config", str(exported), "--student.checkpoint", str(run / "best.pt")]
+    given += ["--export.int8", "true"]
+    for options, message in (
+        (["--data.images", "nowhere"], "nowhere does not exist"),
+        (["--data.train_split", "Nowhere"], "cannot be read"),
+        (["--export.output", str(run / "x.txt")], r"expected a name that ends in \.onnx"),
+        (["--student.checkpoint", str(run / "student.onnx")], r"exported already; give the \.pt"),
+    ):
+        with pytest.raises(UserError, match=message):
+            student.export.main([*given, *options])
+    with monkeypatch.context() as patch:
+        patch.setattr("student.exporting.quantize_static", raise_out_of_memory)
+        with pytest.raises(MemoryError):
+            student.export.main(given)
+    assert {path.name: path.read_bytes() for path in run.glob("*.onnx")} == before
+
+
+def raise_out_of_memory(*_: object, **__: object) -> None:
+    raise MemoryError
+
+
+def test_images_that_cannot_be_read_are_left_out_of_int8(exported: Path, tmp_path: Path) -> None:
+    good = list(find_images(exported.parent / "images").values())
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(good[0].read_bytes()[:300])
+    path, int8 = exported.parent / "runs/student/student.onnx", tmp_path / "int8.onnx"
+    with pytest.raises(UserError, match=r"none of 1 images to calibrate on .* such as .*bad\.png"):
+        quantise(path, int8, [bad])
+    assert not int8.exists()
+    config, _ = load_config("", ["--config", str(exported)])
+    images = Images({"a": good[0], "b": bad, "c": good[1]}, {"d": bad, "e": good[2]}, None)
+    said = student.export.make_int8(config, path, int8, images)
+    assert "ranges found on 2 images; on 1 others" in said[0]
+    assert said[-1] == "2 images cannot be read, and are left out"
+    assert OnnxPredictor(int8).metadata["calibrated_on"] == 2
 
 
 def test_other_architectures_are_exported_too(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -192,7 +253,7 @@ def test_the_truth_is_that_of_images_that_have_a_mask(
     assert student.export.main([*options, "--evaluation.threshold", "0.06"]) == 0
     # What is found on the images without a mask is no error.
     assert "IoU of truth and float32: 1.0000" in capsys.readouterr().out
-    write_image(masks / f"{image_id}.png", np.zeros((3, 4), np.uint8))
+    write_image(masks / f"{image_id}.png", np.ones((3, 4), np.uint8))
     with pytest.raises(UserError, match=r"is \(3, 4\), its image"):
         student.export.main(options)
 
@@ -289,7 +350,7 @@ def test_bad_input_is_one_sentence(exported: Path, tmp_path: Path) -> None:
     for options, message in (
         (["--student.run", "nowhere"], "does not exist; train first"),
         (["--student.checkpoint", str(exported)], "no checkpoint that can be read safely"),
-        (["--export.opset", "12"], "greater than or equal to 18"),
+        (["--export.opset", "12"], "expected at least 18"),
         (["--export.output", str(tmp_path / "best.pt")], "ends in .onnx"),
         (["--export.int8", "true", "--data.masks", "nowhere"], "true masks .*nowhere does not"),
         (["--export.int8", "true", "--data.train_split", "Nowhere"], "splits in this folder"),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from util.files import write_bytes
+from util.errors import UserError
+from util.files import read_json, write_bytes, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -88,3 +89,24 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_else(
         write_bytes(tmp_path / "map.png", b"new")
     assert (tmp_path / "map.png").read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_json_is_read_with_a_byte_order_mark_and_names_that_are_no_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    value = {"möwe": [os.fsdecode(b"/x/\xff.jpg"), 1]}
+    write_json(path, value)
+    assert "möwe" in path.read_text(encoding="utf-8")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_json(path, "delete it") == value
+
+
+def test_json_that_cannot_be_read_says_why_and_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    assert read_json(path, "delete it") == {}
+    for text, why in (('{"a": 1, "a": 2}', "keys twice"), ("{", "not JSON"), ("", "empty")):
+        path.write_text(text)
+        with pytest.raises(UserError, match=f"run.json is damaged .*{why}.*; delete it"):
+            read_json(path, "delete it")
+    path.write_text("[]")
+    with pytest.raises(UserError, match="holds no JSON object; delete it"):
+        read_json(path, "delete it")

@@ -15,9 +15,10 @@ import analysis.pixel_evaluation
 import util.box_scores
 import util.csv_from_soft_labels
 from analysis.found_label_sets import find_baseline, find_label_sets
+from student.predicting import hash_checkpoint
 from tests.conftest import make_project
 from util.average_precision import bootstrap_average_precision
-from util.config import load_config
+from util.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import read_soft_label
@@ -305,3 +306,35 @@ def test_the_metric_of_the_thesis_has_larger_boxes_than_the_others(made: Project
     assert (found["one_to_one"] == 0).all()
     bare = table.loc[str(made.folder / "bare.csv")].set_index("metric")["true_positives"]
     assert bare["thesis"] == 0
+
+
+def test_what_an_earlier_checkpoint_has_predicted_is_not_taken_for_that_of_a_new_one(
+    made: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def find(*options: str) -> list[str]:
+        config, _ = load_config("", ["--config", str(made.config), *options])
+        return [*find_label_sets(config).sets]
+
+    best = made.folder / "runs/student/best.pt"
+    best.parent.mkdir(parents=True)
+    best.write_bytes(b"weights")
+    settings = {"producer": "test", "checkpoint_sha256": hash_checkpoint(best)}
+    with LabelSetWriter(best.parent / "Test", settings) as writer:
+        writer.add("a", np.zeros((4, 4)), "1", 0)
+        writer.finish(BoxSettings())
+    assert find() == ["good", "student/Test"]
+    assert not capsys.readouterr().out
+    best.write_bytes(b"other weights")
+    assert find() == ["good"]
+    assert "left out, though trained anew" in capsys.readouterr().out
+    for named in ("student", str(best.parent / "Test" / "prediction.csv")):
+        assert find("--evaluation.predictions", named) == ["student/Test"]
+        assert "judged as named, though trained anew" in capsys.readouterr().out
+    best.unlink()  # nobody knows better
+    assert find() == ["good", "student/Test"]
+
+
+def test_without_any_label_set_there_is_nothing_to_judge(project: Path) -> None:
+    config, _ = load_config("", ["--config", str(project)])
+    with pytest.raises(UserError, match="there is no label set"):
+        find_label_sets(config)

@@ -84,9 +84,8 @@ def test_boxes_of_other_images_are_left_out(tmp_path: Path, images: dict[str, Pa
     [
         ("t.csv", None, "csv", "does not exist"),
         ("t.json", "{\n\n]", "coco", "line 3"),
-        ("t.json", '{"images": []}', "coco", "no COCO"),
         ("yolo/a.txt", "0 0.2 x 0.2 0.4", "yolo", r"a\.txt, line 1"),
-        ("masks/other.png", "", "masks", "2 images have no mask"),
+        ("masks/other.png", "", "masks", "no mask of any image"),
         ("t.csv", "image;xmin;ymin;xmax;ymax;obj_class\na;0;0;1;1;boat", "csv", "but boat"),
     ],
 )
@@ -107,65 +106,79 @@ def test_bad_ground_truth_is_named(
         read_ground_truth(given, file_format, images, ["1"])  # type: ignore[arg-type]
 
 
-def coco(bbox: object, image_id: int = 1, width: object = 20) -> str:
-    return json.dumps(
-        {
-            "images": [{"id": 1, "file_name": "a.png", "height": 10, "width": width}],
-            "categories": [{"id": 5, "name": "bird"}],
-            "annotations": [{"image_id": image_id, "category_id": 5, "bbox": bbox}],
-        }
+def test_boxes_of_unknown_images_are_counted_and_most_of_them_refused(
+    tmp_path: Path, images: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "x.csv"
+    check_known(path, box_table([("a", 0, 0, 1, 1)]), images)
+    check_known(path, box_table([]), images)
+    assert not caplog.text
+    check_known(path, box_table([("a", 0, 0, 1, 1), ("elsewhere", 0, 0, 1, 1)]), images)
+    assert "left out 1 of 2 boxes, of images that are not in data.images: elsewhere" in caplog.text
+    rows = [("a", 0, 0, 1, 1), ("x", 0, 0, 1, 1), ("x", 0, 0, 1, 1), ("y", 0, 0, 1, 1)]
+    with pytest.raises(UserError, match=r"has 3 of its 4 boxes in x, y, which are no images"):
+        check_known(path, box_table(rows), images)
+
+
+def test_every_class_that_is_not_there_is_named(tmp_path: Path, images: dict[str, Path]) -> None:
+    (tmp_path / "t.csv").write_text(
+        "image;xmin;ymin;xmax;ymax;obj_class\na;0;0;1;1; bird \na;0;0;1;1;boat\n"
     )
+    table = read_ground_truth(tmp_path / "t.csv", "csv", images, ["bird"])
+    assert table["obj_class"].tolist() == ["bird"]
+    with pytest.raises(UserError, match="none of the classes gull, whale, but bird, boat"):
+        read_ground_truth(tmp_path / "t.csv", "csv", images, ["bird", "gull", "whale"])
+    # The class is in the file, though not in the images that are asked about.
+    assert read_ground_truth(tmp_path / "t.csv", "csv", images, ["bird"], ["sub/b"]).empty
+
+
+def test_boxes_that_are_there_twice_are_said(
+    tmp_path: Path, images: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "yolo").mkdir()
+    (tmp_path / "yolo" / "a.txt").write_text("0 0.5 0.5 1 1\n1 0.5 0.5 1 1\n0 0.5 0.5 1 1\n")
+    assert len(read_ground_truth(tmp_path / "yolo", "yolo", images, [])) == 3
+    assert "1 boxes are there before, exactly alike" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("file_format", "message"),
     [
-        (coco([2, 2, -1, 4]), "negative size"),
-        (coco([float("nan"), 2, 1, 4]), "no numbers"),
-        (coco([400, 2, 3, 3]), "outside of their image"),
-        (coco([1, 2, 3]), "no COCO"),
-        (coco([2, 2, 1, 1], image_id=9), "KeyError: 9"),
-        (coco([2, 2, 1, 1], width=0), "no COCO"),
-        (coco([2, 2, 1, 1], width="20"), "no COCO"),
-        ("[]", "no COCO"),
+        ("csv", "is a folder, but data.ground_truth_format csv expects a file"),
+        ("coco", "is a folder, but data.ground_truth_format coco expects a file"),
+        ("yolo", "is a file, but data.ground_truth_format yolo expects a folder"),
+        ("masks", "is a file, but data.ground_truth_format masks expects a folder"),
     ],
 )
-def test_impossible_coco_boxes_are_named(
-    tmp_path: Path, images: dict[str, Path], content: str, message: str
+def test_a_folder_where_a_file_is_expected_is_named(
+    file_format: str, message: str, tmp_path: Path, images: dict[str, Path]
 ) -> None:
-    (tmp_path / "t.json").write_text(content)
+    path = tmp_path / "truth"
+    path.mkdir() if file_format in ("csv", "coco") else path.write_text("")
     with pytest.raises(UserError, match=message):
-        read_ground_truth(tmp_path / "t.json", "coco", images, [], ["a"])
+        read_ground_truth(path, file_format, images, [])  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"no ground truth; set data\.ground_truth"):
+        read_ground_truth(None, file_format, images, [])  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "line", ["0 320 240 50 50", "0 0.5 0.5 -0.1 0.1", "0 nan 0.5 1 1", "0 0.1 0.1 0.2 0.2 0.3 0.3"]
-)
-def test_impossible_yolo_boxes_are_named(
-    tmp_path: Path, images: dict[str, Path], line: str
-) -> None:
-    (tmp_path / "yolo").mkdir()
-    (tmp_path / "yolo" / "a.txt").write_text(line + "\n")
-    with pytest.raises(UserError, match="yolo"):
-        read_ground_truth(tmp_path / "yolo", "yolo", images, [])
-
-
-def test_images_that_a_coco_file_does_not_list_are_not_annotated(
+def test_true_boxes_of_masks_are_those_of_their_classes(
     tmp_path: Path, images: dict[str, Path]
 ) -> None:
-    (tmp_path / "t.json").write_text(coco([2, 2, 4, 4]))
-    with pytest.raises(UserError, match=r"does not list 1 of 2 images \(sub/b\)"):
-        read_ground_truth(tmp_path / "t.json", "coco", images, [])
-    assert len(read_ground_truth(tmp_path / "t.json", "coco", images, [], ["a"])) == 1
-
-
-def test_truth_of_other_images_alone_is_refused(tmp_path: Path, images: dict[str, Path]) -> None:
-    (tmp_path / "yolo").mkdir()
-    with pytest.raises(UserError, match="no txt file of any image"):
-        read_ground_truth(tmp_path / "yolo", "yolo", images, [])
-    table = box_table([("elsewhere", 0, 0, 1, 1)])
-    with pytest.raises(UserError, match=r"boxes of elsewhere, but of no image"):
-        check_known(tmp_path / "x.csv", table, images)
+    mask = np.zeros((10, 20), np.uint8)
+    mask[2:6, 2:6], mask[0, 0], mask[8:, 8:] = 2, 1, 255
+    write_image(tmp_path / "masks" / "a.png", mask)
+    write_image(tmp_path / "masks" / "sub" / "b.png", np.zeros_like(mask))
+    (tmp_path / "masks" / "classes.json").write_text('{"1": "boat", "2": "bird"}')
+    for classes, expected in ((["bird"], EXPECTED[:1]), (["1"], [["a", 0, 0, 0.05, 0.1]])):
+        table = read_ground_truth(tmp_path / "masks", "masks", images, classes)
+        assert rows(table) == expected
+    assert len(read_ground_truth(tmp_path / "masks", "masks", images, [])) == 2
+    given = {"0-1": "normal", "2": "ignored", "255": "anomalous"}
+    table = read_ground_truth(tmp_path / "masks", "masks", images, [], None, given)
+    assert rows(table) == [["a", 0.4, 0.8, 1, 1]]
+    (tmp_path / "masks" / "sub" / "b.png").unlink()
+    with pytest.raises(UserError, match=r"1 images have no mask in .*: sub/b"):
+        read_ground_truth(tmp_path / "masks", "masks", images, [])
 
 
 def test_a_mask_of_another_size_is_refused(tmp_path: Path, images: dict[str, Path]) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -129,6 +129,7 @@ def test_truncated_and_foreign_files_are_refused(tmp_path: Path, suffix: str) ->
         read_image(tmp_path / "nowhere.png")
 
 
+@settings(deadline=None)
 @given(arrays(np.float32, (3, 4), elements=st.floats(0, 1, width=32)))
 def test_a_soft_label_survives_the_disk_within_half_a_level(
     tmp_path_factory: pytest.TempPathFactory, soft_label: np.ndarray
@@ -154,6 +155,21 @@ def test_values_outside_the_scale_are_not_written(tmp_path: Path, value: float) 
     with pytest.raises(ValueError, match="outside"):
         write_soft_label(tmp_path / "x.png", np.array([[value]]))
     assert not (tmp_path / "x.png").exists()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+def test_a_soft_label_that_lies_on_its_side_is_read_upright(
+    tmp_path: Path, dtype: type[np.unsignedinteger], file_format: str
+) -> None:
+    levels = np.arange(35).reshape(5, 7).astype(dtype)
+    image = Image.fromarray(levels)
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "x.png", file_format, exif=exif)
+    expected = np.rot90(levels, -1) / np.float32(np.iinfo(dtype).max)
+    np.testing.assert_array_equal(read_soft_label(tmp_path / "x.png"), expected)
+    assert image_size_hw(tmp_path / "x.png") == (7, 5)
 
 
 def test_a_colour_or_truncated_soft_label_is_refused(tmp_path: Path) -> None:

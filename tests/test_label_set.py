@@ -13,7 +13,7 @@ import util.label_set.folding
 from util.bbox_csv import read_bbox_csv
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.image_files import read_soft_label, write_soft_label
+from util.image_files import read_soft_label, write_image, write_soft_label
 from util.label_set import LabelSet, LabelSetWriter, check_same_images, write_boxes_anew
 from util.shares import Share
 
@@ -354,6 +354,20 @@ def test_a_folder_with_other_files_is_not_written_into(tmp_path: Path) -> None:
     (tmp_path / "thesis.docx").write_text("do not lose me")
     with pytest.raises(UserError, match="holds other files"):
         LabelSetWriter(tmp_path, SETTINGS)
+
+
+def test_a_bare_folder_of_masks_of_0_and_1_is_noticed(tmp_path: Path) -> None:
+    mask = np.array([[0, 1, 1]], np.uint8)
+    for image_id, values in {"empty": 0 * mask, "a": mask, "b": 255 * mask, "c": 2 * mask}.items():
+        write_image(tmp_path / f"{image_id}.png", values)
+    label_set = LabelSet(tmp_path)
+    assert label_set.read("empty").max() == 0
+    assert label_set.read("b").max() == 1
+    assert label_set.read("c").max() == np.float32(2 / 255)
+    with pytest.raises(
+        UserError, match=r"a\.png has the values 0 and 1 of 255.*multiply it by 255"
+    ):
+        label_set.read("a")
 
 
 def test_a_bare_folder_of_gray_pngs_can_be_read(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import student.test
 import student.train
 import util.label_set_from_truth
 from student.data_loader_student import SoftLabelPairs, check_pairs
+from tests.conftest import read_gray
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import find_images, read_image, write_image
@@ -51,12 +52,16 @@ def test_masks_become_exact_maps_and_ignored_pixels_do_not_count(project: Path) 
     np.testing.assert_array_equal(label_set.read(image_id), (mask > 0) & (mask != 255))
     np.testing.assert_array_equal(label_set.read_weights(image_id), mask != 255)
     assert len(list((label_set.folder / "weights").rglob("*.png"))) == 1  # others are all known
-    assert label_set.manifest["settings"] == {"producer": "ground truth", "format": "masks"}
+    assert label_set.manifest["settings"] == {
+        "producer": "ground truth",
+        "format": "masks",
+        "mask_values": {"0": "normal", "1-49": "anomalous", "255": "ignored"},
+    }
     set_data(project, masks=None, ground_truth="masks", ground_truth_format="masks")
     for classes, is_object, is_known in (
         (["1"], mask == 1, mask != 255),
         (["255", "7"], (mask == 255) | (mask == 7), np.ones_like(mask)),
-        ([], mask > 0, np.ones_like(mask)),
+        ([], (mask > 0) & (mask != 255), mask != 255),
     ):
         set_data(project, ground_truth_classes=classes)
         assert write_truth(project, "--overwrite") == 0
@@ -64,11 +69,14 @@ def test_masks_become_exact_maps_and_ignored_pixels_do_not_count(project: Path) 
         np.testing.assert_array_equal(label_set.read_weights(image_id), is_known)
 
 
-def test_only_images_with_a_mask_or_of_a_split_are_labelled(project: Path) -> None:
+def test_only_images_with_a_mask_or_of_a_split_are_labelled(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     masks = sorted((project.parent / "masks").rglob("*.png"))
     for path in masks[8:]:
         path.unlink()
     assert write_truth(project) == 0
+    assert "Left out: 4 images without a mask" in capsys.readouterr().out
     assert len(LabelSet(project.parent / "label_sets" / "truth").ids) == 8
     assert write_truth(project, "--split", "Train", "--name", "few") == 0
     assert len(LabelSet(project.parent / "label_sets" / "few").ids) == 6
@@ -90,6 +98,13 @@ def test_boxes_become_ellipses_whose_corners_do_not_count(boxed_project: Path) -
             inside[top:bottom, left:right] = 1
         assert 0 < (soft_label > 0).sum() < inside.sum()
         np.testing.assert_array_equal((soft_label > 0) | (weights == 0), inside)
+
+
+def test_boxes_of_a_small_split_are_taken_from_a_truth_of_all_images(boxed_project: Path) -> None:
+    name = (boxed_project.parent / "splits" / "Test.txt").read_text("utf-8").splitlines()[0]
+    (boxed_project.parent / "splits" / "One.txt").write_text(name, "utf-8")
+    assert write_truth(boxed_project, "--split", "One") == 0
+    assert LabelSet(boxed_project.parent / "label_sets" / "truth").ids == [name]
 
 
 def test_boxes_of_an_image_that_was_resized_are_drawn_anew(boxed_project: Path) -> None:
@@ -114,23 +129,100 @@ def test_an_ellipse_has_the_area_it_should_and_a_sliver_has_a_pixel() -> None:
     assert weights.all()
 
 
+def test_nothing_is_known_of_regions_to_ignore_but_of_objects_in_them(project: Path) -> None:
+    images = find_images(project.parent / "images")
+    height, width = read_image(next(iter(images.values()))).shape[:2]
+    coco = {
+        "images": [
+            {"id": image_id, "file_name": f"{image_id}.png", "width": width, "height": height}
+            for image_id in list(images)[:1]
+        ],
+        "categories": [{"id": 1, "name": "bird"}],
+        "annotations": [
+            {"id": 1, "image_id": next(iter(images)), "category_id": 1, "bbox": [10, 10, 20, 10]},
+            {"id": 2, "image_id": next(iter(images)), "category_id": 1, "bbox": [8, 8, 30, 30]},
+        ],
+    }
+    coco["annotations"][1]["iscrowd"] = 1  # type: ignore[index]
+    (project.parent / "t.json").write_text(json.dumps(coco))
+    (project.parent / "splits" / "One.txt").write_text(f"{next(iter(images))}\n", "utf-8")
+    set_data(project, masks=None, ground_truth="t.json", ground_truth_format="coco")
+    assert write_truth(project, "--split", "One") == 0
+    label_set = LabelSet(project.parent / "label_sets" / "truth")
+    (image_id,) = label_set.ids
+    soft_label, weights = label_set.read(image_id), label_set.read_weights(image_id)
+    region = np.zeros((height, width), bool)
+    region[8:38, 8:38] = True
+    assert 0.7 * 200 < soft_label.sum() < 200
+    np.testing.assert_array_equal(weights == 0, region & (soft_label == 0))
+
+
+def test_a_truth_without_any_object_is_said(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = sorted((project.parent / "masks").rglob("*.png"))
+    write_image(masks[0], np.zeros_like(read_gray(masks[0])))
+    (project.parent / "splits" / "One.txt").write_text(
+        f"{masks[0].relative_to(project.parent / 'masks').with_suffix('')}\n", "utf-8"
+    )
+    assert write_truth(project, "--split", "One") == 0
+    assert "No object at all" in capsys.readouterr().out
+    for path in masks:
+        write_image(path, np.zeros_like(read_gray(path)))
+    with pytest.raises(UserError, match="has an anomalous pixel"):
+        write_truth(project, "--name", "none")
+    assert not (project.parent / "label_sets" / "none").exists()
+
+
 def test_bad_truths_are_one_sentence(boxed_project: Path) -> None:
     for options, message in (
         (["--name", "a b"], r"letters, digits and _, such as a_b"),
         (["--name", ""], "such as truth"),
         (["--split", "Nowhere"], "splits in this folder"),
         (["--data.ground_truth", "nowhere.csv"], "does not exist"),
-        (["--data.ground_truth", "nowhere", "--data.ground_truth_format", "masks"], "pixel values"),
+        (
+            ["--data.ground_truth", "nowhere", "--data.ground_truth_format", "masks"],
+            "true masks .*nowhere does not exist; .*data.ground_truth",
+        ),
         (["--data.masks", "nowhere"], "the folder of true masks .*nowhere does not exist"),
         (["--data.masks", str(boxed_project.parent / "splits")], "no mask of any image"),
     ):
         with pytest.raises(UserError, match=message):
             write_truth(boxed_project, *options)
-    set_data(boxed_project, masks="masks")
-    path = sorted((boxed_project.parent / "masks").rglob("*.png"))[0]
-    write_image(path, np.zeros((3, 4), np.uint8))
-    with pytest.raises(UserError, match=r"is \(3, 4\), its image \(64, 64\)"):
-        write_truth(boxed_project)
+
+
+def test_a_bad_mask_or_image_fails_alone(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second, *others = sorted((project.parent / "masks").rglob("*.png"))
+    write_image(first, np.zeros((3, 4), np.uint8))
+    second.write_bytes(b"no mask")
+    assert write_truth(project) == 1
+    label_set = LabelSet(project.parent / "label_sets" / "truth")
+    assert len(label_set.ids) == len(others)
+    reasons = list(label_set.failed.values())
+    assert "is (3, 4), its image (64, 64)" in reasons[0]
+    assert "cannot be read as a mask" in reasons[1]
+    assert "2 images have no truth, the rest is done" in capsys.readouterr().err
+    image = next(iter(find_images(project.parent / "images").values()))
+    image.write_bytes(b"no image")
+    assert write_truth(project, "--data.masks", "null", "--name", "boxes") == 1
+    boxes = LabelSet(project.parent / "label_sets" / "boxes")
+    assert len(boxes.ids) == len(others) + 1
+    assert "cannot be read as an image" in next(iter(boxes.failed.values()))
+
+
+def test_processes_share_a_truth(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert write_truth(project, "--name", "alone") == 0
+    for rank in ("0", "1"):
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        monkeypatch.setenv("RANK", rank)
+        assert write_truth(project) == 0
+    out = capsys.readouterr().out
+    assert "share 1 of 2 is done" in out
+    both = [LabelSet(project.parent / "label_sets" / name) for name in ("alone", "truth")]
+    assert both[0].ids == both[1].ids
+    assert both[0].content == both[1].content
 
 
 def test_a_student_learns_from_the_truth_and_from_a_mix(project: Path) -> None:

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL.ImageFile import ImageFile
 
 import teacher.soft_label_generation
 from teacher.findings import Finding, Teacher
 from tests.conftest import ROOT, make_project
 from util.data_classes import BoxSettings
+from util.decoding import to_rgb
 from util.errors import PromptError, UserError
 from util.image_files import find_images, write_image
 from util.label_set import LabelSet, LabelSetWriter, writing
@@ -135,6 +137,23 @@ def test_the_same_command_started_twice_says_so_before_it_labels(images: Path) -
         with pytest.raises(UserError, match="is at work on"):
             run(images, second)
     assert not second.seen
+
+
+def test_whatever_reading_raises_is_a_failed_image_with_its_traceback_in_the_log(
+    images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(image: ImageFile, path: Path) -> np.ndarray:
+        if path.stem == "3":
+            raise KeyError("a codec of tomorrow")
+        return to_rgb(image, path)
+
+    monkeypatch.setattr("util.image_files.to_rgb", decode)
+    for label_set in run(images, MeanTeacher()):
+        assert label_set.ids == ["0", "1", "2", "4", "5"]
+        assert "KeyError, 'a codec of tomorrow'" in label_set.failed["3"]
+    log = (images.parent / "sets" / PROMPTS[0] / "label_set.log").read_text()
+    assert "Traceback" in log
+    assert "in decode" in log
 
 
 def test_a_file_that_vanishes_is_a_failed_image(images: Path) -> None:

@@ -5,29 +5,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 import student.train
+from student.batches import check_processes
 from student.checkpoint import read_checkpoint, save_checkpoint
-from student.data_loader_student import SoftLabelPairs
 from student.device import build_fabric, count_processes
-from student.losses import LossSettings
 from student.parallel import SyncBatchNorm2d, gather, normalise_together, share_of
-from student.training import Trainer, TrainingSettings
 from tests.conftest import ROOT
-from tests.test_prediction import SMALL
-from util.data_classes import BoxSettings
+from tests.student_runs import label
 from util.errors import UserError
-from util.image_files import find_images, read_image
-from util.label_set import LabelSetWriter
 
 STEP = """
 import sys
@@ -60,11 +52,7 @@ if fabric.is_global_zero:
 
 def teach(project: Path) -> None:
     """Give a project a label set and a config that trains on it."""
-    images = find_images(project.parent / "images")
-    with LabelSetWriter(project.parent / "label_sets/x", {"producer": "test"}) as writer:
-        for image_id, path in images.items():
-            writer.add(image_id, (read_image(path).min(axis=2) == 240).astype(float), "1", 0)
-        writer.finish(BoxSettings())
+    label(project)
     content = json.loads(project.read_text())
     content["student"] |= {"label_set": "x", "precision": "32-true", "learning_rate": 1e-3}
     project.write_text(json.dumps(content))
@@ -120,14 +108,10 @@ def test_batch_normalisation_in_evaluation_is_the_plain_one() -> None:
 
 @pytest.mark.parametrize(("images", "processes"), [(3, 4), (250, 4), (9, 8)])
 def test_batches_that_leave_a_process_without_images_are_refused(
-    images: int, processes: int, tmp_path: Path
+    images: int, processes: int
 ) -> None:
-    losses = LossSettings({"kl": 1.0})
-    settings = TrainingSettings(1, 1, 1, 1e-3, 0.0, losses, 0.0, 0.0, 0, 0)  # batches of 1
-    fabric = cast(Fabric, SimpleNamespace(world_size=processes))
-    pairs = cast(SoftLabelPairs, range(images))
     with pytest.raises(UserError, match=rf"{processes} processes cannot share {images} .*batches"):
-        Trainer(fabric, nn.Conv2d(3, 1, 1), SMALL, settings, pairs, tmp_path, BoxSettings())
+        check_processes(processes, images, batch_size=1)
 
 
 def test_a_run_that_other_processes_have_begun_is_not_gone_on_with(project: Path) -> None:
@@ -138,6 +122,7 @@ def test_a_run_that_other_processes_have_begun_is_not_gone_on_with(project: Path
     content = read_checkpoint(path)
     content["scheduler"]["total_steps"] += 1
     save_checkpoint(path, content)
+    (path.parent / "run.json").unlink()  # or it is finished
     with pytest.raises(UserError, match="another number of processes has begun it"):
         student.train.main(given)
 

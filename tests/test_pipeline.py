@@ -24,6 +24,7 @@ import util.csv_from_soft_labels
 import util.multi_teacher.combination_strategies
 from student.predictors import read_box_settings
 from tests.conftest import ROOT
+from util.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import path_to_id, read_image, read_soft_label, write_image
@@ -59,21 +60,36 @@ def test_the_teacher_finds_the_birds_and_tells_prompts_apart(finished: Path) -> 
     assert bird.manifest["settings"]["prompt"] == "bird"
 
 
-def test_every_stage_says_what_it_wrote_and_what_comes_next(
+def test_every_stage_says_what_it_wrote_and_what_comes_next_in_words_that_are_understood(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    given = ["--evaluation.min_area_px", "2", "--data.demo_seed=3"]
     for stage, following in (
-        (label, "combination_strategies.py"),
-        (combine, "student/train.py"),
-        (train, "student/test.py"),
-        (evaluate, "analysis/bbox_evaluation.py"),
-        (util.csv_from_soft_labels.main, "analysis/bbox_evaluation.py"),
+        (label, util.multi_teacher.combination_strategies),
+        (combine, student.train),
+        (train, student.test),
+        (evaluate, analysis.bbox_evaluation),
+        (util.csv_from_soft_labels.main, analysis.bbox_evaluation),
     ):
-        assert stage(arguments(project)) == 0
+        assert stage(arguments(project, *given)) == 0
         out = capsys.readouterr().out
-        assert following in out.split("Next: python ")[1]
-        assert f"--config {shlex.quote(str(project))}" in out
         assert str(project.parent) in out
+        script, *words = shlex.split(out.split("Next: python ")[1].splitlines()[0])
+        assert Path(script).resolve() == Path(following.__file__)
+        config, _ = load_config("", words, reads=following.READS)
+        assert config.data.images == project.parent / "images"
+        assert config.data.demo_seed == 3
+        kept = 2 if "evaluation.min_area_px" in following.READS else 1
+        assert config.evaluation.min_area_px == kept
+
+
+def test_what_comes_after_one_label_set_is_a_student_of_it(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert label(arguments(project, "--teacher.prompts", "white crest")) == 0
+    assert "Next: python student/train.py --student.label_set white_crest --config" in (
+        capsys.readouterr().out
+    )
 
 
 def test_a_run_keeps_its_config_curves_log_and_checkpoints(finished: Path) -> None:
@@ -87,6 +103,19 @@ def test_a_run_keeps_its_config_curves_log_and_checkpoints(finished: Path) -> No
     assert read_image(run / "curves.png").shape[1] > 400
     again = ["--config", str(run / "config.json")]
     assert train(again) == 0  # the resolved config repeats the run: nothing is left to do
+
+
+def test_the_config_of_a_run_works_where_it_lies_in_a_copied_project_too(
+    finished: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "copy"
+    shutil.copytree(finished.parent, copied)
+    shutil.rmtree(copied / "runs" / "student" / "Test")
+    before = {path: path.stat().st_mtime_ns for path in finished.parent.rglob("*")}
+    for stage in (label, combine, train, evaluate, analysis.bbox_evaluation.main):
+        assert stage(["--config", str(copied / "runs" / "student" / "config.json")]) == 0
+    assert len(LabelSet(copied / "runs" / "student" / "Test").ids) == 3
+    assert {path: path.stat().st_mtime_ns for path in finished.parent.rglob("*")} == before
 
 
 def test_the_test_writes_a_label_set_metrics_and_pictures(finished: Path) -> None:
@@ -243,34 +272,6 @@ def test_a_link_to_nowhere_is_a_failed_image(project: Path) -> None:
     label_set = LabelSet(project.parent / "label_sets" / "bird")
     assert list(label_set.failed) == ["lost"]
     assert len(label_set.ids) == 12
-
-
-def test_a_stop_while_an_old_run_is_removed_never_mixes_old_and_new(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for stage in (label, combine, train):
-        stage(arguments(project))
-    run_folder = project.parent / "runs" / "student"
-    plain_unlink = Path.unlink
-    left = 3
-
-    def unlink(self: Path, missing_ok: bool = False) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise KeyboardInterrupt
-        plain_unlink(self, missing_ok=missing_ok)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", unlink)
-        with pytest.raises(KeyboardInterrupt):
-            train(arguments(project, "--student.width", "3", "--overwrite"))
-    with pytest.raises(UserError, match="width: 2 -> 3"):
-        train(arguments(project, "--student.width", "3"))
-    (run_folder / "run.json").unlink()
-    assert train(arguments(project, "--student.width", "3")) == 0
-    content = torch.load(run_folder / "best.pt", weights_only=True)
-    assert content["architecture"]["width"] == 3
 
 
 def test_an_image_that_was_exchanged_is_labelled_again(project: Path) -> None:

@@ -11,12 +11,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import student.predict
 import student.test
 from student.checkpoint import save_checkpoint
 from student.exporting import export_onnx
 from student.models import Architecture, build_model
+from student.predicting import MANY, count_at_once, name_of_images
 from student.prediction import (
     ALIGNMENT_PX,
     PredictingLabeller,
@@ -30,7 +32,7 @@ from student.torch_predictor import TorchPredictor, fuse_batch_norms, scale_imag
 from tests.conftest import box_table
 from tests.test_pipeline import run, stop_at_write
 from util.errors import UserError
-from util.image_files import find_images, read_image, write_image
+from util.image_files import path_to_id, read_image, write_image
 from util.label_set import LabelSet
 from util.visualization import draw_overlay
 
@@ -204,7 +206,8 @@ def test_any_folder_becomes_a_label_set_with_boxes_and_pictures(
     assert sizes == {"a/large": (150, 190), "tiny": (1, 2), "b": (33, 40)}
     boxes = pd.read_csv(predicted.folder / "prediction.csv", sep=";")
     assert set(boxes["image"]) <= set(predicted.ids)
-    pictures = find_images(run / "predicted" / "photos_pictures")
+    folder = run / "predicted" / "photos_pictures"
+    pictures = {path_to_id(path, folder): path for path in folder.rglob("*.png")}
     assert set(pictures) == set(predicted.ids)
     assert read_image(pictures["b"]).shape == (33 * 12, 2 * 40 * 12, 3)
     with pytest.raises(UserError, match="tile_size_px: 64 -> 1024"):
@@ -264,6 +267,51 @@ def test_images_that_are_predicted_at_once_get_the_same_maps(
         np.testing.assert_allclose(one, other, atol=2 / 65535)
 
 
+@pytest.mark.parametrize(
+    ("size_px", "tile_px", "expected"),
+    [(256, 1024, 27), (1024, 1024, 1), (4000, 1024, 1), (4000, 256, 1), (1000, 256, 13)],
+)
+def test_as_many_images_are_predicted_at_once_as_memory_allows(
+    tmp_path: Path, size_px: int, tile_px: int, expected: int
+) -> None:
+    Image.new("1", (size_px, size_px)).save(tmp_path / "a.png")
+    paths = {f"{number}": tmp_path / "a.png" for number in range(MANY)}
+    paths["damaged"] = tmp_path / "damaged.png"
+    paths["damaged"].write_text("no image")
+    assert count_at_once(paths, tile_px, 10**9) == expected
+    assert count_at_once(dict(list(paths.items())[: MANY - 1]), tile_px, 10**9) == 1
+
+
+def test_images_at_once_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: 8)
+    for most, at_once, num_threads in ((1, 1, 8), (3, 3, 2), (100, 8, 1)):
+        predictor = TorchPredictor(make_student(), 1.0, most)
+        assert (predictor.num_at_once, predictor.num_threads) == (at_once, num_threads)
+
+
+def test_folders_of_one_name_have_predictions_of_their_own(trained: Path) -> None:
+    for number, name in enumerate(("a/photos", "b/photos", "photos")):
+        image = np.full((20, 20, 3), 50 * number, np.uint8)
+        write_image(trained.parent / name / "same.png", image)
+        assert predict(trained, "--data.images", str(trained.parent / name)) == 0
+    folder = trained.parent / "runs/student/predicted"
+    sets = {path.parent.name: LabelSet(path.parent) for path in folder.glob("*/label_set.json")}
+    assert set(sets) == {"a--photos", "b--photos", "photos"}
+    assert len({label_set.fingerprint() for label_set in sets.values()}) == 3
+
+
+def test_the_name_of_predictions_is_the_way_to_the_images() -> None:
+    checkpoint = Path("/x/project/runs/student/best.pt")
+    for images, name in (
+        ("/x/project/photos", "photos"),
+        ("/x/project/runs/photos", "photos"),
+        ("/x/spring/photos", "spring--photos"),
+        ("/y/photos", "y--photos"),
+        ("/x/project", "project"),
+    ):
+        assert name_of_images(Path(images), checkpoint) == name
+
+
 def test_processes_share_the_images(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -282,7 +330,7 @@ def test_bad_input_is_one_sentence(trained: Path) -> None:
         (["--student.checkpoint", "nowhere.pt"], "does not exist; train first"),
         (["--data.images", "nowhere"], "nowhere does not exist"),
         (["--prediction.tile_size_px", "40", "--prediction.tile_overlap_px", "30"], "32 pixels"),
-        (["--prediction.output", str(trained.parent / "images/x/../out")], "images/out lies in"),
+        (["--prediction.output", str(trained.parent / "images")], "images holds other files"),
     ):
         done = run("student/predict.py", "--config", str(trained), *options)
         assert done.returncode == 2

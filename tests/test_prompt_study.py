@@ -1,12 +1,10 @@
-"""The prompt study as a user runs it, on a small project; its design, cells and processes."""
+"""The prompt study as a user runs it, on a small project; its tables, processes and arms."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,44 +15,18 @@ import analysis.bbox_evaluation
 import analysis.pixel_evaluation
 import analysis.prompt_study
 import analysis.study.scoring
-from analysis.study.cells import is_finished, make
-from analysis.study.concluding import conclude
-from analysis.study.curve import curve_sizes
-from analysis.study.design import design_study, split_strategy
+from analysis.study.design import design_study
 from analysis.study.examples import choose_images
-from analysis.study.measuring import find_judge
-from analysis.study.planning import Plan, plan_cells
-from analysis.study.running import run_plan
-from analysis.study.scoring import PIXEL_SCORES, Metric
-from tests.conftest import ROOT, make_project
+from analysis.study.measuring import count_label_set, find_judge
+from analysis.study.scoring import PIXEL_SCORES, Metric, resampled_for_pairs
+from tests.conftest import ROOT
+from tests.study_projects import conclude_study, configure, make_study
 from tests.test_pipeline import arguments, stop_at_write
-from util.config import Config, load_config
 from util.errors import UserError
 from util.image_files import read_image, write_image
-from util.label_set import LabelSet
+from util.statistics_over_images import bootstrap, f1
 
 study = analysis.prompt_study.main
-
-STUDY = {
-    "prompts": ["bird", "gull, small", "whale"],
-    "strategies": ["mean", "majority:2"],
-    "training_seeds": [0, 1],
-    "processes": 2,
-}
-
-
-def make_study(folder: Path, **changes: object) -> Path:
-    """Write a project whose students learn enough to find something."""
-    project = make_project(folder)
-    content = json.loads(project.read_text())
-    content["study"] = {**STUDY, **changes}
-    content["student"] |= {"epochs": 6, "width": 4, "learning_rate": 0.02, "batch_size": 2}
-    project.write_text(json.dumps(content))
-    return project
-
-
-def configure(project: Path, *more: str) -> Config:
-    return load_config("", arguments(project, *more))[0]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +59,7 @@ def test_the_report_figures_tables_and_config_are_written(finished: Path) -> Non
 
 def test_scores_are_those_of_the_evaluation_script(finished: Path) -> None:
     scores = read_table(finished, "scores").set_index("label_set")
-    expected = ["bird", "gull, small", "whale", "all 3: mean", "all 3: majority:2"]
+    expected = ["bird", "crest, white", "whale", "all 3: mean", "all 3: majority:2"]
     assert scores.index.tolist() == expected
     cells = pd.read_csv(finished.parent / "runs" / "study" / "cells.csv").set_index("cell")
     birds = [cells.loc[f"bird, unet, seed {seed}", "folder"] for seed in (0, 1)]
@@ -157,107 +129,12 @@ def test_a_second_run_makes_nothing_anew_and_the_same_report(finished: Path) -> 
     assert report.read_bytes() == content
 
 
-def test_a_changed_setting_makes_anew_only_what_depends_on_it(finished: Path) -> None:
-    def cells(*more: str) -> dict[str, str]:
-        config = configure(finished, *more)
-        return {cell.name: cell.hash for cell in plan_cells(config, design_study(config)).cells}
-
-    def changed(*more: str) -> set[str]:
-        return {name.split(",")[0] for name, hash_ in cells(*more).items() if before[name] != hash_}
-
-    before = cells()
-    everything = {name.split(",")[0] for name in before}
-    learners = everything - {"3 prompts"}
-    assert changed("--student.device", "cpu") == set()
-    assert changed("--evaluation.min_confidence", "0.3") == set()
-    assert changed("--teacher.prompts_per_batch", "2") == set()
-    assert changed("--data.test_split", "Validation") == set()
-    assert changed("--student.epochs", "7") == learners
-    assert changed("--teacher.box_threshold", "0.3") == everything
-    assert changed("--combination.min_votes", "3") == set()
-    majority = {"study.strategies": '["mean","majority"]'}
-    assert "all 3: majority" in cells(*(f"--{key}={value}" for key, value in majority.items()))
-
-
-def test_new_prompts_and_seeds_keep_what_is_there(tmp_path: Path) -> None:
-    project = make_study(tmp_path, prompts=["bird"], training_seeds=[0], strategies=[])
-    assert study(arguments(project)) == 0
-    cells = pd.read_csv(tmp_path / "runs" / "study" / "cells.csv")
-    (run,) = cells[cells["kind"] == "student"]["folder"]
-    checkpoint = Path(run) / "best.pt"
-    before = checkpoint.stat().st_mtime_ns
-    more = ["--study.prompts=bird", "--study.prompts=gull", "--study.training_seeds=0"]
-    assert study(arguments(project, *more, "--study.training_seeds=1")) == 0
-    assert checkpoint.stat().st_mtime_ns == before
-    assert len(pd.read_csv(tmp_path / "runs" / "study" / "cells.csv")) == 1 + 4
-
-
-def test_an_exchanged_image_is_labelled_and_learnt_anew(tmp_path: Path) -> None:
-    project = make_study(tmp_path, prompts=["bird"], training_seeds=[0], strategies=[])
-    assert study(arguments(project)) == 0
-    config = configure(project)
-    plan = plan_cells(config, design_study(config))
-    before = (plan.students[0].folder / "best.pt").stat().st_mtime_ns
-    path = next((tmp_path / "images").rglob("*00.png"))
-    write_image(path, np.full((64, 64, 3), 60, np.uint8))
-    assert study(arguments(project)) == 0
-    assert (plan.students[0].folder / "best.pt").stat().st_mtime_ns > before
-
-
-def test_a_student_of_a_combination_sees_an_exchanged_image_whose_maps_are_the_same(
-    tmp_path: Path,
-) -> None:
-    project = make_study(tmp_path, prompts=["whale", "cat"], training_seeds=[0])
-    config = configure(project)
-    plan = plan_cells(config, design_study(config))
-    assert all(make(cell).status == "done" for cell in plan.cells)
-    students = [cell for cell in plan.students if cell.name.startswith("all")]
-    before = [(cell.folder / "best.pt").stat().st_mtime_ns for cell in students]
-    paths = list((tmp_path / "images").rglob("*0[0-5].png"))
-    for path in paths:  # a little darker, so that the prompts find as little as before
-        write_image(path, (read_image(path) * 0.98).astype(np.uint8))
-    assert all(make(cell).status == "done" for cell in plan.cells)
-    after = [(cell.folder / "best.pt").stat().st_mtime_ns for cell in students]
-    assert all(new > old for new, old in zip(after, before, strict=True))
-
-
-def test_a_task_of_a_job_array_labels_all_images_of_its_cells(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = make_study(tmp_path, prompts=["bird"], strategies=[], training_seeds=[])
-    for key, value in {"ID": "1", "MIN": "0", "COUNT": "2"}.items():
-        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{key}", value)
-    config = configure(project)
-    plan = plan_cells(config, design_study(config))
-    assert [make(cell).status for cell in plan.cells] == ["done"]
-    assert len(LabelSet(plan.label_sets["", "bird"].folder).ids) == 12
-    assert os.environ["SLURM_ARRAY_TASK_COUNT"] == "2"
-
-
 def test_pixels_can_be_judged_without_true_boxes(finished: Path) -> None:
     more = ["--data.ground_truth=null", "--study.score=average_precision"]
     notes, scores = conclude_with(finished, *more, "--study.training_seeds=[]")
     assert scores["teacher"].between(0, 1).all()
     notes, _ = conclude_with(finished, "--data.masks=null", "--study.training_seeds=[]")
     assert any("no pixel metrics" in note for note in notes)
-
-
-def test_corrected_truth_that_chooses_checkpoints_trains_students_anew(finished: Path) -> None:
-    config = configure(finished, "--student.validate_against=ground_truth")
-    plan = plan_cells(config, design_study(config))
-    before = plan.students[0]
-    assert make(before).status == "done"
-    assert is_finished(before)
-    truth = finished.parent / "truth.csv"
-    text = truth.read_text(encoding="utf-8")
-    rows = text.splitlines()
-    validation = (finished.parent / "splits" / "Validation.txt").read_text(encoding="utf-8")
-    dropped = next(row for row in rows if row.split(".png")[0] in validation.splitlines())
-    try:
-        truth.write_text("\n".join(r for r in rows if r != dropped) + "\n", encoding="utf-8")
-        assert not is_finished(before)
-    finally:
-        truth.write_text(text, encoding="utf-8")
 
 
 def test_a_failed_cell_is_reported_and_stops_no_other(
@@ -383,22 +260,6 @@ def test_shares_of_several_processes_make_each_cell_once(finished: Path, tmp_pat
     assert tables_of(project) == tables_of(finished)
 
 
-def test_the_plan_counts_what_is_there_and_times_what_is_not(
-    finished: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert study(arguments(finished, "--plan")) == 0
-    assert "About 0 s" in capsys.readouterr().out
-    before = sorted((finished.parent / "cells").iterdir())
-    more = ["--study.training_seeds=0", "--study.training_seeds=7", "--student.epochs=1000"]
-    assert study(arguments(finished, "--plan", *more)) == 0
-    out = capsys.readouterr().out
-    (trainings,) = [line.split() for line in out.splitlines() if "trainings" in line]
-    assert trainings[1:3] == ["10", "10"]
-    assert float(trainings[3]) > 0.1
-    assert trainings[4] == "min"
-    assert sorted((finished.parent / "cells").iterdir()) == before
-
-
 def test_arms_cross_teachers_object_prompts_and_architectures(tmp_path: Path) -> None:
     project = make_study(
         tmp_path,
@@ -416,11 +277,12 @@ def test_arms_cross_teachers_object_prompts_and_architectures(tmp_path: Path) ->
         "box_threshold 0.5, object prompt sea",
         "box_threshold 0.5, object prompt water",
     ]
-    judge = find_judge(config)
-    plan = plan_cells(config, design)
-    results = conclude(config, design, plan, run_plan(plan, 2), judge)
+    results = conclude_study(project)
     assert [arm.name for arm in results.arms] == [variant.name for variant in design.variants]
-    assert len(results.arm_comparisons) == 2 * 6
+    # Another object prompt changes no map here, so there are two teachers and two lots of students.
+    assert len(results.arm_comparisons) == 2
+    twin = "teacher as configured, object prompt water has the same label sets as teacher as"
+    assert any(note.startswith(twin) for note in results.notes)
     one, other = results.arms[0].scores, results.arms[2].scores
     expected = one["teacher"].mean() - other["teacher"].mean()
     compared = results.arm_comparisons
@@ -470,10 +332,7 @@ def test_bad_input_is_one_clear_sentence(
 
 def conclude_with(project: Path, *more: str) -> tuple[list[str], pd.DataFrame]:
     """Notes and scores of a study."""
-    config = configure(project, *more)
-    design, judge = design_study(config), find_judge(config)
-    plan = plan_cells(config, design)
-    results = conclude(config, design, plan, run_plan(plan, 2), judge)
+    results = conclude_study(project, *more)
     return list(results.notes), results.arms[0].scores
 
 
@@ -484,11 +343,63 @@ def test_what_cannot_be_had_is_said(finished: Path) -> None:
     text = " ".join(notes)
     assert "one test image" in text
     assert "trained with one seed" in text
-    assert "finds nothing in any test image for gull, small, whale" in text
+    assert "finds nothing in any test image for crest, white, whale" in text
     assert scores[["teacher_low", "student_high"]].isna().all(axis=None)
     notes, scores = conclude_with(finished, "--study.training_seeds=[]")
     assert "No student was asked for" in " ".join(notes)
     assert scores["student"].isna().all()
+
+
+def test_resamples_of_a_study_grow_with_its_pairs_as_far_as_they_can_be_afforded() -> None:
+    boxes = Metric("", "boxes", 0, f1)
+    assert resampled_for_pairs(boxes, 5, 40).num_resamples == 10_000
+    assert resampled_for_pairs(boxes, 20, 112).num_resamples == 400 * 190
+    assert resampled_for_pairs(boxes, 20, 2000).num_resamples == 10_000
+    pixels = Metric("", "pixels", None, f1, num_resamples=2_000)
+    assert resampled_for_pairs(pixels, 5, 40).num_resamples == 10_000
+    of_thesis = resampled_for_pairs(pixels, 20, 112).num_resamples
+    assert 190 / (1 + of_thesis) < 0.05 / 4
+    assert resampled_for_pairs(pixels, 20, 10_000).num_resamples == 2_000
+
+
+def test_intervals_of_a_study_are_over_groups_of_images(finished: Path) -> None:
+    kept = sorted((finished.parent / "cells" / "counts").iterdir())
+    # The test images are 09, 10 and 11 of one flight.
+    more = ["--study.name=grouped", "--data.groups=möwe_([01])"]
+    assert study(arguments(finished, *more)) == 0
+    assert sorted((finished.parent / "cells" / "counts").iterdir()) == kept
+    folder = finished.parent / "runs" / "grouped"
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "2 groups of 3 images (data.groups)" in report
+    assert "so few give too narrow ones" in report
+    scores = pd.read_csv(folder / "tables" / "scores.csv").set_index("label_set")
+    single = read_table(finished, "scores").set_index("label_set")
+    assert scores["teacher"].tolist() == single["teacher"].tolist()
+    judge = find_judge(configure(finished, *more))
+    cells = pd.read_csv(folder / "cells.csv")
+    (teacher,) = cells[cells["kind"] == "teacher"]["folder"]
+    counts = count_label_set(Path(teacher) / "bird", judge, finished.parent / "cells" / "counts")
+    of_images = counts["boxes"][:, 0]
+    grouped = np.stack([of_images[0], of_images[1:].sum(axis=0)])
+    interval = bootstrap(grouped, f1)
+    found = scores.loc["bird", ["teacher_low", "teacher_high"]]
+    assert found.tolist() == pytest.approx([interval.low, interval.high])
+    components = pd.read_csv(folder / "tables" / "components.csv")
+    assert components["variance"].notna().all()
+
+
+def test_a_study_of_one_group_has_no_intervals_and_says_so(finished: Path) -> None:
+    notes, scores = conclude_with(finished, "--data.groups=^(.*)/")
+    assert "No interval can be had: there is only 1 group of 3 images (data.groups)." in notes
+    assert scores[["teacher_low", "student_high"]].isna().all(axis=None)
+    assert scores["teacher"].notna().all()
+
+
+def test_images_without_a_group_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    project = make_study(tmp_path)
+    with pytest.raises(UserError, match="finds no group in 1 of 3 image ids: flight 1/möwe_09"):
+        study(arguments(project, "--data.groups=_1."))
+    assert not (tmp_path / "cells").exists()
 
 
 def test_masks_without_a_positive_pixel_are_refused(finished: Path, tmp_path: Path) -> None:
@@ -496,7 +407,7 @@ def test_masks_without_a_positive_pixel_are_refused(finished: Path, tmp_path: Pa
         name = path.relative_to(finished.parent / "images")
         write_image(tmp_path / name, np.zeros(read_image(path).shape[:2], np.uint8))
     more = ["--study.score=average_precision", f"--data.masks={tmp_path}"]
-    with pytest.raises(UserError, match="average precision is undefined"):
+    with pytest.raises(UserError, match=r"no mask in .* has an anomalous pixel"):
         conclude_with(finished, *more, "--study.training_seeds=[]")
 
 
@@ -508,91 +419,48 @@ def test_a_test_image_that_cannot_be_labelled_is_left_out(tmp_path: Path) -> Non
     assert any("1 test images are left out" in note and name in note for note in notes)
 
 
-def test_votes_above_the_size_of_a_group_are_left_out(finished: Path) -> None:
-    config = configure(
-        finished, "--study.strategies=majority:3", "--study.group_sizes=2", "--study.group_sizes=0"
-    )
-    combined = [source.name for source in design_study(config).sources if not source.is_prompt]
-    assert combined == ["all 3: majority:3"]
-
-
-@pytest.mark.parametrize(
-    ("num_prompts", "sizes"),
-    [(1, [1]), (3, [1, 2, 3]), (8, list(range(1, 9))), (20, [*range(1, 9), 12, 18, 20])],
-)
-def test_the_curve_has_all_small_sizes_and_the_largest(
-    num_prompts: int, sizes: Sequence[int]
+def test_too_many_pairs_for_the_resamples_are_said(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert curve_sizes(num_prompts) == sizes
+    more = ["--study.training_seeds=[]", "--study.score=average_precision"]
+    assert "after Holm" not in " ".join(conclude_with(finished, *more)[0])
+    monkeypatch.setitem(analysis.study.scoring.FEWEST_RESAMPLES, "pixels", 50)
+    monkeypatch.setitem(analysis.study.scoring.MOST_SUMS, "pixels", 50)
+    assert "3 pairs need p below 0.02" in " ".join(conclude_with(finished, *more)[0])
 
 
 def test_strategies_are_compared_over_the_groups_of_a_size(finished: Path) -> None:
     more = ["--study.group_sizes=2", "--study.num_groups=8", "--study.training_seeds=[]"]
     more += ["--study.strategies=mean", "--study.strategies=maximum"]
-    config = configure(finished, *more)
-    design, judge = design_study(config), find_judge(config)
+    design = design_study(configure(finished, *more))
     groups = {s.members for s in design.sources if not s.is_prompt}
     assert len(groups) == len(set(map(frozenset, groups))) == 3  # none is drawn twice
-    plan = plan_cells(config, design)
-    arm = conclude(config, design, plan, run_plan(plan, 2), judge).arms[0]
+    arm = conclude_study(finished, *more).arms[0]
     means = arm.scores[arm.scores["kind"] == "combination"].groupby("strategy")["teacher"].mean()
     compared = arm.comparisons.set_index("family").loc["strategies over 3 groups of 2, teacher"]
     assert (compared["a"], compared["b"]) == ("mean", "maximum")
     assert compared["difference"] == pytest.approx(means["mean"] - means["maximum"])
 
 
-def test_too_many_pairs_for_the_resamples_are_said(
-    finished: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_plan_counts_what_is_there_and_times_what_is_not(
+    finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = ["--study.training_seeds=[]", "--study.score=average_precision"]
-    assert "after Holm" not in " ".join(conclude_with(finished, *more)[0])
-    monkeypatch.setattr(analysis.study.scoring, "CURVE_RESAMPLES", 50)
-    assert "3 pairs need p below 0.02" in " ".join(conclude_with(finished, *more)[0])
+    assert study(arguments(finished, "--plan")) == 0
+    assert "About 0 s" in capsys.readouterr().out
+    before = sorted((finished.parent / "cells").iterdir())
+    more = ["--study.training_seeds=0", "--study.training_seeds=7", "--student.epochs=1000"]
+    assert study(arguments(finished, "--plan", *more)) == 0
+    out = capsys.readouterr().out
+    (trainings,) = [line.split() for line in out.splitlines() if "trainings" in line]
+    assert trainings[1:3] == ["10", "10"]
+    assert float(trainings[3]) > 0.1
+    assert trainings[4] == "min"
+    assert sorted((finished.parent / "cells").iterdir()) == before
 
 
-def test_strategies_carry_their_votes() -> None:
-    assert split_strategy("majority:3", 2) == ("majority", 3)
-    assert split_strategy("majority", 2) == ("majority", 2)
-    assert split_strategy("noisy_or", 2) == ("noisy_or", 0)
-
-
-def test_a_cell_whose_record_is_lost_is_made_again_without_training_anew(tmp_path: Path) -> None:
-    project = make_study(tmp_path, prompts=["bird"], strategies=[], training_seeds=[0])
-    config = configure(project)
-    plan = plan_cells(config, design_study(config))
-    assert [make(cell).status for cell in plan.cells] == ["done", "done"]
-    checkpoint = plan.students[0].folder / "best.pt"
-    before = checkpoint.stat().st_mtime_ns
-    plan.students[0].record.unlink()
-    assert make(plan.students[0]).status == "done"
-    assert checkpoint.stat().st_mtime_ns == before
-
-
-def test_the_thesis_study_is_that_of_the_thesis() -> None:
-    config = load_config("", ["--config", str(ROOT / "config_thesis.json")])[0]
-    design = design_study(config)
-    assert len(design.prompts) == 20
-    assert len(design.off_target) == 10
-    groups = {s.name.split(":")[0]: s.members for s in design.sources if not s.is_prompt}
-    assert groups == {
-        "group 1 of 5": ("shearwater", "bird", "marine bird", "oceanic bird", "car"),
-        "group 2 of 5": ("pelican", "shearwater", "cat", "tern", "dolphin"),
-        "group 3 of 5": ("gull", "bird", "tern", "penguin", "oceanic bird"),
-        "all 20": design.prompts,
-    }
-    plan = plan_cells(config, design)
-    assert (len(plan.combinations), len(plan.students)) == (3 * 3 + 4, 33 * 3)
-
-
-def test_how_students_predict_decides_their_cells_and_not_their_teachers(tmp_path: Path) -> None:
-    project = make_study(tmp_path, prompts=["bird"], strategies=[])
-
-    def plan(*more: str) -> Plan:
-        config = configure(project, *more)
-        return plan_cells(config, design_study(config))
-
-    plain, flipped = plan(), plan("--prediction.flips", "true")
-    shown = plan("--prediction.pictures", "3", "--prediction.output", "x")
-    assert [cell.folder for cell in shown.cells] == [cell.folder for cell in plain.cells]
-    assert plain.teachers[0].folder == flipped.teachers[0].folder
-    assert not {c.folder for c in plain.students} & {c.folder for c in flipped.students}
+def test_the_report_of_another_split_is_not_replaced(finished: Path) -> None:
+    report = finished.parent / "runs" / "study" / "report.html"
+    before = report.stat().st_mtime_ns
+    with pytest.raises(UserError, match="has the report on the split Test, not on Validation"):
+        study(arguments(finished, "--data.test_split=Validation"))
+    assert report.stat().st_mtime_ns == before

@@ -6,9 +6,11 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from teacher.weights import MODELS
 from tests.conftest import ROOT
-from util.config import Config
+from util.config import Config, Section, config_fields, keys_of
 
 BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
@@ -30,7 +32,36 @@ def test_commands_that_set_up_are_run_by_ci() -> None:
         assert fragment in ci
 
 
-def test_the_other_commands_run_one_after_another(project: Path) -> None:
+ALSO_READ = {
+    "teacher/soft_label_generation.py": {"combination.label_sets"},
+    "student/distill.py": {
+        "teacher.name",
+        "teacher.logits",
+        "teacher.cache_gb",
+        "student.label_set",
+    },
+}
+"""To say what comes next, or after the script has set them."""
+
+
+@pytest.fixture
+def keys_read(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The keys of the config that have been read so far."""
+    sections = {field.annotation: name for name, field in Config.model_fields.items()}
+    keys, read = {*config_fields()}, set()
+
+    def note(section: Section, name: str) -> object:
+        if (key := f"{sections[type(section)]}.{name}") in keys:
+            read.add(key)
+        return object.__getattribute__(section, name)
+
+    monkeypatch.setattr(Section, "__getattribute__", note)
+    return read
+
+
+def test_the_other_commands_run_one_after_another_and_read_no_key_that_they_refuse(
+    project: Path, keys_read: set[str]
+) -> None:
     runs, images = (shlex.quote(str(project.parent / name)) for name in ("runs", "images"))
     small = json.loads(project.read_text())
     small["compression"] = {"widths": [2], "training_seeds": [0]}
@@ -42,7 +73,12 @@ def test_the_other_commands_run_one_after_another(project: Path) -> None:
         line = line.replace(" runs/", f" {runs}/").replace(" photos", f" {images}")
         _, script, *arguments = shlex.split(line)
         module = importlib.import_module(script.removesuffix(".py").replace("/", "."))
+        keys_read.clear()
         assert module.main(["--config", str(project), *arguments]) == 0, line
+        if script.startswith("analysis/") and "evaluation" not in script:
+            continue  # it runs other scripts, which read what it has set
+        known = keys_of("paths", "data") | module.READS | ALSO_READ.get(script, set())
+        assert keys_read <= known, line
 
 
 def test_files_and_folders_that_are_named_exist() -> None:

@@ -3,14 +3,20 @@
 import csv
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
-from util import sea_scenes
+import analysis.pixel_evaluation
+from util import label_set_from_truth, sea_scenes
+from util.bbox_csv import read_bbox_csv
 from util.errors import UserError
+from util.image_files import find_images
+from util.masks import open_folder
 from util.scene_painting.canvas import Canvas, Layer
 from util.sea_scenes import CLASSES, OBJECT_CLASS, Scene, make_data_set, make_scene
 
@@ -182,6 +188,7 @@ def test_the_layout_is_voc(data_set: Path) -> None:
     stems = [f"scene_{number:04d}" for number in range(40)]
     expected = {f"JPEGImages/{stem}.jpg" for stem in stems}
     expected |= {f"SegmentationClass/{stem}.png" for stem in stems}
+    expected.add("SegmentationClass/classes.json")
     expected |= {f"ImageSets/Segmentation/{split}.txt" for split in ("Train", "Validation", "Test")}
     assert set(files_of(data_set)) == expected | {"ground_truth.csv", "scenes.json"}
     assert json.loads((data_set / "scenes.json").read_text()) == {
@@ -241,6 +248,51 @@ def test_a_complete_set_is_left_alone(data_set: Path) -> None:
         raise AssertionError("painted again")
 
     make_data_set(data_set, 40, 96, 5, progress=fail)
+
+
+def test_the_masks_name_their_classes_as_the_csv_does(data_set: Path) -> None:
+    names = json.loads((data_set / "SegmentationClass" / "classes.json").read_text())
+    assert {number: having[0] for number, having in names.items()} == {
+        str(CLASSES.index(name)): thesis_name for name, thesis_name in OBJECT_CLASS.items()
+    }
+    assert {number: having[-1] for number, having in names.items()} == {
+        str(number): name for number, name in enumerate(CLASSES) if number
+    }
+
+
+def test_a_complete_set_of_an_earlier_version_gets_the_names_it_lacks(
+    data_set: Path, tmp_path: Path
+) -> None:
+    older = tmp_path / "scenes"
+    shutil.copytree(data_set, older)
+    (older / "SegmentationClass" / "classes.json").unlink()
+    (older / "SegmentationClass" / "scene_0000.png").write_bytes(b"not painted again")
+    make_data_set(older, 40, 96, 5)
+    name = "SegmentationClass/classes.json"
+    assert files_of(older)[name] == files_of(data_set)[name]
+    assert (older / "SegmentationClass" / "scene_0000.png").read_bytes() == b"not painted again"
+
+
+def test_perfect_maps_of_birds_are_perfect_by_pixels_too(data_set: Path, tmp_path: Path) -> None:
+    content = {
+        "paths": {"demo": str(data_set), "label_sets": "label_sets", "runs": "runs"},
+        "data": {"demo_scenes": 40, "demo_size_px": 96, "demo_seed": 5},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    given = ["--config", str(tmp_path / "config.json")]
+    assert label_set_from_truth.main(given) == 0
+    assert analysis.pixel_evaluation.main(given) == 0
+    row = pd.read_csv(tmp_path / "runs" / "pixel_evaluation.csv").iloc[0]
+    assert row[["average_precision", "iou", "recall"]].tolist() == [1, 1, 1]
+
+
+def test_masks_and_boxes_of_a_class_are_of_the_same_scenes(data_set: Path) -> None:
+    table = read_bbox_csv(data_set / "ground_truth.csv")
+    image_ids = find_images(data_set / "JPEGImages")
+    for name in ("bird", "anthro", "mammal", "misc"):
+        masks = open_folder(data_set / "SegmentationClass", image_ids, [name])
+        has_pixels = {image_id for image_id in image_ids if (masks.read(image_id) == 1).any()}
+        assert has_pixels == set(table["image"][table["obj_class"] == name])
 
 
 def test_a_folder_with_other_scenes_is_refused(data_set: Path, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from util.config import DataSection
 from util.errors import UserError
+from util.image_files import name_to_id
 from util.splits import read_split, warn_of_shared_images
 
 
@@ -32,7 +34,7 @@ def test_splits_are_joined_by_plus_and_must_not_overlap(tmp_path: Path) -> None:
         ("\n \n", "is empty"),
         ("a\nx\ny\n", r"2 ids \(of 3\) that no image has: x, y"),
         ("a\na\n", "twice: a"),
-        ("../a\n", "is no name of a file"),
+        ("../a\na\n/b\n", r"2 lines that name no file in the image folder: '\.\./a', '/b'"),
     ],
 )
 def test_bad_lists_are_refused(tmp_path: Path, content: str, message: str) -> None:
@@ -41,10 +43,38 @@ def test_bad_lists_are_refused(tmp_path: Path, content: str, message: str) -> No
         read_split(tmp_path, "Train", ["a"])
 
 
-def test_a_missing_list_names_those_there_are(tmp_path: Path) -> None:
+def test_a_missing_list_names_those_there_are_and_the_keys(tmp_path: Path) -> None:
     (tmp_path / "Test.txt").write_text("a\n")
-    with pytest.raises(UserError, match="splits in this folder: Test"):
+    with pytest.raises(UserError, match=r"splits in this folder: Test\. .*data\.train_split"):
         read_split(tmp_path, "Train", ["a"])
+    with pytest.raises(UserError, match=r"splits in this folder: none\. Set data\.splits"):
+        read_split(tmp_path / "nowhere", "Train", ["a"])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_they_do_on_any_system(tmp_path: Path, end: str) -> None:
+    names = ["a", "mo\u0308we", "next\x85line", "b.JFIF"]
+    text = "\ufeff" + end.join(names) + end
+    (tmp_path / "Train.txt").write_bytes(text.encode())
+    known = ["a", "m\u00f6we", "next\x85line", "b"]
+    assert read_split(tmp_path, "Train", known) == known
+
+
+def test_a_list_may_have_a_decomposed_name(tmp_path: Path) -> None:
+    (tmp_path / "Pru\u0308fung.txt").write_text("a\n")
+    assert read_split(tmp_path, "Pr\u00fcfung", ["a"]) == ["a"]
+
+
+def test_lists_name_files_whose_names_are_not_utf_8_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "Train.txt").write_bytes(b"m\xf6we.jpg\n")
+    known = name_to_id(os.fsdecode(b"m\xf6we.jpg"))
+    assert read_split(tmp_path, "Train", [known]) == [known]
+
+
+def test_a_list_of_two_bytes_a_letter_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Train.txt").write_text("a\nb\n", encoding="utf-16")
+    with pytest.raises(UserError, match="no text in UTF-8"):
+        read_split(tmp_path, "Train", ["a", "b"])
 
 
 def test_images_that_stand_in_two_splits_are_said(

@@ -20,9 +20,10 @@ from analysis.study.draws import Draws, student_draws, teacher_draws
 from analysis.study.prompt_groups import contrast, spread
 from analysis.study.transfer import rank_correlation, slope
 from analysis.study.variance_components import student_components, teacher_components
-from util.statistics_over_images import f1
+from util.statistics_over_images import counts_of_values, f1, mean, percentile_interval
 
 NUM_STUDIES = 500
+FEW_STUDIES = 300
 NUM_DRAWS = 1000
 NUM_SEEDS = 3
 NUM_IMAGES = 150
@@ -171,6 +172,60 @@ def test_differences_of_students() -> None:
     )
 
 
+SDS = np.array([0, 0, 0.02, 0.02, 0.05, 0.15, 0.15, 0.15])
+"""Over seeds, of label sets whose students are calm or vary much."""
+
+
+@cache
+def draws_of_unequal_students(num_seeds: int) -> tuple[list[Draws], np.ndarray]:
+    """Studies of label sets that differ in their `SDS`, without noise of images; and truths."""
+    rng = np.random.default_rng(11)
+    truth = rng.uniform(0.3, 0.7, (FEW_STUDIES, len(SDS)))
+    size = truth * (1 - truth) / np.maximum(SDS, 1e-6) ** 2 - 1  # beta-distributed scores
+    scores = rng.beta(truth * size, (1 - truth) * size, (num_seeds, *truth.shape))
+    counts = counts_of_values(np.stack([scores, scores]))  # two images that are alike
+    draws = [
+        student_draws(
+            {str(p): list(np.moveaxis(counts[:, :, study, p], 1, 0)) for p in range(len(SDS))},
+            mean,
+            NUM_DRAWS,
+            seed=study,
+        )
+        for study in range(FEW_STUDIES)
+    ]
+    return draws, truth
+
+
+@pytest.mark.parametrize("num_seeds", [2, 3, 5])
+def test_students_that_vary_and_calm_ones_in_one_study(num_seeds: int) -> None:
+    draws, truth = draws_of_unequal_students(num_seeds)
+    low, high = np.moveaxis(np.array([each.interval() for each in draws]), 1, 0)
+    is_inside = (low <= truth + 1e-6) & (truth - 1e-6 <= high)
+    varies = SDS == 0.15
+    # A variance pooled over label sets covers 78 to 81 % of those that vary.
+    assert is_inside[:, varies].mean() >= 0.92
+    assert is_inside[:, ~varies].mean() >= 0.94
+    widths = np.median(high - low, axis=0)
+    assert widths[:2].max() < 1e-4
+    assert widths[2:4].max() < {2: 0.25, 3: 0.1, 5: 0.05}[num_seeds]
+    assert widths[varies].max() < {2: 0.8, 3: 0.6, 5: 0.4}[num_seeds]
+
+
+@pytest.mark.parametrize("num_seeds", [2, 3, 5])
+def test_differences_and_means_of_students_that_vary_and_calm_ones(num_seeds: int) -> None:
+    draws, truth = draws_of_unequal_students(num_seeds)
+    a, b = np.triu_indices(len(SDS), 1)
+    ends = [percentile_interval(each.draws[:, a] - each.draws[:, b]) for each in draws]
+    low, high = np.moveaxis(np.array(ends), 1, 0)
+    difference = truth[:, a] - truth[:, b]
+    is_inside = (low <= difference + 1e-6) & (difference - 1e-6 <= high)
+    num_varying = (SDS[a] == 0.15).astype(int) + (SDS[b] == 0.15)
+    assert min(is_inside[:, num_varying == number].mean() for number in range(3)) >= 0.92
+    ends = [percentile_interval(each.draws.mean(axis=1)) for each in draws]
+    assert holds(coverage(*np.array(ends).T, truth.mean(axis=1)))
+    assert np.median(np.diff(ends)) < {2: 0.25, 3: 0.15, 5: 0.1}[num_seeds]
+
+
 @cache
 def gains() -> np.ndarray:
     """(M, 6) of combinations: low, high and truth over random, low, high and truth over best."""
@@ -204,6 +259,26 @@ def test_the_gain_over_the_best_of_equally_good_prompts() -> None:
         table = combining_gain(draws.select(names), draws.select(["all"]), {"all": names})
         rows.append(table.iloc[1][["over_best_low", "over_best_high"]].to_numpy(float))
     assert holds(coverage(*np.array(rows).T, 0))
+
+
+def test_the_gain_by_the_best_of_equally_good_strategies() -> None:
+    rng = np.random.default_rng(12)
+    prompts, ways = ("a", "b"), tuple("uvwxyz")
+    members = dict.fromkeys(ways, prompts)
+    rows = []
+    for _ in range(FEW_STUDIES):
+        estimate = rng.normal(0.5, 0.02, 8)
+        draws = Draws((*prompts, *ways), estimate, rng.normal(estimate, 0.02, (500, 8)))
+        singles, combined = draws.select(prompts), draws.select(ways)
+        table = combining_gain(singles, combined, members, {way: way for way in ways})
+        best = table[table["size"] == 2].sort_values("score").iloc[-1]
+        worlds = draws.select([best.strategy]).draws[:, 0] - singles.draws.mean(axis=1)
+        rows.append([best.over_random_low, best.over_random_high, *percentile_interval(worlds)])
+        rows[-1] += [best.over_best_low, best.over_best_high]
+    low, high, plain_low, plain_high, best_low, best_high = np.array(rows).T
+    assert holds(coverage(low, high, 0))
+    assert holds(coverage(best_low, best_high, 0))
+    assert coverage(plain_low, plain_high, 0) < 0.9
 
 
 # Prompts as a sample; truths are those of scores over as many images

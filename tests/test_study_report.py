@@ -16,7 +16,7 @@ from analysis.study.headline import write_headline
 from analysis.study.report import write_report
 from analysis.study.tables import format_latex, format_number, show_table
 from tests.conftest import box_table
-from tests.study_examples import PROMPTS, make_arm, make_results
+from tests.study_examples import CHANCE, PROMPTS, make_arm, make_results, make_void
 
 VOID = {"meta", "link", "img", "br", "hr"}
 PLOTS = {"scores", "transfer", "gain", "components", "reliability"}
@@ -132,6 +132,13 @@ def test_a_hostile_prompt_is_harmless(tmp_path: Path) -> None:
     assert hostile in page.text
     latex = (tmp_path / "tables" / "scores.tex").read_text()
     assert r"\$x\textasciicircum 2\$ \textbackslash frac\_\% \{\{ 7 * 7 \}\}" in latex
+
+
+def test_names_that_are_not_utf8_have_a_report(tmp_path: Path) -> None:
+    results = make_results()
+    row = replace(results.gallery[0], image_id="m\udcf6we")
+    write_report(replace(results, gallery=[row], notes=["m\udcf6we is left out"]), tmp_path)
+    assert "m?we is left out" in (tmp_path / "report.html").read_text()
 
 
 def test_the_same_results_give_the_same_files(folder: Path, tmp_path: Path) -> None:
@@ -258,6 +265,107 @@ def test_the_headline_says_that_students_which_find_nothing_do_not_differ() -> N
     headline = write_headline(arm, "F1")
     assert "the student's not at all (0.00 for each prompt); nothing of a difference" in headline
     assert "changed nothing for the student" in headline
+
+
+def test_the_headline_opens_with_the_fact_that_nothing_was_found() -> None:
+    arm = make_arm(PROMPTS, True, True)
+    assert write_headline(make_void(arm), "F1") == (
+        "The teacher found nothing: none of its label sets marks anything in any test image; no "
+        "student finds anything in any test image."
+    )
+    assert write_headline(make_void(arm, "zorb"), "F1") == (
+        "The teacher found nothing: none of its label sets marks anything in any test image; the "
+        "teacher does not know words of any of the six prompts; no student finds anything in any "
+        "test image."
+    )
+    alone = make_void(make_arm(PROMPTS[:1], False, False), "zorb")
+    alone = replace(alone, scores=alone.scores.assign(student=np.nan, student_empty=np.nan))
+    assert write_headline(alone, "F1") == (
+        "The teacher found nothing: its label set marks nothing in any test image; the teacher "
+        "does not know words of the prompt."
+    )
+
+
+def test_the_headline_says_that_all_label_sets_are_one() -> None:
+    arm = make_void(make_arm(PROMPTS, True, True))
+    scores = arm.scores.assign(teacher=0.4, teacher_empty=0.1, student=0.3, student_empty=0.0)
+    words = ["zorb, quix", "quix", "", "", "", "", "", ""]
+    arm = replace(arm, scores=scores.assign(unknown_words=words))
+    assert write_headline(arm, "F1") == (
+        "The teacher gave one and the same label set for all six prompts, so wording could change "
+        "nothing: F1 is 0.40 for the teacher and 0.30 for the student; the teacher does not know "
+        "words of two of the six prompts."
+    )
+
+
+def test_the_headline_speaks_of_the_prompts_that_differ() -> None:
+    arm = make_arm(PROMPTS, False, False)
+    scores = arm.scores.copy()
+    scores.loc[5, ["same_as", "teacher"]] = ["boat", 0.08]
+    headline = write_headline(replace(arm, scores=scores), "F1")
+    assert headline == "Wording moved the teacher's F1 between 0.08 (boat) and 0.68 (bird)."
+
+
+def test_the_headline_says_that_marking_everything_is_as_good() -> None:
+    arm = make_arm(PROMPTS, True, False)
+    high = write_headline(replace(arm, scores=arm.scores.assign(chance=0.6)), "F1")
+    assert high.endswith("; no student is better than marking everything (0.60).")
+    higher = write_headline(replace(arm, scores=arm.scores.assign(chance=0.7)), "F1")
+    assert higher.endswith("; no teacher and no student is better than marking everything (0.70).")
+    assert "marking" not in write_headline(arm, "F1")
+    unknown = write_headline(replace(arm, scores=arm.scores.assign(chance=np.nan)), "F1")
+    assert "marking" not in unknown
+
+
+def test_chance_empty_images_equal_sets_and_unknown_words_stand_in_table_and_report(
+    tmp_path: Path,
+) -> None:
+    results = make_results()
+    scores = results.arms[0].scores
+    scores.loc[1, "same_as"] = "bird"
+    scores.loc[1, "unknown_words"] = "zorb"
+    write_report(results, tmp_path)
+    page = Page((tmp_path / "report.html").read_text())
+    for words in ("chance", "empty", "equal to", "unknown words", "zorb"):
+        assert words in page.text
+    table = pd.read_csv(tmp_path / "tables" / "scores.csv", keep_default_na=False)
+    assert (table["chance"] == CHANCE).all()
+    assert table.loc[1, ["same_as", "unknown_words"]].tolist() == ["bird", "zorb"]
+    assert "marking everything" in (tmp_path / "figures" / "scores.svg").read_text()
+
+
+def test_columns_of_void_results_are_left_out_where_nothing_is_void(page: Page) -> None:
+    assert "equal to" not in page.text
+    assert "unknown words" not in page.text
+
+
+def test_a_void_study_has_a_report(tmp_path: Path) -> None:
+    results = make_results()
+    write_report(replace(results, arms=[make_void(results.arms[0], "zorb")]), tmp_path)
+    page = Page((tmp_path / "report.html").read_text())
+    assert "The teacher found nothing" in page.text
+    assert "Wording moved" not in page.text
+    headings = {"What reaches the student", "What combining prompts gains", "Spread of the scores"}
+    assert not [heading for heading in headings if heading in page.text]
+
+
+def test_every_table_names_its_split(folder: Path, page: Page) -> None:
+    for path in (folder / "tables").glob("*.csv"):
+        if path.stem != "cells":
+            assert set(pd.read_csv(path)["split"]) == {"Test"}, path.name
+    html = (folder / "report.html").read_text()
+    captions = re.findall(r"<figcaption>([^<]*)</figcaption>\n<div", html)
+    assert all(caption.endswith("(Test)") for caption in captions if caption != "Cells")
+    assert len(captions) > 8
+    assert "60, of the split Test" in page.text
+
+
+def test_what_an_older_report_had_is_gone(tmp_path: Path) -> None:
+    write_report(make_results(num_arms=2), tmp_path)
+    write_report(make_results(has_students=False), tmp_path)
+    assert not list((tmp_path / "figures").glob("transfer*"))
+    assert not list(tmp_path.rglob("scores-*"))
+    assert (tmp_path / "figures" / "scores.png").exists()
 
 
 def test_a_lost_gain_has_no_minus_sign() -> None:

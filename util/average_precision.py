@@ -14,7 +14,8 @@ import pandas as pd
 from util.bbox_csv import split_ignored
 from util.box_matching import match_one_to_one, place_boxes
 from util.box_overlap import REACHED, PlacedBoxes, covered_share
-from util.statistics_over_images import Interval, percentile_interval, resample_weights
+from util.image_groups import ImageGroups
+from util.statistics_over_images import RESAMPLES, Interval, percentile_interval
 
 COCO_IOUS = np.linspace(0.5, 0.95, 10)
 """The thresholds 0.50, 0.55, ... 0.95 over which COCO takes the mean."""
@@ -42,7 +43,10 @@ def average_precision(
 
 
 def bootstrap_average_precision(
-    ranked: "RankedPredictions", num_resamples: int = 10_000, seed: int = 0
+    ranked: "RankedPredictions",
+    num_resamples: int = RESAMPLES,
+    seed: int = 0,
+    groups: ImageGroups | None = None,
 ) -> Interval:
     """Estimate AP at the first threshold and mean AP of all, with 95 % intervals over images.
 
@@ -54,17 +58,20 @@ def bootstrap_average_precision(
         ranked: At the thresholds of `COCO_IOUS`: then the two are COCO's AP50 and AP50:95.
         num_resamples: R.
         seed: Of the resamples.
+        groups: Images that are drawn together; None: each by itself.
 
     Returns:
-        Values of shape (2,); nan where there is no truth. A single image has no interval.
+        Values of shape (2,); nan where there is no truth. A single image or group has no interval.
 
     Raises:
         ValueError: There is no image or no resample.
     """
     num_images = len(ranked.truths_of_image)
-    chunks = resample_weights(num_images, num_resamples, seed)
+    if groups is None:
+        groups = ImageGroups(np.arange(num_images))
+    chunks = groups.resample_weights(num_resamples, seed)
     drawn = np.concatenate([ranked.average_precision(weights) for weights in chunks])
-    resampled = _first_and_mean(drawn if num_images > 1 else np.full_like(drawn, np.nan))
+    resampled = _first_and_mean(drawn if len(groups) > 1 else np.full_like(drawn, np.nan))
     estimate = ranked.average_precision(np.ones((1, num_images), np.int64))[0]
     return Interval(_first_and_mean(estimate), *percentile_interval(resampled), resampled)
 

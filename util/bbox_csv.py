@@ -9,7 +9,7 @@ crowds.
 
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from util.image_files import name_to_id
 
 COORDINATES = ["xmin", "ymin", "xmax", "ymax"]
 COLUMNS = ["image", *COORDINATES, "obj_id", "obj_class", "confidence"]
+_OTHER_SEPARATORS = {",": "','", "\t": "tabs", "|": "'|'"}
 
 
 def boxes_to_table(
@@ -81,17 +82,19 @@ def write_bbox_tables(path: Path, tables: Iterable[pd.DataFrame]) -> None:
 
 
 def read_bbox_csv(path: Path) -> pd.DataFrame:
-    """Read and check a table of boxes.
+    """Read and check a table of boxes, as we, a spreadsheet or R write it.
 
     Image names may carry a suffix and are turned into ids; obj_id, obj_class and confidence may be
-    missing (0, `unknown` and 1 are taken).
+    missing (0, `unknown` and 1 are taken). Quotes and blanks round cells do not matter; row numbers
+    in front, blank lines, empty columns at the end and columns of other names are passed over.
 
     Returns:
         The columns of `COLUMNS`; floats for coordinates and confidence, text for image and class.
 
     Raises:
-        UserError: Missing file or columns, text in a number, coordinates outside [0, 1] or in the
-            wrong order, names that leave the image folder. The first bad rows are named, by line.
+        UserError: Missing file or columns, another separator, text in a number, coordinates outside
+            [0, 1] or in the wrong order, names that leave the image folder. The first bad rows are
+            named, by line.
     """
     table = _read_text_table(path)
     missing = [column for column in ["image", *COORDINATES] if column not in table]
@@ -102,9 +105,14 @@ def read_bbox_csv(path: Path) -> pd.DataFrame:
     optional = {"obj_id": "0", "obj_class": "unknown", "confidence": "1"}
     table = table.assign(**{c: v for c, v in optional.items() if c not in table})
     table = table[["line", *COLUMNS]]
+    for column in ("obj_id", "obj_class"):
+        table[column] = table[column].map({cell: cell.strip() for cell in table[column].unique()})
     for column in [*COORDINATES, "confidence"]:
         numbers = pd.to_numeric(table[column], errors="coerce")
-        _refuse(path, table, ~np.isfinite(numbers), f"no number in {column}")
+        is_bad = ~np.isfinite(numbers)
+        has_comma = table[column][is_bad].str.contains(",").any()
+        reason = "a decimal comma, expected a point" if has_comma else "no number"
+        _refuse(path, table, is_bad, f"{reason} in {column}")
         table[column] = numbers.astype(float)
     corners = table[COORDINATES].to_numpy()
     outside = ((corners < 0) | (corners > 1)).any(axis=1)
@@ -123,23 +131,61 @@ def _read_text_table(path: Path) -> pd.DataFrame:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"the boxes {path} cannot be read: {error}") from None
-    header = text.partition("\n")[0].strip().split(";")
-    if len(header) < 2 or len(set(header)) < len(header):
-        raise UserError(f"{path} is no CSV of boxes; its first line must be {';'.join(COLUMNS)}")
-    expected = f"{path}: expected {len(header)} values in each line, but line"
+    stripped = text.lstrip()
+    first_line = text[: len(text) - len(stripped)].count("\n") + 1
     try:
-        table = pd.read_csv(
-            io.StringIO(text), sep=";", dtype=str, keep_default_na=False, skip_blank_lines=False
+        cells = pd.read_csv(
+            io.StringIO(stripped),
+            sep=";",
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
         )
+    except pd.errors.EmptyDataError:
+        cells = pd.DataFrame([[""]])
     except pd.errors.ParserError as error:
-        odd = re.search(r"line (\d+), saw (\d+)", str(error))
-        reason = f"{expected} {odd[1]} has {odd[2]}" if odd else f"{path}: {error}"
-        raise UserError(reason) from None
-    if not isinstance(table.index, pd.RangeIndex):  # pandas took the first column for row names
-        raise UserError(f"{expected} 2 has more")
-    table.insert(0, "line", np.arange(2, len(table) + 2))
-    nameless = table[table[header[0]] == ""]
-    return table.drop(nameless.index[(nameless[header] == "").all(axis=1)])  # blank lines
+        odd = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+        if odd is None:
+            raise UserError(f"{path}: {error}") from None
+        raise UserError(
+            f"{path}: expected {odd[1]} values in each line, but line "
+            f"{int(odd[2]) + first_line - 1} has {odd[3]}"
+        ) from None
+    header = [str(cell).strip() for cell in cells.iloc[0]]
+    table = cells[1:]
+    _check_header(path, header, table)
+    table.columns = pd.Index(header)
+    table = table.drop(columns="", errors="ignore")
+    table.insert(0, "line", np.arange(first_line + 1, first_line + 1 + len(table)))
+    nameless = table[_is_blank(table.iloc[:, 1])]
+    return table.drop(nameless.index[nameless.iloc[:, 1:].apply(_is_blank).all(axis=1)])
+
+
+def _is_blank(cells: pd.Series) -> pd.Series:
+    """Tell which cells have nothing in them but blanks."""
+    return cells.str.strip() == ""
+
+
+def _check_header(path: Path, header: Sequence[str], table: pd.DataFrame) -> None:
+    """Refuse a header that leaves doubt what a column is; row numbers in front need no name."""
+    named = [name for name in header if name]
+    if len(named) < 2:
+        found = next((name for sign, name in _OTHER_SEPARATORS.items() if sign in header[0]), None)
+        separator = f"its values are separated by {found}, expected ';': " if found else ""
+        raise UserError(
+            f"{path} is no CSV of boxes; {separator}its first line must be {';'.join(COLUMNS)}"
+        )
+    if len(set(named)) < len(named):
+        raise UserError(
+            f"{path} is no CSV of boxes; it names a column twice: its first line must be "
+            f"{';'.join(COLUMNS)}"
+        )
+    for number, name in enumerate(header):
+        if number and not name and not _is_blank(table[number]).all():
+            raise UserError(
+                f"{path}: column {number + 1} has values, but no name in the first line"
+            )
 
 
 def _refuse(path: Path, table: pd.DataFrame, is_bad: ArrayLike, reason: str) -> None:

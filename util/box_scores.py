@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from util.bbox_csv import boxes_to_table
 from util.data_classes import Boxes
+from util.image_groups import ImageGroups
 from util.metrics import THESIS_IOU, BoxMatcher
-from util.statistics_over_images import Interval, bootstrap, f1, precision, recall
+from util.statistics_over_images import RESAMPLES, Interval, bootstrap, f1, precision, recall
 
 BOX_SCORES = ("precision", "recall", "f1")
 
@@ -22,21 +22,15 @@ class BoxScores:
     Attributes:
         iou_thresholds: Of the one-to-one metric.
         counts: (I, M, 3) true positives, false positives and false negatives of each image.
+        interval: (M, 3) `BOX_SCORES` of each metric; 0 where undefined (thesis). A resample in
+            which a score is undefined says nothing about it, and is left out.
         empty_share: Share of the images in which there is no box that counts.
     """
 
     iou_thresholds: Sequence[float]
     counts: np.ndarray
+    interval: Interval
     empty_share: float
-
-    @cached_property
-    def interval(self) -> Interval:
-        """(M, 3) `BOX_SCORES` of each metric; 0 where undefined (thesis).
-
-        A resample in which a score is undefined says nothing about it, and is left out.
-        """
-        interval = bootstrap(self.counts, box_scores)
-        return replace(interval, estimate=np.nan_to_num(interval.estimate))
 
     def table(self, chance_f1: np.ndarray) -> pd.DataFrame:
         """Lay the scores out, a row a metric.
@@ -67,9 +61,25 @@ class BoxScores:
         return table.assign(chance_f1=chance_f1, empty_share=self.empty_share)
 
 
-def measure_boxes(matcher: BoxMatcher, iou_thresholds: Sequence[float]) -> BoxScores:
-    """Measure predictions in every way at once, one-to-one at each IoU threshold."""
-    return BoxScores(iou_thresholds, count_boxes(matcher, iou_thresholds), matcher.empty_share())
+def measure_boxes(
+    matcher: BoxMatcher,
+    iou_thresholds: Sequence[float],
+    groups: ImageGroups | None = None,
+    num_resamples: int = RESAMPLES,
+) -> BoxScores:
+    """Measure predictions in every way at once.
+
+    Args:
+        matcher: Truths and predictions of one image or more.
+        iou_thresholds: Of the one-to-one metric.
+        groups: Of the images, which resamples draw together; None = each by itself.
+        num_resamples: For the intervals.
+    """
+    counts = count_boxes(matcher, iou_thresholds)
+    drawn = counts if groups is None else groups.sum(counts)
+    interval = bootstrap(drawn, box_scores, num_resamples)
+    interval = replace(interval, estimate=np.nan_to_num(interval.estimate))
+    return BoxScores(iou_thresholds, counts, interval, matcher.empty_share())
 
 
 def count_boxes(matcher: BoxMatcher, iou_thresholds: Sequence[float]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The schema of `config.json`, its overrides on the command line, and what wrong values give.
+"""The schema of `config.json`, how it is read, and how single values of it are replaced.
 
 Precedence: default < file < `--section.key value`. Relative paths in the file, and paths that it
 leaves out, are relative to the file; on the command line, to the working directory. The loaded
@@ -6,40 +6,73 @@ config is frozen and holds absolute paths only, so that a copy of it in a run fo
 from anywhere.
 """
 
-import argparse
-import difflib
 import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
+    PlainValidator,
     ValidationError,
     ValidationInfo,
+    field_validator,
 )
-from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, CliSettingsSource, SettingsError
+from pydantic.fields import FieldInfo
 
+from util.config_errors import describe_errors
 from util.data_classes import BoxSettings
 from util.errors import UserError
+from util.files import write_json
+from util.json_text import parse_json
 from util.places import to_place
+from util.walking import on_disk
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEFAULT_CONFIG = REPOSITORY / "config.json"
 
+_TOO_LARGE = 2**63
 
-def _from_base(path: Path, info: ValidationInfo) -> Path:
-    """Make a path absolute and plain, from the folder in the validation context."""
-    return Path(os.path.normpath((info.context or {}).get("base", REPOSITORY) / path))
+
+def expand_path(path: str | Path, base: Path) -> Path:
+    """Make a path plain, and absolute if `base` is.
+
+    Args:
+        path: It may begin with `~` or `~user`.
+        base: Where it begins, if it is relative.
+
+    Raises:
+        ValueError: It is empty, there is no such user, or no system can have it.
+    """
+    if not str(path) or "\0" in str(path):
+        raise ValueError("expected a path")
+    place = os.path.expanduser(path)  # noqa: PTH111  # a Path has lost the ./ of ./~name
+    if place.startswith("~"):
+        raise ValueError(
+            "expected a path; there is no such user (a folder of that name is ./~NAME)"
+        )
+    return on_disk(Path(os.path.normpath(base / place)))
+
+
+def _read_path(value: Any, info: ValidationInfo) -> Path:
+    """Make a path of text, from the folder in the validation context."""
+    if not isinstance(value, str | Path):
+        raise ValueError("expected a path")
+    return expand_path(value, (info.context or {}).get("base", REPOSITORY))
+
+
+def _locate_model(name: str, info: ValidationInfo) -> str:
+    """Make the path of a model absolute; what is not on this disk is a name, and stays as it is."""
+    path = _read_path(name, info)
+    is_place = name.startswith("~") or os.path.exists(path)  # noqa: PTH110  no name is too long
+    return str(path) if is_place else name
 
 
 def _no_path_parts(name: str) -> str:
@@ -51,22 +84,26 @@ def _no_path_parts(name: str) -> str:
     return name
 
 
-def _not_empty(path: object) -> object:
-    """Refuse paths that say nothing or that no system can have."""
-    if isinstance(path, str) and (not path or "\0" in path):
-        raise ValueError("expected a path")
-    return path
+def _regular_expression(pattern: str) -> str:
+    """Refuse what is no regular expression."""
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"expected a regular expression: {error}") from None
+    return pattern
 
 
-def _keep_name(text: str, info: ValidationInfo) -> str:
+def _keep_name(value: Any, info: ValidationInfo) -> str:
     """Make a path of what may be a name, which is kept in it."""
-    return to_place(text, (info.context or {}).get("base", REPOSITORY))
+    _read_path(value, info)
+    return to_place(value, (info.context or {}).get("base", REPOSITORY))
 
 
-ConfigPath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_from_base)]
-Place = Annotated[str, BeforeValidator(_not_empty), AfterValidator(_keep_name)]
+ConfigPath = Annotated[Path, PlainValidator(_read_path)]
+Place = Annotated[str, PlainValidator(_keep_name)]
 FolderName = Annotated[str, AfterValidator(_no_path_parts)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+MaskValues = Annotated[str, Field(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?$")]
 Strategy = Literal[
     "mean",
     "median",
@@ -86,9 +123,39 @@ Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 
 
 class Section(BaseModel):
-    """What all sections share: frozen, no unknown keys, no NaN."""
+    """What all sections share: frozen, no unknown keys, no NaN, nothing that no library takes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_used(cls, value: Any) -> Any:
+        """Refuse numbers beyond 64 bits, and text that cannot be written."""
+        for leaf in _leaves(value):
+            if isinstance(leaf, int | float) and abs(leaf) >= _TOO_LARGE:
+                raise ValueError("expected numbers below 2**63")
+            if isinstance(leaf, str):
+                _check_text(leaf)
+        return value
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """Walk over what lists and objects hold, names included; a value alone is itself."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        for each in value:
+            yield from _leaves(each)
+    else:
+        yield value
+
+
+def _check_text(text: str) -> None:
+    """Refuse surrogates: bytes of the command line that are no UTF-8, or half a JSON escape."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("expected text in UTF-8") from None
 
 
 class PathsSection(Section):
@@ -145,16 +212,33 @@ class DataSection(Section):
     )
     ground_truth_classes: list[str] = Field(
         ["bird"],
-        description="Classes that count, by the names or numbers of the ground truth; [] = all.",
+        description="Classes that count, by the names or numbers that ground truth and masks have"
+        " for them; [] = all.",
     )
     masks: ConfigPath | None = Field(
         REPOSITORY / "data/sea_scenes/SegmentationClass",
-        description="Folder of true masks, <image id>.png, for pixel metrics and students of the"
-        " truth: 0 = normal, 255 = ignored, else anomalous; null = none.",
+        description="Folder of true masks, <image id>.png, for pixel metrics, calibration and"
+        ' students of the truth; names of class numbers may lie in it as classes.json, {"1":'
+        ' "bird"}; null = none.',
+    )
+    mask_values: dict[MaskValues, Literal["normal", "anomalous", "ignored"]] = Field(
+        {},
+        description="What the values of masks mean, such as 0-127=normal and 128-255=anomalous;"
+        " {} = recognised where they are 0/1, 0/255, 0/1/255 or class numbers (255 = ignored).",
+    )
+    groups: Annotated[str, AfterValidator(_regular_expression)] | None = Field(
+        None,
+        description="Regular expression that finds the group of an image in its id, such as ^(.*)/"
+        " for its folder: images of one photograph, flight or camera, which intervals resample"
+        " together; null = every image by itself.",
     )
     demo_scenes: int = Field(240, ge=4, description="How many demo scenes are made.")
     demo_size_px: int = Field(256, ge=32, description="Side of a demo scene in pixels.")
     demo_seed: int = Field(0, ge=0, lt=2**63, description="Seed of the demo scenes.")
+
+
+MODEL_KEYS = ("detector_model", "segmenter_model", "saliency_model", "sam3_model", "text_encoder")
+"""Keys of the teacher whose values are names, or paths of files or folders."""
 
 
 class TeacherSection(Section):
@@ -258,6 +342,11 @@ class TeacherSection(Section):
         " with a cache a lower threshold needs no model; 1 = only the boxes that count.",
     )
 
+    @field_validator(*MODEL_KEYS)
+    @classmethod
+    def _locate_models(cls, name: str | None, info: ValidationInfo) -> str | None:
+        return name if name is None else _locate_model(name, info)
+
 
 class CombinationSection(Section):
     """The combination of several label sets into one."""
@@ -339,6 +428,12 @@ class StudentSection(Section):
     patience: int = Field(8, ge=1, description="Stop after so many epochs without a better one.")
     batch_size: int = Field(8, ge=1, description="Crops in a step.")
     crop_size_px: int = Field(96, ge=16, description="Side of the square training crops.")
+    crops_per_image: int | None = Field(
+        None,
+        ge=1,
+        description="Crops of an image in an epoch, for which it is decoded once; null = as many as"
+        " cover a sixteenth of the mean image, 1 at least.",
+    )
     foreground_crops: Fraction = Field(
         0.5, description="Share of the crops that are laid over an anomaly, which are rare."
     )
@@ -364,6 +459,12 @@ class StudentSection(Section):
     validation_iou: float = Field(
         0.3, gt=0, le=1, description="IoU at which a box counts as found in that choice."
     )
+    validation_mp: float = Field(
+        50.0,
+        gt=0,
+        description="Most megapixels that are predicted for that in an epoch: beyond it, fewer"
+        " images, and windows of the large ones.",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where it runs.")
     precision: Precision = Field(
@@ -373,7 +474,10 @@ class StudentSection(Section):
         1, ge=0, description="Threads that read and augment images ahead; 0 = none."
     )
     memory_gb: float = Field(
-        1.0, ge=0, description="Most memory for images that were read, so that they are read once."
+        1.0,
+        ge=0,
+        description="Most memory for images that were read, so that they are read once, and for"
+        " those that are predicted at once.",
     )
     checkpoint: ConfigPath | None = Field(
         None, description="Checkpoint to test; null = best.pt of the run."
@@ -386,7 +490,7 @@ class PredictionSection(Section):
     output: ConfigPath | None = Field(
         None,
         description="Folder of predict.py's label set; null = predicted/NAME beside the checkpoint,"
-        " after the image folder.",
+        " after the path of the images from the folder that both lie in.",
     )
     tile_size_px: int = Field(
         1024, ge=0, description="Larger images are predicted in tiles of this side; 0 = as a whole."
@@ -525,6 +629,21 @@ class StudySection(Section):
         0, ge=0, description="Cells that are worked on at once; 0 = one a processor core."
     )
 
+    @field_validator("teachers")
+    @classmethod
+    def _locate_models(
+        cls, teachers: list[dict[str, JsonValue]], info: ValidationInfo
+    ) -> list[dict[str, JsonValue]]:
+        return [
+            {
+                key: _locate_model(value, info)
+                if key in MODEL_KEYS and isinstance(value, str)
+                else value
+                for key, value in changes.items()
+            }
+            for changes in teachers
+        ]
+
 
 class CompressionSection(Section):
     """The compression curve: one teacher distilled into students of several sizes."""
@@ -581,69 +700,28 @@ class Config(BaseModel):
     tracking: TrackingSection = Field(TrackingSection(), description=TrackingSection.__doc__)
 
 
-class _CommandLine(Config, BaseSettings):  # type: ignore[misc]  # model_config: a narrower type
-    """Gives pydantic-settings the keys to make arguments of."""
+def config_fields() -> dict[str, FieldInfo]:
+    """Give the fields of all sections by their keys, such as `student.epochs`."""
+    sections: dict[str, Any] = {
+        name: field.annotation for name, field in Config.model_fields.items()
+    }
+    return {
+        f"{name}.{key}": field
+        for name, section in sections.items()
+        for key, field in section.model_fields.items()
+    }
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that names the nearest argument when one is unknown."""
-
-    def error(self, message: str) -> NoReturn:
-        known = [option for action in self._actions for option in action.option_strings]
-        for word in message.removeprefix("unrecognized arguments: ").split():
-            if nearest := difflib.get_close_matches(word.partition("=")[0], known, n=1):
-                message += f". Did you mean {nearest[0]}?"
-                break
-        self.exit(2, f"error: {message} (--help lists all arguments)\n")
+def keys_of(*sections: str) -> frozenset[str]:
+    """Name the keys of sections, for what a script reads."""
+    return frozenset(key for key in config_fields() if key.split(".")[0] in sections)
 
 
-def load_config(
-    description: str,
-    argv: Sequence[str] | None = None,
-    options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
-) -> tuple[Config, argparse.Namespace]:
-    """Read the config file and the command line of a script.
+BOX_RULE = frozenset(f"evaluation.{field.name}" for field in fields(BoxSettings))
+"""Keys that decide which boxes are found in soft labels."""
 
-    Args:
-        description: The script's docstring, shown by `--help`.
-        argv: Arguments without the script's name; None = those of the process.
-        options: What the script alone understands: arguments of argparse's `add_argument` by name.
-
-    Returns:
-        The config, and the options by name: those of the script, and whether `overwrite` was given.
-
-    Raises:
-        UserError: A file or value is wrong; all wrong values of a source are named together.
-        SystemExit: `--help` (0) or an unknown argument (2).
-    """
-    parser = _Parser(
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="%(prog)s [--config FILE] [--overwrite] [--section.key VALUE ...]",
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--config", type=Path, default=DEFAULT_CONFIG, help="JSON file (default: config.json)"
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="redo what was made with other settings"
-    )
-    for name, keywords in options.items():
-        parser.add_argument(f"--{name}", **keywords)
-    source = CliSettingsSource[argparse.ArgumentParser](
-        _CommandLine,
-        root_parser=parser,
-        cli_hide_none_type=True,
-        cli_avoid_json=True,
-        cli_parse_none_str="null",
-    )
-    arguments = parser.parse_args(argv)
-    config = read_config(arguments.config)
-    try:
-        overrides: dict[str, dict[str, Any]] = source(parsed_args=arguments)()
-    except SettingsError as error:
-        raise UserError(f"command line: {error}") from None
-    return override_config(config, overrides), arguments
+TILES = keys_of("prediction") - {"prediction.output", "prediction.pictures"}
+"""Keys that say how images are put before a student."""
 
 
 def read_config(path: Path) -> Config:
@@ -652,33 +730,25 @@ def read_config(path: Path) -> Config:
     Raises:
         UserError: The file is missing or no JSON, or has unknown keys or impossible values.
     """
+    if path.is_dir():
+        raise UserError(f"the config {path} is a folder; give the file in it with --config FILE")
     try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text)
-    except RecursionError:
-        raise UserError(f"{path} is nested too deeply to be a config") from None
-    except json.JSONDecodeError as error:
+        content = parse_json(path.read_bytes())
+    except OSError as error:
         raise UserError(
-            f"{path} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+            f"the config {path} cannot be read ({error.strerror}); give one with --config FILE"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"the config {path} cannot be read ({error}); give one with --config FILE"
-        ) from None
-    try:
-        # As JSON, since strict validation takes paths only as JSON's text.
-        return Config.model_validate_json(
-            json.dumps(_fill_in(content)), strict=True, context={"base": path.resolve().parent}
-        )
-    except ValidationError as error:
-        raise UserError(_describe(error, str(path))) from None
+    except ValueError as error:
+        raise UserError(f"the config {path} cannot be used: {error}") from None
+    return _validate(_fill_in(content), path.resolve().parent, str(path))
 
 
 def _fill_in(content: Any) -> Any:
     """Add the paths that a config file leaves out.
 
     Folders for output lie beside the file. Images are the demo's, with its splits and truth; images
-    of the user's own have none but those that the file names.
+    of the user's own have none but those that the file names. Of a truth of the user's own all
+    classes count.
     """
     if not isinstance(content, dict):
         return content
@@ -693,6 +763,8 @@ def _fill_in(content: Any) -> Any:
         "cells": "cells",
     } | paths
     unsaid: dict[str, str | None]
+    if not {"ground_truth", "images", "masks"}.isdisjoint(data):
+        data = {"ground_truth_classes": []} | data
     if "images" in data:
         unsaid = {"splits": None, "ground_truth": None, "masks": None}
     else:
@@ -706,36 +778,44 @@ def _fill_in(content: Any) -> Any:
 
 
 def override_config(
-    config: Config, overrides: Mapping[str, Any], source: str = "command line"
+    config: Config, overrides: Mapping[str, Mapping[str, Any]], source: str = "command line"
 ) -> Config:
-    """Replace single values, `{section: {key: value or text of it}}`; `source` is for errors.
+    """Replace single values, `{section: {key: value}}`; `source` is for errors.
 
     Raises:
         UserError: A key is unknown or a value impossible.
     """
     values = config.model_dump()
     for section, changes in overrides.items():
-        if not isinstance(changes, dict):
-            raise UserError(f"--{section} is a section; give --{section}.KEY VALUE (see --help)")
-        values[section] = {**values.get(section, {}), **changes}
+        values[section] = {**values[section], **changes}
+    return _validate(values, Path.cwd(), source)
+
+
+def write_config(folder: Path, config: Config) -> None:
+    """Keep a copy of a config, `config.json`, in a folder of `paths.runs`.
+
+    Paths beside `paths.runs` are written relative to the copy, so that a project which is moved or
+    copied as a whole reads and writes its own files. All others are absolute.
+    """
+    project = config.paths.runs.parent
+    is_link = folder.resolve() != project.resolve() / folder.relative_to(project)
+
+    def from_folder(path: Path) -> str:
+        is_beside = path.is_relative_to(project) and not is_link
+        return os.path.relpath(path, folder) if is_beside else str(path)
+
+    values = json.dumps(config.model_dump(), default=from_folder)
+    write_json(folder / "config.json", json.loads(values))
+
+
+def _validate(values: Any, base: Path, source: str) -> Config:
+    """Make a config of JSON values and paths; relative ones begin at `base`.
+
+    Raises:
+        UserError: Keys are unknown or values impossible; all are named.
+    """
     try:
-        return Config.model_validate(values, context={"base": Path.cwd()})
+        return Config.model_validate(values, strict=True, context={"base": base})
     except ValidationError as error:
-        raise UserError(_describe(error, source)) from None
-
-
-def _describe(error: ValidationError, source: str) -> str:
-    """One line for each wrong value: its place, what it was, what was expected."""
-    return "\n".join(f"{source}: {_describe_one(details)}" for details in error.errors())
-
-
-def _describe_one(details: ErrorDetails) -> str:
-    place = [str(part) for part in details["loc"]]
-    key = ".".join(place)
-    if details["type"] != "extra_forbidden":
-        message = details["msg"].removeprefix("Value error, ")
-        return f"{key} is {json.dumps(details['input'], default=str)}; {message}"
-    model: Any = Config if len(place) == 1 else Config.model_fields[place[0]].annotation
-    nearest = difflib.get_close_matches(place[-1], model.model_fields, n=1)
-    known = f"did you mean {'.'.join([*place[:-1], *nearest])!r}?"
-    return f"unknown key {key!r}; {known if nearest else '--help lists all keys'}"
+        known = [*Config.model_fields, *config_fields()]
+        raise UserError(describe_errors(error, source, known)) from None

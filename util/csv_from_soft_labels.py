@@ -16,15 +16,18 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from util.bbox_csv import read_bbox_csv
-from util.config import load_config
+from util.command_line import load_config
+from util.config import BOX_RULE
 from util.label_set import PREDICTION, LabelSet, find_label_set, write_boxes_anew
 from util.run import print_next, run_script
 from util.shares import refuse_several
 
+READS = BOX_RULE | {"combination.output", "evaluation.soft_labels"}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
-    config, _ = load_config(__doc__ or "", argv)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     named, paths = config.evaluation.soft_labels or config.combination.output, config.paths
     folder = find_label_set(named, paths.label_sets, paths.runs, config.data.test_split)
     label_set = LabelSet(folder)

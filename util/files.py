@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from filelock import lock_descriptor
 
 from util.errors import UserError
+from util.json_text import parse_json
 
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
 
@@ -87,13 +88,20 @@ def _is_open_at(descriptor: int, path: Path) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text with `write_bytes`; line ends are kept as given on every platform."""
-    write_bytes(path, text.encode())
+    """Write UTF-8 text with `write_bytes`; line ends are kept as given on every platform.
+
+    Names of files that are no text have their bytes escaped, as JSON reads them again.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON with `write_bytes`; umlauts stay readable, keys keep their order."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write indented JSON with `write_bytes`; umlauts stay readable, keys keep their order.
+
+    Names of files that are not UTF-8 come back as they were: JSON has escapes for their bytes.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def read_json(path: Path, remedy: str) -> dict[str, Any]:
@@ -107,10 +115,10 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
         UserError: The file is damaged or holds something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); {remedy}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no JSON object; {remedy}")

@@ -4,56 +4,123 @@ An image id is the path of the image below its folder, without the suffix, with 
 and in Unicode's composed form, so that lists made on another system still match.
 """
 
+import functools
 import hashlib
+import logging
 import os
+import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
 
+from util.decoding import open_image, size_hw, to_rgb, turn_upright
 from util.errors import UserError, listed
 from util.files import write_bytes
+from util.walking import Walk, on_disk, walk
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+logger = logging.getLogger(__name__)
 
-Image.MAX_IMAGE_PIXELS = 2**29
-"""Pillow warns above this and refuses above twice as much: aerial mosaics are large."""
-
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for files that it cannot decode."""
+IMAGE_SUFFIXES = frozenset(
+    {".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+)
 
 _FINGERPRINT_BYTES = 65536
 
 
 def find_images(folder: Path) -> dict[str, Path]:
-    """Find all images below a folder.
+    """Find all images below a folder, and say once what else lies there.
 
     Returns:
-        Path of each image by its id, sorted by id. Hidden files and folders are passed over.
+        Path of each image by its id, sorted by id. Linked folders are followed; hidden files and
+        results of this project are left out (see `util.walking`).
 
     Raises:
-        UserError: The folder is missing or has no image, or two images have one id.
+        UserError: The folder is missing, is a label set or has no image, or images have no id or
+            the same one.
     """
     if not folder.is_dir():
         what = "is a file, expected a folder" if folder.exists() else "does not exist"
         raise UserError(f"the image folder {folder} {what}; set data.images")
-    paths = defaultdict(list)
-    for path in sorted(folder.rglob("*")):
-        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden and not path.is_dir():
-            paths[path_to_id(path, folder)].append(path)
-    if not paths:
+    if (folder / "label_set.json").exists():
+        raise UserError(f"{folder} is a label set, no folder of images; set data.images")
+    found = walk(folder)
+    images = _by_id(folder, found, IMAGE_SUFFIXES)
+    notes = _describe_left_out(found) + _count_others(found)
+    if not images:
+        known = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise UserError("; ".join([f"the image folder {folder} has no image ({known})", *notes]))
+    for note in notes:
+        _warn_once(f"{folder}: {note}")
+    return images
+
+
+def find_files(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    """Find the files below a folder that belong to images: masks, maps, lists of boxes.
+
+    Args:
+        folder: Searched as `find_images` does.
+        suffixes: What their names end in, such as `.png`, in lower case.
+
+    Returns:
+        Path of each file by the id of its image, sorted by id; {} where there is no folder.
+
+    Raises:
+        UserError: Files have no id or the same one.
+    """
+    if not folder.is_dir():
+        return {}
+    found = walk(folder)
+    for note in _describe_left_out(found):
+        _warn_once(f"{folder}: {note}")
+    return _by_id(folder, found, suffixes)
+
+
+def _by_id(folder: Path, found: Walk, suffixes: Collection[str]) -> dict[str, Path]:
+    """Put the files that have one of some suffixes in the order of their ids."""
+    names, nameless = defaultdict(list), []
+    for name, path in found.files.items():
+        if path.suffix.lower() in suffixes:
+            try:
+                names[name_to_id(name.removesuffix(path.suffix))].append(name)
+            except UserError:
+                nameless.append(repr(name))
+    if nameless:
         raise UserError(
-            f"the image folder {folder} has no image ({', '.join(sorted(IMAGE_SUFFIXES))})"
+            f"files in {folder} have names that cannot be ids: {listed(sorted(nameless))}"
         )
-    twins = [" = ".join(path.name for path in group) for group in paths.values() if len(group) > 1]
-    if twins:
-        raise UserError(f"images in {folder} share an id: {listed(twins)}; rename or move one each")
-    return {image_id: paths[image_id][0] for image_id in sorted(paths)}
+    if twins := [" = ".join(sorted(group)) for group in names.values() if len(group) > 1]:
+        raise UserError(f"files in {folder} share an id: {listed(twins)}; rename or move one each")
+    return {image_id: found.files[names[image_id][0]] for image_id in sorted(names)}
+
+
+def _describe_left_out(found: Walk) -> list[str]:
+    """Say which folders were left out, if any were."""
+    notes = []
+    if found.results:
+        notes.append(f"left out what this project has made there: {listed(found.results)}")
+    if found.unreadable:
+        notes.append(f"left out folders that cannot be listed: {listed(found.unreadable)}")
+    return notes
+
+
+def _count_others(found: Walk) -> list[str]:
+    """Say how many files of which kinds are no images, if there are any."""
+    suffixes = [path.suffix.lower() for path in found.files.values()]
+    others = Counter(suffix for suffix in suffixes if suffix not in IMAGE_SUFFIXES)
+    kinds = [f"{suffix or 'no suffix'} {others[suffix]}" for suffix in sorted(others)]
+    count = others.total()
+    what = "1 file is no image" if count == 1 else f"{count} files are no images"
+    return [f"{what} that we read ({listed(kinds, 10)})"] if count else []
+
+
+@functools.cache
+def _warn_once(text: str) -> None:
+    """Log a warning that this process has not logged before."""
+    logger.warning(text)
 
 
 def path_to_id(path: Path, folder: Path) -> str:
@@ -69,7 +136,7 @@ def name_to_id(name: str) -> str:
     Raises:
         UserError: The name is empty, absolute or leaves its folder (`../x`).
     """
-    plain = unicodedata.normalize("NFC", name.replace("\\", "/")).strip().removeprefix("./")
+    plain = _as_text(name).replace("\\", "/").strip().removeprefix("./")
     stem, dot, suffix = plain.rpartition(".")
     while dot and f".{suffix}".lower() in IMAGE_SUFFIXES:
         plain = stem.rstrip()
@@ -80,9 +147,21 @@ def name_to_id(name: str) -> str:
     return plain
 
 
+def _as_text(name: str) -> str:
+    """Compose accents, and write bytes that are no UTF-8, which Python escapes, as `%F6`."""
+    if name.isascii():
+        return name
+    try:
+        text = name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise UserError(f"{name!r} is no text, so it cannot be the name of a file") from None
+    composed = unicodedata.normalize("NFC", text)
+    return re.sub("[\udc80-\udcff]", lambda odd: f"%{ord(odd[0]) - 0xDC00:02X}", composed)
+
+
 def id_to_path(folder: Path, image_id: str, suffix: str = ".png") -> Path:
-    """Return where the file of an image id lies below a folder."""
-    return folder / f"{image_id}{suffix}"
+    """Return where the file of an image id lies below a folder, or would lie; see `on_disk`."""
+    return on_disk(folder / f"{image_id}{suffix}")
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -91,25 +170,10 @@ def read_image(path: Path) -> np.ndarray:
     Gray is repeated, transparency dropped, 16 bit scaled to 8.
 
     Raises:
-        UserError: The file is missing, truncated or no image.
+        UserError: The file is missing, truncated or no image, or its scale is unknown.
     """
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode == "F":
-                raise UserError(f"{path} has float values of unknown scale; save it as 8 or 16 bit")
-            if upright.mode.startswith("I"):
-                return np.repeat(_to_uint8(np.asarray(upright))[..., None], 3, axis=2)
-            return np.array(upright.convert("RGB"))  # a copy, that may be written into
-    except UserError:
-        raise
-    except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read as an image: {error}") from None
-
-
-def _to_uint8(gray: np.ndarray) -> np.ndarray:
-    """Scale a gray image of 16 or 32 bit, on the scale of 16, to uint8."""
-    return np.round(np.clip(gray, 0, 65535).astype(np.float32) / 257).astype(np.uint8)
+    with open_image(path, "an image") as image:
+        return to_rgb(image, path)
 
 
 def write_image(path: Path, image_rgb: np.ndarray) -> None:
@@ -144,18 +208,15 @@ def read_soft_label(path: Path) -> np.ndarray:
     """Read a soft label, 16-bit (value / 65535) or 8-bit gray PNG (value / 255).
 
     Returns:
-        (H, W) float32 in [0, 1].
+        (H, W) float32 in [0, 1], turned upright where the file has an EXIF orientation.
 
     Raises:
         UserError: The file is missing, truncated or not gray.
     """
-    try:
-        with Image.open(path) as image:
-            levels = np.asarray(image)
-            mode = image.mode
-    except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read as a soft label: {error}") from None
-    if mode not in ("L", "I;16", "I;16B", "I"):
+    with open_image(path, "a soft label") as image:
+        upright = turn_upright(image)
+        mode, levels = upright.mode, np.asarray(upright)
+    if mode not in ("L", "I;16", "I;16B"):
         raise UserError(f"{path} is no soft label: it has mode {mode}, expected 8- or 16-bit gray")
     return levels.astype(np.float32) / (255.0 if mode == "L" else 65535.0)
 
@@ -166,13 +227,8 @@ def image_size_hw(path: Path) -> tuple[int, int]:
     Raises:
         UserError: The file is missing or no image.
     """
-    try:
-        with Image.open(path) as image:
-            turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientations 5-8 swap the sides
-            width, height = image.size[::-1] if turned else image.size
-            return height, width
-    except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read as an image: {error}") from None
+    with open_image(path, "an image") as image:
+        return size_hw(image)
 
 
 def fingerprint(paths: Iterable[Path]) -> str:

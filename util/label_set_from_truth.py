@@ -3,16 +3,16 @@
     python util/label_set_from_truth.py --split Train --name truth
 
 Reads data.masks, or data.ground_truth where that is null. Masks give exact maps, and weight 0
-(student.pixel_weights) to pixels that are to be ignored: 255, unless data.ground_truth_classes has
-it. A box of any other format gives the ellipse in it, and its corners, of which nobody knows what
-they are, get weight 0. Writes paths.label_sets/NAME.
+(student.pixel_weights) to pixels that are to be ignored. A box of any other format gives the
+ellipse in it, and its corners, of which nobody knows what they are, get weight 0, as do regions
+that are to be ignored. Writes paths.label_sets/NAME.
 Next: python student/train.py --student.label_set truth, or NAME+OTHER, which learns from OTHER what
 the ground truth does not have.
 """
 
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,34 +21,38 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import numpy as np
 
-from util.bbox_csv import COORDINATES
-from util.config import Config, DataSection, load_config
+from util.bbox_csv import COORDINATES, split_ignored
+from util.command_line import OVERWRITE, load_config
+from util.config import BOX_RULE, DataSection
 from util.data_classes import BoxSettings
-from util.errors import UserError
-from util.ground_truth import (
-    check_size,
-    is_object,
-    mask_values,
-    present_masks,
-    read_mask,
-    read_truth,
-    read_truths,
-)
+from util.errors import UserError, listed
+from util.ground_truth import read_truths
 from util.image_files import find_images, fingerprint, image_size_hw
-from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
+from util.label_set import (
+    LabelSet,
+    LabelSetWriter,
+    Pixels,
+    find_pending,
+    make_maps,
+    map_cost,
+    prompt_to_folder,
+)
+from util.mask_values import to_settings
+from util.masks import TrueMasks, open_folder, open_masks
 from util.pixel_metrics import IGNORED
-from util.progress import track
 from util.run import print_next, run_script
 from util.sea_scenes import make_demo_if_asked
 from util.settings import settings_hash
+from util.shares import read_share
 from util.splits import read_split
 
-Truth = tuple[np.ndarray, np.ndarray]
+Drawn = tuple[np.ndarray, np.ndarray]
 """(H, W) float32 map, 1 = anomalous, and (H, W) bool, which pixels are known."""
 
 SLACK_PX = 0.01
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    **OVERWRITE,
     "split": {
         "metavar": "NAME",
         "help": "images that the label set shall have, A+B joins two (default: all that have a"
@@ -57,10 +61,12 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "name": {"metavar": "NAME", "default": "truth", "help": "the label set's name: truth"},
 }
 
+READS = BOX_RULE
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
-    config, options = load_config(__doc__ or "", argv, OPTIONS)
+    config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
     if not options.name or options.name != prompt_to_folder(options.name):
         raise UserError(
             f"--name is {options.name!r}; expected letters, digits and _, such as "
@@ -68,126 +74,188 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     make_demo_if_asked(config.paths, config.data)
     image_paths = find_images(config.data.images)
+    ids = list(image_paths)
     if options.split is not None:
         ids = read_split(config.data.splits, options.split, image_paths)
-        image_paths = {image_id: image_paths[image_id] for image_id in ids}
-    label_set = write_truth(config, image_paths, options.name, options.overwrite)
+    truth = find_truth(config.data, image_paths, ids)
+    folder = config.paths.label_sets / options.name
+    about = "|".join(config.data.ground_truth_classes) or options.name
+    boxes = config.evaluation.box_settings(BoxSettings(object_class=about))
+    share = read_share()
+    with LabelSetWriter(folder, truth.settings, options.overwrite, share, boxes) as writer:
+        problems = write_truth(truth, image_paths, writer)
+        label_set = writer.finish_share(boxes)
+    if label_set is None:
+        print(f"share {share.index + 1} of {share.count} is done; others are still at work")
+        return 0
+    report(label_set, len(ids) - len(truth.sources) - len(truth.failed), problems)
+    more = ["--student.pixel_weights", "label_set"] if label_set.has_weights else []
+    print_next(["student/train.py", "--student.label_set", options.name, *more], argv, BOX_RULE)
+    return 1 if problems else 0
+
+
+def report(label_set: LabelSet, num_left_out: int, problems: Mapping[str, str]) -> None:
+    """Print what a truth has, and what it does not."""
     counts = label_set.manifest["counts"]
     print(f"{label_set.folder}: {counts['labelled']} with objects, {counts['empty']} without")
-    more = ["--student.pixel_weights", "label_set"] if label_set.has_weights else []
-    print_next(["student/train.py", "--student.label_set", options.name, *more], argv)
-    return 0
+    if num_left_out:
+        print(f"Left out: {num_left_out} images without a mask")
+    if not counts["labelled"]:
+        print("No object at all: alone, it teaches a student nothing")
+    if problems:
+        reasons = listed([f"{image_id}: {reason}" for image_id, reason in problems.items()])
+        print(f"{len(problems)} images have no truth, the rest is done: {reasons}", file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The truth about images.
+
+    Attributes:
+        settings: What decides the maps, as JSON values.
+        sources: Fingerprint of each image's truth by its id.
+        failed: Why other images have none, by id.
+        draw: Makes the map of an image, 1 = anomalous, and which pixels are known.
+    """
+
+    settings: dict[str, Any]
+    sources: dict[str, str]
+    failed: dict[str, str]
+    draw: Callable[[str], Drawn]
 
 
 def write_truth(
-    config: Config, image_paths: Mapping[str, Path], name: str, overwrite: bool
-) -> LabelSet:
-    """Write the label set, as far as it is missing."""
-    settings: dict[str, Any] = {"producer": "ground truth"}
-    data = config.data
-    if data.masks is not None:
-        sources, draw = _find_masks(data.masks, read_truth, image_paths)
-        settings |= {"format": "masks"}
-    else:
-        find = _find_object_masks if data.ground_truth_format == "masks" else _find_boxes
-        sources, draw = find(data, image_paths)
-        settings |= {"format": data.ground_truth_format, "classes": data.ground_truth_classes}
-    with LabelSetWriter(config.paths.label_sets / name, settings, overwrite) as writer:
-        for image_id in track(writer.pending(sources), "truth"):
-            start = time.perf_counter()
-            truth, is_known = draw(image_id)
-            weights = None if is_known.all() else is_known
-            writer.add(image_id, truth, sources[image_id], time.perf_counter() - start, weights)
-        object_class = "|".join(data.ground_truth_classes) or name
-        return writer.finish(config.evaluation.box_settings(BoxSettings(object_class=object_class)))
+    truth: Truth, image_paths: Mapping[str, Path], writer: LabelSetWriter
+) -> dict[str, str]:
+    """Write the maps that are still missing; returns why some could not be made, by id."""
+
+    def make(image_id: str) -> Pixels:
+        soft_label, is_known = truth.draw(image_id)
+        return Pixels(soft_label, None if is_known.all() else is_known)
+
+    def cost_bytes(image_id: str) -> int:
+        return map_cost(image_paths[image_id])
+
+    pending = find_pending(writer, truth.sources, truth.failed)
+    made = make_maps(writer, truth.sources, pending, make, "truth", cost_bytes)
+    return truth.failed | made
 
 
-Found = tuple[dict[str, str], Callable[[str], Truth]]
-"""Fingerprint of each image's truth by its id, and how it becomes a map."""
+def find_truth(
+    data: DataSection, image_paths: Mapping[str, Path], image_ids: Sequence[str]
+) -> Truth:
+    """Find the truth that a config names.
 
-
-def _find_masks(
-    folder: Path | None, read: Callable[[Path], np.ndarray], image_paths: Mapping[str, Path]
-) -> Found:
-    """Find the masks that there are; `read` gives 0 normal, 1 anomalous, 255 ignored.
-
-    Raises:
-        UserError: There is no folder, or none in it; or, when drawn, one has another size than its
-            image.
+    Args:
+        data: Names it.
+        image_paths: Of all images, by id.
+        image_ids: Those that are asked about.
     """
-    paths = present_masks(folder, image_paths)
-    if not paths:
-        raise UserError(f"{folder} has no mask of any image: <image id>.png is expected")
+    masks = find_masks(data, image_paths)
+    if masks is None:
+        return _find_boxes(data, image_paths, image_ids)
+    return _use_masks(masks, image_paths, image_ids)
 
-    def draw(image_id: str) -> Truth:
-        mask = read(paths[image_id])
-        check_size(paths[image_id], mask, image_size_hw(image_paths[image_id]))
+
+def find_masks(data: DataSection, image_ids: Collection[str]) -> TrueMasks | None:
+    """Find the true masks of all images, be they data.masks or data.ground_truth; None: boxes."""
+    if data.masks is not None:
+        return open_masks(data, image_ids)
+    if data.ground_truth_format == "masks" and data.ground_truth is not None:
+        classes = data.ground_truth_classes
+        masks = open_folder(data.ground_truth, image_ids, classes, data.mask_values)
+        masks.check_anomalous()
+        return masks
+    return None
+
+
+def _use_masks(
+    masks: TrueMasks, image_paths: Mapping[str, Path], image_ids: Sequence[str]
+) -> Truth:
+    """Take the masks of images that have one."""
+
+    def draw(image_id: str) -> Drawn:
+        mask = masks.read(image_id, image_size_hw(image_paths[image_id]))
         return (mask == 1).astype(np.float32), mask != IGNORED
 
-    return {image_id: fingerprint([path]) for image_id, path in paths.items()}, draw
+    settings = {"format": "masks", "mask_values": to_settings(masks.meaning)}
+    having = [image_id for image_id in image_ids if image_id in masks.paths]
+    sources = {image_id: fingerprint([masks.paths[image_id]]) for image_id in having}
+    return Truth({"producer": "ground truth", **settings}, sources, {}, draw)
 
 
-def _find_object_masks(data: DataSection, image_paths: Mapping[str, Path]) -> Found:
-    """Find the masks whose values are classes."""
-    values = mask_values(data.ground_truth_classes)
-
-    def read(path: Path) -> np.ndarray:
-        mask = read_mask(path)
-        ignored = np.where(mask == IGNORED, IGNORED, 0)
-        return np.where(is_object(mask, values), 1, ignored)
-
-    return _find_masks(data.ground_truth, read, image_paths)
-
-
-def _find_boxes(data: DataSection, image_paths: Mapping[str, Path]) -> Found:
-    """Find the boxes of all images."""
-    table = read_truths(data, image_paths, list(image_paths))
-    boxes = {
-        image_id: rows[COORDINATES].to_numpy(float)
-        for image_id, rows in table.groupby("image", sort=False)
-    }
+def _find_boxes(
+    data: DataSection, image_paths: Mapping[str, Path], image_ids: Sequence[str]
+) -> Truth:
+    """Find the boxes of images."""
+    boxes, regions = (
+        {
+            image_id: rows[COORDINATES].to_numpy(float)
+            for image_id, rows in table.groupby("image", sort=False)
+        }
+        for table in split_ignored(read_truths(data, image_paths, image_ids))
+    )
     nothing = np.zeros((0, 4))
+    content, sources, failed = {}, {}, {}
+    for image_id in image_ids:
+        try:
+            size_hw = image_size_hw(image_paths[image_id])
+        except UserError as error:
+            failed[image_id] = str(error)
+            continue
+        found, ignored = boxes.get(image_id, nothing), regions.get(image_id, nothing)
+        content[image_id] = found, size_hw, ignored
+        facts = {"boxes": found.tolist(), "size_hw": size_hw}
+        sources[image_id] = settings_hash(facts | {"regions": ignored.tolist()})
+    settings = {"format": data.ground_truth_format, "classes": data.ground_truth_classes}
 
-    def draw(image_id: str) -> Truth:
-        return draw_ellipses(boxes.get(image_id, nothing), image_size_hw(image_paths[image_id]))
+    def draw(image_id: str) -> Drawn:
+        return draw_ellipses(*content[image_id])
 
-    sources = {
-        image_id: settings_hash(
-            {"boxes": boxes.get(image_id, nothing).tolist(), "size_hw": image_size_hw(path)}
-        )
-        for image_id, path in image_paths.items()
-    }
-    return sources, draw
+    return Truth({"producer": "ground truth", **settings}, sources, failed, draw)
 
 
-def draw_ellipses(boxes: np.ndarray, size_hw: tuple[int, int]) -> Truth:
+def draw_ellipses(
+    boxes: np.ndarray, size_hw: tuple[int, int], regions: np.ndarray | None = None
+) -> Drawn:
     """Draw the ellipse that touches the sides of each box; an object seldom fills its corners.
 
     Args:
         boxes: (N, 4) float xmin, ymin, xmax, ymax, relative to the image.
         size_hw: Height and width of the image in pixels.
+        regions: (R, 4) float, regions of which nothing is known; None = none.
 
     Returns:
-        The map, in which each box has one pixel at least, and which pixels are known: all but
-        corners of boxes that no ellipse covers.
+        The map, in which each box has one pixel at least, and which pixels are known: all but those
+        of regions and of corners of boxes that no ellipse covers.
     """
     height, width = size_hw
     truth, is_known = np.zeros(size_hw, np.float32), np.ones(size_hw, bool)
-    for x0, y0, x1, y1 in boxes * [width, height, width, height]:
-        # Files keep six decimals of a side, so an edge between pixels may be a little beyond it.
-        top, left = (int(np.floor(edge + SLACK_PX)) for edge in (y0, x0))
-        top, left = min(top, height - 1), min(left, width - 1)
-        bottom, right = (int(np.ceil(edge - SLACK_PX)) for edge in (y1, x1))
-        bottom, right = max(bottom, top + 1), max(right, left + 1)
-        rows, columns = np.arange(top, bottom) + 0.5, np.arange(left, right) + 0.5
-        down = (2 * rows - y0 - y1) / max(y1 - y0, 1)
-        across = (2 * columns - x0 - x1) / max(x1 - x0, 1)
+    for region in np.zeros((0, 4)) if regions is None else regions:
+        is_known[_pixels_of(region, size_hw)] = False
+    for box in boxes:
+        rows, columns = _pixels_of(box, size_hw)
+        x0, y0, x1, y1 = box * [width, height, width, height]
+        centres_y = np.arange(rows.start, rows.stop) + 0.5
+        centres_x = np.arange(columns.start, columns.stop) + 0.5
+        down = (2 * centres_y - y0 - y1) / max(y1 - y0, 1)
+        across = (2 * centres_x - x0 - x1) / max(x1 - x0, 1)
         is_inside = down[:, None] ** 2 + across**2 <= 1
-        is_inside[(bottom - top) // 2, (right - left) // 2] = True
-        place = (slice(top, bottom), slice(left, right))
-        truth[place] = np.maximum(truth[place], is_inside)
-        is_known[place] = False
+        is_inside[(rows.stop - rows.start) // 2, (columns.stop - columns.start) // 2] = True
+        truth[rows, columns] = np.maximum(truth[rows, columns], is_inside)
+        is_known[rows, columns] = False
     return truth, is_known | (truth > 0)
+
+
+def _pixels_of(box: np.ndarray, size_hw: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns that a relative box touches, one of each at least."""
+    height, width = size_hw
+    x0, y0, x1, y1 = box * [width, height, width, height]
+    # Files keep six decimals of a side, so an edge between pixels may be a little beyond it.
+    top, left = (int(np.floor(edge + SLACK_PX)) for edge in (y0, x0))
+    top, left = min(top, height - 1), min(left, width - 1)
+    bottom, right = (int(np.ceil(edge - SLACK_PX)) for edge in (y1, x1))
+    return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from util.ahead import WriteBehind, map_ahead
 from util.errors import PromptError, UserError
 from util.image_files import fingerprint, image_size_hw, read_image
 from util.interrupts import stop_between_items
-from util.label_set import LabelSetWriter
+from util.label_set import LOG, LabelSetWriter
 from util.progress import track
+from util.run import log_to
 from util.shares import Share
 
 logger = logging.getLogger(__name__)
@@ -117,7 +118,8 @@ def label_images(
     """Write the soft labels that are still missing.
 
     An image that cannot be read, labelled or written is recorded as failed, and a prompt that
-    cannot be answered is asked no more; the others go on.
+    cannot be answered is asked no more; the others go on. What is logged meanwhile is added to the
+    log of the first label set.
 
     Args:
         labeller: Answers all prompts about one image.
@@ -140,7 +142,8 @@ def label_images(
     answered = answering.answer_images(num_at_once)
     has_worked = any(writer.has_labelled for writer in writers.values())
     seen = failed = 0
-    with stop_between_items("image") as should_stop, WriteBehind() as behind:
+    log = next(iter(writers.values())).folder / LOG
+    with log_to(log), stop_between_items("image") as should_stop, WriteBehind() as behind:
         for answers in track(answered, label, total=len(work.image_paths)):
             seen += 1
             try:

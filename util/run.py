@@ -1,22 +1,24 @@
 """How scripts start and end: logging, and errors as one sentence."""
 
 import errno
+import io
 import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from util.config import REPOSITORY
 from util.errors import UserError
 
-_WHERE = ("--config", "--data.", "--paths.")
-"""Arguments that say where things are, and so matter to the next stage too."""
+_OURS = ("analysis", "student", "teacher", "util")
+"""Loggers of this project."""
 
 _DISK_TROUBLE = {
     errno.ENOENT: "it does not exist",
+    errno.EEXIST: "a file is in the place of a folder",
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EACCES: "there is no permission to use it",
@@ -31,11 +33,18 @@ _DISK_TROUBLE = {
 def run_script(main: Callable[[], int]) -> int:
     """Run a script's main and turn what users can mend into one sentence.
 
+    What a console cannot show, of whatever encoding it is, is escaped.
+
     Returns:
         Exit status: that of main; 2 for bad input or a disk that cannot be written (what is
         finished is kept); 130 when interrupted. Any other exception keeps its traceback.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    screen = logging.StreamHandler(sys.stderr)
+    screen.addFilter(_is_for_the_screen)  # no level, which progress bars would not take over
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[screen])
     try:
         return main()
     except UserError as error:
@@ -53,6 +62,15 @@ def run_script(main: Callable[[], int]) -> int:
             file=sys.stderr,
         )
         return 2
+    except UnicodeEncodeError as error:
+        if error.encoding != sys.getfilesystemencoding():
+            raise
+        print(
+            f"error: {error.object!r} cannot be the name of a file here, where Python takes names "
+            f"for {error.encoding}; set PYTHONUTF8=1",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print(
             "\ninterrupted; finished work is kept, and the same command goes on from there",
@@ -61,18 +79,27 @@ def run_script(main: Callable[[], int]) -> int:
         return 130
 
 
-def print_next(command: Sequence[str], argv: Sequence[str] | None) -> None:
+def _is_for_the_screen(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.INFO
+
+
+def print_next(
+    command: Sequence[str], argv: Sequence[str] | None, also: Collection[str] = ()
+) -> None:
     """Print the command that comes next, on the same config, data and folders as this script.
 
     Args:
         command: The script, from the root of the repository, and its arguments.
-        argv: Arguments of this script; None = those of the process.
+        argv: Arguments of this script, which has understood them; None = those of the process.
+        also: Keys that the next script reads, too, as far as they are among these arguments.
     """
     given = list(sys.argv[1:] if argv is None else argv)
     kept = []
     for index, word in enumerate(given):
-        if word.startswith(_WHERE):
-            kept += [word] if "=" in word else given[index : index + 2]
+        option, equals, _ = word.partition("=")
+        is_where = option == "--config" or option.startswith(("--data.", "--paths."))
+        if is_where or option.removeprefix("--") in also:
+            kept += [word] if equals else given[index : index + 2]
     script, *arguments = command
     path = REPOSITORY / script
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
@@ -81,17 +108,24 @@ def print_next(command: Sequence[str], argv: Sequence[str] | None) -> None:
 
 @contextmanager
 def log_to(path: Path) -> Iterator[None]:
-    """Write what is logged to a file too, added to what an earlier run has left there."""
+    """Write what is logged to a file too, added to what an earlier run has left there.
+
+    Unlike the screen, it gets our details as well, such as tracebacks of images that cannot be
+    read. There is no file where nothing is logged.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     root = logging.getLogger()
-    level = root.level
+    wanted = {root: logging.INFO, **{logging.getLogger(name): logging.DEBUG for name in _OURS}}
+    levels = {logger: logger.level for logger in wanted}
     root.addHandler(handler)
-    root.setLevel(logging.INFO)
+    for logger, level in wanted.items():
+        logger.setLevel(level)
     try:
         yield
     finally:
-        root.setLevel(level)
+        for logger, level in levels.items():
+            logger.setLevel(level)
         root.removeHandler(handler)
         handler.close()

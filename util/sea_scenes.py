@@ -18,9 +18,11 @@ import cv2
 import numpy as np
 
 from util.bbox_csv import COLUMNS
-from util.config import DataSection, PathsSection, load_config
+from util.command_line import load_config
+from util.config import DataSection, PathsSection
 from util.errors import UserError, listed
 from util.files import read_json, write_bytes, write_json, write_text
+from util.mask_files import CLASS_NAMES
 from util.progress import track
 from util.run import print_next, run_script
 from util.scene_painting.scene import CLASSES, OBJECT_CLASS, Scene, make_scene
@@ -29,6 +31,9 @@ __all__ = ["CLASSES", "OBJECT_CLASS", "Scene", "make_data_set", "make_scene"]
 
 PAINTER_VERSION = 1
 """Counts up whenever the same seed gives other pictures than before."""
+
+READS: frozenset[str] = frozenset()
+"""Keys of the config beside `paths` and `data`."""
 
 MIN_SIZE_PX = 32
 JPEG_QUALITY = 92
@@ -53,9 +58,10 @@ def make_data_set(
     made again from its first scene, which gives the same files.
 
     Writes `JPEGImages/scene_0000.jpg`, `SegmentationClass/scene_0000.png` (8-bit gray, index into
-    `CLASSES`), `ImageSets/Segmentation/{Train,Validation,Test}.txt`, `ground_truth.csv` (thesis
-    format, relative coordinates, xmax and ymax exclusive) and last `scenes.json`, the settings,
-    which marks the set as complete.
+    `CLASSES`) and `classes.json` beside these (names of each index: that of the CSV first, then our
+    own), `ImageSets/Segmentation/{Train,Validation,Test}.txt`, `ground_truth.csv` (thesis format,
+    relative coordinates, xmax and ymax exclusive) and last `scenes.json`, the settings, which marks
+    the set as complete. A complete set of an earlier version gets the names that it lacks.
 
     Args:
         folder: Where the set shall be.
@@ -76,6 +82,7 @@ def make_data_set(
     _check_numbers(num_scenes, size_px, seed)
     stems = [f"scene_{number:04d}" for number in range(num_scenes)]
     if _is_complete(folder, settings):
+        _write_names(folder)
         return
     _check_strangers(folder, stems)
     rows = [CSV_HEADER]
@@ -88,7 +95,19 @@ def make_data_set(
         members = [stem for number, stem in enumerate(stems) if _split_letter(number) == letter]
         text = "".join(f"{stem}\n" for stem in members)
         write_text(folder / "ImageSets" / "Segmentation" / f"{split}.txt", text)
+    _write_names(folder)
     write_json(folder / "scenes.json", settings)
+
+
+def _write_names(folder: Path) -> None:
+    """Write the names of the numbers in the class masks, unless they are there."""
+    path = folder / "SegmentationClass" / CLASS_NAMES
+    if not path.exists():
+        names = {
+            str(CLASSES.index(name)): [thesis_name] if thesis_name == name else [thesis_name, name]
+            for name, thesis_name in OBJECT_CLASS.items()
+        }
+        write_json(path, names)
 
 
 def _check_numbers(num_scenes: int, size_px: int, seed: int) -> None:
@@ -183,7 +202,7 @@ def _make_demo(paths: PathsSection, data: DataSection) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
-    config, _ = load_config(__doc__ or "", argv)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     _make_demo(config.paths, config.data)
     print(f"{config.paths.demo}: {config.data.demo_scenes} scenes")
     print_next(["teacher/soft_label_generation.py"], argv)

@@ -25,7 +25,8 @@ _LIBRARIES = (
 def settings_hash(settings: Mapping[str, Any]) -> str:
     """Hash settings (JSON values) whatever the order of their keys: 16 hexadecimal digits."""
     canonical = json.dumps(settings, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    # Names of files that are not UTF-8 hold surrogates.
+    return hashlib.sha256(canonical.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def is_same_work(

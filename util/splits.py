@@ -1,6 +1,7 @@
 """Split lists: text files with one image id a line."""
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 from util.config import DataSection
 from util.errors import UserError, listed
 from util.image_files import name_to_id
+from util.walking import on_disk
 
 logger = logging.getLogger(__name__)
 
@@ -26,14 +28,15 @@ def read_split(folder: Path | None, name: str, known_ids: Collection[str]) -> li
         The ids, in the order of the list; empty lines are passed over.
 
     Raises:
-        UserError: A list is missing or empty, names an id twice, or names unknown ids; all
-            of these are counted and the first ones named.
+        UserError: A list is missing, empty or no text, names an id twice, or names unknown ids;
+            all of these are counted and the first ones named.
     """
     if folder is None:
         raise UserError(
             f"data.splits is not set; give a folder with {name}.txt, one image id a line"
         )
-    ids = [image_id for part in name.split("+") for image_id in _read_list(folder / f"{part}.txt")]
+    paths = [on_disk(folder / f"{part}.txt") for part in name.split("+")]
+    ids = [image_id for path in paths for image_id in _read_list(path)]
     if twice := [image_id for image_id, count in Counter(ids).items() if count > 1]:
         raise UserError(f"the split {name} in {folder} names ids twice: {listed(twice)}")
     known = set(known_ids)
@@ -48,13 +51,30 @@ def read_split(folder: Path | None, name: str, known_ids: Collection[str]) -> li
 def _read_list(path: Path) -> list[str]:
     """Read the ids of one list, which must have some."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        data = path.read_bytes()
+    except OSError as error:
         there = ", ".join(sorted(p.stem for p in path.parent.glob("*.txt"))) or "none"
         raise UserError(
-            f"the split list {path} cannot be read ({error}); splits in this folder: {there}"
+            f"the split list {path} cannot be read ({error.strerror}); splits in this folder: "
+            f"{there}. Set data.splits to the folder, and data.train_split, data.validation_split "
+            "and data.test_split to names of its lists"
         ) from None
-    ids = [name_to_id(line) for line in lines if line.strip()]
+    if b"\0" in data:
+        raise UserError(f"the split list {path} is no text in UTF-8; save it as such")
+    # Names of files need not be UTF-8, and then are not in their list either.
+    text = data.decode("utf-8-sig", "surrogateescape")
+    ids, bad = [], []
+    for line in re.split("[\r\n]+", text):  # names may have in them what `splitlines` splits at
+        if line.strip():
+            try:
+                ids.append(name_to_id(line))
+            except UserError:
+                bad.append(repr(line))
+    if bad:
+        raise UserError(
+            f"the split list {path} has {len(bad)} lines that name no file in the image folder: "
+            f"{listed(bad)}; write one image id a line"
+        )
     if not ids:
         raise UserError(f"the split list {path} is empty; write one image id a line")
     return ids
@@ -71,7 +91,7 @@ def warn_of_shared_images(data: DataSection) -> None:
     lists = {}
     for name in dict.fromkeys(part for split in splits for part in split.split("+")):
         with suppress(UserError):  # who reads it says what is wrong with it
-            lists[name] = set(_read_list(data.splits / f"{name}.txt"))
+            lists[name] = set(_read_list(on_disk(data.splits / f"{name}.txt")))
     for (one, ids), (other, others) in combinations(lists.items(), 2):
         if shared := sorted(ids & others):
             logger.warning(

@@ -1,47 +1,107 @@
 """Weights & Biases, where it is asked for; nothing else needs it."""
 
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from util.errors import UserError
 
+Record = Callable[[Mapping[str, float]], None]
+"""Records the figures of an epoch, its number among them."""
 
-def start_tracking(
+PATIENCE_S = 30.0
+"""How long the server is waited for; what it has not got by then is kept in the run folder."""
+
+
+@contextmanager
+def tracking(
     mode: Literal["off", "offline", "online"],
     project: str,
     run_folder: Path,
+    run_id: str,
     settings: Mapping[str, Any],
-) -> Callable[[Mapping[str, float]], None]:
-    """Start to record a run.
+) -> Iterator[Record]:
+    """Record a training; it is closed at the end, also by an error or an interrupt.
 
     Args:
         mode: `off`, `offline` (kept in the run folder) or `online`.
         project: Project to file it under.
         run_folder: The run; its name is the run's name there.
+        run_id: Its id there. A training that goes on has the same, and goes on with its record.
         settings: What to show as its config.
 
-    Returns:
+    Yields:
         A function that records the figures of an epoch; with `off` it does nothing.
+
+    Raises:
+        UserError: The package wandb is not installed, or there is no account or no network.
+    """
+    if mode == "off":
+        yield lambda figures: None
+        return
+    run = _start(mode, project, run_folder, run_id, settings)
+    status = 1
+    try:
+        yield lambda figures: run.log(dict(figures), step=int(figures["epoch"]))
+        status = 0
+    finally:
+        run.finish(exit_code=status)
+
+
+def check_installed(mode: Literal["off", "offline", "online"]) -> None:
+    """Make sure that what a mode needs can be imported.
 
     Raises:
         UserError: The package wandb is not installed.
     """
     if mode == "off":
-        return lambda figures: None
+        return
     try:
-        import wandb
+        import wandb  # noqa: F401
     except ModuleNotFoundError:
         raise UserError(
             f"tracking.mode is {mode!r}, but the package wandb is not installed; "
             "pip install wandb, or set tracking.mode to off"
         ) from None
-    run = wandb.init(
-        mode=mode,
-        project=project,
-        name=run_folder.name,
-        dir=run_folder,
-        config=dict(settings),
-        settings=wandb.Settings(silent=True),
-    )
-    return lambda figures: run.log(dict(figures))
+
+
+def _start(
+    mode: Literal["offline", "online"],
+    project: str,
+    run_folder: Path,
+    run_id: str,
+    settings: Mapping[str, Any],
+) -> Any:
+    """Start a run, or go on with it; where that fails, nothing is left of it."""
+    check_installed(mode)
+    import wandb
+
+    records = run_folder / "wandb"
+    is_first = not records.exists()
+    run_folder.mkdir(parents=True, exist_ok=True)
+    try:
+        wandb.setup(settings=wandb.Settings(silent=True))
+        if mode == "online" and not wandb.login(prompt=False):
+            raise wandb.errors.UsageError("no account is known; run `wandb login`")
+        return wandb.init(
+            mode=mode,
+            project=project,
+            name=run_folder.name,
+            dir=run_folder,
+            id=run_id,
+            resume="allow",
+            config=dict(settings),
+            settings=wandb.Settings(
+                silent=True, init_timeout=PATIENCE_S, finish_timeout=PATIENCE_S
+            ),
+        )
+    except (wandb.errors.Error, OSError) as error:
+        if is_first:
+            shutil.rmtree(records, ignore_errors=True)
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise UserError(
+            f"tracking.mode is {mode!r}, but Weights & Biases cannot be used: {reason}; mend that, "
+            "or set tracking.mode to offline or off"
+        ) from None

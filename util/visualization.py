@@ -1,16 +1,18 @@
 """Pictures and plots. Matplotlib is imported inside the functions that plot."""
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import pandas as pd
 
-from util.bbox_csv import COORDINATES
+from util.bbox_csv import COORDINATES, split_ignored
 from util.files import write_bytes
+from util.walking import note_pictures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +37,8 @@ def draw_overlay(
         image_rgb: (H, W, 3) uint8.
         soft_label: (H, W) float32 in [0, 1].
         predictions: Table of its predicted boxes.
-        truths: Table of the image's true boxes; None where nobody knows them.
+        truths: Table of the image's true boxes; None where nobody knows them. Regions to ignore are
+            not drawn.
 
     Returns:
         (H', 2W', 3) uint8 RGB: the image with boxes, then its map in gray with boxes. Enlarged by a
@@ -50,7 +53,7 @@ def draw_overlay(
     for panel in (image_rgb, gray):
         scaled = cv2.resize(panel, size_wh, interpolation=how)
         if truths is not None:
-            draw_boxes(scaled, truths, TRUTH_RGB)
+            draw_boxes(scaled, split_ignored(truths)[0], TRUTH_RGB)
         draw_boxes(scaled, predictions, PREDICTION_RGB)
         panels.append(scaled)
     return np.hstack(panels)
@@ -68,6 +71,14 @@ def draw_boxes(
 
 def draw_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
     """Plot loss, Jaccard index and validation F1 over the epochs of a run as PNG."""
+    from matplotlib.ticker import LogFormatter
+
+    class PlainLogFormatter(LogFormatter):
+        """Labels the ticks that its parent would, but as they are."""
+
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:g}" if super().__call__(x, pos) else ""
+
     figure = new_figure(width_inch=11, height_inch=3.2)
     losses, overlaps, scores = figure.subplots(1, 3)
     epochs = [row["epoch"] for row in history]
@@ -77,6 +88,8 @@ def draw_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
         axis.plot(epochs, [row[f"val_{name}"] for row in history], label="validation")
         axis.legend()
     losses.set(xlabel="epoch", ylabel="loss", yscale="log")
+    losses.yaxis.set_major_formatter(PlainLogFormatter())
+    losses.yaxis.set_minor_formatter(PlainLogFormatter())
     overlaps.set(xlabel="epoch", ylabel="Jaccard index, pixels", ylim=(0, 1))
     for name in ("val_precision", "val_recall", "val_f1"):
         scores.plot(epochs, [row[name] for row in history], label=name.removeprefix("val_"))
@@ -115,13 +128,28 @@ def write_figure(path: Path, figure: "Figure", dpi: int = 110) -> None:
     """Write a figure as PNG or SVG, by the suffix of the path.
 
     There is no date in it, and ids in an SVG are no random ones, so the same figure gives the same
-    file. Text in an SVG stays text, which can be searched and copied.
+    file. Text in an SVG stays text, which can be searched and copied. Names with dollars are no
+    formulas: nothing in the figure is, so a logarithmic axis needs a formatter of plain text.
+    Names that are no text are drawn with their bytes escaped.
     """
     from matplotlib import rc_context
+    from matplotlib.text import Text
 
     suffix = path.suffix.removeprefix(".")
     facts = {"png": ["Software"], "svg": ["Date", "Creator", "Format", "Type"]}[suffix]
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+        text.set_text(text.get_text().encode(errors="backslashreplace").decode())
     buffer = io.BytesIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "murmuration"}):
+    style: dict[Any, Any] = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "murmuration",
+        "text.parse_math": False,
+    }
+    with rc_context(style), warnings.catch_warnings():
+        # A script that the font lacks is boxes in the PNG; browsers have it for the SVG.
+        warnings.filterwarnings("ignore", "Glyph")
         figure.savefig(buffer, format=suffix, dpi=dpi, metadata=dict.fromkeys(facts))
+    if suffix == "png":
+        note_pictures([path])
     write_bytes(path, buffer.getvalue())

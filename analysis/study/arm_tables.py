@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from analysis.study.arms import Arm, draw_students, draw_teachers
+from analysis.study.arms import Arm, draw_teachers
 from analysis.study.combining_gain import combining_gain, pick_groups
 from analysis.study.comparisons import compare_pairs
 from analysis.study.curve import (
@@ -16,17 +16,17 @@ from analysis.study.curve import (
     curve_sizes,
 )
 from analysis.study.design import split_strategy
-from analysis.study.draws import Draws, teacher_draws
+from analysis.study.draws import LARGEST_VARIANCE, Draws, teacher_draws
 from analysis.study.measuring import Counts, Judge
 from analysis.study.prompt_groups import contrast, spread
 from analysis.study.results import ArmResults
-from analysis.study.scoring import Metric, find_metrics
+from analysis.study.scoring import FEWEST_RESAMPLES, Metric, find_metrics
 from analysis.study.transfer import kendall_w, rank_correlation, slope
 from analysis.study.variance_components import student_components, teacher_components
 from util.config import Config
 
 COMPARISON_COLUMNS = ["family", "a", "b", "difference", "low", "high", "p", "p_holm"]
-METRIC_COLUMNS = ["label_set", "who", "metric", "score", "low", "high"]
+METRIC_COLUMNS = ["label_set", "who", "metric", "score", "low", "high", "chance"]
 GAIN_COLUMNS = [
     *("who", "strategy", "size", "groups", "score", "low", "high"),
     *("over_random", "over_random_low", "over_random_high"),
@@ -72,9 +72,22 @@ def tabulate_scores(arm: Arm) -> pd.DataFrame:
                 **_columns("teacher", arm.teacher_draws, source.name),
                 **_columns("student", arm.student_draws, source.name),
                 "students": len(arm.students.get(source.name, {})),
+                "chance": _score(arm.metric, arm.chance),
+                **_emptiness(arm, source.name),
+                "same_as": arm.same_as.get(source.name, ""),
+                "unknown_words": ", ".join(arm.facts[source.name].get("unknown_words", ())),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _emptiness(arm: Arm, name: str) -> dict[str, float]:
+    """Share of the test images in which a source and its students mark nothing."""
+    students = [counts["is_empty"].mean() for counts in arm.students.get(name, {}).values()]
+    return {
+        "teacher_empty": arm.teachers[name]["is_empty"].mean(),
+        "student_empty": np.mean(students) if students else np.nan,
+    }
 
 
 def _columns(who: str, draws: Draws | None, name: str) -> dict[str, float]:
@@ -110,8 +123,15 @@ def _contrast(arm: Arm, draws: Draws) -> dict[str, float]:
 
 
 def tabulate_components(arm: Arm) -> pd.DataFrame:
-    """Variance components of the prompts' image-level scores, for teachers and students."""
-    of_images = arm.metric.of_images
+    """Variance components of the prompts' image-level scores, for teachers and students.
+
+    Images that are drawn together count as one, with the score of them all. The variance of scores
+    in [0, 1] is at most 0.25, so intervals end there, or at an estimate above.
+    """
+
+    def of_images(counts: Counts) -> np.ndarray:
+        return arm.metric.of_each(arm.metric.by_group(arm.metric.counts(counts)))
+
     values = np.array([of_images(arm.teachers[name]) for name in arm.prompts])
     tables = [teacher_components(values).assign(who="teacher")]
     learnt = [arm.students[name] for name in arm.prompts if arm.students.get(name)]
@@ -119,7 +139,9 @@ def tabulate_components(arm: Arm) -> pd.DataFrame:
         num_seeds = min(map(len, learnt))  # as many as all have, where trainings have failed
         trained = [[of_images(c) for c in list(s.values())[:num_seeds]] for s in learnt]
         tables.append(student_components(np.array(trained)).assign(who="student"))
-    return pd.concat(tables, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
+    table["high"] = np.minimum(table["high"], np.maximum(table["variance"], LARGEST_VARIANCE))
+    return table
 
 
 def tabulate_transfer(arm: Arm) -> pd.DataFrame:
@@ -156,12 +178,11 @@ def compare_all(arm: Arm) -> pd.DataFrame:
 
     Strategies are compared by their mean scores over the groups of one size.
     """
-    combined = [source.name for source in arm.sources if not source.is_prompt]
     tables = []
     for who, draws in arm.sides.items():
         families = {
             "prompts": draws.select([name for name in arm.prompts if name in draws.names]),
-            "combinations": draws.select([name for name in combined if name in draws.names]),
+            "combinations": draws.select([n for n in arm.combinations if n in draws.names]),
             **dict(_means_of_strategies(arm, draws)),
         }
         for name, of_family in families.items():
@@ -198,8 +219,8 @@ def _means_of_strategies(arm: Arm, draws: Draws) -> Iterator[tuple[str, Draws]]:
 def teacher_gain(arm: Arm, judge: Judge, config: Config) -> pd.DataFrame:
     """What teachers gain by combining k prompts: each strategy over groups of every size."""
     groups = {
-        size: pick_groups(arm.prompts, size, config.study.subsets)
-        for size in curve_sizes(len(arm.prompts))[1:]
+        size: pick_groups(arm.asked, size, config.study.subsets)
+        for size in curve_sizes(len(arm.asked))[1:]
     }
     strategies = dict.fromkeys(
         s.strategy for s in arm.sources if not s.is_prompt and s.calibration == "none"
@@ -212,46 +233,46 @@ def teacher_gain(arm: Arm, judge: Judge, config: Config) -> pd.DataFrame:
         if size >= split_strategy(strategy, config.combination.min_votes)[1]
         for group in groups[size]
     ]
-    folders = {name: arm.folders[name] for name in arm.prompts}
-    combined = count_combined(folders, combinations, config, judge, arm.metric)
-    singles = {name: arm.metric.counts(arm.teachers[name]) for name in arm.prompts}
-    tables = []
-    for strategy in strategies:
-        members = {c.name: c.group for c in combinations if c.strategy == strategy}
-        if members:
-            counts = singles | {name: combined[name] for name in members}
-            draws = teacher_draws(counts, arm.metric.score, arm.metric.num_resamples)
-            tables.append(_gain("teacher", strategy, arm.prompts, members, draws))
-    return stack(tables, GAIN_COLUMNS)
+    folders = {name: arm.folders[name] for name in arm.asked}
+    counts = {name: arm.metric.counts(arm.teachers[name]) for name in arm.asked}
+    counts |= count_combined(folders, combinations, config, judge, arm.metric)
+    by_group = {name: arm.metric.by_group(rows) for name, rows in counts.items()}
+    # Hundreds of combinations, which are not compared one by one.
+    num_resamples = FEWEST_RESAMPLES[arm.metric.needs]
+    draws = teacher_draws(by_group, arm.metric.score, num_resamples)
+    members = {each.name: each.group for each in combinations}
+    return _gain("teacher", draws, arm.asked, members, {c.name: c.strategy for c in combinations})
 
 
 def student_gain(arm: Arm) -> pd.DataFrame:
     """What students gain where they learn from k prompts combined: the groups of the design."""
-    draws = arm.student_draws
-    prompts = [name for name in arm.prompts if name in arm.learnt]
-    tables = []
-    for strategy in dict.fromkeys(source.strategy for source in arm.sources):
-        members = {
-            source.name: source.members
-            for source in arm.sources
-            if source.strategy == strategy and source.name in arm.learnt
-            if strategy and source.calibration == "none" and set(source.members) <= set(prompts)
-        }
-        if members and draws is not None:
-            tables.append(_gain("student", strategy, prompts, members, draws))
-    return stack(tables, GAIN_COLUMNS)
+    prompts = [name for name in arm.asked if name in arm.learnt]
+    combinations = [
+        source
+        for source in arm.sources
+        if source.strategy and source.name in arm.learnt
+        if source.calibration == "none" and set(source.members) <= set(prompts)
+    ]
+    if arm.student_draws is None:
+        return stack([], GAIN_COLUMNS)
+    members = {each.name: each.members for each in combinations}
+    strategies = {each.name: each.strategy for each in combinations}
+    return _gain("student", arm.student_draws, prompts, members, strategies)
 
 
 def _gain(
     who: str,
-    strategy: str,
+    draws: Draws,
     prompts: Sequence[str],
     members: Mapping[str, Sequence[str]],
-    draws: Draws,
+    strategies: Mapping[str, str],
 ) -> pd.DataFrame:
     """Gain of combinations over their prompts, out of the same draws."""
-    gain = combining_gain(draws.select(prompts), draws.select(list(members)), members)
-    return gain.assign(who=who, strategy=strategy)
+    if not members:
+        return stack([], GAIN_COLUMNS)
+    groups = draws.select(list(members))
+    gain = combining_gain(draws.select(prompts), groups, members, strategies)
+    return stack([gain.assign(who=who)], GAIN_COLUMNS)
 
 
 def stack(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
@@ -265,14 +286,15 @@ def stack(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFram
 def tabulate_metrics(arm: Arm, judge: Judge) -> pd.DataFrame:
     """Every metric of every label set, teachers and students."""
     tables = []
-    students = {name: arm.students[name] for name in arm.learnt}
     for metric in find_metrics(judge):
         sides = {"teacher": draw_teachers(arm.teachers, metric)}
-        if students:
-            sides["student"] = draw_students(students, metric)
+        students = arm.draw_students(metric)
+        if students is not None:
+            sides["student"] = students
         for who, draws in sides.items():
             low, high = draws.interval()
             columns = {"label_set": draws.names, "score": draws.estimate}
             table = pd.DataFrame(columns | {"low": low, "high": high})
-            tables.append(table.assign(who=who, metric=metric.name))
+            chance = _score(metric, arm.chance)
+            tables.append(table.assign(who=who, metric=metric.name, chance=chance))
     return stack(tables, METRIC_COLUMNS)

@@ -1,4 +1,7 @@
-"""All pairs of label sets: differences, their intervals, and tests that know their number."""
+"""Pairs of label sets: differences, their intervals, and tests that know their number."""
+
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -11,28 +14,33 @@ SIGNIFICANT = 0.05
 
 
 def compare_pairs(draws: Draws) -> pd.DataFrame:
-    """Compare every label set with every other, over the same images (and seeds).
+    """Compare every label set with every other: the L (L - 1) / 2 rows of `compare`."""
+    return compare(draws, list(combinations(draws.names, 2)))
+
+
+def compare(draws: Draws, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Compare pairs of label sets over the same images (and seeds).
 
     Args:
-        draws: Of L label sets.
+        draws: Of the label sets.
+        pairs: Names of two label sets each.
 
     Returns:
-        L (L - 1) / 2 rows in the order of `draws`: `a`, `b`, `difference` (a minus b), `low` and
-        `high` (95 % percentile interval of the paired draws), `p` (two-sided, see
+        A row a pair, in the order given: `a`, `b`, `difference` (a minus b), `low` and `high` (95 %
+        percentile interval of the paired draws), `p` (two-sided, see
         `util.statistics_over_images.shifted_p_value`) and `p_holm` (adjusted by Holm's method for
-        the number of rows). Over a single image the ends are nan and p is 1.
+        the number of rows). Over a single image or group the ends are nan and p is 1.
     """
-    blocks = [_compare_with_later(draws, i) for i in range(len(draws.names) - 1)]
-    columns = np.concatenate(blocks, axis=1) if blocks else np.empty((4, 0))
-    pairs = [(a, b) for i, a in enumerate(draws.names) for b in draws.names[i + 1 :]]
     table = pd.DataFrame(pairs, columns=["a", "b"])
-    table[["difference", "low", "high", "p"]] = columns.T
-    return table.assign(p_holm=holm(columns[3]))
+    column = {name: number for number, name in enumerate(draws.names)}
+    rows = [_compare(draws, column[a], column[b]) for a, b in pairs]
+    table[["difference", "low", "high", "p"]] = np.array(rows).reshape(len(rows), 4)
+    return table.assign(p_holm=holm(table["p"].to_numpy()))
 
 
-def _compare_with_later(draws: Draws, i: int) -> np.ndarray:
-    """(4, M) difference, low, high and p of label set i against the M after it."""
-    difference = draws.estimate[i] - draws.estimate[i + 1 :]
-    resampled = draws.draws[:, [i]] - draws.draws[:, i + 1 :]
-    p = shifted_p_value(difference, resampled)
-    return np.stack([difference, *percentile_interval(resampled), p])
+def _compare(draws: Draws, a: int, b: int) -> tuple[float, float, float, float]:
+    """Difference, low, high and p of two columns."""
+    difference = draws.estimate[a] - draws.estimate[b]
+    resampled = draws.draws[:, a] - draws.draws[:, b]
+    low, high = percentile_interval(resampled)
+    return difference, float(low), float(high), float(shifted_p_value(difference, resampled))

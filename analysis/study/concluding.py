@@ -1,7 +1,6 @@
 """From finished cells to the results of a study."""
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
@@ -12,19 +11,19 @@ import pandas as pd
 from analysis.study.arm_tables import COMPARISON_COLUMNS, analyse_arm, stack
 from analysis.study.arms import Arm, draw_students, draw_teachers
 from analysis.study.cells import predictions
-from analysis.study.comparisons import SIGNIFICANT, compare_pairs
-from analysis.study.curve import LEARNS_FROM_ALL_IMAGES
+from analysis.study.comparisons import compare_pairs
+from analysis.study.contents import content_of, find_entry
 from analysis.study.design import Design
 from analysis.study.draws import Draws
 from analysis.study.examples import choose_gallery
-from analysis.study.measuring import Counts, Judge, count_label_set
+from analysis.study.measuring import Counts, Judge, count_everything, count_label_set
+from analysis.study.notes import find_notes
 from analysis.study.planning import Plan
 from analysis.study.results import StudyResults
 from analysis.study.running import Outcomes
-from analysis.study.scoring import Metric, find_judged_metric
+from analysis.study.scoring import Metric, find_judged_metric, resampled_for_pairs
 from util.config import Config
 from util.errors import UserError, listed
-from util.image_files import find_images
 from util.label_set import LabelSet
 from util.pixel_metrics import PixelHistogram, reliability
 from util.progress import track
@@ -37,6 +36,7 @@ def conclude(
     plan: Plan,
     outcomes: Outcomes,
     judge: Judge,
+    image_paths: Mapping[str, Path],
     num_threads: int = 1,
 ) -> StudyResults:
     """Judge what the cells have made and gather what the study has found.
@@ -50,7 +50,9 @@ def conclude(
         counted = threads.map(lambda folder: count_label_set(folder, judge, store), made)
         counts = dict(zip(made, track(counted, "counting", len(made), "set"), strict=True))
     metric = find_judged_metric(judge, config.study)
-    arms = [arm for arm in build_arms(design, plan, counts, metric) if arm.prompts]
+    metric = resampled_for_pairs(metric, design.largest_family, len(counts))
+    chance = count_everything(judge, image_paths, store)
+    arms = [arm for arm in build_arms(design, plan, counts, chance, metric) if arm.prompts]
     if not arms:
         reasons = {outcome.reason for outcome in outcomes.values() if outcome.reason}
         raise UserError(f"no label set of a prompt could be made: {listed(sorted(reasons))}")
@@ -60,24 +62,36 @@ def conclude(
     return StudyResults(
         name=config.study.name,
         metric=metric.name,
+        split=config.data.test_split,
         num_images=len(judge.image_ids),
-        design=design.in_words(),
+        design=design.in_words()
+        | {"true classes": name_classes(config), "intervals over": judge.image_groups.in_words},
         arms=[analyse_arm(arm, judge, config) for arm in arms],
         arm_comparisons=compare_arms(arms),
         reliability=tabulate_reliability(main, judge),
-        gallery=choose_gallery(main, judge, find_images(config.data.images)),
+        gallery=choose_gallery(main, judge, image_paths),
         cells=tabulate_cells(outcomes),
-        notes=[*notes, *find_notes(main, design, judge, outcomes)],
+        notes=[*notes, *find_notes(arms, design, judge, outcomes)],
         settings=config.model_dump(mode="json"),
         versions=library_versions(),
     )
 
 
+def name_classes(config: Config) -> str:
+    """Say which classes of the truth count."""
+    return ", ".join(config.data.ground_truth_classes) or "all"
+
+
 def find_made(plan: Plan, outcomes: Outcomes) -> list[Path]:
     """Folders of the label sets that could be made: of teachers, combinations and students."""
-    places = [(place.folder, place.maker) for place in plan.label_sets.values()]
-    places += [(predictions(cell), cell) for cell in plan.students]
-    return [folder for folder, maker in places if outcomes[maker].status == "done"]
+    makers = [(place.folder, place.maker) for place in plan.label_sets.values()]
+    made = [
+        folder
+        for folder, maker in makers
+        if outcomes[maker].status == "done" and find_entry(folder) is not None
+    ]
+    made += [predictions(cell) for cell in plan.students if outcomes[cell].status == "done"]
+    return list(dict.fromkeys(made))  # students of equal label sets are one
 
 
 def keep_common_images(
@@ -107,7 +121,7 @@ def keep_common_images(
 
 
 def build_arms(
-    design: Design, plan: Plan, counts: Mapping[Path, Counts], metric: Metric
+    design: Design, plan: Plan, counts: Mapping[Path, Counts], chance: Counts, metric: Metric
 ) -> list[Arm]:
     """Sort the counts by teacher and student architecture."""
     arms = []
@@ -116,20 +130,24 @@ def build_arms(
         words += [architecture] * (len(design.architectures) > 1)
         folders = {s.name: plan.label_sets[variant.name, s.name].folder for s in design.sources}
         there = [source for source in design.sources if folders[source.name] in counts]
+        names = [source.name for source in there]
+        runs = {name: plan.runs.get((variant.name, name, architecture), {}) for name in names}
         students = {}
-        for source in there:
-            runs = plan.runs[variant.name, source.name, architecture]
-            found = {seed: counts.get(predictions(cell)) for seed, cell in runs.items()}
-            students[source.name] = {s: each for s, each in found.items() if each is not None}
+        for name in names:
+            found = {seed: counts.get(predictions(cell)) for seed, cell in runs[name].items()}
+            students[name] = {seed: each for seed, each in found.items() if each is not None}
         arms.append(
             Arm(
                 name=", ".join(words),
                 sources=there,
                 off_target=design.off_target,
                 folders=folders,
-                runs={s.name: plan.runs[variant.name, s.name, architecture] for s in there},
-                teachers={source.name: counts[folders[source.name]] for source in there},
+                contents={name: content_of(folders[name]) for name in names},
+                facts={name: LabelSet(folders[name]).manifest.get("facts", {}) for name in names},
+                runs=runs,
+                teachers={name: counts[folders[name]] for name in names},
                 students=students,
+                chance=chance,
                 metric=metric,
             )
         )
@@ -140,12 +158,12 @@ def compare_arms(arms: Sequence[Arm]) -> pd.DataFrame:
     """Compare mean scores over the prompts that all arms have, teachers and students."""
     if len(arms) < 2:
         return stack([], COMPARISON_COLUMNS)
-    of_teachers: dict[tuple[Path, ...], Arm] = {}
-    for arm in arms:  # those that differ in their students alone have the same teacher
-        of_teachers.setdefault(tuple(arm.folders.values()), arm)
-    with_students = [arm for arm in arms if arm.learnt]
+    # Arms that differ in their students alone have the same teacher, and others may be alike.
+    teachers = {tuple(arm.contents.items()): arm for arm in reversed(arms)}
+    students = {arm.learnt_by: arm for arm in reversed(arms) if arm.learnt}
     tables = []
-    for who, compared in (("teachers", list(of_teachers.values())), ("students", with_students)):
+    for who, arms_of_side in (("teachers", teachers), ("students", students)):
+        compared = list(arms_of_side.values())[::-1]
         draws = draw_means(compared, who) if len(compared) > 1 else None
         if draws is not None:
             tables.append(compare_pairs(draws).assign(family=f"mean over prompts, {who}"))
@@ -153,21 +171,22 @@ def compare_arms(arms: Sequence[Arm]) -> pd.DataFrame:
 
 
 def draw_means(arms: Sequence[Arm], who: str) -> Draws | None:
-    """Draw each arm's mean score over the prompts that all have; None if they have none.
-
-    The noise of seeds is that of all arms together, whatever their architectures.
-    """
-    names = set(arms[0].prompts).intersection(
-        *(arm.prompts if who == "teachers" else arm.learnt for arm in arms)
+    """Draw each arm's mean score over the prompts that all have; None if they have none."""
+    names = set(arms[0].asked).intersection(
+        *(arm.asked if who == "teachers" else arm.learnt for arm in arms)
     )
     if not names:
         return None
-    # Of all arms at once, so that their trainings vary independently.
-    keys = [(arm, name, f"{arm.name}: {name}") for arm in arms for name in sorted(names)]
+    # Of all arms at once, so that their trainings vary independently; equal label sets are one.
+    places = [(arm, arm.same_as.get(name, name)) for arm in arms for name in sorted(names)]
+    keys = {place: f"{place[0].name}: {place[1]}" for place in places}
     if who == "teachers":
-        draws = draw_teachers({k: arm.teachers[name] for arm, name, k in keys}, arms[0].metric)
+        teachers = {key: arm.teachers[name] for (arm, name), key in keys.items()}
+        draws = draw_teachers(teachers, arms[0].metric)
     else:
-        draws = draw_students({k: arm.students[name] for arm, name, k in keys}, arms[0].metric)
+        students = {key: arm.students[name] for (arm, name), key in keys.items()}
+        draws = draw_students(students, arms[0].metric)
+    draws = draws.select([keys[place] for place in places])
     shape = (len(arms), len(names))
     return Draws(
         tuple(arm.name for arm in arms),
@@ -180,7 +199,8 @@ def tabulate_reliability(arm: Arm, judge: Judge) -> pd.DataFrame:
     """How far probabilities are shares of anomalous pixels, for each source and its students."""
     columns = ["label_set", "who", "calibration", "probability", "share", "pixels"]
     tables = []
-    for source in arm.sources if judge.masks is not None else []:
+    different = [source for source in arm.sources if source.name not in arm.same_as]
+    for source in different if judge.masks is not None else []:
         sides = {"teacher": [arm.teachers[source.name]]}
         sides["student"] = list(arm.students[source.name].values())
         for who, counts in sides.items():
@@ -195,46 +215,13 @@ def tabulate_reliability(arm: Arm, judge: Judge) -> pd.DataFrame:
 def tabulate_cells(outcomes: Outcomes) -> pd.DataFrame:
     """What was run, how it went, and where it lies."""
     rows = [
-        (c.kind, c.name, o.status, o.reason, o.seconds, c.hash, str(c.folder))
+        (c.kind, c.name, o.status, o.reason, o.seconds, *_name_folder(o.folder))
         for c, o in outcomes.items()
     ]
     columns = ["kind", "cell", "status", "reason", "seconds", "hash", "folder"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def find_notes(arm: Arm, design: Design, judge: Judge, outcomes: Outcomes) -> Iterator[str]:
-    """Say what could not be had, and why."""
-    failed = [cell.name for cell, outcome in outcomes.items() if outcome.status == "failed"]
-    if failed:
-        yield f"{len(failed)} of {len(outcomes)} cells failed: {listed(failed)}; see the appendix."
-    partly = [cell.name for cell, each in outcomes.items() if each.status == "done" and each.reason]
-    if partly:
-        yield f"Some images failed in {listed(partly)}; see the reasons in the appendix."
-    if len(judge.image_ids) == 1:
-        yield "There is one test image: no interval over images can be had."
-    if not design.training_seeds:
-        yield "No student was asked for (study.training_seeds is empty)."
-    elif arm.student_draws is not None and not arm.student_draws.has_seed_noise:
-        yield (
-            "Each student was trained with one seed: what training adds cannot be told from what "
-            "the prompt does, and the students' intervals hold for these trained networks only."
-        )
-    elif arm.student_draws is not None:
-        yield "Kendall's W has no interval, only a p value."
-    pairs, smallest = math.comb(len(arm.prompts), 2), 1 / (1 + arm.metric.num_resamples)
-    if pairs * smallest > SIGNIFICANT:
-        yield (
-            f"No pair of prompts can be told apart after Holm's adjustment: {pairs} pairs need "
-            f"p below {SIGNIFICANT / pairs:.1g}, and {arm.metric.num_resamples} resamples give "
-            f"none below {smallest:.1g}."
-        )
-    if len(arm.prompts) < 3:
-        yield "Slope and rank correlation need three prompts or more."
-    if left_out := LEARNS_FROM_ALL_IMAGES.intersection(s.strategy for s in arm.sources):
-        yield f"The curve over sizes leaves out {', '.join(sorted(left_out))}, slow to learn anew."
-    if judge.truths is not None:
-        silent = [name for name in arm.prompts if not arm.teachers[name]["boxes"][..., :2].any()]
-        if silent:
-            yield f"The teacher finds nothing in any test image for {listed(silent, 20)}."
-    if judge.masks is None:
-        yield "Without true masks (data.masks) there are no pixel metrics and no calibration."
+def _name_folder(folder: Path | None) -> tuple[str, str]:
+    """Hash and path of a cell's folder; "" where there is none."""
+    return ("", "") if folder is None else (folder.name.rpartition("-")[2], str(folder))

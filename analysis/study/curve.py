@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.study.cells import locked
+from analysis.study.contents import content_of, making
 from analysis.study.design import split_strategy
 from analysis.study.measuring import Judge, KeptCounts, Tally, write_arrays
 from analysis.study.scoring import Metric
+from analysis.study.versions import COMBINATION, COMBINATION_CODE, code_hash, releases
 from util.config import CombinationSection, Config
 from util.label_set import LabelSet
 from util.multi_teacher.combination_strategies import Combination, build_combination
@@ -72,7 +73,9 @@ def count_combined(
     is_pixels = metric.needs == "pixels"
     needed = replace(judge, truths=None) if is_pixels else replace(judge, masks=None)
     facts = {
-        "label_sets": {prompt: each.fingerprint() for prompt, each in label_sets.items()},
+        "label_sets": {prompt: content_of(folder) for prompt, folder in folders.items()},
+        "code": code_hash(*COMBINATION_CODE),
+        "libraries": releases(COMBINATION),
         "metric": metric.name,
         "judge": judge.hash,
         "min_votes": config.combination.min_votes,
@@ -83,7 +86,7 @@ def count_combined(
         names = [combination.name for combination in part]
         hash_ = settings_hash(facts | {"combinations": names})
         path = config.paths.cells / "counts" / f"groups-{hash_}.npz"
-        with locked(path):
+        with making(path):
             if not path.exists():
                 counted = _count(label_sets, part, config.combination, needed, metric)
                 write_arrays(path, {"counts": counted})

@@ -76,6 +76,11 @@ class Design:
     architectures: tuple[str, ...]
     training_seeds: tuple[int, ...]
 
+    @property
+    def largest_family(self) -> int:
+        """Label sets that are compared each with each: all prompts, or all combinations."""
+        return max(len(self.prompts), len(self.sources) - len(self.prompts))
+
     def in_words(self) -> dict[str, str]:
         """Say what is crossed, for the report."""
         combined = [source.name for source in self.sources if not source.is_prompt]

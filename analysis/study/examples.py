@@ -11,7 +11,7 @@ from analysis.study.cells import predictions
 from analysis.study.measuring import Counts, Judge
 from analysis.study.results import GalleryRow, Panel
 from analysis.study.scoring import Metric
-from util.bbox_csv import COLUMNS, boxes_to_table
+from util.bbox_csv import COLUMNS, boxes_to_table, split_ignored
 from util.image_files import read_image
 from util.label_set import LabelSet
 from util.masks_to_bboxes import soft_label_to_boxes
@@ -27,7 +27,7 @@ def choose_gallery(arm: Arm, judge: Judge, image_paths: Mapping[str, Path]) -> l
         image_id = judge.image_ids[index]
         truths = pd.DataFrame(columns=COLUMNS)
         if judge.truths is not None:
-            truths = judge.truths[judge.truths["image"] == image_id]
+            truths, _ = split_ignored(judge.truths[judge.truths["image"] == image_id])
         panels = []
         for name in sources:
             label_sets = {"teacher": arm.folders[name]}
@@ -54,8 +54,8 @@ def choose_images(counts: Sequence[Counts], metric: Metric) -> dict[int, str]:
         counts: Of each prompt's label set.
         metric: The score.
     """
-    scores = np.array([metric.of_images(each) for each in counts])
     rows = [metric.counts(each) for each in counts]
+    scores = np.array([metric.of_each(each) for each in rows])
     has_something = np.any(rows, axis=(0, 2)) & np.isfinite(scores).all(axis=0)
     there = np.flatnonzero(has_something)
     if not len(there):
@@ -79,8 +79,7 @@ def choose_sources(arm: Arm) -> list[str]:
     scores = dict(zip(arm.teacher_draws.names, arm.teacher_draws.estimate, strict=True))
     ranked = sorted(arm.prompts, key=lambda name: -scores[name])
     shown = list(dict.fromkeys([ranked[0], ranked[len(ranked) // 2], ranked[-1]]))
-    combined = [source.name for source in arm.sources if not source.is_prompt]
-    return shown + sorted(combined, key=lambda name: -scores[name])[:1]
+    return shown + sorted(arm.combinations, key=lambda name: -scores[name])[:1]
 
 
 def _panel(title: str, label_set: LabelSet, image_id: str, judge: Judge) -> Panel:

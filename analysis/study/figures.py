@@ -83,7 +83,7 @@ def draw_figures(results: StudyResults) -> Iterator[tuple[str, Figure]]:
     for number, arm in enumerate(results.arms, start=1):
         suffix = f"-{number}" if len(results.arms) > 1 else ""
         for name, function in draw.items():
-            figure = function(arm, results.metric)
+            figure = function(arm, f"{results.metric}, {results.split}")
             if figure is not None:
                 yield f"{name}{suffix}", figure
     if len(results.reliability):
@@ -105,11 +105,21 @@ def draw_scores(arm: ArmResults, metric: str) -> Figure:
         for label, is_kind, marker, is_full in _kinds_of_points(table, MARKERS[who]):
             (points,) = axis.plot(table.loc[is_kind, who], heights[is_kind], marker, label=label)
             points.set(color=COLOURS[who], markerfacecolor=COLOURS[who] if is_full else "white")
+        chance = table["chance"].iloc[0]
+        if np.isfinite(chance):
+            axis.axvline(chance, color="#777", linestyle=":", label="marking everything")
         axis.set(title=who, xlabel=metric)
-    axes[0].set_yticks(heights, [shortened(name) for name in table["label_set"]])
+    axes[0].set_yticks(
+        heights, [_name_row(*row) for row in table[["label_set", "same_as"]].to_numpy()]
+    )
     axes[0].invert_yaxis()
-    _add_legend(figure, axes[:1], loc="outside lower right", ncols=3)
+    _add_legend(figure, axes[:1], loc="outside lower right", ncols=4)
     return figure
+
+
+def _name_row(name: str, same_as: str) -> str:
+    """Name a label set, and the one that it is equal to."""
+    return shortened(name) if not same_as else f"{shortened(name, 20)} = {shortened(same_as, 16)}"
 
 
 def _kinds_of_points(
@@ -127,9 +137,10 @@ def _kinds_of_points(
 
 
 def draw_transfer(arm: ArmResults, metric: str) -> Figure | None:
-    """Draw students over their teachers; None without students."""
+    """Draw students over their teachers; None without students, or prompts that differ."""
     table = arm.scores.dropna(subset=["teacher", "student"])
-    if table.empty:
+    table = table[table["same_as"] == ""]
+    if table.empty or not arm.has_different_prompts:
         return None
     figure = new_figure(7, 4.4)
     axis = figure.subplots()
@@ -200,9 +211,9 @@ def _keep_apart(heights: np.ndarray, gap: float = 0.046) -> list[float]:
 
 
 def draw_gain(arm: ArmResults, metric: str) -> Figure | None:
-    """Draw scores over the number of prompts combined; None where nothing was combined."""
+    """Draw scores over the number of prompts combined; None where nothing is or none differ."""
     whos = list(dict.fromkeys(arm.gain.loc[arm.gain["size"] > 1, "who"]))
-    if not whos:
+    if not whos or not arm.has_different_prompts:
         return None
     figure = new_figure(7.6, 3.6)
     axes = figure.subplots(1, len(whos), sharex=True, sharey=True, squeeze=False)[0]

@@ -12,17 +12,80 @@ def write_headline(arm: ArmResults, metric: str) -> str:
     """Say how far wording moves the teacher, how much a student keeps, and what combining brings.
 
     It says what cannot be had, and `perhaps nothing` where a 95 % interval holds 0. Of several
-    strategies it takes the one with the highest score, and says so.
+    strategies it takes the one with the highest score, and says so; the intervals of its gains
+    allow for that choice (see `analysis.study.combining_gain`). Where the teacher finds nothing, or
+    all its label sets are equal, it says that and nothing else.
     """
     prompts = arm.scores[arm.scores["kind"] == "prompt"]
     whos = [who for who in ("teacher", "student") if prompts[who].notna().any()]
-    parts = [_describe_range(prompts, metric, whos)]
-    if "student" in whos and len(prompts) > 1:
-        parts.append(_describe_transfer(arm.transfer))
-    combined = arm.gain[(arm.gain["size"] > 1) & arm.gain["score"].notna()]
-    if len(combined):
-        parts.append(_describe_gain(combined, len(prompts)))
-    return "; ".join(parts) + "."
+    different = prompts[prompts["same_as"] == ""]
+    if is_void(arm):
+        parts = [_describe_void(len(prompts))]
+        return "; ".join([*parts, *_describe_words(prompts), *_describe_silence(prompts)]) + "."
+    if len(prompts) > 1 and not arm.has_different_prompts:
+        parts = [_describe_equal(different, metric, whos, len(prompts))]
+    else:
+        parts = [_describe_range(different, metric, whos)]
+        if "student" in whos and arm.has_different_prompts:
+            parts.append(_describe_transfer(arm.transfer))
+        combined = arm.gain[(arm.gain["size"] > 1) & arm.gain["score"].notna()]
+        if len(combined):
+            parts.append(_describe_gain(combined, len(prompts)))
+    parts += [*_describe_words(prompts), *_describe_silence(prompts)]
+    return "; ".join([*parts, *_compare_with_chance(prompts, whos)]) + "."
+
+
+def is_void(arm: ArmResults) -> bool:
+    """Tell whether the teacher has found nothing in any test image, whatever the prompt."""
+    prompts = arm.scores[arm.scores["kind"] == "prompt"]
+    return bool((prompts["teacher_empty"] == 1).all())
+
+
+def _describe_void(num_prompts: int) -> str:
+    """That the teacher found nothing."""
+    which = "its label set marks" if num_prompts == 1 else "none of its label sets marks"
+    what = "nothing" if num_prompts == 1 else "anything"
+    return f"The teacher found nothing: {which} {what} in any test image"
+
+
+def _describe_equal(only: pd.DataFrame, metric: str, whos: list[str], num_prompts: int) -> str:
+    """That all label sets are equal."""
+    (row,) = only.to_dict("records")
+    scores = " and ".join(f"{format_number(row[who], 2)} for the {who}" for who in whos)
+    return (
+        f"The teacher gave one and the same label set for all {_count(num_prompts)} prompts, so "
+        f"wording could change nothing: {metric} is {scores}"
+    )
+
+
+def _describe_words(prompts: pd.DataFrame) -> list[str]:
+    """That the teacher does not know words of prompts, if it is so."""
+    lacking = int((prompts["unknown_words"] != "").sum())
+    if not lacking:
+        return []
+    if len(prompts) == 1:
+        return ["the teacher does not know words of the prompt"]
+    which = "any" if lacking == len(prompts) else _count(lacking)
+    return [f"the teacher does not know words of {which} of the {_count(len(prompts))} prompts"]
+
+
+def _describe_silence(prompts: pd.DataFrame) -> list[str]:
+    """That no student has found anything, if there are any and it is so."""
+    empty = prompts["student_empty"].dropna()
+    is_silent = len(empty) > 0 and bool((empty == 1).all())
+    return ["no student finds anything in any test image"] if is_silent else []
+
+
+def _compare_with_chance(prompts: pd.DataFrame, whos: list[str]) -> list[str]:
+    """That marking everything is as good as the best prompt, if it is so."""
+    chance = float(prompts["chance"].iloc[0])
+    beaten = [who for who in whos if prompts[who].max() <= chance]
+    if not beaten:
+        return []
+    return [
+        f"no {' and no '.join(beaten)} is better than marking everything "
+        f"({format_number(chance, 2)})"
+    ]
 
 
 def _describe_range(prompts: pd.DataFrame, metric: str, whos: list[str]) -> str:

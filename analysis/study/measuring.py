@@ -11,16 +11,19 @@ import numpy as np
 import pandas as pd
 
 from analysis.pixel_scores import pixels_by_bin
-from analysis.study.cells import locked
-from util.bbox_csv import boxes_to_table
+from analysis.study.contents import content_of, making
+from analysis.study.versions import IMAGES, JUDGE_CODE, code_hash, releases
+from util.bbox_csv import boxes_to_table, split_ignored
 from util.box_scores import count_boxes
 from util.config import Config
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
 from util.files import write_bytes
-from util.ground_truth import find_masks, read_truth, read_truths
-from util.image_files import find_images, fingerprint
+from util.ground_truth import read_truths
+from util.image_files import image_size_hw
+from util.image_groups import ImageGroups, group_images
 from util.label_set import LabelSet
+from util.masks import TrueMasks, open_masks
 from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
 from util.metrics import BoxMatcher
 from util.pixel_metrics import PixelHistogram
@@ -35,7 +38,7 @@ class Counts(Protocol):
     thesis's metric, one-to-one at each IoU, and at image level; there if there are true boxes.
     `pixels`: (N, 2 B) anomalous, then normal pixels of each image by bins of probability; and
     `levels`: (2, 65536) normal, then anomalous pixels of all images by level; there if there are
-    true masks.
+    true masks. `is_empty`: (N,) bool, whether no pixel of an image is above the threshold of boxes.
     """
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -59,10 +62,6 @@ class KeptCounts:
             return array
 
 
-VERSION = 2
-"""Of the counts; raised when the same label set would be counted otherwise."""
-
-
 @dataclass(frozen=True, eq=False)
 class Judge:
     """What label sets are judged by.
@@ -74,22 +73,30 @@ class Judge:
         box_settings: How maps become boxes.
         min_confidence: Boxes count above it.
         iou_thresholds: Of the one-to-one metric.
+        group_pattern: Which images intervals resample together (see `data.groups`).
     """
 
     image_ids: tuple[str, ...]
     truths: pd.DataFrame | None
-    masks: Mapping[str, Path] | None
+    masks: TrueMasks | None
     box_settings: BoxSettings
     min_confidence: float
     iou_thresholds: tuple[float, ...]
+    group_pattern: str | None = None
+
+    @cached_property
+    def image_groups(self) -> ImageGroups:
+        """Groups of the N images."""
+        return group_images(self.group_pattern, self.image_ids)
 
     @cached_property
     def hash(self) -> str:
         """Hash of everything that decides the counts, beside the label set."""
-        masks = None if self.masks is None else fingerprint(self.masks.values())
+        masks = None if self.masks is None else self.masks.fingerprint()
         truths = None if self.truths is None else self.truths.to_csv()
         facts: dict[str, Any] = {
-            "version": VERSION,
+            "code": code_hash(*JUDGE_CODE),
+            "libraries": releases(IMAGES),
             "images": self.image_ids,
             "boxes": [asdict(self.box_settings), self.min_confidence, self.iou_thresholds],
         }
@@ -109,18 +116,20 @@ class Tally:
         self._boxes: list[tuple[str, tuple[int, int], Boxes]] = []
         self._pixels: list[np.ndarray] = []
         self._pooled = PixelHistogram()
+        self._is_empty: list[bool] = []
 
     def add(self, soft_label: np.ndarray) -> None:
         """Count the next image's map, (H, W) float32 in [0, 1]."""
         image_id = next(self._waiting)
+        self._is_empty.append(not (soft_label > self.judge.box_settings.threshold).any())
         if self.judge.truths is not None:
             height, width = soft_label.shape
             boxes = soft_label_to_boxes(soft_label, self.judge.box_settings)
             self._boxes.append((image_id, (height, width), boxes))
         if self.judge.masks is not None:
-            histogram = PixelHistogram()
+            histogram, truth = PixelHistogram(), self.judge.masks.read(image_id)
             try:
-                histogram.add(soft_label, read_truth(self.judge.masks[image_id]))
+                histogram.add(soft_label, truth)
             except ValueError as error:
                 raise UserError(f"the mask of {image_id} does not fit: {error}") from None
             self._pixels.append(pixels_by_bin(histogram))
@@ -129,7 +138,7 @@ class Tally:
     def counts(self) -> dict[str, np.ndarray]:
         """Sum up, once all images are in (see `Counts`)."""
         judge = self.judge
-        arrays = {}
+        arrays = {"is_empty": np.array(self._is_empty)}
         if judge.truths is not None:
             table = boxes_to_table(self._boxes, judge.box_settings.object_class)
             sizes_hw = {image_id: size_hw for image_id, size_hw, _ in self._boxes}
@@ -143,14 +152,18 @@ class Tally:
         return arrays
 
 
-def find_judge(config: Config) -> Judge:
+def find_judge(config: Config, image_paths: Mapping[str, Path]) -> Judge:
     """Read what the test images are judged by.
 
+    Args:
+        config: Names the split, the ground truth and the score.
+        image_paths: All images, by id.
+
     Raises:
-        UserError: There is neither ground truth nor masks, or not what `study.score` needs.
+        UserError: There is neither ground truth nor masks, or not what `study.score` needs; or
+            `data.groups` does not fit.
     """
     data, study = config.data, config.study
-    image_paths = find_images(data.images)
     test_ids = read_split(data.splits, data.test_split, image_paths)
     is_pixels = study.score == "average_precision"
     if is_pixels and data.masks is None:
@@ -163,20 +176,22 @@ def find_judge(config: Config) -> Judge:
     truths = None
     if data.ground_truth is not None:
         truths = read_truths(data, image_paths, test_ids)
-        if truths.empty and not is_pixels:
+        if split_ignored(truths)[0].empty and not is_pixels:
             raise UserError(
                 f"the {data.test_split} images have no true box of the classes "
                 f"{data.ground_truth_classes}: nothing can be found in them; see "
                 "data.ground_truth_classes and data.test_split"
             )
+    group_images(data.groups, test_ids)  # refuses ids without a group before anything is made
     thresholds = dict.fromkeys([*config.evaluation.iou_thresholds, study.score_iou])
     return Judge(
         tuple(test_ids),
         truths,
-        None if data.masks is None else find_masks(data.masks, test_ids),
+        None if data.masks is None else open_masks(data, image_paths).of(test_ids),
         config.evaluation.box_settings(BoxSettings()),
         config.evaluation.min_confidence,
         tuple(thresholds),
+        data.groups,
     )
 
 
@@ -188,14 +203,36 @@ def count_label_set(folder: Path, judge: Judge, store: Path) -> Counts:
         judge: What is right.
         store: Folder of counts, by the hash of what they depend on.
     """
-    label_set = LabelSet(folder)
-    facts = {"label_set": label_set.fingerprint(), "judge": judge.hash}
+    facts = {"label_set": content_of(folder), "judge": judge.hash}
     path = store / f"{settings_hash(facts)}.npz"
-    with locked(path):
+    with making(path):
         if not path.exists():
-            tally = Tally(judge)
+            label_set, tally = LabelSet(folder), Tally(judge)
             for image_id in judge.image_ids:
                 tally.add(label_set.read(image_id))
+            write_arrays(path, tally.counts())
+    return KeptCounts(path)
+
+
+def count_everything(judge: Judge, image_paths: Mapping[str, Path], store: Path) -> Counts:
+    """Count what marking everything gives: the chance level that a score is to be seen beside.
+
+    It is that of a map that is 1 everywhere, which is one box over the whole image. Its average
+    precision is the share of anomalous pixels, its ROC AUC 0.5.
+
+    Args:
+        judge: What is right.
+        image_paths: Of the judge's images, by id.
+        store: See `count_label_set`.
+    """
+    sizes = [image_size_hw(image_paths[image_id]) for image_id in judge.image_ids]
+    facts = {"everything": sizes, "judge": judge.hash}
+    path = store / f"{settings_hash(facts)}.npz"
+    with making(path):
+        if not path.exists():
+            tally = Tally(judge)
+            for size_hw in sizes:
+                tally.add(np.ones(size_hw, np.float32))
             write_arrays(path, tally.counts())
     return KeptCounts(path)
 

@@ -7,6 +7,9 @@ import scipy.stats
 
 from util.statistics_over_images import LEVEL
 
+LARGEST_SD = 0.5
+"""Of scores in [0, 1]: half of them are 0, half 1."""
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -63,8 +66,11 @@ def spread(scores: np.ndarray) -> Spread:
     The sd holds what these test images (and trainings) add to the difference of prompts;
     `variance_components` takes that out.
 
+    No end is above `LARGEST_SD`, or the sd of these scores where that is higher, as that of few
+    scores may be.
+
     Args:
-        scores: (P,), P at least 1.
+        scores: (P,) in [0, 1], P at least 1.
 
     Raises:
         ValueError: There is no score.
@@ -77,6 +83,7 @@ def spread(scores: np.ndarray) -> Spread:
     if df > 0:
         sd = float(scores.std(ddof=1))
         low, high = _bonett(scores) if len(scores) >= 10 else _normal_interval(sd, df)
+        high = min(high, max(sd, LARGEST_SD))
     return Spread(
         float(scores.mean()), sd, float(low), float(high), float(scores.min()), float(scores.max())
     )
@@ -118,11 +125,12 @@ def contrast(on_target: np.ndarray, off_target: np.ndarray) -> Contrast:
     """Compare two groups of prompts, as two normal samples of wordings.
 
     The interval of the difference is Welch's (The generalization of "Student's" problem when
-    several different population variances are involved, Biometrika, 1947); the share is the sum of
-    squares between the groups over the total one.
+    several different population variances are involved, Biometrika, 1947), cut to [-1, 1], where
+    differences of scores in [0, 1] lie; the share is the sum of squares between the groups over the
+    total one.
 
     Args:
-        on_target: (A,) scores of the prompts that name what is sought.
+        on_target: (A,) scores in [0, 1] of the prompts that name what is sought.
         off_target: (B,) scores of the others. Either may be empty.
     """
     groups = [np.asarray(group, np.float64) for group in (on_target, off_target)]
@@ -131,7 +139,7 @@ def contrast(on_target: np.ndarray, off_target: np.ndarray) -> Contrast:
     low = high = share = np.nan
     if min(map(len, groups)) >= 2:
         half = _welch_half_width(*groups)
-        low, high = difference - half, difference + half
+        low, high = max(difference - half, -1.0), min(difference + half, 1.0)
         share = _share_between(groups)
     return Contrast(on_mean, off_mean, difference, low, high, share)
 

@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -16,6 +17,9 @@ from analysis.study.headline import write_headline
 from analysis.study.results import ArmResults, StudyResults
 from analysis.study.tables import Table, gather_tables, show_table, write_tables
 from util.files import write_text
+
+NEEDING_PROMPTS = ("spread", "components", "transfer", "gain")
+"""Tables that say nothing where all prompts have one label set."""
 
 FEW = 10
 """Comparisons that are shown; the others are folded away."""
@@ -47,12 +51,14 @@ class Section:
     Attributes:
         name: Of the arm; "" for the only one.
         suffix: Of names of its figures, and of ids; "" for the only one.
+        has_students: Whether there are any.
         tables: By name of the attribute of `ArmResults`; those without rows are not there.
         families: Of comparisons.
     """
 
     name: str
     suffix: str
+    has_students: bool
     tables: dict[str, Table]
     families: Sequence[Family]
 
@@ -67,10 +73,25 @@ def write_report(results: StudyResults, folder: Path) -> None:
         results: Of the study.
         folder: Of the report; files of an older one are replaced.
     """
-    figures = write_figures(results, folder / "figures")
+    figures, tables = write_figures(results, folder / "figures"), gather_tables(results)
     plots = {name: inline_svg(folder / "figures" / f"{name}.svg") for name in figures}
-    write_tables(gather_tables(results), folder / "tables")
-    write_text(folder / "report.html", render_report(results, plots))
+    write_tables(tables, folder / "tables")
+    _remove_others(
+        folder / "figures", {f"{n}.{suffix}" for n in figures for suffix in ("png", "svg")}
+    )
+    _remove_others(
+        folder / "tables", {f"{n}.{suffix}" for n in tables for suffix in ("csv", "tex")}
+    )
+    page = render_report(results, plots)
+    # Names of files that are not UTF-8 hold what no page can.
+    write_text(folder / "report.html", page.encode(errors="replace").decode())
+
+
+def _remove_others(folder: Path, names: Collection[str]) -> None:
+    """Remove what an older report had and this one has not."""
+    for path in folder.iterdir():
+        if path.is_file() and path.name not in names:
+            path.unlink()
 
 
 def render_report(results: StudyResults, plots: dict[str, str]) -> str:
@@ -107,7 +128,7 @@ def render_report(results: StudyResults, plots: dict[str, str]) -> str:
 
 
 def show_arm(arm: ArmResults, suffix: str) -> Section:
-    """Round and sort the tables of an arm."""
+    """Round and sort the tables of an arm; what needs prompts that differ is there if some do."""
     frames = {
         "scores": rank_scores(arm.scores),
         "spread": arm.spread,
@@ -117,21 +138,29 @@ def show_arm(arm: ArmResults, suffix: str) -> Section:
         "gain": _side_first(arm.gain),
         "metrics": spread_metrics(arm.metrics),
     }
-    tables = {name: show_table(frame) for name, frame in frames.items() if len(frame)}
-    return Section(arm.name, suffix, tables, group_comparisons(arm.comparisons))
+    left_out = () if arm.has_different_prompts else NEEDING_PROMPTS
+    tables = {n: show_table(f) for n, f in frames.items() if len(f) and n not in left_out}
+    has_students = bool(arm.scores["student"].notna().any())
+    return Section(arm.name, suffix, has_students, tables, group_comparisons(arm.comparisons))
 
 
 def rank_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Sort prompts, then combinations, by teacher; without what their names say already."""
     is_prompt = scores["kind"] == "prompt"
-    shown = scores.assign(kind=scores["target"].where(is_prompt, "combination"))
-    shown = shown.rename(columns={"size": "prompts"})
+    combined = "combination of " + scores["size"].astype(str)
+    shown = scores.assign(kind=scores["target"].where(is_prompt, combined))
     order = pd.DataFrame({"kind": ~is_prompt, "score": -scores["teacher"]})
     ranked = shown.loc[order.sort_values(["kind", "score"], kind="stable").index]
-    ranked = ranked.drop(columns=["target", "strategy"])
+    columns = ["label_set", "same_as", "unknown_words", "kind", "chance"]
+    columns += [f"teacher{end}" for end in ("", "_low", "_high", "_empty")]
+    columns += [f"student{end}" for end in ("", "_low", "_high", "_empty")]
+    columns.append("students")
+    unsaid = [name for name in ("same_as", "unknown_words") if (scores[name] == "").all()]
     if scores["student"].isna().all():
-        return ranked.drop(columns=["student", "student_low", "student_high", "students"])
-    return ranked
+        unsaid += [name for name in columns if name.startswith("student")]
+    elif scores["students"].nunique() == 1:
+        unsaid.append("students")  # as many as the design says
+    return ranked[[name for name in columns if name not in unsaid]]
 
 
 def _side_first(frame: pd.DataFrame) -> pd.DataFrame:
@@ -140,9 +169,15 @@ def _side_first(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def spread_metrics(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Put metrics side by side: a row for each label set of a teacher or of students."""
-    wide = metrics[["label_set", "who"]].drop_duplicates(ignore_index=True)
-    for name, part in metrics.groupby("metric", sort=False):
+    """Put metrics side by side: a row for each label set of a teacher or of students.
+
+    The first row is what marking everything scores.
+    """
+    chance = metrics.drop_duplicates("metric").rename(columns={"score": "", "chance": "score"})
+    chance = chance.assign(label_set="marking everything", who="", low=np.nan, high=np.nan)
+    rows = pd.concat([chance[metrics.columns.drop("chance")], metrics.drop(columns="chance")])
+    wide = rows[["label_set", "who"]].drop_duplicates(ignore_index=True)
+    for name, part in rows.groupby("metric", sort=False):
         ends = {"score": name, "low": f"{name}_low", "high": f"{name}_high"}
         named = part.drop(columns="metric").rename(columns=ends)
         wide = wide.merge(named, on=["label_set", "who"], how="left")

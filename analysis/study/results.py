@@ -21,7 +21,9 @@ class ArmResults:
             5: mean`), `kind` (prompt, combination), `target` (on-target, off-target, "" for
             combinations), `strategy`, `size` (prompts combined), `teacher`, `teacher_low`,
             `teacher_high`, `student`, `student_low`, `student_high`, `students` (how many were
-            trained).
+            trained), `chance` (score of marking everything), `teacher_empty` and `student_empty`
+            (share of the test images in which nothing is marked), `same_as` (the first label set
+            with equal maps, else ""), `unknown_words` (that the teacher does not know, else "").
         spread: A row for teacher and student: `who`, `mean`, `sd`, `sd_low`, `sd_high`, `lowest`,
             `highest`; over prompts.
         targets: A row for teacher and student: `who`, `on_target`, `off_target` (mean scores),
@@ -34,9 +36,9 @@ class ArmResults:
             `low`, `high`, `p`, `p_holm` (adjusted within the family).
         gain: `who`, `strategy`, `size`, `groups` (how many), `score`, `low`, `high`,
             `over_random`, `over_random_low`, `over_random_high`, `over_best`, `over_best_low`,
-            `over_best_high`.
+            `over_best_high`; ends of gains hold for all strategies of a size at once.
         metrics: Every metric of every label set: `label_set`, `who`, `metric`, `score`, `low`,
-            `high`.
+            `high`, `chance`.
     """
 
     name: str
@@ -48,6 +50,12 @@ class ArmResults:
     comparisons: pd.DataFrame
     gain: pd.DataFrame
     metrics: pd.DataFrame
+
+    @property
+    def has_different_prompts(self) -> bool:
+        """Whether two prompts or more have label sets that differ, so that wording can matter."""
+        is_prompt = self.scores["kind"] == "prompt"
+        return bool((is_prompt & (self.scores["same_as"] == "")).sum() > 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +99,7 @@ class StudyResults:
     Attributes:
         name: Of the study.
         metric: What a score is, such as `box F1 (thesis)`.
+        split: Of the test images.
         num_images: Test images.
         design: What was crossed, in words: key to value, such as `prompts`: `bird, gull`.
         arms: One or more; the first is the main one.
@@ -108,6 +117,7 @@ class StudyResults:
 
     name: str
     metric: str
+    split: str
     num_images: int
     design: Mapping[str, str]
     arms: Sequence[ArmResults]

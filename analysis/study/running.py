@@ -12,7 +12,9 @@ from multiprocessing.context import BaseContext
 
 from tqdm import tqdm
 
-from analysis.study.cells import Cell, Outcome, make
+from analysis.study.cells import Cell, Outcome, find_outcome
+from analysis.study.contents import find_entry
+from analysis.study.making import make
 from analysis.study.planning import Plan
 from util.progress import track
 from util.shares import Share
@@ -50,10 +52,20 @@ def run_cells(
     outcomes: Outcomes = {cell: make(cell) for cell in teachers}
     for cells in stages:
         ready = [cell for cell in cells if _can_run(cell, outcomes)]
-        if ready:
-            done = _run_at_once(ready, num_processes)
-            outcomes.update(track(done, f"{ready[0].kind}s", len(ready), unit="cell"))
+        outcomes |= _run_stage(ready, num_processes)
     return {cell: outcomes[cell] for cells in (teachers, *stages) for cell in cells}
+
+
+def _run_stage(cells: Sequence[Cell], num_processes: int) -> Outcomes:
+    """Run cells that have what they need; those of one folder are one, which the first makes."""
+    folders = {cell: cell.folder for cell in cells}
+    first = {folder: cell for cell, folder in reversed(folders.items())}
+    different = list(first.values())[::-1]
+    made = {cell: found for cell in different if (found := find_outcome(cell)) is not None}
+    if waiting := [cell for cell in different if cell not in made]:
+        done = _run_at_once(waiting, num_processes)
+        made |= track(done, f"{waiting[0].kind}s", len(waiting), unit="cell")
+    return {cell: made[first[folder]] for cell, folder in folders.items()}
 
 
 def run_share(plan: Plan, share: Share) -> Outcomes:
@@ -78,8 +90,11 @@ def _make_with_needs(cell: Cell, outcomes: Outcomes) -> None:
 def _can_run(cell: Cell, outcomes: Outcomes) -> bool:
     """Tell whether a cell has what it needs; where that has failed, so has the cell."""
     for need in cell.needs:
-        if outcomes[need].status == "failed":
+        outcome = outcomes[need]
+        if outcome.status == "failed" or not all(map(find_entry, cell.reads)):
             reason = f"it needs the {need.kind} cell of {need.name}, which failed"
+            if outcome.status == "done":
+                reason = f"it needs a label set that could not be made: {outcome.reason}"
             outcomes[cell] = Outcome("failed", reason)
             return False
     return True

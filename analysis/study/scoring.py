@@ -1,6 +1,7 @@
 """The scores of a study: what is counted for each, and how sums of counts become a score."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -8,10 +9,14 @@ import numpy as np
 from analysis.pixel_scores import CURVE_SCORES, curve_scores
 from analysis.study.measuring import Counts, Judge
 from util.config import StudySection
-from util.statistics_over_images import Score, f1, precision, recall
+from util.image_groups import ImageGroups
+from util.statistics_over_images import RESAMPLES, Score, f1, precision, recall, resamples_for
 
-CURVE_RESAMPLES = 2_000
-"""Resamples of scores over whole curves, whose counts are long."""
+FEWEST_RESAMPLES = {"boxes": RESAMPLES, "pixels": 2_000}
+"""For the intervals of a score. Those over whole curves, whose counts are long, take their time."""
+
+MOST_SUMS = {"boxes": 2**24, "pixels": 2**21}
+"""Sums of a label set that are scored at most, in one study: about a minute or two."""
 
 PIXEL_SCORES = {
     "pixel average precision": "average_precision",
@@ -31,23 +36,28 @@ class Metric:
         score: Makes sums of counts (..., K) a score.
         num_resamples: For its intervals.
         if_nothing: Score of an image that has nothing and where nothing is found.
+        image_groups: Test images that resamples draw together; None: each by itself.
     """
 
     name: str
     needs: Literal["boxes", "pixels"]
     row: int | None
     score: Score
-    num_resamples: int = 10_000
+    num_resamples: int = RESAMPLES
     if_nothing: float = 1.0
+    image_groups: ImageGroups | None = None
 
     def counts(self, counts: Counts) -> np.ndarray:
         """(N, K) counts of the N test images."""
         array = counts[self.needs]
         return array if self.row is None else array[:, self.row]
 
-    def of_images(self, counts: Counts) -> np.ndarray:
-        """(N,) score of each image by itself; nan where it is undefined."""
-        rows = self.counts(counts)
+    def by_group(self, rows: np.ndarray) -> np.ndarray:
+        """(G, K) counts of the groups of images that resamples draw, of counts (N, K)."""
+        return rows if self.image_groups is None else self.image_groups.sum(rows)
+
+    def of_each(self, rows: np.ndarray) -> np.ndarray:
+        """(N,) score of each image or group by itself, of counts (N, K); nan where undefined."""
         return np.where(rows.any(axis=1), self.score(rows), self.if_nothing)
 
 
@@ -68,7 +78,7 @@ def find_metrics(judge: Judge) -> list[Metric]:
         metrics += [
             _pixel_metric(name, CURVE_SCORES.index(column)) for name, column in PIXEL_SCORES.items()
         ]
-    return metrics
+    return [replace(metric, image_groups=judge.image_groups) for metric in metrics]
 
 
 def find_judged_metric(judge: Judge, study: StudySection) -> Metric:
@@ -87,5 +97,26 @@ def _box_metric(name: str, index: int, score: Score) -> Metric:
 
 def _pixel_metric(name: str, index: int) -> Metric:
     return Metric(
-        name, "pixels", None, lambda sums: curve_scores(sums)[..., index], CURVE_RESAMPLES
+        name,
+        "pixels",
+        None,
+        lambda sums: curve_scores(sums)[..., index],
+        FEWEST_RESAMPLES["pixels"],
     )
+
+
+def resampled_for_pairs(metric: Metric, largest_family: int, num_counted: int) -> Metric:
+    """Resample a score so often that pairs of label sets can be told apart.
+
+    Args:
+        metric: The score.
+        largest_family: Label sets that are compared with each other, each with each.
+        num_counted: Label sets that are counted, of teachers and of single students.
+
+    Returns:
+        The metric with as many resamples as `resamples_for` says, or fewer where that would take
+        longer than `MOST_SUMS` allows, but never fewer than it has.
+    """
+    wanted = resamples_for(math.comb(largest_family, 2))
+    most = MOST_SUMS[metric.needs] // max(num_counted, 1)
+    return replace(metric, num_resamples=max(metric.num_resamples, min(wanted, most)))

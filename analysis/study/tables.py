@@ -24,8 +24,11 @@ TITLES = {
     "p_holm": "p\N{NO-BREAK SPACE}(Holm)",
     "over_random": "gain over a random prompt",
     "over_best": "gain over the best prompt",
+    "teacher_empty": "empty",
+    "student_empty": "empty",
+    "same_as": "equal to",
 }
-DECIMALS = {"variance": 4, "seconds": 1}
+DECIMALS = {"variance": 4, "seconds": 1, "teacher_empty": 2, "student_empty": 2}
 SIGNED = ("difference", "over_random", "over_best")
 IN_LATEX = {MINUS: "$-$", UNKNOWN: "--", "<": "$<$", "…": r"\ldots{}"}
 LONG = 40
@@ -138,7 +141,10 @@ def format_p(p: float) -> str:
 
 
 def gather_tables(results: StudyResults) -> dict[str, pd.DataFrame]:
-    """All tables by the names of their files; of several arms, with -1, -2 and so on."""
+    """All tables by the names of their files; of several arms, with -1, -2 and so on.
+
+    Those that hold figures of images say in a column `split` of which.
+    """
     tables = {}
     for number, arm in enumerate(results.arms, start=1):
         suffix = f"-{number}" if len(results.arms) > 1 else ""
@@ -147,7 +153,9 @@ def gather_tables(results: StudyResults) -> dict[str, pd.DataFrame]:
                 tables[f"{field.name}{suffix}"] = getattr(arm, field.name)
     if len(results.arms) > 1:
         tables["arm_comparisons"] = results.arm_comparisons
-    return tables | {"reliability": results.reliability, "cells": results.cells}
+    tables["reliability"] = results.reliability
+    judged = {name: frame.assign(split=results.split) for name, frame in tables.items()}
+    return judged | {"cells": results.cells}
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:

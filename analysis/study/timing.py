@@ -12,18 +12,23 @@ import pandas as pd
 
 import student.train
 import teacher.soft_label_generation
-from analysis.study.cells import Cell, is_finished, one_thread, printing_to
+from analysis.study.cells import Cell, find_finished
+from analysis.study.making import one_thread, printing_to
 from analysis.study.planning import Plan
 from util.config import Config
 from util.data_classes import BoxSettings
+from util.errors import UserError
 from util.files import write_json, write_text
-from util.image_files import find_images, image_size_hw
+from util.image_files import image_size_hw
 from util.label_set import LabelSetWriter
 from util.shares import working_alone
 from util.splits import read_split
 
 PILOT_IMAGES = 8
 """Images that teachers and students are tried on."""
+
+PILOT = "Pilot"
+"""Their split, label set and run."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +48,19 @@ class Work:
     seconds: float
 
 
-def estimate_work(config: Config, plan: Plan, num_processes: int) -> list[Work]:
+def estimate_work(
+    config: Config, plan: Plan, image_paths: Mapping[str, Path], num_processes: int
+) -> list[Work]:
     """Count what a plan has and still needs; try teachers and students on a few images."""
-    image_paths = find_images(config.data.images)
     data = config.data
     train, validation, test = (
         len(read_split(data.splits, split, image_paths))
         for split in (data.train_split, data.validation_split, data.test_split)
     )
+    finished, trainings = find_finished(plan.cells), keep_distinct(plan.students)
     teachers, combinations, students = (
-        [cell for cell in cells if not is_finished(cell)]
-        for cells in (plan.teachers, plan.combinations, plan.students)
+        [cell for cell in cells if cell not in finished]
+        for cells in (plan.teachers, plan.combinations, trainings)
     )
     num_prompts = len(plan.teachers[0].config.teacher.prompts)
     labelling = sum(time_labelling(cell, image_paths) for cell in teachers)
@@ -67,8 +74,19 @@ def estimate_work(config: Config, plan: Plan, num_processes: int) -> list[Work]:
             "label sets", len(plan.teachers) * num_prompts, len(teachers) * num_prompts, labelling
         ),
         Work("combinations", len(plan.combinations), len(combinations), 0.0),
-        Work("trainings", len(plan.students), len(students), training / at_once),
+        Work("trainings", len(trainings), len(students), training / at_once),
     ]
+
+
+def keep_distinct(students: Sequence[Cell]) -> list[Cell]:
+    """Keep one of the students of equal label sets, as far as these have been made."""
+    kept: dict[object, Cell] = {}
+    for cell in students:
+        try:
+            kept.setdefault(cell.folder, cell)
+        except UserError:  # its label set is still to be made
+            kept[cell] = cell
+    return list(kept.values())
 
 
 def format_work(work: Sequence[Work], num_processes: int) -> str:
@@ -110,8 +128,7 @@ def time_training(cell: Cell, image_paths: Mapping[str, Path]) -> float:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         told = _pilot_config(cell, folder, {image_id: image_paths[image_id] for image_id in ids})
-        label_set = folder / "label_sets" / cell.config.student.label_set
-        with LabelSetWriter(label_set, {"producer": "trial"}) as writer:
+        with LabelSetWriter(folder / "label_sets" / PILOT, {"producer": "trial"}) as writer:
             for image_id in ids:
                 blank = np.zeros(image_size_hw(image_paths[image_id]), np.float32)
                 blank[:8, :8] = 1  # something to be found
@@ -119,8 +136,8 @@ def time_training(cell: Cell, image_paths: Mapping[str, Path]) -> float:
             writer.finish(BoxSettings())
         with printing_to(folder / "log"), one_thread():
             student.train.main(["--config", str(told)])
-        run = folder / "runs" / cell.config.student.run
-        return float(pd.read_csv(run / "metrics.csv")["seconds"].iloc[-1]) / (2 * len(ids))
+        metrics = pd.read_csv(folder / "runs" / PILOT / "metrics.csv")
+        return float(metrics["seconds"].iloc[-1]) / (2 * len(ids))
 
 
 def _pilot_config(cell: Cell, folder: Path, image_paths: Mapping[str, Path]) -> Path:
@@ -129,12 +146,13 @@ def _pilot_config(cell: Cell, folder: Path, image_paths: Mapping[str, Path]) -> 
         copy = folder / "images" / f"{image_id}{path.suffix}"
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
-    write_text(folder / "splits" / "Pilot.txt", "\n".join(image_paths) + "\n")
+    write_text(folder / "splits" / f"{PILOT}.txt", "\n".join(image_paths) + "\n")
     values = cell.config.model_dump(mode="json")
     values["data"] |= {"images": str(folder / "images"), "splits": str(folder / "splits")}
-    values["data"] |= {"train_split": "Pilot", "validation_split": "Pilot"}
+    values["data"] |= {"train_split": PILOT, "validation_split": PILOT}
     values["paths"] |= {"label_sets": str(folder / "label_sets"), "runs": str(folder / "runs")}
-    values["student"] |= {"epochs": 2, "validate_against": "label_set", "pixel_weights": "none"}
+    values["student"] |= {"label_set": PILOT, "run": PILOT, "epochs": 2}
+    values["student"] |= {"validate_against": "label_set", "pixel_weights": "none"}
     values["tracking"] |= {"mode": "off"}
     values["teacher"] |= {"cache_gb": 0.0}
     told = folder / "config.json"

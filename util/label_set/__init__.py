@@ -7,7 +7,8 @@ too (8-bit gray, 0 = the loss ignores the pixel, 255 = full), and for distillati
 `logits/<image id>.npy` (float16). While a set is being made, `progress.jsonl` takes one line an
 image; `LabelSetWriter.finish` folds it into the records, so that a run that was stopped anywhere
 goes on where it was. Several processes may make one set, each its share of the images with a
-progress file of its own; the last one to be ready folds them all.
+progress file of its own; the last one to be ready folds them all. What is logged meanwhile is added
+to `label_set.log`: images that failed, and the tracebacks of those that cannot be read.
 """
 
 from util.label_set.finding import find_label_set, list_label_sets
@@ -20,10 +21,11 @@ from util.label_set.reading import (
     map_cost,
     prompt_to_folder,
 )
-from util.label_set.records import MANIFEST, PREDICTION
+from util.label_set.records import LOG, MANIFEST, PREDICTION
 from util.label_set.writing import LabelSetWriter, write_boxes_anew
 
 __all__ = [
+    "LOG",
     "MANIFEST",
     "PREDICTION",
     "LabelSet",

@@ -7,6 +7,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.label_set.reading import LabelSet, common_box_settings
 from util.settings import settings_hash
+from util.walking import on_disk
 
 
 class JoinedLabelSet(LabelSet):
@@ -81,5 +82,5 @@ def open_label_set(folder: Path, name: str) -> LabelSet:
         raise UserError(
             f"the label set is {name!r}; expected a name, or different names joined by +"
         )
-    folders = [folder / part for part in parts]
+    folders = [on_disk(folder / part) for part in parts]
     return LabelSet(folders[0]) if len(folders) == 1 else JoinedLabelSet(folders)

@@ -10,8 +10,10 @@ import numpy as np
 from util.ahead import map_ahead
 from util.errors import UserError
 from util.interrupts import stop_between_items
+from util.label_set.records import LOG
 from util.label_set.writing import LabelSetWriter
 from util.progress import track
+from util.run import log_to
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +95,7 @@ def make_maps(
         return problems
     writer.begin()
     results = map_ahead(work, pending, cost_bytes=cost_bytes)
-    with stop_between_items("image") as should_stop:
+    with log_to(writer.folder / LOG), stop_between_items("image") as should_stop:
         for image_id, made, seconds in track(results, label, len(pending)):
             if isinstance(made, UserError):
                 problems[image_id] = str(made)

@@ -17,7 +17,7 @@ from util.bbox_csv import boxes_to_table
 from util.data_classes import BoxSettings, parse_box_settings
 from util.errors import UserError, listed
 from util.image_files import (
-    find_images,
+    find_files,
     fingerprint,
     id_to_path,
     image_size_hw,
@@ -70,7 +70,9 @@ class LabelSet:
             if not is_finished(folder, self.manifest):
                 raise UserError(f"the label set {folder} is unfinished; run what makes it again")
         else:
-            found = find_images(folder)
+            found = find_files(folder, {".png"})
+            if not found:
+                raise UserError(f"the label set {folder} has no soft label (.png)")
             weights = {f"{WEIGHTS}/{image_id}" for image_id in found}
             self.ids, self.failed = sorted(set(found) - weights), {}
 
@@ -102,8 +104,8 @@ class LabelSet:
 
     @property
     def name(self) -> str:
-        """Name of the folder."""
-        return self.folder.name
+        """Name of the folder, its accents composed."""
+        return unicodedata.normalize("NFC", self.folder.name)
 
     @property
     def box_settings(self) -> BoxSettings:
@@ -145,8 +147,20 @@ class LabelSet:
         return id_to_path(self.folder, image_id)
 
     def read(self, image_id: str) -> np.ndarray:
-        """Read a soft label, (H, W) float32 in [0, 1]."""
-        return read_soft_label(self.path(image_id))
+        """Read a soft label, (H, W) float32 in [0, 1].
+
+        Raises:
+            UserError: The file is missing, truncated or not gray; or, in a bare folder, a mask of 0
+                and 1, which would be probabilities of 1/255.
+        """
+        soft_label = read_soft_label(self.path(image_id))
+        if not self.manifest and soft_label.max(initial=0) == np.float32(1 / 255):
+            raise UserError(
+                f"{self.path(image_id)} has the values 0 and 1 of 255, probabilities of 0 and "
+                "0.004: for a label set of masks multiply it by 255, or set data.masks to the "
+                "folder and run util/label_set_from_truth.py"
+            )
+        return soft_label
 
     def weights_path(self, image_id: str) -> Path:
         """Where the weights of an image's pixels lie, if the set has them."""

@@ -31,6 +31,7 @@ from util.image_files import name_to_id
 MANIFEST = "label_set.json"
 RECORDS = "records.jsonl"
 PREDICTION = "prediction.csv"
+LOG = "label_set.log"
 REMEDY = "give --overwrite to make the label set anew"
 
 STATUSES = ("labelled", "empty", "failed")

@@ -8,15 +8,16 @@ price is that what it misses stays out of the account: in its values above 0, a 
 says what share of the pixels that it marks so are anomalous, but its 0 is no promise.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from util.config import Calibration
 from util.errors import UserError, listed
-from util.ground_truth import find_masks, read_truth
 from util.label_set import LabelSet, check_same_images
+from util.mask_values import to_settings
+from util.masks import TrueMasks
 from util.pixel_metrics import MAX_LEVEL, PixelHistogram, expected_calibration_error
 from util.progress import track
 
@@ -45,17 +46,14 @@ class CalibratedLabelSet(LabelSet):
 
 
 def find_slice(
-    label_sets: Sequence[LabelSet], image_ids: Sequence[str], masks: Path | None
-) -> dict[str, Path]:
-    """Find the true masks of the images to calibrate label sets on.
+    label_sets: Sequence[LabelSet], image_ids: Sequence[str], masks: TrueMasks
+) -> TrueMasks:
+    """Take the true masks of the images to calibrate label sets on.
 
     Args:
         label_sets: All with the same images.
         image_ids: The images of the slice; those that could not be labelled are left out.
-        masks: Folder of true masks.
-
-    Returns:
-        Path of each mask by the image's id.
+        masks: Of all images.
 
     Raises:
         UserError: Images have no soft label or no mask.
@@ -67,12 +65,10 @@ def find_slice(
             f"{len(missing)} of {len(image_ids)} images of combination.calibration_split have no "
             f"soft label ({listed(missing)}); label them first"
         )
-    return find_masks(masks, [i for i in image_ids if i in labelled])
+    return masks.of([i for i in image_ids if i in labelled])
 
 
-def calibrate(
-    label_set: LabelSet, masks: Mapping[str, Path], method: Calibration
-) -> CalibratedLabelSet:
+def calibrate(label_set: LabelSet, masks: TrueMasks, method: Calibration) -> CalibratedLabelSet:
     """Calibrate a label set on the images that have a mask; see `count_pixels` and `fit_table`."""
     before = count_pixels(label_set, masks)
     table = fit_table(before, method)
@@ -80,26 +76,27 @@ def calibrate(
     return CalibratedLabelSet(label_set.folder, table, *errors)
 
 
-def count_pixels(label_set: LabelSet, masks: Mapping[str, Path]) -> PixelHistogram:
+def count_pixels(label_set: LabelSet, masks: TrueMasks) -> PixelHistogram:
     """Count the pixels of a label set by level and truth.
 
     Args:
         label_set: Has a map for each mask.
-        masks: Path of the true mask of each image by its id.
+        masks: Of these images.
 
     Raises:
         UserError: A map and its mask differ in size, or no mask has an anomalous pixel.
     """
     histogram = PixelHistogram()
-    for image_id, path in track(masks.items(), f"calibration of {label_set.name}", transient=True):
+    for image_id in track(masks.paths, f"calibration of {label_set.name}", transient=True):
+        truth = masks.read(image_id)
         try:
-            histogram.add(label_set.read(image_id), read_truth(path))
+            histogram.add(label_set.read(image_id), truth)
         except ValueError as error:
             raise UserError(f"{image_id} of {label_set.folder}: {error}") from None
     if not histogram.positives.any():
         raise UserError(
-            f"the {len(masks)} masks to calibrate on have no anomalous pixel (0 is normal, 255 is "
-            "ignored); choose another combination.calibration_split"
+            f"the {len(masks.paths)} masks to calibrate on have no anomalous pixel (they are read "
+            f"as {to_settings(masks.meaning)}); choose another combination.calibration_split"
         )
     return histogram
 

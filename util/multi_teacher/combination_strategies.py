@@ -10,6 +10,7 @@ Next: python student/train.py
 """
 
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -18,7 +19,8 @@ import numpy as np
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from util.config import CombinationSection, Config, load_config
+from util.command_line import OVERWRITE, load_config
+from util.config import BOX_RULE, CombinationSection, Config, keys_of
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.image_files import find_images, fingerprint
@@ -33,16 +35,19 @@ from util.label_set import (
     map_cost,
     prompt_to_folder,
 )
+from util.masks import open_masks
 from util.multi_teacher.agreement import learn_weights, vote_entropy, vote_fraction
 from util.multi_teacher.calibration import CalibratedLabelSet, calibrate, find_slice
 from util.multi_teacher.staple import staple
 from util.progress import track
 from util.run import print_next, run_script
+from util.settings import settings_hash
 from util.shares import read_share
 from util.splits import read_split
 
 OTHER_VALUES = frozenset({"staple", "vote_fraction", "vote_entropy"})
 """Strategies whose maps have other values than those that are combined."""
+READS = keys_of("combination") | BOX_RULE
 
 Combination = Callable[[Iterable[np.ndarray]], np.ndarray]
 """Fuses (H, W) float32 maps in [0, 1], one or more, taken one at a time, into one like them."""
@@ -212,7 +217,7 @@ def _same_size(members: Sequence[LabelSet], image_id: str) -> Iterable[np.ndarra
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
-    config, options = load_config(__doc__ or "", argv)
+    config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     settings = config.combination
     if settings.output in {*settings.label_sets, *map(prompt_to_folder, settings.label_sets)}:
         raise UserError(
@@ -247,7 +252,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if problems:
         reasons = listed([f"{image_id}: {reason}" for image_id, reason in problems.items()])
         print(f"{len(problems)} images failed, the rest is done: {reasons}", file=sys.stderr)
-    print_next(["student/train.py", "--student.label_set", settings.output], argv)
+    more = ["--student.pixel_weights", "label_set"] if settings.pixel_weights else []
+    print_next(["student/train.py", "--student.label_set", settings.output, *more], argv, BOX_RULE)
     return 1 if problems else 0
 
 
@@ -257,7 +263,8 @@ def find_members(label_sets: Path, names: Sequence[str]) -> list[Path]:
     Raises:
         UserError: A name names no folder, or a label set is named twice.
     """
-    there = {path.name for path in label_sets.glob("*") if path.is_dir()}
+    paths = [path for path in label_sets.glob("*") if path.is_dir()]
+    there = {unicodedata.normalize("NFC", path.name): path for path in paths}
     folders = [name if name in there else prompt_to_folder(name) for name in names]
     if missing := [
         name for name, folder in zip(names, folders, strict=True) if folder not in there
@@ -268,7 +275,7 @@ def find_members(label_sets: Path, names: Sequence[str]) -> list[Path]:
         )
     if len(set(folders)) < len(folders):
         raise UserError(f"combination.label_sets names a label set twice: {listed(names, 20)}")
-    return [label_sets / folder for folder in folders]
+    return [there[folder] for folder in folders]
 
 
 def usual_boxes(members: Sequence[LabelSet], settings: CombinationSection) -> BoxSettings:
@@ -288,13 +295,14 @@ def calibrate_members(
         A fingerprint of the masks and maps of the split, and the members, calibrated.
     """
     data, settings = config.data, config.combination
-    ids = read_split(data.splits, settings.calibration_split, find_images(data.images))
-    masks = find_slice(members, ids, data.masks)
+    image_paths = find_images(data.images)
+    ids = read_split(data.splits, settings.calibration_split, image_paths)
+    masks = find_slice(members, ids, open_masks(data, image_paths))
     calibrated = [calibrate(member, masks, settings.calibration) for member in members]
     errors = [f"{each.name} {each.error_before:.4f} -> {each.error:.4f}" for each in calibrated]
-    print(f"Calibrated on {len(masks)} images, calibration error there: {', '.join(errors)}")
-    maps = [member.path(image_id) for member in members for image_id in masks]
-    return fingerprint([*masks.values(), *maps]), calibrated
+    print(f"Calibrated on {len(masks.paths)} images, calibration error there: {', '.join(errors)}")
+    maps = fingerprint(member.path(image_id) for member in members for image_id in masks.paths)
+    return settings_hash({"masks": masks.fingerprint(), "maps": maps}), calibrated
 
 
 def learn_member_weights(members: Sequence[LabelSet]) -> list[float]:

@@ -1,0 +1,106 @@
+"""What the label sets of cells hold: whether they are still whole, and whether two are equal."""
+
+import hashlib
+import os
+import unicodedata
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from util.errors import UserError
+from util.files import read_json
+from util.image_files import fingerprint
+from util.label_set import LabelSet
+from util.locks import locked
+from util.settings import settings_hash
+
+
+def beside(folder: Path, suffix: str = ".json") -> Path:
+    """A file beside a folder that is named after it; by its suffix, the record of a cell."""
+    return folder.with_name(f"{folder.name}{suffix}")
+
+
+def making(path: Path) -> AbstractContextManager[None]:
+    """Keep others from making the same file or folder meanwhile; wait until they have made it.
+
+    Raises:
+        UserError: The file system has no locks.
+    """
+    return locked(path.with_name(f".{path.name}.lock"), str(path), patience_s=None)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read the record of the cell of a folder; {} where there is none, or what is no record.
+
+    What it would tell is then found out by running the cell, which goes on from what is there.
+    """
+    try:
+        record = read_json(beside(folder), "")
+    except UserError:
+        return {}
+    return record if isinstance(record.get("label_sets"), dict) else {}
+
+
+def describe_label_set(folder: Path) -> dict[str, str]:
+    """Hash what a finished label set holds: its `content`, and the `names` of its files.
+
+    Raises:
+        UserError: It is missing or unfinished.
+    """
+    return {"content": hash_content(LabelSet(folder)), "names": hash_names(folder)}
+
+
+def hash_content(label_set: LabelSet) -> str:
+    """Hash what students see of a label set: equal maps, weights and logits, equal hash."""
+    others = [
+        path
+        for image_id in label_set.ids
+        for path in (label_set.weights_path(image_id), label_set.logits_path(image_id))
+        if path.exists()
+    ]
+    return settings_hash({"maps": label_set.content, "others": fingerprint(others)})
+
+
+def hash_names(folder: Path) -> str:
+    """Hash the names of all files below a folder but hidden ones, to notice what is lost.
+
+    This lists folders and looks at no file, so that 100,000 maps are quickly gone through.
+    """
+    names = []
+    for place, _, files in os.walk(folder):
+        below = Path(place).relative_to(folder)
+        names += [(below / name).as_posix() for name in files if not name.startswith(".")]
+    composed = "\0".join(sorted(unicodedata.normalize("NFC", name) for name in names))
+    return hashlib.sha256(os.fsencode(composed)).hexdigest()[:16]
+
+
+def find_entry(folder: Path) -> dict[str, str] | None:
+    """Find what a cell has recorded of a label set that it has made; None if no cell has.
+
+    Args:
+        folder: Of the label set: that of a cell, or a folder in it.
+    """
+    for cell in (folder, folder.parent):
+        entry: dict[str, str] | None = read_record(cell).get("label_sets", {}).get(folder.name)
+        if entry is not None:
+            return entry
+    return None
+
+
+def content_of(folder: Path) -> str:
+    """Tell a label set from any that has other maps.
+
+    Raises:
+        UserError: It is not there.
+    """
+    entry = find_entry(folder)
+    # One that no cell has made is told by what made it, as its maps are not read for that.
+    return entry["content"] if entry is not None else LabelSet(folder).fingerprint()
+
+
+def is_there(folder: Path) -> bool:
+    """Tell whether a label set is there and finished."""
+    try:
+        return bool(LabelSet(folder).manifest)
+    except UserError:
+        return False

@@ -1,0 +1,66 @@
+"""The batches of an epoch: how images are drawn into them, and how many there must be."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+
+from util.config import StudentSection
+from util.errors import UserError
+
+COVERED = 1 / 16
+"""Share of the mean image that an epoch's crops of it cover, if nothing else is asked for."""
+
+
+def shuffled_batches(num_items: int, batch_size: int, seed: int) -> list[list[int]]:
+    """Divide shuffled indices into batches of nearly equal size, at most `batch_size` each.
+
+    Equal, so that no batch of one is left over at the end: batch normalisation cannot use it.
+    """
+    order = torch.randperm(num_items, generator=torch.Generator().manual_seed(seed))
+    return [batch.tolist() for batch in order.tensor_split(math.ceil(num_items / batch_size))]
+
+
+def count_crops(settings: StudentSection, sizes_hw: Mapping[str, tuple[int, int] | None]) -> int:
+    """Count the crops of an image in an epoch: as many as asked for, or as its size suggests.
+
+    Args:
+        settings: With `crops_per_image`; null = as many as cover a sixteenth of the mean image, so
+            that large images, which take long to decode, are seen as much as small ones.
+        sizes_hw: (height, width) of the training images by their ids, as far as known.
+    """
+    if settings.crops_per_image is not None:
+        return settings.crops_per_image
+    areas = [math.prod(size_hw) for size_hw in sizes_hw.values() if size_hw]
+    mean_area = sum(areas) / max(len(areas), 1)
+    return max(int(COVERED * mean_area / settings.crop_size_px**2), 1)
+
+
+def check_batches(settings: StudentSection, num_images: int) -> None:
+    """Make sure that batch normalisation has more than one value to normalise.
+
+    Raises:
+        UserError: A batch has one image, which the network reduces to one pixel.
+    """
+    smallest = num_images // -(-num_images // settings.batch_size)
+    # The poolings of other architectures reduce any image to one pixel.
+    is_one_pixel = settings.architecture != "unet" or settings.crop_size_px <= 2**settings.depth
+    if smallest < 2 and is_one_pixel:
+        raise UserError(
+            f"{settings.architecture} needs batches of at least 2 images here, but "
+            f"student.batch_size is {settings.batch_size} and the training split has {num_images}"
+        )
+
+
+def check_processes(num_processes: int, num_images: int, batch_size: int) -> None:
+    """Make sure that each process has a part of each batch.
+
+    Raises:
+        UserError: There are batches with fewer images than processes.
+    """
+    num_batches = math.ceil(num_images / (batch_size * num_processes))
+    if num_images // num_batches < num_processes:
+        raise UserError(
+            f"{num_processes} processes cannot share {num_images} training images in "
+            f"{num_batches} batches; start fewer, or set student.batch_size higher"
+        )

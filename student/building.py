@@ -1,0 +1,135 @@
+"""Puts network, images and soft labels together, as a config has it."""
+
+from dataclasses import asdict
+from functools import partial
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from student.augmentation import Augmentation
+from student.batches import check_batches, count_crops
+from student.data_loader_student import Memory, SoftLabelPairs
+from student.losses import LossSettings
+from student.material import Material
+from student.models import Architecture, build_model
+from student.run_folder import RunFolder
+from student.survey import count_labels, leave_out, survey
+from student.training import Trainer, TrainingSettings
+from student.validation import Validation, boxes_of_labels, choose_windows, cut_truths
+from util.config import Config, StudentSection
+from util.errors import UserError
+from util.ground_truth import read_truths
+
+
+def name_architecture(settings: StudentSection) -> Architecture:
+    """Return what is needed to build a student again."""
+    return Architecture(settings.architecture, settings.width, settings.depth, settings.encoder)
+
+
+def build_student(settings: StudentSection) -> nn.Module:
+    """Build the network, with the weights that its seed gives it.
+
+    Raises:
+        UserError: The architecture, encoder or its weights are unknown.
+    """
+    torch.manual_seed(settings.seed)
+    return build_model(name_architecture(settings), settings.encoder_weights)
+
+
+def name_losses(settings: StudentSection) -> LossSettings:
+    """Return what is summed to the training loss.
+
+    Raises:
+        UserError: There is nothing to learn, or logits of other soft labels would be learnt.
+    """
+    losses = LossSettings(settings.losses, settings.edge_weight, settings.kd_temperature)
+    if losses.needs_logits and settings.temperature != 1:
+        raise UserError(
+            f"student.losses asks for kd, and student.temperature is {settings.temperature:g}; "
+            "logits are those of soft labels that are not divided: set it to 1"
+        )
+    return losses
+
+
+def build_trainer(
+    config: Config, material: Material, fabric: Fabric, model: nn.Module, run_folder: RunFolder
+) -> tuple[Trainer, Validation]:
+    """Look at all images, and put those that can be read and the network together.
+
+    Args:
+        config: Says how.
+        material: Images and soft labels.
+        fabric: Device and processes.
+        model: Of `build_student`.
+        run_folder: Where the run is kept; learns how much the labels show, and what is left out.
+
+    Raises:
+        UserError: None of the images can be read, or too few.
+    """
+    student = config.student
+    boxes = config.evaluation.box_settings(material.label_set.box_settings)
+    losses = name_losses(student)
+    validation_ids, side_px = choose_windows(
+        material.validation, int(student.validation_mp * 10**6)
+    )
+    pairs = partial(
+        SoftLabelPairs,
+        image_paths=material.image_paths,
+        label_set=material.label_set,
+        temperature=student.temperature,
+        seed=student.seed,
+        pixel_weights=student.pixel_weights,
+        has_logits=losses.needs_logits,
+        memory=Memory(int(student.memory_gb * 10**9)),
+    )
+    learnt, sought = pairs(list(material.train)), pairs(validation_ids, largest_side_px=side_px)
+    (train, lost), (validation, lost_too) = (
+        leave_out(survey(each, boxes, fabric, student.num_workers), split)
+        for each, split in (
+            (learnt, config.data.train_split),
+            (sought, config.data.validation_split),
+        )
+    )
+    check_batches(student, len(train))
+    counted = {"train": train, "validation": validation}
+    run_folder.facts["labels"] = {
+        split: asdict(count_labels(list(seen.values()))) for split, seen in counted.items()
+    }
+    run_folder.facts["left_out"] = lost | lost_too
+    augmentation = Augmentation(
+        student.crop_size_px,
+        student.augmentation,
+        student.zoom,
+        student.foreground_crops,
+        count_crops(student, material.train),
+    )
+    if student.validate_against == "ground_truth":
+        truths = read_truths(config.data, material.image_paths, list(validation))
+        truths = cut_truths(truths, validation)
+    else:
+        truths = boxes_of_labels(validation, boxes.object_class, config.evaluation.min_confidence)
+    run_folder.facts["boxes_sought"] = len(truths)
+    trainer = Trainer(
+        fabric,
+        model,
+        name_architecture(student),
+        training_settings(student, losses),
+        pairs(list(train), augmentation=augmentation),
+        run_folder,
+        facts={"boxes": asdict(boxes)},
+    )
+    return trainer, Validation(
+        pairs(list(validation), largest_side_px=side_px),
+        losses,
+        truths,
+        boxes,
+        config.evaluation.min_confidence,
+        student.validation_iou,
+    )
+
+
+def training_settings(settings: StudentSection, losses: LossSettings) -> TrainingSettings:
+    """Take the numbers of the training loop."""
+    names = set(TrainingSettings.__dataclass_fields__) - {"losses"}
+    return TrainingSettings(losses=losses, **settings.model_dump(include=names))

@@ -1,0 +1,116 @@
+"""What a student learns from: images, soft labels and splits that belong together.
+
+Imports torch only where it is needed, so that studies can be planned without it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from util.config import Config
+from util.errors import listed
+from util.ground_truth import read_truths
+from util.image_files import find_images, fingerprint
+from util.label_set import LabelSet, open_label_set
+from util.settings import settings_hash
+from util.splits import read_split
+
+WHERE_IT_RUNS = {"run", "device", "num_workers", "memory_gb", "checkpoint"}
+"""Keys of the student's section that do not change what is learnt."""
+
+Sizes = Mapping[str, tuple[int, int] | None]
+"""(height, width) of images by their ids; None where a header cannot be read."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The images that a config names.
+
+    Attributes:
+        image_paths: Path of each image by its id.
+        train_ids: Images to learn from.
+        validation_ids: Images to choose the best epoch by.
+    """
+
+    image_paths: Mapping[str, Path]
+    train_ids: Sequence[str]
+    validation_ids: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a student learns from.
+
+    Attributes:
+        image_paths: Path of each image by its id.
+        label_set: Has a soft label for all images below.
+        train: Images to learn from.
+        validation: Images to choose the best epoch by.
+    """
+
+    image_paths: Mapping[str, Path]
+    label_set: LabelSet
+    train: Sizes
+    validation: Sizes
+
+
+def find_splits(config: Config) -> Splits:
+    """Find the images of the splits.
+
+    Raises:
+        UserError: Images or lists are missing.
+    """
+    data = config.data
+    image_paths = find_images(data.images)
+    train_ids, validation_ids = (
+        read_split(data.splits, split, image_paths)
+        for split in (data.train_split, data.validation_split)
+    )
+    return Splits(image_paths, train_ids, validation_ids)
+
+
+def gather_material(config: Config) -> Material:
+    """Find images and soft labels of the splits, and make sure that they belong together.
+
+    Raises:
+        UserError: Something is missing, or does not fit.
+    """
+    from student.data_loader_student import check_logits, check_pairs, check_weights
+
+    student, splits = config.student, find_splits(config)
+    label_set = open_label_set(config.paths.label_sets, student.label_set)
+    train, validation = (
+        check_pairs(ids, splits.image_paths, label_set)
+        for ids in (splits.train_ids, splits.validation_ids)
+    )
+    if student.pixel_weights == "label_set":
+        check_weights([*train, *validation], label_set)
+    if student.losses.get("kd"):
+        check_logits([*train, *validation], label_set)
+    asked = {*splits.train_ids, *splits.validation_ids}
+    if failed := sorted(asked.intersection(label_set.failed)):
+        print(f"{len(failed)} images are left out, since labelling failed: {listed(failed)}")
+    return Material(splits.image_paths, label_set, train, validation)
+
+
+def collect_settings(config: Config, material: Material) -> dict[str, Any]:
+    """All that decides what is learnt, as JSON values."""
+    split = {"train": list(material.train), "validation": list(material.validation)}
+    ids, label_set = [*split["train"], *split["validation"]], material.label_set
+    settings = {
+        **config.student.model_dump(exclude=WHERE_IT_RUNS),
+        "boxes": asdict(config.evaluation.box_settings(label_set.box_settings)),
+        "min_confidence": config.evaluation.min_confidence,
+        "label_set": [label_set.name, label_set.fingerprint()],
+        "images": settings_hash(split),
+        "image_files": fingerprint(material.image_paths[image_id] for image_id in ids),
+    }
+    if config.student.validate_against == "ground_truth":
+        truths = read_truths(config.data, material.image_paths, list(material.validation))
+        settings["validation_boxes"] = settings_hash({"boxes": truths.to_csv()})
+    if config.student.pixel_weights == "label_set":
+        settings["weights"] = fingerprint(map(label_set.weights_path, ids))
+    if config.student.losses.get("kd"):
+        settings["logits"] = fingerprint(map(label_set.logits_path, ids))
+    return settings

@@ -1,0 +1,103 @@
+"""Small label sets and trainings for tests of students."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import student.train
+from student.augmentation import Augmentation
+from student.data_loader_student import SoftLabelPairs
+from student.device import build_fabric
+from student.losses import LossSettings
+from student.models import Architecture, build_model
+from student.run_folder import RunFolder
+from student.training import Trainer, TrainingSettings
+from student.validation import Validation
+from tests.conftest import box_table, paint_scene
+from util.config import Config, PathsSection
+from util.data_classes import BoxSettings
+from util.image_files import find_images, read_image, write_image
+from util.label_set import LabelSet, LabelSetWriter
+
+Labeller = Callable[[np.ndarray], np.ndarray]
+
+
+def find_birds(image_rgb: np.ndarray) -> np.ndarray:
+    """The white pixels of a scene of `paint_scene`, (H, W) float."""
+    return (image_rgb.min(axis=2) == 240).astype(float)
+
+
+def label(project: Path, maps: Labeller = find_birds) -> LabelSet:
+    """Label the images of a project: the label set x."""
+    with LabelSetWriter(project.parent / "label_sets/x", {"producer": "test"}, True) as writer:
+        for image_id, path in find_images(project.parent / "images").items():
+            writer.add(image_id, maps(read_image(path)), "1", 0)
+        return writer.finish(BoxSettings())
+
+
+def train(project: Path, *options: str) -> Path:
+    """Train on the label set x; returns the run."""
+    given = ["--config", str(project), "--student.label_set", "x", *options]
+    assert student.train.main(given) == 0
+    return project.parent / "runs" / "student"
+
+
+def learn(project: Path, maps: Labeller, *options: str) -> Path:
+    """Label the images of a project, train a student on that, and return its run."""
+    label(project, maps)
+    return train(project, *options)
+
+
+TINY = Architecture("unet", width=2, depth=1, encoder="")
+
+SETTINGS = TrainingSettings(
+    epochs=6,
+    patience=6,
+    batch_size=2,
+    learning_rate=0.01,
+    weight_decay=0.0,
+    losses=LossSettings({"kl": 1.0}),
+    gradient_clip=0.0,
+    ema_decay=0.0,
+    seed=0,
+    num_workers=0,
+)
+
+
+def make_trainer(folder: Path, settings: TrainingSettings = SETTINGS) -> Trainer:
+    """A trainer on two images of 16 x 16 pixels in a folder of its own."""
+    images = {
+        name: paint_scene((16, 16), [(5, place)]) for name, place in {"a": 5, "b": 10}.items()
+    }
+    with LabelSetWriter(folder / "labels", {"producer": "test"}) as writer:
+        for name, image in images.items():
+            write_image(folder / "images" / f"{name}.png", image)
+            writer.add(name, find_birds(image), "1", 0)
+        label_set = writer.finish(BoxSettings())
+    pairs = SoftLabelPairs(
+        list(images), find_images(folder / "images"), label_set, 1.0, Augmentation(16)
+    )
+    torch.manual_seed(settings.seed)
+    run_folder = RunFolder(
+        folder / "run", {"settings": {}}, Config(paths=PathsSection(runs=folder))
+    )
+    model = build_model(TINY)
+    fabric = build_fabric("cpu")
+    return Trainer(fabric, model, TINY, settings, pairs, run_folder, facts={})
+
+
+def make_validation(trainer: Trainer, **changes: Any) -> Validation:
+    """What that trainer is validated by: its own images."""
+    pairs = trainer.train_pairs
+    whole = SoftLabelPairs(pairs.image_ids, pairs.image_paths, pairs.label_set, 1.0)
+    given = {
+        "losses": trainer.settings.losses,
+        "truths": box_table([]),
+        "box_settings": BoxSettings(),
+        "min_confidence": 0.1,
+        "iou_threshold": 0.3,
+    }
+    return Validation(whole, **(given | changes))

@@ -1,0 +1,60 @@
+"""Small projects whose studies are run, for tests of what a study does."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from analysis.study.cells import Cell, Outcome
+from analysis.study.concluding import conclude
+from analysis.study.design import design_study
+from analysis.study.images import Images
+from analysis.study.making import make
+from analysis.study.measuring import find_judge
+from analysis.study.planning import Plan, plan_cells
+from analysis.study.results import StudyResults
+from analysis.study.running import run_plan
+from tests.conftest import make_project
+from tests.test_pipeline import arguments
+from util.config import Config, load_config
+from util.image_files import find_images
+
+STUDY = {
+    "prompts": ["bird", "crest, white", "whale"],
+    "strategies": ["mean", "majority:2"],
+    "training_seeds": [0, 1],
+    "processes": 2,
+}
+
+
+def make_study(folder: Path, epochs: int = 6, **changes: object) -> Path:
+    """Write a project whose students learn enough to find something; returns its config's path."""
+    project = make_project(folder)
+    content = json.loads(project.read_text())
+    content["study"] = {**STUDY, **changes}
+    content["student"] |= {"epochs": epochs, "width": 4, "learning_rate": 0.02, "batch_size": 2}
+    project.write_text(json.dumps(content))
+    return project
+
+
+def configure(project: Path, *more: str) -> Config:
+    """Read a project's config with some settings changed."""
+    return load_config("", arguments(project, *more))[0]
+
+
+def plan_study(project: Path, *more: str) -> Plan:
+    """Give the work of a project's study its cells."""
+    config = configure(project, *more)
+    return plan_cells(config, design_study(config), Images(find_images(config.data.images)))
+
+
+def conclude_study(project: Path, *more: str) -> StudyResults:
+    """Run a project's study, without a report."""
+    config = configure(project, *more)
+    design, plan = design_study(config), plan_study(project, *more)
+    paths = find_images(config.data.images)
+    return conclude(config, design, plan, run_plan(plan, 2), find_judge(config, paths), paths)
+
+
+def run_here(cells: Sequence[Cell], num_processes: int) -> Iterator[tuple[Cell, Outcome]]:
+    """Run cells in this process, for tests that are not about processes."""
+    return ((cell, make(cell)) for cell in cells)

@@ -1,0 +1,39 @@
+import pytest
+
+from util.config import Config, config_fields
+from util.config_errors import nearest_keys
+
+KNOWN = [*Config.model_fields, *config_fields(), "overwrite", "preview"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("student.epoch", ["student.epochs"]),
+        ("epochs", ["student.epochs"]),
+        ("Student.Batch-Size", ["student.batch_size"]),
+        ("teacher.promts", ["teacher.prompts"]),
+        ("student.prompts", ["teacher.prompts", "study.prompts"]),
+        ("techer.prompts", ["teacher.prompts"]),
+        ("evaluation.off_target", ["study.off_target"]),
+        ("teacher.min_area_px", ["teacher.min_area"]),  # before evaluation.min_area_px
+        ("paths.run", ["paths.runs"]),  # before student.run
+        ("student.batch", ["student.batch_size"]),
+        ("batch", []),
+        ("student.model", []),  # not tracking.mode
+        ("object", []),  # not project
+        ("tile_size_px", ["teacher.tile_size_px", "prediction.tile_size_px"]),
+        ("techer", ["teacher"]),
+        ("overwrit", ["overwrite"]),
+        ("student.lr", []),  # not student.run, which only looks alike because of its section
+        ("student", ["student"]),
+        ("x", []),
+        ("", []),
+    ],
+)
+def test_the_nearest_key_is_the_one_that_was_meant(wrong: str, meant: list[str]) -> None:
+    assert nearest_keys(wrong, KNOWN) == meant
+
+
+def test_nothing_is_near_where_nothing_is_known() -> None:
+    assert nearest_keys("student.epoch", []) == []

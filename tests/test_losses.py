@@ -1,0 +1,166 @@
+"""Losses beside their formulas."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from scipy.special import rel_entr, xlogy
+from torch import Tensor
+
+from student.losses import (
+    LOSSES,
+    LossSettings,
+    binary_kl,
+    find_edges,
+    focal,
+    soft_dice,
+    soft_jaccard,
+    student_loss,
+)
+from util.errors import UserError
+
+TARGETS = torch.tensor([0.0, 0.3, 0.7, 1.0, 0.3, 0.7]).view(1, 1, 2, 3)
+
+
+MIXED = LossSettings({"kl": 1.0, "jaccard": 0.5})
+
+
+def logit(probability: Tensor) -> Tensor:
+    return torch.logit(probability, eps=1e-6)
+
+
+def test_the_kl_loss_equals_its_formula_and_is_zero_at_the_target() -> None:
+    p, y = np.array([0.2, 0.6]), np.array([0.5, 0.9])
+    expected = (y * np.log(y / p) + (1 - y) * np.log((1 - y) / (1 - p))).mean()
+    found = binary_kl(logit(torch.tensor(p)), torch.tensor(y))
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+    assert float(binary_kl(logit(TARGETS), TARGETS)) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [{"kl": 1.0}, {"jaccard": 1.0}, {"dice": 1.0}, {"focal": 1.0}, {"kl": 1.0, "jaccard": 2.0}],
+)
+@pytest.mark.parametrize("edge_weight", [0.0, 3.0])
+def test_the_minimum_of_the_loss_lies_at_the_soft_target(
+    weights: dict[str, float], edge_weight: float
+) -> None:
+    settings = LossSettings(weights, edge_weight)
+    assert float(student_loss(logit(TARGETS), TARGETS, settings)) == pytest.approx(0, abs=1e-3)
+    logits = torch.zeros_like(TARGETS, requires_grad=True)
+    optimizer = torch.optim.Adam([logits], lr=0.1)
+    for _ in range(800):
+        optimizer.zero_grad()
+        student_loss(logits, TARGETS, settings).backward()
+        optimizer.step()
+    # the gradient of the focal loss vanishes near its minimum, so it comes there slowly
+    atol = 0.1 if "focal" in weights else 0.02
+    torch.testing.assert_close(logits.sigmoid().detach(), TARGETS, atol=atol, rtol=0)
+
+
+def test_without_a_positive_weight_there_is_no_loss() -> None:
+    with pytest.raises(UserError, match=r"student\.losses"):
+        LossSettings({"kl": 0.0})
+
+
+def test_losses_equal_their_formulas() -> None:
+    logits, targets, weights = weighted_example()
+    p, y, w = logits.sigmoid().double().numpy(), targets.double().numpy(), weights.double().numpy()
+    cross_entropy = -(xlogy(y, p) + xlogy(1 - y, 1 - p))
+    quality = (p - y) ** 2 * cross_entropy
+    assert float(focal(logits, targets)) == pytest.approx(quality.mean(), rel=1e-5)
+    assert float(focal(logits, targets, weights)) == pytest.approx(
+        np.average(quality, weights=w), rel=1e-5
+    )
+    for weight, given in ((1, None), (w, weights)):
+        overlap = (weight * (p + y - abs(p - y))).sum()
+        assert float(soft_dice(logits, targets, given)) == pytest.approx(
+            1 - overlap / (weight * (p + y)).sum(), rel=1e-5
+        )
+
+
+def test_edges_are_the_range_of_the_neighbours_and_count_more() -> None:
+    target = torch.rand(1, 1, 6, 7, generator=torch.Generator().manual_seed(0))
+    values = target[0, 0].numpy()
+    expected = ndimage.maximum_filter(values, 3) - ndimage.minimum_filter(values, 3)
+    np.testing.assert_allclose(find_edges(target)[0, 0], expected, rtol=1e-6)
+    logits = torch.zeros_like(target)
+    found = student_loss(logits, target, LossSettings({"kl": 1.0}, edge_weight=3.0))
+    weighted = binary_kl(logits, target, torch.from_numpy(1 + 3 * expected)[None, None])
+    torch.testing.assert_close(found, weighted)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("size", [30.0, -30.0])
+def test_gradients_are_finite_at_the_ends(name: str, value: float, size: float) -> None:
+    logits = torch.full((1, 1, 2, 2), size, requires_grad=True)
+    student_loss(logits, torch.full((1, 1, 2, 2), value), LossSettings({name: 1.0})).backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_an_empty_target_still_pulls_the_prediction_down() -> None:
+    logits = torch.zeros(1, 1, 2, 2, requires_grad=True)
+    student_loss(logits, torch.zeros(1, 1, 2, 2), MIXED).backward()
+    assert logits.grad is not None
+    assert (logits.grad > 0).all()
+
+
+def weighted_example() -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    logits = 4 * torch.rand(3, 1, 5, 6, generator=generator) - 2
+    targets = torch.rand(3, 1, 5, 6, generator=generator).round(decimals=1)
+    weights = torch.rand(3, 1, 5, 6, generator=generator).round()
+    weights[0] *= 0.5
+    return logits, targets, weights
+
+
+def test_weighted_losses_equal_their_formulas() -> None:
+    logits, targets, weights = weighted_example()
+    p, y, w = logits.sigmoid().double().numpy(), targets.double().numpy(), weights.double().numpy()
+    divergence = rel_entr(y, p) + rel_entr(1 - y, 1 - p)
+    assert float(binary_kl(logits, targets, weights)) == pytest.approx(
+        np.average(divergence, weights=w), rel=1e-5
+    )
+    distance, total = (w * abs(p - y)).sum(), (w * (p + y)).sum()
+    assert float(soft_jaccard(logits, targets, weights)) == pytest.approx(
+        1 - (total - distance) / (total + distance), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.5, 1 / 255])
+def test_equal_weights_change_nothing(weight: float) -> None:
+    logits, targets, weights = weighted_example()
+    torch.testing.assert_close(
+        student_loss(
+            logits,
+            targets,
+            MIXED,
+            torch.full_like(weights, weight),
+        ),
+        student_loss(logits, targets, MIXED),
+    )
+
+
+def test_pixels_without_weight_neither_count_nor_pull() -> None:
+    logits, targets, weights = weighted_example()
+    logits.requires_grad_()
+    loss = student_loss(logits, targets, MIXED, weights)
+    loss.backward()
+    assert logits.grad is not None
+    assert not logits.grad[weights == 0].any()
+    assert logits.grad[weights > 0].all()
+    other = torch.where(weights == 0, 1 - targets, targets)
+    torch.testing.assert_close(student_loss(logits, other, MIXED, weights), loss)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.7, 1.0])
+def test_a_batch_without_any_weight_costs_nothing(value: float) -> None:
+    logits = torch.linspace(-50, 50, 4).view(1, 1, 2, 2).requires_grad_()
+    nothing = torch.zeros(1, 1, 2, 2)
+    loss = student_loss(logits, nothing + value, MIXED, nothing)
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()

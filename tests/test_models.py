@@ -1,0 +1,55 @@
+"""Networks: our U-Net and those of segmentation-models-pytorch."""
+
+import pytest
+import torch
+
+from student.losses import (
+    LossSettings,
+    student_loss,
+)
+from student.models import Architecture, build_model
+from student.unet import UNet
+from util.errors import UserError
+
+
+@pytest.mark.parametrize("size_hw", [(1, 1), (5, 7), (16, 16), (33, 18)])
+@pytest.mark.parametrize("depth", [1, 3])
+def test_the_unet_takes_any_size(size_hw: tuple[int, int], depth: int) -> None:
+    model = UNet(width=2, depth=depth).eval()
+    assert model(torch.rand(2, 3, *size_hw)).shape == (2, 1, *size_hw)
+
+
+def test_padding_does_not_change_what_needs_none() -> None:
+    torch.manual_seed(0)
+    model = UNet(width=2, depth=2).eval()
+    image = torch.rand(1, 3, 16, 16)
+    padded = torch.nn.functional.pad(image, (0, 0, 0, 4), mode="replicate")
+    torch.testing.assert_close(model(padded[..., :18, :]), model(padded)[..., :18, :])
+
+
+@pytest.mark.parametrize(("name", "encoder"), [("PAN", "resnet34"), ("Unet", "resnet18")])
+def test_other_architectures_take_odd_sizes(name: str, encoder: str) -> None:
+    model = build_model(Architecture(name, 1, 1, encoder)).eval()
+    assert model(torch.rand(1, 3, 70, 45)).shape == (1, 1, 70, 45)
+
+
+def test_unknown_architectures_and_encoders_are_refused_with_the_list() -> None:
+    with pytest.raises(UserError, match=r"unet or one of .*pan"):
+        build_model(Architecture("UNett", 1, 1, "resnet34"))
+    with pytest.raises(UserError, match="resnet35"):
+        build_model(Architecture("PAN", 1, 1, "resnet35"))
+
+
+def test_a_small_unet_learns_one_soft_label_by_heart() -> None:
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 16, 16)
+    target = torch.zeros(1, 1, 16, 16)
+    target[..., 4:9, 6:12] = 0.6
+    model = UNet(width=4, depth=2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss = student_loss(model(image), target, LossSettings({"kl": 1.0, "jaccard": 0.5}))
+        loss.backward()
+        optimizer.step()
+    assert float(loss.detach()) < 0.05

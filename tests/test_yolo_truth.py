@@ -1,0 +1,105 @@
+"""YOLO labels as tools really write them."""
+
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from util.bbox_csv import COORDINATES
+from util.errors import UserError
+from util.ground_truth import read_ground_truth
+from util.yolo_truth import read_yolo
+
+IMAGES = {"a": Path("a.jpg"), "sub/b": Path("sub/b.jpg"), "möwe": Path("möwe.jpg")}
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    (tmp_path / "sub").mkdir()
+    return tmp_path
+
+
+def write(labels: Path, name: str, text: str, encoding: str = "utf-8") -> None:
+    (labels / name).write_text(text, encoding=encoding)
+
+
+def test_byte_order_marks_blank_lines_tabs_and_windows_ends_do_not_matter(labels: Path) -> None:
+    write(labels, "a.txt", "0 0.2 0.4 0.2 0.4\r\n\r\n \n1\t0.5\t0.5\t1\t1\r\n", "utf-8-sig")
+    write(labels, "sub/b.txt", "")
+    table = read_yolo(labels, IMAGES)
+    assert table["image"].tolist() == ["a", "a"]
+    assert table["obj_class"].tolist() == ["0", "1"]
+    np.testing.assert_allclose(table[COORDINATES], [[0.1, 0.2, 0.3, 0.6], [0, 0, 1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [("0.0", "0"), ("3.", "3"), ("07", "7"), ("x", "x")]
+)
+def test_classes_are_numbers_without_decimals(given: str, expected: str, labels: Path) -> None:
+    write(labels, "a.txt", f"{given} 0.5 0.5 0.1 0.1")
+    table = read_ground_truth(labels, "yolo", IMAGES, [expected])
+    assert table["obj_class"].tolist() == [expected]
+
+
+def test_a_confidence_behind_a_box_is_passed_over(labels: Path) -> None:
+    write(labels, "a.txt", "0 0.5 0.5 0.2 0.2 0.31")
+    table = read_yolo(labels, IMAGES)
+    np.testing.assert_allclose(table[COORDINATES], [[0.4, 0.4, 0.6, 0.6]])
+    assert table["confidence"].tolist() == [1.0]
+
+
+def test_a_polygon_has_the_box_round_it(labels: Path) -> None:
+    write(labels, "a.txt", "2 0.1 0.5 0.4 0.2 0.7 0.5 0.4 0.9\n2 0.1 0.1 0.3 0.1 0.2 0.2")
+    table = read_yolo(labels, IMAGES)
+    expected = [[0.1, 0.2, 0.7, 0.9], [0.1, 0.1, 0.3, 0.2]]
+    np.testing.assert_allclose(table[COORDINATES], expected)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0 0.2 x 0.2 0.4",
+        "0 0.2 0.2",
+        "0",
+        "0,0.5,0.5,0.1,0.1",
+        "0 0,5 0,5 0,1 0,1",
+        "0.5 0.5 0.5 0.1 0.1",
+        "nan 0.5 0.5 0.1 0.1",
+        "0 0.5 0.5 0.1 0.1 7",
+        "0 0.1 0.1 0.2 0.2 0.3 0.3 0.4",
+        "0 320 240 50 50",
+        "0 0.5 0.5 -0.1 0.1",
+        "0 nan 0.5 1 1",
+    ],
+)
+def test_a_line_that_is_no_object_is_named(line: str, labels: Path) -> None:
+    write(labels, "a.txt", f"0 0.5 0.5 0.1 0.1\n\n{line}\n")
+    with pytest.raises(UserError, match=r"a\.txt, line 3"):
+        read_yolo(labels, IMAGES)
+
+
+def test_boxes_of_no_area_are_left_out_and_counted(
+    labels: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(labels, "a.txt", "0 0.5 0.5 0 0.1\n0 0.5 0.5 0.1 0.1\n")
+    assert len(read_yolo(labels, IMAGES)) == 1
+    assert "left out 1 boxes of no area" in caplog.text
+    assert "a.txt, line 1" in caplog.text
+
+
+def test_files_that_belong_to_no_image_are_counted(
+    labels: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a.txt", "b.txt", "c.txt", "classes.txt"):
+        write(labels, name, "bird\n" if name == "classes.txt" else "0 0.5 0.5 0.1 0.1")
+    assert read_yolo(labels, IMAGES)["image"].tolist() == ["a"]
+    assert "2 txt files belong to no image: b, c" in caplog.text
+    (labels / "a.txt").unlink()
+    with pytest.raises(UserError, match="no txt file of any image"):
+        read_yolo(labels, IMAGES)
+
+
+def test_labels_are_found_whatever_the_form_of_their_accents(labels: Path) -> None:
+    write(labels, unicodedata.normalize("NFD", "möwe.txt"), "0 0.5 0.5 0.1 0.1")
+    assert read_yolo(labels, IMAGES)["image"].tolist() == ["möwe"]

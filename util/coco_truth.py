@@ -1,0 +1,281 @@
+"""True boxes from a COCO detection file (cocodataset.org, Data format)."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from util.ahead import map_ahead
+from util.errors import UserError, listed
+from util.files import read_json
+from util.image_files import image_size_hw, name_to_id
+from util.truth_table import TrueBox, to_truth_table
+
+logger = logging.getLogger(__name__)
+
+_Id = int | str
+_Side = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Flag = bool | float | None
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+class _Image(_Entry):
+    id: _Id
+    file_name: str
+    width: _Side
+    height: _Side
+
+
+class _Category(_Entry):
+    id: _Id
+    name: str
+
+
+class _Annotation(_Entry):
+    """One object; `bbox` is x, y, width and height in pixels."""
+
+    id: _Id | None = None
+    image_id: _Id
+    category_id: _Id
+    bbox: Annotated[list[float], Field(min_length=4, max_length=4)] | None = None
+    segmentation: Any = None
+    iscrowd: _Flag = None
+    ignore: _Flag = None
+
+    def __str__(self) -> str:
+        return f"annotation {self.id}"
+
+
+class _Content(_Entry):
+    images: list[_Image]
+    categories: list[_Category]
+    annotations: list[_Annotation]
+
+
+def read_coco(path: Path, image_paths: Mapping[str, Path]) -> tuple[pd.DataFrame, list[str]]:
+    """Read a COCO detection file.
+
+    Boxes are taken relative to the width and height that the file gives. An annotation without a
+    box has that round its polygons.
+
+    Args:
+        path: Of the file.
+        image_paths: Of the images that are asked about, by id. The file must list all of them: an
+            image that it does not list was not annotated, which is not the same as having no
+            object.
+
+    Returns:
+        Table of `util.truth_table` with the boxes of all images of the file, those of `iscrowd` and
+        `ignore` as regions to ignore; and the classes that the file knows.
+
+    Raises:
+        UserError: The file is damaged, or contradicts itself or the images; annotations, images or
+            categories are named.
+    """
+    content = _read_content(path)
+    images = _images_by_id(path, content.images)
+    _check_pointers(path, content)
+    _check_images(path, images, image_paths)
+    table = to_truth_table(path, _list_boxes(path, content, images))
+    if num_ignored := int(table["ignore"].sum()):
+        logger.info(
+            "%s: %d of %d boxes are crowds or to be ignored: they cannot be missed, and nothing in "
+            "them is false",
+            path,
+            num_ignored,
+            len(table),
+        )
+    return table, sorted({each.name.strip() for each in content.categories})
+
+
+def _read_content(path: Path) -> _Content:
+    """Read the parts of the file that boxes need."""
+    found = read_json(path, "give a COCO detection file")
+    try:
+        return _Content.model_validate(found)
+    except ValidationError as error:
+        problems: dict[str, str] = {}
+        for details in error.errors():
+            part, *place = map(str, details["loc"])
+            name = part
+            if place:
+                number = int(place[0])
+                entry = found[part][number]
+                named = entry.get("id") if isinstance(entry, dict) else None
+                name += f" {named}" if named is not None else f", entry {number}"
+            field = f": {place[1]}" if len(place) > 1 else ""
+            problems.setdefault(f"{name}{field}", details["msg"])
+        told = [f"{name}: {message}" for name, message in problems.items()]
+        raise UserError(f"{path} is no COCO detection file: {listed(told, 3)}") from None
+
+
+def _images_by_id(path: Path, images: Sequence[_Image]) -> dict[str, _Image]:
+    """Entries of images by our id of them, of which there must be one each."""
+    _refuse_twins(path, "image id", [(image.id, image.file_name) for image in images])
+    try:
+        named = [(name_to_id(image.file_name), image) for image in images]
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    _refuse_twins(path, "image", [(image_id, image.file_name) for image_id, image in named])
+    return dict(named)
+
+
+def _refuse_twins(path: Path, what: str, keys: Sequence[tuple[Hashable, str]]) -> None:
+    """Raise where a key is there more than once; the texts beside the keys tell them apart."""
+    having = defaultdict(list)
+    for key, text in keys:
+        having[key].append(text)
+    twins = [f"{key} ({', '.join(texts)})" for key, texts in having.items() if len(texts) > 1]
+    if twins:
+        raise UserError(f"{path} has two entries for one {what}: {listed(twins)}; keep one each")
+
+
+def _check_pointers(path: Path, content: _Content) -> None:
+    """Make sure that annotations point to images and categories that there are.
+
+    Each has an id of its own, or none.
+    """
+    boxes = [(each.id, f"bbox {each.bbox}") for each in content.annotations]
+    _refuse_twins(path, "annotation id", [pair for pair in boxes if pair[0] is not None])
+    _refuse_twins(path, "category id", [(each.id, each.name) for each in content.categories])
+    image_ids = {image.id for image in content.images}
+    category_ids = {category.id for category in content.categories}
+    lost = [
+        f"{each} (image_id {each.image_id})"
+        for each in content.annotations
+        if each.image_id not in image_ids
+    ] + [
+        f"{each} (category_id {each.category_id})"
+        for each in content.annotations
+        if each.category_id not in category_ids
+    ]
+    if lost:
+        raise UserError(
+            f"{path}: {len(lost)} annotations point to an image or a category that is not listed: "
+            f"{listed(lost)}"
+        )
+
+
+def _check_images(
+    path: Path, images: Mapping[str, _Image], image_paths: Mapping[str, Path]
+) -> None:
+    """Make sure that the images asked about are listed, in the shape that they have."""
+    if missing := [image_id for image_id in image_paths if image_id not in images]:
+        raise UserError(
+            f"{path} does not list {len(missing)} of {len(image_paths)} images "
+            f"({listed(missing)}), so they are not annotated; take them out of the split, or "
+            "annotate them"
+        )
+    turned, other = [], []
+    for image_id, size_hw in map_ahead(_find_size, image_paths.items()):
+        if size_hw is None:
+            continue
+        image, (height, width) = images[image_id], size_hw
+        shown = f"{image.file_name} ({image.width:g} x {image.height:g} for {width} x {height})"
+        if _have_one_shape(image.height, image.width, width, height) and width != height:
+            turned.append(shown)
+        elif not _have_one_shape(image.width, image.height, width, height):
+            other.append(shown)
+    if turned:
+        raise UserError(
+            f"{path} has width and height of {len(turned)} images swapped: {listed(turned)}; EXIF "
+            "turns them upright: turn the boxes likewise, or take EXIF out of the images"
+        )
+    if other:
+        raise UserError(
+            f"{path} has another ratio of width and height than {len(other)} images: "
+            f"{listed(other)}; were these images annotated?"
+        )
+
+
+def _find_size(named: tuple[str, Path]) -> tuple[str, tuple[int, int] | None]:
+    """Find (height, width) of an image; None if it cannot be read, which is said elsewhere."""
+    image_id, path = named
+    try:
+        return image_id, image_size_hw(path)
+    except UserError:
+        return image_id, None
+
+
+def _have_one_shape(width: float, height: float, other_width: float, other_height: float) -> bool:
+    """Tell whether the ratio of sides is the same but for a pixel of rounding."""
+    longest = max(width, height, other_width, other_height)
+    return abs(width * other_height - height * other_width) <= longest
+
+
+def _list_boxes(path: Path, content: _Content, images: Mapping[str, _Image]) -> list[TrueBox]:
+    """Make boxes relative to the size that the file gives."""
+    names = {each.id: each.name.strip() for each in content.categories}
+    ids = {image.id: image_id for image_id, image in images.items()}
+    boxes_xywh = _find_boxes(path, content.annotations)
+    of_boxes = [images[ids[each.image_id]] for each in content.annotations]
+    sizes_wh = np.array([(image.width, image.height) for image in of_boxes]).reshape(-1, 2)
+    _check_units(path, content.annotations, boxes_xywh, sizes_wh)
+    corners = np.hstack([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]])
+    edges = corners / np.tile(sizes_wh, 2)
+    return [
+        TrueBox(
+            place=str(each),
+            image=ids[each.image_id],
+            edges=tuple(box),
+            obj_class=names[each.category_id],
+            is_ignored=bool(each.iscrowd or each.ignore),
+        )
+        for each, box in zip(content.annotations, edges.tolist(), strict=True)
+    ]
+
+
+def _find_boxes(path: Path, annotations: Sequence[_Annotation]) -> np.ndarray:
+    """(N, 4) float x, y, width, height of annotations."""
+    boxes, lacking = [], []
+    for each in annotations:
+        box = each.bbox or _box_of_polygons(each.segmentation)
+        boxes.append(box or [0.0] * 4)
+        lacking += [] if box else [str(each)]
+    if lacking:
+        raise UserError(
+            f"{path}: {len(lacking)} annotations have neither bbox nor polygons: {listed(lacking)}"
+        )
+    return np.array(boxes, float).reshape(-1, 4)
+
+
+def _box_of_polygons(segmentation: Any) -> list[float] | None:
+    """x, y, width, height round polygons [[x1, y1, x2, y2, ...], ...]; None if it is none."""
+    try:
+        points = np.concatenate([np.array(each, float).reshape(-1, 2) for each in segmentation])
+    except (TypeError, ValueError):
+        return None
+    return [*points.min(axis=0).tolist(), *np.ptp(points, axis=0).tolist()]
+
+
+def _check_units(
+    path: Path, annotations: Sequence[_Annotation], boxes_xywh: np.ndarray, sizes_wh: np.ndarray
+) -> None:
+    """Refuse boxes that are relative to the image, or corners."""
+    has_area = (boxes_xywh[:, 2:] > 0).all(axis=1)
+    boxes, sizes = boxes_xywh[has_area], sizes_wh[has_area]
+    if not len(boxes):
+        return
+    ends = boxes[:, :2] + boxes[:, 2:]
+    is_beyond = (ends > 1.1 * sizes).any(axis=1)
+    are_corners = (boxes[:, :2] < boxes[:, 2:]) & (boxes[:, 2:] <= sizes + 1)
+    if (boxes <= 1).all() and (sizes > 2).all():
+        wrong, example = "are relative to the image", 0
+    elif are_corners.all() and is_beyond.mean() > 0.25:
+        wrong, example = "are corners (x1, y1, x2, y2)", int(np.argmax(is_beyond))
+    else:
+        return
+    number = int(np.flatnonzero(has_area)[example])
+    raise UserError(
+        f"{path}: boxes look as if they {wrong}, such as {boxes[example].tolist()} of "
+        f"{annotations[number]} in an image of {sizes[example].tolist()}; COCO has x, y, width, "
+        "height in pixels"
+    )

@@ -1,0 +1,189 @@
+"""Mask files: found by the ids of images, read, looked at for the values that they have."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from util.ahead import map_ahead
+from util.decoding import open_image, turn_upright
+from util.errors import UserError
+from util.files import read_json
+from util.image_files import IMAGE_SUFFIXES, find_files
+from util.mask_values import CHUNK_PX, MAX_VALUE
+
+CLASS_NAMES = "classes.json"
+"""Names of class numbers, in the folder of the masks."""
+
+MOST_LOOKED_AT = 1000
+"""So many masks of a folder, evenly spread, show which values there are: 2 s for 512x512."""
+
+
+class _DamagedMaskError(UserError):
+    """A mask that cannot be decoded, which says nothing about the others."""
+
+
+def find_mask_files(folder: Path) -> dict[str, Path]:
+    """Find all files that may be masks, by the id of their image; a PNG goes before its twin."""
+    others = IMAGE_SUFFIXES - {".png"} | {".gif"}
+    return find_files(folder, others) | find_files(folder, {".png"})
+
+
+def read_values(path: Path) -> tuple[np.ndarray, bool]:
+    """Read the values of a mask.
+
+    They are gray levels, which a palette without colours stands for, and white of 1 bit is 255; or
+    the numbers that a palette has colours for, as in Pascal VOC.
+
+    Returns:
+        (H, W) int from 0 to 65535, and whether they have colours.
+
+    Raises:
+        UserError: The file is missing, damaged or no mask.
+    """
+    try:
+        with open_image(path, "a mask") as image:
+            upright = turn_upright(image)
+            pixels = np.asarray(upright.convert("L") if upright.mode == "1" else upright)
+            palette, mode = upright.getpalette("RGB"), upright.mode
+    except UserError as error:
+        raise _DamagedMaskError(str(error)) from None
+    if mode == "P" and palette is not None:
+        return _look_up(path, pixels, np.array(palette, np.uint8).reshape(-1, 3))
+    if pixels.ndim == 3 and mode in ("LA", "RGB", "RGBA"):
+        pixels = _merge(path, pixels)
+    if pixels.ndim != 2 or pixels.dtype.kind not in "iu":
+        raise UserError(f"{path} is no mask: it has mode {mode}, expected gray or a palette")
+    if pixels.min() < 0 or pixels.max() > MAX_VALUE:
+        raise UserError(f"{path} is no mask: it has values outside of 0 to {MAX_VALUE}")
+    return pixels, False
+
+
+def _look_up(path: Path, numbers: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Give the grays that a palette, (N, 3) uint8, stands for, or the numbers where it has colours.
+
+    Raises:
+        UserError: It has colours, but black and white alone are used, and the other way round.
+    """
+    palette = np.pad(palette, ((0, 256 - len(palette)), (0, 0)))
+    is_gray = (palette == palette[:, :1]).all(axis=1)
+    if is_gray.all():
+        return palette[numbers, 0], False
+    used = np.unique(numbers)
+    if palette[used].tolist() == [[255] * 3, [0] * 3]:
+        raise UserError(
+            f"{path} is black and white, but white has the lower number in its palette, so nobody "
+            "knows which is meant; save it as gray"
+        )
+    return numbers, True
+
+
+def _merge(path: Path, channels: np.ndarray) -> np.ndarray:
+    """Make one channel of equal ones, (H, W, 2 to 4), the last of an even number transparency.
+
+    Raises:
+        UserError: There are colours, or transparent pixels.
+    """
+    num_colours = channels.shape[2] - 1 + channels.shape[2] % 2
+    if (channels[..., num_colours:] != 255).any():
+        raise UserError(f"{path} is no mask: it has transparent pixels; save it as gray")
+    if (channels[..., :num_colours] != channels[..., :1]).any():
+        raise UserError(
+            f"{path} has colours; expected gray levels, or the numbers of a palette: save the "
+            "number of each colour"
+        )
+    return channels[..., 0]
+
+
+def check_size(path: Path, mask: np.ndarray, size_hw: tuple[int, int]) -> None:
+    """Make sure that a mask fits its image.
+
+    Raises:
+        UserError: It does not.
+    """
+    if mask.shape == size_hw:
+        return
+    turned = ""
+    if mask.shape == size_hw[::-1]:
+        turned = "; if EXIF turns the image upright, turn the mask likewise"
+    raise UserError(
+        f"the mask {path} is {mask.shape}, its image {size_hw} (height, width); they must agree"
+        f"{turned}"
+    )
+
+
+class Seen(NamedTuple):
+    """What was seen in masks.
+
+    Attributes:
+        num_masks: How many were looked at.
+        is_complete: Whether these are all.
+        values: All that they have, rising.
+        are_numbers: Whether all have a palette of colours, so that values are class numbers.
+    """
+
+    num_masks: int
+    is_complete: bool
+    values: tuple[int, ...]
+    are_numbers: bool
+
+
+def look_at_some(paths: Sequence[Path]) -> Seen:
+    """Look at masks, or at `MOST_LOOKED_AT` of them; those that are damaged show nothing.
+
+    Raises:
+        UserError: All are damaged, or one is no mask.
+    """
+    chosen = paths
+    if len(paths) > MOST_LOOKED_AT:
+        spread = np.linspace(0, len(paths) - 1, MOST_LOOKED_AT).astype(int)
+        chosen = [paths[number] for number in spread]
+    states = [path.stat() for path in chosen]
+    values, are_numbers = _look_at(
+        tuple((p, s.st_size, s.st_mtime_ns) for p, s in zip(chosen, states, strict=True))
+    )
+    return Seen(len(chosen), len(chosen) == len(paths), values, are_numbers)
+
+
+@lru_cache(maxsize=8)
+def _look_at(files: tuple[tuple[Path, int, int], ...]) -> tuple[tuple[int, ...], bool]:
+    """Look at files, once a process while they stay the same: path, size and time of each."""
+
+    def look(file: tuple[Path, int, int]) -> tuple[np.ndarray, bool] | _DamagedMaskError:
+        try:
+            values, are_numbers = read_values(file[0])
+        except _DamagedMaskError as error:
+            return error
+        is_there = np.zeros(MAX_VALUE + 1, bool)
+        flat = values.ravel()
+        for start in range(0, len(flat), CHUNK_PX):
+            is_there[flat[start : start + CHUNK_PX]] = True
+        return np.flatnonzero(is_there), are_numbers
+
+    found = list(map_ahead(look, files))
+    read = [each for each in found if not isinstance(each, _DamagedMaskError)]
+    if not read:
+        raise next(each for each in found if isinstance(each, _DamagedMaskError))
+    every = np.unique(np.concatenate([values for values, _ in read]))
+    return tuple(every.tolist()), all(are_numbers for _, are_numbers in read)
+
+
+def read_names(path: Path) -> dict[int, list[str]]:
+    """Read names of class numbers; {} where there is no file.
+
+    Raises:
+        UserError: It holds something else.
+    """
+    names = {}
+    for number, given in read_json(path, "mend or delete it").items():
+        several = [given] if isinstance(given, str) else given
+        is_list = isinstance(several, list) and all(isinstance(name, str) for name in several)
+        if not (is_list and number.isdecimal() and int(number) <= MAX_VALUE):
+            raise UserError(
+                f"{path} has {number!r}: {given!r}; expected the name or names of a value, such as "
+                '{"1": "bird"}'
+            )
+        names[int(number)] = several
+    return names

@@ -1,0 +1,140 @@
+"""What lies below a folder of a user's files, without what this project has written there.
+
+Hidden files and folders are passed over. Linked folders are followed, each real folder once, so
+that a loop of links ends. Results that have come to lie among the files are known by what is in
+them: a label set, a run and the demo by their JSON files, a cache by its tag, and pictures by a
+hidden list beside them, which `note_pictures` writes.
+"""
+
+import os
+import sys
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_PICTURES = ".murmuration_pictures"
+"""Names the pictures that this project has drawn into the same folder, one a line."""
+
+_RESULTS = (
+    ({"label_set.json"}, "label set"),
+    ({"run.json"}, "run"),
+    ({"scenes.json", "JPEGImages"}, "demo scenes"),
+    ({"CACHEDIR.TAG"}, "cache"),
+)
+"""What a folder is that has all of these names in it."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What lies below a folder.
+
+    Attributes:
+        files: All files that count, broken links too, by their names below the folder.
+        results: Results that do not count, by their names below the folder, and what they are.
+        unreadable: Folders that could not be listed, and why.
+    """
+
+    files: dict[str, Path] = field(default_factory=dict)
+    results: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def walk(folder: Path) -> Walk:
+    """List what lies below a folder, which is itself never taken for a result.
+
+    A folder that is both there and linked to is found where it is; of several links to one, the
+    first by name counts.
+    """
+    found = Walk()
+    seen: set[tuple[int, int]] = set()
+    starts = [folder]
+    while starts:
+        starts.sort(reverse=True)
+        starts += _walk_unlinked(folder, starts.pop(), seen, found)
+    found.results.sort()
+    return found
+
+
+def _walk_unlinked(root: Path, start: Path, seen: set[tuple[int, int]], found: Walk) -> list[Path]:
+    """List what lies below a folder without following links; returns the linked folders."""
+
+    def note(error: OSError) -> None:
+        found.unreadable.append(f"{error.filename} ({error.strerror})")
+
+    links = []
+    for name, folders, files in os.walk(start, onerror=note):
+        here = Path(name)
+        status = here.stat()
+        is_new = (status.st_dev, status.st_ino) not in seen
+        kind = _kind_of_results({*folders, *files}) if seen else None
+        seen.add((status.st_dev, status.st_ino))
+        below = "" if here == root else f"{here.relative_to(root).as_posix()}/"
+        if kind and is_new:
+            found.results.append(f"{below} ({kind})")
+        if kind or not is_new:
+            folders.clear()
+            continue
+        folders[:] = [folder for folder in folders if not folder.startswith(".")]
+        links += [here / folder for folder in folders if (here / folder).is_symlink()]
+        drawn = _read_notes(here) if _PICTURES in files else set()
+        for file in files:
+            if file in drawn:
+                found.results.append(f"{below}{file} (picture)")
+            elif not file.startswith("."):
+                found.files[below + file] = here / file
+    return links
+
+
+def _kind_of_results(names: set[str]) -> str | None:
+    """Tell what kind of results a folder with these names in it is; None = no results."""
+    return next((kind for needed, kind in _RESULTS if needed <= names), None)
+
+
+def _read_notes(folder: Path) -> set[str]:
+    """Read which pictures in a folder are ours."""
+    with suppress(OSError):
+        text = (folder / _PICTURES).read_text(encoding="utf-8", errors="surrogateescape")
+        return set(text.splitlines())
+    return set()
+
+
+def on_disk(path: Path) -> Path:
+    """Return a path with its accents in the form that they have on the disk; as it is where new.
+
+    What was copied through a Mac has decomposed names. The bytes of names are UTF-8, also where
+    Python takes them for something else.
+    """
+    text = os.fspath(path)
+    if text.isascii() or path.exists():
+        return path
+    here = Path(path.anchor)
+    for part in path.relative_to(path.anchor).parts:
+        plain = _recode(part, "utf-8")
+        forms = {plain: None, **{unicodedata.normalize(f, plain): None for f in ("NFC", "NFD")}}
+        places = [here / _recode(form, sys.getfilesystemencoding()) for form in forms]
+        here = next((place for place in places if place.exists()), places[0])
+    return here
+
+
+def _recode(name: str, encoding: str) -> str:
+    """Read the UTF-8 bytes of a name in an encoding; bytes that do not fit are escaped."""
+    return name.encode("utf-8", "surrogateescape").decode(encoding, "surrogateescape")
+
+
+def note_pictures(paths: Iterable[Path]) -> None:
+    """Note that pictures are ours, in a hidden list beside them, so that they are never inputs.
+
+    Raises:
+        OSError: A folder cannot be written.
+    """
+    names = defaultdict(set)
+    for path in paths:
+        names[path.parent].add(path.name)
+    for folder, pictures in names.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        if new := sorted(pictures - _read_notes(folder)):
+            with (folder / _PICTURES).open("a", encoding="utf-8", errors="surrogateescape") as file:
+                file.writelines(f"{name}\n" for name in new)

@@ -1,0 +1,91 @@
+"""True boxes from YOLO's txt files, one an image, with an object a line."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from util.errors import UserError, listed
+from util.image_files import find_files
+from util.truth_table import TrueBox, to_truth_table
+
+logger = logging.getLogger(__name__)
+
+_NO_LABELS = frozenset({"classes"})
+"""Names of txt files that labelling tools put beside the labels."""
+
+
+def read_yolo(folder: Path, image_paths: Mapping[str, Path]) -> pd.DataFrame:
+    """Read `<image id>.txt` files of a folder.
+
+    A line is `class x_centre y_centre width height`, all relative, perhaps with a confidence behind
+    it, which is passed over; or `class x1 y1 x2 y2 x3 y3 ...`, a polygon, of which the box round it
+    is taken. An image without a file, or with an empty one, has no object. Files that belong to no
+    image are counted in the log.
+
+    Returns:
+        Table of `util.truth_table`, images in the order of their ids.
+
+    Raises:
+        UserError: No file belongs to an image, or a line is something else.
+    """
+    files = {i: path for i, path in find_files(folder, {".txt"}).items() if i not in _NO_LABELS}
+    there = {image_id: path for image_id, path in files.items() if image_id in image_paths}
+    if not there:
+        raise UserError(f"{folder} has no txt file of any image; YOLO names them as the images")
+    if strangers := [image_id for image_id in files if image_id not in image_paths]:
+        logger.warning(
+            "%s: %d txt files belong to no image: %s", folder, len(strangers), listed(strangers)
+        )
+    boxes = []
+    for image_id, path in there.items():
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        for number, line in enumerate(text.splitlines(), start=1):
+            if line.strip():
+                boxes.append(_read_line(path, number, line, image_id))
+    return to_truth_table(folder, boxes)
+
+
+def _read_line(path: Path, number: int, line: str, image_id: str) -> TrueBox:
+    """Read one object.
+
+    Raises:
+        UserError: It is none.
+    """
+    name, *cells = line.split()
+    try:
+        values = np.array(cells, float)
+        obj_class = _read_class(name)
+        if len(values) in (4, 5):
+            if len(values) == 5 and not 0 <= values[4] <= 1:
+                raise ValueError("no confidence")
+            corners = values[:2] + np.array([[-0.5], [0.5]]) * values[2:4]
+        elif len(values) >= 6 and len(values) % 2 == 0:
+            points = values.reshape(-1, 2)
+            corners = np.stack([points.min(axis=0), points.max(axis=0)])
+        else:
+            raise ValueError("no box")
+    except ValueError:
+        raise UserError(
+            f"{path}, line {number}: expected 'class x y width height', perhaps with a confidence, "
+            f"or 'class' and the points of a polygon, given {line.strip()!r}"
+        ) from None
+    left, top, right, bottom = corners.ravel().tolist()
+    return TrueBox(f"{path}, line {number}", image_id, (left, top, right, bottom), obj_class)
+
+
+def _read_class(name: str) -> str:
+    """Write a class number without decimals: `0` for `0.0`; a name stays as it is.
+
+    Raises:
+        ValueError: It is a number with decimals.
+    """
+    try:
+        number = float(name)
+    except ValueError:
+        return name
+    if not number.is_integer():
+        raise ValueError("no class number")
+    return str(int(number))
