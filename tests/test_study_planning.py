@@ -18,7 +18,6 @@ from teacher.settings import describe_unread
 from tests.conftest import ROOT
 from tests.study_projects import configure, make_study, plan_study
 from util.command_line import load_config
-from util.config import load_config
 from util.errors import UserError
 from util.image_files import write_image
 from util.settings import settings_hash
