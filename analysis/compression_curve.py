@@ -39,7 +39,7 @@ from util.image_files import find_images, image_size_hw
 from util.image_groups import group_images
 from util.label_set import LabelSet
 from util.run import run_script
-from util.splits import read_split
+from util.splits import read_split, warn_of_shared_images
 from util.statistics_over_images import Score, f1, iou
 from util.visualization import new_figure, write_figure
 
@@ -86,6 +86,7 @@ class Curve:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
+    warn_of_shared_images(config.data)
     from analysis.prompt_study import report_failures
     from analysis.study.running import run_cells
 

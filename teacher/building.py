@@ -17,6 +17,7 @@ from teacher.settings import describe_unread, resolve_own
 from teacher.tiling import TiledTeacher
 from teacher.weights import fault, locate, weights_identity
 from util.config import TeacherSection
+from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.settings import library_versions
 
@@ -151,6 +152,19 @@ def _tile_trouble(settings: TeacherSection) -> str:
             "itself; set one of them to false or 0"
         )
     return ""
+
+
+def usual_boxes(settings: TeacherSection, prompt: str) -> BoxSettings:
+    """Say how boxes are found in a teacher's maps unless the config says it, and of which class.
+
+    Raises:
+        UserError: The teacher is a student whose file is missing or damaged.
+    """
+    if settings.name == "student":
+        from teacher.trained_student import read_box_settings
+
+        return read_box_settings(find_student(settings))
+    return BoxSettings(object_class=prompt)
 
 
 def describe_teacher(settings: TeacherSection, models: Mapping[str, Path]) -> dict[str, Any]:

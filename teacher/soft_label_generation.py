@@ -24,6 +24,7 @@ from teacher.building import (
     describe_teacher,
     find_models,
     find_student,
+    usual_boxes,
 )
 from teacher.cache import Cache
 from teacher.findings import Teacher
@@ -77,7 +78,10 @@ def label_all(
     models = find_models(config.teacher, config.paths.weights)
     check_teacher(config.teacher, models)
     settings = describe_teacher(config.teacher, models)
-    boxes = config.evaluation.box_settings()
+    boxes = {
+        prompt: config.evaluation.box_settings(usual_boxes(config.teacher, prompt))
+        for prompt in prompts
+    }
     with ExitStack() as stack:
         writers = {
             prompt: stack.enter_context(
@@ -86,7 +90,7 @@ def label_all(
                     {"producer": "teacher", "prompt": prompt, **settings},
                     overwrite,
                     share,
-                    boxes,
+                    boxes[prompt],
                     describe_prompt(config.teacher, prompt),
                 )
             )
@@ -104,7 +108,11 @@ def label_all(
             refused |= label_images(teacher, work, writers, label)
             if cache is not None:
                 print(f"{cache.folder}: {cache.hits} answers found, {cache.misses} made")
-        finished = [w.finish_share(boxes) for prompt, w in writers.items() if prompt not in refused]
+        finished = [
+            writer.finish_share(boxes[prompt])
+            for prompt, writer in writers.items()
+            if prompt not in refused
+        ]
     label_sets = [label_set for label_set in finished if label_set is not None]
     if refused:
         report(label_sets)

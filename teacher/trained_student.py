@@ -8,6 +8,7 @@ import numpy as np
 
 from student.prediction import PredictingLabeller, PredictionSettings
 from student.predictors import open_predictor
+from student.predictors import read_box_settings as read_box_settings
 from teacher.findings import Finding
 from teacher.settings import resolve_own
 from util.config import TeacherSection

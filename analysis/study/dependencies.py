@@ -20,6 +20,7 @@ from student.material import WHERE_IT_RUNS
 from student.predicting import prediction_settings
 from teacher.building import check_teacher, describe_teacher, find_models
 from util.config import CombinationSection, Config, Precision, StudentSection, TeacherSection
+from util.data_classes import BoxSettings
 from util.ground_truth import read_truths
 from util.masks import open_masks
 from util.settings import settings_hash
@@ -122,7 +123,7 @@ def open_school(config: Config, images: Images) -> School:
         split: read_split(data.splits, split, images.paths)
         for split in (data.train_split, data.validation_split, data.test_split)
     }
-    boxes = asdict(evaluation.box_settings())
+    boxes = asdict(evaluation.box_settings(BoxSettings()))
     boxes.pop("object_class")  # it only names them
     depends = {
         "train": images.hash(ids[data.train_split]),
