@@ -37,7 +37,7 @@ from util.config import BOX_RULE, Config, TeacherSection, keys_of
 from util.errors import PromptError, UserError, listed
 from util.image_files import find_images
 from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
-from util.labelling import find_work, label_images
+from util.labelling import Work, find_work, label_images
 from util.run import print_next, run_script
 from util.sea_scenes import make_demo_if_asked
 from util.shares import Share, read_share
@@ -99,15 +99,7 @@ def label_all(
         work = find_work(image_paths, writers, share)
         refused: dict[str, str] = {}
         if work.image_paths:  # else no model need be loaded
-            cache = open_cache(config)
-            teacher = build_teacher(config.teacher, models, cache)
-            if refused := find_refused(teacher, prompts):
-                asked = {prompt: w for prompt, w in writers.items() if prompt not in refused}
-                work = find_work(image_paths, asked, share)
-            label = "teacher" if share.count == 1 else f"teacher {share.index + 1}/{share.count}"
-            refused |= label_images(teacher, work, writers, label)
-            if cache is not None:
-                print(f"{cache.folder}: {cache.hits} answers found, {cache.misses} made")
+            refused = label_missing(config, models, work, writers, share)
         finished = [
             writer.finish_share(boxes[prompt])
             for prompt, writer in writers.items()
@@ -125,6 +117,31 @@ def label_all(
         f"{len(failed)} failed; others are still at work"
     )
     return None
+
+
+def label_missing(
+    config: Config,
+    models: Mapping[str, Path],
+    work: Work,
+    writers: Mapping[str, LabelSetWriter],
+    share: Share,
+) -> dict[str, str]:
+    """Load the teacher and let it label what is still missing.
+
+    Returns:
+        Why prompts cannot be answered, by prompt; nothing is made for them.
+    """
+    cache = open_cache(config)
+    teacher = build_teacher(config.teacher, models, cache)
+    if refused := find_refused(teacher, list(writers)):
+        work = work.without(refused)
+        writers = {prompt: writer for prompt, writer in writers.items() if prompt not in refused}
+    label = "teacher" if share.count == 1 else f"teacher {share.index + 1}/{share.count}"
+    if work.image_paths:
+        refused |= label_images(teacher, work, writers, label)
+    if cache is not None:
+        print(f"{cache.folder}: {cache.hits} answers found, {cache.misses} made")
+    return refused
 
 
 def find_refused(teacher: Teacher, prompts: Sequence[str]) -> dict[str, str]:

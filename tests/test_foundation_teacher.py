@@ -23,7 +23,7 @@ from teacher.detectors.hugging_face import HuggingFaceGroundingDino
 from teacher.segmenters.hugging_face import HuggingFaceSegmenter
 from tests.conftest import make_project
 from tests.test_hugging_face_segmenters import write_folder as write_segmenter
-from util.errors import UserError
+from util.errors import PromptError, UserError
 from util.image_files import find_images, read_image, write_image
 from util.label_set import LabelSet
 
@@ -268,8 +268,12 @@ def test_a_prompt_that_is_too_long_makes_no_folder_and_the_others_are_written(
     project: Path,
 ) -> None:
     long = "gull" + " !" * 300
-    with pytest.raises(UserError, match=r"'gull ! .* has 30\d tokens and the detector reads 256"):
-        run(project, "--teacher.prompts", "bird", "--teacher.prompts", long)
+    why = r"'gull ! .* has 30\d tokens and the detector reads 256"
+    with pytest.raises(PromptError, match=why):
+        run(project, "--teacher.prompts", long)
+    assert not (project.parent / "label_sets").exists()
+    with pytest.raises(PromptError, match=why):
+        run(project, "--teacher.prompts", long, "--teacher.prompts", "bird")
     assert len(LabelSet(project.parent / "label_sets" / "bird").ids) == 12
     assert not (project.parent / "label_sets" / "gull").exists()
 

@@ -6,7 +6,7 @@ Teachers and students label alike: what answers is any `Labeller`.
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -80,6 +80,13 @@ class Work:
     image_paths: dict[str, Path]
     sources: dict[str, str]
     prompts: dict[str, tuple[str, ...]]
+
+    def without(self, refused: Collection[str]) -> "Work":
+        """Leave prompts out, and images that lack no others."""
+        left = {i: tuple(p for p in ps if p not in refused) for i, ps in self.prompts.items()}
+        prompts = {image_id: lacking for image_id, lacking in left.items() if lacking}
+        image_paths = {image_id: self.image_paths[image_id] for image_id in prompts}
+        return Work(image_paths, self.sources, prompts)
 
 
 def find_work(
