@@ -95,9 +95,16 @@ def test_a_path_may_have_a_comma_a_tilde_or_bytes_that_are_no_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    predictions = ["~/a, b/p.csv", os.fsdecode(b"/x/\xff.csv")]
+    predictions = ["~/a, b/p.csv", os.fsdecode(b"/x/\xff.csv"), "a, b"]
     words = [word for path in predictions for word in ("--evaluation.predictions", path)]
-    assert read(*words).evaluation.predictions == [tmp_path / "a, b/p.csv", Path(predictions[1])]
+    config = read(*words, "--data.masks", predictions[0], "--data.images", predictions[1])
+    assert config.data.masks == tmp_path / "a, b/p.csv"
+    assert config.data.images == Path(predictions[1])
+    assert [Path(place) for place in config.evaluation.predictions] == [
+        config.data.masks,
+        config.data.images,
+        Path.cwd() / "a, b",
+    ]
 
 
 def test_values_with_names_are_given_one_by_one_or_as_json() -> None:

@@ -159,7 +159,7 @@ def test_any_config_that_a_run_keeps_is_read_again_as_it_was(
         overrides = {
             "paths": {"runs": f"{folder}/runs"},
             "data": {"images": f"{folder}/{images}", "masks": None},
-            "evaluation": {"predictions": [f"./{path}" for path in predictions]},
+            "evaluation": {"predictions": [f"./{path}" for path in predictions], "baseline": "a"},
             "teacher": {"prompts": prompts},
             "student": {"losses": losses, "seed": seed},
         }
@@ -175,6 +175,7 @@ def test_a_project_that_is_copied_as_a_whole_reads_and_writes_its_own_files(
     content = {
         "data": {"images": "photos", "splits": "../shared"},
         "student": {"checkpoint": "runs/a/best.pt"},
+        "evaluation": {"baseline": "bird", "predictions": ["label_sets/bird", "../x.csv"]},
     }
     config = read_config(write(tmp_path / "old", content))
     write_config(tmp_path / "old" / "runs" / "a", config)
@@ -184,6 +185,8 @@ def test_a_project_that_is_copied_as_a_whole_reads_and_writes_its_own_files(
     assert copied.data.images == tmp_path / "new/place/photos"
     assert copied.student.checkpoint == tmp_path / "new/place/runs/a/best.pt"
     assert copied.data.splits == tmp_path / "shared"  # it is no part of the project
+    assert copied.evaluation.baseline == f"{tmp_path}/new/place/./bird"
+    assert copied.evaluation.predictions[0] == f"{tmp_path}/new/place/./label_sets/bird"
     again = copied.model_dump_json().replace("/new/place/", "/old/")
     assert json.loads(again) == json.loads(config.model_dump_json())
 

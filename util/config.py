@@ -6,7 +6,6 @@ config is frozen and holds absolute paths only, so that a copy of it in a run fo
 from anywhere.
 """
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,9 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    PlainSerializer,
     PlainValidator,
+    SerializationInfo,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -32,7 +33,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.files import write_json
 from util.json_text import parse_json
-from util.places import to_place
+from util.places import begin_elsewhere, to_place
 from util.walking import on_disk
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -95,12 +96,25 @@ def _regular_expression(pattern: str) -> str:
 
 def _keep_name(value: Any, info: ValidationInfo) -> str:
     """Make a path of what may be a name, which is kept in it."""
-    _read_path(value, info)
+    path = _read_path(value, info)
+    if value.startswith("~"):
+        return str(path)
     return to_place(value, (info.context or {}).get("base", REPOSITORY))
 
 
-ConfigPath = Annotated[Path, PlainValidator(_read_path)]
-Place = Annotated[str, PlainValidator(_keep_name)]
+def _write_path(path: Path, info: SerializationInfo) -> str:
+    """Make text of a path, as the context of the serialization says."""
+    return (info.context or {}).get("move", str)(path)
+
+
+def _write_place(place: str, info: SerializationInfo) -> str:
+    return begin_elsewhere(place, (info.context or {}).get("move", str))
+
+
+ConfigPath = Annotated[
+    Path, PlainValidator(_read_path), PlainSerializer(_write_path, when_used="json")
+]
+Place = Annotated[str, PlainValidator(_keep_name), PlainSerializer(_write_place, when_used="json")]
 FolderName = Annotated[str, AfterValidator(_no_path_parts)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 MaskValues = Annotated[str, Field(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?$")]
@@ -130,11 +144,11 @@ class Section(BaseModel):
     @field_validator("*")
     @classmethod
     def _can_be_used(cls, value: Any) -> Any:
-        """Refuse numbers beyond 64 bits, and text that cannot be written."""
+        """Refuse numbers beyond 64 bits, and text that is none; a path may have any bytes."""
         for leaf in _leaves(value):
             if isinstance(leaf, int | float) and abs(leaf) >= _TOO_LARGE:
                 raise ValueError("expected numbers below 2**63")
-            if isinstance(leaf, str):
+            if isinstance(leaf, str) and not leaf.startswith("/"):
                 _check_text(leaf)
         return value
 
@@ -815,8 +829,8 @@ def write_config(folder: Path, config: Config) -> None:
         is_beside = path.is_relative_to(project) and not is_link
         return os.path.relpath(path, folder) if is_beside else str(path)
 
-    values = json.dumps(config.model_dump(), default=from_folder)
-    write_json(folder / "config.json", json.loads(values))
+    values = config.model_dump(mode="json", context={"move": from_folder})
+    write_json(folder / "config.json", values)
 
 
 def _validate(values: Any, base: Path, source: str) -> Config:

@@ -1,6 +1,7 @@
 """What a user names: a path, or the name of something of ours that may lie elsewhere."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 _BEGIN = "/./"
@@ -11,10 +12,18 @@ def to_place(text: str, base: Path) -> str:
     """Make a path absolute, and keep what was given.
 
     Args:
-        text: A path, or a name.
+        text: A path, or a name; or a place, whose own beginning may be relative.
         base: Where a relative path begins.
     """
-    return text if Path(text).is_absolute() else f"{base}{_BEGIN}{text}"
+    place = text if Path(text).is_absolute() else f"{base}{_BEGIN}{text}"
+    start, mark, name = place.rpartition(_BEGIN)
+    return f"{os.path.normpath(start)}{mark}{name}" if mark else place
+
+
+def begin_elsewhere(place: str, move: Callable[[Path], str]) -> str:
+    """Write the beginning of a place another way, such as relative to a folder."""
+    start, mark, name = place.rpartition(_BEGIN)
+    return f"{move(Path(start))}{mark}{name}" if mark else place
 
 
 def name_in(place: str) -> str:
