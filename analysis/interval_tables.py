@@ -16,7 +16,10 @@ Scores = dict[str, Interval]
 def name_scores(names: Iterable[str], interval: Interval) -> Scores:
     """Take the scores along the last axis of an interval apart: estimate (S,), S names."""
     columns = zip(interval.estimate, interval.low, interval.high, interval.resampled.T, strict=True)
-    return {name: Interval(*column) for name, column in zip(names, columns, strict=True)}
+    return {
+        name: Interval(*column, interval.num_drawn)
+        for name, column in zip(names, columns, strict=True)
+    }
 
 
 def with_ends(values: Mapping[Any, Any], scores: Scores) -> dict[str, Any]:

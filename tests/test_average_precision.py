@@ -292,6 +292,6 @@ def test_ten_thresholds_on_3000_images_take_seconds(rng: np.random.Generator) ->
 
 def test_a_thousand_resamples_of_3000_images_take_seconds(rng: np.random.Generator) -> None:
     ranked = rank_predictions(*scenes(rng, 3_000, 10_000, 20_000))
-    start = time.perf_counter()
+    start = time.process_time()  # however busy the machine is
     bootstrap_average_precision(ranked, 1_000)
-    assert time.perf_counter() - start < 5  # about 0.3 s on an idle machine
+    assert time.process_time() - start < 5  # about 0.3 s

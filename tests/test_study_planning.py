@@ -16,7 +16,7 @@ from analysis.study.design import design_study, split_strategy
 from analysis.study.versions import JUDGE_CODE, STUDENT_CODE, code_hash, releases, strip_code
 from tests.conftest import ROOT
 from tests.study_projects import configure, make_study, plan_study
-from util.config import load_config
+from util.command_line import load_config
 from util.image_files import write_image
 from util.settings import settings_hash
 
