@@ -1,17 +1,19 @@
 """Judge boxes: prediction CSVs or label sets against the ground truth of a split.
 
-    python analysis/bbox_evaluation.py --evaluation.predictions label_sets/bird
+    python analysis/bbox_evaluation.py --evaluation.predictions bird
 
 Reads evaluation.predictions (by default every label set and tested run), the ground truth and the
-test split; shows tables and writes paths.runs/bbox_evaluation.csv and .png, precision and recall
-over the confidence of a box, and bbox_average_precision.csv, COCO's average precision. Intervals
-are 95 % bootstrap intervals over images, or over data.groups. evaluation.baseline names a label set
-that the others are compared with, by image: bbox_differences.csv.
+test split; shows tables and writes paths.runs/bbox_evaluation_SPLIT.csv and .png, precision and
+recall over the confidence of a box, and bbox_average_precision_SPLIT.csv, COCO's average precision.
+Intervals are 95 % bootstrap intervals over images, or over data.groups. evaluation.baseline names a
+label set that the others are compared with, by image: bbox_differences_SPLIT.csv. Boxes are judged
+as they are; util/csv_from_soft_labels.py makes others.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
@@ -20,29 +22,45 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import numpy as np
 import pandas as pd
 
-from analysis.found_label_sets import find_label_sets, name_by_place
+from analysis.found_label_sets import find_baseline, find_label_sets, on_common_images
 from analysis.interval_tables import (
     Scores,
     compare_with,
     format_differences,
     format_scores,
+    in_a_row,
     name_scores,
+    say_what_is_empty,
     with_ends,
+    write_table,
 )
-from util.average_precision import bootstrap_average_precision, rank_predictions
-from util.bbox_csv import read_bbox_csv
+from util.average_precision import (
+    average_precision,
+    bootstrap_average_precision,
+    rank_predictions,
+)
+from util.bbox_csv import read_bbox_csv, split_ignored
+from util.box_scores import (
+    BOX_SCORES,
+    BoxScores,
+    chance_f1,
+    format_boxes,
+    mark_everything,
+    measure_boxes,
+    name_metrics,
+)
 from util.command_line import load_config
-from util.config import Config
+from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.files import write_text
 from util.ground_truth import check_known, read_truths
-from util.image_files import find_images
-from util.image_groups import group_images
-from util.label_set import PREDICTION, LabelSet
-from util.metrics import BoxMatcher, evaluate_boxes, format_metrics
+from util.image_files import find_images, image_size_hw
+from util.image_groups import ImageGroups, group_images
+from util.label_set import MANIFEST, PREDICTION, LabelSet
+from util.masks_to_bboxes import as_in_thesis
+from util.metrics import BoxMatcher
 from util.run import run_script
-from util.splits import read_split
-from util.statistics_over_images import bootstrap, f1, precision, recall, resamples_for
+from util.splits import read_split, warn_of_shared_images
+from util.statistics_over_images import resamples_for
 from util.visualization import draw_precision_recall
 
 READS = {
@@ -52,8 +70,22 @@ READS = {
     "evaluation.baseline",
 }
 
-BOX_SCORES = ("precision", "recall", "f1")
 COCO_SCORES = ("AP50", "AP50:95")
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """Predicted boxes.
+
+    Attributes:
+        table: Of the boxes.
+        ids: The images that they are about, those without a box included; None = nobody knows.
+        box_settings: How they were found in maps; None = they were not.
+    """
+
+    table: pd.DataFrame
+    ids: Collection[str] | None
+    box_settings: BoxSettings | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,136 +93,138 @@ class Judged:
     """How the boxes of one prediction fare.
 
     Attributes:
-        matcher: Its pairs with the truths.
+        matcher: Its boxes beside the truths.
+        boxes: Their scores by each metric.
         scores: `BOX_SCORES` by each metric, such as `f1, thesis`, and `COCO_SCORES`.
     """
 
     matcher: BoxMatcher
+    boxes: BoxScores
     scores: Scores
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """What predicted boxes are judged by.
+
+    Attributes:
+        truths: Table of the true boxes.
+        image_ids: The images.
+        groups: Of the images, which resamples draw together.
+        num_resamples: For the intervals.
+        min_confidence: Predicted boxes count above it.
+        iou_thresholds: Of the one-to-one metric.
+        size_hw: Height and width in pixels of an image.
+    """
+
+    truths: pd.DataFrame
+    image_ids: Sequence[str]
+    groups: ImageGroups
+    num_resamples: int
+    min_confidence: float
+    iou_thresholds: Sequence[float]
+    size_hw: Callable[[str], tuple[int, int]]
+
+    def judge(self, predicted: Predicted) -> Judged:
+        """Judge boxes by every metric."""
+        table = predicted.table[predicted.table["image"].isin(self.image_ids)]
+        in_thesis = as_in_thesis(table, predicted.box_settings, self.size_hw)
+        matcher = BoxMatcher(self.truths, table, self.image_ids, self.min_confidence, in_thesis)
+        boxes = measure_boxes(matcher, self.iou_thresholds, self.groups, self.num_resamples)
+        metrics = name_metrics(self.iou_thresholds)
+        names = [f"{score}, {metric}" for metric in metrics for score in BOX_SCORES]
+        ranked = rank_predictions(self.truths, table, self.image_ids)
+        coco = bootstrap_average_precision(ranked, self.num_resamples, groups=self.groups)
+        scores = name_scores(names, in_a_row(boxes.interval)) | name_scores(COCO_SCORES, coco)
+        return Judged(matcher, boxes, scores)
+
+    def chance(self) -> tuple[np.ndarray, dict[str, float]]:
+        """F1 (M,) of every metric, and `COCO_SCORES`, of boxes that mark everything."""
+        everything = mark_everything(self.image_ids)
+        of_thresholds = average_precision(self.truths, everything, self.image_ids)
+        coco = dict(zip(COCO_SCORES, (of_thresholds[0], of_thresholds.mean()), strict=True))
+        return chance_f1(self.truths, self.image_ids, self.iou_thresholds), coco
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
-    ious, baseline = config.evaluation.iou_thresholds, config.evaluation.baseline
-    output = config.paths.runs / "bbox_evaluation.csv"
-    judged = judge_predictions(config)
-    table = tabulate_boxes(judged, ious)
-    print(format_boxes(table))
-    write_text(output, table.to_csv(index=False))
-    coco = tabulate_coco(judged)
-    print(format_scores(coco, "prediction", COCO_SCORES))
-    write_text(output.with_stem("bbox_average_precision"), coco.to_csv(index=False))
-    if baseline is not None:
-        differences = compare_with(baseline, {name: one.scores for name, one in judged.items()})
-        shown = [*(f"f1, {metric}" for metric in name_metrics(ious)), *COCO_SCORES]
-        print(f"Minus {baseline}:\n{format_differences(differences, shown)}")
-        write_text(output.with_stem("bbox_differences"), differences.to_csv(index=False))
-    curves = {name: one.matcher.confidence_curve(ious[0]) for name, one in judged.items()}
-    draw_precision_recall(output.with_suffix(".png"), curves, ious[0])
-    print(f"Wrote {output} and {output.with_suffix('.png')}")
-    return 0
-
-
-def find_predictions(config: Config) -> dict[str, Path]:
-    """Find the CSVs to judge, by a name to show.
-
-    Raises:
-        UserError: There is none, or a label set has no boxes.
-    """
-    given = find_label_sets(config)
-    paths = [LabelSet(path).folder / PREDICTION if path.is_dir() else path for path in given]
-    missing = [str(path) for path in paths if not path.is_file()]
-    if missing:
-        raise UserError(
-            f"these predictions do not exist: {', '.join(missing)}; "
-            "util/csv_from_soft_labels.py makes the boxes of a label set"
-        )
-    return {name_by_place(path, config): path for path in paths}
-
-
-def judge_predictions(config: Config) -> dict[str, Judged]:
-    """Judge every prediction there is, by a name to show; says what the intervals are over.
-
-    Raises:
-        UserError: An input is missing or wrong.
-    """
     image_paths = find_images(config.data.images)
-    test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
+    split, ious = config.data.test_split, config.evaluation.iou_thresholds
+    test_ids = read_split(config.data.splits, split, image_paths)
+    warn_of_shared_images(config.data)
     truths = read_truths(config.data, image_paths, test_ids)
-    groups = group_images(config.data.groups, test_ids)
-    ious = config.evaluation.iou_thresholds
-    names = [f"{score}, {metric}" for metric in name_metrics(ious) for score in BOX_SCORES]
-    found = find_predictions(config)
-    num_resamples = resamples_for(len(found) - 1)  # each but one is compared with the baseline
-    judged = {}
-    for name, path in found.items():
-        predictions = read_bbox_csv(path)
-        check_known(path, predictions, image_paths)
-        matcher = BoxMatcher(truths, predictions, test_ids, config.evaluation.min_confidence)
-        counts = groups.sum(count_boxes(matcher, ious))
-        boxes = name_scores(names, bootstrap(counts, box_scores, num_resamples))
-        ranked = rank_predictions(truths, predictions, test_ids)
-        precisions = bootstrap_average_precision(ranked, num_resamples, groups=groups)
-        judged[name] = Judged(matcher, boxes | name_scores(COCO_SCORES, precisions))
-    print(groups.describe_intervals())
-    return judged
+    found = find_label_sets(config)
+    baseline = find_baseline(config, found.sets)
+    opened = found.map(lambda path: open_boxes(path, image_paths))
+    opened, ids = on_common_images(opened, test_ids, lambda one: one.ids, config)
+    judge = Judge(
+        truths[truths["image"].isin(ids)],
+        ids,
+        group_images(config.data.groups, ids),
+        resamples_for(len(opened.sets) - 1),  # each but one is compared with the baseline
+        config.evaluation.min_confidence,
+        ious,
+        cache(lambda image_id: image_size_hw(image_paths[image_id])),
+    )
+    judged = opened.map(judge.judge).checked()
+    chance, coco_chance = judge.chance()
+    table, coco = tabulate_boxes(judged.sets, chance), tabulate_coco(judged.sets, coco_chance)
+    with_truth = split_ignored(judge.truths)[0]["image"].nunique()
+    print(f"Boxes of {len(ids)} {split} images, {len(ids) - with_truth} without a true box.")
+    print(judge.groups.describe_intervals())
+    print(format_boxes(table))
+    print(format_scores(coco, "prediction", COCO_SCORES))
+    say_what_is_empty(table, "prediction", "box")
+    written = write_table(config, "bbox_evaluation", table.assign(images=len(ids)))
+    write_table(config, "bbox_average_precision", coco.assign(images=len(ids)))
+    if baseline in judged.sets:
+        shown = [*(f"f1, {metric}" for metric in name_metrics(ious)), *COCO_SCORES]
+        differences = compare_with(baseline, {n: one.scores for n, one in judged.sets.items()})
+        print(f"Minus {baseline}:\n{format_differences(differences, shown)}")
+        write_table(config, "bbox_differences", differences)
+    curves = {name: one.matcher.confidence_curve(ious[0]) for name, one in judged.sets.items()}
+    draw_precision_recall(written.with_suffix(".png"), curves, ious[0])
+    print(f"Wrote {written} and {written.with_suffix('.png')}")
+    return judged.report()
 
 
-def name_metrics(iou_thresholds: Sequence[float]) -> list[str]:
-    """Name the metrics of `count_boxes`, and the rows of `evaluate_boxes`, for people."""
-    one_to_one = [f"one-to-one, IoU {iou:g}" for iou in iou_thresholds]
-    return ["thesis", *one_to_one, "image level"]
+def open_boxes(path: Path, image_paths: Mapping[str, Path]) -> Predicted:
+    """Read the boxes of a label set, or of a CSV.
 
-
-def count_boxes(matcher: BoxMatcher, iou_thresholds: Sequence[float]) -> np.ndarray:
-    """(I, M, 3) true positives, false positives and false negatives of each image.
-
-    M metrics: that of the thesis, one-to-one at each threshold, and at image level.
+    Raises:
+        UserError: There are none, they are damaged, or of no image that is known.
     """
-    one_to_one = [matcher.one_to_one(iou) for iou in iou_thresholds]
-    metrics = [matcher.thesis(), *one_to_one, matcher.image_level()]
-    columns = ("true_positives", "false_positives", "false_negatives")
-    return np.stack([[getattr(m, c) for c in columns] for m in metrics]).transpose(2, 0, 1)
+    csv = path / PREDICTION if path.is_dir() else path
+    label_set = LabelSet(csv.parent) if path.is_dir() or (csv.parent / MANIFEST).exists() else None
+    if not csv.is_file():
+        raise UserError("it has no boxes; util/csv_from_soft_labels.py makes those of a label set")
+    table = read_bbox_csv(csv)
+    check_known(csv, table, image_paths)
+    if label_set is None:
+        return Predicted(table, None, None)
+    has_settings = "boxes" in label_set.manifest
+    return Predicted(table, label_set.ids, label_set.box_settings if has_settings else None)
 
 
-def box_scores(totals: np.ndarray) -> np.ndarray:
-    """`BOX_SCORES` of each metric (..., 3 M) of totals (..., M, 3) of TP, FP, FN."""
-    scores = np.stack([precision(totals), recall(totals), f1(totals)], axis=-1)
-    return scores.reshape(*totals.shape[:-2], -1)
+def tabulate_boxes(judged: Mapping[str, Judged], chance: np.ndarray) -> pd.DataFrame:
+    """Rows of `BoxScores.table` of each prediction, its name in front."""
+    tables = {name: one.boxes.table(chance) for name, one in judged.items()}
+    return pd.concat(tables, names=["prediction"]).reset_index("prediction")
 
 
-def tabulate_boxes(judged: Mapping[str, Judged], iou_thresholds: Sequence[float]) -> pd.DataFrame:
-    """Rows of `evaluate_boxes` of each prediction, its name in front, ends behind each score."""
-    rows = []
-    for name, one in judged.items():
-        found = evaluate_boxes(one.matcher, iou_thresholds).to_dict("records")
-        for metric, values in zip(name_metrics(iou_thresholds), found, strict=True):
-            scores = {score: one.scores[f"{score}, {metric}"] for score in BOX_SCORES}
-            rows.append({"prediction": name, **with_ends(values, scores)})
-    return pd.DataFrame(rows).astype({"true_negatives": "Int64"})
-
-
-def tabulate_coco(judged: Mapping[str, Judged]) -> pd.DataFrame:
-    """COCO's average precision of each prediction, with `AP50_low`, `AP50_high` and so on."""
+def tabulate_coco(judged: Mapping[str, Judged], chance: Mapping[str, float]) -> pd.DataFrame:
+    """COCO's average precision of each prediction, with `AP50_low`, `chance_AP50` and so on."""
     rows = [
         {
             "prediction": name,
             **with_ends({s: one.scores[s].estimate for s in COCO_SCORES}, one.scores),
+            **{f"chance_{score}": value for score, value in chance.items()},
+            "empty_share": one.boxes.empty_share,
         }
         for name, one in judged.items()
     ]
     return pd.DataFrame(rows)
-
-
-def format_boxes(table: pd.DataFrame) -> str:
-    """Lay the table out for the screen, with the interval of F1."""
-    shown = table[
-        [column for column in table if not str(column).endswith(("_low", "_high"))]
-    ].copy()
-    ends = table[["f1_low", "f1_high"]].to_numpy(float)
-    shown["95 %"] = ["-" if np.isnan(low) else f"[{low:.3f}, {high:.3f}]" for low, high in ends]
-    return format_metrics(shown)
 
 
 if __name__ == "__main__":

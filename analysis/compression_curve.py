@@ -29,6 +29,7 @@ from analysis.compression_differences import (
     draw_scores,
 )
 from analysis.interval_tables import format_differences
+from teacher.settings import as_student
 from util.ahead import count_cores
 from util.command_line import load_config
 from util.config import BOX_RULE, TILES, Config, keys_of, write_config
@@ -38,7 +39,7 @@ from util.image_files import find_images, image_size_hw
 from util.image_groups import group_images
 from util.label_set import LabelSet
 from util.run import run_script
-from util.splits import read_split
+from util.splits import read_split, warn_of_shared_images
 from util.statistics_over_images import Score, f1, iou
 from util.visualization import new_figure, write_figure
 
@@ -85,6 +86,7 @@ class Curve:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
+    warn_of_shared_images(config.data)
     from analysis.prompt_study import report_failures
     from analysis.study.running import run_cells
 
@@ -134,9 +136,8 @@ def plan_curve(config: Config) -> Curve:
         config.data.splits, config.data.test_split, find_images(config.data.images)
     )
     group_images(config.data.groups, test_ids)  # refuses ids without a group before any training
-    settings: dict[str, Any] = {"name": "student", "checkpoint": checkpoint, "label_set": TEACHER}
-    settings["logits"] = config.student.losses.get("kd", 0.0) > 0
-    teacher = config.teacher.model_copy(update=settings)
+    logits = config.student.losses.get("kd", 0.0) > 0
+    teacher = as_student(config.teacher, checkpoint=checkpoint, label_set=TEACHER, logits=logits)
     images = Images(find_images(config.data.images))
     name = f"the teacher {checkpoint}"
     labelling = teacher_cell(config, teacher, name, [TEACHER], images)

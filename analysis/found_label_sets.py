@@ -1,39 +1,120 @@
-"""Which label sets and runs an analysis is about, and what they are called in its tables."""
+"""Which label sets and runs an analysis is about, their names, and the images that all have."""
 
+import sys
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, Self, TypeVar
 
 from student.predicting import is_of_another_checkpoint
 from util.config import Config
 from util.errors import UserError, listed
-from util.label_set import MANIFEST, PREDICTION
+from util.label_set import PREDICTION, find_label_set, list_label_sets
+from util.places import name_in
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
-def find_label_sets(config: Config) -> list[Path]:
+@dataclass(frozen=True)
+class Found(Generic[T]):
+    """What is judged, and what cannot be.
+
+    Attributes:
+        sets: What was opened, by a name to show.
+        problems: Why each of the others is left out, by name.
+    """
+
+    sets: dict[str, T]
+    problems: dict[str, str]
+
+    def map(self, work: Callable[[T], U]) -> "Found[U]":
+        """Work on each; one that fails is left out and stops no other."""
+        sets: dict[str, U] = {}
+        problems = dict(self.problems)
+        for name, one in self.sets.items():
+            try:
+                sets[name] = work(one)
+            except (UserError, OSError) as error:
+                problems[name] = str(error)
+        return Found(sets, problems)
+
+    def checked(self) -> Self:
+        """Make sure that something is left.
+
+        Raises:
+            UserError: All are left out.
+        """
+        if not self.sets:
+            reasons = [f"{name}: {reason}" for name, reason in self.problems.items()]
+            raise UserError("\n".join(["nothing is left to judge", *reasons]))
+        return self
+
+    def report(self) -> int:
+        """Say what is left out; exit status 1 if anything is, else 0."""
+        for name, reason in self.problems.items():
+            print(f"{name} is left out: {reason}", file=sys.stderr)
+        return 1 if self.problems else 0
+
+
+def find_label_sets(config: Config) -> Found[Path]:
     """Find what to judge: what the config names, else all label sets and tested runs.
 
     Runs that were trained anew since they were tested are said, and left out if not named.
 
     Raises:
-        UserError: Nothing is named, and there is no label set.
+        UserError: Nothing is named, and there is nothing.
     """
-    test_split = config.data.test_split
-    teachers = config.paths.label_sets.glob(f"*/{MANIFEST}")
-    students = config.paths.runs.glob(f"*/{test_split}/{MANIFEST}")
-    found = [path.parent for path in [*sorted(teachers), *sorted(students)]]
-    named = config.evaluation.predictions
-    if stale := [path for path in named or found if is_of_another_checkpoint(_folder_of(path))]:
+    roots = (config.paths.label_sets, config.paths.runs, config.data.test_split)
+    sets: dict[str, Path] = {}
+    problems = {}
+    for place in config.evaluation.predictions:
+        try:
+            path = find_label_set(place, *roots)
+            sets[name_by_place(path, config)] = path
+        except UserError as error:
+            problems[name_in(place)] = str(error)
+    named = bool(config.evaluation.predictions)
+    if not named:
+        sets = {name_by_place(path, config): path for path in list_label_sets(*roots)}
+    if stale := [name for name, path in sets.items() if _is_stale(path)]:
         how = "judged as named" if named else "left out"
         print(
             f"{how}, though trained anew since they were tested: {listed(stale)}; test them again: "
             "student/test.py --overwrite"
         )
-    given = named or [path for path in found if path not in stale]
-    if not given:
+    if not named:
+        sets = {name: path for name, path in sets.items() if name not in stale}
+    if not sets and not problems:
         raise UserError(
-            f"there is no label set in {config.paths.label_sets} or {config.paths.runs}; run the "
-            "teacher first, or name what to judge with --evaluation.predictions"
+            f"there is no label set in {roots[0]} or {roots[1]}; run the teacher first, or name "
+            "what to judge with --evaluation.predictions"
         )
-    return given
+    return Found(sets, problems)
+
+
+def _is_stale(path: Path) -> bool:
+    """Tell whether the student of a run was trained anew since its predictions were made."""
+    with suppress(UserError):  # who opens a damaged one says so
+        return is_of_another_checkpoint(_folder_of(path))
+    return False
+
+
+def find_baseline(config: Config, names: Collection[str]) -> str | None:
+    """Find which of the names the config compares the others with, if any.
+
+    Raises:
+        UserError: It is none of them.
+    """
+    baseline = config.evaluation.baseline
+    if baseline is None:
+        return None
+    roots = (config.paths.label_sets, config.paths.runs, config.data.test_split)
+    name = name_by_place(find_label_set(baseline, *roots), config)
+    if name not in names:
+        raise UserError(f"evaluation.baseline is {name!r}; what is judged is {listed([*names])}")
+    return name
 
 
 def _folder_of(path: Path) -> Path:
@@ -48,3 +129,54 @@ def name_by_place(path: Path, config: Config) -> str:
         if named.is_relative_to(folder):
             return named.relative_to(folder).as_posix()
     return str(named)
+
+
+def on_common_images(
+    opened: Found[T],
+    test_ids: Sequence[str],
+    ids_of: Callable[[T], Collection[str] | None],
+    config: Config,
+) -> tuple[Found[T], list[str]]:
+    """Find the images that all label sets have, on which alone they can be compared.
+
+    An image that could not be labelled is not one in which nothing was found. A label set without
+    any image of the split is left out; that is no fault of one that was not asked for. Says which
+    images are left out.
+
+    Args:
+        opened: The label sets.
+        test_ids: The images of the split.
+        ids_of: The images that one has, of this split and of others; None = nobody knows.
+        config: Names the split and what is asked for.
+
+    Returns:
+        The label sets that are left, and the images.
+
+    Raises:
+        UserError: No label set or no image is left.
+    """
+    split = config.data.test_split
+    having = {name: ids_of(one) for name, one in opened.sets.items()}
+    lacking = {
+        name: [] if ids is None else sorted(set(test_ids).difference(ids))
+        for name, ids in having.items()
+    }
+    others = {name for name, ids in lacking.items() if len(ids) == len(test_ids)}
+    problems = dict(opened.problems)
+    if config.evaluation.predictions:
+        problems |= dict.fromkeys(sorted(others), f"it has no map of any {split} image")
+    elif others:
+        print(f"Passed over, since they have no map of any {split} image: {listed(sorted(others))}")
+    sets = {name: one for name, one in opened.sets.items() if name not in others}
+    left = Found(sets, problems).checked()
+    told = "; ".join(f"{name} lacks {listed(lacking[name])}" for name in sets if lacking[name])
+    left_out = set().union(*(lacking[name] for name in sets))
+    if len(left_out) == len(test_ids):
+        raise UserError(f"there is no {split} image of which all have a map: {told}")
+    if left_out:
+        print(
+            f"{len(left_out)} of {len(test_ids)} {split} images are left out, since not all have a "
+            f"map of them: {told}",
+            file=sys.stderr,
+        )
+    return left, [image_id for image_id in test_ids if image_id not in left_out]

@@ -1,12 +1,15 @@
 """Tables of scores with their intervals, and of paired differences between label sets."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from util.errors import UserError
+from util.config import Config
+from util.errors import UserError, listed
+from util.files import write_text
 from util.statistics_over_images import Interval, holm, paired_difference
 
 Scores = dict[str, Interval]
@@ -20,6 +23,12 @@ def name_scores(names: Iterable[str], interval: Interval) -> Scores:
         name: Interval(*column, interval.num_drawn)
         for name, column in zip(names, columns, strict=True)
     }
+
+
+def in_a_row(interval: Interval) -> Interval:
+    """Lay all scores of an interval along one axis: estimate (S,)."""
+    estimate, low, high = interval.estimate.ravel(), interval.low.ravel(), interval.high.ravel()
+    return Interval(estimate, low, high, interval.resampled.reshape(-1, len(estimate)))
 
 
 def with_ends(values: Mapping[Any, Any], scores: Scores) -> dict[str, Any]:
@@ -99,3 +108,27 @@ def _format(value_low_high: np.ndarray, style: str) -> str:
     return (
         f"{value:{style}}" if np.isnan(low) else f"{value:{style}} [{low:{style}}, {high:{style}}]"
     )
+
+
+def say_what_is_empty(table: pd.DataFrame, index: str, what: str) -> None:
+    """Say which rows of a table have nothing in any image, by their `empty_share`.
+
+    Args:
+        table: Of scores.
+        index: Column of the names.
+        what: Of what there is none.
+    """
+    names = table.loc[table["empty_share"] == 1, index].unique().tolist()
+    if names:
+        everywhere = "Nothing was found at all" if len(names) == table[index].nunique() else "Empty"
+        print(f"{everywhere}: there is no {what} in any image of {listed(names)}")
+
+
+def write_table(config: Config, name: str, table: pd.DataFrame) -> Path:
+    """Write a table of the test split as paths.runs/NAME_SPLIT.csv, the split its second column."""
+    split = config.data.test_split
+    path = config.paths.runs / f"{name}_{split}.csv"
+    told = table.copy()
+    told.insert(1, "split", split)
+    write_text(path, told.to_csv(index=False))
+    return path

@@ -1,18 +1,20 @@
 """Judge maps pixel by pixel: label sets against the true masks of a split.
 
-    python analysis/pixel_evaluation.py --evaluation.predictions label_sets/bird
+    python analysis/pixel_evaluation.py --evaluation.predictions bird
 
 Reads evaluation.predictions (by default every label set and tested run), data.masks and the test
 split; shows tables with 95 % bootstrap intervals over images, or over data.groups, and writes
-paths.runs/pixel_evaluation.csv, and pixel_evaluation_images.csv with a row an image.
+paths.runs/pixel_evaluation_SPLIT.csv, and pixel_evaluation_images_SPLIT.csv with a row an image.
 evaluation.baseline names a label set that the others are compared with, by image:
-pixel_differences.csv.
+pixel_differences_SPLIT.csv. Pixels count above evaluation.threshold, or above that by which the
+boxes of the label set were found.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -20,14 +22,16 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import numpy as np
 import pandas as pd
 
-from analysis.found_label_sets import find_label_sets, name_by_place
+from analysis.found_label_sets import find_baseline, find_label_sets, on_common_images
 from analysis.interval_tables import (
     Scores,
     compare_with,
     format_differences,
     format_scores,
     name_scores,
+    say_what_is_empty,
     with_ends,
+    write_table,
 )
 from analysis.pixel_scores import (
     CALIBRATION_SCORES,
@@ -47,9 +51,7 @@ from util.component_metrics import (
     component_scores,
     measure_components,
 )
-from util.config import Config
-from util.errors import UserError, listed
-from util.files import write_text
+from util.errors import UserError
 from util.image_files import find_images
 from util.image_groups import ImageGroups, group_images
 from util.label_set import LabelSet
@@ -58,7 +60,7 @@ from util.masks import TrueMasks, open_masks
 from util.pixel_metrics import PixelHistogram, measure_pixels
 from util.progress import track
 from util.run import run_script
-from util.splits import read_split
+from util.splits import read_split, warn_of_shared_images
 from util.statistics_over_images import Interval, Score, bootstrap, resamples_for
 
 READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
@@ -66,6 +68,7 @@ READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"
 TRACKS = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 
 COMPONENT_SCORES = ("mean_siou", "mean_ppv", "mean_f1")
+CHANCE_SCORES = ("average_precision", "iou", "dice")
 SHOWN = ("average_precision", "roc_auc", "fpr_at_95_tpr", "iou")
 ALSO_SHOWN = ("best_f1", "brier_score", "calibration_error", "obstacle_mean_f1")
 
@@ -75,9 +78,11 @@ class Measured:
     """How the maps of a label set fare.
 
     Attributes:
-        values: Those of `PixelMetrics`, and of `ComponentMetrics` as TRACK_NAME, of all images.
+        values: Those of `PixelMetrics`, and of `ComponentMetrics` as TRACK_NAME, of all images;
+            `CHANCE_SCORES` of a map that marks every pixel as chance_NAME; the share of maps that
+            are 0 everywhere, empty_share; and the threshold.
         scores: Those of them that have intervals.
-        images: The values of `PixelMetrics`, a row an image.
+        images: The values of `PixelMetrics` and whether the map is_empty, a row an image.
     """
 
     values: dict[str, float]
@@ -89,54 +94,64 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
     image_paths = find_images(config.data.images)
-    test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
-    masks = open_masks(config.data, image_paths).of(test_ids)
-    groups = group_images(config.data.groups, test_ids)
-    label_sets = open_label_sets(config, test_ids)
-    num_resamples = resamples_for(len(label_sets) - 1)  # each but one is compared with the baseline
-    measured = {
-        name: measure(label_set, masks, config.evaluation.threshold, groups, num_resamples)
-        for name, label_set in label_sets.items()
-    }
+    split = config.data.test_split
+    test_ids = read_split(config.data.splits, split, image_paths)
+    warn_of_shared_images(config.data)
+    masks = open_masks(config.data, image_paths)
+    found = find_label_sets(config)
+    baseline = find_baseline(config, found.sets)
+    opened, ids = on_common_images(found.map(open_maps), test_ids, lambda one: one.ids, config)
+    groups = group_images(config.data.groups, ids)
+    num_resamples = resamples_for(
+        len(opened.sets) - 1
+    )  # each but one is compared with the baseline
+    true_masks = masks.of(ids)
+    measured = opened.map(
+        lambda one: measure(
+            one,
+            true_masks,
+            config.evaluation.box_settings(one.box_settings).threshold,
+            groups,
+            num_resamples,
+        )
+    ).checked()
     rows = [
-        {"label_set": name, **with_ends(one.values, one.scores)} for name, one in measured.items()
+        {"label_set": name, "images": len(ids), **with_ends(one.values, one.scores)}
+        for name, one in measured.sets.items()
     ]
     table = pd.DataFrame(rows)
+    print(f"Pixels of {len(ids)} {split} images, {describe_chance(table)}.")
     print(groups.describe_intervals())
     print(format_scores(table, "label_set", SHOWN))
     print(format_scores(table, "label_set", ALSO_SHOWN, decimals=4))
-    output = config.paths.runs / "pixel_evaluation.csv"
-    write_text(output, table.to_csv(index=False))
-    baseline = config.evaluation.baseline
-    if baseline is not None:
-        differences = compare_with(baseline, {name: one.scores for name, one in measured.items()})
+    say_what_is_empty(table, "label_set", "pixel above 0")
+    written = write_table(config, "pixel_evaluation", table)
+    if baseline in measured.sets:
+        scores = {name: one.scores for name, one in measured.sets.items()}
+        differences = compare_with(baseline, scores)
         print(f"Minus {baseline}:\n{format_differences(differences, (*SHOWN, 'dice'))}")
-        write_text(output.with_stem("pixel_differences"), differences.to_csv(index=False))
-    by_image = output.with_stem("pixel_evaluation_images")
-    images = pd.concat({name: one.images for name, one in measured.items()}, names=["label_set"])
-    write_text(by_image, images.reset_index("label_set").to_csv(index=False))
-    print(f"Wrote {output} and {by_image}")
-    return 0
+        write_table(config, "pixel_differences", differences)
+    images = pd.concat({n: one.images for n, one in measured.sets.items()}, names=["label_set"])
+    by_image = write_table(config, "pixel_evaluation_images", images.reset_index("label_set"))
+    print(f"Wrote {written} and {by_image}")
+    return measured.report()
 
 
-def open_label_sets(config: Config, image_ids: Sequence[str]) -> dict[str, LabelSet]:
-    """Open the label sets to judge, by a name to show.
+def open_maps(path: Path) -> LabelSet:
+    """Open a label set, which must have maps.
 
     Raises:
-        UserError: There is none, one has boxes alone, or lacks images of the split.
+        UserError: It is damaged, or a file.
     """
-    given = find_label_sets(config)
-    files = [str(path) for path in given if path.is_file()]
-    if files:
-        raise UserError(f"{listed(files)} holds no maps; give folders of label sets instead")
-    opened = {name_by_place(path, config): LabelSet(path) for path in given}
-    lacking = {
-        name: sorted(set(image_ids).difference(label_set.ids)) for name, label_set in opened.items()
-    }
-    problems = [f"{name} lacks {listed(ids)}" for name, ids in lacking.items() if ids]
-    if problems:
-        raise UserError(f"label sets have no map of some test images: {'; '.join(problems)}")
-    return opened
+    if path.is_file():
+        raise UserError(f"{path} holds no maps; give the folder of a label set instead")
+    return LabelSet(path)
+
+
+def describe_chance(table: pd.DataFrame) -> str:
+    """Say what a map that marks every pixel would score, which needs no knowledge."""
+    share, dice = table.loc[0, ["chance_average_precision", "chance_dice"]]
+    return f"{share:.3%} of them anomalous (marking all: AP and IoU {share:.4f}, F1 {dice:.4f})"
 
 
 def measure(
@@ -158,46 +173,85 @@ def measure(
     Raises:
         UserError: A map and its mask do not fit, or no mask has an anomaly.
     """
-    pooled = PixelHistogram()
-    tracks = {name: ComponentScores(limits) for name, limits in TRACKS.items()}
-    rows, by_bin, calibration = [], [], []
+    sums = Sums(threshold)
     for image_id in track(masks.paths, label_set.name, transient=True):
-        histogram = PixelHistogram()
         soft_label, truth = label_set.read(image_id), masks.read(image_id)
         try:
-            histogram.add(soft_label, truth)
-            for components in tracks.values():
-                components.add(soft_label > threshold, truth)
+            sums.add(image_id, soft_label, truth)
         except ValueError as error:
             raise UserError(f"{image_id} of {label_set.folder}: {error}") from None
-        pooled += histogram
-        rows.append({"image": image_id, **asdict(measure_pixels(histogram, threshold))})
-        by_bin.append(pixels_by_bin(histogram))
-        calibration.append(calibration_sums(histogram))
-    if not pooled.positives.any():
+    if not sums.pooled.positives.any():
         raise UserError(
             f"no mask of the split has an anomalous pixel: the masks in {masks.folder} are read as "
             f"{to_settings(masks.meaning)}; see data.ground_truth_classes and data.mask_values"
         )
-    images = pd.DataFrame(rows)
+    return sums.measure(lambda counts, score: bootstrap(groups.sum(counts), score, num_resamples))
 
-    def resample(counts: np.ndarray, score: Score) -> Interval:
-        return bootstrap(groups.sum(counts), score, num_resamples)
 
-    counts = images[["true_positives", "false_positives", "false_negatives"]].to_numpy()
-    values = asdict(measure_pixels(pooled, threshold))
-    curve = resample(np.array(by_bin), curve_scores)
-    scores = {
-        **name_scores(THRESHOLD_SCORES, resample(counts, threshold_scores)),
-        **name_scores(CURVE_SCORES, move_to([values[s] for s in CURVE_SCORES], curve)),
-        **name_scores(CALIBRATION_SCORES, resample(np.array(calibration), calibration_scores)),
-    }
-    for name, components in tracks.items():
-        found = asdict(measure_components(components))
-        values |= {f"{name}_{key}": value for key, value in found.items()}
-        names = [f"{name}_{score}" for score in COMPONENT_SCORES]
-        scores |= name_scores(names, resample(components.counts(), component_scores))
-    return Measured(values, scores, images)
+class Sums:
+    """What is counted of the maps of a label set, an image at a time.
+
+    Attributes:
+        pooled: Pixels of all images.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self.pooled = PixelHistogram()
+        self._threshold = threshold
+        self._tracks = {name: ComponentScores(limits) for name, limits in TRACKS.items()}
+        self._rows: list[dict[str, Any]] = []
+        self._by_bin: list[np.ndarray] = []
+        self._calibration: list[np.ndarray] = []
+
+    def add(self, image_id: str, soft_label: np.ndarray, truth: np.ndarray) -> None:
+        """Count an image: (H, W) float32 in [0, 1], and uint8, 0 normal, 1 anomalous, 255 ignored.
+
+        Raises:
+            ValueError: They do not fit each other.
+        """
+        histogram = PixelHistogram()
+        histogram.add(soft_label, truth)
+        for components in self._tracks.values():
+            components.add(soft_label > self._threshold, truth)
+        self.pooled += histogram
+        values = asdict(measure_pixels(histogram, self._threshold))
+        self._rows.append({"image": image_id, "is_empty": not soft_label.any(), **values})
+        self._by_bin.append(pixels_by_bin(histogram))
+        self._calibration.append(calibration_sums(histogram))
+
+    def measure(self, resample: Callable[[np.ndarray, Score], Interval]) -> Measured:
+        """Measure what was counted.
+
+        Args:
+            resample: Finds the interval of a score of counts (N, ..., K), a row an image.
+        """
+        images = pd.DataFrame(self._rows)
+        counts = images[["true_positives", "false_positives", "false_negatives"]].to_numpy()
+        values = asdict(measure_pixels(self.pooled, self._threshold))
+        calibration = np.array(self._calibration)
+        curve = resample(np.array(self._by_bin), curve_scores)
+        scores = {
+            **name_scores(THRESHOLD_SCORES, resample(counts, threshold_scores)),
+            **name_scores(CURVE_SCORES, move_to([values[s] for s in CURVE_SCORES], curve)),
+            **name_scores(CALIBRATION_SCORES, resample(calibration, calibration_scores)),
+        }
+        for name, components in self._tracks.items():
+            found = asdict(measure_components(components))
+            values |= {f"{name}_{key}": value for key, value in found.items()}
+            names = [f"{name}_{score}" for score in COMPONENT_SCORES]
+            scores |= name_scores(names, resample(components.counts(), component_scores))
+        chance = asdict(measure_pixels(mark_everything(self.pooled)))
+        values |= {f"chance_{score}": chance[score] for score in CHANCE_SCORES}
+        values |= {"empty_share": float(images["is_empty"].mean()), "threshold": self._threshold}
+        return Measured(values, scores, images)
+
+
+def mark_everything(pixels: PixelHistogram) -> PixelHistogram:
+    """Give every pixel probability 1, for which nothing need be known."""
+    everything = PixelHistogram()
+    everything.positives[-1] = pixels.positives.sum()
+    everything.negatives[-1] = pixels.negatives.sum()
+    return everything
 
 
 def move_to(exact: Sequence[float], interval: Interval) -> Interval:

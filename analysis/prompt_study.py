@@ -27,6 +27,7 @@ from util.image_files import find_images
 from util.run import print_next, run_script
 from util.sea_scenes import make_demo_if_asked
 from util.shares import ALONE, parse_share
+from util.splits import warn_of_shared_images
 
 if TYPE_CHECKING:  # statistics take a second to import, which --help should not
     from analysis.study.results import StudyResults
@@ -57,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     share = None if options.cell is None else parse_share(options.cell)
     with (share or ALONE).alone(config.paths.cells):
         make_demo_if_asked(config.paths, config.data)
+    warn_of_shared_images(config.data)
     from analysis.study.concluding import conclude
     from analysis.study.design import design_study
     from analysis.study.headline import is_void

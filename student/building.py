@@ -67,7 +67,8 @@ def build_trainer(
     Raises:
         UserError: None of the images can be read, or too few.
     """
-    student, boxes = config.student, config.evaluation.box_settings()
+    student = config.student
+    boxes = config.evaluation.box_settings(material.label_set.box_settings)
     losses = name_losses(student)
     validation_ids, side_px = choose_windows(
         material.validation, int(student.validation_mp * 10**6)

@@ -21,6 +21,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from student.mask_comparison import Images, choose_images, compare_masks
 from student.predicting import PREDICTING, describe_student, find_checkpoint, prediction_settings
+from student.predictors import read_box_settings
 from util.command_line import load_config
 from util.config import BOX_RULE, TILES, Config, keys_of
 from util.errors import UserError
@@ -90,7 +91,7 @@ def export(config: Config, checkpoint: Path, output: Path) -> float:
     facts: dict[str, Any] = {
         "architecture": content["architecture"],
         "checkpoint_sha256": made_by["checkpoint_sha256"],
-        "boxes": asdict(config.evaluation.box_settings()),
+        "boxes": asdict(config.evaluation.box_settings(read_box_settings(checkpoint))),
     }
     return export_onnx(output, model.eval(), temperature, config.export.opset, facts)
 
@@ -103,9 +104,8 @@ def make_int8(config: Config, exported: Path, int8: Path, images: Images) -> lis
     chosen = list(images.calibration.values())[: config.export.calibration_images]
     num_read = quantise(exported, int8, chosen, config.prediction.tile_size_px)
     students = {"float32": OnnxPredictor(exported), "int8": OnnxPredictor(int8)}
-    compared = compare_masks(
-        students, images, prediction_settings(config.prediction), config.evaluation.threshold
-    )
+    threshold = read_box_settings(exported).threshold
+    compared = compare_masks(students, images, prediction_settings(config.prediction), threshold)
     said = [
         f"{int8.name}: {int8.stat().st_size / 1000:.0f} kB, ranges found on {num_read} images; on "
         f"{compared.num_images} others:",

@@ -4,7 +4,7 @@ Imports torch only where it is needed, so that studies can be planned without it
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +100,8 @@ def collect_settings(config: Config, material: Material) -> dict[str, Any]:
     ids, label_set = [*split["train"], *split["validation"]], material.label_set
     settings = {
         **config.student.model_dump(exclude=WHERE_IT_RUNS),
-        "evaluation": config.evaluation.model_dump(
-            include={"threshold", "dilation_iterations", "min_area_px", "min_confidence"}
-        ),
+        "boxes": asdict(config.evaluation.box_settings(label_set.box_settings)),
+        "min_confidence": config.evaluation.min_confidence,
         "label_set": [label_set.name, label_set.fingerprint()],
         "images": settings_hash(split),
         "image_files": fingerprint(material.image_paths[image_id] for image_id in ids),

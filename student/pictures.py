@@ -19,17 +19,19 @@ def draw_pictures(
     num_pictures: int,
     truths: pd.DataFrame | None = None,
 ) -> None:
-    """Draw the first images that were predicted, with their boxes, beside the student's maps.
+    """Draw some of the images that were predicted, with their boxes, beside the student's maps.
 
     Args:
         folder: Where the pictures go, named by the ids of their images.
         predicted: The student's label set.
         image_paths: Path of each image by its id.
         predictions: Table of its boxes.
-        num_pictures: At most.
+        num_pictures: At most; they are spread over all images.
         truths: Table of the true boxes; None where nobody knows them.
     """
-    paths = {i: id_to_path(folder, i) for i in predicted.ids[:num_pictures]}
+    num = min(num_pictures, len(predicted.ids))
+    chosen = (predicted.ids[index * len(predicted.ids) // num] for index in range(num))
+    paths = {image_id: id_to_path(folder, image_id) for image_id in chosen}
     note_pictures(paths.values())
     for image_id, path in paths.items():
         picture = draw_overlay(

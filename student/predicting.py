@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from student.prediction import PredictingLabeller, PredictionSettings
-from student.predictors import open_predictor
+from student.predictors import open_predictor, read_box_settings
 from util.config import BOX_RULE, TILES, Config, PredictionSection
 from util.errors import UserError, listed
 from util.image_files import image_size_hw
@@ -63,7 +63,7 @@ def predict_images(
     """
     settings = prediction_settings(config.prediction)
     made_by = describe_student(checkpoint, settings)
-    boxes = config.evaluation.box_settings()
+    boxes = config.evaluation.box_settings(read_box_settings(checkpoint))
     with LabelSetWriter(folder, made_by, overwrite, share, boxes) as writer:
         work = find_work(image_paths, {ANSWER: writer}, share)
         if work.image_paths:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from student.prediction import Predictor
+from util.data_classes import BoxSettings, parse_box_settings
 
 
 def open_predictor(
@@ -29,3 +30,28 @@ def open_predictor(
     from student.torch_predictor import load_torch_predictor
 
     return load_torch_predictor(checkpoint, device, most_at_once)
+
+
+def read_box_settings(checkpoint: Path) -> BoxSettings:
+    """Read how boxes are found in a student's maps, and of which class they are.
+
+    Args:
+        checkpoint: As `open_predictor`.
+
+    Returns:
+        What the file says; the usual settings and a class of its run's name if it says nothing.
+
+    Raises:
+        UserError: The file is missing or damaged; what reads it is not installed.
+    """
+    if checkpoint.suffix == ".onnx":
+        from student.onnx_predictor import OnnxPredictor
+
+        content = OnnxPredictor(checkpoint).metadata
+    else:
+        from student.checkpoint import read_checkpoint
+
+        content = read_checkpoint(checkpoint)
+    if "boxes" not in content:
+        return BoxSettings(object_class=checkpoint.parent.name)
+    return parse_box_settings(content["boxes"], checkpoint)

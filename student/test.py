@@ -24,15 +24,18 @@ from student.predicting import (
     report_failures,
 )
 from util.bbox_csv import read_bbox_csv
+from util.box_scores import chance_f1, format_boxes, measure_boxes
 from util.command_line import OVERWRITE, load_config
 from util.config import Config
 from util.files import write_text
 from util.ground_truth import read_truths
-from util.image_files import find_images
+from util.image_files import find_images, image_size_hw
+from util.image_groups import group_images
 from util.label_set import PREDICTION, LabelSet
-from util.metrics import BoxMatcher, evaluate_boxes, format_metrics
+from util.masks_to_bboxes import as_in_thesis
+from util.metrics import BoxMatcher
 from util.run import print_next, run_script
-from util.splits import read_split
+from util.splits import read_split, warn_of_shared_images
 
 JUDGING = {"evaluation.min_confidence", "evaluation.iou_thresholds"}
 """Keys that analysis/bbox_evaluation.py reads, too."""
@@ -46,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     image_paths = find_images(config.data.images)
     split = config.data.test_split
     test_ids = read_split(config.data.splits, split, image_paths)
+    warn_of_shared_images(config.data)
     test_paths = {image_id: image_paths[image_id] for image_id in test_ids}
     checkpoint = find_checkpoint(config)
     folder = folder_beside(checkpoint, split)
@@ -67,15 +71,28 @@ def judge(
     image_paths: Mapping[str, Path],
     test_ids: Sequence[str],
 ) -> None:
-    """Write the metrics of the predicted boxes, show them, and draw pictures if asked for."""
+    """Write the metrics of the predicted boxes, show them, and draw pictures if asked for.
+
+    An image that could not be predicted is not one in which nothing was found: it is left out.
+    """
     truths = read_truths(config.data, image_paths, test_ids)
     predictions = read_bbox_csv(predicted.folder / PREDICTION)
-    matcher = BoxMatcher(truths, predictions, test_ids, config.evaluation.min_confidence)
-    table = evaluate_boxes(matcher, config.evaluation.iou_thresholds)
+    ids, ious = predicted.ids, config.evaluation.iou_thresholds
+    if not ids:
+        print("No image was predicted, so there is nothing to judge")
+        return
+    in_thesis = as_in_thesis(
+        predictions, predicted.box_settings, lambda i: image_size_hw(image_paths[i])
+    )
+    matcher = BoxMatcher(truths, predictions, ids, config.evaluation.min_confidence, in_thesis)
+    groups, split = group_images(config.data.groups, ids), config.data.test_split
+    table = measure_boxes(matcher, ious, groups).table(chance_f1(truths, ids, ious))
+    print(f"Boxes of {len(ids)} of {len(test_ids)} {split} images. {groups.describe_intervals()}")
+    print(format_boxes(table))
+    table = table.assign(split=split, images=len(ids))
     stem = str(predicted.folder)
     write_text(Path(f"{stem}_metrics.csv"), table.to_csv(index=False))
     write_text(Path(f"{stem}_metrics.json"), table.to_json(orient="records", indent=2) + "\n")
-    print(format_metrics(table))
     folder = Path(f"{stem}_pictures")
     draw_pictures(folder, predicted, image_paths, predictions, config.evaluation.pictures, truths)
 

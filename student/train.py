@@ -26,6 +26,7 @@ from util.errors import listed
 from util.locks import NoLocksError, locked
 from util.run import log_to, print_next, run_script
 from util.settings import library_versions
+from util.splits import warn_of_shared_images
 from util.tracking import check_installed, tracking
 
 if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
@@ -44,6 +45,7 @@ logger = logging.getLogger(__name__)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
+    warn_of_shared_images(config.data)
     fabric = train_student(config, options.overwrite)
     if fabric.is_global_zero:
         test = ["student/test.py", "--student.run", config.student.run]

@@ -1,4 +1,8 @@
-"""The box metrics as plain double loops: slow, obvious, independent of `util.metrics`."""
+"""The box metrics as plain double loops: slow, obvious, independent of `util.metrics`.
+
+Coordinates are whole ten-thousandths, so that an IoU is the float nearest to the true ratio, and
+ties are ties.
+"""
 
 import csv
 from collections.abc import Sequence
@@ -6,7 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from util.bbox_csv import COORDINATES
+
 Box = tuple[float, float, float, float]
+UNIT = 10_000
+THESIS_MARGIN = 1
+"""Of these units, 0.0001."""
 
 
 def plain_iou(a: Box, b: Box, margin: float) -> float:
@@ -35,8 +44,12 @@ def split_regions(truths: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def boxes_of(table: pd.DataFrame, image: str, above: float = -1.0) -> list[tuple[Box, float]]:
-    rows = table[(table["image"] == image) & (table["confidence"] > above)]
-    return [((r.xmin, r.ymin, r.xmax, r.ymax), r.confidence) for r in rows.itertuples()]
+    columns = [table[name].tolist() for name in ("image", *COORDINATES, "confidence")]
+    return [
+        ((round(x0 * UNIT), round(y0 * UNIT), round(x1 * UNIT), round(y1 * UNIT)), confidence)
+        for its_image, x0, y0, x1, y1, confidence in zip(*columns, strict=True)
+        if its_image == image and confidence > above
+    ]
 
 
 def plain_thesis_metric(
@@ -50,14 +63,14 @@ def plain_thesis_metric(
         used = set()
         for truth, _ in boxes_of(objects, image):
             for index, (box, _) in enumerate(predicted):
-                if plain_iou(truth, box, 0.0001) >= iou_threshold:
+                if plain_iou(truth, box, THESIS_MARGIN) >= iou_threshold:
                     tp += 1
                     used.add(index)
                     break
             else:
                 fn += 1
         for index, (box, _) in enumerate(predicted):
-            if index not in used and not is_in_a_region(box, regions, iou_threshold, 0.0001):
+            if index not in used and not is_in_a_region(box, regions, iou_threshold, THESIS_MARGIN):
                 fp += 1
     return tp, fp, fn
 

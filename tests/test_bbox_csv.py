@@ -1,12 +1,16 @@
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.conftest import box_table
-from util.bbox_csv import boxes_to_table, read_bbox_csv, write_bbox_csv
+from util.bbox_csv import COORDINATES, boxes_to_table, read_bbox_csv, write_bbox_csv
 from util.data_classes import Boxes
 from util.errors import UserError
+from util.metrics import BoxMatcher
 
 HEADER = "image;xmin;ymin;xmax;ymax;obj_id;obj_class;confidence"
 
@@ -32,6 +36,35 @@ def test_coordinates_are_relative_to_width_and_height() -> None:
     row = table.iloc[0]
     assert (row.xmin, row.ymin, row.xmax, row.ymax) == (0.2, 0.2, 0.6, 0.4)
     assert (row.obj_id, row.obj_class, row.confidence) == (0, "bird", 0.7)
+
+
+@given(
+    st.tuples(st.integers(2, 9000), st.integers(1, 9000)),
+    st.tuples(*[st.floats(0, 1, exclude_max=True)] * 4),
+    st.floats(0, 1),
+)
+@settings(max_examples=50, deadline=None)
+def test_half_of_a_box_in_whole_pixels_is_half_of_it_in_a_file_too(
+    size_wh: tuple[int, int], shares: tuple[float, ...], confidence: float
+) -> None:
+    width, height = size_wh
+    half = 1 + int(shares[0] * (width // 2))
+    x, y = int(shares[1] * (width - 2 * half + 1)), int(shares[2] * height)
+    bottom = y + 1 + int(shares[3] * (height - y))
+    box = [x, y, x + 2 * half, bottom]
+    halves = [[x, y, x + half, bottom], [x, y, x + half - 1, bottom]]
+    boxes = Boxes(np.array([box, *halves], float), np.array([1, confidence, confidence]))
+    table = boxes_to_table([("a", (height, width), boxes)], "bird")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "boxes.csv"
+        write_bbox_csv(path, table)
+        read = read_bbox_csv(path)
+    for column in (*COORDINATES, "confidence"):
+        assert read[column].tolist() == table[column].tolist()
+    truth, exactly, less = (read.iloc[[row]] for row in range(3))
+    for half_box, is_found in ((exactly, True), (less, False)):
+        matcher = BoxMatcher(truth, half_box, ["a"], min_confidence=-1)
+        assert matcher.one_to_one(0.5).total().true_positives == is_found
 
 
 def test_no_boxes_give_a_header_alone(tmp_path: Path) -> None:

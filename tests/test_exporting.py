@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,11 @@ from student.mask_comparison import Images
 from student.models import Architecture, build_model
 from student.onnx_predictor import OnnxPredictor
 from student.prediction import logits_to_soft_label
-from student.predictors import open_predictor
+from student.predictors import open_predictor, read_box_settings
 from tests.conftest import ROOT, make_project
 from tests.test_prediction import SMALL, make_student
 from util.command_line import load_config
+from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import find_images, read_image, write_image
 from util.label_set import LabelSet
@@ -166,6 +168,43 @@ def test_all_stages_give_the_same_boxes_with_the_exported_file(
         assert maps.manifest["counts"]["labelled"] == 3
     pd.testing.assert_frame_equal(boxes["best.pt"], boxes["student.onnx"], atol=1e-3)
     assert len(boxes["best.pt"]) > 0
+
+
+def test_what_a_file_says_of_its_boxes_counts_unless_the_config_says_something(
+    exported: Path, tmp_path: Path
+) -> None:
+    exact = {"threshold": 0.06, "dilation_iterations": 1, "min_area_px": 2, "object_class": "gull"}
+    content = torch.load(exported.parent / "runs" / "student" / "best.pt", weights_only=True)
+    checkpoint, file = tmp_path / "best.pt", tmp_path / "student.onnx"
+    save_checkpoint(checkpoint, {**content, "boxes": {**exact, "box_rule": "tight"}})
+    arguments = ["--config", str(exported), "--paths.runs", str(tmp_path)]
+    named = [*arguments, "--student.checkpoint"]
+    given = ["--evaluation.threshold", "0.5", "--evaluation.box_rule", "thesis"]
+    assert student.export.main([*named, str(checkpoint)]) == 0
+    said = BoxSettings(**exact)
+    for place, folder in ((checkpoint, "Test"), (file, "Test-student")):
+        assert read_box_settings(place) == said
+        assert student.test.main([*named, str(place)]) == 0
+        assert LabelSet(tmp_path / folder).box_settings == said
+        boxes = pd.read_csv(tmp_path / folder / "prediction.csv", sep=";")
+        assert set(boxes["obj_class"]) == {"gull"}
+        assert student.test.main([*named, str(place), *given]) == 0
+        changed = replace(said, threshold=0.5, box_rule="thesis")
+        assert LabelSet(tmp_path / folder).box_settings == changed
+    assert student.export.main([*named, str(checkpoint), *given]) == 0
+    assert read_box_settings(file) == changed
+
+
+@pytest.mark.parametrize("boxes", ["0.5", {"threshold": "half"}, {"box_rule": "round"}])
+def test_damaged_settings_of_boxes_are_one_sentence(tmp_path: Path, boxes: object) -> None:
+    save_checkpoint(tmp_path / "x.pt", {"model": {}, "architecture": {}, "boxes": boxes})
+    with pytest.raises(UserError, match=r"x\.pt is damaged: .* does not say how boxes are found"):
+        read_box_settings(tmp_path / "x.pt")
+
+
+def test_a_checkpoint_that_says_nothing_of_boxes_has_the_usual_ones(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "gulls" / "x.pt", {"model": {}, "architecture": {}})
+    assert read_box_settings(tmp_path / "gulls" / "x.pt") == BoxSettings(object_class="gulls")
 
 
 def test_int8_is_smaller_and_close_and_its_loss_is_said(

@@ -1,12 +1,18 @@
+from dataclasses import replace
+from typing import Literal
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
+import util.masks_to_bboxes
+from util.bbox_csv import boxes_to_table
 from util.data_classes import BoxSettings
-from util.masks_to_bboxes import soft_label_to_boxes
+from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
 
 EIGHT_CONNECTED = np.ones((3, 3), bool)
 
@@ -28,7 +34,7 @@ def reference_boxes(
         own = component & mask
         if own.sum() < settings.min_area_px:
             continue
-        rows, columns = np.nonzero(component)
+        rows, columns = np.nonzero(own if settings.box_rule == "tight" else component)
         edges = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         boxes.append([float(edge) for edge in edges])
         confidences.append(float(soft_label[own].mean()))
@@ -49,10 +55,23 @@ def test_one_pixel_has_width_one_and_its_own_confidence() -> None:
     assert found.confidences == pytest.approx([0.8])
 
 
-def test_three_dilations_grow_a_box_by_three_and_stop_at_the_border() -> None:
+def test_dilation_joins_what_is_near_and_enlarges_no_box() -> None:
+    soft_label = np.zeros((30, 40), np.float32)
+    soft_label[4, 4] = soft_label[10, 11] = 1  # five pixels are between their rows, six columns
+    soft_label[25, 20] = soft_label[25, 28] = soft_label[0, 39] = 1  # seven are between these
+    found = soft_label_to_boxes(soft_label, BoxSettings(dilation_iterations=3))
+    assert sorted(found.boxes_xyxy.tolist()) == [
+        [4, 4, 12, 11],
+        [20, 25, 21, 26],
+        [28, 25, 29, 26],
+        [39, 0, 40, 1],
+    ]
+
+
+def test_the_rule_of_the_thesis_grows_a_box_by_three_up_to_the_border() -> None:
     soft_label = np.zeros((20, 20), np.float32)
     soft_label[10, 10] = soft_label[0, 19] = 1
-    found = soft_label_to_boxes(soft_label, BoxSettings())
+    found = soft_label_to_boxes(soft_label, BoxSettings(box_rule="thesis"))
     assert sorted(found.boxes_xyxy.tolist()) == [[7, 7, 14, 14], [16, 0, 20, 4]]
 
 
@@ -71,7 +90,7 @@ def test_the_smallest_area_counts_pixels_before_dilation() -> None:
     soft_label = np.zeros((20, 20), np.float32)
     soft_label[5, 5] = soft_label[15, 14:16] = 1
     found = soft_label_to_boxes(soft_label, BoxSettings(min_area_px=2))
-    assert found.boxes_xyxy.tolist() == [[11, 12, 19, 19]]
+    assert found.boxes_xyxy.tolist() == [[14, 15, 16, 16]]
 
 
 def test_a_pixel_at_the_threshold_is_not_above_it() -> None:
@@ -79,23 +98,52 @@ def test_a_pixel_at_the_threshold_is_not_above_it() -> None:
     assert len(soft_label_to_boxes(soft_label, BoxSettings(threshold=0.5)).boxes_xyxy) == 0
 
 
-@given(
-    arrays(
-        np.float32,
-        st.tuples(st.integers(1, 24), st.integers(1, 24)),
-        elements=st.sampled_from([0.0, 0.0, 0.0, 0.0, 0.25, 0.6, 1.0]),
-    ),
-    st.integers(0, 3),
-    st.integers(1, 3),
+soft_labels = arrays(
+    np.float32,
+    st.tuples(st.integers(1, 24), st.integers(1, 24)),
+    elements=st.sampled_from([0.0, 0.0, 0.0, 0.0, 0.25, 0.6, 1.0]),
 )
+rules = st.sampled_from(["tight", "thesis"])
+
+
+@given(soft_labels, st.integers(0, 3), st.integers(1, 3), rules, st.sampled_from([7, 2**20]))
 def test_boxes_and_confidences_equal_the_plain_way(
-    soft_label: np.ndarray, dilation_iterations: int, min_area_px: int
+    soft_label: np.ndarray,
+    dilation_iterations: int,
+    min_area_px: int,
+    rule: Literal["tight", "thesis"],
+    part_px: int,
 ) -> None:
-    settings = BoxSettings(0.2, dilation_iterations, min_area_px)
-    found = soft_label_to_boxes(soft_label, settings)
+    settings = BoxSettings(0.2, dilation_iterations, min_area_px, box_rule=rule)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(util.masks_to_bboxes, "_PART_PX", part_px)
+        found = soft_label_to_boxes(soft_label, settings)
     boxes, confidences = reference_boxes(soft_label, settings)
     order = np.lexsort(found.boxes_xyxy.T) if len(boxes) else []
     expected = np.lexsort(np.array(boxes).T) if boxes else []
     assert found.boxes_xyxy[order].tolist() == [boxes[i] for i in expected]
     if len({tuple(box) for box in boxes}) == len(boxes):  # else the order is not decided
         assert found.confidences[order] == pytest.approx([confidences[i] for i in expected])
+
+
+@given(st.lists(soft_labels, max_size=3), st.integers(0, 4))
+def test_tight_boxes_can_be_turned_into_those_of_the_thesis(
+    maps: list[np.ndarray], dilation_iterations: int
+) -> None:
+    tables = {}
+    for rule in ("tight", "thesis"):
+        settings = BoxSettings(0.2, dilation_iterations, box_rule=rule)
+        found = [
+            (str(number), (len(each), len(each[0])), soft_label_to_boxes(each, settings))
+            for number, each in enumerate(maps)
+        ]
+        tables[rule] = boxes_to_table(found, "bird")
+
+    def size_hw(image_id: str) -> tuple[int, int]:
+        return maps[int(image_id)].shape
+
+    tight = BoxSettings(dilation_iterations=dilation_iterations)
+    for rule, settings in (("tight", tight), ("thesis", replace(tight, box_rule="thesis"))):
+        turned = as_in_thesis(tables[rule], settings, size_hw)
+        pd.testing.assert_frame_equal(turned, tables["thesis"], rtol=0, atol=1e-12)
+    pd.testing.assert_frame_equal(as_in_thesis(tables["tight"], None, size_hw), tables["tight"])

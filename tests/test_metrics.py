@@ -9,7 +9,8 @@ from sklearn.metrics import precision_recall_curve
 from tests.conftest import box_table
 from tests.plain_metrics import plain_one_to_one, plain_thesis_metric
 from tests.test_average_precision import coco_evaluation, scenes
-from util.metrics import BoxMatcher, evaluate_boxes
+from util.box_scores import measure_boxes
+from util.metrics import BoxMatcher
 
 IMAGES = ["a", "b", "c"]
 
@@ -17,6 +18,10 @@ IMAGES = ["a", "b", "c"]
 def counts(matcher_counts: object) -> tuple[int, int, int]:
     total = matcher_counts.total()  # type: ignore[attr-defined]
     return total.true_positives, total.false_positives, total.false_negatives
+
+
+def tabulate(matcher: BoxMatcher) -> pd.DataFrame:
+    return measure_boxes(matcher, [0.5]).table(np.zeros(3))
 
 
 @st.composite
@@ -87,7 +92,7 @@ def test_predictions_in_a_region_to_ignore_are_not_false() -> None:
     assert counts(matcher.one_to_one(0.5)) == (1, 1, 0)
     assert counts(matcher.one_to_one(0.6)) == (1, 2, 0)
     assert counts(matcher.image_level()) == (1, 1, 0)
-    assert evaluate_boxes(matcher, [0.5]).iloc[-1]["true_negatives"] == 1
+    assert tabulate(matcher).iloc[-1]["true_negatives"] == 1
     curve = matcher.confidence_curve(0.5)
     assert curve.to_numpy().tolist() == [[0.7, 1, 1], [0.6, 0.5, 1]]
 
@@ -113,7 +118,7 @@ def test_one_to_one_counts_are_those_of_coco_with_crowds(
 
 def test_undefined_values_are_zero() -> None:
     nothing = box_table([])
-    table = evaluate_boxes(BoxMatcher(nothing, nothing, IMAGES), [0.5])
+    table = tabulate(BoxMatcher(nothing, nothing, IMAGES))
     assert table[["precision", "recall", "f1"]].to_numpy().tolist() == [[0.0] * 3] * 3
     assert table.iloc[-1]["true_negatives"] == 3
 
@@ -126,7 +131,7 @@ def test_image_level_counts_images_with_any_box() -> None:
     assert level.true_positives.tolist() == [1, 0, 0, 0]
     assert level.false_negatives.tolist() == [0, 1, 0, 0]
     assert level.false_positives.tolist() == [0, 0, 1, 0]
-    row = evaluate_boxes(matcher, [0.5]).set_index("metric").loc["image_level"]
+    row = tabulate(matcher).set_index("metric").loc["image_level"]
     assert (row["true_positives"], row["false_positives"], row["false_negatives"]) == (1, 1, 1)
     assert (row["true_negatives"], row["f1"]) == (1, 0.5)
 

@@ -22,8 +22,10 @@ import student.train
 import teacher.soft_label_generation
 import util.csv_from_soft_labels
 import util.multi_teacher.combination_strategies
+from student.predictors import read_box_settings
 from tests.conftest import ROOT
 from util.command_line import load_config
+from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import path_to_id, read_image, read_soft_label, write_image
 from util.label_set import LabelSet
@@ -122,6 +124,8 @@ def test_the_test_writes_a_label_set_metrics_and_pictures(finished: Path) -> Non
     predicted = LabelSet(run / "Test")
     assert len(predicted.ids) == 3
     metrics = json.loads((run / "Test_metrics.json").read_text())
+    assert {"f1_low", "f1_high", "chance_f1", "empty_share"} <= set(metrics[0])
+    assert (metrics[0]["split"], metrics[0]["images"]) == ("Test", 3)
     assert [row["metric"] for row in metrics] == ["thesis", *["one_to_one"] * 3, "image_level"]
     assert len(pd.read_csv(run / "Test_metrics.csv")) == 5
     pictures = sorted((run / "Test_pictures").rglob("*.png"))
@@ -130,6 +134,18 @@ def test_the_test_writes_a_label_set_metrics_and_pictures(finished: Path) -> Non
     height, width = predicted.read(drawn).shape
     scale = 512 // max(height, width)
     assert read_image(pictures[0]).shape == (height * scale, 2 * width * scale, 3)
+
+
+def test_boxes_are_of_the_class_that_their_label_set_is_about(finished: Path) -> None:
+    folders = {"bird": "bird", "white_crest": "white crest", "combined": "combined"}
+    sets = {finished.parent / "label_sets" / name: about for name, about in folders.items()}
+    run = finished.parent / "runs" / "student"
+    for folder, about in {**sets, run / "Test": "combined"}.items():
+        assert LabelSet(folder).box_settings == BoxSettings(object_class=about)
+        boxes = pd.read_csv(folder / "prediction.csv", sep=";")
+        assert set(boxes["obj_class"]) <= {about}
+    assert len(pd.read_csv(finished.parent / "label_sets" / "bird" / "prediction.csv", sep=";"))
+    assert read_box_settings(run / "best.pt") == BoxSettings(object_class="combined")
 
 
 def test_a_second_run_of_any_stage_changes_no_file(finished: Path) -> None:

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from util.config import DataSection
 from util.errors import UserError
 from util.image_files import name_to_id
-from util.splits import read_split
+from util.splits import read_split, warn_of_shared_images
 
 
 def test_ids_keep_their_order_and_may_have_suffixes_and_blank_lines(tmp_path: Path) -> None:
@@ -74,3 +75,25 @@ def test_a_list_of_two_bytes_a_letter_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Train.txt").write_text("a\nb\n", encoding="utf-16")
     with pytest.raises(UserError, match="no text in UTF-8"):
         read_split(tmp_path, "Train", ["a", "b"])
+
+
+def test_images_that_stand_in_two_splits_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "Train.txt").write_text("a\nb.jpg\nc\n")
+    (tmp_path / "Validation.txt").write_text("d\ne\n")
+    (tmp_path / "Test.txt").write_text("b\nf\nc\n")
+    warn_of_shared_images(DataSection(splits=tmp_path))
+    (message,) = caplog.messages
+    assert message == "2 images stand in both Train and Test, which should be apart: b, c"
+
+
+@pytest.mark.parametrize("train", ["Train", "Train+Validation", "Validation", "Missing"])
+def test_splits_that_are_apart_missing_or_meant_to_be_one_are_no_reason_to_warn(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, train: str
+) -> None:
+    for name, content in (("Train", "a\n"), ("Validation", "b\n"), ("Test", "c\n")):
+        (tmp_path / f"{name}.txt").write_text(content)
+    warn_of_shared_images(DataSection(splits=tmp_path, train_split=train))
+    warn_of_shared_images(DataSection(splits=None))
+    assert not caplog.messages

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from util.bbox_csv import COORDINATES, split_ignored
-from util.box_overlap import covered_share, paired_iou
+from util.bbox_csv import split_ignored
+from util.box_matching import match_one_to_one, place_boxes
+from util.box_overlap import REACHED, PlacedBoxes, covered_share
 from util.image_groups import ImageGroups
 from util.statistics_over_images import RESAMPLES, Interval, percentile_interval
 
 COCO_IOUS = np.linspace(0.5, 0.95, 10)
 """The thresholds 0.50, 0.55, ... 0.95 over which COCO takes the mean."""
 
-_HIGHEST_IOU = 1 - 1e-10  # equal boxes reach a threshold of 1 in spite of rounding
 _RECALLS = np.linspace(0, 1, 101)
 _CHUNK_RESAMPLES = 32  # so few stay in the cache: twice as fast as hundreds
+_CHUNK_PREDICTIONS = 2**21  # over all resamples of a chunk
 
 
 def average_precision(
@@ -101,17 +102,20 @@ def rank_predictions(
         max_detections: Most confident predictions of an image that count (100 in COCO); None: all.
     """
     images = pd.Index(image_ids)
-    placed, regions = (_place(table, images) for table in split_ignored(truths))
-    ranked = _rank(_place(predictions, images), max_detections)
-    choices = _list_choices(placed, ranked)
-    right = tuple(_match(choices, iou, len(placed), len(ranked)) for iou in iou_thresholds)
-    covered = covered_share(_corners(regions), _corners(ranked), _pair(regions, ranked))
+    # The last truth of a file is the first to be taken where the IoU is equal.
+    placed, regions = (place_boxes(table[::-1], images)[0] for table in split_ignored(truths))
+    in_turn, confidence = _place_in_turn(predictions, images, max_detections)
+    ranking = np.lexsort((in_turn.image, -confidence))
+    rank = np.argsort(ranking)
+    covered = covered_share(regions, in_turn)[ranking]
+    matched = match_one_to_one(placed, in_turn, iou_thresholds)
+    right = tuple(np.sort(rank[pairs[:, 1]]) for pairs in matched)
     return RankedPredictions(
-        np.bincount(placed["image"], minlength=len(images)),
-        ranked["image"].to_numpy(),
+        np.bincount(placed.image, minlength=len(images)),
+        in_turn.image[ranking],
         right,
         tuple(
-            np.setdiff1d(np.flatnonzero(covered >= min(iou, _HIGHEST_IOU)), taken)
+            np.setdiff1d(np.flatnonzero(covered >= iou - REACHED), taken)
             for iou, taken in zip(iou_thresholds, right, strict=True)
         ),
     )
@@ -146,9 +150,11 @@ class RankedPredictions:
         Returns:
             (R, T) float64 in [0, 1]: 0 without predictions, nan without truths.
         """
+        most = _CHUNK_PREDICTIONS // max(len(self.image), 1)
+        rows = min(max(most, 1), _CHUNK_RESAMPLES)
         parts = [
-            self._average_precision(weights[start : start + _CHUNK_RESAMPLES].astype(np.int32))
-            for start in range(0, len(weights), _CHUNK_RESAMPLES)
+            self._average_precision(weights[start : start + rows].astype(np.int32))
+            for start in range(0, len(weights), rows)
         ]
         return np.concatenate(parts)
 
@@ -175,73 +181,18 @@ class RankedPredictions:
         return np.pad(drawn, ((0, 0), (1, 0)))[:, np.searchsorted(others, ranks)]
 
 
-@dataclass(frozen=True)
-class _Choices:
-    """All pairs of one image, in the order in which they are tried.
-
-    Attributes:
-        prediction: (P,) int, rank of the prediction, rising.
-        truth: (P,) int, row of the truth.
-        iou: (P,) float64, falling within a prediction.
-    """
-
-    prediction: np.ndarray
-    truth: np.ndarray
-    iou: np.ndarray
-
-
-def _place(table: pd.DataFrame, images: pd.Index) -> pd.DataFrame:
-    """Boxes of the images that count, in file order, with the image's number as `image`."""
-    number = images.get_indexer(pd.Index(table["image"]))
-    return table.assign(image=number)[number >= 0]
-
-
-def _rank(predictions: pd.DataFrame, max_detections: int | None) -> pd.DataFrame:
-    """Predictions from the most confident on, at most so many an image."""
-    confidence = predictions["confidence"].to_numpy(np.float64)
-    ranked = predictions.iloc[np.lexsort((predictions["image"], -confidence))]
-    if max_detections is None:
-        return ranked
-    return ranked[ranked.groupby("image").cumcount() < max_detections]
-
-
-def _list_choices(truths: pd.DataFrame, ranked: pd.DataFrame) -> _Choices:
-    """Pair every prediction with the truths of its image."""
-    truth, prediction = _pair(truths, ranked)
-    iou = paired_iou(_corners(truths)[truth], _corners(ranked)[prediction])
-    order = np.lexsort((-truth, -iou, prediction))
-    return _Choices(prediction[order], truth[order], iou[order])
-
-
-def _pair(truths: pd.DataFrame, ranked: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (P,) of the truth and ranks (P,) of the prediction of every pair of one image."""
-    pairs = pd.merge(
-        pd.DataFrame({"image": truths["image"].to_numpy(), "truth": np.arange(len(truths))}),
-        pd.DataFrame({"image": ranked["image"].to_numpy(), "prediction": np.arange(len(ranked))}),
-        on="image",
-    )
-    return pairs["truth"].to_numpy(), pairs["prediction"].to_numpy()
-
-
-def _corners(table: pd.DataFrame) -> np.ndarray:
-    """(N, 4) float64 boxes_xyxy of a table."""
-    return table[COORDINATES].to_numpy(np.float64)
-
-
-def _match(
-    choices: _Choices, iou_threshold: float, num_truths: int, num_predictions: int
-) -> np.ndarray:
-    """(H,) int, ranks of the predictions that took a truth, rising."""
-    reaches = choices.iou >= min(iou_threshold, _HIGHEST_IOU)
-    is_free = [True] * num_truths
-    is_right = [False] * num_predictions
-    # Few pairs reach a threshold, about one a box: too little for matrix work.
-    pairs = zip(choices.prediction[reaches].tolist(), choices.truth[reaches].tolist(), strict=True)
-    for prediction, truth in pairs:
-        if is_free[truth] and not is_right[prediction]:
-            is_free[truth] = False
-            is_right[prediction] = True
-    return np.flatnonzero(np.array(is_right, bool))
+def _place_in_turn(
+    predictions: pd.DataFrame, images: pd.Index, max_detections: int | None
+) -> tuple[PlacedBoxes, np.ndarray]:
+    """Boxes and confidences by image, those of an image from the most confident on."""
+    placed, rows = place_boxes(predictions, images)
+    confidence = predictions["confidence"].to_numpy(np.float64)[rows]
+    order = np.lexsort((-confidence, placed.image))
+    if max_detections is not None:
+        place = np.arange(len(order)) - np.searchsorted(placed.image, placed.image)
+        order = order[place < max_detections]
+    in_turn = PlacedBoxes(placed.image[order], placed.boxes_xyxy[order])
+    return in_turn, confidence[order]
 
 
 def _mean_precision(hits: np.ndarray, found: np.ndarray, num_truths: np.ndarray) -> np.ndarray:

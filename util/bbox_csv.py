@@ -66,7 +66,10 @@ def split_ignored(truths: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def write_bbox_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table of boxes; names with `;` or quotes are quoted."""
+    """Write a table of boxes; names with `;` or quotes are quoted.
+
+    Numbers have all their digits, so that what is read again has the same overlaps.
+    """
     write_bbox_tables(path, [table])
 
 
@@ -75,8 +78,7 @@ def write_bbox_tables(path: Path, tables: Iterable[pd.DataFrame]) -> None:
     with whole_file(path) as file:
         file.write(f"{';'.join(COLUMNS)}\n".encode())
         for table in tables:
-            rows = table[COLUMNS].to_csv(sep=";", index=False, header=False, float_format="%.6f")
-            file.write(rows.encode())
+            file.write(table[COLUMNS].to_csv(sep=";", index=False, header=False).encode())
 
 
 def read_bbox_csv(path: Path) -> pd.DataFrame:

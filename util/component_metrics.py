@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from util.masks_to_bboxes import few_rows
 from util.pixel_metrics import IGNORED
 from util.statistics_over_images import mean
 
@@ -67,18 +68,17 @@ def score_components(
         ValueError: Shapes or types are wrong, or a truth is neither 0, 1 nor `IGNORED`.
     """
     _check(prediction, truth)
-    true_labels, num_true = _label(truth == 1, limits.truth_px)
-    is_ignored = truth == IGNORED
-    labels, num_predicted = _label(prediction & ~is_ignored, limits.prediction_px)
-    counts = ~is_ignored & ((truth != 1) | (true_labels > 0))
-    pairs = true_labels[counts] * (num_predicted + 1) + labels[counts]
-    shape = num_true + 1, num_predicted + 1
-    overlap = np.bincount(pairs, minlength=shape[0] * shape[1]).reshape(shape)
-    found, normal = overlap[1:, 1:], overlap[0, 1:]
-    siou = found.sum(1) / (overlap[1:].sum(1) + (found > 0) @ normal)
-    area = overlap[:, 1:].sum(0)
-    is_left = area > 0
-    return siou, found.sum(0)[is_left] / area[is_left]
+    is_true = truth == 1
+    true_labels, num_true = _label(is_true, limits.truth_px)
+    labels, num_predicted = _label(prediction & (truth != IGNORED), limits.prediction_px)
+    true_area = _count(true_labels, is_true, num_true)
+    normal = _count(labels, truth == 0, num_predicted)
+    true, predicted, pixels = _count_overlaps(true_labels, labels, num_predicted)
+    found = np.bincount(true, pixels, num_true)
+    normal_around = np.bincount(true, normal[predicted], num_true)
+    anomalous = np.bincount(predicted, pixels, num_predicted)
+    is_left = normal + anomalous > 0
+    return found / (true_area + normal_around), anomalous[is_left] / (normal + anomalous)[is_left]
 
 
 def _check(prediction: np.ndarray, truth: np.ndarray) -> None:
@@ -97,15 +97,47 @@ def _label(mask: np.ndarray, min_area_px: int) -> tuple[np.ndarray, int]:
     """Number the 8-connected components of an area from 1; all else is 0.
 
     Returns:
-        (H, W) int64 labels and how many components there are.
+        (H, W) int32 labels and how many components there are.
     """
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(
-        mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S
-    )
-    is_kept = stats[:, cv2.CC_STAT_AREA] >= min_area_px
-    is_kept[0] = False
-    new_label = np.where(is_kept, np.cumsum(is_kept), 0)
-    return new_label[labels], int(is_kept.sum())
+    last, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    is_kept = _count(labels, mask, last - 1) >= min_area_px
+    new_label = np.append(0, np.where(is_kept, np.cumsum(is_kept), 0)).astype(np.int32)
+    for part in few_rows(labels):
+        labels[part] = new_label[labels[part]]
+    return labels, int(is_kept.sum())
+
+
+def _count(labels: np.ndarray, counts: np.ndarray, num: int) -> np.ndarray:
+    """(N,) int64, pixels of each label from 1 on that count, (H, W) bool."""
+    pixels = np.zeros(num + 1, np.int64)
+    for part in few_rows(labels):
+        of_part = labels[part][counts[part]]
+        if len(of_part):
+            first = of_part.min()  # few of all labels are in some rows
+            found = np.bincount(of_part - first)
+            pixels[first : first + len(found)] += found
+    return pixels[1:]
+
+
+def _count_overlaps(
+    true_labels: np.ndarray, labels: np.ndarray, num_labels: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Indices (Q,) from 0 of the pairs of components that overlap, and (Q,) pixels that they share.
+
+    Few of all pairs do: a table of them all would not fit into memory.
+    """
+    codes, pixels = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for part in few_rows(labels):
+        true, predicted = true_labels[part], labels[part]
+        in_both = (true > 0) & (predicted > 0)
+        pairs = (true[in_both] - 1).astype(np.int64) * num_labels + (predicted[in_both] - 1)
+        of_part, counts = np.unique(pairs, return_counts=True)
+        codes.append(of_part)
+        pixels.append(counts)
+    code, inverse = np.unique(np.concatenate(codes), return_inverse=True)
+    shared = np.bincount(inverse, np.concatenate(pixels), len(code))
+    true, predicted = np.divmod(code, max(num_labels, 1))
+    return true, predicted, shared
 
 
 @dataclass(eq=False)

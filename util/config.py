@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,6 +32,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.files import write_json
 from util.json_text import parse_json
+from util.places import to_place
 from util.walking import on_disk
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -92,7 +93,14 @@ def _regular_expression(pattern: str) -> str:
     return pattern
 
 
+def _keep_name(value: Any, info: ValidationInfo) -> str:
+    """Make a path of what may be a name, which is kept in it."""
+    _read_path(value, info)
+    return to_place(value, (info.context or {}).get("base", REPOSITORY))
+
+
 ConfigPath = Annotated[Path, PlainValidator(_read_path)]
+Place = Annotated[str, PlainValidator(_keep_name)]
 FolderName = Annotated[str, AfterValidator(_no_path_parts)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 MaskValues = Annotated[str, Field(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?$")]
@@ -260,7 +268,12 @@ class TeacherSection(Section):
         " Phrases split by | are pooled.",
     )
     object_prompt: str = Field("sea", min_length=1, description="The normal scene, in words.")
-    object_number: int = Field(1, ge=1, description="Objects of the normal scene; 1 = one scene.")
+    object_number: int = Field(
+        1,
+        ge=1,
+        description="Objects of the normal scene; 1 = one scene. With more, saliency is how far an"
+        " object differs from the others: 0 where fewer than two are found.",
+    )
     detector: Literal["attributes", "groundingdino", "transformers"] = Field(
         "attributes", description="Text to boxes; all but attributes need weights (see --check)."
     )
@@ -286,21 +299,25 @@ class TeacherSection(Section):
         None,
         description="groundingdino: folder or hub name of a BERT vocabulary; null = as published.",
     )
-    box_threshold: Fraction = Field(
-        0.2, description="A box counts above this score (0.1 in the thesis)."
+    box_threshold: Fraction | None = Field(
+        None,
+        description="A box counts above this score; null = the teacher's own, 0.2 for saa (0.1 in"
+        " the thesis), 0.3 for sam3.",
     )
     text_threshold: Fraction = Field(0.1, description="A word belongs to a box above this score.")
     min_area: Fraction = Field(0.0, description="Smallest relative area of an anomaly's box.")
-    area_threshold: Fraction = Field(
-        0.05, description="Largest relative area of an anomaly's box, as a share of the object's."
+    area_threshold: Fraction | None = Field(
+        None,
+        description="Largest relative area of an anomaly's box: for saa as a share of the object's,"
+        " where that is found; for sam3 of the image; null = 0.05 for saa, no limit for sam3.",
     )
     max_masks: int = Field(
         100, ge=1, description="Masks of highest score that enter a map (20 in the thesis)."
     )
     map_rule: Literal["fixed_scale", "published"] = Field(
         "fixed_scale",
-        description="How masks become a map; published = sum / (1 + count) / exp(3), whose"
-        " values are small: set evaluation.threshold near 0.02.",
+        description="How masks become a map; published = v / (v + 1/4) of v = sum / (1 + count),"
+        " which keeps the order of the published values v.",
     )
     stretch_each_image: bool = Field(
         False, description="Stretch each map to its own range, as the thesis stores them."
@@ -308,8 +325,10 @@ class TeacherSection(Section):
     working_size_px: int = Field(
         0, ge=0, description="Longest side that the models see; 0 = the image as it is."
     )
-    tile_size_px: int = Field(
-        0, ge=0, description="Larger images are labelled in tiles of this side; 0 = as a whole."
+    tile_size_px: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description="Larger images are labelled in tiles of this side; 0 = as a whole; null = 1024"
+        " for a student, else 0.",
     )
     tile_overlap_px: int = Field(128, ge=0, description="How far neighbouring tiles overlap.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where models run.")
@@ -494,7 +513,7 @@ class PredictionSection(Section):
         False, description="Predict the mean over an image and its three flips: four times slower."
     )
     pictures: int = Field(
-        12, ge=0, description="Pictures with boxes that predict.py draws, of the first images."
+        12, ge=0, description="Pictures with boxes that predict.py draws, spread over the images."
     )
 
 
@@ -516,34 +535,59 @@ class ExportSection(Section):
 class EvaluationSection(Section):
     """How maps become boxes and how boxes are judged."""
 
-    threshold: Fraction = Field(0.5, description="A pixel is anomalous above this probability.")
-    dilation_iterations: int = Field(
-        3, ge=0, description="Repeats of the 3x3 dilation that joins pieces."
+    threshold: Fraction | None = Field(
+        None,
+        description="A pixel is anomalous above this probability; null = what a student or label"
+        " set says of itself, else 0.5.",
     )
-    min_area_px: int = Field(1, ge=1, description="Smallest component, in pixels before dilation.")
-    object_class: str = Field("bird", min_length=1, description="obj_class of predicted boxes.")
+    dilation_iterations: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Repeats of the 3x3 dilation that joins pieces; null = likewise, else 3."
+    )
+    min_area_px: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Smallest component, in pixels before dilation; null = likewise, else 1."
+    )
+    box_rule: Literal["tight", "thesis"] | None = Field(
+        None,
+        description="tight = a box holds the component's own pixels; thesis = it holds the dilated"
+        " ones, which makes it dilation_iterations larger on each side; null = likewise, else"
+        " tight.",
+    )
+    object_class: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="obj_class of predicted boxes; null = the prompt, or what the student or the"
+        " label set is about.",
+    )
     min_confidence: Fraction = Field(
         0.1, description="Predicted boxes count above this confidence."
     )
     iou_thresholds: list[Annotated[float, Field(gt=0, le=1)]] = Field(
         [0.005, 0.3, 0.5], min_length=1, description="Thresholds of the one-to-one metric."
     )
-    soft_labels: ConfigPath | None = Field(
-        None, description="Folder that csv_from_soft_labels.py reads; null = combination.output."
+    soft_labels: Place | None = Field(
+        None,
+        description="Label set that csv_from_soft_labels.py reads: its name, a run, RUN/SPLIT or a"
+        " path; null = combination.output.",
     )
-    predictions: list[ConfigPath] = Field(
-        [], description="CSVs or label sets to evaluate; [] = all label sets and tested runs."
+    predictions: list[Place] = Field(
+        [],
+        description="Label sets and CSVs to evaluate: names, runs, RUN/SPLIT or paths; [] = all"
+        " label sets and tested runs.",
     )
-    baseline: str | None = Field(
-        None, description="Label set that the evaluations compare the others with, by name."
+    baseline: Place | None = Field(
+        None, description="Label set that the evaluations compare the others with, named likewise."
     )
-    pictures: int = Field(0, ge=0, description="Test pictures with boxes to draw; 0 = none.")
+    pictures: int = Field(
+        0, ge=0, description="Test pictures with boxes to draw, spread over the split; 0 = none."
+    )
 
-    def box_settings(self) -> BoxSettings:
-        """Return the settings that turn soft labels into boxes."""
-        return BoxSettings(
-            self.threshold, self.dilation_iterations, self.min_area_px, self.object_class
-        )
+    def box_settings(self, usual: BoxSettings) -> BoxSettings:
+        """Say how soft labels become boxes: as usual, but for what the config says.
+
+        Args:
+            usual: What the model or the label set says of itself, the class of its boxes included.
+        """
+        said = {field.name: getattr(self, field.name) for field in fields(BoxSettings)}
+        return replace(usual, **{key: value for key, value in said.items() if value is not None})
 
 
 class StudySection(Section):

@@ -1,9 +1,10 @@
 """Find the boxes of any folder of soft labels and write them as CSV.
 
-    python util/csv_from_soft_labels.py --evaluation.soft_labels label_sets/bird
+    python util/csv_from_soft_labels.py --evaluation.soft_labels bird
 
 Reads gray PNGs, 8 or 16 bit (evaluation.soft_labels, by default the combined label set); writes
-prediction.csv into the same folder.
+prediction.csv into the same folder, by the settings that the label set has already but for those of
+evaluation that are given.
 Next: python analysis/bbox_evaluation.py
 """
 
@@ -17,7 +18,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 from util.bbox_csv import read_bbox_csv
 from util.command_line import load_config
 from util.config import BOX_RULE
-from util.label_set import PREDICTION, LabelSet, write_boxes_anew
+from util.label_set import PREDICTION, LabelSet, find_label_set, write_boxes_anew
 from util.run import print_next, run_script
 from util.shares import refuse_several
 
@@ -27,10 +28,11 @@ READS = BOX_RULE | {"combination.output", "evaluation.soft_labels"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
-    combined = config.paths.label_sets / config.combination.output
-    label_set = LabelSet(config.evaluation.soft_labels or combined)
+    named, paths = config.evaluation.soft_labels or config.combination.output, config.paths
+    folder = find_label_set(named, paths.label_sets, paths.runs, config.data.test_split)
+    label_set = LabelSet(folder)
     refuse_several("util/csv_from_soft_labels.py")
-    write_boxes_anew(label_set, config.evaluation.box_settings())
+    write_boxes_anew(label_set, config.evaluation.box_settings(label_set.box_settings))
     table = read_bbox_csv(label_set.folder / PREDICTION)
     with_boxes = table["image"].nunique()
     print(

@@ -1,8 +1,14 @@
 """The small types that modules hand to each other."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from util.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,31 @@ class BoxSettings:
         dilation_iterations: Repeats of the 3x3 dilation that joins pieces; 3 in the thesis.
         min_area_px: Smallest component, in anomalous pixels before dilation.
         object_class: The obj_class written with each box.
+        box_rule: `tight` = the box of a component's own pixels; `thesis` = that of its dilated
+            ones, `dilation_iterations` larger on each side.
     """
 
     threshold: float = 0.5
     dilation_iterations: int = 3
     min_area_px: int = 1
-    object_class: str = "bird"
+    object_class: str = "unknown"
+    box_rule: Literal["tight", "thesis"] = "tight"
+
+
+def parse_box_settings(content: object, source: Path) -> BoxSettings:
+    """Read settings that a label set or a student's file keeps.
+
+    Args:
+        content: Of `dataclasses.asdict`. Boxes of files that name no rule were the thesis's.
+        source: The file, for the error.
+
+    Raises:
+        UserError: They are damaged.
+    """
+    if isinstance(content, dict):
+        with suppress(ValidationError):
+            return TypeAdapter(BoxSettings).validate_python({"box_rule": "thesis", **content})
+    raise UserError(f"{source} is damaged: {content!r} does not say how boxes are found")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ import numpy as np
 from util.bbox_csv import COORDINATES, split_ignored
 from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, DataSection
+from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.ground_truth import read_truths
 from util.image_files import find_images, fingerprint, image_size_hw
@@ -77,7 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.split is not None:
         ids = read_split(config.data.splits, options.split, image_paths)
     truth = find_truth(config.data, image_paths, ids)
-    folder, boxes = config.paths.label_sets / options.name, config.evaluation.box_settings()
+    folder = config.paths.label_sets / options.name
+    about = "|".join(config.data.ground_truth_classes) or options.name
+    boxes = config.evaluation.box_settings(BoxSettings(object_class=about))
     share = read_share()
     with LabelSetWriter(folder, truth.settings, options.overwrite, share, boxes) as writer:
         problems = write_truth(truth, image_paths, writer)

@@ -1,41 +1,134 @@
 """Soft labels to boxes: threshold, dilation, components."""
 
+from collections.abc import Callable, Iterator, Sequence
+
 import cv2
 import numpy as np
+import pandas as pd
 
+from util.bbox_csv import COORDINATES
 from util.data_classes import Boxes, BoxSettings
+
+_PART_PX = 2**20
 
 
 def soft_label_to_boxes(soft_label: np.ndarray, settings: BoxSettings) -> Boxes:
     """Find the boxes of a soft label.
 
-    The pixels above the threshold are dilated by 3x3 squares, 8-connected components are found, and
-    each gives the tight box of its dilated pixels (thesis, `masks_to_bboxes`). Two departures: the
-    largest edge is exclusive, and the confidence is the mean soft label of the component's own
-    pixels, before dilation.
+    The pixels above the threshold are dilated by 3x3 squares, so that pieces that are near each
+    other become one 8-connected component (thesis, `masks_to_bboxes`). Two departures: a component
+    gives the tight box of its own pixels, those before dilation, unless `settings.box_rule` is
+    `thesis`; and its confidence is the mean soft label of these. The largest edge is exclusive.
 
     Args:
         soft_label: (H, W) float32 in [0, 1].
-        settings: Threshold, dilation and minimum area.
+        settings: Threshold, dilation, minimum area and rule.
 
     Returns:
         Boxes in the order of OpenCV's components; none where no pixel is above the threshold.
     """
     foreground = (soft_label > settings.threshold).view(np.uint8)
-    num_pixels = cv2.countNonZero(foreground)
-    if num_pixels == 0:
+    if cv2.countNonZero(foreground) == 0:
         return Boxes(np.zeros((0, 4), np.float64), np.zeros(0, np.float64))
-    # n dilations by 3x3 equal one by (2n+1)x(2n+1), and that one is separable and fast.
-    side = 2 * settings.dilation_iterations + 1
-    dilated = cv2.dilate(foreground, np.ones((side, side), np.uint8))
-    num_labels, labels, stats, _ = cv2.connectedComponentsWithStats(
-        dilated, connectivity=8, ltype=cv2.CV_32S
-    )
-    inside = np.flatnonzero(foreground)
-    component = labels.ravel()[inside]
-    area_px = np.bincount(component, minlength=num_labels)[1:]
-    total = np.bincount(component, soft_label.ravel()[inside], minlength=num_labels)[1:]
+    labels, boxes_xyxy = _join(foreground, settings.dilation_iterations)
+    area_px, total = _sum_pixels(soft_label, foreground, labels, len(boxes_xyxy))
     kept = area_px >= settings.min_area_px
-    left, top, width, height = stats[1:, :4].T[:, kept]
-    boxes_xyxy = np.stack([left, top, left + width, top + height], axis=1).astype(np.float64)
+    boxes_xyxy = boxes_xyxy[kept].astype(np.float64)
+    if settings.box_rule == "thesis":
+        boxes_xyxy = _enlarge(boxes_xyxy, settings.dilation_iterations, soft_label.shape[::-1])
     return Boxes(boxes_xyxy, total[kept] / area_px[kept])
+
+
+def as_in_thesis(
+    table: pd.DataFrame,
+    settings: BoxSettings | None,
+    size_hw: Callable[[str], tuple[int, int]],
+) -> pd.DataFrame:
+    """Turn a table of boxes into the boxes of the thesis's rule, for which its metric was defined.
+
+    Args:
+        table: Of `util.bbox_csv`.
+        settings: How they were found; None = not in maps, so that they stay as they are.
+        size_hw: Height and width in pixels of an image, by its id.
+
+    Returns:
+        The same rows.
+    """
+    if settings is None or settings.box_rule == "thesis" or table.empty:
+        return table
+    image, names = pd.factorize(table["image"])
+    size_xy = np.array([size_hw(name)[::-1] for name in names])[image]
+    boxes = table[COORDINATES].to_numpy(np.float64)
+    enlarged = _enlarge(boxes, settings.dilation_iterations / size_xy, end_xy=1)
+    return table.assign(**dict(zip(COORDINATES, enlarged.T, strict=True)))
+
+
+def _enlarge(
+    boxes_xyxy: np.ndarray,
+    margin_xy: float | np.ndarray,
+    end_xy: Sequence[int] | int,
+) -> np.ndarray:
+    """Turn tight boxes into those of dilated pixels: larger on each side, cut at the border.
+
+    That is exact, since each dilation by a 3x3 square adds one pixel on each side.
+
+    Args:
+        boxes_xyxy: (N, 4) float, pixels or relative.
+        margin_xy: How much larger; a number, or (N, 2).
+        end_xy: Right and lower border of the image.
+    """
+    low = np.maximum(boxes_xyxy[:, :2] - margin_xy, 0)
+    high = np.minimum(boxes_xyxy[:, 2:] + margin_xy, end_xy)
+    return np.concatenate([low, high], axis=1)
+
+
+def _join(foreground: np.ndarray, dilation_iterations: int) -> tuple[np.ndarray, np.ndarray]:
+    """Number the components of a dilated mask, and find the boxes of what they were before.
+
+    Args:
+        foreground: (H, W) uint8, 0 or 1.
+        dilation_iterations: Repeats of the 3x3 dilation.
+
+    Returns:
+        (H, W) int32 number of each pixel's component, from 1; 0 is none. (N, 4) int32 tight
+        x0, y0, x1, y1 of the pixels of each component before dilation.
+    """
+    margin = dilation_iterations
+    height, width = foreground.shape
+    if margin:
+        # With a margin around it, nothing is cut: a dilated box is the tight one plus the margin.
+        border = (margin, margin, margin, margin)
+        padded = cv2.copyMakeBorder(foreground, *border, cv2.BORDER_CONSTANT, value=0)
+        # n dilations by 3x3 equal one by (2n+1)x(2n+1), and that one is separable and fast.
+        side = 2 * margin + 1
+        foreground = cv2.dilate(padded, np.ones((side, side), np.uint8), dst=padded)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
+        foreground, connectivity=8, ltype=cv2.CV_32S
+    )
+    left, top, dilated_width, dilated_height = stats[1:, :4].T
+    right, bottom = left + dilated_width - 2 * margin, top + dilated_height - 2 * margin
+    inside = labels[margin : margin + height, margin : margin + width]
+    # The padding moves everything by the margin, which is how much a box is too large there.
+    return inside, np.stack([left, top, right, bottom], axis=1)
+
+
+def _sum_pixels(
+    soft_label: np.ndarray, foreground: np.ndarray, labels: np.ndarray, num: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) int64 area and (N,) float64 sum of the soft label of each component's own pixels."""
+    area_px, total = np.zeros(num + 1, np.int64), np.zeros(num + 1, np.float64)
+    for part in few_rows(foreground):
+        is_own = foreground[part].view(np.bool_)
+        component = labels[part][is_own]
+        if len(component):
+            first, last = component.min(), component.max()  # few of all components
+            component -= first
+            area_px[first : last + 1] += np.bincount(component)
+            total[first : last + 1] += np.bincount(component, soft_label[part][is_own])
+    return area_px[1:], total[1:]
+
+
+def few_rows(array: np.ndarray) -> Iterator[slice]:
+    """Split an (H, W) array into rows with few pixels together: indices of all would be large."""
+    rows = max(1, _PART_PX // max(array.shape[1], 1))
+    return (slice(start, start + rows) for start in range(0, len(array), rows))

@@ -9,13 +9,14 @@ threshold of the IoU.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from util.bbox_csv import COORDINATES, split_ignored
-from util.box_overlap import covered_share, paired_iou
+from util.box_matching import match_one_to_one, place_boxes
+from util.box_overlap import REACHED, PlacedBoxes, covered_share, find_pairs
 from util.data_classes import Counts
 
 THESIS_IOU = 0.005
@@ -47,13 +48,15 @@ class ImageCounts:
 
 
 class BoxMatcher:
-    """All pairs of a true and a predicted box of one image that overlap, found once.
+    """True and predicted boxes of some images, to be matched in several ways.
 
     Args:
         truths: Table of true boxes, with regions to ignore or without.
         predictions: Table of predicted boxes; the order of rows is the "file order".
         image_ids: The images that count, all different; boxes of others are left out.
         min_confidence: Predictions with this confidence or less are left out (0.1 in the thesis).
+        thesis_predictions: The same rows with the boxes that the thesis's metric was defined for
+            (see `util.masks_to_bboxes.as_in_thesis`); None = these.
     """
 
     def __init__(
@@ -62,23 +65,20 @@ class BoxMatcher:
         predictions: pd.DataFrame,
         image_ids: Sequence[str],
         min_confidence: float = 0.1,
+        thesis_predictions: pd.DataFrame | None = None,
     ) -> None:
         self.num_images = len(image_ids)
         index = pd.Index(image_ids)
-        objects, regions = split_ignored(truths)
-        self._truth_image, truth_boxes, _ = _sort_by_image(objects, index)
-        confident = predictions[predictions["confidence"] > min_confidence]
-        self._image, boxes, self._confidence = _sort_by_image(confident, index)
-        self._truth, self._prediction = _pairs_within_images(
-            self._truth_image, self._image, self.num_images
-        )
-        pairs = truth_boxes[self._truth], boxes[self._prediction]
-        self._iou = paired_iou(*pairs)
-        self._thesis_iou = paired_iou(*pairs, margin=THESIS_MARGIN)
-        region_image, region_boxes, _ = _sort_by_image(regions, index)
-        in_regions = _pairs_within_images(region_image, self._image, self.num_images)
-        self._covered = covered_share(region_boxes, boxes, in_regions)
-        self._thesis_covered = covered_share(region_boxes, boxes, in_regions, THESIS_MARGIN)
+        self._truths, self._regions = (place_boxes(t, index)[0] for t in split_ignored(truths))
+        is_sure = (predictions["confidence"] > min_confidence).to_numpy(bool)
+        self._predictions, rows = place_boxes(predictions, index, is_sure)
+        self._confidence = predictions["confidence"].to_numpy(np.float64)[rows]
+        self._covered = covered_share(self._regions, self._predictions)
+        self._in_thesis = self._predictions
+        if thesis_predictions is not None:
+            boxes_xyxy = thesis_predictions[COORDINATES].to_numpy(np.float64)[rows]
+            self._in_thesis = replace(self._predictions, boxes_xyxy=boxes_xyxy)
+        self._thesis_covered = covered_share(self._regions, self._in_thesis, THESIS_MARGIN)
 
     def thesis(self, iou_threshold: float = THESIS_IOU) -> ImageCounts:
         """Count as in the thesis.
@@ -86,9 +86,12 @@ class BoxMatcher:
         Each truth takes the first prediction of its image, in file order, that reaches the
         threshold, with every side lengthened by 0.0001. Predictions are not used up: one may serve
         several truths. A false positive is a prediction that no truth took.
+
+        Args:
+            iou_threshold: In (0, 1].
         """
         matched, is_taken = self._match_thesis(iou_threshold)
-        is_false = ~is_taken & (self._thesis_covered < iou_threshold)
+        is_false = ~is_taken & (self._thesis_covered < iou_threshold - REACHED)
         return self._count(matched, is_false)
 
     def one_to_one(self, iou_threshold: float) -> ImageCounts:
@@ -96,6 +99,9 @@ class BoxMatcher:
 
         Predictions choose in the order of falling confidence (ties: file order); each takes the
         free truth of highest IoU (ties: file order) that reaches the threshold.
+
+        Args:
+            iou_threshold: In (0, 1].
         """
         matched = self._match_one_to_one(iou_threshold)
         return self._count(matched[:, 0], self._is_false(matched[:, 1], iou_threshold))
@@ -108,7 +114,7 @@ class BoxMatcher:
             predictions give no row; without truths recall is 0.
         """
         matched = self._match_one_to_one(iou_threshold)
-        is_right = np.zeros(len(self._image), bool)
+        is_right = np.zeros(len(self._confidence), bool)
         is_right[matched[:, 1]] = True
         counts = is_right | self._is_false(matched[:, 1], iou_threshold)
         order = np.argsort(-self._confidence, kind="stable")
@@ -121,7 +127,7 @@ class BoxMatcher:
             {
                 "confidence": confidence[last_of_value],
                 "precision": right[last_of_value] / (last_of_value + 1),
-                "recall": right[last_of_value] / max(len(self._truth_image), 1),
+                "recall": right[last_of_value] / max(len(self._truths.image), 1),
             }
         )
 
@@ -131,115 +137,50 @@ class BoxMatcher:
         Each image is one true positive, false positive or false negative, or none of them: a true
         negative. Predictions that the thesis's metric ignores are no boxes.
         """
-        has_truth = np.bincount(self._truth_image, minlength=self.num_images) > 0
+        has_truth = np.bincount(self._truths.image, minlength=self.num_images) > 0
         _, is_taken = self._match_thesis(THESIS_IOU)
-        counts = is_taken | (self._thesis_covered < THESIS_IOU)
-        has_prediction = np.bincount(self._image[counts], minlength=self.num_images) > 0
+        counts = is_taken | (self._thesis_covered < THESIS_IOU - REACHED)
+        with_boxes = self._predictions.image[counts]
+        has_prediction = np.bincount(with_boxes, minlength=self.num_images) > 0
         cases = has_truth & has_prediction, ~has_truth & has_prediction, has_truth & ~has_prediction
         return ImageCounts(*(case.astype(np.int64) for case in cases))
 
+    def empty_share(self) -> float:
+        """Share of the images without a predicted box that is sure enough; nan without images."""
+        return 1 - len(np.unique(self._predictions.image)) / (self.num_images or np.nan)
+
     def _match_thesis(self, iou_threshold: float) -> tuple[np.ndarray, np.ndarray]:
         """(M,) int matched truths, and (N,) bool, which predictions some truth took."""
-        reaches = self._thesis_iou >= iou_threshold
-        # Pairs are sorted by truth, then by file order, so the first of each truth is the one.
-        matched, first = np.unique(self._truth[reaches], return_index=True)
-        is_taken = np.zeros(len(self._image), bool)
-        is_taken[self._prediction[reaches][first]] = True
-        return matched, is_taken
+        matched, is_taken = [np.zeros(0, np.int64)], np.zeros(len(self._confidence), bool)
+        for pairs in find_pairs(self._truths, self._in_thesis, iou_threshold, THESIS_MARGIN):
+            # Pairs are sorted by truth, then by file order, so the first of each truth is the one.
+            truths, first = np.unique(pairs.first, return_index=True)
+            matched.append(truths)
+            is_taken[pairs.second[first]] = True
+        return np.concatenate(matched), is_taken
 
     def _match_one_to_one(self, iou_threshold: float) -> np.ndarray:
-        """(M, 2) int, matched truth and prediction, by greedy choice over the overlapping pairs."""
-        candidates = np.flatnonzero(self._iou >= iou_threshold)
-        prediction, truth = self._prediction[candidates], self._truth[candidates]
-        order = np.lexsort(
-            (truth, -self._iou[candidates], prediction, -self._confidence[prediction])
-        )
-        free_truth = [True] * len(self._truth_image)
-        free_prediction = [True] * len(self._image)
-        matched = []
-        # What is left after the threshold is about one pair a box: too little for matrix work.
-        for t, p in zip(truth[order].tolist(), prediction[order].tolist(), strict=True):
-            if free_truth[t] and free_prediction[p]:
-                free_truth[t] = free_prediction[p] = False
-                matched.append((t, p))
-        return np.array(matched, np.int64).reshape(-1, 2)
+        """(M, 2) int, matched truth and prediction, by greedy choice."""
+        image, boxes_xyxy = self._predictions.image, self._predictions.boxes_xyxy
+        order = np.lexsort((-self._confidence, image))
+        in_turn = PlacedBoxes(image, boxes_xyxy[order])
+        (matched,) = match_one_to_one(self._truths, in_turn, [iou_threshold])
+        return np.stack([matched[:, 0], order[matched[:, 1]]], axis=1)
 
     def _is_false(self, matched_predictions: np.ndarray, iou_threshold: float) -> np.ndarray:
         """(N,) bool, predictions that took no truth and lie in no region to ignore."""
-        is_false = self._covered < iou_threshold
+        is_false = self._covered < iou_threshold - REACHED
         is_false[matched_predictions] = False
         return is_false
 
     def _count(self, matched_truths: np.ndarray, is_false: np.ndarray) -> ImageCounts:
         """Counts an image from the indices of matched truths and from false predictions."""
-        num = self.num_images
-        true_positives = np.bincount(self._truth_image[matched_truths], minlength=num)
-        return ImageCounts(
-            true_positives,
-            np.bincount(self._image[is_false], minlength=num),
-            np.bincount(self._truth_image, minlength=num) - true_positives,
+        true_positives, false_positives, truths = (
+            np.bincount(image, minlength=self.num_images)
+            for image in (
+                self._truths.image[matched_truths],
+                self._predictions.image[is_false],
+                self._truths.image,
+            )
         )
-
-
-def evaluate_boxes(matcher: BoxMatcher, iou_thresholds: Sequence[float]) -> pd.DataFrame:
-    """Measure predictions in every way at once.
-
-    Args:
-        matcher: Holds truths and predictions.
-        iou_thresholds: Of the one-to-one metric.
-
-    Returns:
-        Rows `thesis`, `one_to_one` (a row a threshold) and `image_level`; columns `metric`, `iou`,
-        `true_positives`, `false_positives`, `false_negatives`, `true_negatives` (image level
-        alone), `precision`, `recall`, `f1` (0 where undefined).
-    """
-    images = matcher.image_level().total()
-    counts = [("thesis", THESIS_IOU, matcher.thesis().total())]
-    counts += [("one_to_one", iou, matcher.one_to_one(iou).total()) for iou in iou_thresholds]
-    counts.append(("image_level", np.nan, images))
-    true_negatives = matcher.num_images - sum(astuple(images))
-    rows = [
-        {
-            "metric": metric,
-            "iou": iou,
-            **asdict(count),
-            "true_negatives": true_negatives if count is images else pd.NA,
-            "precision": count.precision,
-            "recall": count.recall,
-            "f1": count.f1,
-        }
-        for metric, iou, count in counts
-    ]
-    return pd.DataFrame(rows).astype({"true_negatives": "Int64"})
-
-
-def format_metrics(table: pd.DataFrame) -> str:
-    """Lay a table of `evaluate_boxes` out for the screen."""
-    shown = table.astype({"true_negatives": object, "iou": object}).fillna("-")
-    return shown.to_string(index=False, float_format=lambda value: f"{value:.3f}")
-
-
-def _sort_by_image(
-    table: pd.DataFrame, image_ids: pd.Index
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Image number (N,), boxes (N, 4), confidence (N,), by image and then in file order."""
-    image = image_ids.get_indexer(pd.Index(table["image"]))
-    order = np.argsort(image, kind="stable")
-    order = order[image[order] >= 0]
-    boxes = table[COORDINATES].to_numpy(np.float64)[order]
-    return image[order], boxes, table["confidence"].to_numpy(np.float64)[order]
-
-
-def _pairs_within_images(
-    truth_image: np.ndarray, prediction_image: np.ndarray, num_images: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (P,) of the truth and of the prediction of every pair that shares an image.
-
-    Both inputs are sorted; pairs come sorted by truth, then by prediction.
-    """
-    predictions_of = np.bincount(prediction_image, minlength=num_images)
-    first_of = np.cumsum(predictions_of) - predictions_of
-    repeats = predictions_of[truth_image]
-    truth = np.repeat(np.arange(len(truth_image)), repeats)
-    position = np.arange(len(truth)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    return truth, first_of[truth_image[truth]] + position
+        return ImageCounts(true_positives, false_positives, truths - true_positives)

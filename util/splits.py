@@ -1,13 +1,19 @@
 """Split lists: text files with one image id a line."""
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Collection
+from contextlib import suppress
+from itertools import combinations
 from pathlib import Path
 
+from util.config import DataSection
 from util.errors import UserError, listed
 from util.image_files import name_to_id
 from util.walking import on_disk
+
+logger = logging.getLogger(__name__)
 
 
 def read_split(folder: Path | None, name: str, known_ids: Collection[str]) -> list[str]:
@@ -72,3 +78,26 @@ def _read_list(path: Path) -> list[str]:
     if not ids:
         raise UserError(f"the split list {path} is empty; write one image id a line")
     return ids
+
+
+def warn_of_shared_images(data: DataSection) -> None:
+    """Say which images stand in two split lists that a config names, as far as these are there.
+
+    Who is judged on images that it has learnt from looks better than it is.
+    """
+    if data.splits is None:
+        return
+    splits = (data.train_split, data.validation_split, data.test_split)
+    lists = {}
+    for name in dict.fromkeys(part for split in splits for part in split.split("+")):
+        with suppress(UserError):  # who reads it says what is wrong with it
+            lists[name] = set(_read_list(on_disk(data.splits / f"{name}.txt")))
+    for (one, ids), (other, others) in combinations(lists.items(), 2):
+        if shared := sorted(ids & others):
+            logger.warning(
+                "%d images stand in both %s and %s, which should be apart: %s",
+                len(shared),
+                one,
+                other,
+                listed(shared),
+            )

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from analysis.bbox_evaluation import count_boxes
 from analysis.pixel_scores import pixels_by_bin
 from analysis.study.contents import content_of, making
 from analysis.study.versions import IMAGES, JUDGE_CODE, code_hash, releases
 from util.bbox_csv import boxes_to_table, split_ignored
+from util.box_scores import count_boxes
 from util.config import Config
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
@@ -24,7 +24,7 @@ from util.image_files import image_size_hw
 from util.image_groups import ImageGroups, group_images
 from util.label_set import LabelSet
 from util.masks import TrueMasks, open_masks
-from util.masks_to_bboxes import soft_label_to_boxes
+from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
 from util.metrics import BoxMatcher
 from util.pixel_metrics import PixelHistogram
 from util.settings import settings_hash
@@ -141,7 +141,10 @@ class Tally:
         arrays = {"is_empty": np.array(self._is_empty)}
         if judge.truths is not None:
             table = boxes_to_table(self._boxes, judge.box_settings.object_class)
-            matcher = BoxMatcher(judge.truths, table, judge.image_ids, judge.min_confidence)
+            sizes_hw = {image_id: size_hw for image_id, size_hw, _ in self._boxes}
+            in_thesis = as_in_thesis(table, judge.box_settings, sizes_hw.__getitem__)
+            rules = (judge.image_ids, judge.min_confidence, in_thesis)
+            matcher = BoxMatcher(judge.truths, table, *rules)
             arrays["boxes"] = count_boxes(matcher, judge.iou_thresholds)
         if judge.masks is not None:
             arrays["pixels"] = np.array(self._pixels, np.uint32)
@@ -185,7 +188,7 @@ def find_judge(config: Config, image_paths: Mapping[str, Path]) -> Judge:
         tuple(test_ids),
         truths,
         None if data.masks is None else open_masks(data, image_paths).of(test_ids),
-        config.evaluation.box_settings(),
+        config.evaluation.box_settings(BoxSettings()),
         config.evaluation.min_confidence,
         tuple(thresholds),
         data.groups,

@@ -58,7 +58,7 @@ def make_trainer(folder: Path) -> Trainer:
     numbers = SETTINGS.model_dump(include=set(TrainingSettings.__dataclass_fields__) - {"losses"})
     settings = TrainingSettings(losses=LossSettings(SETTINGS.losses), **(numbers | {"epochs": 99}))
     fabric = build_fabric("cpu", SETTINGS.precision)
-    return Trainer(fabric, make_model(OURS), OURS, settings, pairs, folder)
+    return Trainer(fabric, make_model(OURS), OURS, settings, pairs, folder, BoxSettings())
 
 
 def compare_training_steps(folder: Path) -> float:

@@ -11,9 +11,16 @@ progress file of its own; the last one to be ready folds them all. What is logge
 to `label_set.log`: images that failed, and the tracebacks of those that cannot be read.
 """
 
+from util.label_set.finding import find_label_set, list_label_sets
 from util.label_set.joining import open_label_set
 from util.label_set.making import Pixels, find_pending, make_maps
-from util.label_set.reading import LabelSet, check_same_images, map_cost, prompt_to_folder
+from util.label_set.reading import (
+    LabelSet,
+    check_same_images,
+    common_box_settings,
+    map_cost,
+    prompt_to_folder,
+)
 from util.label_set.records import LOG, MANIFEST, PREDICTION
 from util.label_set.writing import LabelSetWriter, write_boxes_anew
 
@@ -25,7 +32,10 @@ __all__ = [
     "LabelSetWriter",
     "Pixels",
     "check_same_images",
+    "common_box_settings",
+    "find_label_set",
     "find_pending",
+    "list_label_sets",
     "make_maps",
     "map_cost",
     "open_label_set",

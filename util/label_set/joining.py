@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.label_set.reading import LabelSet
+from util.label_set.reading import LabelSet, common_box_settings
 from util.settings import settings_hash
 from util.walking import on_disk
 
@@ -34,6 +35,11 @@ class JoinedLabelSet(LabelSet):
             if image_id not in labelled
         }
         self._having = [(part, set(part.ids)) for part in self.parts]
+
+    @property
+    def box_settings(self) -> BoxSettings:
+        """How the boxes of all were found; the usual settings where they differ."""
+        return common_box_settings(self.parts, self.name)
 
     def _of(self, image_id: str) -> list[LabelSet]:
         """The label sets that have an image, the one that counts first; all if none has it."""

@@ -1,10 +1,10 @@
 """Label sets on disk, to read from."""
 
 import math
-import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pandas as pd
 
 from util.ahead import map_ahead
 from util.bbox_csv import boxes_to_table
-from util.data_classes import BoxSettings
+from util.data_classes import BoxSettings, parse_box_settings
 from util.errors import UserError, listed
 from util.image_files import (
     find_files,
@@ -25,6 +25,7 @@ from util.image_files import (
 from util.label_set.boxes import BYTES_A_PIXEL, FoundBoxes, find_boxes
 from util.label_set.pixel_files import WEIGHTS, logits_path, weights_path
 from util.label_set.records import (
+    MANIFEST,
     Record,
     is_finished,
     read_manifest,
@@ -33,17 +34,17 @@ from util.label_set.records import (
 )
 from util.progress import track
 from util.settings import settings_hash
+from util.words import split_words
 
 
 def prompt_to_folder(prompt: str) -> str:
-    """Name the folder of a prompt's label set: lower case, words of letters and digits, `_`.
+    """Name the folder of a prompt's label set: its words (see `split_words`), joined by `_`.
 
     Example:
         >>> prompt_to_folder("White crest")
         'white_crest'
     """
-    plain = unicodedata.normalize("NFC", prompt).lower()
-    return re.sub(r"[\W_]+", "_", plain).strip("_")
+    return "_".join(split_words(prompt))
 
 
 class LabelSet:
@@ -104,6 +105,17 @@ class LabelSet:
     def name(self) -> str:
         """Name of the folder, its accents composed."""
         return unicodedata.normalize("NFC", self.folder.name)
+
+    @property
+    def box_settings(self) -> BoxSettings:
+        """How its boxes were found; the usual settings and a class of its name if nobody knows.
+
+        Raises:
+            UserError: The manifest is damaged there.
+        """
+        if "boxes" not in self.manifest:
+            return BoxSettings(object_class=self.name)
+        return parse_box_settings(self.manifest["boxes"], self.folder / MANIFEST)
 
     @property
     def has_weights(self) -> bool:
@@ -208,6 +220,23 @@ def map_cost(path: Path) -> int:
         return math.prod(image_size_hw(path)) * BYTES_A_PIXEL
     except UserError:
         return 0
+
+
+def common_box_settings(label_sets: Sequence[LabelSet], name: str) -> BoxSettings:
+    """Tell how the boxes of several label sets were found.
+
+    Args:
+        label_sets: One or more.
+        name: Class of the boxes where those of the label sets differ.
+
+    Returns:
+        What they have in common; the usual settings where they differ in more than the class.
+    """
+    all_settings = [label_set.box_settings for label_set in label_sets]
+    classes = {settings.object_class for settings in all_settings}
+    object_class = classes.pop() if len(classes) == 1 else name
+    common = {replace(settings, object_class=object_class) for settings in all_settings}
+    return common.pop() if len(common) == 1 else BoxSettings(object_class=object_class)
 
 
 def check_same_images(label_sets: Sequence[LabelSet]) -> list[str]:

@@ -21,6 +21,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, CombinationSection, Config, keys_of
+from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.image_files import find_images, fingerprint
 from util.label_set import (
@@ -28,6 +29,7 @@ from util.label_set import (
     LabelSetWriter,
     Pixels,
     check_same_images,
+    common_box_settings,
     find_pending,
     make_maps,
     map_cost,
@@ -43,6 +45,8 @@ from util.settings import settings_hash
 from util.shares import read_share
 from util.splits import read_split
 
+OTHER_VALUES = frozenset({"staple", "vote_fraction", "vote_entropy"})
+"""Strategies whose maps have other values than those that are combined."""
 READS = keys_of("combination") | BOX_RULE
 
 Combination = Callable[[Iterable[np.ndarray]], np.ndarray]
@@ -221,6 +225,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     folders = find_members(config.paths.label_sets, settings.label_sets)
     members: Sequence[LabelSet] = [LabelSet(folder) for folder in folders]
+    boxes = config.evaluation.box_settings(usual_boxes(members, settings))
     made_by = {
         "producer": "combination",
         "members": [[member.name, member.manifest.get("settings_hash")] for member in members],
@@ -232,7 +237,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     made_by |= settings.model_dump(include=_settings_that_matter(settings))
     combination = build_combination(settings, len(members))
     output = config.paths.label_sets / settings.output
-    share, boxes = read_share(), config.evaluation.box_settings()
+    share = read_share()
     with LabelSetWriter(output, made_by, options.overwrite, share, boxes) as writer:
         problems = combine_label_sets(members, combination, writer, settings.pixel_weights)
         combined = writer.finish_share(boxes)
@@ -271,6 +276,14 @@ def find_members(label_sets: Path, names: Sequence[str]) -> list[Path]:
     if len(set(folders)) < len(folders):
         raise UserError(f"combination.label_sets names a label set twice: {listed(names, 20)}")
     return [there[folder] for folder in folders]
+
+
+def usual_boxes(members: Sequence[LabelSet], settings: CombinationSection) -> BoxSettings:
+    """Say how boxes are found in the combined maps: as in the members, if values mean the same."""
+    common = common_box_settings(members, settings.output)
+    if settings.calibration == "none" and settings.strategy not in OTHER_VALUES:
+        return common
+    return BoxSettings(object_class=common.object_class)
 
 
 def calibrate_members(

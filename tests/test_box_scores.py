@@ -1,0 +1,107 @@
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.conftest import box_table
+from util.average_precision import COCO_IOUS, average_precision
+from util.bbox_csv import boxes_to_table, read_bbox_csv, write_bbox_csv
+from util.box_scores import chance_f1, format_boxes, mark_everything, measure_boxes
+from util.data_classes import BoxSettings
+from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
+from util.metrics import BoxMatcher
+
+IOUS = (0.005, 0.3, 0.5, 0.75, 1.0)
+IMAGES = ["a", "b", "c"]
+
+
+def paint_objects(rng: np.random.Generator, size_hw: tuple[int, int]) -> np.ndarray:
+    """A true mask of blocks of 1 to 12 pixels a side, with 8 free pixels between them or more."""
+    mask = np.zeros(size_hw, np.float32)
+    for top in range(0, size_hw[0] - 12, 20):
+        for left in range(0, size_hw[1] - 12, 20):
+            if rng.random() < 0.7:
+                height, width = rng.integers(1, 13, 2)
+                mask[top : top + height, left : left + width] = 1
+    return mask
+
+
+@pytest.mark.parametrize("box_rule", ["tight", "thesis"])
+def test_perfect_maps_score_1_by_every_metric_at_every_iou(
+    rng: np.random.Generator, tmp_path: Path, box_rule: Literal["tight", "thesis"]
+) -> None:
+    masks = {str(number): paint_objects(rng, (61, 83 + number)) for number in range(8)}
+    masks["empty"] = np.zeros((61, 83), np.float32)
+
+    def boxes(settings: BoxSettings) -> pd.DataFrame:
+        found = [(i, mask.shape, soft_label_to_boxes(mask, settings)) for i, mask in masks.items()]
+        write_bbox_csv(tmp_path / "boxes.csv", boxes_to_table(found, "bird"))
+        return read_bbox_csv(tmp_path / "boxes.csv")
+
+    truths, settings = boxes(BoxSettings(dilation_iterations=0)), BoxSettings(box_rule=box_rule)
+    predictions = boxes(settings)
+    in_thesis = as_in_thesis(predictions, settings, lambda i: masks[i].shape)
+    matcher = BoxMatcher(truths, predictions, list(masks), thesis_predictions=in_thesis)
+    table = measure_boxes(matcher, IOUS).table(np.zeros(7))
+    perfect = table if box_rule == "tight" else table[table["metric"] != "one_to_one"]
+    scores = [
+        score + end for score in ("precision", "recall", "f1") for end in ("", "_low", "_high")
+    ]
+    assert (perfect[scores] == 1).all(axis=None)
+    assert table.iloc[0]["true_positives"] == len(truths) > 50
+    if box_rule == "tight":
+        found = average_precision(truths, predictions, list(masks), [*COCO_IOUS, 1.0])
+        assert found.tolist() == [1.0] * 11
+    else:  # of which the metric of the thesis alone takes no notice
+        assert table["f1"].tolist()[2:6] != [1.0] * 4
+
+
+def test_nothing_found_scores_0_by_every_metric_and_says_so() -> None:
+    truths = box_table([("a", 0.1, 0.1, 0.2, 0.2), ("b", 0.1, 0.1, 0.2, 0.2)])
+    scores = measure_boxes(BoxMatcher(truths, box_table([]), IMAGES), IOUS)
+    table = scores.table(np.zeros(7))
+    assert (table[["precision", "recall", "f1"]] == 0).all(axis=None)
+    assert (table["empty_share"] == 1).all()
+    assert table[["precision_low", "precision_high"]].isna().all(axis=None)  # of no prediction
+    assert (table[["recall_low", "recall_high", "f1_low", "f1_high"]] == 0).all(axis=None)
+    assert average_precision(truths, box_table([]), IMAGES).tolist() == [0] * 10
+
+
+def test_resamples_without_anything_to_find_are_no_failures() -> None:
+    # One image of three has the one object, which is found: 8 of 27 resamples lack it.
+    boxes = box_table([("b", 0.1, 0.1, 0.2, 0.2)])
+    scores = measure_boxes(BoxMatcher(boxes, boxes, IMAGES), [0.5])
+    assert (scores.interval.estimate == 1).all()
+    assert (scores.interval.low == 1).all()
+    undefined = scores.interval.num_undefined / len(scores.interval.resampled)
+    assert undefined == pytest.approx(np.full((3, 3), 8 / 27), abs=0.02)
+
+
+def test_a_false_box_in_a_resample_without_truth_is_a_failure_all_the_same() -> None:
+    truths = box_table([("b", 0.1, 0.1, 0.2, 0.2)])
+    predictions = box_table([("a", 0.1, 0.1, 0.2, 0.2), ("b", 0.1, 0.1, 0.2, 0.2)])
+    interval = measure_boxes(BoxMatcher(truths, predictions, IMAGES), [0.5]).interval
+    precision, recall, f1 = interval.low[0]
+    assert (precision, recall, f1) == (0, 1, 0)
+
+
+def test_chance_is_what_marking_everything_scores() -> None:
+    # The object of a covers 0.64 of its image; b has none, and that of c is small.
+    truths = box_table([("a", 0.1, 0.1, 0.9, 0.9), ("c", 0.1, 0.1, 0.12, 0.12)])
+    of_metrics = chance_f1(truths, IMAGES, [0.3, 0.75])
+    # thesis and IoU 0.3: one found, one missed, two false; image level: one false
+    assert of_metrics == pytest.approx([2 / 5, 2 / 5, 0, 4 / 5])
+    everything = mark_everything(IMAGES)
+    assert everything["image"].tolist() == IMAGES
+    assert np.isnan(chance_f1(truths, [], [0.5])).all()
+
+
+def test_the_screen_shows_the_interval_of_f1_chance_and_what_is_empty() -> None:
+    truths = box_table([("a", 0.1, 0.1, 0.2, 0.2)])
+    scores = measure_boxes(BoxMatcher(truths, truths, ["a", "b"]), [0.5])
+    lines = format_boxes(scores.table(np.array([0.1, 0.25, 0.5]))).splitlines()
+    head = lines[0].split()
+    assert head[-5:] == ["f1", "95", "%", "chance_f1", "empty_share"]
+    assert lines[2].split()[-4:] == ["[1.000,", "1.000]", "0.250", "0.500"]

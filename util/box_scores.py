@@ -1,0 +1,133 @@
+"""Scores of boxes by every metric, with intervals over images, beside what chance would score."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from util.bbox_csv import boxes_to_table
+from util.data_classes import Boxes
+from util.image_groups import ImageGroups
+from util.metrics import THESIS_IOU, BoxMatcher
+from util.statistics_over_images import RESAMPLES, Interval, bootstrap, f1, precision, recall
+
+BOX_SCORES = ("precision", "recall", "f1")
+
+
+@dataclass(frozen=True, eq=False)
+class BoxScores:
+    """How predicted boxes fare by M metrics: the thesis's, one-to-one at each IoU, image level.
+
+    Attributes:
+        iou_thresholds: Of the one-to-one metric.
+        counts: (I, M, 3) true positives, false positives and false negatives of each image.
+        interval: (M, 3) `BOX_SCORES` of each metric; 0 where undefined (thesis). A resample in
+            which a score is undefined says nothing about it, and is left out.
+        empty_share: Share of the images in which there is no box that counts.
+    """
+
+    iou_thresholds: Sequence[float]
+    counts: np.ndarray
+    interval: Interval
+    empty_share: float
+
+    def table(self, chance_f1: np.ndarray) -> pd.DataFrame:
+        """Lay the scores out, a row a metric.
+
+        Args:
+            chance_f1: (M,), of `chance_f1`.
+
+        Returns:
+            Columns `metric` (`thesis`, `one_to_one`, `image_level`), `iou`, `true_positives`,
+            `false_positives`, `false_negatives`, `true_negatives` (image level alone), each of
+            `BOX_SCORES` with NAME_low and NAME_high, `chance_f1`, `empty_share`.
+        """
+        table = pd.DataFrame(
+            {
+                "metric": ["thesis", *["one_to_one"] * len(self.iou_thresholds), "image_level"],
+                "iou": [THESIS_IOU, *self.iou_thresholds, np.nan],
+            }
+        )
+        totals = self.counts.sum(axis=0)
+        names = ("true_positives", "false_positives", "false_negatives")
+        table[list(names)] = totals
+        negatives = len(self.counts) - int(totals[-1].sum())
+        table["true_negatives"] = pd.array([*[pd.NA] * (len(table) - 1), negatives], "Int64")
+        for index, score in enumerate(BOX_SCORES):
+            for end in ("estimate", "low", "high"):
+                name = score if end == "estimate" else f"{score}_{end}"
+                table[name] = getattr(self.interval, end)[:, index]
+        return table.assign(chance_f1=chance_f1, empty_share=self.empty_share)
+
+
+def measure_boxes(
+    matcher: BoxMatcher,
+    iou_thresholds: Sequence[float],
+    groups: ImageGroups | None = None,
+    num_resamples: int = RESAMPLES,
+) -> BoxScores:
+    """Measure predictions in every way at once.
+
+    Args:
+        matcher: Truths and predictions of one image or more.
+        iou_thresholds: Of the one-to-one metric.
+        groups: Of the images, which resamples draw together; None = each by itself.
+        num_resamples: For the intervals.
+    """
+    counts = count_boxes(matcher, iou_thresholds)
+    drawn = counts if groups is None else groups.sum(counts)
+    interval = bootstrap(drawn, box_scores, num_resamples)
+    interval = replace(interval, estimate=np.nan_to_num(interval.estimate))
+    return BoxScores(iou_thresholds, counts, interval, matcher.empty_share())
+
+
+def count_boxes(matcher: BoxMatcher, iou_thresholds: Sequence[float]) -> np.ndarray:
+    """(I, M, 3) true positives, false positives and false negatives of each image.
+
+    M metrics: that of the thesis, one-to-one at each threshold, and at image level.
+    """
+    one_to_one = [matcher.one_to_one(iou) for iou in iou_thresholds]
+    metrics = [matcher.thesis(), *one_to_one, matcher.image_level()]
+    columns = ("true_positives", "false_positives", "false_negatives")
+    return np.stack([[getattr(m, c) for c in columns] for m in metrics]).transpose(2, 0, 1)
+
+
+def name_metrics(iou_thresholds: Sequence[float]) -> list[str]:
+    """Name the metrics of `count_boxes` for people."""
+    one_to_one = [f"one-to-one, IoU {iou:g}" for iou in iou_thresholds]
+    return ["thesis", *one_to_one, "image level"]
+
+
+def box_scores(totals: np.ndarray) -> np.ndarray:
+    """`BOX_SCORES` (..., 3) of totals (..., 3) of TP, FP, FN; nan where undefined, 0 of 0.
+
+    So precision needs a prediction, recall a truth, and F1 = 2TP / (2TP + FP + FN) one of them.
+    """
+    scores = np.stack([precision(totals), recall(totals), f1(totals)], axis=-1)
+    tp, fp, fn = np.moveaxis(totals, -1, 0)
+    return np.where(np.stack([tp + fp, tp + fn, tp + fp + fn], axis=-1) > 0, scores, np.nan)
+
+
+def mark_everything(image_ids: Sequence[str]) -> pd.DataFrame:
+    """Predict one box over the whole of each image: what a map that is 1 everywhere gives."""
+    everything = Boxes(np.array([[0.0, 0.0, 1.0, 1.0]]), np.array([1.0]))
+    return boxes_to_table([(image_id, (1, 1), everything) for image_id in image_ids], "everything")
+
+
+def chance_f1(
+    truths: pd.DataFrame, image_ids: Sequence[str], iou_thresholds: Sequence[float]
+) -> np.ndarray:
+    """(M,) F1 of `mark_everything` by each metric, which needs no knowledge; nan without images."""
+    matcher = BoxMatcher(truths, mark_everything(image_ids), image_ids)
+    return box_scores(count_boxes(matcher, iou_thresholds).sum(axis=0))[:, 2]
+
+
+def format_boxes(table: pd.DataFrame) -> str:
+    """Lay tables of `BoxScores` out for the screen, with the interval of F1."""
+    ends = table[["f1_low", "f1_high"]].to_numpy(float)
+    interval = ["-" if np.isnan(low) else f"[{low:.3f}, {high:.3f}]" for low, high in ends]
+    shown = table[[name for name in table if not str(name).endswith(("_low", "_high"))]].copy()
+    shown.insert(shown.columns.tolist().index("f1") + 1, "95 %", interval)
+    shown = shown.astype({"true_negatives": object, "iou": object}).fillna("-")
+    return shown.to_string(index=False, float_format=lambda value: f"{value:.3f}")

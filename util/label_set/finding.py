@@ -1,0 +1,48 @@
+"""Label sets by their names, wherever a path may be given too."""
+
+from pathlib import Path
+
+from util.errors import UserError, listed
+from util.label_set.reading import prompt_to_folder
+from util.label_set.records import MANIFEST
+from util.places import name_in, path_of
+
+
+def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path:
+    """Find the label set that a user means.
+
+    Args:
+        place: Of `util.places.to_place`: the prompt or the folder name of a label set, the name of
+            a run, whose predictions of the split are meant, RUN/SPLIT, or else a path.
+        label_sets: Folder of the label sets.
+        runs: Folder of the runs.
+        split: Of the runs that are named alone.
+
+    Returns:
+        A folder, or a file.
+
+    Raises:
+        UserError: There is nothing.
+    """
+    name = name_in(place)
+    known = (label_sets / name, label_sets / prompt_to_folder(name), runs / name / split)
+    for folder in (*known, runs / name):
+        if (folder / MANIFEST).is_file():
+            return folder
+    if (label_sets / name).is_dir():
+        return label_sets / name
+    path = path_of(place)
+    if path.exists():
+        return path
+    there = list_label_sets(label_sets, runs, split)
+    names = listed([folder.relative_to(root).as_posix() for folder, root in there.items()], 20)
+    raise UserError(
+        f"there is no label set, run, file or folder {name!r}; there are: {names or 'none'}"
+    )
+
+
+def list_label_sets(label_sets: Path, runs: Path, split: str) -> dict[Path, Path]:
+    """List all label sets, and the predictions that all runs have of a split, with their roots."""
+    found = {manifest.parent: label_sets for manifest in sorted(label_sets.glob(f"*/{MANIFEST}"))}
+    tested = {manifest.parent: runs for manifest in sorted(runs.glob(f"*/{split}/{MANIFEST}"))}
+    return found | tested

@@ -1,0 +1,27 @@
+"""What a user names: a path, or the name of something of ours that may lie elsewhere."""
+
+import os
+from pathlib import Path
+
+_BEGIN = "/./"
+"""Stands before the words of the user in a place, as rsync has it; it changes no path."""
+
+
+def to_place(text: str, base: Path) -> str:
+    """Make a path absolute, and keep what was given.
+
+    Args:
+        text: A path, or a name.
+        base: Where a relative path begins.
+    """
+    return text if Path(text).is_absolute() else f"{base}{_BEGIN}{text}"
+
+
+def name_in(place: str) -> str:
+    """What the user gave, of a place of `to_place`."""
+    return place.rpartition(_BEGIN)[2]
+
+
+def path_of(place: str) -> Path:
+    """The path that a place is, if it is no name."""
+    return Path(os.path.normpath(place))
