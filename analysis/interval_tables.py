@@ -19,7 +19,10 @@ Scores = dict[str, Interval]
 def name_scores(names: Iterable[str], interval: Interval) -> Scores:
     """Take the scores along the last axis of an interval apart: estimate (S,), S names."""
     columns = zip(interval.estimate, interval.low, interval.high, interval.resampled.T, strict=True)
-    return {name: Interval(*column) for name, column in zip(names, columns, strict=True)}
+    return {
+        name: Interval(*column, interval.num_drawn)
+        for name, column in zip(names, columns, strict=True)
+    }
 
 
 def in_a_row(interval: Interval) -> Interval:

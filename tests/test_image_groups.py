@@ -114,7 +114,8 @@ def test_what_intervals_are_over_is_one_sentence() -> None:
     assert say(60, 60) == "Intervals are 95 % bootstrap intervals over 60 images."
     assert say(68, 25).endswith("over 25 groups of 68 images (data.groups).")
     assert say(68, 3).endswith(
-        "over 3 groups of 68 images (data.groups): so few give too narrow ones."
+        "over 3 groups of 68 images (data.groups): so few make them too narrow, and p values too "
+        "small."
     )
     assert say(68, 1) == (
         "No interval can be had: there is only 1 group of 68 images (data.groups)."

@@ -371,7 +371,7 @@ def test_intervals_of_a_study_are_over_groups_of_images(finished: Path) -> None:
     folder = finished.parent / "runs" / "grouped"
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "2 groups of 3 images (data.groups)" in report
-    assert "so few give too narrow ones" in report
+    assert "so few make them too narrow" in report
     scores = pd.read_csv(folder / "tables" / "scores.csv").set_index("label_set")
     single = read_table(finished, "scores").set_index("label_set")
     assert scores["teacher"].tolist() == single["teacher"].tolist()

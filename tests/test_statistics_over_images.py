@@ -290,18 +290,19 @@ def test_p_is_rarely_small_where_there_is_no_difference(rng: np.random.Generator
 
 
 def test_undefined_differences_are_left_out_and_are_no_evidence() -> None:
-    a, b = np.array([0.9, 0.8, np.nan, np.nan]), np.array([0.1, 0.3, 0.2, np.nan])
+    a, b = np.full(14, np.nan), np.full(14, np.nan)
+    a[:2], b[:3] = [0.9, 0.8], [0.1, 0.3, 0.2]
     interval, p_value = compare(counts_of_values(a), counts_of_values(b), mean, FEW)
     plain = []
-    for weights in all_weights(4, FEW):
-        drawn = np.repeat(np.arange(4), weights)
+    for weights in all_weights(14, FEW):
+        drawn = np.repeat(np.arange(14), weights)
         if min(drawn) <= 1:
             plain.append(np.nanmean(a[drawn]) - np.nanmean(b[drawn]))
     assert interval.num_undefined == FEW - len(plain) > 0
     assert [interval.low, interval.high] == pytest.approx(np.quantile(plain, [0.025, 0.975]))
     as_large = np.sum(abs(np.array(plain) - 0.65) >= 0.65)
     assert p_value == (1 + as_large) / (1 + len(plain))
-    none = counts_of_values(np.full(4, np.nan))
+    none = counts_of_values(np.full(14, np.nan))
     assert compare(none, counts_of_values(b), mean, FEW)[1] == 1
 
 

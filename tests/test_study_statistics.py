@@ -227,6 +227,25 @@ def test_some_pairs_are_compared_and_adjusted_for_their_number(rng: np.random.Ge
     assert table.p_holm.tolist() == holm([turned.p, same.p]).tolist()
 
 
+@pytest.mark.parametrize(("num_images", "smallest"), [(1, 1), (2, 0.5), (5, 1 / 16)])
+def test_few_images_that_agree_are_little_evidence(num_images: int, smallest: float) -> None:
+    found = np.tile([9.0, 1, 1], (num_images, 1))
+    counts = {"a": found, "b": found * [1, 5, 1]}
+    table = compare_pairs(teacher_draws(counts, f1, FEW))
+    assert table.p.tolist() == [smallest]
+    _, p = paired_difference(*(bootstrap(each, f1, FEW) for each in counts.values()))
+    assert p == smallest
+
+
+def test_means_over_label_sets_are_of_the_same_worlds(rng: np.random.Generator) -> None:
+    draws = as_draws(rng, 4)
+    means = draws.means({"both": ["prompt 3", "prompt 1"], "one": ["prompt 0"]})
+    assert means.names == ("both", "one")
+    assert means.estimate.tolist() == [draws.estimate[[3, 1]].mean(), draws.estimate[0]]
+    assert means.draws[:, 0].tolist() == draws.draws[:, [3, 1]].mean(axis=1).tolist()
+    assert means.draws[:, 1].tolist() == draws.draws[:, 0].tolist()
+
+
 def test_one_label_set_has_nothing_to_be_compared_with(rng: np.random.Generator) -> None:
     table = compare_pairs(as_draws(rng, 1))
     assert table.empty

@@ -73,7 +73,8 @@ def bootstrap_average_precision(
     drawn = np.concatenate([ranked.average_precision(weights) for weights in chunks])
     resampled = _first_and_mean(drawn if len(groups) > 1 else np.full_like(drawn, np.nan))
     estimate = ranked.average_precision(np.ones((1, num_images), np.int64))[0]
-    return Interval(_first_and_mean(estimate), *percentile_interval(resampled), resampled)
+    ends = percentile_interval(resampled)
+    return Interval(_first_and_mean(estimate), *ends, resampled, len(groups))
 
 
 def rank_predictions(

@@ -37,12 +37,14 @@ class Interval:
         low: (...) float, lower end of the 95 % interval; nan where every resample is undefined.
         high: (...) float, upper end.
         resampled: (R, ...) float, of each resample; nan where undefined.
+        num_drawn: How many images, or groups of them, a resample draws; None: not known.
     """
 
     estimate: np.ndarray
     low: np.ndarray
     high: np.ndarray
     resampled: np.ndarray
+    num_drawn: int | None = None
 
     @property
     def num_undefined(self) -> np.ndarray:
@@ -140,7 +142,8 @@ def bootstrap(
     if len(counts) == 1:
         resampled = np.full_like(resampled, np.nan)
     low, high = percentile_interval(resampled)
-    return Interval(score(counts.sum(axis=0, keepdims=True))[0], low, high, resampled)
+    estimate = score(counts.sum(axis=0, keepdims=True))[0]
+    return Interval(estimate, low, high, resampled, len(counts))
 
 
 def resampled_scores(weights: np.ndarray, counts: np.ndarray, score: Score) -> np.ndarray:
@@ -184,11 +187,13 @@ def paired_difference(a: Interval, b: Interval) -> tuple[Interval, np.ndarray]:
             f"{b.resampled.shape}"
         )
     difference, resampled = a.estimate - b.estimate, a.resampled - b.resampled
-    interval = Interval(difference, *percentile_interval(resampled), resampled)
-    return interval, shifted_p_value(difference, resampled)
+    interval = Interval(difference, *percentile_interval(resampled), resampled, a.num_drawn)
+    return interval, shifted_p_value(difference, resampled, a.num_drawn)
 
 
-def shifted_p_value(estimate: np.ndarray, resampled: np.ndarray) -> np.ndarray:
+def shifted_p_value(
+    estimate: np.ndarray, resampled: np.ndarray, num_drawn: int | None = None
+) -> np.ndarray:
     """Test whether a difference d is 0, two-sided, by moving its R resamples d* to mean 0.
 
         p = (1 + number of resamples with |d* - d| >= |d|) / (R + 1):
@@ -197,9 +202,15 @@ def shifted_p_value(estimate: np.ndarray, resampled: np.ndarray) -> np.ndarray:
     The added one (Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 4.2)
     keeps p above 0; the smallest is 1 / (R + 1).
 
+    Nor is p below 2^(1 - N), the smallest that a test by the signs of the differences of N images
+    can give (Fisher, The Design of Experiments, 1935, section 21): if both of two images speak for
+    one label set, all resamples do, but so they would in half of the cases without a difference.
+
     Args:
         estimate: (...) float, d on all images.
         resampled: (R, ...) float, d* of each resample; nan is left out, and R is then smaller.
+        num_drawn: N, images or groups of them that a resample draws; None: so many that it does not
+            matter.
 
     Returns:
         (...) p in (0, 1]; 1 where the difference or every resample is undefined.
@@ -207,7 +218,8 @@ def shifted_p_value(estimate: np.ndarray, resampled: np.ndarray) -> np.ndarray:
     is_defined = ~np.isnan(resampled)
     # "Not smaller" rather than "at least": an undefined difference is then no evidence, p = 1.
     is_extreme = ~(abs(resampled - estimate) < abs(estimate))
-    return (1 + (is_extreme & is_defined).sum(axis=0)) / (1 + is_defined.sum(axis=0))
+    p = (1 + (is_extreme & is_defined).sum(axis=0)) / (1 + is_defined.sum(axis=0))
+    return p if num_drawn is None else np.maximum(p, 2.0 ** (1 - num_drawn))
 
 
 def percentile_interval(resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

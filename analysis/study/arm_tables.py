@@ -204,16 +204,9 @@ def _means_of_strategies(arm: Arm, draws: Draws) -> Iterator[tuple[str, Draws]]:
         for source in of_size:
             if source.name in draws.names:
                 names.setdefault(source.way, []).append(source.name)
-        complete = {way: draws.select(n) for way, n in names.items() if len(n) == len(groups)}
+        complete = {way: n for way, n in names.items() if len(n) == len(groups)}
         if len(groups) > 1 and complete:
-            yield (
-                f"strategies over {len(groups)} groups of {size}",
-                Draws(
-                    tuple(complete),
-                    np.array([each.estimate.mean() for each in complete.values()]),
-                    np.stack([each.draws.mean(axis=1) for each in complete.values()], axis=1),
-                ),
-            )
+            yield f"strategies over {len(groups)} groups of {size}", draws.means(complete)
 
 
 def teacher_gain(arm: Arm, judge: Judge, config: Config) -> pd.DataFrame:

@@ -43,4 +43,5 @@ def _compare(draws: Draws, a: int, b: int) -> tuple[float, float, float, float]:
     difference = draws.estimate[a] - draws.estimate[b]
     resampled = draws.draws[:, a] - draws.draws[:, b]
     low, high = percentile_interval(resampled)
-    return difference, float(low), float(high), float(shifted_p_value(difference, resampled))
+    p = shifted_p_value(difference, resampled, draws.num_drawn)
+    return difference, float(low), float(high), float(p)

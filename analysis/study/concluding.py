@@ -186,13 +186,7 @@ def draw_means(arms: Sequence[Arm], who: str) -> Draws | None:
     else:
         students = {key: arm.students[name] for (arm, name), key in keys.items()}
         draws = draw_students(students, arms[0].metric)
-    draws = draws.select([keys[place] for place in places])
-    shape = (len(arms), len(names))
-    return Draws(
-        tuple(arm.name for arm in arms),
-        draws.estimate.reshape(shape).mean(axis=1),
-        draws.draws.reshape(-1, *shape).mean(axis=2),
-    )
+    return draws.means({a.name: [keys[place] for place in places if place[0] is a] for a in arms})
 
 
 def tabulate_reliability(arm: Arm, judge: Judge) -> pd.DataFrame:

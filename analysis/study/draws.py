@@ -35,12 +35,14 @@ class Draws:
             with a single image.
         has_seed_noise: Whether the worlds differ in training seeds too; without it, intervals hold
             for these trained networks only.
+        num_drawn: How many images, or groups of them, a world draws; None: not known.
     """
 
     names: tuple[str, ...]
     estimate: np.ndarray
     draws: np.ndarray
     has_seed_noise: bool = False
+    num_drawn: int | None = None
 
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
         """Find low (L,) and high (L,) of the 95 % percentile intervals; nan for one image."""
@@ -66,11 +68,26 @@ class Draws:
         Raises:
             ValueError: The numbers of worlds differ.
         """
-        return Draws(
-            self.names + others.names,
-            np.concatenate([self.estimate, others.estimate]),
-            np.concatenate([self.draws, others.draws], axis=1),
-            self.has_seed_noise or others.has_seed_noise,
+        return replace(
+            self,
+            names=self.names + others.names,
+            estimate=np.concatenate([self.estimate, others.estimate]),
+            draws=np.concatenate([self.draws, others.draws], axis=1),
+            has_seed_noise=self.has_seed_noise or others.has_seed_noise,
+        )
+
+    def means(self, members: Mapping[str, Sequence[str]]) -> "Draws":
+        """Take mean scores over label sets, in the same worlds.
+
+        Args:
+            members: Names of one or more label sets, by the name of their mean.
+        """
+        parts = [self.select(names) for names in members.values()]
+        return replace(
+            self,
+            names=tuple(members),
+            estimate=np.array([part.estimate.mean() for part in parts]),
+            draws=np.stack([part.draws.mean(axis=1) for part in parts], axis=1),
         )
 
 
@@ -131,7 +148,9 @@ def student_draws(
     noise = _seed_noise(scores, num_resamples, seed)
     if noise is not None:
         draws = np.clip(draws + noise, 0, 1)
-    return Draws(tuple(counts), np.array([s.mean() for s in scores]), draws, noise is not None)
+    means = np.array([s.mean() for s in scores])
+    num_images = len(next(iter(counts.values()))[0])
+    return Draws(tuple(counts), means, draws, noise is not None, num_images)
 
 
 def _check(counts: Mapping[str, Sequence[np.ndarray]]) -> None:

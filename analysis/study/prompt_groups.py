@@ -157,8 +157,8 @@ def _welch_half_width(a: np.ndarray, b: np.ndarray) -> float:
 def _share_between(groups: list[np.ndarray]) -> float:
     """Sum of squares between groups over that of all; nan where all values are alike."""
     everything = np.concatenate(groups)
-    if np.ptp(everything) == 0:
-        return np.nan
     total = ((everything - everything.mean()) ** 2).sum()
+    if total == 0:
+        return np.nan
     between = sum(len(group) * (group.mean() - everything.mean()) ** 2 for group in groups)
     return float(between / total)
