@@ -29,6 +29,7 @@ from analysis.compression_differences import (
     draw_scores,
 )
 from analysis.interval_tables import format_differences
+from teacher.settings import as_student
 from util.ahead import count_cores
 from util.command_line import load_config
 from util.config import BOX_RULE, TILES, Config, keys_of, write_config
@@ -135,9 +136,8 @@ def plan_curve(config: Config) -> Curve:
         config.data.splits, config.data.test_split, find_images(config.data.images)
     )
     group_images(config.data.groups, test_ids)  # refuses ids without a group before any training
-    settings: dict[str, Any] = {"name": "student", "checkpoint": checkpoint, "label_set": TEACHER}
-    settings["logits"] = config.student.losses.get("kd", 0.0) > 0
-    teacher = config.teacher.model_copy(update=settings)
+    logits = config.student.losses.get("kd", 0.0) > 0
+    teacher = as_student(config.teacher, checkpoint=checkpoint, label_set=TEACHER, logits=logits)
     images = Images(find_images(config.data.images))
     name = f"the teacher {checkpoint}"
     labelling = teacher_cell(config, teacher, name, [TEACHER], images)

@@ -18,6 +18,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from student.material import find_splits
 from student.train import build_checked, start_processes, train_student
+from teacher.settings import as_student
 from teacher.soft_label_generation import asked_prompts, label_all, report
 from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, Config, keys_of
@@ -74,9 +75,7 @@ def plan_distillation(config: Config) -> Config:
         UserError: There is no teacher, or it would be replaced by its student.
     """
     student = config.student
-    teacher = config.teacher.model_copy(
-        update={"name": "student", "logits": student.losses.get("kd", 0.0) > 0}
-    )
+    teacher = as_student(config.teacher, logits=student.losses.get("kd", 0.0) > 0)
     (label_set,) = asked_prompts(teacher)
     assert teacher.checkpoint is not None, "or it would not have been found"
     if teacher.checkpoint.parent == config.paths.runs / student.run:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from teacher.detectors import Detector
 from teacher.detectors.attributes import AttributeDetector
 from teacher.findings import Teacher
+from teacher.libraries import INSTALL, lacking_libraries, missing_libraries
 from teacher.saa import VERSION, SaaSettings, SegmentAnyAnomaly
 from teacher.saliency import ColourGradientFeatures, FeatureSaliency, Saliency
 from teacher.segmenters import Segmenter
 from teacher.segmenters.grabcut import GrabCutSegmenter
+from teacher.settings import describe_unread, resolve_own
 from teacher.tiling import TiledTeacher
-from teacher.weights import locate, weights_identity
+from teacher.weights import fault, locate, weights_identity
 from util.config import TeacherSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
@@ -96,6 +98,62 @@ def find_student(settings: TeacherSection) -> Path:
     return settings.checkpoint
 
 
+def check_teacher(settings: TeacherSection, models: Mapping[str, Path]) -> None:
+    """Check all that can be seen before a model is loaded or a folder touched.
+
+    Args:
+        settings: The teacher's section of the config.
+        models: Of `find_models`.
+
+    Raises:
+        UserError: Settings are not read by this teacher or do not go together, a library or device
+            is missing, or weights are damaged; all troubles are named, a line each.
+    """
+    backends = {part: backend for part, (backend, _) in configured_models(settings).items()}
+    missing = missing_libraries()
+    weights = [models[part] for part in backends if part != "text encoder"]
+    troubles = [
+        describe_unread(settings),
+        _tile_trouble(settings),
+        *lacking_libraries(backends, missing),
+        *(
+            f"{path} cannot be used ({trouble}); remove it and fetch it anew"
+            for path in weights
+            if (trouble := fault(path))
+        ),
+    ]
+    if found := [trouble for trouble in troubles if trouble]:
+        raise UserError("\n".join(found))
+    is_in_torch = any(path.suffix != ".onnx" for path in models.values())
+    if is_in_torch and settings.device not in ("auto", "cpu") and "torch" not in missing:
+        from teacher.runtime import Runtime
+
+        Runtime(settings.device)
+
+
+def _tile_trouble(settings: TeacherSection) -> str:
+    """Say why tiles cannot be as they are set, '' if they can."""
+    size_px, overlap_px = resolve_own(settings).tile_size_px, settings.tile_overlap_px
+    if settings.name == "student":
+        from teacher.trained_student import prediction_settings
+
+        try:
+            prediction_settings(settings)
+        except UserError as error:
+            return f"teacher.{error}"
+    elif size_px and size_px <= overlap_px:
+        return (
+            f"teacher.tile_overlap_px is {overlap_px}, expected less than teacher.tile_size_px, "
+            f"{size_px}"
+        )
+    elif size_px and settings.stretch_each_image:
+        return (
+            "teacher.stretch_each_image with teacher.tile_size_px would stretch each tile by "
+            "itself; set one of them to false or 0"
+        )
+    return ""
+
+
 def usual_boxes(settings: TeacherSection, prompt: str) -> BoxSettings:
     """Say how boxes are found in a teacher's maps unless the config says it, and of which class.
 
@@ -114,6 +172,7 @@ def describe_teacher(settings: TeacherSection, models: Mapping[str, Path]) -> di
 
     Devices, batches and caches change no map. Weights are told by their content, wherever they lie.
     """
+    settings = resolve_own(settings)
     if settings.name == "student":
         digest = weights_identity(models["student"])["sha256"]
         return {**settings.model_dump(include=_READ_BY_STUDENT), "checkpoint_sha256": digest}
@@ -136,28 +195,20 @@ def build_teacher(
         cache: Remembers what the models say; None to remember nothing.
 
     Raises:
-        UserError: A library is missing, or weights are not what they should be.
+        UserError: The teacher cannot be as it is configured (see `check_teacher`), or weights are
+            not what they should be.
     """
+    check_teacher(settings, models)
+    settings = resolve_own(settings)
     if settings.name == "student":
         from teacher.trained_student import load_trained_student
 
         return load_trained_student(models["student"], settings)
-    if 0 < settings.tile_size_px <= settings.tile_overlap_px:
-        raise UserError(
-            f"teacher.tile_overlap_px is {settings.tile_overlap_px}, expected less than "
-            f"teacher.tile_size_px, {settings.tile_size_px}"
-        )
-    if settings.tile_size_px and settings.stretch_each_image:
-        raise UserError(
-            "teacher.stretch_each_image with teacher.tile_size_px would stretch each tile by "
-            "itself; set one of them to false or 0"
-        )
     try:
         teacher = _build_untiled(settings, models, cache)
     except ModuleNotFoundError as error:
         raise UserError(
-            f"the teacher needs {error.name}, which is not installed; run `python -m pip install "
-            "--no-deps -r requirements-teacher.txt`"
+            f"the teacher needs {error.name}, which is not installed; run {INSTALL}"
         ) from None
     if settings.tile_size_px:
         return TiledTeacher(teacher, settings.tile_size_px, settings.tile_overlap_px)

@@ -117,6 +117,10 @@ class CachedDetector(CachedEncoder):
             for phrase in phrases
         ]
 
+    def check_phrases(self, phrases: Sequence[str]) -> None:
+        """Refuse phrases that the detector cannot read; see `Detector`."""
+        self._detector.check_phrases(phrases)
+
 
 class CachedSegmenter(CachedEncoder):
     """A segmenter that remembers the mask of each box; a `Segmenter`."""

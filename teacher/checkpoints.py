@@ -2,7 +2,8 @@
 
 import logging
 import pickle
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -101,19 +102,24 @@ def read_model(model_class: type[M], folder: Path) -> M:
         UserError: The folder misses a file, or the weights are damaged or of another model.
     """
     load: Any = model_class
+    logger.info("loading %s", folder)
     try:
-        model, report = load.from_pretrained(
-            folder,
-            local_files_only=True,
-            dtype=torch.float32,
-            ignore_mismatched_sizes=True,  # reported below, instead of an error without names
-            output_loading_info=True,
-        )
+        with _quiet_library():
+            model, report = load.from_pretrained(
+                folder,
+                local_files_only=True,
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,  # reported below, instead of an error without names
+                output_loading_info=True,
+            )
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise not_whole(folder, model_class.__name__, error) from None
-    for fault in ("missing", "mismatched"):
-        if names := sorted(map(str, report[f"{fault}_keys"])):
-            raise not_whole(folder, model_class.__name__, f"{fault}: {listed(names)}")
+    faults = {
+        "missing": sorted(map(str, report["missing_keys"])),
+        "of another shape": sorted(str(name) for name, *_shapes in report["mismatched_keys"]),
+    }
+    if why := [f"{fault}: {listed(names)}" for fault, names in faults.items() if names]:
+        raise not_whole(folder, model_class.__name__, "; ".join(why))
     if names := sorted(map(str, report["unexpected_keys"])):
         logger.warning("%s holds weights that are not used: %s", folder, listed(names))
     loaded: M = model
@@ -128,15 +134,32 @@ def read_processor(processor_class: type[P], folder: Path) -> P:
     """
     load: Any = processor_class
     try:
-        processor: P = load.from_pretrained(folder, local_files_only=True)
+        with _quiet_library():
+            processor: P = load.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, TypeError) as error:
         raise not_whole(folder, processor_class.__name__, error) from None
     return processor
 
 
+@contextmanager
+def _quiet_library() -> Iterator[None]:
+    """Keep transformers from telling, in tables and bars, what is told here in a sentence."""
+    from transformers.utils import logging as library  # checkpoints are read without it, too
+
+    verbosity, has_bars = library.get_verbosity(), library.is_progress_bar_enabled()
+    library.set_verbosity(logging.CRITICAL)
+    library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        library.set_verbosity(verbosity)
+        if has_bars:
+            library.enable_progress_bar()
+
+
 def not_whole(path: Path, what: str, why: object) -> UserError:
-    """Say that a file or folder does not hold what it should."""
-    reason = str(why).strip().partition("\n")[0]
+    """Say that a file or folder does not hold what it should, in a library's first sentence."""
+    reason = str(why).strip().partition("\n")[0].partition(". ")[0]
     return UserError(
         f"{path} holds no whole {what} ({reason}); fetch it again, or give another path"
     )

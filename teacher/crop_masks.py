@@ -1,9 +1,13 @@
 """Masks kept as their smallest crop: twenty prompts give thousands of masks of a few pixels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+Place = tuple[slice, slice]
+"""Rows and columns of an image."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class CropMask:
     pixels: np.ndarray
 
     @property
-    def place(self) -> tuple[slice, slice]:
+    def place(self) -> Place:
         """Rows and columns of the crop, to index an (H, W) image with."""
         height, width = self.pixels.shape
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
@@ -34,6 +38,20 @@ def crop_mask(mask: np.ndarray, top: int = 0, left: int = 0) -> CropMask:
         return CropMask(0, 0, np.zeros((0, 0), bool))
     crop = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return CropMask(top + int(rows[0]), left + int(columns[0]), crop.copy())
+
+
+def join_masks(parts: Sequence[tuple[Place, np.ndarray]]) -> CropMask:
+    """Join parts of a mask: bool arrays that lie beside each other, each with its place."""
+    if not parts:
+        return CropMask(0, 0, np.zeros((0, 0), bool))
+    top, left = (min(place[axis].start for place, _ in parts) for axis in (0, 1))
+    bottom, right = (max(place[axis].stop for place, _ in parts) for axis in (0, 1))
+    whole = np.zeros((bottom - top, right - left), bool)
+    for (rows, columns), pixels in parts:
+        whole[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = (
+            pixels
+        )
+    return crop_mask(whole, top, left)
 
 
 def resize_mask(mask: CropMask, from_hw: tuple[int, int], to_hw: tuple[int, int]) -> CropMask:

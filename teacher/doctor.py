@@ -14,12 +14,11 @@ from itertools import groupby
 from pathlib import Path
 
 from teacher.building import configured_models, find_student
+from teacher.libraries import BACKENDS, INSTALL, installed_version, lacking_libraries
+from teacher.settings import describe_unread
 from teacher.weights import FETCH, MODELS, ModelWeights, default_model, fault, find, locate
 from util.config import REPOSITORY, TeacherSection
 from util.errors import UserError
-
-INSTALL = "python -m pip install --no-deps -r requirements-teacher.txt"
-"""Command that installs the libraries of real teachers, all pinned."""
 
 LIBRARIES = (
     "torch",
@@ -32,19 +31,6 @@ LIBRARIES = (
     "numpy",
     "huggingface_hub",
 )
-
-BACKENDS: dict[tuple[str, str], tuple[str, ...]] = {
-    ("detector", "attributes"): (),
-    ("detector", "groundingdino"): ("torch", "torchvision", "transformers", "groundingdino-py"),
-    ("detector", "transformers"): ("torch", "torchvision", "transformers"),
-    ("segmenter", "grabcut"): (),
-    ("segmenter", "sam"): ("torch", "torchvision", "segment-anything"),
-    ("segmenter", "transformers"): ("torch", "torchvision", "transformers"),
-    ("saliency", "colour_gradient"): (),
-    ("saliency", "wide_resnet50_2"): ("torch", "torchvision", "timm"),
-    ("teacher", "sam3"): ("torch", "torchvision", "transformers"),
-}
-"""What each part and backend needs beside the libraries that everything needs."""
 
 
 def check(settings: TeacherSection, weights_folder: Path) -> int:
@@ -68,7 +54,8 @@ def check(settings: TeacherSection, weights_folder: Path) -> int:
     }
     for title, lines in sections.items():
         print(title, *(f"  {line}" for line in lines), sep="\n", end="\n\n")
-    obstacles = [*library_obstacles(settings, unusable), *missing]
+    unread = describe_unread(settings)
+    obstacles = [*[unread] * bool(unread), *library_obstacles(settings, unusable), *missing]
     if obstacles:
         print("The configured teacher cannot run:", *obstacles, sep="\n  ")
     else:
@@ -89,14 +76,6 @@ def unusable_libraries() -> dict[str, str]:
             except Exception as error:  # a wrong build fails in many ways
                 reasons[name] = f"{error or type(error).__name__}".splitlines()[0]
     return reasons
-
-
-def installed_version(library: str) -> str | None:
-    """Give the version of a library, None where it is not installed."""
-    try:
-        return importlib.metadata.version(library)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def conflicts(unusable: Mapping[str, str]) -> Iterator[str]:
@@ -121,10 +100,8 @@ def conflicts(unusable: Mapping[str, str]) -> Iterator[str]:
 def library_obstacles(settings: TeacherSection, unusable: Mapping[str, str]) -> Iterator[str]:
     """Say which libraries and devices the configured teacher lacks."""
     models = configured_models(settings)
-    for part, (backend, _) in models.items():
-        lacking = [name for name in BACKENDS.get((part, backend), ()) if name in unusable]
-        if lacking:
-            yield f"{part} {backend} needs {', '.join(lacking)}: {INSTALL}"
+    backends = {part: backend for part, (backend, _) in models.items()}
+    yield from lacking_libraries(backends, unusable)
     if models and "torch" not in unusable:
         try:
             _runtime_sentence(settings)

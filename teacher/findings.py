@@ -27,6 +27,27 @@ class Rejection:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """What was found of the normal scene of an image; the same for all prompts.
+
+    Attributes:
+        prompt: What was asked for.
+        boxes_xyxy: (N, 4) float32 boxes that read as it, pixels of the image, x1/y1 exclusive.
+        scores: (N,) float32 in [0, 1].
+        is_object: (N,) bool, whether a box is one of its objects, or of another size.
+        area: Share of the image in (0, 1]; the largest area of an anomaly is a share of this.
+        remarks: What did not go as asked, a sentence each.
+    """
+
+    prompt: str
+    boxes_xyxy: np.ndarray
+    scores: np.ndarray
+    is_object: np.ndarray
+    area: float
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Finding:
     """What a teacher found for one prompt in one image; all in pixels of that image.
 
@@ -41,6 +62,7 @@ class Finding:
         rejections: The best boxes that do not count, best first: why a prompt finds nothing.
         logits: (H, W) float32 of which the soft label is the sigmoid, for teachers that have them
             and are asked to keep them.
+        scene: The normal scene; None for teachers that are asked for none.
     """
 
     soft_label: np.ndarray
@@ -51,6 +73,7 @@ class Finding:
     saliency: np.ndarray | None
     rejections: tuple[Rejection, ...] = ()
     logits: np.ndarray | None = None
+    scene: Scene | None = None
 
 
 class Teacher(Protocol):
@@ -65,5 +88,13 @@ class Teacher(Protocol):
         Raises:
             UserError: The image cannot be labelled: it does not fit into memory, or a model has
                 answered with NaN.
+        """
+        ...
+
+    def check_prompts(self, prompts: Sequence[str]) -> None:
+        """Refuse prompts that no image can be labelled for; asks no model.
+
+        Raises:
+            PromptError: Prompts are longer than the model can read; all of them are named.
         """
         ...

@@ -1,5 +1,6 @@
 """Sheets that show why a prompt finds what it finds: boxes, masks, saliency, map."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,8 +8,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from teacher.findings import Finding, Teacher
-from util.image_files import id_to_path, read_image
+from teacher.findings import Finding, Scene, Teacher
+from util.errors import UserError
+from util.image_files import id_to_path
+from util.labelling import read_ahead
 from util.progress import track
 from util.visualization import PREDICTION_RGB, new_figure, write_figure
 
@@ -31,8 +34,10 @@ def write_previews(
     prompts: Sequence[str],
     num_images: int,
     folder: Path,
-) -> list[Path]:
+) -> tuple[list[Path], dict[str, str]]:
     """Draw a sheet for some of the images, evenly spread over them.
+
+    An image that cannot be read or labelled gets no sheet; the others go on.
 
     Args:
         teacher: Whose answers are drawn.
@@ -42,22 +47,25 @@ def write_previews(
         folder: Where the sheets go, named by the ids of their images.
 
     Returns:
-        The sheets' paths.
-
-    Raises:
-        UserError: An image cannot be read or labelled.
+        The sheets' paths, and why each of the other images has none, by id.
     """
     ids = list(image_paths)
     count = min(num_images, len(ids))
     chosen = [ids[(2 * i + 1) * len(ids) // (2 * count)] for i in range(count)]
-    written = []
-    for image_id in track(chosen, "preview"):
-        image = read_image(image_paths[image_id])
-        findings = dict(zip(prompts, teacher.label(image, prompts), strict=True))
+    written, failed = [], {}
+    images = read_ahead({image_id: image_paths[image_id] for image_id in chosen})
+    for image_id, image in track(images, "preview", total=count):
+        try:
+            if isinstance(image, UserError):
+                raise image
+            findings = dict(zip(prompts, teacher.label(image, prompts), strict=True))
+        except UserError as error:
+            failed[image_id] = str(error)
+            continue
         path = id_to_path(folder, image_id)
         draw_sheet(path, image_id, image, findings)
         written.append(path)
-    return written
+    return written, failed
 
 
 def draw_sheet(
@@ -72,16 +80,16 @@ def draw_sheet(
         findings: What was found for each prompt, a row each.
     """
     shrink = max(1.0, image_rgb.shape[1] / WIDTH_PX)
-    height, width = (round(side / shrink) for side in image_rgb.shape[:2])
+    height, width = (max(1, round(side / shrink)) for side in image_rgb.shape[:2])
     image = cv2.resize(image_rgb, (width, height), interpolation=cv2.INTER_AREA)
-    row_inch = 4 * height / width
-    figure = new_figure(12, min(row_inch, 8) * (len(findings) + 1) + 0.6)
+    row_inch = min(max(4 * height / width, 1), 8)
+    figure = new_figure(12, row_inch * (len(findings) + 1) + 0.6)
     figure.suptitle(title)
     axes = figure.subplots(len(findings) + 1, 3, squeeze=False)
-    saliency = next((f.saliency for f in findings.values()), None)
+    first = next(iter(findings.values()))
     _show(axes[0, 0], image, "image")
-    _show_map(axes[0, 1], saliency, (width, height), "saliency")
-    axes[0, 2].axis("off")
+    _show_map(axes[0, 1], first.saliency, (width, height), "saliency")
+    _show_scene(axes[0, 2], image, first.scene, shrink)
     for row, (prompt, finding) in zip(axes[1:], findings.items(), strict=True):
         _show(row[0], image, f"{prompt}: {len(finding.scores)} boxes")
         _draw_boxes(row[0], finding, shrink)
@@ -89,6 +97,20 @@ def draw_sheet(
         highest = finding.soft_label.max()
         _show_map(row[2], finding.soft_label, (width, height), f"soft label, at most {highest:.2f}")
     write_figure(path, figure)
+
+
+def _show_scene(axis: "Axes", image: np.ndarray, scene: Scene | None, shrink: float) -> None:
+    """Show the objects of the normal scene, and dashed the boxes that are none."""
+    if scene is None:
+        axis.axis("off")
+        return
+    counts = f"object {scene.prompt!r}: areas are shares of {scene.area:.1%} of the image"
+    _show(axis, image, "\n".join(textwrap.fill(line, 60) for line in (counts, *scene.remarks)))
+    for box, score, is_object in zip(
+        scene.boxes_xyxy / shrink, scene.scores, scene.is_object, strict=True
+    ):
+        colour, style = (PREDICTION_RGB, "solid") if is_object else (REJECTED_RGB, "dashed")
+        _draw_box(axis, box, f"{scene.prompt} {score:.2f}", colour, style)
 
 
 def _show(axis: "Axes", picture: np.ndarray, title: str) -> None:

@@ -2,8 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.label_set import prompt_to_folder
+
+MAX_NAME_BYTES = 255
+"""What file systems let the name of a folder have."""
+
+SHOWN = 60
+"""How many letters of a long prompt are shown."""
 
 PROMPT_LISTS: Mapping[str, tuple[str, ...]] = {
     "birds": (
@@ -44,7 +50,8 @@ def resolve_prompts(names: Sequence[str]) -> list[str]:
         The prompts, stripped, in the order given.
 
     Raises:
-        UserError: No prompt, an empty one, an unknown list, or two that give one folder name.
+        UserError: No prompt, an empty or too long one, an unknown list, or two that give one
+            folder name.
     """
     lists = {**PROMPT_LISTS, "all": tuple(p for group in PROMPT_LISTS.values() for p in group)}
     prompts: list[str] = []
@@ -62,22 +69,36 @@ def resolve_prompts(names: Sequence[str]) -> list[str]:
 
 
 def _check_file_names(prompts: Sequence[str]) -> None:
-    """Refuse prompts that cannot be told apart, or not be named, as folders."""
+    """Refuse prompts that cannot be told apart, or not be named, as folders; all together."""
     if not prompts:
         raise UserError("no prompt is given; name at least one, for example teacher.prompts=bird")
+    names = {prompt: prompt_to_folder(prompt) for prompt in prompts}
+    faults = []
+    if nameless := [prompt for prompt, name in names.items() if not name]:
+        faults.append(f"no letter or digit is in the prompt {quoted(nameless)}; write words")
+    if long := [prompt for prompt, name in names.items() if len(name.encode()) > MAX_NAME_BYTES]:
+        faults.append(
+            f"the folder of a label set is named by its prompt, whose words may have "
+            f"{MAX_NAME_BYTES} bytes in UTF-8 together; shorten the prompt {quoted(long)}"
+        )
     seen: dict[str, str] = {}
     for prompt in prompts:
-        name = prompt_to_folder(prompt)
-        if not name:
-            raise UserError(f"the prompt {prompt!r} has no letter or digit; write words")
+        name = names[prompt]
         if name in seen:
-            raise UserError(
-                f"the prompts {seen[name]!r} and {prompt!r} give one folder name, {name!r}; "
-                "drop one"
-            )
-        seen[name] = prompt
+            twins = f"the prompts {seen[name]!r} and {prompt!r} give one folder name, {name!r}"
+            faults.append(f"{twins}; drop one")
+        elif name:
+            seen[name] = prompt
+    if faults:
+        raise UserError("\n".join(faults))
+
+
+def quoted(prompts: Sequence[str]) -> str:
+    """Name prompts, the first few of many, and of long ones the beginning."""
+    return listed([repr(p if len(p) <= SHOWN else f"{p[:SHOWN]}...") for p in prompts])
 
 
 def prompt_to_phrases(prompt: str) -> list[str]:
-    """Split a prompt at `|` into the phrases whose boxes are pooled ("bird | gull")."""
-    return [phrase for part in prompt.split("|") if (phrase := part.strip().lower())]
+    """Split a prompt at `|` into the phrases whose boxes are pooled ("bird | gull"), each once."""
+    phrases = (part.strip().lower() for part in prompt.split("|"))
+    return list(dict.fromkeys(phrase for phrase in phrases if phrase))

@@ -155,6 +155,24 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and has_said
 
 
+def refuse_strip(image_rgb: np.ndarray, longest_px: int, model: str) -> None:
+    """Refuse an image, (H, W, 3) uint8, of whose short side a model would see no pixel.
+
+    Args:
+        image_rgb: The image.
+        longest_px: What the model resizes a long side to.
+        model: Its name, for the error.
+
+    Raises:
+        UserError: The image is such a strip.
+    """
+    height, width = image_rgb.shape[:2]
+    if max(height, width) > longest_px * min(height, width):
+        raise UserError(
+            f"the image has {width} x {height} pixels, too long a strip for {model}; cut it"
+        )
+
+
 def check_finite(values: torch.Tensor, model: str) -> torch.Tensor:
     """Pass on what a model has answered.
 

@@ -1,42 +1,56 @@
 """Segment-Any-Anomaly (arXiv 2305.10724): boxes, masks and saliency into a map of anomaly.
 
 The algorithm alone, over Protocols for detector, segmenter and features; it never knows which
-models run. Departures from the published code, and why:
+models run. Departures from the published code (caoyunkang/Segment-Any-Anomaly), and why:
 
-- All images are RGB; the published code hands its segmenter BGR.
+- All images are RGB; the published code hands its segmenter BGR. `working_size_px` keeps the
+  proportions of the image.
 - The property prompt is numbers (`SaaSettings`), not the word positions of an English sentence.
-- Several objects are compared on the grid of the features; published is a size of 1024.
-- Encoders run once an image for all prompts, and a box that several prompts find is outlined once.
+- Boxes are clipped to the image before their areas are judged; published are the boxes as
+  predicted, which may reach beyond it.
+- An object of the scene gives its area only where it is there: with a score above 0.35,
+  of a phrase that the detector understands, and for one object (`object_number` 1) also as the
+  whole image. Published is any box above the threshold for anomalies, but none of the whole image;
+  so a box that hardly is an object makes every anomaly too large.
 - A box is dropped as background when its phrase contains the object prompt as words; published is
   a search for letters, which drops every "seagull" over the sea.
-- The default map has a fixed scale in [0, 1] (see `fixed_scale_map`), so that the maps of several
-  images and prompts can be compared and averaged.
+- Encoders run once an image for all prompts, and what they say is kept in half precision. A box
+  that several prompts find is outlined once, and a phrase that a prompt has twice is asked once.
+- Several objects are compared on the grid of the features of the whole image (published: of the
+  image at a size of 1024), where an object has each cell in which it has a pixel (published: the
+  pixel in the middle of the cell). Where fewer than two are found saliency is 0, and said to be;
+  the published code stops there.
+- The features of wide_resnet50_2 are smoothed; see `teacher.wide_resnet`.
+- Among masks of equal score, those of the first phrase come first; published is any order.
+- The map has the size of the image. By default it has a fixed scale in [0, 1], and a published map
+  is brought to [0, 1) without a change of order (see `teacher.map_rules`), so that the maps of
+  several images and prompts can be compared and averaged.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from teacher.crop_masks import CropMask, resize_mask
 from teacher.detectors import Detections, Detector
-from teacher.findings import Finding, Rejection
+from teacher.findings import Finding, Rejection, Scene
+from teacher.map_rules import MapRule, lay_out, means_inside, rescore, stretch, to_unit
 from teacher.prompts import prompt_to_phrases
 from teacher.saliency import Saliency
+from teacher.scene import find_remarks, find_scene, relative_areas
 from teacher.segmenters import Segmenter
+from util.words import split_words
 
-VERSION = 1
+logger = logging.getLogger(__name__)
+
+VERSION = 2
 """Counts up whenever the same settings give other maps, here or in an embedded backend."""
-
-SALIENCY_GAIN = 3.0
-"""The 3 in score * exp(3 * saliency)."""
 
 SHOWN_REJECTIONS = 10
 """How many of the boxes that do not count are told."""
-
-MapRule = Literal["fixed_scale", "published"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,9 @@ class SaaSettings:
 
     Attributes:
         object_prompt: The normal scene ("sea"); boxes whose phrase contains it are dropped.
-        object_number: How many objects the scene has; 1 = the scene as a whole.
+        object_number: How many objects the scene has; 1 = the scene as a whole. With more, those
+            that take less than 1 / number of the image are compared with each other, which makes
+            saliency 0 in an image with fewer than two.
         box_threshold: A box counts when its score is above this.
         text_threshold: A word belongs to the phrase of a box when its score is above this.
         min_area: Smallest relative area of an anomaly's box, exclusive.
@@ -122,6 +138,7 @@ class SegmentAnyAnomaly:
         self.segmenter = segmenter
         self.saliency = saliency
         self.settings = settings
+        self._told: set[str] = set()
 
     def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
         """Answer all prompts about one image.
@@ -135,31 +152,47 @@ class SegmentAnyAnomaly:
         """
         image = shrink_to(image_rgb, self.settings.working_size_px)
         answers = self._detect(image, prompts)
-        objects = self._object_boxes(answers[self.settings.object_prompt], image.shape[:2])
-        largest = relative_areas(objects, image.shape[:2]).max(initial=0.0) or 1.0
+        scene = self._find_scene(answers, image.shape[:2])
         found = [
-            self._candidates([answers[p] for p in prompt_to_phrases(prompt)], image, largest)
+            self._candidates([answers[p] for p in prompt_to_phrases(prompt)], image, scene.area)
             for prompt in prompts
         ]
-        outlines, object_masks = self._outline(image, found, objects)
+        outlines, object_masks = self._outline(image, found, scene)
+        remarks = find_remarks(scene, self.settings.object_number, object_masks)
+        self._tell(remarks)
+        scene = replace(scene, remarks=remarks)
         saliency = self._saliency(image, object_masks)
         return (
-            self._finding(candidates, masks, saliency, image_rgb.shape[:2])
+            self._finding(candidates, masks, saliency, scene, image_rgb.shape[:2])
             for candidates, masks in zip(found, outlines, strict=True)
         )
 
+    def check_prompts(self, prompts: Sequence[str]) -> None:
+        """Refuse prompts that the detector cannot read, whatever the image; see `Teacher`."""
+        self.detector.check_phrases(self._phrases(prompts))
+
+    def _phrases(self, prompts: Sequence[str]) -> list[str]:
+        """The object prompt and every phrase, each once."""
+        asked = [phrase for prompt in prompts for phrase in prompt_to_phrases(prompt)]
+        return list(dict.fromkeys([self.settings.object_prompt, *asked]))
+
     def _detect(self, image: np.ndarray, prompts: Sequence[str]) -> dict[str, Detections]:
         """Ask for the object prompt and every phrase, each once."""
-        asked = [phrase for prompt in prompts for phrase in prompt_to_phrases(prompt)]
-        phrases = list(dict.fromkeys([self.settings.object_prompt, *asked]))
+        phrases = self._phrases(prompts)
         encoding = self.detector.encode(image)
         return dict(zip(phrases, self.detector.detect(encoding, phrases), strict=True))
 
-    def _object_boxes(self, detections: Detections, size_hw: tuple[int, ...]) -> np.ndarray:
-        """Step 1: the (N, 4) boxes of the normal scene's objects."""
-        areas = relative_areas(detections.boxes_xyxy, size_hw)
-        kept = (detections.scores > self.settings.box_threshold) & (areas > 0)
-        return detections.boxes_xyxy[kept & (areas < 1 / self.settings.object_number)]
+    def _find_scene(self, answers: Mapping[str, Detections], size_hw: tuple[int, ...]) -> Scene:
+        """Step 1: the objects of the normal scene."""
+        prompt, number = self.settings.object_prompt, self.settings.object_number
+        return find_scene(answers[prompt], prompt, size_hw, self.settings.box_threshold, number)
+
+    def _tell(self, remarks: Sequence[str]) -> None:
+        """Say what did not go as asked, each thing once, since it may hold for all images."""
+        for remark in remarks:
+            if remark not in self._told:
+                self._told.add(remark)
+                logger.warning("%s (told once)", remark)
 
     def _candidates(
         self, answers: Sequence[Detections], image: np.ndarray, object_area: float
@@ -184,7 +217,7 @@ class SegmentAnyAnomaly:
         return Candidates(boxes, scores, np.array(phrases, str), reasons)
 
     def _outline(
-        self, image: np.ndarray, found: Sequence[Candidates], object_boxes: np.ndarray
+        self, image: np.ndarray, found: Sequence[Candidates], scene: Scene
     ) -> tuple[list[list[CropMask]], list[CropMask] | None]:
         """Masks of the boxes that count, for each prompt; and of the objects, if several.
 
@@ -193,16 +226,17 @@ class SegmentAnyAnomaly:
         settings = self.settings
         wanted = [np.flatnonzero(c.counts | (c.scores > settings.outline_above)) for c in found]
         asked = [c.boxes_xyxy[index] for c, index in zip(found, wanted, strict=True)]
-        asked.append(object_boxes if settings.object_number > 1 else object_boxes[:0])
+        objects = scene.boxes_xyxy[scene.is_object]
+        asked.append(objects if settings.object_number > 1 else objects[:0])
         unique, inverse = np.unique(np.concatenate(asked), axis=0, return_inverse=True)
         encoding = self.segmenter.encode(image) if len(unique) else None
         masks = self.segmenter.segment(encoding, unique) if len(unique) else []
-        *groups, objects = np.split(inverse.reshape(-1), np.cumsum([len(a) for a in asked])[:-1])
+        *groups, of_objects = np.split(inverse.reshape(-1), np.cumsum([len(a) for a in asked])[:-1])
         outlines = [
             [masks[i] for i in group[c.counts[index]]]
             for c, index, group in zip(found, wanted, groups, strict=True)
         ]
-        return outlines, [masks[i] for i in objects] if settings.object_number > 1 else None
+        return outlines, [masks[i] for i in of_objects] if settings.object_number > 1 else None
 
     def _saliency(self, image: np.ndarray, object_masks: list[CropMask] | None) -> np.ndarray:
         """Step 4: the (H, W) saliency in [0, 1] of the image, or of its objects if several."""
@@ -214,19 +248,22 @@ class SegmentAnyAnomaly:
         candidates: Candidates,
         masks: list[CropMask],
         saliency: np.ndarray,
+        scene: Scene,
         size_hw: tuple[int, ...],
     ) -> Finding:
         """Steps 5 and 6: rescore by saliency, keep the best masks, lay them over each other."""
-        rescore, lay_out = _RULES[self.settings.map_rule]
+        rule = self.settings.map_rule
         scores = candidates.scores[candidates.counts]
-        gains = np.exp(SALIENCY_GAIN * means_inside(masks, saliency))
-        rescored = rescore(scores, gains)
+        rescored = rescore(scores, means_inside(masks, saliency), rule)
         best = np.argsort(-rescored, kind="stable")[: self.settings.max_masks]
-        small = lay_out([masks[i] for i in best], rescored[best], saliency.shape)
+        small = lay_out([masks[i] for i in best], rescored[best], saliency.shape, rule)
         if self.settings.stretch_each_image:
             small = stretch(small)
+        elif rule == "published":
+            small = to_unit(small)
         height, width = size_hw
-        scale_xyxy = np.tile(np.array([width, height]) / saliency.shape[::-1], 2)
+        scale_xyxy = np.tile(np.array([width, height], np.float32) / saliency.shape[::-1], 2)
+        scale_xyxy = scale_xyxy.astype(np.float32)
         return Finding(
             cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR),
             candidates.boxes_xyxy[candidates.counts][best] * scale_xyxy,
@@ -235,96 +272,14 @@ class SegmentAnyAnomaly:
             [resize_mask(masks[i], saliency.shape, (height, width)) for i in best],
             saliency,
             candidates.rejections(scale_xyxy),
+            scene=replace(scene, boxes_xyxy=scene.boxes_xyxy * scale_xyxy),
         )
 
 
-def means_inside(masks: Sequence[CropMask], saliency: np.ndarray) -> np.ndarray:
-    """(N,) mean of an (H, W) map inside each of N masks; 0 for an empty one."""
-    inside = [saliency[mask.place][mask.pixels] for mask in masks]
-    return np.array([values.mean() if len(values) else 0.0 for values in inside])
-
-
-def evidence_scores(scores: np.ndarray, gains: np.ndarray) -> np.ndarray:
-    """Raise scores by a gain without leaving [0, 1]: 1 - (1 - score) ** gain.
-
-    The gain multiplies the evidence -log(1 - score). For small scores this is the published
-    score * gain; a gain of 1 changes nothing.
-    """
-    return 1 - (1 - np.clip(scores, 0, 1)) ** gains
-
-
-def published_scores(scores: np.ndarray, gains: np.ndarray) -> np.ndarray:
-    """The published score * exp(3 * saliency), in [0, exp(3)]."""
-    return scores * gains
-
-
-def fixed_scale_map(
-    masks: Sequence[CropMask], scores: np.ndarray, size_hw: tuple[int, ...]
-) -> np.ndarray:
-    """Mean score of the masks that cover a pixel, 0 where none does.
-
-    The published rule without the 1 in its divisor, which halves the score of a pixel under a
-    single mask.
-
-    Args:
-        masks: N masks.
-        scores: (N,) in [0, 1].
-        size_hw: Size of the map.
-
-    Returns:
-        (H, W) float32 in [0, 1].
-    """
-    total, count = _cover(masks, scores, size_hw)
-    return total / np.maximum(count, 1)
-
-
-def published_map(
-    masks: Sequence[CropMask], scores: np.ndarray, size_hw: tuple[int, ...]
-) -> np.ndarray:
-    """Sum of the covering masks' scores / (1 + their number), as published.
-
-    Divided by exp(3), which it cannot exceed, so that a file on the scale [0, 1] can hold it.
-    Arguments and result as for `fixed_scale_map`, with scores in [0, exp(3)].
-    """
-    total, count = _cover(masks, scores, size_hw)
-    return (total / (1 + count) / np.exp(SALIENCY_GAIN)).astype(np.float32)
-
-
-_RULES = {
-    "fixed_scale": (evidence_scores, fixed_scale_map),
-    "published": (published_scores, published_map),
-}
-
-
-def _cover(
-    masks: Sequence[CropMask], scores: np.ndarray, size_hw: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W) float32 sum of the scores, and number, of the masks that cover each pixel."""
-    total = np.zeros(size_hw, np.float32)
-    count = np.zeros(size_hw, np.float32)
-    for mask, score in zip(masks, scores, strict=True):
-        total[mask.place][mask.pixels] += score
-        count[mask.place][mask.pixels] += 1
-    return total, count
-
-
-def stretch(soft_label: np.ndarray) -> np.ndarray:
-    """Stretch a map to its own minimum and maximum; a constant map becomes 0."""
-    lowest, highest = soft_label.min(), soft_label.max()
-    if highest == lowest:
-        return np.zeros_like(soft_label)
-    return (soft_label - lowest) / (highest - lowest)
-
-
 def contains_words(phrase: str, words: str) -> bool:
-    """Tell whether a phrase contains words as words, whatever their case: "sea bird" has "sea"."""
-    return f" {words.lower().strip()} " in f" {phrase.lower()} "
-
-
-def relative_areas(boxes_xyxy: np.ndarray, size_hw: tuple[int, ...]) -> np.ndarray:
-    """(N,) share of the image's area that each of (N, 4) boxes has."""
-    widths, heights = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).T
-    return widths * heights / (size_hw[0] * size_hw[1])
+    """Tell whether a phrase contains words as words: "Sea-bird" has "sea", "seagull" has not."""
+    wanted = " ".join(split_words(words))
+    return bool(wanted) and f" {wanted} " in f" {' '.join(split_words(phrase))} "
 
 
 def shrink_to(image_rgb: np.ndarray, longest_px: int) -> np.ndarray:

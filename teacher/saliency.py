@@ -91,13 +91,38 @@ class FeatureSaliency:
         features = self.extractor.features(image_rgb)
         if object_masks is None:
             return self_similarity_saliency(features)
-        height, width = features.shape[:2]
-        small = np.zeros((len(object_masks), height, width), bool)
-        for cells, mask in zip(small, object_masks, strict=True):
-            full = np.zeros(image_rgb.shape[:2], np.float32)
-            full[mask.place] = mask.pixels
-            cells[:] = cv2.resize(full, (width, height), interpolation=cv2.INTER_AREA) > 0
-        return object_saliency(features, small)
+        size_hw = features.shape[:2]
+        cells = [mark_cells(mask, image_rgb.shape[:2], size_hw) for mask in object_masks]
+        return object_saliency(features, np.array(cells, bool).reshape(-1, *size_hw))
+
+
+def mark_cells(mask: CropMask, image_hw: tuple[int, ...], grid_hw: tuple[int, ...]) -> np.ndarray:
+    """Mark the cells of a grid over an image in which a mask has a pixel, or a part of one.
+
+    Args:
+        mask: In pixels of the image.
+        image_hw: Size of the image.
+        grid_hw: (h, w) of the grid.
+
+    Returns:
+        (h, w) bool.
+    """
+    if not mask.pixels.size:
+        return np.zeros(grid_hw, bool)
+    # Sums over rectangles of the crop, so that nothing of the size of the image is made.
+    sums = cv2.integral(mask.pixels.view(np.uint8))
+    height, width = mask.pixels.shape
+    top, bottom = _edges(image_hw[0], grid_hw[0], mask.top, height)
+    left, right = _edges(image_hw[1], grid_hw[1], mask.left, width)
+    inside = sums[bottom][:, right] - sums[top][:, right] - sums[bottom][:, left]
+    return inside + sums[top][:, left] > 0
+
+
+def _edges(length: int, cells: int, start: int, stretch: int) -> tuple[np.ndarray, np.ndarray]:
+    """First pixels of the cells along a side, and those after the last, within a stretch of it."""
+    bounds = np.arange(cells + 1) * length
+    first, last = bounds[:-1] // cells, -(-bounds[1:] // cells)
+    return np.clip(first - start, 0, stretch), np.clip(last - start, 0, stretch)
 
 
 def self_similarity_saliency(features: np.ndarray, num_most_different: int = 400) -> np.ndarray:
@@ -125,7 +150,9 @@ def object_saliency(features: np.ndarray, object_masks: np.ndarray) -> np.ndarra
     """Dissimilarity of each place of an object to the other objects of the image.
 
     Per position of each object: 0.5 * (1 - best cosine similarity to the positions of all other
-    objects); the maximum where objects overlap.
+    objects); the maximum where objects overlap. As published, positions that the object has itself
+    are blank among those of the others, so that they resemble nothing (similarity 0): an object
+    that was found twice is no proof that there are two alike.
 
     Args:
         features: (h, w, D) float32.
@@ -136,11 +163,13 @@ def object_saliency(features: np.ndarray, object_masks: np.ndarray) -> np.ndarra
     """
     flat = _unit_vectors(features.reshape(-1, features.shape[-1]))
     masks = object_masks.reshape(len(object_masks), len(flat))
+    counts = masks.sum(axis=0)
     saliency = np.zeros(len(flat), np.float32)
-    for index, mask in enumerate(masks):
-        others = np.delete(masks, index, axis=0).any(axis=0)
+    for mask in masks:
+        others = counts > mask
         if mask.any() and others.any():
-            best = (flat[mask] @ flat[others].T).max(axis=1)
+            blank = 0.0 if (others & mask).any() else -1.0
+            best = (flat[mask] @ flat[others & ~mask].T).max(axis=1, initial=blank)
             saliency[mask] = np.maximum(saliency[mask], 0.5 * (1 - best))
     return np.clip(saliency, 0, 1).reshape(features.shape[:2])
 

@@ -4,19 +4,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from torch import Tensor
 from transformers import Sam3Model, Sam3Processor
 from transformers.models.sam3.modeling_sam3 import Sam3VisionEncoderOutput
 
 from teacher.checkpoints import read_model, read_model_type, read_processor
-from teacher.crop_masks import CropMask, crop_mask
+from teacher.crop_masks import CropMask, join_masks
+from teacher.detectors.captions import check_lengths
+from teacher.enlarging import Enlargement
 from teacher.findings import Finding
 from teacher.prompts import prompt_to_phrases
 from teacher.runtime import Batches, Encoder, Encoding, Runtime, check_finite, to_half
 from teacher.saa import shrink_to
-from util.errors import PromptError, UserError
+from util.errors import UserError
 
 MODEL = "SAM 3"
 MODEL_TYPES = ("sam3", "sam3_video")
@@ -31,21 +32,21 @@ MASK_THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class Sam3Settings:
-    """Which instances count.
+    """Which instances count; `teacher.settings` has the thresholds that are SAM 3's own.
 
     Attributes:
         box_threshold: An instance counts when its score is above this.
         min_area: Smallest relative area of its box, exclusive.
-        area_threshold: Largest relative area of its box, exclusive.
+        area_threshold: Largest relative area of its box, inclusive, so that 1 is no limit.
         max_masks: How many instances of highest score enter the map.
         working_size_px: Longest side that the model sees; 0 = the image as it is. SAM 3 resizes
             all to a square of 1008 pixels, so larger values change little.
     """
 
-    box_threshold: float = 0.3
+    box_threshold: float
+    area_threshold: float
     min_area: float = 0.0
-    area_threshold: float = 0.05
-    max_masks: int = 20
+    max_masks: int = 100
     working_size_px: int = 0
 
 
@@ -93,16 +94,22 @@ class SegmentAnything3:
             One finding a prompt, in order, without saliency; see `lay_out` for its soft label.
 
         Raises:
-            UserError: Memory ran out, the model has answered with NaN, or a phrase is too long.
+            UserError: Memory ran out, the model has answered with NaN, or phrases are too long.
         """
         groups = [prompt_to_phrases(prompt) for prompt in prompts]
         phrases = list(dict.fromkeys(phrase for group in groups for phrase in group))
+        check_lengths(self.processor.tokenizer, phrases, MAX_TOKENS, MODEL)
         encoding = self.encoder.encode(shrink_to(image_rgb, self.settings.working_size_px))
         found = dict(zip(phrases, self.detect_masks(encoding, phrases), strict=True))
         return (
             self._finding([(phrase, found[phrase]) for phrase in group], image_rgb.shape[:2])
             for group in groups
         )
+
+    def check_prompts(self, prompts: Sequence[str]) -> None:
+        """Refuse prompts of more tokens than the model reads; see `Teacher`."""
+        phrases = [phrase for prompt in prompts for phrase in prompt_to_phrases(prompt)]
+        check_lengths(self.processor.tokenizer, phrases, MAX_TOKENS, MODEL)
 
     def encode(self, image_rgb: np.ndarray) -> Encoding:
         """Run the image encoder on an image, (H, W, 3) uint8 RGB.
@@ -149,12 +156,6 @@ class SegmentAnything3:
 
     def _tokens(self, phrases: Sequence[str]) -> dict[str, Tensor]:
         """Tokenise phrases, padded to one length."""
-        for phrase in phrases:
-            if len(self.processor.tokenizer(phrase)["input_ids"]) > MAX_TOKENS:
-                raise PromptError(
-                    f"the phrase {phrase!r} has more than the {MAX_TOKENS} tokens that {MODEL} "
-                    "takes; shorten it"
-                )
         tokens = self.processor(text=list(phrases), return_tensors="pt").to(self.runtime.device)
         return {name: tokens[name] for name in ("input_ids", "attention_mask")}
 
@@ -166,7 +167,7 @@ class SegmentAnything3:
         counts = (
             (scores > settings.box_threshold)
             & (areas > settings.min_area)
-            & (areas < settings.area_threshold)
+            & (areas <= settings.area_threshold)
         )
         order = scores.argsort(descending=True, stable=True)
         best = order[counts[order]][: settings.max_masks]
@@ -213,13 +214,18 @@ def lay_out(
         (H, W) float32 in [0, 1], all 0 without instances, and the N masks.
     """
     soft_label = np.zeros(size_hw, np.float32)
-    masks = []
+    masks: list[CropMask] = []
+    if not len(mask_probabilities):
+        return soft_label, masks
+    enlarged = Enlargement(mask_probabilities[0].shape, [(size_hw, size_hw)])
     for small, score in zip(mask_probabilities, scores, strict=True):
-        probability = cv2.resize(small, size_hw[::-1], interpolation=cv2.INTER_LINEAR)
-        mask = crop_mask(probability > MASK_THRESHOLD)
-        so_far = soft_label[mask.place]
-        np.maximum(so_far, score * probability[mask.place] * mask.pixels, out=so_far)
-        masks.append(mask)
+        parts = []
+        for place, probability in enlarged.blocks_above(small, MASK_THRESHOLD):
+            inside = probability > MASK_THRESHOLD
+            so_far = soft_label[place]
+            np.maximum(so_far, np.float32(score) * probability * inside, out=so_far)
+            parts.append((place, inside))
+        masks.append(join_masks(parts))
     return soft_label, masks
 
 

@@ -20,15 +20,18 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from teacher.building import (
     build_teacher,
+    check_teacher,
     describe_teacher,
     find_models,
     find_student,
     usual_boxes,
 )
 from teacher.cache import Cache
+from teacher.findings import Teacher
 from teacher.preview import write_previews
 from teacher.prompts import resolve_prompts
 from teacher.saa import contains_words
+from teacher.wording import describe_prompt, remark_on_words
 from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, Config, TeacherSection, keys_of
 from util.errors import PromptError, UserError, listed
@@ -73,6 +76,7 @@ def label_all(
     """
     image_paths = find_images(config.data.images)
     models = find_models(config.teacher, config.paths.weights)
+    check_teacher(config.teacher, models)
     settings = describe_teacher(config.teacher, models)
     boxes = {
         prompt: config.evaluation.box_settings(usual_boxes(config.teacher, prompt))
@@ -87,6 +91,7 @@ def label_all(
                     overwrite,
                     share,
                     boxes[prompt],
+                    describe_prompt(config.teacher, prompt),
                 )
             )
             for prompt in prompts
@@ -95,9 +100,12 @@ def label_all(
         refused: dict[str, str] = {}
         if work.image_paths:  # else no model need be loaded
             cache = open_cache(config)
-            label = "teacher" if share.count == 1 else f"teacher {share.index + 1}/{share.count}"
             teacher = build_teacher(config.teacher, models, cache)
-            refused = label_images(teacher, work, writers, label)
+            if refused := find_refused(teacher, prompts):
+                asked = {prompt: w for prompt, w in writers.items() if prompt not in refused}
+                work = find_work(image_paths, asked, share)
+            label = "teacher" if share.count == 1 else f"teacher {share.index + 1}/{share.count}"
+            refused |= label_images(teacher, work, writers, label)
             if cache is not None:
                 print(f"{cache.folder}: {cache.hits} answers found, {cache.misses} made")
         finished = [
@@ -108,7 +116,7 @@ def label_all(
     label_sets = [label_set for label_set in finished if label_set is not None]
     if refused:
         report(label_sets)
-        raise PromptError("\n".join(refused.values()))
+        raise PromptError("\n".join(dict.fromkeys(refused.values())))
     if len(label_sets) == len(finished):
         return label_sets
     failed = set().union(*(writer.failed for writer in writers.values()))
@@ -119,6 +127,17 @@ def label_all(
     return None
 
 
+def find_refused(teacher: Teacher, prompts: Sequence[str]) -> dict[str, str]:
+    """Find the prompts that cannot be answered, and why, before a folder is made for them."""
+    refused = {}
+    for prompt in prompts:
+        try:
+            teacher.check_prompts([prompt])
+        except PromptError as error:
+            refused[prompt] = str(error)
+    return refused
+
+
 def folder_of(prompt: str, settings: TeacherSection) -> str:
     """Name the folder of a prompt's label set; of a student's, which stands for a prompt."""
     return prompt if settings.name == "student" else prompt_to_folder(prompt)
@@ -127,7 +146,13 @@ def folder_of(prompt: str, settings: TeacherSection) -> str:
 def asked_prompts(settings: TeacherSection) -> list[str]:
     """The prompts to answer; a student answers none, and its label set's name stands for one."""
     if settings.name == "student":
-        return [settings.label_set or find_student(settings).parent.name.replace("+", "_")]
+        name = settings.label_set or find_student(settings).parent.name.replace("+", "_")
+        if not name:
+            raise UserError(
+                f"{settings.checkpoint} lies in no folder that could name its label set; set "
+                "teacher.label_set"
+            )
+        return [name]
     return resolve_prompts(settings.prompts)
 
 
@@ -154,25 +179,35 @@ def report(label_sets: Sequence[LabelSet]) -> int:
 
 
 def preview(config: Config, prompts: Sequence[str], num_images: int) -> int:
-    """Draw sheets of a few images, evenly spread over the folder."""
+    """Draw sheets of a few images, evenly spread over the folder; 1 where some have failed."""
     if num_images < 1:
         raise UserError(f"--preview is {num_images}; expected at least 1 image")
     models = find_models(config.teacher, config.paths.weights)
     teacher = build_teacher(config.teacher, models, open_cache(config))
+    teacher.check_prompts(prompts)
     folder = config.paths.runs / "preview"
-    written = write_previews(teacher, find_images(config.data.images), prompts, num_images, folder)
-    print(f"{folder}: {listed([path.relative_to(folder).as_posix() for path in written])}")
-    return 0
+    images = find_images(config.data.images)
+    drawn, failed = write_previews(teacher, images, prompts, num_images, folder)
+    if drawn:
+        print(f"{folder}: {listed([path.relative_to(folder).as_posix() for path in drawn])}")
+    if failed:
+        reasons = listed([f"{image_id}: {reason}" for image_id, reason in failed.items()])
+        print(f"{len(failed)} images have no preview: {reasons}", file=sys.stderr)
+    return 1 if failed else 0
 
 
-def warn_of_background(prompts: Sequence[str], object_prompt: str) -> None:
-    """Say which prompts may find nothing because they name the normal scene."""
+def warn_of_words(prompts: Sequence[str], settings: TeacherSection) -> None:
+    """Say which words the teacher does not know, and which prompts name the normal scene."""
+    if remark := remark_on_words(settings, prompts):
+        logger.warning("%s", remark)
+    if settings.name != "saa":
+        return
     for prompt in prompts:
-        if contains_words(prompt, object_prompt):
+        if contains_words(prompt, settings.object_prompt):
             logger.warning(
                 "the prompt %r contains the object prompt %r: boxes that read as both are dropped",
                 prompt,
-                object_prompt,
+                settings.object_prompt,
             )
 
 
@@ -195,13 +230,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return check(config.teacher, config.paths.weights)
     prompts = asked_prompts(config.teacher)
+    check_teacher(config.teacher, find_models(config.teacher, config.paths.weights))
     share = read_share()
     with share.alone(config.paths.label_sets):
         make_demo_if_asked(config.paths, config.data)
+    warn_of_words(prompts, config.teacher)
     if options.preview is not None:
         return preview(config, prompts, options.preview) if share.index == 0 else 0
-    if config.teacher.name == "saa":
-        warn_of_background(prompts, config.teacher.object_prompt)
     label_sets = label_all(config, prompts, options.overwrite, share)
     if label_sets is None:
         return 0  # whatever has failed: torchrun would end the other processes for it

@@ -5,11 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from teacher.crop_masks import crop_mask
+from teacher.crop_masks import Place, crop_mask
 from teacher.findings import Finding, Teacher
-
-Place = tuple[slice, slice]
-"""Rows and columns of an image."""
 
 
 class TiledTeacher:
@@ -45,6 +42,10 @@ class TiledTeacher:
                         parts.append(_move(finding, top, left))
         return (_merge(parts, (height, width)) for parts in found)
 
+    def check_prompts(self, prompts: Sequence[str]) -> None:
+        """Refuse prompts that the teacher of the tiles cannot answer; see `Teacher`."""
+        self.teacher.check_prompts(prompts)
+
     def starts(self, length: int) -> list[int]:
         """First pixels of the tiles along a side of the image, spread evenly."""
         if length <= self.tile_size_px:
@@ -76,6 +77,7 @@ def _merge(parts: Sequence[tuple[Place, Finding]], size_hw: tuple[int, int]) -> 
     for place, part in parts:
         np.maximum(soft_label[place], part.soft_label, out=soft_label[place])
     findings = [part for _, part in parts]
+    rejections = [rejection for f in findings for rejection in f.rejections]
     return Finding(
         soft_label,
         np.concatenate([np.zeros((0, 4), np.float32), *(f.boxes_xyxy for f in findings)]),
@@ -83,5 +85,5 @@ def _merge(parts: Sequence[tuple[Place, Finding]], size_hw: tuple[int, int]) -> 
         [phrase for f in findings for phrase in f.phrases],
         [mask for f in findings for mask in f.masks],
         None,
-        tuple(rejection for f in findings for rejection in f.rejections),
+        tuple(sorted(rejections, key=lambda rejection: -rejection.score)),
     )

@@ -10,6 +10,7 @@ from student.prediction import PredictingLabeller, PredictionSettings
 from student.predictors import open_predictor
 from student.predictors import read_box_settings as read_box_settings
 from teacher.findings import Finding
+from teacher.settings import resolve_own
 from util.config import TeacherSection
 from util.errors import UserError
 
@@ -31,6 +32,9 @@ class TrainedStudent:
                 answer.soft_label, nothing, nothing[:, 0], [], [], None, logits=answer.logits
             )
 
+    def check_prompts(self, prompts: Sequence[str]) -> None:
+        """Refuse nothing: a student knows no prompts."""
+
 
 def load_trained_student(checkpoint: Path, settings: TeacherSection) -> TrainedStudent:
     """Load a student's checkpoint, `.pt` or `.onnx`.
@@ -44,6 +48,16 @@ def load_trained_student(checkpoint: Path, settings: TeacherSection) -> TrainedS
             f"{checkpoint} was trained with student.temperature {predictor.temperature:g}, so its "
             "maps are not the sigmoid of its logits; set teacher.logits to false, and use no kd"
         )
-    tiles = (settings.tile_size_px, settings.tile_overlap_px)
-    how = PredictionSettings(*tiles, flips=settings.flips, logits=settings.logits)
-    return TrainedStudent(PredictingLabeller(predictor, how))
+    return TrainedStudent(PredictingLabeller(predictor, prediction_settings(settings)))
+
+
+def prediction_settings(settings: TeacherSection) -> PredictionSettings:
+    """How images are put before the student.
+
+    Raises:
+        UserError: Tiles are too small for their overlap.
+    """
+    tile_size_px = resolve_own(settings).tile_size_px or 0
+    return PredictionSettings(
+        tile_size_px, settings.tile_overlap_px, settings.flips, settings.logits
+    )

@@ -15,7 +15,8 @@ from analysis.study.results import StudyResults
 from analysis.study.running import run_plan
 from tests.conftest import make_project
 from tests.test_pipeline import arguments
-from util.config import Config, load_config
+from util.command_line import load_config
+from util.config import Config
 from util.image_files import find_images
 
 STUDY = {

@@ -199,8 +199,26 @@ def test_boxes_that_are_corners_are_refused(read: Read) -> None:
         read(make_corners)
 
 
-def test_a_large_box_that_sticks_out_is_none_of_corners(read: Read) -> None:
-    assert len(read(annotate(bbox=[30, 30, 90, 60]))) == 4
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        [
+            [5, 5, 20, 20],
+            [3, 2, 30, 40],
+            [1, 1, 90, 70],
+        ],  # corners they might be, but none sticks out
+        [[90, 70, 40, 30], [80, 60, 35, 35], [95, 5, 30, 30]],  # all stick out, but are no corners
+        [[10, 20, 20, 20], [60, 50, 30, 10], [30, 30, 90, 60]],
+    ],
+)
+def test_other_boxes_are_none_of_corners(boxes: list[list[float]], read: Read) -> None:
+    def change(content: Content) -> None:
+        for each, bbox in zip(content["annotations"], boxes, strict=True):
+            each["bbox"] = bbox
+
+    table = read(change)
+    x, y, _, _ = boxes[0]
+    np.testing.assert_allclose(table[["xmin", "ymin"]].iloc[0], [x / 100, y / 80])
 
 
 def test_a_file_that_gives_another_shape_than_the_image_has_is_refused(

@@ -16,11 +16,11 @@ import student.train
 import teacher.soft_label_generation
 from student.checkpoint import read_checkpoint, save_checkpoint
 from student.losses import LossSettings, binary_kd, binary_kl, student_loss
-from teacher.building import build_teacher, find_models
+from teacher.building import build_teacher, check_teacher, describe_teacher, find_models
 from tests.test_pipeline import stop_at_write
 from tests.test_prediction import SMALL, make_student
 from util.command_line import load_config
-from util.config import TeacherSection
+from util.config import PredictionSection, TeacherSection
 from util.errors import UserError
 from util.image_files import find_images, read_image
 from util.label_set import LabelSet
@@ -30,7 +30,10 @@ label = teacher.soft_label_generation.main
 
 @pytest.fixture
 def taught(project: Path) -> Path:
-    """A project with the run `large`, whose checkpoint is a teacher."""
+    """A project with the run `large`, whose checkpoint is a teacher; it names no prompts."""
+    config = json.loads(project.read_text())
+    del config["teacher"]
+    project.write_text(json.dumps(config))
     content = {"model": make_student().state_dict(), "architecture": SMALL.as_dict()}
     save_checkpoint(project.parent / "runs/large/best.pt", {**content, "temperature": 1.0})
     return project
@@ -142,7 +145,7 @@ def test_a_stopped_distillation_goes_on_and_ends_as_if_it_had_not_been(
     taught: Path, write: int
 ) -> None:
     content = json.loads(taught.read_text())
-    content["teacher"] = {"checkpoint": "runs/large/best.pt"}
+    content["teacher"] = {"checkpoint": "runs/large/best.pt", "prompts": ["bird"]}  # of before
     content["student"] |= {"run": "small", "ema_decay": 0.9}
     taught.write_text(json.dumps(content))
     stopped = stop_at_write(taught, "student/distill.py", write, signal.SIGKILL)
@@ -234,6 +237,36 @@ def test_the_config_of_a_distillation_is_a_config(taught: Path) -> None:
     assert planned.teacher.name == "student"
     assert planned.student.label_set == "large"
     assert not planned.teacher.logits
+
+
+def test_tiles_are_those_of_predictions_unless_they_are_set(taught: Path) -> None:
+    def tile_size(*more: str) -> int:
+        config, _ = load_config("", arguments(taught, "--teacher.name", "student", *more))
+        models = find_models(config.teacher, taught)
+        told: int = describe_teacher(config.teacher, models)["tile_size_px"]
+        built = build_teacher(config.teacher, models)
+        assert built.labeller.settings.tile_size_px == told  # type: ignore[attr-defined]
+        return told
+
+    assert tile_size() == PredictionSection().tile_size_px == 1024
+    assert tile_size("--teacher.tile_size_px", "0") == 0
+    assert tile_size("--teacher.tile_size_px", "256") == 256
+    with pytest.raises(
+        UserError, match=r"teacher\.tile_size_px is 140 .*at least 32 pixels larger"
+    ):
+        tile_size("--teacher.tile_size_px", "140")
+
+
+def test_what_another_teacher_reads_is_refused_but_left_out_of_a_distillation(taught: Path) -> None:
+    others = ["--teacher.prompts", "gull", "--teacher.object_prompt", "lake"]
+    with pytest.raises(UserError, match=r"not read teacher\.prompts .*, teacher\.object_prompt"):
+        label(arguments(taught, "--teacher.name", "student", *others))
+    assert not (taught.parent / "label_sets").exists()
+    config, _ = load_config("", arguments(taught, *others, "--teacher.flips", "true"))
+    planned = student.distill.plan_distillation(config).teacher
+    assert planned.prompts == TeacherSection().prompts
+    assert planned.flips
+    check_teacher(planned, find_models(planned, taught))
 
 
 def test_logits_of_divided_soft_labels_are_refused(taught: Path) -> None:

@@ -15,7 +15,8 @@ import torch
 from huggingface_hub import constants
 
 from teacher import doctor, weights
-from teacher.doctor import INSTALL, check
+from teacher.doctor import check
+from teacher.libraries import INSTALL
 from teacher.weights import MODELS, ModelWeights, default_model
 from util.config import TeacherSection
 
@@ -264,6 +265,15 @@ def test_a_device_that_this_machine_lacks_stops_real_teachers_alone(
     assert "cannot run:\n  teacher.device is 'cuda', which this machine lacks" in text
     assert report(TeacherSection(device="cuda"), thesis_weights)[0] == 0
     assert "teacher.device auto is cpu here" in report(THESIS, thesis_weights)[1]
+
+
+def test_settings_that_the_teacher_does_not_read_stop_it(report: Report, tmp_path: Path) -> None:
+    settings = TeacherSection(flips=True, precision="bf16")
+    status, text = report(settings, tmp_path)
+    assert status == 1
+    line = line_of(text, "does not read")
+    assert "teacher.flips (teacher.name student)" in line
+    assert "teacher.precision (foundation models)" in line
 
 
 def test_offline_mode_is_pointed_out_where_something_is_to_be_fetched(

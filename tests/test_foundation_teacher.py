@@ -24,7 +24,7 @@ from teacher.segmenters.hugging_face import HuggingFaceSegmenter
 from tests.conftest import make_project
 from tests.test_hugging_face_segmenters import write_folder as write_segmenter
 from util.errors import UserError
-from util.image_files import find_images, read_image
+from util.image_files import find_images, read_image, write_image
 from util.label_set import LabelSet
 
 label = teacher.soft_label_generation.main
@@ -253,6 +253,25 @@ def test_an_image_that_does_not_fit_and_a_model_that_answers_nan_are_listed(
     words = [word for reason in failed.values() for word in ("NaN", "fit") if word in reason]
     assert sorted(words) == ["NaN", "fit"]
     assert "2 images failed, the rest is done" in capsys.readouterr().err
+
+
+def test_a_strip_that_no_model_can_see_fails_alone(project: Path) -> None:
+    path = project.parent / "images" / "strip.png"
+    write_image(path, np.zeros((1, 999, 3), np.uint8))
+    assert run(project) == 1
+    failed = LabelSet(project.parent / "label_sets" / "bird").failed
+    assert list(failed) == ["strip"]
+    assert "999 x 1 pixels, too long a strip" in failed["strip"]
+
+
+def test_a_prompt_that_is_too_long_makes_no_folder_and_the_others_are_written(
+    project: Path,
+) -> None:
+    long = "gull" + " !" * 300
+    with pytest.raises(UserError, match=r"'gull ! .* has 30\d tokens and the detector reads 256"):
+        run(project, "--teacher.prompts", "bird", "--teacher.prompts", long)
+    assert len(LabelSet(project.parent / "label_sets" / "bird").ids) == 12
+    assert not (project.parent / "label_sets" / "gull").exists()
 
 
 def test_the_boxes_of_a_real_teacher_are_written(project: Path) -> None:

@@ -34,7 +34,7 @@ from teacher.detectors.hugging_face import (
     load_hugging_face_detector,
 )
 from teacher.runtime import Runtime
-from util.errors import UserError
+from util.errors import PromptError, UserError
 
 AnyDetector = HuggingFaceGroundingDino | HuggingFaceOwl
 Reference = Callable[[np.ndarray, str], Detections]
@@ -436,6 +436,19 @@ def test_a_model_of_no_numbers_is_refused(folder: Path, kind: str) -> None:
 def test_a_prompt_beyond_the_limit_is_refused(detector: AnyDetector) -> None:
     with pytest.raises(UserError, match=r"'bird bird.* tokens and the detector reads \d+ at most"):
         detector.detect(detector.encode(paint()), ["bird", "bird " * 300])
+
+
+def test_phrases_beyond_the_limit_are_told_together_in_our_words(
+    detector: AnyDetector, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    detector.check_phrases(["bird", "sea"])
+    with pytest.raises(PromptError) as error:
+        detector.check_phrases(["sea", "bird " * 600, "gull " * 700])
+    assert "'bird bird" in str(error.value)
+    assert "'gull gull" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not caplog.records
+    assert capfd.readouterr().err == ""
 
 
 def test_folders_as_published_are_loaded(folder: Path, kind: str, tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ from tests.test_sam import (
     paint,
     randomise,
     share_that_differs,
+    sizes_enlarged,
     small_sam,
 )
 from util.errors import UserError
@@ -296,6 +297,15 @@ def test_the_encoder_sees_red_first_and_normalised(segmenter: HuggingFaceSegment
     assert seen == pytest.approx([(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225], abs=1e-5)
 
 
+def test_a_strip_that_would_vanish_is_refused(segmenter: HuggingFaceSegmenter) -> None:
+    strip = np.zeros((1, 300, 3), np.uint8)
+    if segmenter.name == "Sam2":  # sees it as a square
+        assert len(segmenter.segment(segmenter.encode(strip), BOXES)) == len(BOXES)
+        return
+    with pytest.raises(UserError, match=f"too long a strip for {segmenter.name}; cut it"):
+        segmenter.encode(strip)
+
+
 def test_red_and_blue_swapped_change_the_masks(segmenter: HuggingFaceSegmenter) -> None:
     image = paint((64, 96))
     masks = segmenter.segment(segmenter.encode(image), BOXES)
@@ -346,21 +356,23 @@ def test_bf16_masks_are_close_to_fp32_and_box_corners_stay_exact(name: str) -> N
     assert torch.equal(*corners)
 
 
-def test_batches_are_bounded_and_masks_grow_to_full_size_one_by_one(
-    segmenter: HuggingFaceSegmenter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_are_bounded(segmenter: HuggingFaceSegmenter) -> None:
     encoding = segmenter.encode(paint((64, 96)))
-    grow, grown = segmenter.processor.post_process_masks, []
-
-    def count_and_grow(masks: list[Tensor], *sizes: Any) -> Any:
-        grown.append(sum(len(mask) for mask in masks))
-        return grow(masks, *sizes)
-
-    monkeypatch.setattr(segmenter.processor, "post_process_masks", count_and_grow)
     with keeping_results(segmenter.model.mask_decoder) as results:
         segmenter.segment(encoding, np.tile(BOXES, (2, 1)))
     assert [result[0].shape[1] for result in results] == [3, 3, 2]
-    assert grown == [1] * 8
+
+
+def test_no_mask_is_enlarged_where_it_is_not(
+    segmenter: HuggingFaceSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits = torch.full((1, 1, 1, 32, 32), -1.0)
+    logits[..., 4:8, 10:16] = 1
+    monkeypatch.setattr(segmenter.model.mask_decoder, "forward", lambda **_: (logits, None))
+    with sizes_enlarged(monkeypatch) as made:
+        (mask,) = segmenter.segment(segmenter.encode(paint((320, 640))), BOXES[:1])
+    assert mask.pixels.shape == ((40 if segmenter.name == "Sam2" else 80), 120)
+    assert sum(made) <= 1.8 * mask.pixels.size
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -467,12 +479,15 @@ def widen_a_weight(folder: Path) -> None:
 
 
 def test_weights_beyond_those_of_the_model_are_named_and_left(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write_folder(tmp_path, "sam")
     add_a_weight(tmp_path)
+    capfd.readouterr()
     load_hugging_face_segmenter(tmp_path, Runtime("cpu"), 2)
     assert "weights that are not used: head.bias" in caplog.text
+    out, err = capfd.readouterr()  # no table and no bar of the library
+    assert out + err == ""
 
 
 @pytest.mark.parametrize(
@@ -481,7 +496,7 @@ def test_weights_beyond_those_of_the_model_are_named_and_left(
         (lambda folder: (folder / "model.safetensors").unlink(), "no file named"),
         (cut_weights, "SamModel"),
         (drop_a_weight, "missing: mask_decoder.iou_token.weight"),
-        (widen_a_weight, "iou_token"),
+        (widen_a_weight, "(of another shape: mask_decoder.iou_token.weight)"),
         (lambda folder: (folder / "preprocessor_config.json").unlink(), "SamImageProcessor"),
     ],
 )

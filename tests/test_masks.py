@@ -98,20 +98,25 @@ def test_ignored_pixels_stay_so_beside_an_object_alone(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_object(tmp_path / "gray"), expected)
     save(tmp_path / "voc" / "a.png", np.where(BORDER == 1, 3, BORDER), COLOURS)
     np.testing.assert_array_equal(read_object(tmp_path / "voc"), expected)
-    # In another image of the folder there is an object, so 255 is ignored in all.
-    only_ignored = np.where(BORDER == 255, 255, 0).astype(np.uint8)
-    save_all(tmp_path / "two", {"a": only_ignored, "b": OBJECT})
-    np.testing.assert_array_equal(read_object(tmp_path / "two"), only_ignored)
 
 
 def test_a_split_is_read_as_its_folder_is(tmp_path: Path) -> None:
-    save_all(tmp_path, {"a": 255 * OBJECT, "b": OBJECT, "c": NOTHING})
+    save_all(tmp_path, {"a": 255 * OBJECT, "b": BORDER, "c": NOTHING})
     masks = open_folder(tmp_path, ["a", "b", "c"])
     assert not (masks.of(["a"]).read("a") == 1).any()
     assert (masks.of(["a"]).read("a") == 255).sum() == OBJECT.sum()
     assert list(masks.of(["c", "a"]).paths) == ["c", "a"]
     with pytest.raises(UserError, match=r"2 images have no mask in .*: d, e"):
         masks.of(["a", "d", "e"])
+
+
+def test_a_folder_that_is_mixed_of_0_and_1_and_of_0_and_255_is_refused(tmp_path: Path) -> None:
+    save_all(tmp_path, {"a": 255 * OBJECT, "b": OBJECT, "c": NOTHING})
+    with pytest.raises(UserError, match=r"0-1, 255 of .* 255 and others class numbers, but none"):
+        open_folder(tmp_path, ["a", "b", "c"])
+    assert open_folder(tmp_path, ["b", "c"]).read("b").sum() == OBJECT.sum()
+    given = {"0": "normal", "1": "anomalous", "255": "anomalous"}
+    np.testing.assert_array_equal(read_object(tmp_path, values=given), OBJECT)
 
 
 def test_smooth_edges_and_jpeg_are_refused_until_a_threshold_is_set(
@@ -125,7 +130,7 @@ def test_smooth_edges_and_jpeg_are_refused_until_a_threshold_is_set(
     save(tmp_path / "jpeg" / "a.jpg", noisy, quality=90)
     threshold = {"0-127": "normal", "128-255": "anomalous"}
     for name in ("smooth", "jpeg"):
-        with pytest.raises(UserError, match=r"cannot be told.*threshold.*data\.mask_values"):
+        with pytest.raises(UserError, match=r"cannot be told: smooth edges.*data\.mask_values"):
             open_folder(tmp_path / name, ["a"])
         truth = read_object(tmp_path / name, values=threshold)
         expected = is_object.copy()
@@ -301,7 +306,8 @@ def test_a_large_folder_is_looked_at_in_part_and_any_other_value_is_refused_when
     with pytest.raises(UserError, match=r"07\.png has the values 3, but .*'255': 'anomalous'"):
         masks.read("07")
     monkeypatch.setattr(mask_files, "MOST_LOOKED_AT", 20)
-    assert (open_folder(tmp_path, names).read("08") == 255).any()  # now it is ignored
+    with pytest.raises(UserError, match="some masks have 255 and others class numbers"):
+        open_folder(tmp_path, names)
 
 
 def test_what_masks_were_taken_for_is_said_once(

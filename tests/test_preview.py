@@ -1,12 +1,16 @@
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import teacher.soft_label_generation
 from teacher.crop_masks import crop_mask
-from teacher.findings import Finding, Rejection
+from teacher.findings import Finding, Rejection, Scene
 from teacher.preview import draw_sheet
+from teacher.saa import SegmentAnyAnomaly
 from tests.conftest import make_project
 from util.errors import UserError
 from util.image_files import read_image
@@ -60,3 +64,52 @@ def test_preview_draws_some_images_and_labels_nothing(
 def test_a_preview_of_nothing_is_refused(tmp_path: Path, count: str) -> None:
     with pytest.raises(UserError, match="at least 1"):
         main(["--config", str(make_project(tmp_path)), "--preview", count])
+
+
+def test_an_image_that_has_no_preview_is_told_and_the_others_are_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(tmp_path)
+    images = sorted((tmp_path / "images").rglob("*.png"))
+    images[0].write_text("no image")
+    plain = SegmentAnyAnomaly.label
+    shapes = iter(range(11))
+
+    def label(self: SegmentAnyAnomaly, *arguments: Any) -> Iterator[Finding]:
+        if next(shapes) == 3:
+            raise UserError("a model has answered with NaN")
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(SegmentAnyAnomaly, "label", label)
+    assert main(["--config", str(project), "--preview", "12"]) == 1
+    assert len(list((tmp_path / "runs" / "preview").rglob("*.png"))) == 10
+    err = capsys.readouterr().err
+    assert "2 images have no preview: " in err
+    assert images[0].stem in err
+    assert "a model has answered with NaN" in err
+
+
+def test_a_sheet_shows_the_object_and_what_its_area_is(tmp_path: Path) -> None:
+    image = np.full((60, 90, 3), 100, np.uint8)
+    boxes = np.array([[5, 5, 40, 50], [45, 10, 80, 55]], np.float32)
+    scores = np.array([0.4, 0.9], np.float32)
+    scene = Scene("tile", boxes, scores, np.array([True, False]), 0.3, ("not all is well",))
+    for name, given in (("with", scene), ("without", None)):
+        draw_sheet(tmp_path / f"{name}.png", name, image, {"bird": replace(finding(), scene=given)})
+    # The third picture of the first row: an orange box, and a dashed purple one.
+    drawn, empty = (
+        read_image(tmp_path / f"{name}.png")[:300, 900:].reshape(-1, 3).astype(int)
+        for name in ("with", "without")
+    )
+    for colour in ([230, 159, 0], [204, 121, 167]):
+        assert np.abs(drawn - colour).sum(axis=1).min() < 60
+        assert np.abs(empty - colour).sum(axis=1).min() > 100
+
+
+@pytest.mark.parametrize("size_hw", [(2, 2000), (2000, 2)])
+def test_long_strips_have_a_sheet(tmp_path: Path, size_hw: tuple[int, int]) -> None:
+    nothing = replace(
+        finding(found=False), soft_label=np.zeros(size_hw, np.float32), saliency=None, rejections=()
+    )
+    draw_sheet(tmp_path / "a.png", "strip", np.zeros((*size_hw, 3), np.uint8), {"bird": nothing})
+    assert read_image(tmp_path / "a.png").shape[0] > 100

@@ -1,4 +1,5 @@
 import random
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -36,7 +37,9 @@ def test_prompts_keep_their_order_and_lose_outer_blanks() -> None:
         (["sea bird", "sea-bird"], "one folder name"),
         (["bird", "list:birds"], "one folder name"),
         ([], "no prompt"),
-        (["!?"], "no letter"),
+        (["!?"], "no letter or digit is in the prompt '!\\?'"),
+        (["bird " * 60], "255 bytes .*shorten the prompt 'bird bird .*\\.\\.\\.'"),
+        (["क" * 86], "255 bytes"),  # three bytes each
     ],
 )
 def test_prompts_that_cannot_be_told_apart_are_refused(prompts: list[str], message: str) -> None:
@@ -44,12 +47,37 @@ def test_prompts_that_cannot_be_told_apart_are_refused(prompts: list[str], messa
         resolve_prompts(prompts)
 
 
+def test_all_prompts_that_cannot_name_a_folder_are_told_together() -> None:
+    with pytest.raises(UserError) as error:
+        resolve_prompts(["!", "bird", "a" * 256, "Bird", "?"])
+    lines = str(error.value).splitlines()
+    assert len(lines) == 3
+    assert "'!', '?'" in lines[0]
+    assert "'aaa" in lines[1]
+    assert "'bird' and 'Bird'" in lines[2]
+
+
+def test_the_longest_folder_names_are_taken(tmp_path: Path) -> None:
+    for prompt in ("a" * 255, "क" * 85):
+        assert resolve_prompts([prompt]) == [prompt]
+        (tmp_path / prompt_to_folder(prompt)).mkdir()
+
+
 def test_folder_names_are_plain() -> None:
     assert prompt_to_folder("../White  Crest; möwe") == "white_crest_möwe"
 
 
+def test_folder_names_keep_the_vowel_signs_of_hindi() -> None:
+    assert prompt_to_folder("पक्षी, पानी") == "पक्षी_पानी"
+    assert resolve_prompts(["पानी", "पीना"]) == ["पानी", "पीना"]
+
+
 def test_phrases_are_split_and_lower_case() -> None:
     assert prompt_to_phrases("Bird | white  gull|") == ["bird", "white  gull"]
+
+
+def test_a_phrase_that_a_prompt_has_twice_is_asked_once() -> None:
+    assert prompt_to_phrases("bird | gull | Bird") == ["bird", "gull"]
 
 
 def test_the_groups_of_seed_42_are_those_of_the_thesis() -> None:

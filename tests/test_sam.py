@@ -19,6 +19,7 @@ from segment_anything.modeling import (
 from torch import nn
 
 from teacher.crop_masks import CropMask
+from teacher.enlarging import Enlargement
 from teacher.runtime import Runtime
 from teacher.segmenters.sam import VARIANTS, SamSegmenter, load_sam
 from util.errors import UserError
@@ -157,6 +158,13 @@ def test_the_encoder_sees_red_first_normalised_and_padded(segmenter: SamSegmente
     assert (pixels[0, :, 64:] == 0).all()
 
 
+@pytest.mark.parametrize("size_hw", [(1, 300), (300, 1)])
+def test_a_strip_that_would_vanish_is_refused(segmenter: SamSegmenter, size_hw: Size) -> None:
+    with pytest.raises(UserError, match="too long a strip for SAM; cut it"):
+        segmenter.encode(np.zeros((*size_hw, 3), np.uint8))
+    assert len(segmenter.segment(segmenter.encode(np.zeros((1, 128, 3), np.uint8)), BOXES)) == 4
+
+
 def test_red_and_blue_swapped_change_the_masks(segmenter: SamSegmenter) -> None:
     image = paint((64, 96))
     masks = segmenter.segment(segmenter.encode(image), BOXES)
@@ -206,21 +214,39 @@ def test_bf16_masks_are_close_to_fp32_and_box_corners_stay_exact(segmenter: SamS
     assert torch.equal(*corners)
 
 
-def test_batches_are_bounded_and_masks_grow_to_full_size_one_by_one(
-    segmenter: SamSegmenter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_are_bounded(segmenter: SamSegmenter) -> None:
     encoding = segmenter.encode(paint((64, 96)))
-    grown = []
-    grow = segmenter.model.postprocess_masks
-    monkeypatch.setattr(
-        segmenter.model,
-        "postprocess_masks",
-        lambda m, *a: (grown.append(m.shape[:2]), grow(m, *a))[1],
-    )
     with counting(segmenter.model.mask_decoder) as calls:
         segmenter.segment(encoding, np.tile(BOXES, (2, 1)))
     assert [len(call[2]) for call in calls] == [3, 3, 2]
-    assert grown == [(1, 1)] * 8
+
+
+def test_no_mask_is_enlarged_where_it_is_not(
+    segmenter: SamSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits = torch.full((1, 1, 32, 32), -1.0)
+    logits[..., 4:8, 10:16] = 1
+    monkeypatch.setattr(segmenter.model.mask_decoder, "forward", lambda **_: (logits, None))
+    with sizes_enlarged(monkeypatch) as made:
+        (mask,) = segmenter.segment(segmenter.encode(paint((320, 640))), BOXES[:1])
+    assert mask.pixels.shape == (80, 120)  # a cell is 4 pixels of 128, and 20 of the image
+    assert sum(made) <= (80 + 20) * (120 + 20) * 1.1  # half a cell more on each side
+
+
+@contextmanager
+def sizes_enlarged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Collect how many pixels are made of maps."""
+    made: list[int] = []
+    plain = Enlargement.blocks_above
+
+    def blocks_above(self: Enlargement, *arguments: Any) -> Iterator[Any]:
+        for place, values in plain(self, *arguments):
+            made.append(values.size)
+            yield place, values
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Enlargement, "blocks_above", blocks_above)
+        yield made
 
 
 def test_memory_that_runs_out_halves_the_batch_and_changes_no_mask(

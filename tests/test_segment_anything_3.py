@@ -1,3 +1,4 @@
+import inspect
 import json
 import string
 from collections.abc import Callable
@@ -18,9 +19,11 @@ from transformers import (
     Sam3Processor,
 )
 
+from teacher.building import build_teacher
 from teacher.findings import Finding
 from teacher.runtime import Runtime
 from teacher.segment_anything_3 import (
+    MASK_THRESHOLD,
     Sam3Settings,
     SegmentAnything3,
     lay_out,
@@ -34,7 +37,8 @@ from tests.test_sam import (
     paint,
     randomise,
 )
-from util.errors import UserError
+from util.config import TeacherSection
+from util.errors import PromptError, UserError
 
 SIDE_PX = 56
 WIDTH = 32
@@ -213,6 +217,40 @@ def test_only_instances_within_the_limits_count() -> None:
         assert len(finding.masks) == keeps.sum()
 
 
+def test_an_instance_as_large_as_the_image_counts_where_there_is_no_limit() -> None:
+    boxes, scores = torch.tensor([[0.0, 0, 1, 1], [0, 0, 1, 0.5]]), torch.tensor([0.9, 0.8])
+    masks = torch.zeros(2, 4, 4)
+    for limit, count in ((1.0, 2), (0.5, 1), (0.4, 0)):
+        found = build(replace(ALL, area_threshold=limit))._select(boxes, scores, masks)
+        assert len(found.scores) == count
+
+
+def test_thresholds_that_the_config_leaves_out_are_those_of_the_library(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    settings = TeacherSection(name="sam3", sam3_model=str(tmp_path), device="cpu")
+    teacher = build_teacher(settings, {"teacher": tmp_path})
+    assert isinstance(teacher, SegmentAnything3)
+    process = Sam3ImageProcessor.post_process_instance_segmentation
+    own = inspect.signature(process).parameters
+    assert teacher.settings.box_threshold == own["threshold"].default
+    assert own["mask_threshold"].default == MASK_THRESHOLD
+    assert teacher.settings.area_threshold == 1
+    set_by_hand = settings.model_copy(update={"box_threshold": 0.2, "area_threshold": 0.05})
+    teacher = build_teacher(set_by_hand, {"teacher": tmp_path})
+    assert isinstance(teacher, SegmentAnything3)
+    assert (teacher.settings.box_threshold, teacher.settings.area_threshold) == (0.2, 0.05)
+
+
+def test_prompts_that_are_too_long_are_told_together_without_an_image() -> None:
+    teacher = build()
+    teacher.check_prompts(["tern", "sea | gull"])
+    with pytest.raises(PromptError) as error:
+        teacher.check_prompts(["tern", "x " * 40, "gull | " + "y " * 50])
+    assert "'x x" in str(error.value)
+    assert "'y y" in str(error.value)
+    assert "tern" not in str(error.value)
+
+
 def test_phrases_of_a_prompt_are_pooled_and_the_best_of_all_are_kept() -> None:
     image = paint((40, 60))
     tern, gull, pooled = build(replace(ALL, max_masks=5)).label(
@@ -291,7 +329,7 @@ def test_weights_that_are_not_numbers_are_an_error() -> None:
 
 
 def test_a_phrase_that_is_too_long_is_an_error() -> None:
-    with pytest.raises(UserError, match=r"'x x x .* more than the 32 tokens that SAM 3 takes"):
+    with pytest.raises(UserError, match=r"'x x x .* has 33 tokens and SAM 3 reads 32"):
         build().label(paint((40, 60)), ["x " * 31])
     assert len(list(build().label(paint((40, 60)), ["x " * 30]))) == 1
 

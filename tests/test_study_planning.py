@@ -14,9 +14,11 @@ from analysis.study.cells import Cell
 from analysis.study.curve import curve_sizes
 from analysis.study.design import design_study, split_strategy
 from analysis.study.versions import JUDGE_CODE, STUDENT_CODE, code_hash, releases, strip_code
+from teacher.settings import describe_unread
 from tests.conftest import ROOT
 from tests.study_projects import configure, make_study, plan_study
-from util.config import load_config
+from util.command_line import load_config
+from util.errors import UserError
 from util.image_files import write_image
 from util.settings import settings_hash
 
@@ -289,3 +291,26 @@ def test_the_curve_has_all_small_sizes_and_the_largest(
     num_prompts: int, sizes: Sequence[int]
 ) -> None:
     assert curve_sizes(num_prompts) == sizes
+
+
+def test_teachers_that_read_no_object_prompt_are_not_crossed_with_them(tmp_path: Path) -> None:
+    project = make_study(
+        tmp_path,
+        prompts=["bird", "gull"],
+        teachers=[{}, {"name": "sam3"}],
+        object_prompts=["sea", "water"],
+    )
+    variants = design_study(configure(project)).variants
+    assert [variant.name for variant in variants] == [
+        "teacher as configured, object prompt sea",
+        "teacher as configured, object prompt water",
+        "name sam3",
+    ]
+    assert describe_unread(variants[2].teacher) == ""
+
+
+def test_what_a_teacher_does_not_read_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    project = make_study(tmp_path, teachers=[{}, {"map_rule": "published", "flips": True}])
+    with pytest.raises(UserError, match=r"does not read teacher\.flips"):
+        plan_study(project)
+    assert not (tmp_path / "cells").exists()

@@ -31,10 +31,15 @@ def without_processes() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def equal(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of three prompts, two of which the teacher answers alike."""
     folder = tmp_path_factory.mktemp("equal")
-    return conclude_study(make_study(folder, prompts=["zorb", "bird", "quix"], **QUICK))
+    return make_study(folder, prompts=["zorb", "bird", "quix"], **QUICK)
+
+
+@pytest.fixture(scope="module")
+def equal(project: Path) -> StudyResults:
+    return conclude_study(project)
 
 
 def test_equal_label_sets_are_one_in_all_statistics(equal: StudyResults) -> None:
@@ -61,6 +66,19 @@ def test_equal_label_sets_have_the_scores_and_intervals_of_one(equal: StudyResul
     cells = equal.cells[equal.cells["kind"] == "student"].set_index("cell")["folder"]
     for seed in (0, 1):
         assert cells[f"zorb, unet, seed {seed}"] == cells[f"quix, unet, seed {seed}"]
+
+
+def test_a_label_set_that_is_there_twice_changes_no_other_interval(
+    equal: StudyResults, project: Path
+) -> None:
+    def conclude(*prompts: str) -> pd.DataFrame:
+        asked = [f"--study.prompts={prompt}" for prompt in prompts]
+        asked += ["--study.strategies=[]", "--study.score=average_precision"]
+        scores = conclude_study(project, *asked).arms[0].scores
+        return scores.set_index("label_set").loc[["zorb", "bird"]]
+
+    assert set(equal.cells["status"]) == {"done"}  # its students are found
+    pd.testing.assert_frame_equal(conclude("zorb", "bird", "quix"), conclude("zorb", "bird"))
 
 
 def test_a_combination_of_equal_and_other_prompts_still_has_a_gain(equal: StudyResults) -> None:

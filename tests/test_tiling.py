@@ -1,4 +1,5 @@
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teacher.crop_masks import crop_mask
-from teacher.findings import Finding
+from teacher.findings import Finding, Rejection
 from teacher.tiling import TiledTeacher
 
 
@@ -72,6 +73,21 @@ def test_where_tiles_overlap_the_larger_value_counts() -> None:
     image = np.full((10, 15, 3), 9, np.uint8)
     (finding,) = TiledTeacher(Position(), 10, 5).label(image, ["x"])
     assert finding.soft_label[0].tolist() == pytest.approx([0.1] * 5 + [0.3] * 10)
+
+
+def test_rejections_of_all_tiles_are_told_best_first_where_they_are() -> None:
+    class Rejecting(RedTeacher):
+        def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
+            (found,) = super().label(image_rgb, prompts)
+            score = image_rgb[..., 1].max() / 255
+            rejection = Rejection(np.array([1.0, 2, 3, 4]), score, "red", "low score")
+            return iter([replace(found, rejections=(rejection,))])
+
+    image = np.zeros((10, 25, 3), np.uint8)
+    image[0, 2, 1], image[0, 12, 1], image[0, 22, 1] = 100, 200, 50
+    (finding,) = TiledTeacher(Rejecting(), 10, 0).label(image, ["x"])
+    assert [rejection.score * 255 for rejection in finding.rejections] == [200, 100, 50]
+    assert [rejection.box_xyxy[0] for rejection in finding.rejections] == [9, 1, 16]
 
 
 def test_an_empty_image_is_an_empty_map() -> None:

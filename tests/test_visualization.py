@@ -6,8 +6,15 @@ import pytest
 from matplotlib.figure import Figure
 
 import util.visualization
+from tests.conftest import box_table
 from util.image_files import find_images
-from util.visualization import draw_curves, draw_precision_recall, new_figure, write_figure
+from util.visualization import (
+    draw_curves,
+    draw_overlay,
+    draw_precision_recall,
+    new_figure,
+    write_figure,
+)
 
 NAMES = ("a$b^{c$", "costs $5", r"$\frac{$", "$x$")
 
@@ -29,6 +36,15 @@ def test_names_with_dollars_are_drawn_as_they_are(tmp_path: Path) -> None:
         assert f">{text}</text>" in drawn
 
 
+def test_names_that_a_formatter_gives_to_ticks_are_drawn_as_they_are(tmp_path: Path) -> None:
+    figure = new_figure(6, 3)
+    axis = figure.subplots()
+    axis.xaxis.set_major_formatter(lambda value, position: rf"$\frac{{{value:g}$")
+    axis.set(xlim=(0, 1000), xticks=range(0, 1000, 50))
+    write_figure(tmp_path / "x.svg", figure)
+    assert r">$\frac{950$</text>" in (tmp_path / "x.svg").read_text(encoding="utf-8")
+
+
 def test_names_that_are_no_text_are_drawn_escaped(tmp_path: Path) -> None:
     figure = new_figure(3, 2)
     figure.suptitle("m\udcf6we")
@@ -45,6 +61,17 @@ def test_scripts_that_the_font_lacks_are_no_warning(tmp_path: Path) -> None:
 def test_predictions_of_any_name_are_compared_in_a_plot(tmp_path: Path) -> None:
     curve = pd.DataFrame({"confidence": [0.1, 0.5], "precision": [0.2, 1.0], "recall": [1.0, 0.5]})
     draw_precision_recall(tmp_path / "x.png", dict.fromkeys(NAMES, curve), iou=0.3)
+
+
+def test_regions_to_ignore_are_no_true_boxes_of_a_picture() -> None:
+    image, soft_label = np.zeros((40, 60, 3), np.uint8), np.zeros((40, 60), np.float32)
+    truths = box_table([("a", 0.1, 0.1, 0.5, 0.5), ("a", 0.6, 0.6, 0.9, 0.9)])
+    drawn = draw_overlay(image, soft_label, box_table([]), truths[:1])
+    with_region = truths.assign(ignore=[False, True])
+    np.testing.assert_array_equal(
+        draw_overlay(image, soft_label, box_table([]), with_region), drawn
+    )
+    assert drawn.any()
 
 
 @pytest.mark.parametrize(("first", "last"), [(0.7, 0.002), (0.04, 0.031), (3000.0, 0.5)])

@@ -98,7 +98,17 @@ def test_pictures_that_we_drew_are_left_out_beside_images_that_we_did_not(tmp_pa
     assert found.results == [
         f"{n} (picture)" for n in ("ours.png", "sub/ours too.png", "sub/ours.png")
     ]
-    assert (tmp_path / ".murmuration_pictures").read_text() == "ours.png\n"
+    assert (tmp_path / ".murmuration_pictures").read_bytes() == b"ours.png\0"
+
+
+def test_pictures_of_any_name_are_known_again(tmp_path: Path) -> None:
+    names = ["two\nlines.png", "a\u2028b.png", "m\udcf6we.png"]
+    try:
+        touch(tmp_path, *names, "photo.png")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    note_pictures(tmp_path / name for name in names)
+    assert list(find_images(tmp_path)) == ["photo"]
 
 
 def test_folders_that_cannot_be_listed_are_said(

@@ -268,7 +268,12 @@ class TeacherSection(Section):
         " Phrases split by | are pooled.",
     )
     object_prompt: str = Field("sea", min_length=1, description="The normal scene, in words.")
-    object_number: int = Field(1, ge=1, description="Objects of the normal scene; 1 = one scene.")
+    object_number: int = Field(
+        1,
+        ge=1,
+        description="Objects of the normal scene; 1 = one scene. With more, saliency is how far an"
+        " object differs from the others: 0 where fewer than two are found.",
+    )
     detector: Literal["attributes", "groundingdino", "transformers"] = Field(
         "attributes", description="Text to boxes; all but attributes need weights (see --check)."
     )
@@ -294,21 +299,25 @@ class TeacherSection(Section):
         None,
         description="groundingdino: folder or hub name of a BERT vocabulary; null = as published.",
     )
-    box_threshold: Fraction = Field(
-        0.2, description="A box counts above this score (0.1 in the thesis)."
+    box_threshold: Fraction | None = Field(
+        None,
+        description="A box counts above this score; null = the teacher's own, 0.2 for saa (0.1 in"
+        " the thesis), 0.3 for sam3.",
     )
     text_threshold: Fraction = Field(0.1, description="A word belongs to a box above this score.")
     min_area: Fraction = Field(0.0, description="Smallest relative area of an anomaly's box.")
-    area_threshold: Fraction = Field(
-        0.05, description="Largest relative area of an anomaly's box, as a share of the object's."
+    area_threshold: Fraction | None = Field(
+        None,
+        description="Largest relative area of an anomaly's box: for saa as a share of the object's,"
+        " where that is found; for sam3 of the image; null = 0.05 for saa, no limit for sam3.",
     )
     max_masks: int = Field(
         100, ge=1, description="Masks of highest score that enter a map (20 in the thesis)."
     )
     map_rule: Literal["fixed_scale", "published"] = Field(
         "fixed_scale",
-        description="How masks become a map; published = sum / (1 + count) / exp(3), whose"
-        " values are small: set evaluation.threshold near 0.02.",
+        description="How masks become a map; published = v / (v + 1/4) of v = sum / (1 + count),"
+        " which keeps the order of the published values v.",
     )
     stretch_each_image: bool = Field(
         False, description="Stretch each map to its own range, as the thesis stores them."
@@ -316,8 +325,10 @@ class TeacherSection(Section):
     working_size_px: int = Field(
         0, ge=0, description="Longest side that the models see; 0 = the image as it is."
     )
-    tile_size_px: int = Field(
-        0, ge=0, description="Larger images are labelled in tiles of this side; 0 = as a whole."
+    tile_size_px: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description="Larger images are labelled in tiles of this side; 0 = as a whole; null = 1024"
+        " for a student, else 0.",
     )
     tile_overlap_px: int = Field(128, ge=0, description="How far neighbouring tiles overlap.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where models run.")

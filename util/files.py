@@ -90,7 +90,7 @@ def _is_open_at(descriptor: int, path: Path) -> bool:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text with `write_bytes`; line ends are kept as given on every platform.
 
-    Names of files that are no text have their bytes escaped, as JSON reads them again.
+    Names of files that are not UTF-8 have their bytes escaped.
     """
     write_bytes(path, text.encode(errors="backslashreplace"))
 
@@ -100,8 +100,7 @@ def write_json(path: Path, value: Any) -> None:
 
     Names of files that are not UTF-8 come back as they were: JSON has escapes for their bytes.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path, remedy: str) -> dict[str, Any]:

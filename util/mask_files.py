@@ -122,12 +122,14 @@ class Seen(NamedTuple):
         is_complete: Whether these are all.
         values: All that they have, rising.
         are_numbers: Whether all have a palette of colours, so that values are class numbers.
+        are_mixed: Whether some have 255 and others values between 0 and 255, but none has both.
     """
 
     num_masks: int
     is_complete: bool
     values: tuple[int, ...]
     are_numbers: bool
+    are_mixed: bool
 
 
 def look_at_some(paths: Sequence[Path]) -> Seen:
@@ -141,14 +143,14 @@ def look_at_some(paths: Sequence[Path]) -> Seen:
         spread = np.linspace(0, len(paths) - 1, MOST_LOOKED_AT).astype(int)
         chosen = [paths[number] for number in spread]
     states = [path.stat() for path in chosen]
-    values, are_numbers = _look_at(
+    found = _look_at(
         tuple((p, s.st_size, s.st_mtime_ns) for p, s in zip(chosen, states, strict=True))
     )
-    return Seen(len(chosen), len(chosen) == len(paths), values, are_numbers)
+    return Seen(len(chosen), len(chosen) == len(paths), *found)
 
 
 @lru_cache(maxsize=8)
-def _look_at(files: tuple[tuple[Path, int, int], ...]) -> tuple[tuple[int, ...], bool]:
+def _look_at(files: tuple[tuple[Path, int, int], ...]) -> tuple[tuple[int, ...], bool, bool]:
     """Look at files, once a process while they stay the same: path, size and time of each."""
 
     def look(file: tuple[Path, int, int]) -> tuple[np.ndarray, bool] | _DamagedMaskError:
@@ -167,7 +169,10 @@ def _look_at(files: tuple[tuple[Path, int, int], ...]) -> tuple[tuple[int, ...],
     if not read:
         raise next(each for each in found if isinstance(each, _DamagedMaskError))
     every = np.unique(np.concatenate([values for values, _ in read]))
-    return tuple(every.tolist()), all(are_numbers for _, are_numbers in read)
+    have_both = [255 in values and ((values > 0) & (values < 255)).any() for values, _ in read]
+    are_mixed = 255 in every and ((every > 0) & (every < 255)).any() and not any(have_both)
+    are_numbers = all(are_numbers for _, are_numbers in read)
+    return tuple(every.tolist()), are_numbers, bool(are_mixed)
 
 
 def read_names(path: Path) -> dict[int, list[str]]:

@@ -25,7 +25,9 @@ begins there: 50 is the shadow of CDnet, 127 or 128 what nobody knows in a trima
 _WORDS = {"normal": NORMAL, "anomalous": ANOMALOUS, "ignored": IGNORED}
 
 
-def recognise(values: Collection[int], are_numbers: bool) -> np.ndarray | None:
+def recognise(
+    values: Collection[int], are_numbers: bool, are_mixed: bool = False
+) -> np.ndarray | None:
     """Tell what the values of masks mean from which there are.
 
     0 is normal. One other value, 255 or another that is no class number, is anomalous. Otherwise
@@ -35,9 +37,10 @@ def recognise(values: Collection[int], are_numbers: bool) -> np.ndarray | None:
         values: All that the masks have.
         are_numbers: Whether they are surely class numbers, since the masks have a palette of
             colours: then they may be large.
+        are_mixed: Whether some masks have 255 and others class numbers, but none has both.
 
     Returns:
-        The meaning; None where it might be another: many gray values, as of smooth edges, or no 0.
+        The meaning; None where it might be another (see `doubt`).
     """
     meaning = np.full(MAX_VALUE + 1, UNKNOWN, np.uint8)
     meaning[0] = NORMAL
@@ -46,12 +49,21 @@ def recognise(values: Collection[int], are_numbers: bool) -> np.ndarray | None:
     limit = 255 if are_numbers else NUM_CLASSES
     if 0 in values and len(others) <= 1 and all(v == 255 or v >= limit for v in others):
         meaning[others] = ANOMALOUS
-    elif numbers and max(numbers) < limit and (0 in values or numbers == [1]):
+    elif numbers and max(numbers) < limit and not are_mixed and (0 in values or numbers == [1]):
         meaning[1:limit] = ANOMALOUS
         meaning[255] = IGNORED
     else:
         return None
     return meaning
+
+
+def doubt(values: Collection[int], are_mixed: bool) -> str:
+    """Say why values that `recognise` gives no meaning might have several."""
+    if are_mixed:
+        return "some masks have 255 and others class numbers, but none has both"
+    if 0 not in values:
+        return "no mask has a 0, which would be normal"
+    return "smooth edges and JPEG give gray levels between"
 
 
 def meaning_of_names(names: Mapping[int, Collection[str]]) -> np.ndarray:

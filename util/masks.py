@@ -33,6 +33,7 @@ from util.mask_values import (
     apply_meaning,
     choose_classes,
     describe,
+    doubt,
     list_values,
     meaning_of_names,
     meaning_of_settings,
@@ -177,9 +178,9 @@ def open_folder(
     elif meaning is None:
         raise UserError(
             f"what the values {list_values(seen.values)} of the masks in {folder} mean cannot be "
-            "told: smooth edges and JPEG give gray levels between; threshold the masks, set "
-            'data.mask_values, such as {"0-127": "normal", "128-255": "anomalous"}, or name class '
-            f"numbers in {folder / CLASS_NAMES}"
+            f"told: {doubt(seen.values, seen.are_mixed)}; mend the masks, or set data.mask_values, "
+            'such as {"0-127": "normal", "128-255": "anomalous"}, or name class numbers in '
+            f"{folder / CLASS_NAMES}"
         )
     unnamed = ""
     if classes and not numbers:
@@ -194,7 +195,7 @@ def _find_meaning(
 ) -> np.ndarray | None:
     """Tell what values mean, from what is said of them or from themselves; None: it cannot be."""
     if not (values or names):
-        return recognise(seen.values, seen.are_numbers)
+        return recognise(seen.values, seen.are_numbers, seen.are_mixed)
     meaning = meaning_of_settings(values) if values else meaning_of_names(names)
     if odd := [value for value in seen.values if meaning[value] == UNKNOWN]:
         where = "data.mask_values" if values else f"{folder / CLASS_NAMES}"

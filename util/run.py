@@ -1,5 +1,6 @@
 """How scripts start and end: logging, and errors as one sentence."""
 
+import codecs
 import errno
 import io
 import logging
@@ -63,7 +64,8 @@ def run_script(main: Callable[[], int]) -> int:
         )
         return 2
     except UnicodeEncodeError as error:
-        if error.encoding != sys.getfilesystemencoding():
+        of_names = codecs.lookup(sys.getfilesystemencoding()).name
+        if of_names == "utf-8" or codecs.lookup(error.encoding).name != of_names:
             raise
         print(
             f"error: {error.object!r} cannot be the name of a file here, where Python takes names "

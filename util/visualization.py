@@ -4,7 +4,7 @@ import io
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -141,12 +141,8 @@ def write_figure(path: Path, figure: "Figure", dpi: int = 110) -> None:
         text.set_parse_math(False)
         text.set_text(text.get_text().encode(errors="backslashreplace").decode())
     buffer = io.BytesIO()
-    style: dict[Any, Any] = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "murmuration",
-        "text.parse_math": False,
-    }
-    with rc_context(style), warnings.catch_warnings():
+    style = rc_context({"svg.fonttype": "none", "svg.hashsalt": "murmuration"})
+    with style, warnings.catch_warnings():
         # A script that the font lacks is boxes in the PNG; browsers have it for the SVG.
         warnings.filterwarnings("ignore", "Glyph")
         figure.savefig(buffer, format=suffix, dpi=dpi, metadata=dict.fromkeys(facts))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _PICTURES = ".murmuration_pictures"
-"""Names the pictures that this project has drawn into the same folder, one a line."""
+"""Names the pictures that this project has drawn into the same folder, each ended by a NUL."""
 
 _RESULTS = (
     ({"label_set.json"}, "label set"),
@@ -96,8 +96,7 @@ def _kind_of_results(names: set[str]) -> str | None:
 def _read_notes(folder: Path) -> set[str]:
     """Read which pictures in a folder are ours."""
     with suppress(OSError):
-        text = (folder / _PICTURES).read_text(encoding="utf-8", errors="surrogateescape")
-        return set(text.splitlines())
+        return {os.fsdecode(name) for name in (folder / _PICTURES).read_bytes().split(b"\0")}
     return set()
 
 
@@ -136,5 +135,5 @@ def note_pictures(paths: Iterable[Path]) -> None:
     for folder, pictures in names.items():
         folder.mkdir(parents=True, exist_ok=True)
         if new := sorted(pictures - _read_notes(folder)):
-            with (folder / _PICTURES).open("a", encoding="utf-8", errors="surrogateescape") as file:
-                file.writelines(f"{name}\n" for name in new)
+            with (folder / _PICTURES).open("ab") as file:
+                file.write(b"".join(os.fsencode(name) + b"\0" for name in new))

@@ -18,7 +18,7 @@ from analysis.study.versions import (
 )
 from student.material import WHERE_IT_RUNS
 from student.predicting import prediction_settings
-from teacher.building import describe_teacher, find_models
+from teacher.building import check_teacher, describe_teacher, find_models
 from util.config import CombinationSection, Config, Precision, StudentSection, TeacherSection
 from util.data_classes import BoxSettings
 from util.ground_truth import read_truths
@@ -39,8 +39,10 @@ def teacher_cell(
         folders: Of the label sets that it makes.
         images: That it labels.
     """
+    models = find_models(settings, config.paths.weights)
+    check_teacher(settings, models)
     made_by = {
-        **describe_teacher(settings, find_models(settings, config.paths.weights)),
+        **describe_teacher(settings, models),
         "libraries": teacher_libraries(settings),
     }
     # The first half of its name is that of the teacher: what it has said of other images is found.

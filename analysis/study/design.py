@@ -138,20 +138,23 @@ def find_variants(config: Config, prompts: Sequence[str]) -> list[Variant]:
     """Cross teacher settings and object prompts; names hold only what differs."""
     study = config.study
     object_prompts = study.object_prompts or [config.teacher.object_prompt]
+    unread = TeacherSection().object_prompt
     variants = []
-    for changes, object_prompt in product(study.teachers, object_prompts):
+    for changes in study.teachers:
         if clash := {"prompts", "object_prompt"} & set(changes):
             raise UserError(
                 f"study.teachers changes {' and '.join(sorted(clash))}; name these in "
                 "study.prompts and study.object_prompts"
             )
-        overrides = {**changes, "prompts": list(prompts), "object_prompt": object_prompt}
-        teacher = override_config(config, {"teacher": overrides}, "study.teachers").teacher
         words = [f"{key} {value}" for key, value in changes.items()]
         if len(study.teachers) > 1 and not words:
             words = ["teacher as configured"]
-        words += [f"object prompt {object_prompt}"] * (len(object_prompts) > 1)
-        variants.append(Variant(", ".join(words), teacher))
+        is_saa = changes.get("name", config.teacher.name) == "saa"  # others read no object prompt
+        for object_prompt in object_prompts if is_saa else [unread]:
+            overrides = {**changes, "prompts": list(prompts), "object_prompt": object_prompt}
+            teacher = override_config(config, {"teacher": overrides}, "study.teachers").teacher
+            named = [f"object prompt {object_prompt}"] * (is_saa and len(object_prompts) > 1)
+            variants.append(Variant(", ".join([*words, *named]), teacher))
     _refuse_repeats("two teachers", [variant.name or "as configured" for variant in variants])
     return variants
 

@@ -1,7 +1,7 @@
 """Text-prompted detectors: an image and a phrase in, boxes with a score for every word out.
 
 One file a backend; `teacher.building` makes one by name. To add a backend, write a class with the
-two methods of `Detector` and a line there.
+methods of `Detector` and a line there.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,14 @@ class Detections:
         token_scores: (N, T) float32 in [0, 1], how well each box fits each word of the phrase.
         tokens: The T words, in the order of the phrase. The later pieces of a word in pieces begin
             with ##, as tokenizers write them; '' is no word (a full stop), but its score counts.
+        is_understood: False where the detector knows none of the things that the phrase names, and
+            answers with any object instead.
     """
 
     boxes_xyxy: np.ndarray
     token_scores: np.ndarray
     tokens: tuple[str, ...]
+    is_understood: bool = True
 
     @property
     def scores(self) -> np.ndarray:
@@ -51,4 +54,12 @@ class Detector(Protocol):
 
     def detect(self, encoding: Any, phrases: Sequence[str]) -> list[Detections]:
         """Answer several phrases about one encoded image, one `Detections` a phrase, in order."""
+        ...
+
+    def check_phrases(self, phrases: Sequence[str]) -> None:
+        """Refuse phrases that it cannot read, whatever the image; asks no model.
+
+        Raises:
+            PromptError: Phrases are too long; all of them are named.
+        """
         ...

@@ -5,18 +5,16 @@ trained, a class is a description. Classical computer vision without weights: it
 is small and white, not what a gull is, and any small white thing is a gull to it.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from teacher.detectors import Detections
-from teacher.detectors.lexicon import LEXICON, SOFTNESS, Range, Word, look_up, split_words
+from teacher.detectors.lexicon import LEXICON, SOFTNESS, Range, Word, look_up, says_nothing
 from teacher.detectors.proposals import find_regions
 from teacher.detectors.regions import Regions
-
-logger = logging.getLogger(__name__)
+from util.words import split_words
 
 ATTRIBUTES = tuple(SOFTNESS)
 """The order of the columns of a region's attributes."""
@@ -50,11 +48,9 @@ class AttributeDetector:
     phrase: a "white bird" is a bird that is white. A modifier scores as the best noun of its phrase
     does; without a noun, as a salient object with the looks of all modifiers. Backgrounds ("sea")
     score on the box of the whole image, with the share of it that no region takes. Words that the
-    lexicon lacks score 0, but a phrase without any known word is answered as "object".
+    lexicon lacks score 0, but a phrase without any known word is answered as "object"
+    (`teacher.wording` tells which words and phrases these are).
     """
-
-    def __init__(self) -> None:
-        self._warned: set[tuple[str, ...]] = set()
 
     def encode(self, image_rgb: np.ndarray) -> Encoding:
         """Find and describe the salient regions of an image, (H, W, 3) uint8 RGB."""
@@ -75,28 +71,19 @@ class AttributeDetector:
         """Score the regions against each phrase; boxes on which no word scores are left out."""
         return [self._answer(encoding, split_words(phrase)) for phrase in phrases]
 
+    def check_phrases(self, phrases: Sequence[str]) -> None:
+        """Refuse nothing: any phrase can be read."""
+
     def _answer(self, encoding: Encoding, tokens: tuple[str, ...]) -> Detections:
         words = [look_up(token) for token in tokens]
-        self._warn_of_unknown(tokens, words)
-        if not any(word is not None and word.kind != "function" for word in words):
+        if says_nothing(words):
             words = [LEXICON["object"]] * len(tokens)
+            names_things = False
+        else:
+            names_things = any(word and word.kind in ("noun", "background") for word in words)
         scores = score_words(encoding, words)
         found = scores.max(axis=1, initial=0) > 0
-        return Detections(encoding.boxes_xyxy[found], scores[found], tokens)
-
-    def _warn_of_unknown(self, tokens: tuple[str, ...], words: Sequence[Word | None]) -> None:
-        """Say once a set of words which ones the lexicon lacks."""
-        known = [t for t, word in zip(tokens, words, strict=True) if word is not None]
-        unknown = [t for t, word in zip(tokens, words, strict=True) if word is None]
-        if not unknown or tokens in self._warned:
-            return
-        self._warned.add(tokens)
-        logger.warning(
-            "the detector 'attributes' does not know %s; it answers %r as %s",
-            ", ".join(map(repr, unknown)),
-            " ".join(tokens),
-            repr(" ".join(known)) if known else "any salient object",
-        )
+        return Detections(encoding.boxes_xyxy[found], scores[found], tokens, names_things)
 
 
 def score_words(encoding: Encoding, words: Sequence[Word | None]) -> np.ndarray:

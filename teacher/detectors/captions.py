@@ -9,8 +9,9 @@ from torch import Tensor
 from transformers import BertTokenizer, PreTrainedTokenizerBase
 
 from teacher.detectors import Detections
+from teacher.prompts import quoted
 from teacher.runtime import Encoding, check_finite, to_half
-from util.errors import PromptError, UserError
+from util.errors import PromptError, UserError, listed
 
 BETWEEN_WORDS = ("[CLS]", "[SEP]", ".", "?")
 """Tokens at which GroundingDINO cuts a caption into phrases."""
@@ -45,28 +46,31 @@ def to_caption(phrase: str) -> str:
     return caption if caption.endswith(".") else caption + "."
 
 
-def name_tokens(tokenizer: PreTrainedTokenizerBase, caption: str, limit: int) -> tuple[str, ...]:
-    """Name the tokens of a caption, first to last; '' for those between words.
-
-    Raises:
-        PromptError: There are more than the limit.
-    """
-    numbers = tokenizer(caption)["input_ids"]
-    check_length(caption, len(numbers), limit)
-    tokens = tokenizer.convert_ids_to_tokens(numbers)
+def name_tokens(tokenizer: PreTrainedTokenizerBase, caption: str) -> tuple[str, ...]:
+    """Name the tokens of a caption, first to last; '' for those between words."""
+    tokens = tokenizer.convert_ids_to_tokens(tokenizer(caption)["input_ids"])
     return tuple("" if token in BETWEEN_WORDS else token for token in tokens)
 
 
-def check_length(phrase: str, num_tokens: int, limit: int) -> None:
-    """Refuse a phrase of more tokens than the model can read.
+def check_lengths(
+    tokenizer: PreTrainedTokenizerBase, phrases: Sequence[str], limit: int, reader: str
+) -> None:
+    """Refuse phrases of more tokens than the model can read.
+
+    Args:
+        tokenizer: The model's own.
+        phrases: What it shall read.
+        limit: How many tokens of a phrase it reads.
+        reader: The model, for the error.
 
     Raises:
-        PromptError: There are more than the limit.
+        PromptError: There are such phrases; all of them are named.
     """
-    if num_tokens > limit:
+    # Not verbose: the tokenizer has a warning of its own for what is refused here.
+    counts = {p: len(tokenizer(p, verbose=False)["input_ids"]) for p in phrases}
+    if long := [f"{quoted([p])} has {count}" for p, count in counts.items() if count > limit]:
         raise PromptError(
-            f"the prompt {phrase[:60]!r} has {num_tokens} tokens and the detector reads {limit} at"
-            " most; shorten it"
+            f"the prompt {listed(long)} tokens and {reader} reads {limit} at most; shorten it"
         )
 
 

@@ -1,8 +1,9 @@
 """GroundingDINO (Liu et al., arXiv 2303.05499) by groundingdino-py, from original checkpoints."""
 
+import io
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerBase
 from teacher.checkpoints import load_strictly, not_whole, read_tensors
 from teacher.detectors import Detections
 from teacher.detectors.captions import (
+    check_lengths,
     keep_levels,
     kept_levels,
     load_tokenizer,
@@ -31,8 +33,7 @@ from teacher.detectors.fused_attention import (
     deformable_attention,
     image_text_attention,
 )
-from teacher.runtime import Batches, Encoding, Runtime, replaying
-from util.errors import UserError
+from teacher.runtime import Batches, Encoding, Runtime, refuse_strip, replaying
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Importing from timm.models.layers", FutureWarning)
@@ -112,16 +113,23 @@ class GroundingDinoDetector:
         """Answer several phrases about one image; see `Detections`.
 
         Raises:
-            UserError: Memory ran out on a single phrase, the model has answered with NaN, or a
-                phrase is too long.
+            UserError: Memory ran out on a single phrase, the model has answered with NaN, or
+                phrases are too long.
         """
+        self.check_phrases(phrases)
         with self.runtime.inference(), _quiet():
             return self.batches.map(lambda batch: self._answer(encoding, batch), phrases)
+
+    def check_phrases(self, phrases: Sequence[str]) -> None:
+        """Refuse phrases of more tokens than the model reads; see `Detector`."""
+        check_lengths(
+            self.tokenizer, list(map(to_caption, phrases)), self.model.max_text_len, "the detector"
+        )
 
     def _answer(self, encoding: Encoding, phrases: Sequence[str]) -> list[Detections]:
         """Answer a batch; the model masks what follows a shorter caption."""
         captions, count = [to_caption(phrase) for phrase in phrases], len(phrases)
-        tokens = [name_tokens(self.tokenizer, c, self.model.max_text_len) for c in captions]
+        tokens = [name_tokens(self.tokenizer, caption) for caption in captions]
         features = [_nested(level) for level in kept_levels(encoding)]
         positions = [repeat(self.model.backbone[1](feature), count) for feature in features]
         repeated = [_nested(repeat(feature.tensors, count)) for feature in features]
@@ -145,11 +153,7 @@ def prepare_image(image_rgb: np.ndarray) -> Tensor:
     Raises:
         UserError: The image is so narrow that no pixel would be left of its short side.
     """
-    height, width = image_rgb.shape[:2]
-    if max(height, width) > LONG_SIDE_PX * min(height, width):
-        raise UserError(
-            f"the image has {width} x {height} pixels, too long a strip for GroundingDINO; cut it"
-        )
+    refuse_strip(image_rgb, LONG_SIDE_PX, "GroundingDINO")
     resized, _ = resize(Image.fromarray(image_rgb), None, SHORT_SIDE_PX, LONG_SIDE_PX)
     pixels: Tensor = transforms.normalize(transforms.to_tensor(resized), MEAN_RGB, STD_RGB)
     return pixels
@@ -272,8 +276,8 @@ def _nested(tensor: Tensor) -> NestedTensor:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence what the package's use of older torch calls leads to."""
-    with warnings.catch_warnings():
+    """Silence what the package's use of older torch calls leads to, and what it prints of NaN."""
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.filterwarnings("ignore", "torch.meshgrid", UserWarning)
         warnings.filterwarnings("ignore", r"`torch\.cuda\.amp\.autocast", FutureWarning)
         yield

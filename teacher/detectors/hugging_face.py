@@ -24,7 +24,7 @@ from transformers.models.swin.modeling_swin import SwinAttention, SwinMLP
 from teacher.checkpoints import read_model, read_model_type, read_processor
 from teacher.detectors import Detections
 from teacher.detectors.captions import (
-    check_length,
+    check_lengths,
     keep_levels,
     kept_levels,
     name_tokens,
@@ -38,7 +38,15 @@ from teacher.detectors.fused_attention import (
     deformable_attention,
     image_text_attention,
 )
-from teacher.runtime import Batches, Encoding, Runtime, check_finite, replaying, to_half
+from teacher.runtime import (
+    Batches,
+    Encoding,
+    Runtime,
+    check_finite,
+    refuse_strip,
+    replaying,
+    to_half,
+)
 from util.errors import UserError
 
 _MODELS: dict[str, Any] = {
@@ -79,8 +87,12 @@ class HuggingFaceGroundingDino:
             `level_0`, ... (1, C, h, w) float16, fine to coarse, and `size_hw` of the image.
 
         Raises:
-            UserError: Memory ran out, or the backbone has answered with NaN.
+            UserError: Memory ran out, the backbone has answered with NaN, or the image is too long
+                a strip.
         """
+        processor: Any = self.image_processor
+        if longest_px := processor.size.get("longest_edge"):
+            refuse_strip(image_rgb, longest_px, "GroundingDINO")
         seen = self.image_processor(
             image_rgb, return_tensors="pt", input_data_format="channels_last"
         )
@@ -93,20 +105,23 @@ class HuggingFaceGroundingDino:
         """Answer several phrases about one image; see `Detections`.
 
         Raises:
-            UserError: Memory ran out on a single phrase, the model has answered with NaN, or a
-                phrase is too long.
+            UserError: Memory ran out on a single phrase, the model has answered with NaN, or
+                phrases are too long.
         """
+        self.check_phrases(phrases)
         with self.runtime.inference():
             return self.batches.map(lambda batch: self._answer(encoding, batch), phrases)
+
+    def check_phrases(self, phrases: Sequence[str]) -> None:
+        """Refuse phrases of more tokens than the model reads; see `Detector`."""
+        limit = self.model.config.max_text_len
+        check_lengths(self.tokenizer, list(map(to_caption, phrases)), limit, "the detector")
 
     def _answer(self, encoding: Encoding, phrases: Sequence[str]) -> list[Detections]:
         """Answer a batch; what lies in the padding of a shorter caption is masked by the model."""
         captions = [to_caption(phrase) for phrase in phrases]
         text = self.tokenizer(captions, padding=True, return_tensors="pt").to(self.runtime.device)
-        tokens = [
-            name_tokens(self.tokenizer, caption, self.model.config.max_text_len)
-            for caption in captions
-        ]
+        tokens = [name_tokens(self.tokenizer, caption) for caption in captions]
         embed = self.model.model.backbone.position_embedding
         features, positions = [], []
         for level in kept_levels(encoding):
@@ -137,6 +152,8 @@ class HuggingFaceOwl:
         self.tokenizer = tokenizer
         self.runtime = runtime
         self.batches = Batches(prompts_per_batch, "prompts")
+        text_config: Any = model.config.text_config
+        self.max_tokens: int = text_config.max_position_embeddings
         runtime.compile(model.owlv2.vision_model)
 
     def encode(self, image_rgb: np.ndarray) -> Encoding:
@@ -161,9 +178,10 @@ class HuggingFaceOwl:
         """Answer several phrases about one image: one box a patch, the same for all phrases.
 
         Raises:
-            UserError: Memory ran out on a single phrase, the model has answered with NaN, or a
-                phrase is too long.
+            UserError: Memory ran out on a single phrase, the model has answered with NaN, or
+                phrases are too long.
         """
+        self.check_phrases(phrases)
         feature_map = encoding["features"].float()
         features = feature_map.flatten(1, 2)  # (1, patches, C)
         size_hw = encoding["size_hw"].tolist()
@@ -178,14 +196,14 @@ class HuggingFaceOwl:
             for phrase, score in zip(phrases, scores, strict=True)
         ]
 
+    def check_phrases(self, phrases: Sequence[str]) -> None:
+        """Refuse phrases of more tokens than the model reads; see `Detector`."""
+        check_lengths(self.tokenizer, phrases, self.max_tokens, "the detector")
+
     def _score(self, features: Tensor, phrases: Sequence[str]) -> Sequence[Tensor]:
         """(patches,) scores for each phrase of a batch."""
-        text_config: Any = self.model.config.text_config
-        limit = text_config.max_position_embeddings
-        for phrase in phrases:
-            check_length(phrase, len(self.tokenizer(phrase)["input_ids"]), limit)
         text = self.tokenizer(
-            list(phrases), padding="max_length", max_length=limit, return_tensors="pt"
+            list(phrases), padding="max_length", max_length=self.max_tokens, return_tensors="pt"
         ).to(self.runtime.device)
         owl = self.model.owlv2
         words = owl.text_projection(owl.text_model(**text).pooler_output)

@@ -8,8 +8,7 @@ it the match falls off as a Gaussian with the softness of the attribute.
 """
 
 import math
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -190,16 +189,6 @@ def _build() -> dict[str, Word]:
 LEXICON: Mapping[str, Word] = _build()
 
 
-def split_words(phrase: str) -> tuple[str, ...]:
-    """The lower-case words of a phrase: runs of letters and digits, in order.
-
-    Example:
-        >>> split_words("White-winged terns!")
-        ('white', 'winged', 'terns')
-    """
-    return tuple(re.findall(r"[^\W_]+", phrase.lower()))
-
-
 def look_up(word: str) -> Word | None:
     """Find a word or, if it is a plural, its singular; None when the lexicon lacks it.
 
@@ -210,3 +199,8 @@ def look_up(word: str) -> Word | None:
     endings = (("", ""), ("s", ""), ("es", ""), ("ies", "y"))
     singulars = (word.removesuffix(old) + new for old, new in endings if word.endswith(old))
     return next((LEXICON[singular] for singular in singulars if singular in LEXICON), None)
+
+
+def says_nothing(words: Sequence[Word | None]) -> bool:
+    """Tell whether no word of a phrase says how what it names looks, as far as it is known."""
+    return all(word is None or word.kind == "function" for word in words)

@@ -16,8 +16,12 @@ from transformers import (
 )
 
 from teacher.checkpoints import read_model, read_model_type, read_processor
-from teacher.crop_masks import CropMask, crop_mask
-from teacher.runtime import Batches, Encoding, Runtime, check_finite, to_half
+from teacher.crop_masks import CropMask
+from teacher.enlarging import Enlargement, Step
+from teacher.runtime import Batches, Encoding, Runtime, check_finite, refuse_strip, to_half
+
+MASK_THRESHOLD = 0.0
+"""A pixel belongs to a mask above this logit, as in the library's post-processing."""
 
 SamFamily = SamModel | SamHQModel | Sam2Model
 
@@ -59,8 +63,11 @@ class HuggingFaceSegmenter:
             `size_hw`, and of what the encoder saw of it before padding, `input_hw`.
 
         Raises:
-            UserError: Memory ran out, or the encoder has answered with NaN.
+            UserError: Memory ran out, the encoder has answered with NaN, or the image is too long
+                a strip.
         """
+        if longest_px := self.processor.size.get("longest_edge"):  # SAM 2 resizes to a square
+            refuse_strip(image_rgb, longest_px, self.name)
         seen = self.processor(image_rgb, return_tensors="pt", input_data_format="channels_last")
         # SAM 2 pads nothing.
         input_hw = seen.get("reshaped_input_sizes", [seen["pixel_values"].shape[-2:]])[0]
@@ -82,7 +89,7 @@ class HuggingFaceSegmenter:
             return self.batches.map(lambda batch: self._outline(encoding, batch), list(boxes))
 
     def _outline(self, encoding: Encoding, boxes: Sequence[np.ndarray]) -> list[CropMask]:
-        """Outline a batch; masks grow to the size of the image one by one, which bounds memory."""
+        """Outline a batch; each mask is enlarged where it is."""
         model, device = self.model, self.runtime.device
         with torch.autocast(device.type, enabled=False):  # half precision moves corners by pixels
             sparse, dense = model.prompt_encoder(
@@ -99,13 +106,18 @@ class HuggingFaceSegmenter:
             dense_prompt_embeddings=dense,
             multimask_output=False,
         )  # (1, N, 1, h, w)
-        asked = ("size_hw",) if isinstance(model, Sam2Model) else ("size_hw", "input_hw")
-        sizes = [[encoding[name].tolist()] for name in asked]
-        masks = []
-        for small in check_finite(logits, self.name)[0].float():
-            (full,) = self.processor.post_process_masks([small[None]], *sizes)
-            masks.append(crop_mask(full[0, 0].cpu().numpy()))
-        return masks
+        small = check_finite(logits, self.name)[0, :, 0].float().numpy(force=True)
+        enlarged = Enlargement(small.shape[1:], self._steps(encoding))
+        return [enlarged.mask_above(each, MASK_THRESHOLD) for each in small]
+
+    def _steps(self, encoding: Encoding) -> list[Step]:
+        """How the processor enlarges masks; SAM 2 has no padding to cut off."""
+        size_hw = encoding["size_hw"].tolist()
+        if isinstance(self.model, Sam2Model):
+            return [(size_hw, size_hw)]
+        square: Any = self.processor.pad_size
+        seen_hw = encoding["input_hw"].tolist()
+        return [((square["height"], square["width"]), seen_hw), (size_hw, size_hw)]
 
 
 def load_hugging_face_segmenter(

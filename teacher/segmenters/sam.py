@@ -10,8 +10,9 @@ from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 
 from teacher.checkpoints import load_strictly, not_whole, read_tensors
-from teacher.crop_masks import CropMask, crop_mask
-from teacher.runtime import Batches, Encoding, Runtime, check_finite, to_half
+from teacher.crop_masks import CropMask
+from teacher.enlarging import Enlargement
+from teacher.runtime import Batches, Encoding, Runtime, check_finite, refuse_strip, to_half
 
 VARIANTS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 """The published models by the width of their image encoder."""
@@ -40,8 +41,10 @@ class SamSegmenter:
             `size_hw`, and of what the encoder saw of it before padding, `input_hw`.
 
         Raises:
-            UserError: Memory ran out, or the encoder has answered with NaN.
+            UserError: Memory ran out, the encoder has answered with NaN, or the image is too long
+                a strip.
         """
+        refuse_strip(image_rgb, self.transform.target_length, "SAM")
         resized = self.transform.apply_image(image_rgb)
         with self.runtime.inference():
             pixels = torch.as_tensor(resized, device=self.runtime.device).permute(2, 0, 1)
@@ -61,7 +64,7 @@ class SamSegmenter:
             return self.batches.map(lambda batch: self._outline(encoding, batch), list(boxes))
 
     def _outline(self, encoding: Encoding, boxes: Sequence[np.ndarray]) -> list[CropMask]:
-        """Outline a batch; masks grow to the size of the image one by one, which bounds memory."""
+        """Outline a batch; each mask is enlarged where it is."""
         model, device = self.model, self.runtime.device
         with torch.autocast(device.type, enabled=False):  # half precision moves corners by pixels
             sparse, dense = model.prompt_encoder(
@@ -77,12 +80,11 @@ class SamSegmenter:
             dense_prompt_embeddings=dense,
             multimask_output=False,
         )  # (N, 1, 256, 256)
-        sizes = encoding["input_hw"].tolist(), encoding["size_hw"].tolist()
-        masks = []
-        for small in check_finite(logits, "SAM").float():
-            full = model.postprocess_masks(small[None], *sizes)[0, 0]
-            masks.append(crop_mask((full > model.mask_threshold).cpu().numpy()))
-        return masks
+        small = check_finite(logits, "SAM").float()[:, 0].numpy(force=True)
+        seen_hw, size_hw = encoding["input_hw"].tolist(), encoding["size_hw"].tolist()
+        square_hw = (model.image_encoder.img_size,) * 2
+        enlarged = Enlargement(small.shape[1:], [(square_hw, seen_hw), (size_hw, size_hw)])
+        return [enlarged.mask_above(each, model.mask_threshold) for each in small]
 
 
 def load_sam(checkpoint: Path, runtime: Runtime, boxes_per_batch: int) -> SamSegmenter:

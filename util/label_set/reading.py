@@ -1,7 +1,6 @@
 """Label sets on disk, to read from."""
 
 import math
-import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,17 +34,17 @@ from util.label_set.records import (
 )
 from util.progress import track
 from util.settings import settings_hash
+from util.words import split_words
 
 
 def prompt_to_folder(prompt: str) -> str:
-    """Name the folder of a prompt's label set: lower case, words of letters and digits, `_`.
+    """Name the folder of a prompt's label set: its words (see `split_words`), joined by `_`.
 
     Example:
         >>> prompt_to_folder("White crest")
         'white_crest'
     """
-    plain = unicodedata.normalize("NFC", prompt).lower()
-    return re.sub(r"[\W_]+", "_", plain).strip("_")
+    return "_".join(split_words(prompt))
 
 
 class LabelSet:

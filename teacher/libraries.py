@@ -1,0 +1,58 @@
+"""Libraries of real teachers: which backend needs which, and which are installed."""
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Collection, Iterator, Mapping
+
+INSTALL = "python -m pip install --no-deps -r requirements-teacher.txt"
+"""Command that installs the libraries of real teachers, all pinned."""
+
+BACKENDS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("detector", "attributes"): (),
+    ("detector", "groundingdino"): ("torch", "torchvision", "transformers", "groundingdino-py"),
+    ("detector", "transformers"): ("torch", "torchvision", "transformers"),
+    ("segmenter", "grabcut"): (),
+    ("segmenter", "sam"): ("torch", "torchvision", "segment-anything"),
+    ("segmenter", "transformers"): ("torch", "torchvision", "transformers"),
+    ("saliency", "colour_gradient"): (),
+    ("saliency", "wide_resnet50_2"): ("torch", "torchvision", "timm"),
+    ("teacher", "sam3"): ("torch", "torchvision", "transformers"),
+}
+"""What each part and backend needs beside the libraries that everything needs."""
+
+
+_MODULES = {
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "transformers": "transformers",
+    "segment-anything": "segment_anything",
+    "groundingdino-py": "groundingdino",
+    "timm": "timm",
+}
+"""What is imported of each of them."""
+
+
+def installed_version(library: str) -> str | None:
+    """Give the version of a library, None where it is not installed."""
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def missing_libraries() -> list[str]:
+    """Name the libraries that cannot be found, however they were installed; imports none."""
+    return [name for name, module in _MODULES.items() if importlib.util.find_spec(module) is None]
+
+
+def lacking_libraries(backends: Mapping[str, str], unusable: Collection[str]) -> Iterator[str]:
+    """Say which libraries the parts of a teacher lack, each with the command that installs them.
+
+    Args:
+        backends: Backend of each part that needs some.
+        unusable: Libraries that cannot be used.
+    """
+    for part, backend in backends.items():
+        needed = BACKENDS.get((part, backend), ())
+        if lacking := [name for name in needed if name in unusable]:
+            yield f"{part} {backend} needs {', '.join(lacking)}: {INSTALL}"

@@ -1,0 +1,63 @@
+"""What can be said of prompts before any image is seen: which words the teacher does not know.
+
+Only the embedded detector has a lexicon; all others read any word, and know what they were taught.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from teacher.detectors.lexicon import look_up, says_nothing
+from teacher.prompts import prompt_to_phrases, quoted
+from util.config import TeacherSection
+from util.words import split_words
+
+
+def describe_prompt(settings: TeacherSection, prompt: str) -> dict[str, Any]:
+    """Facts about a prompt, for the label set that answers it.
+
+    Returns:
+        For teachers with a lexicon `unknown_words`, those of the prompt that it lacks, in order,
+        and `is_any_object`: whether it knows none, so that any salient object is an answer; {} for
+        other teachers.
+    """
+    if not has_lexicon(settings):
+        return {}
+    return {"unknown_words": unknown_words(prompt), "is_any_object": is_any_object(prompt)}
+
+
+def has_lexicon(settings: TeacherSection) -> bool:
+    """Tell whether a teacher knows only the words of a list."""
+    return settings.name == "saa" and settings.detector == "attributes"
+
+
+def unknown_words(prompt: str) -> list[str]:
+    """The words of a prompt that the lexicon lacks, in order, each once."""
+    words = (word for phrase in prompt_to_phrases(prompt) for word in split_words(phrase))
+    return list(dict.fromkeys(word for word in words if look_up(word) is None))
+
+
+def is_any_object(prompt: str) -> bool:
+    """Tell whether the lexicon knows no word of a prompt that says how something looks."""
+    phrases = map(split_words, prompt_to_phrases(prompt))
+    return all(says_nothing([look_up(word) for word in phrase]) for phrase in phrases)
+
+
+def remark_on_words(settings: TeacherSection, prompts: Sequence[str]) -> str:
+    """Say in a sentence what a teacher makes of words that it does not know; '' if it knows all.
+
+    Args:
+        settings: The teacher.
+        prompts: What it shall look for.
+    """
+    if not has_lexicon(settings):
+        return ""
+    remarks = []
+    asked = [*prompts, settings.object_prompt]
+    if unknown := list(dict.fromkeys(word for p in asked for word in unknown_words(p))):
+        remarks.append(f"does not know {quoted(unknown)}, which it passes over")
+    if vague := [prompt for prompt in prompts if is_any_object(prompt)]:
+        alike = ", so that their label sets are equal" * (len(vague) > 1)
+        remarks.append(f"answers {quoted(vague)} with any salient object{alike}")
+    if is_any_object(settings.object_prompt):
+        remarks.append(f"finds no object {settings.object_prompt!r}")
+    return f"the detector 'attributes' {'; '.join(remarks)}" if remarks else ""

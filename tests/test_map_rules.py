@@ -1,0 +1,49 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from teacher.building import build_teacher
+from teacher.map_rules import MapRule, to_unit
+from tests.conftest import paint_scene
+from tests.test_saa import label, one_box_teacher
+from util.config import TeacherSection
+from util.data_classes import BoxSettings
+from util.masks_to_bboxes import soft_label_to_boxes
+
+
+def test_the_published_rule_halves_it_and_one_half_stays_one_half() -> None:
+    (soft_label,) = label(one_box_teacher(map_rule="published"), ["bird"])
+    assert soft_label[5, 5] == pytest.approx(0.2 / (0.2 + 0.25))
+    assert soft_label[11, 21] == pytest.approx(0.1 / (0.1 + 0.25))
+    assert to_unit(np.array([0, 0.25, math.exp(3)])) == pytest.approx([0, 0.5, 0.988], abs=1e-3)
+
+
+def test_a_stretched_published_map_is_that_of_the_published_values() -> None:
+    (soft_label,) = label(one_box_teacher(map_rule="published", stretch_each_image=True), ["bird"])
+    assert soft_label[5, 5] == 1
+    assert soft_label[11, 21] == pytest.approx(0.5)  # 0.1 of 0.2
+
+
+@given(st.lists(st.floats(0, 20, width=32), min_size=2))
+def test_the_order_of_published_values_is_kept_within_0_and_1(values: list[float]) -> None:
+    published = np.array(values, np.float32)
+    found = to_unit(published)
+    assert found.min() >= 0
+    assert found.max() < 1
+    order = np.argsort(published, kind="stable")
+    assert (np.diff(found[order]) >= -1e-7).all()  # up to rounding
+
+
+@pytest.mark.parametrize("rule", ["fixed_scale", "published"])
+def test_the_usual_threshold_finds_boxes_by_both_rules(rule: MapRule) -> None:
+    centres = [(20, 30), (60, 100), (110, 50)]
+    teacher = build_teacher(TeacherSection(map_rule=rule), {})
+    (finding,) = teacher.label(paint_scene((140, 140), centres), ["bird"])
+    found = soft_label_to_boxes(finding.soft_label, BoxSettings())
+    middles = (found.boxes_xyxy[:, :2] + found.boxes_xyxy[:, 2:]) / 2
+    assert len(middles) == len(centres)
+    for row, column in centres:
+        assert np.abs(middles - [column, row]).max(axis=1).min() < 3

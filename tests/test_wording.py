@@ -1,0 +1,78 @@
+"""Words that a teacher does not know are told before it looks at an image, and kept."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import teacher.soft_label_generation
+from teacher.wording import describe_prompt, remark_on_words
+from tests.conftest import make_project
+from util.config import TeacherSection
+from util.label_set import LabelSet
+
+EMBEDDED = TeacherSection()
+OTHER = TeacherSection(detector="groundingdino")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "unknown", "is_any_object"),
+    [
+        ("gulls", [], False),
+        ("Frabjous gull", ["frabjous"], False),
+        ("frabjous | gull", ["frabjous"], False),
+        ("frabjous Frabjous|borogove", ["frabjous", "borogove"], True),
+        ("hot air", [], True),  # says nothing of how it looks
+        ("पक्षी", ["पक्षी"], True),
+    ],
+)
+def test_a_prompt_is_described_by_the_words_that_the_lexicon_lacks(
+    prompt: str, unknown: list[str], is_any_object: bool
+) -> None:
+    expected = {"unknown_words": unknown, "is_any_object": is_any_object}
+    assert describe_prompt(EMBEDDED, prompt) == expected
+    assert describe_prompt(OTHER, prompt) == {}
+    assert describe_prompt(TeacherSection(name="sam3"), prompt) == {}
+
+
+def test_one_sentence_tells_the_unknown_words_of_all_prompts() -> None:
+    settings = EMBEDDED.model_copy(update={"object_prompt": "sky"})
+    prompts = ["bird", "frabjous gull", "borogove", "toves"]
+    sentence = remark_on_words(settings, prompts)
+    assert sentence == (
+        "the detector 'attributes' does not know 'frabjous', 'borogove', 'toves', 'sky', which it "
+        "passes over; answers 'borogove', 'toves' with any salient object, so that their label "
+        "sets are equal; finds no object 'sky'"
+    )
+    assert remark_on_words(EMBEDDED, ["bird", "white gulls"]) == ""
+    assert remark_on_words(OTHER, prompts) == ""
+
+
+def test_unknown_words_stand_in_the_label_set_and_are_said_before_any_image(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    plain = teacher.soft_label_generation.label_all
+
+    def label_all(*arguments: object) -> object:
+        told.extend(record.getMessage() for record in caplog.records)
+        return plain(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(teacher.soft_label_generation, "label_all", label_all)
+    project = make_project(tmp_path)
+    content = json.loads(project.read_text())
+    content["teacher"]["prompts"] = ["frabjous gull", "borogove", "bird"]
+    project.write_text(json.dumps(content))
+    assert teacher.soft_label_generation.main(["--config", str(project)]) == 0
+    assert len(told) == 1
+    assert "'frabjous', 'borogove'" in told[0]
+    assert caplog.text.count("frabjous") == 1
+    facts = {
+        name: LabelSet(tmp_path / "label_sets" / name).manifest["facts"]
+        for name in ("frabjous_gull", "borogove", "bird")
+    }
+    assert facts == {
+        "frabjous_gull": {"unknown_words": ["frabjous"], "is_any_object": False},
+        "borogove": {"unknown_words": ["borogove"], "is_any_object": True},
+        "bird": {"unknown_words": [], "is_any_object": False},
+    }

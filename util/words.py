@@ -1,0 +1,20 @@
+"""Words of a text, in any script."""
+
+import unicodedata
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """The lower-case words of a text, in order: runs of letters and digits.
+
+    Marks that belong to a letter, such as the vowel signs of Hindi, are part of its word; text is
+    put together (NFC) first, so that both spellings of "é" give one word. No letter gives ().
+
+    Example:
+        >>> split_words("White-winged terns!")
+        ('white', 'winged', 'terns')
+    """
+    kept = ""
+    for character in unicodedata.normalize("NFC", text).lower():
+        is_mark = unicodedata.category(character).startswith("M") and not kept.endswith(" ")
+        kept += character if character.isalnum() or (kept and is_mark) else " "
+    return tuple(kept.split())
