@@ -90,8 +90,8 @@ def test_a_false_box_in_a_resample_without_truth_is_a_failure_all_the_same() -> 
 def test_chance_is_what_marking_everything_scores() -> None:
     # The object of a covers 0.64 of its image; b has none, and that of c is small.
     truths = box_table([("a", 0.1, 0.1, 0.9, 0.9), ("c", 0.1, 0.1, 0.12, 0.12)])
-    of_metrics = chance_f1(truths, IMAGES, [0.3, 0.75])
-    # thesis and IoU 0.3: one found, one missed, two false; image level: one false
+    of_metrics = chance_f1(truths, IMAGES, [0.6, 0.75])
+    # thesis and IoU 0.6: one found, one missed, two false; image level: one false
     assert of_metrics == pytest.approx([2 / 5, 2 / 5, 0, 4 / 5])
     everything = mark_everything(IMAGES)
     assert everything["image"].tolist() == IMAGES

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +11,15 @@ import pytest
 
 import analysis.bbox_evaluation
 import analysis.pixel_evaluation
-import util.box_scores
 import util.csv_from_soft_labels
 from analysis.found_label_sets import find_baseline, find_label_sets
 from student.predicting import hash_checkpoint
 from tests.conftest import make_project
-from util.average_precision import bootstrap_average_precision
 from util.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import read_soft_label
 from util.label_set import LabelSetWriter
-from util.statistics_over_images import bootstrap
 
 Evaluation = Callable[..., int]
 SCRIPTS = [
@@ -78,12 +74,9 @@ class Project:
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    few = {"num_resamples": 100}  # what is tested here does not depend on their number
     boxes, pixels = analysis.bbox_evaluation, analysis.pixel_evaluation
-    monkeypatch.setattr(pixels, "bootstrap", partial(bootstrap, **few))
-    monkeypatch.setattr(util.box_scores, "bootstrap", partial(bootstrap, **few))
-    of_coco = partial(bootstrap_average_precision, **few)
-    monkeypatch.setattr(boxes, "bootstrap_average_precision", of_coco)
+    for script in (boxes, pixels):  # what is tested here does not depend on their number
+        monkeypatch.setattr(script, "resamples_for", lambda _: 100)
     monkeypatch.setattr(boxes, "draw_precision_recall", lambda path, *_: path.write_bytes(b""))
     return Project(tmp_path)
 
