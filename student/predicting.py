@@ -22,7 +22,9 @@ from util.shares import ALONE, Share
 BEST = "best.pt"
 """The checkpoint of a run that is meant where none is named."""
 
-PREDICTING = TILES | BOX_RULE | {"student.run", "student.checkpoint", "student.device"}
+PREDICTING = (
+    TILES | BOX_RULE | {f"student.{k}" for k in ("run", "checkpoint", "device", "memory_gb")}
+)
 """Keys of the config that are read wherever images are predicted."""
 
 MANY = 32

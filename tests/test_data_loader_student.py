@@ -10,6 +10,7 @@ from torch import Tensor
 
 from student.augmentation import Augmentation
 from student.data_loader_student import Memory, SoftLabelPairs, check_pairs, check_weights
+from student.foreground import Foreground, find_foreground
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import find_images, read_image, write_image
@@ -188,6 +189,23 @@ def test_several_crops_of_an_image_are_cut_from_one_decoding(
         assert torch.equal(batches[number].images[0], crop.image)
     alone = pairs(Augmentation(crop_size_px=16)).crops(0, 0)[0]
     assert torch.equal(dataset.crops(0, 0)[0].image, alone.image)
+
+
+def test_components_of_an_image_that_is_kept_are_found_once(
+    pairs: Callable[..., SoftLabelPairs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+
+    def find(target: np.ndarray) -> Foreground:
+        found.append(target.shape)
+        return find_foreground(target)
+
+    monkeypatch.setattr("student.augmentation.find_foreground", find)
+    dataset = pairs(Augmentation(16, crops_per_image=4, foreground_crops=1.0))
+    dataset.memory = Memory(10**6)
+    for epoch in range(3):
+        dataset.crops(0, epoch)
+    assert found == [(40, 30)]
 
 
 def test_a_crop_does_not_hold_the_image_that_it_is_cut_from(

@@ -1,7 +1,8 @@
 """How fast our code is, beside a plain reference that does the same.
 
-Ratios of medians, with the two sides taken in turn in one process, since timings on shared machines
-are noisy. `pytest tests/benchmarks` also shows pytest-benchmark's table of our side.
+Ratios of medians of processor time, with the two sides taken in turn in one process: other work on
+the machine hardly changes that. `pytest tests/benchmarks` also shows pytest-benchmark's table of
+our side, in time of the clock.
 """
 
 import statistics
@@ -29,9 +30,10 @@ from util.sea_scenes import make_data_set
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+    """Processor time that some work takes, in all threads of this process."""
+    start = time.process_time()
     work()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def speed_up(ours: Callable[[], object], plain: Callable[[], object], rounds: int) -> float:

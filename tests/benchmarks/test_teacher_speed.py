@@ -46,9 +46,9 @@ def test_ten_prompts_cost_at_most_twice_as_much_as_one(size_px, prompts):
     list(teacher.label(image, prompts))  # warms caches
     one, ten = [], []
     for _ in range(ROUNDS):
-        # Turn by turn, so that another load on the machine meets both alike.
+        # Turn by turn, in processor time, so that other work on the machine changes neither.
         for asked, seconds in (["bird"], one), (prompts, ten):
-            start = time.perf_counter()
+            start = time.process_time()
             list(teacher.label(image, asked))
-            seconds.append(time.perf_counter() - start)
+            seconds.append(time.process_time() - start)
     assert median(ten) <= 2 * median(one)
