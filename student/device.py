@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Literal
 
@@ -37,18 +38,25 @@ def build_fabric(
     """
     num_processes, num_nodes = count_processes(environment)
     try:
-        fabric = Fabric(
-            accelerator=device,
-            devices=num_processes // num_nodes,
-            num_nodes=num_nodes,
-            strategy="auto" if num_processes == 1 else "ddp",
-            precision="32-true" if precision == "auto" else precision,
-            # Else a batch script of Slurm is taken for one of several processes.
-            plugins=LightningEnvironment() if num_processes == 1 else None,
-        )
+        with warnings.catch_warnings():
+            # Lightning would take other numbers than those asked for.
+            warnings.filterwarnings("error", message=".*not supported on", category=UserWarning)
+            fabric = Fabric(
+                accelerator=device,
+                devices=num_processes // num_nodes,
+                num_nodes=num_nodes,
+                strategy="auto" if num_processes == 1 else "ddp",
+                precision="32-true" if precision == "auto" else precision,
+                # Else a batch script of Slurm is taken for one of several processes.
+                plugins=LightningEnvironment() if num_processes == 1 else None,
+            )
         if precision == "auto" and is_faster_in_bf16(fabric.device):
             return build_fabric(device, "bf16-mixed", environment)
         return fabric
+    except UserWarning as warning:
+        raise UserError(
+            f"student.precision {precision!r} cannot be used here ({warning}); set it to auto"
+        ) from None
     except (RuntimeError, ValueError) as error:
         raise UserError(
             f"student.device {device!r} with precision {precision!r} cannot be used here "

@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         made = [exported]
         if images is not None:
             int8 = exported.with_stem(f"{exported.stem}_int8")
-            said += make_int8(config, exported, int8, images)
+            size, *losses = make_int8(config, exported, int8, images)
+            said += [f"{output.with_name(int8.name)}: {size}", *losses]
             made.append(int8)
         for path in made:
             write_bytes(output.with_name(path.name), path.read_bytes())
@@ -97,7 +98,7 @@ def export(config: Config, checkpoint: Path, output: Path) -> float:
 
 
 def make_int8(config: Config, exported: Path, int8: Path, images: Images) -> list[str]:
-    """Write the int8 version, and say what it loses on images that it was not calibrated on."""
+    """Write the int8 version; returns its size, and what it loses on images it has not seen."""
     from student.exporting import quantise
     from student.onnx_predictor import OnnxPredictor
 
@@ -107,10 +108,12 @@ def make_int8(config: Config, exported: Path, int8: Path, images: Images) -> lis
     threshold = read_box_settings(exported).threshold
     compared = compare_masks(students, images, prediction_settings(config.prediction), threshold)
     said = [
-        f"{int8.name}: {int8.stat().st_size / 1000:.0f} kB, ranges found on {num_read} images; on "
+        f"{int8.stat().st_size / 1000:.0f} kB, ranges found on {num_read} images; on "
         f"{compared.num_images} others:",
         *(f"IoU of {what}: {value:.4f}" for what, value in compared.iou.items()),
     ]
+    if not compared.num_marked:
+        said.append("neither marks any pixel of them, so this says nothing of what int8 loses")
     if images.masks is not None and len(compared.iou) == 1:
         said.append(
             "no mask of these images has an anomalous pixel to compare with: the masks in "

@@ -61,10 +61,12 @@ class Comparison:
         iou: Intersection over union, pooled over images, by what was compared; 1 where both are
             empty. Not with a truth that has no anomalous pixel.
         num_images: How many images could be read.
+        num_marked: Pixels that either student marks in them.
     """
 
     iou: dict[str, float]
     num_images: int
+    num_marked: int
 
 
 def compare_masks(
@@ -108,7 +110,7 @@ def compare_masks(
     compared = pairs if num_anomalous else pairs[:1]
     values = map(float, iou(overlaps[: len(compared)]))
     names = [f"{one} and {other}" for one, other in compared]
-    return Comparison(dict(zip(names, values, strict=True)), num_images)
+    return Comparison(dict(zip(names, values, strict=True)), num_images, int(overlaps[0, 1]))
 
 
 def count_overlap(one: np.ndarray, other: np.ndarray, is_known: np.ndarray) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Students by name: our U-Net, or any architecture of segmentation-models-pytorch."""
 
+import logging
 from dataclasses import asdict, dataclass
 
 import torch
@@ -89,13 +90,15 @@ def build_model(architecture: Architecture, encoder_weights: str | None = None) 
             f"student.architecture is {architecture.name!r}; expected unet or one of "
             f"{', '.join(names)}"
         )
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what fails is said below
     try:
         network = smp.create_model(
             architecture.name, architecture.encoder, encoder_weights, in_channels=3, classes=1
         )
     except (KeyError, ValueError, RuntimeError, OSError) as error:
+        reason = error.args[0] if isinstance(error, KeyError) else error
         raise UserError(
             f"{architecture.name} with student.encoder {architecture.encoder!r} and "
-            f"student.encoder_weights {encoder_weights!r} cannot be built: {error}"
+            f"student.encoder_weights {encoder_weights!r} cannot be built: {reason}"
         ) from None
     return NormalisedModel(PaddedModel(network))

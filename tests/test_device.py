@@ -11,3 +11,8 @@ from util.errors import UserError
 def test_a_missing_device_is_one_sentence() -> None:
     with pytest.raises(UserError, match="set it to auto or cpu"):
         build_fabric("cuda")
+
+
+def test_numbers_that_a_processor_lacks_are_refused_not_replaced() -> None:
+    with pytest.raises(UserError, match=r"student\.precision '16-mixed' .*set it to auto"):
+        build_fabric("cpu", "16-mixed")

@@ -143,6 +143,7 @@ def test_images_that_cannot_be_read_are_left_out_of_int8(exported: Path, tmp_pat
     images = Images({"a": good[0], "b": bad, "c": good[1]}, {"d": bad, "e": good[2]}, None)
     said = student.export.make_int8(config, path, int8, images)
     assert "ranges found on 2 images; on 1 others" in said[0]
+    assert said[-2] == "neither marks any pixel of them, so this says nothing of what int8 loses"
     assert said[-1] == "2 images cannot be read, and are left out"
     assert OnnxPredictor(int8).metadata["calibrated_on"] == 2
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import student.train
+from student.batches import shuffled_batches
 from student.checkpoint import read_checkpoint
 from student.losses import student_loss
 from student.models import Architecture
@@ -261,10 +262,16 @@ def test_a_resumed_network_with_dropout_ends_as_if_it_had_not_been_stopped(
     assert losses[0] == losses[1]
 
 
-def test_dropout_differs_from_epoch_to_epoch_and_from_seed_to_seed(
+def test_dropout_and_order_differ_from_epoch_to_epoch_and_from_seed_to_seed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = []
+    drawn, orders = [], []
+
+    def shuffle(num_items: int, batch_size: int, seed: int) -> list[list[int]]:
+        orders.append(seed)
+        return shuffled_batches(num_items, batch_size, seed)
+
+    monkeypatch.setattr("student.training.shuffled_batches", shuffle)
     for seed in (0, 1):
         trainer = make_trainer(tmp_path / str(seed), replace(SETTINGS, seed=seed, epochs=2))
         step = trainer.step
@@ -276,6 +283,7 @@ def test_dropout_differs_from_epoch_to_epoch_and_from_seed_to_seed(
         monkeypatch.setattr(trainer, "step", draw)
         trainer.fit(make_validation(trainer), lambda row: None)
     assert len(set(drawn)) == len(drawn) == 4
+    assert len(set(orders)) == len(orders) == 4
 
 
 def test_a_run_of_other_images_is_not_gone_on_with(tmp_path: Path) -> None:
