@@ -171,10 +171,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     chance, coco_chance = judge.chance()
     table, coco = tabulate_boxes(judged.sets, chance), tabulate_coco(judged.sets, coco_chance)
     with_truth = split_ignored(judge.truths)[0]["image"].nunique()
-    print(f"Boxes of {len(ids)} {split} images, {len(ids) - with_truth} without a true box.")
-    print(judge.groups.describe_intervals())
     print(format_boxes(table))
     print(format_scores(coco, "prediction", COCO_SCORES))
+    print(
+        f"Boxes of {len(ids)} {split} images, {len(ids) - with_truth} without a true box; marking "
+        f"everything has AP50 {coco_chance['AP50']:.3f}."
+    )
+    print(judge.groups.describe_intervals())
     say_what_is_empty(table, "prediction", "box")
     written = write_table(config, "bbox_evaluation", table.assign(images=len(ids)))
     write_table(config, "bbox_average_precision", coco.assign(images=len(ids)))

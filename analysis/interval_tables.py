@@ -28,7 +28,8 @@ def name_scores(names: Iterable[str], interval: Interval) -> Scores:
 def in_a_row(interval: Interval) -> Interval:
     """Lay all scores of an interval along one axis: estimate (S,)."""
     estimate, low, high = interval.estimate.ravel(), interval.low.ravel(), interval.high.ravel()
-    return Interval(estimate, low, high, interval.resampled.reshape(-1, len(estimate)))
+    resampled = interval.resampled.reshape(-1, len(estimate))
+    return Interval(estimate, low, high, resampled, interval.num_drawn)
 
 
 def with_ends(values: Mapping[Any, Any], scores: Scores) -> dict[str, Any]:

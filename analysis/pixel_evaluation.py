@@ -102,14 +102,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     baseline = find_baseline(config, found.sets)
     opened, ids = on_common_images(found.map(open_maps), test_ids, lambda one: one.ids, config)
     groups = group_images(config.data.groups, ids)
-    num_resamples = resamples_for(
-        len(opened.sets) - 1
-    )  # each but one is compared with the baseline
-    true_masks = masks.of(ids)
+    num_resamples = resamples_for(len(opened.sets) - 1)  # each but the baseline is compared
     measured = opened.map(
         lambda one: measure(
             one,
-            true_masks,
+            masks.of(ids),
             config.evaluation.box_settings(one.box_settings).threshold,
             groups,
             num_resamples,
@@ -120,10 +117,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, one in measured.sets.items()
     ]
     table = pd.DataFrame(rows)
-    print(f"Pixels of {len(ids)} {split} images, {describe_chance(table)}.")
-    print(groups.describe_intervals())
     print(format_scores(table, "label_set", SHOWN))
     print(format_scores(table, "label_set", ALSO_SHOWN, decimals=4))
+    print(f"Pixels of {len(ids)} {split} images, {describe_chance(table)}.")
+    print(groups.describe_intervals())
     say_what_is_empty(table, "label_set", "pixel above 0")
     written = write_table(config, "pixel_evaluation", table)
     if baseline in measured.sets:

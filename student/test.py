@@ -87,8 +87,8 @@ def judge(
     matcher = BoxMatcher(truths, predictions, ids, config.evaluation.min_confidence, in_thesis)
     groups, split = group_images(config.data.groups, ids), config.data.test_split
     table = measure_boxes(matcher, ious, groups).table(chance_f1(truths, ids, ious))
-    print(f"Boxes of {len(ids)} of {len(test_ids)} {split} images. {groups.describe_intervals()}")
     print(format_boxes(table))
+    print(f"Boxes of {len(ids)} of {len(test_ids)} {split} images. {groups.describe_intervals()}")
     table = table.assign(split=split, images=len(ids))
     stem = str(predicted.folder)
     write_text(Path(f"{stem}_metrics.csv"), table.to_csv(index=False))

@@ -289,6 +289,10 @@ def test_intervals_are_over_groups_of_images(
         [interval.low[index], interval.high[index]]
     )
     for evaluate, name in ((evaluate_boxes, "bbox"), (evaluate_pixels, "pixel")):
+        assert evaluate([*project, *groups]) == 0
+        p = pd.read_csv(tmp_path / f"{name}_differences_Test.csv")["p"]
+        assert p.between(0.5, 1).all()  # two groups cannot say more
+        capsys.readouterr()
         one_group = ["--data.groups", "^(.*)/", "--evaluation.baseline", "bird"]
         assert evaluate([*project, *one_group]) == 0
         out = capsys.readouterr().out
