@@ -3,11 +3,11 @@
     python analysis/bbox_evaluation.py --evaluation.predictions bird
 
 Reads evaluation.predictions (by default every label set and tested run), the ground truth and the
-test split; shows tables and writes paths.runs/bbox_evaluation_SPLIT.csv and .png, precision and
-recall over the confidence of a box, and bbox_average_precision_SPLIT.csv, COCO's average precision.
-Intervals are 95 % bootstrap intervals over images, or over data.groups. evaluation.baseline names a
-label set that the others are compared with, by image: bbox_differences_SPLIT.csv. Boxes are judged
-as they are; util/csv_from_soft_labels.py makes others.
+test split; shows tables and writes paths.runs/bbox_evaluation.csv, bbox_average_precision.csv
+(COCO's), and bbox_evaluation_SPLIT.png, precision and recall over the confidence of a box. Rows of
+other splits stay in the tables. Intervals are 95 % bootstrap intervals over images, or over
+data.groups. evaluation.baseline names a label set that the others are compared with, by image:
+bbox_differences.csv. Boxes are judged as they are; util/csv_from_soft_labels.py makes others.
 """
 
 import sys
@@ -187,8 +187,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"Minus {baseline}:\n{format_differences(differences, shown)}")
         write_table(config, "bbox_differences", differences)
     curves = {name: one.matcher.confidence_curve(ious[0]) for name, one in judged.sets.items()}
-    draw_precision_recall(written.with_suffix(".png"), curves, ious[0])
-    print(f"Wrote {written} and {written.with_suffix('.png')}")
+    picture = written.with_name(f"bbox_evaluation_{split}.png")
+    draw_precision_recall(picture, curves, ious[0])
+    print(f"Wrote {written} and {picture}")
     return judged.report()
 
 

@@ -126,10 +126,24 @@ def say_what_is_empty(table: pd.DataFrame, index: str, what: str) -> None:
 
 
 def write_table(config: Config, name: str, table: pd.DataFrame) -> Path:
-    """Write a table of the test split as paths.runs/NAME_SPLIT.csv, the split its second column."""
-    split = config.data.test_split
-    path = config.paths.runs / f"{name}_{split}.csv"
+    """Write a table of the test split as paths.runs/NAME.csv, the split its second column.
+
+    Rows of other splits that the file has stay in it, below.
+    """
+    split, path = config.data.test_split, config.paths.runs / f"{name}.csv"
     told = table.copy()
     told.insert(1, "split", split)
-    write_text(path, told.to_csv(index=False))
+    of_others = _read_other_splits(path, split)
+    # As text, numbers keep their digits.
+    lines = pd.concat([told.astype(object), of_others]) if len(of_others) else told
+    write_text(path, lines.to_csv(index=False))
     return path
+
+
+def _read_other_splits(path: Path, split: str) -> pd.DataFrame:
+    """Read the rows of other splits as text; none from a file that is no table of ours."""
+    try:
+        kept = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (FileNotFoundError, ValueError):
+        return pd.DataFrame()
+    return kept[kept["split"] != split] if "split" in kept else pd.DataFrame()

@@ -4,9 +4,9 @@
 
 Reads evaluation.predictions (by default every label set and tested run), data.masks and the test
 split; shows tables with 95 % bootstrap intervals over images, or over data.groups, and writes
-paths.runs/pixel_evaluation_SPLIT.csv, and pixel_evaluation_images_SPLIT.csv with a row an image.
-evaluation.baseline names a label set that the others are compared with, by image:
-pixel_differences_SPLIT.csv. Pixels count above evaluation.threshold, or above that by which the
+paths.runs/pixel_evaluation.csv, and pixel_evaluation_images.csv with a row an image; rows of other
+splits stay in them. evaluation.baseline names a label set that the others are compared with, by
+image: pixel_differences.csv. Pixels count above evaluation.threshold, or above that by which the
 boxes of the label set were found.
 """
 

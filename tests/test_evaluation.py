@@ -66,7 +66,7 @@ def test_pixel_values_are_those_of_scikit_learn(
     project: list[str], labelled: Path, tmp_path: Path
 ) -> None:
     assert evaluate_pixels(project) == 0
-    table = pd.read_csv(tmp_path / "pixel_evaluation_Test.csv").set_index("label_set")
+    table = pd.read_csv(tmp_path / "pixel_evaluation.csv").set_index("label_set")
     assert set(table.index) == {"bird", "white_crest"}
     ids = (labelled.parent / "splits" / "Test.txt").read_text().split("\n")[:-1]
     bird = LabelSet(labelled.parent / "label_sets" / "bird")
@@ -93,7 +93,7 @@ def test_pixel_values_are_those_of_scikit_learn(
         values, low, high = table[columns].dropna().to_numpy().T
         assert (low <= values + 1e-12).all(), name
         assert (values <= high + 1e-12).all(), name
-    images = pd.read_csv(tmp_path / "pixel_evaluation_images_Test.csv")
+    images = pd.read_csv(tmp_path / "pixel_evaluation_images.csv")
     assert len(images) == 2 * len(ids)
     of_bird = images[images["label_set"] == "bird"]
     assert of_bird["true_positives"].sum() == row["true_positives"]
@@ -211,8 +211,8 @@ def test_pixel_differences_are_paired_and_told(
     project: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate_pixels([*project, "--evaluation.baseline", "bird"]) == 0
-    table = pd.read_csv(tmp_path / "pixel_evaluation_Test.csv").set_index("label_set")
-    differences = pd.read_csv(tmp_path / "pixel_differences_Test.csv").set_index("metric")
+    table = pd.read_csv(tmp_path / "pixel_evaluation.csv").set_index("label_set")
+    differences = pd.read_csv(tmp_path / "pixel_differences.csv").set_index("metric")
     for name in ("average_precision", "roc_auc", "fpr_at_95_tpr", "iou", "dice", "brier_score"):
         row = differences.loc[name]
         expected = table.loc["white_crest", name] - table.loc["bird", name]
@@ -229,7 +229,7 @@ def test_box_intervals_hold_the_estimate_and_differences_are_paired(
     project: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate_boxes([*project, "--evaluation.baseline", "bird"]) == 0
-    table = pd.read_csv(tmp_path / "bbox_evaluation_Test.csv")
+    table = pd.read_csv(tmp_path / "bbox_evaluation.csv")
     assert table["metric"].unique().tolist() == ["thesis", "one_to_one", "image_level"]
     for score in ("precision", "recall", "f1"):
         has_interval = table[f"{score}_low"].notna()
@@ -238,12 +238,12 @@ def test_box_intervals_hold_the_estimate_and_differences_are_paired(
         assert (rows[f"{score}_low"] <= rows[score] + 1e-12).all()
         assert (rows[score] <= rows[f"{score}_high"] + 1e-12).all()
     assert (tmp_path / "bbox_evaluation_Test.png").exists()
-    coco = pd.read_csv(tmp_path / "bbox_average_precision_Test.csv").set_index("prediction")
+    coco = pd.read_csv(tmp_path / "bbox_average_precision.csv").set_index("prediction")
     assert (coco["AP50"] >= coco["AP50:95"] - 1e-12).all()
     assert (coco["AP50:95_low"] <= coco["AP50:95"] + 1e-12).all()
     assert (coco["AP50:95"] <= coco["AP50:95_high"] + 1e-12).all()
     assert set(coco.index) == {"bird", "white_crest"}
-    differences = pd.read_csv(tmp_path / "bbox_differences_Test.csv").set_index("metric")
+    differences = pd.read_csv(tmp_path / "bbox_differences.csv").set_index("metric")
     thesis = table[table["metric"] == "thesis"].set_index("prediction")["f1"]
     row = differences.loc["f1, thesis"]
     assert row["difference"] == pytest.approx(thesis["white_crest"] - thesis["bird"])
@@ -256,6 +256,28 @@ def test_box_intervals_hold_the_estimate_and_differences_are_paired(
     assert "95 %" in out
 
 
+def test_another_split_leaves_the_rows_of_the_first_as_they_are(
+    project: list[str], tmp_path: Path
+) -> None:
+    other = [*project, "--data.test_split", "Validation"]
+    for evaluate, name in (
+        (evaluate_boxes, "bbox_evaluation"),
+        (evaluate_boxes, "bbox_average_precision"),
+        (evaluate_pixels, "pixel_evaluation_images"),
+    ):
+        lines: list[list[str]] = []
+        for arguments in (project, other, project):
+            assert evaluate(arguments) == 0
+            lines.append((tmp_path / f"{name}.csv").read_text().splitlines())
+        first, both, again = lines
+        assert {line.split(",")[1] for line in first[1:]} == {"Test"}
+        assert both[-len(first[1:]) :] == first[1:]
+        of_other = both[1 : -len(first[1:])]
+        assert {line.split(",")[1] for line in of_other} == {"Validation"}
+        assert again == [*first, *of_other]
+    assert (tmp_path / "bbox_evaluation_Validation.png").exists()
+
+
 def test_one_image_has_values_and_no_intervals(
     project: list[str], labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,10 +287,10 @@ def test_one_image_has_values_and_no_intervals(
     arguments = [*project, "--data.splits", str(tmp_path / "splits")]
     for evaluate, name in ((evaluate_boxes, "bbox"), (evaluate_pixels, "pixel")):
         assert evaluate([*arguments, "--evaluation.baseline", "bird"]) == 0
-        table = pd.read_csv(tmp_path / f"{name}_evaluation_Test.csv")
+        table = pd.read_csv(tmp_path / f"{name}_evaluation.csv")
         ends = [column for column in table if column.endswith(("_low", "_high"))]
         assert table[ends].isna().to_numpy().all()
-        assert (pd.read_csv(tmp_path / f"{name}_differences_Test.csv")["p"] == 1).all()
+        assert (pd.read_csv(tmp_path / f"{name}_differences.csv")["p"] == 1).all()
     assert "[nan" not in capsys.readouterr().out
 
 
@@ -278,8 +300,8 @@ def test_intervals_are_over_groups_of_images(
     groups = ["--data.groups", "möwe_(.)", "--evaluation.baseline", "bird"]
     assert evaluate_pixels([*project, *groups]) == 0
     assert "over 2 groups of 3 images (data.groups)" in capsys.readouterr().out
-    table = pd.read_csv(tmp_path / "pixel_evaluation_Test.csv").set_index("label_set")
-    images = pd.read_csv(tmp_path / "pixel_evaluation_images_Test.csv")
+    table = pd.read_csv(tmp_path / "pixel_evaluation.csv").set_index("label_set")
+    images = pd.read_csv(tmp_path / "pixel_evaluation_images.csv")
     of_bird = images[images["label_set"] == "bird"].set_index("image")
     columns = ["true_positives", "false_positives", "false_negatives"]
     first, *others = of_bird[columns].to_numpy()  # 09 alone, 10 and 11 together
@@ -290,7 +312,7 @@ def test_intervals_are_over_groups_of_images(
     )
     for evaluate, name in ((evaluate_boxes, "bbox"), (evaluate_pixels, "pixel")):
         assert evaluate([*project, *groups]) == 0
-        p = pd.read_csv(tmp_path / f"{name}_differences_Test.csv")["p"]
+        p = pd.read_csv(tmp_path / f"{name}_differences.csv")["p"]
         assert p.between(0.5, 1).all()  # two groups cannot say more
         capsys.readouterr()
         one_group = ["--data.groups", "^(.*)/", "--evaluation.baseline", "bird"]
@@ -298,10 +320,10 @@ def test_intervals_are_over_groups_of_images(
         out = capsys.readouterr().out
         assert "No interval can be had: there is only 1 group of 3 images" in out
         assert "[nan" not in out
-        table = pd.read_csv(tmp_path / f"{name}_evaluation_Test.csv")
+        table = pd.read_csv(tmp_path / f"{name}_evaluation.csv")
         ends = [column for column in table if column.endswith(("_low", "_high"))]
         assert table[ends].isna().to_numpy().all()
-        assert (pd.read_csv(tmp_path / f"{name}_differences_Test.csv")["p"] == 1).all()
+        assert (pd.read_csv(tmp_path / f"{name}_differences.csv")["p"] == 1).all()
         with pytest.raises(UserError, match="finds no group in 3 of 3 image ids"):
             evaluate([*project, "--data.groups", "photograph"])
 
@@ -345,7 +367,7 @@ def test_masks_of_0_and_255_are_judged_as_those_of_0_and_1(
     tables = []
     for more in ([], ["--data.masks", str(masks)]):
         assert evaluate_pixels([*project, *more]) == 0
-        tables.append((tmp_path / "pixel_evaluation_Test.csv").read_text())
+        tables.append((tmp_path / "pixel_evaluation.csv").read_text())
     assert tables[0] == tables[1]
 
 

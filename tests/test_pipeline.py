@@ -188,7 +188,7 @@ def test_bbox_evaluation_compares_all_there_is_or_what_is_named(
     finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert analysis.bbox_evaluation.main(arguments(finished)) == 0
-    table = pd.read_csv(finished.parent / "runs" / "bbox_evaluation_Test.csv")
+    table = pd.read_csv(finished.parent / "runs" / "bbox_evaluation.csv")
     assert set(table["prediction"]) == {"bird", "white_crest", "combined", "student/Test"}
     assert (finished.parent / "runs" / "bbox_evaluation.png").exists()
     csv = finished.parent / "label_sets" / "bird" / "prediction.csv"

@@ -67,7 +67,7 @@ def test_scores_are_those_of_the_evaluation_script(finished: Path) -> None:
     label_sets = [teacher, *(Path(folder) / "Test" for folder in birds)]
     named = [word for path in label_sets for word in ("--evaluation.predictions", str(path))]
     assert analysis.bbox_evaluation.main(arguments(finished, *named)) == 0
-    table = pd.read_csv(finished.parent / "runs" / "bbox_evaluation_Test.csv")
+    table = pd.read_csv(finished.parent / "runs" / "bbox_evaluation.csv")
     thesis = table[table["metric"] == "thesis"]["f1"].to_numpy()
     assert scores.loc["bird", "teacher"] == pytest.approx(thesis[0], abs=1e-6)
     assert scores.loc["bird", "student"] == pytest.approx(thesis[1:].mean(), abs=1e-6)
@@ -82,7 +82,7 @@ def test_pixel_scores_are_nearly_those_of_the_evaluation_script(finished: Path) 
     label_set = str(Path(teacher) / "bird")
     more = arguments(finished, "--evaluation.predictions", label_set)
     assert analysis.pixel_evaluation.main(more) == 0
-    exact = pd.read_csv(finished.parent / "runs" / "pixel_evaluation_Test.csv").iloc[0]
+    exact = pd.read_csv(finished.parent / "runs" / "pixel_evaluation.csv").iloc[0]
     for name, column in PIXEL_SCORES.items():
         # Levels are counted in bins, which costs a little.
         assert metrics["bird", "teacher", name] == pytest.approx(exact[column], abs=0.005)

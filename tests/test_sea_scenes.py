@@ -282,7 +282,7 @@ def test_perfect_maps_of_birds_are_perfect_by_pixels_too(data_set: Path, tmp_pat
     given = ["--config", str(tmp_path / "config.json")]
     assert label_set_from_truth.main(given) == 0
     assert analysis.pixel_evaluation.main(given) == 0
-    row = pd.read_csv(tmp_path / "runs" / "pixel_evaluation_Test.csv").iloc[0]
+    row = pd.read_csv(tmp_path / "runs" / "pixel_evaluation.csv").iloc[0]
     assert row[["average_precision", "iou", "recall"]].tolist() == [1, 1, 1]
 
 
