@@ -259,22 +259,18 @@ def test_box_intervals_hold_the_estimate_and_differences_are_paired(
 def test_another_split_leaves_the_rows_of_the_first_as_they_are(
     project: list[str], tmp_path: Path
 ) -> None:
-    other = [*project, "--data.test_split", "Validation"]
-    for evaluate, name in (
-        (evaluate_boxes, "bbox_evaluation"),
-        (evaluate_boxes, "bbox_average_precision"),
-        (evaluate_pixels, "pixel_evaluation_images"),
-    ):
-        lines: list[list[str]] = []
-        for arguments in (project, other, project):
-            assert evaluate(arguments) == 0
-            lines.append((tmp_path / f"{name}.csv").read_text().splitlines())
-        first, both, again = lines
-        assert {line.split(",")[1] for line in first[1:]} == {"Test"}
-        assert both[-len(first[1:]) :] == first[1:]
-        of_other = both[1 : -len(first[1:])]
-        assert {line.split(",")[1] for line in of_other} == {"Validation"}
-        assert again == [*first, *of_other]
+    tables: list[dict[str, list[str]]] = []
+    for more in ([], ["--data.test_split", "Validation"], []):
+        assert evaluate_boxes([*project, *more]) == evaluate_pixels([*project, *more]) == 0
+        tables.append({path.name: path.read_text().splitlines() for path in tmp_path.glob("*.csv")})
+    assert len(tables[0]) == 4
+    for name, (header, *of_test) in tables[0].items():
+        assert {line.split(",")[1] for line in of_test} == {"Test"}
+        both = tables[1][name]
+        of_validation = both[1 : -len(of_test)]
+        assert both == [header, *of_validation, *of_test]
+        assert {line.split(",")[1] for line in of_validation} == {"Validation"}
+        assert tables[2][name] == [header, *of_test, *of_validation]
     assert (tmp_path / "bbox_evaluation_Validation.png").exists()
 
 
