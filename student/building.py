@@ -1,8 +1,10 @@
 """Puts network, images and soft labels together, as a config has it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 
+import pandas as pd
 import torch
 from lightning_fabric import Fabric
 from torch import nn
@@ -11,13 +13,14 @@ from student.augmentation import Augmentation
 from student.batches import check_batches, count_crops
 from student.data_loader_student import Memory, SoftLabelPairs
 from student.losses import LossSettings
-from student.material import Material
+from student.material import Material, Sizes
 from student.models import Architecture, build_model
 from student.run_folder import RunFolder
-from student.survey import count_labels, leave_out, survey
+from student.survey import Seen, count_labels, leave_out, survey
 from student.training import Trainer, TrainingSettings
 from student.validation import Validation, boxes_of_labels, choose_windows, cut_truths
 from util.config import Config, StudentSection
+from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.ground_truth import read_truths
 
@@ -83,39 +86,25 @@ def build_trainer(
         has_logits=losses.needs_logits,
         memory=Memory(int(student.memory_gb * 10**9)),
     )
-    learnt, sought = pairs(list(material.train)), pairs(validation_ids, largest_side_px=side_px)
-    (train, lost), (validation, lost_too) = (
-        leave_out(survey(each, boxes, fabric, student.num_workers), split)
-        for each, split in (
-            (learnt, config.data.train_split),
-            (sought, config.data.validation_split),
-        )
+    look = partial(survey, settings=boxes, fabric=fabric, num_threads=student.num_workers)
+    train, lost = leave_out(look(pairs(list(material.train))), config.data.train_split)
+    validation, lost_too = leave_out(
+        look(pairs(validation_ids, largest_side_px=side_px)), config.data.validation_split
     )
     check_batches(student, len(train))
-    counted = {"train": train, "validation": validation}
-    run_folder.facts["labels"] = {
-        split: asdict(count_labels(list(seen.values()))) for split, seen in counted.items()
+    truths = find_truths(config, material, validation, boxes)
+    seen = {"train": train, "validation": validation}
+    run_folder.facts |= {
+        "labels": {name: asdict(count_labels(list(each.values()))) for name, each in seen.items()},
+        "left_out": lost | lost_too,
+        "boxes_sought": len(truths),
     }
-    run_folder.facts["left_out"] = lost | lost_too
-    augmentation = Augmentation(
-        student.crop_size_px,
-        student.augmentation,
-        student.zoom,
-        student.foreground_crops,
-        count_crops(student, material.train),
-    )
-    if student.validate_against == "ground_truth":
-        truths = read_truths(config.data, material.image_paths, list(validation))
-        truths = cut_truths(truths, validation)
-    else:
-        truths = boxes_of_labels(validation, boxes.object_class, config.evaluation.min_confidence)
-    run_folder.facts["boxes_sought"] = len(truths)
     trainer = Trainer(
         fabric,
         model,
         name_architecture(student),
         training_settings(student, losses),
-        pairs(list(train), augmentation=augmentation),
+        pairs(list(train), augmentation=cut_crops(student, material.train)),
         run_folder,
         facts={"boxes": asdict(boxes)},
     )
@@ -126,6 +115,36 @@ def build_trainer(
         boxes,
         config.evaluation.min_confidence,
         student.validation_iou,
+    )
+
+
+def find_truths(
+    config: Config, material: Material, seen: Mapping[str, Seen], boxes: BoxSettings
+) -> pd.DataFrame:
+    """Find the boxes that validation seeks, in the part of each image that it looks at.
+
+    Args:
+        config: Says whose boxes they are.
+        material: Images and soft labels.
+        seen: What each image of the validation split shows.
+        boxes: How soft labels become boxes.
+
+    Raises:
+        UserError: The ground truth cannot be read.
+    """
+    if config.student.validate_against == "ground_truth":
+        return cut_truths(read_truths(config.data, material.image_paths, list(seen)), seen)
+    return boxes_of_labels(seen, boxes.object_class, config.evaluation.min_confidence)
+
+
+def cut_crops(settings: StudentSection, images: Sizes) -> Augmentation:
+    """Return how crops are drawn from images of these sizes."""
+    return Augmentation(
+        settings.crop_size_px,
+        settings.augmentation,
+        settings.zoom,
+        settings.foreground_crops,
+        count_crops(settings, images),
     )
 
 
