@@ -103,15 +103,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     opened, ids = on_common_images(found.map(open_maps), test_ids, lambda one: one.ids, config)
     groups = group_images(config.data.groups, ids)
     num_resamples = resamples_for(len(opened.sets) - 1)  # each but the baseline is compared
-    measured = opened.map(
-        lambda one: measure(
-            one,
-            masks.of(ids),
-            config.evaluation.box_settings(one.box_settings).threshold,
-            groups,
-            num_resamples,
-        )
-    ).checked()
+    asked = config.evaluation.threshold
+
+    def measure_one(one: LabelSet) -> Measured:
+        threshold = one.box_settings.threshold if asked is None else asked
+        return measure(one, masks.of(ids), threshold, groups, num_resamples)
+
+    measured = opened.map(measure_one).checked()
     rows = [
         {"label_set": name, "images": len(ids), **with_ends(one.values, one.scores)}
         for name, one in measured.sets.items()

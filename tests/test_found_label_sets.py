@@ -67,8 +67,8 @@ class Project:
     def run(self, evaluate: Evaluation, *arguments: str) -> int:
         return evaluate(["--config", str(self.config), *arguments])
 
-    def table(self, name: str, split: str = "Test") -> pd.DataFrame:
-        table = pd.read_csv(self.folder / "runs" / f"{name}_{split}.csv")
+    def table(self, name: str) -> pd.DataFrame:
+        table = pd.read_csv(self.folder / "runs" / f"{name}.csv")
         return table.set_index(table.columns[0])
 
 
@@ -196,18 +196,6 @@ def test_label_sets_without_a_common_image_are_refused(made: Project) -> None:
         write_maps(made.folder / "label_sets" / image_id[-2:], {image_id: made.test[image_id]})
     with pytest.raises(UserError, match="there is no Test image of which all have a map"):
         made.run(analysis.bbox_evaluation.main)
-
-
-@pytest.mark.parametrize(("evaluate", "name"), SCRIPTS)
-def test_another_split_has_files_of_its_own(made: Project, evaluate: Evaluation, name: str) -> None:
-    assert made.run(evaluate) == 0
-    written = {p.name: p.read_bytes() for p in (made.folder / "runs").iterdir()}
-    assert made.run(evaluate, "--data.test_split", "Validation") == 0
-    for file, content in written.items():
-        assert "Test" in file
-        assert (made.folder / "runs" / file).read_bytes() == content
-        assert (made.folder / "runs" / file.replace("Test", "Validation")).exists()
-    assert (made.table(name, "Validation")["split"] == "Validation").all()
 
 
 @pytest.mark.parametrize(("evaluate", "name"), SCRIPTS)

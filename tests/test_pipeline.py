@@ -79,7 +79,7 @@ def test_every_stage_says_what_it_wrote_and_what_comes_next_in_words_that_are_un
         config, _ = load_config("", words, reads=following.READS)
         assert config.data.images == project.parent / "images"
         assert config.data.demo_seed == 3
-        kept = 2 if "evaluation.min_area_px" in following.READS else 1
+        kept = 2 if "evaluation.min_area_px" in following.READS else None
         assert config.evaluation.min_area_px == kept
 
 
@@ -190,7 +190,7 @@ def test_bbox_evaluation_compares_all_there_is_or_what_is_named(
     assert analysis.bbox_evaluation.main(arguments(finished)) == 0
     table = pd.read_csv(finished.parent / "runs" / "bbox_evaluation.csv")
     assert set(table["prediction"]) == {"bird", "white_crest", "combined", "student/Test"}
-    assert (finished.parent / "runs" / "bbox_evaluation.png").exists()
+    assert (finished.parent / "runs" / "bbox_evaluation_Test.png").exists()
     csv = finished.parent / "label_sets" / "bird" / "prediction.csv"
     analysis.bbox_evaluation.main(arguments(finished, "--evaluation.predictions", str(csv)))
     assert "white_crest" not in capsys.readouterr().out.split("Wrote")[1]
@@ -295,7 +295,7 @@ BAD_INPUT = [
     (evaluate, ["--student.checkpoint", "nowhere.pt"], "does not exist; train first"),
     (evaluate, ["--data.ground_truth", "nowhere.csv"], "ground truth"),
     (analysis.bbox_evaluation.main, [], "no label set"),
-    (analysis.bbox_evaluation.main, ["--evaluation.predictions", "no.csv"], "do not exist"),
+    (analysis.bbox_evaluation.main, ["--evaluation.predictions", "no.csv"], "no label set, run"),
 ]
 
 

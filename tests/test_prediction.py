@@ -1,5 +1,6 @@
 """From an image of any size to a soft label: tiles, flips, checkpoints and folders."""
 
+import json
 import shutil
 import signal
 from itertools import pairwise
@@ -347,4 +348,7 @@ def test_a_checkpoint_that_disagrees_with_its_architecture_is_refused(trained: P
 
 
 def test_what_the_config_says_of_the_student_does_not_change_a_checkpoint(trained: Path) -> None:
-    assert predict(trained, "--student.width", "7", "--student.architecture", "PAN") == 0
+    config = json.loads(trained.read_text())
+    config.setdefault("student", {}).update(width=7, architecture="PAN")
+    trained.write_text(json.dumps(config))
+    assert predict(trained) == 0

@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 from tests.study_projects import conclude_study, configure, make_study
 from tests.test_pipeline import arguments, stop_at_write
 from util.errors import UserError
-from util.image_files import read_image, write_image
+from util.image_files import find_images, read_image, write_image
 from util.statistics_over_images import bootstrap, f1
 
 study = analysis.prompt_study.main
@@ -375,7 +375,8 @@ def test_intervals_of_a_study_are_over_groups_of_images(finished: Path) -> None:
     scores = pd.read_csv(folder / "tables" / "scores.csv").set_index("label_set")
     single = read_table(finished, "scores").set_index("label_set")
     assert scores["teacher"].tolist() == single["teacher"].tolist()
-    judge = find_judge(configure(finished, *more))
+    config = configure(finished, *more)
+    judge = find_judge(config, find_images(config.data.images))
     cells = pd.read_csv(folder / "cells.csv")
     (teacher,) = cells[cells["kind"] == "teacher"]["folder"]
     counts = count_label_set(Path(teacher) / "bird", judge, finished.parent / "cells" / "counts")

@@ -55,7 +55,7 @@ def test_no_stage_takes_results_for_images(photos: Path, caplog: pytest.LogCaptu
         assert LabelSet(photos / name).ids == PHOTOS
     pictures = {path.relative_to(photos).as_posix() for path in photos.rglob("*.png")}
     assert pictures > {"runs/preview/flight 1/b.png", "mine_pictures/a.png"}
-    assert "runs/bbox_evaluation.png" in pictures
+    assert "runs/bbox_evaluation_Test.png" in pictures
     assert "label_sets/bird/ (label set), label_sets/combined/ (label set)" in caplog.text
 
 

@@ -252,11 +252,9 @@ def test_a_start_that_fails_costs_no_cell(copied: Path) -> None:
     before, names = stamps(copied), sorted((copied.parent / "cells").iterdir())
     bad = [["--teacher.tile_size_px=64"], ["--data.validation_split=None"]]
     bad += [["--study.prompts=bird", "--data.images=nowhere"], ["--data.masks=null"]]
-    for more in bad[1:]:
+    for more in bad:
         with pytest.raises(UserError):
             study(arguments(copied, *more, "--study.calibrations=isotonic"))
-    outcome = make(plan_study(copied, *bad[0]).teachers[0])
-    assert (outcome.status, "tile_overlap_px" in outcome.reason) == ("failed", True)
     assert stamps(copied) == before
     assert find_finished(plan.cells) == set(plan.cells)
     assert set(names) <= set((copied.parent / "cells").iterdir())

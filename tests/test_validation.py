@@ -151,7 +151,7 @@ def test_validation_is_as_the_config_has_it(project: Path) -> None:
         assert validation.iou_threshold == 0.7
         assert validation.min_confidence == config.evaluation.min_confidence
         assert validation.losses == LossSettings({"dice": 2.0})
-        assert validation.box_settings == config.evaluation.box_settings()
+        assert validation.box_settings == config.evaluation.box_settings(BoxSettings())
         if num_truths:
             pd.testing.assert_frame_equal(validation.truths, boxes)
         assert len(validation.truths) == num_truths == folder.facts["boxes_sought"]

@@ -218,6 +218,7 @@ class LabelSetWriter:
         self._claim.take()
         for path in self._damaged:
             path.unlink(missing_ok=True)
+        self._damaged = []  # files of these names are our own from now on
         self._manifest = {
             "settings": self.settings,
             "settings_hash": self.hash,
