@@ -32,7 +32,7 @@ from analysis.interval_tables import format_differences
 from teacher.settings import as_student
 from util.ahead import count_cores
 from util.command_line import load_config
-from util.config import BOX_RULE, TILES, Config, keys_of, write_config
+from util.config import BOX_RULE, TILES, CompressionSection, Config, keys_of, write_config
 from util.errors import UserError, listed
 from util.files import write_text
 from util.image_files import find_images, image_size_hw
@@ -142,22 +142,8 @@ def plan_curve(config: Config) -> Curve:
     name = f"the teacher {checkpoint}"
     labelling = teacher_cell(config, teacher, name, [TEACHER], images)
     school = open_school(config, images)
-    changes: dict[str, dict[str, Any]] = {
-        f"unet {width}": {"architecture": "unet", "width": width} for width in section.widths
-    }
-    changes |= {name: {"architecture": name} for name in section.architectures}
-    if not changes:
-        raise UserError("compression.widths and .architectures are empty; name a student to train")
-    trainings: dict[str, tuple[Path, dict[str, Any], tuple[Cell, ...]]] = {
-        "distilled": (labelling.folder / TEACHER, {}, (labelling,))
-    }
-    if section.labels is not None:
-        labels = open_labels(config, section.labels)
-        without_kd = {name: w for name, w in config.student.losses.items() if name != "kd"}
-        how: dict[str, Any] = {"losses": without_kd or {"kl": 1.0}}
-        if labels.has_weights:
-            how["pixel_weights"] = "label_set"
-        trainings["labels"] = (labels.folder, how, ())
+    changes = change_sizes(section)
+    trainings = gather_trainings(config, labelling)
     students = {
         (training, name): [
             student_cell(
@@ -173,6 +159,42 @@ def plan_curve(config: Config) -> Curve:
         for name, change in changes.items()
     }
     return Curve(checkpoint, labelling, students)
+
+
+def change_sizes(section: CompressionSection) -> dict[str, dict[str, Any]]:
+    """Return what the student's section says otherwise for each student, by its name.
+
+    Raises:
+        UserError: There is none.
+    """
+    changes: dict[str, dict[str, Any]] = {
+        f"unet {width}": {"architecture": "unet", "width": width} for width in section.widths
+    }
+    changes |= {name: {"architecture": name} for name in section.architectures}
+    if not changes:
+        raise UserError("compression.widths and .architectures are empty; name a student to train")
+    return changes
+
+
+def gather_trainings(
+    config: Config, labelling: Cell
+) -> dict[str, tuple[Path, dict[str, Any], tuple[Cell, ...]]]:
+    """Return what students learn from: a label set, settings that it asks for, cells it needs.
+
+    Raises:
+        UserError: The label set of true masks is missing.
+    """
+    trainings: dict[str, tuple[Path, dict[str, Any], tuple[Cell, ...]]] = {
+        "distilled": (labelling.folder / TEACHER, {}, (labelling,))
+    }
+    if config.compression.labels is not None:
+        labels = open_labels(config, config.compression.labels)
+        without_kd = {name: w for name, w in config.student.losses.items() if name != "kd"}
+        how: dict[str, Any] = {"losses": without_kd or {"kl": 1.0}}
+        if labels.has_weights:
+            how["pixel_weights"] = "label_set"
+        trainings["labels"] = (labels.folder, how, ())
+    return trainings
 
 
 def open_labels(config: Config, name: str) -> LabelSet:
