@@ -80,7 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     truth = find_truth(config.data, image_paths, ids)
     folder = config.paths.label_sets / options.name
     about = "|".join(config.data.ground_truth_classes) or options.name
-    boxes = config.evaluation.box_settings(BoxSettings(object_class=about))
+    # What is true is whole: there are no pieces to join, and neighbours are apart.
+    usual = BoxSettings(dilation_iterations=0, object_class=about)
+    boxes = config.evaluation.box_settings(usual)
     share = read_share()
     with LabelSetWriter(folder, truth.settings, options.overwrite, share, boxes) as writer:
         problems = write_truth(truth, image_paths, writer)

@@ -33,6 +33,7 @@ from util.label_set.records import (
     Record,
     head_line,
     head_of,
+    parse_line,
     read_records,
 )
 from util.progress import track
@@ -135,12 +136,12 @@ def fold_records(
         file.write(f"{head_line(head)}\n".encode())
 
         def boxes() -> Iterator[FoundBoxes]:
-            records = _read_latest(latest, part, head.box_settings)
-            bar = track(records, f"boxes of {folder.name}", len(latest.places), transient=True)
+            lines = _read_latest(latest, part, head.box_settings)
+            bar = track(lines, f"boxes of {folder.name}", len(latest.places), transient=True)
             while chunk := list(islice(bar, IMAGES_AT_ONCE)):
-                _complete(folder, chunk, settings)
-                for record in chunk:
-                    file.write(f"{json.dumps(record)}\n".encode())
+                _complete(folder, [record for record, _ in chunk], settings)
+                for record, line in chunk:
+                    file.write(line or f"{json.dumps(record)}\n".encode())
                     if not record.get("absent"):
                         summary.add(record)
                         if record["status"] != "failed":
@@ -154,21 +155,28 @@ def fold_records(
 
 def _read_latest(
     latest: Latest, part: Container[str] | None, box_settings: dict[str, Any] | None
-) -> Iterator[Record]:
-    """Read the records that count, sorted by id, without boxes of other settings."""
+) -> Iterator[tuple[Record, bytes]]:
+    """Read the records that count, sorted by id, without boxes of other settings.
+
+    With each comes its line, which need not be written anew; b"" where that says something else, or
+    lacks boxes.
+    """
     with ExitStack() as stack:
         files: list[BinaryIO] = [stack.enter_context(path.open("rb")) for path in latest.files]
         for image_id in sorted(latest.places):
             place = latest.places[image_id]
             files[place.file].seek(place.offset)
-            record: Record = json.loads(files[place.file].readline())
+            line = files[place.file].readline()
+            record: Record = parse_line(line)
+            was_absent = "absent" in record
             if part is not None:
                 record.pop("absent", None)
                 if image_id not in part:
                     record["absent"] = True
             if place.head.box_settings != box_settings:
                 record.pop("boxes", None)
-            yield record
+            is_same = was_absent == ("absent" in record) and "boxes" in record
+            yield record, line if is_same and line.endswith(b"\n") else b""
 
 
 def _complete(folder: Path, records: Sequence[Record], settings: BoxSettings) -> None:
