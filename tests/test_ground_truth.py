@@ -181,6 +181,21 @@ def test_true_boxes_of_masks_are_those_of_their_classes(
         read_ground_truth(tmp_path / "masks", "masks", images, [])
 
 
+def test_masks_of_which_none_has_an_object_are_refused(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    (tmp_path / "masks" / "sub").mkdir(parents=True)
+    for name in ("a", "sub/b"):
+        mask = np.zeros((10, 20), np.uint8)
+        mask[2:6, 2:6] = 255
+        Image.fromarray(mask).save(tmp_path / "masks" / f"{name}.png")
+    assert len(read_ground_truth(tmp_path / "masks", "masks", images, [])) == 2
+    # 255 without a name is ignored where others have names: nothing would be left to find.
+    (tmp_path / "masks" / "classes.json").write_text('{"1": "bird"}')
+    with pytest.raises(UserError, match=r"no mask .* has an anomalous pixel: .*'255': 'ignored'"):
+        read_ground_truth(tmp_path / "masks", "masks", images, [])
+
+
 def test_a_mask_of_another_size_is_refused(tmp_path: Path, images: dict[str, Path]) -> None:
     (tmp_path / "masks" / "sub").mkdir(parents=True)
     for name in ("a", "sub/b"):

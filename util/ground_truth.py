@@ -140,6 +140,7 @@ def _read_masks(
 ) -> pd.DataFrame:
     """Boxes of the 8-connected components of masks (objects that touch merge)."""
     masks = open_folder(folder, image_paths, classes, mask_values).of(wanted)
+    masks.check_anomalous()
     tight = BoxSettings(threshold=0.5, dilation_iterations=0)
     found = []
     for image_id in wanted:
