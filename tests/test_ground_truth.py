@@ -132,6 +132,34 @@ def test_every_class_that_is_not_there_is_named(tmp_path: Path, images: dict[str
     assert read_ground_truth(tmp_path / "t.csv", "csv", images, ["bird"], ["sub/b"]).empty
 
 
+def test_a_class_without_a_box_is_said(
+    tmp_path: Path, images: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    entries = [
+        {"id": 1, "file_name": "a.jpg", "width": 100, "height": 50},
+        {"id": 2, "file_name": "sub/b.jpg", "width": 100, "height": 50},
+    ]
+    categories = [{"id": 1, "name": "bird"}, {"id": 2, "name": "whale"}]
+    objects = [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 20, 20]}]
+    content = {"images": entries, "categories": categories, "annotations": objects}
+    (tmp_path / "t.json").write_text(json.dumps(content))
+    assert len(read_ground_truth(tmp_path / "t.json", "coco", images, ["bird"])) == 1
+    assert not caplog.text
+    assert len(read_ground_truth(tmp_path / "t.json", "coco", images, ["bird", "whale"])) == 1
+    assert "t.json has no box of the classes whale" in caplog.text
+
+
+def test_boxes_of_no_area_in_a_table_are_left_out_and_counted(
+    tmp_path: Path, images: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "t.csv").write_text(
+        "image;xmin;ymin;xmax;ymax\na;0;0;1;1\na;0.5;0.2;0.5;0.4\nsub/b;0.5;0.2;0.6;0.2\n"
+    )
+    table = read_ground_truth(tmp_path / "t.csv", "csv", images, [])
+    assert rows(table) == [["a", 0, 0, 1, 1]]
+    assert "left out 2 boxes of no area, in a, sub/b" in caplog.text
+
+
 def test_boxes_that_are_there_twice_are_said(
     tmp_path: Path, images: dict[str, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
