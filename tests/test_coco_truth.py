@@ -199,6 +199,23 @@ def test_boxes_that_are_corners_are_refused(read: Read) -> None:
         read(make_corners)
 
 
+def test_boxes_of_which_most_or_a_few_are_relative(
+    read: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    few = annotate(bbox=[0.1, 0.25, 0.2, 0.25])
+    assert len(read(few)) == 4
+    assert "1 boxes lie in the first two pixels, as if relative to the image: annotation 17" in (
+        caplog.text
+    )
+
+    def make_most_relative(content: Content) -> None:
+        for each in content["annotations"][1:]:
+            each["bbox"] = [0.6, 0.625, 0.3, 0.125]
+
+    with pytest.raises(UserError, match=r"are relative .*such as \[0\.6, .* of annotation 12"):
+        read(make_most_relative)
+
+
 @pytest.mark.parametrize(
     "boxes",
     [

@@ -228,6 +228,8 @@ def test_label_sets_and_runs_are_named_wherever_paths_are(
         "student/Other": "student/Other",
         "label_sets/white_crest": "white_crest",
         "runs/student/Test/": "student/Test",
+        "runs/student": "student/Test",
+        str(made.folder / "runs/student"): "student/Test",
         str(made.folder / "label_sets/good"): "good",
         "maps": str(made.folder / "maps"),
         "./maps": str(made.folder / "maps"),

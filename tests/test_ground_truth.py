@@ -132,6 +132,34 @@ def test_every_class_that_is_not_there_is_named(tmp_path: Path, images: dict[str
     assert read_ground_truth(tmp_path / "t.csv", "csv", images, ["bird"], ["sub/b"]).empty
 
 
+def test_a_class_without_a_box_is_said(
+    tmp_path: Path, images: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    entries = [
+        {"id": 1, "file_name": "a.jpg", "width": 100, "height": 50},
+        {"id": 2, "file_name": "sub/b.jpg", "width": 100, "height": 50},
+    ]
+    categories = [{"id": 1, "name": "bird"}, {"id": 2, "name": "whale"}]
+    objects = [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 20, 20]}]
+    content = {"images": entries, "categories": categories, "annotations": objects}
+    (tmp_path / "t.json").write_text(json.dumps(content))
+    assert len(read_ground_truth(tmp_path / "t.json", "coco", images, ["bird"])) == 1
+    assert not caplog.text
+    assert len(read_ground_truth(tmp_path / "t.json", "coco", images, ["bird", "whale"])) == 1
+    assert "t.json has no box of the classes whale" in caplog.text
+
+
+def test_boxes_of_no_area_in_a_table_are_left_out_and_counted(
+    tmp_path: Path, images: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "t.csv").write_text(
+        "image;xmin;ymin;xmax;ymax\na;0;0;1;1\na;0.5;0.2;0.5;0.4\nsub/b;0.5;0.2;0.6;0.2\n"
+    )
+    table = read_ground_truth(tmp_path / "t.csv", "csv", images, [])
+    assert rows(table) == [["a", 0, 0, 1, 1]]
+    assert "left out 2 boxes of no area, in a, sub/b" in caplog.text
+
+
 def test_boxes_that_are_there_twice_are_said(
     tmp_path: Path, images: dict[str, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -178,6 +206,21 @@ def test_true_boxes_of_masks_are_those_of_their_classes(
     assert rows(table) == [["a", 0.4, 0.8, 1, 1]]
     (tmp_path / "masks" / "sub" / "b.png").unlink()
     with pytest.raises(UserError, match=r"1 images have no mask in .*: sub/b"):
+        read_ground_truth(tmp_path / "masks", "masks", images, [])
+
+
+def test_masks_of_which_none_has_an_object_are_refused(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    (tmp_path / "masks" / "sub").mkdir(parents=True)
+    for name in ("a", "sub/b"):
+        mask = np.zeros((10, 20), np.uint8)
+        mask[2:6, 2:6] = 255
+        Image.fromarray(mask).save(tmp_path / "masks" / f"{name}.png")
+    assert len(read_ground_truth(tmp_path / "masks", "masks", images, [])) == 2
+    # 255 without a name is ignored where others have names: nothing would be left to find.
+    (tmp_path / "masks" / "classes.json").write_text('{"1": "bird"}')
+    with pytest.raises(UserError, match=r"no mask .* has an anomalous pixel: .*'255': 'ignored'"):
         read_ground_truth(tmp_path / "masks", "masks", images, [])
 
 

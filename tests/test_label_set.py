@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import util.label_set.folding
 from util.bbox_csv import read_bbox_csv
@@ -367,6 +368,9 @@ def test_a_bare_folder_of_masks_of_0_and_1_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"a\.png has the values 0 and 1 of 255.*multiply it by 255"
     ):
+        label_set.read("a")
+    Image.fromarray(mask.astype(np.uint16)).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"values 0 and 1 of 65535.*multiply it by 65535"):
         label_set.read("a")
 
 

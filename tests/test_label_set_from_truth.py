@@ -14,6 +14,7 @@ import student.train
 import util.label_set_from_truth
 from student.data_loader_student import SoftLabelPairs, check_pairs
 from tests.conftest import read_gray
+from util.bbox_csv import read_bbox_csv
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import find_images, read_image, write_image
@@ -67,6 +68,19 @@ def test_masks_become_exact_maps_and_ignored_pixels_do_not_count(project: Path) 
         assert write_truth(project, "--overwrite") == 0
         np.testing.assert_array_equal(label_set.read(image_id), is_object)
         np.testing.assert_array_equal(label_set.read_weights(image_id), is_known)
+
+
+def test_true_neighbours_are_two_boxes(project: Path) -> None:
+    path = sorted((project.parent / "masks").rglob("*.png"))[0]
+    mask = np.zeros_like(read_image(path)[..., 0])
+    mask[5:9, 5:9] = mask[5:9, 10:14] = 1
+    write_image(path, mask)
+    assert write_truth(project) == 0
+    label_set = LabelSet(project.parent / "label_sets" / "truth")
+    boxes = read_bbox_csv(label_set.folder / "prediction.csv")
+    image_id = path.relative_to(project.parent / "masks").with_suffix("").as_posix()
+    assert (boxes["image"] == image_id).sum() == 2
+    assert label_set.box_settings.dilation_iterations == 0
 
 
 def test_only_images_with_a_mask_or_of_a_split_are_labelled(

@@ -259,7 +259,7 @@ def _box_of_polygons(segmentation: Any) -> list[float] | None:
 def _check_units(
     path: Path, annotations: Sequence[_Annotation], boxes_xywh: np.ndarray, sizes_wh: np.ndarray
 ) -> None:
-    """Refuse boxes that are relative to the image, or corners."""
+    """Refuse boxes that are relative to the image, or corners; a few that may be are said."""
     has_area = (boxes_xywh[:, 2:] > 0).all(axis=1)
     boxes, sizes = boxes_xywh[has_area], sizes_wh[has_area]
     if not len(boxes):
@@ -267,13 +267,22 @@ def _check_units(
     ends = boxes[:, :2] + boxes[:, 2:]
     is_beyond = (ends > 1.1 * sizes).any(axis=1)
     are_corners = (boxes[:, :2] < boxes[:, 2:]) & (boxes[:, 2:] <= sizes + 1)
-    if (boxes <= 1).all() and (sizes > 2).all():
-        wrong, example = "are relative to the image", 0
+    are_relative = (boxes <= 1).all(axis=1) & (sizes > 2).all(axis=1)
+    numbers = np.flatnonzero(has_area)
+    if are_relative.mean() > 0.5:
+        wrong, example = "are relative to the image", int(np.argmax(are_relative))
     elif are_corners.all() and is_beyond.mean() > 0.25:
         wrong, example = "are corners (x1, y1, x2, y2)", int(np.argmax(is_beyond))
     else:
+        if few := [str(annotations[number]) for number in numbers[are_relative]]:
+            logger.warning(
+                "%s: %d boxes lie in the first two pixels, as if relative to the image: %s",
+                path,
+                len(few),
+                listed(few),
+            )
         return
-    number = int(np.flatnonzero(has_area)[example])
+    number = int(numbers[example])
     raise UserError(
         f"{path}: boxes look as if they {wrong}, such as {boxes[example].tolist()} of "
         f"{annotations[number]} in an image of {sizes[example].tolist()}; COCO has x, y, width, "

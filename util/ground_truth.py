@@ -68,7 +68,7 @@ def read_ground_truth(
         asked = {image_id: image_paths[image_id] for image_id in wanted}
         table, there = read_coco(path, asked)
     else:
-        table = read_bbox_csv(path) if file_format == "csv" else read_yolo(path, image_paths)
+        table = _read_csv(path) if file_format == "csv" else read_yolo(path, image_paths)
         check_known(path, table, image_paths)
         there = sorted(table["obj_class"].unique())
     if there and (unknown := [name for name in classes if name not in there]):
@@ -77,6 +77,8 @@ def read_ground_truth(
             "data.ground_truth_classes"
         )
     if classes:
+        if lacking := sorted(set(classes) - set(table["obj_class"])):
+            logger.warning("%s has no box of the classes %s", path, listed(lacking))
         table = table[table["obj_class"].isin(classes)]
     table = table[table["image"].isin(set(wanted))].reset_index(drop=True)
     if num_twins := int(table.duplicated(["image", *COORDINATES, "obj_class"]).sum()):
@@ -131,6 +133,21 @@ def check_known(path: Path, table: pd.DataFrame, known_ids: Collection[str]) -> 
     )
 
 
+def _read_csv(path: Path) -> pd.DataFrame:
+    """Read a table of true boxes; those without an area are left out and counted in the log."""
+    table = read_bbox_csv(path)
+    has_area = (table["xmin"] < table["xmax"]) & (table["ymin"] < table["ymax"])
+    if not has_area.all():
+        images = list(table["image"][~has_area])
+        logger.warning(
+            "%s: left out %d boxes of no area, in %s",
+            path,
+            len(images),
+            listed(sorted(set(images))),
+        )
+    return table[has_area].reset_index(drop=True)
+
+
 def _read_masks(
     folder: Path,
     image_paths: Mapping[str, Path],
@@ -140,6 +157,7 @@ def _read_masks(
 ) -> pd.DataFrame:
     """Boxes of the 8-connected components of masks (objects that touch merge)."""
     masks = open_folder(folder, image_paths, classes, mask_values).of(wanted)
+    masks.check_anomalous()
     tight = BoxSettings(threshold=0.5, dilation_iterations=0)
     found = []
     for image_id in wanted:

@@ -64,6 +64,8 @@ def _read_line(path: Path, number: int, line: str, image_id: str) -> TrueBox:
             corners = values[:2] + np.array([[-0.5], [0.5]]) * values[2:4]
         elif len(values) >= 6 and len(values) % 2 == 0:
             points = values.reshape(-1, 2)
+            if len(points) == 3 and (np.abs(points - 0.5) > 0.51).any():
+                raise ValueError("no triangle, but a box with confidence and number of a track")
             corners = np.stack([points.min(axis=0), points.max(axis=0)])
         else:
             raise ValueError("no box")

@@ -13,7 +13,8 @@ def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path
 
     Args:
         place: Of `util.places.to_place`: the prompt or the folder name of a label set, the name of
-            a run, whose predictions of the split are meant, RUN/SPLIT, or else a path.
+            a run, whose predictions of the split are meant, RUN/SPLIT, or else a path of any of
+            these.
         label_sets: Folder of the label sets.
         runs: Folder of the runs.
         split: Of the runs that are named alone.
@@ -32,6 +33,8 @@ def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path
     if (label_sets / name).is_dir():
         return label_sets / name
     path = path_of(place)
+    if not (path / MANIFEST).is_file() and (path / split / MANIFEST).is_file():
+        return path / split  # of a run
     if path.exists():
         return path
     there = list_label_sets(label_sets, runs, split)

@@ -150,15 +150,17 @@ class LabelSet:
 
         Raises:
             UserError: The file is missing, truncated or not gray; or, in a bare folder, a mask of 0
-                and 1, which would be probabilities of 1/255.
+                and 1, which would be probabilities of 1/255 or, of 16 bits, 1/65535.
         """
         soft_label = read_soft_label(self.path(image_id))
-        if not self.manifest and soft_label.max(initial=0) == np.float32(1 / 255):
-            raise UserError(
-                f"{self.path(image_id)} has the values 0 and 1 of 255, probabilities of 0 and "
-                "0.004: for a label set of masks multiply it by 255, or set data.masks to the "
-                "folder and run util/label_set_from_truth.py"
-            )
+        peak = 0 if self.manifest else soft_label.max(initial=0)
+        for largest in (255, 65535):
+            if peak == np.float32(1 / largest):
+                raise UserError(
+                    f"{self.path(image_id)} has the values 0 and 1 of {largest}, probabilities of "
+                    f"0 and {1 / largest:.1g}: for a label set of masks multiply it by {largest}, "
+                    "or set data.masks to the folder and run util/label_set_from_truth.py"
+                )
         return soft_label
 
     def weights_path(self, image_id: str) -> Path:
