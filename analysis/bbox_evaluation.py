@@ -55,7 +55,7 @@ from util.errors import UserError
 from util.ground_truth import check_known, read_truths
 from util.image_files import find_images, image_size_hw
 from util.image_groups import ImageGroups, group_images
-from util.label_set import MANIFEST, PREDICTION, LabelSet
+from util.label_set import MANIFEST, PREDICTION, LabelSet, describe_equal
 from util.masks_to_bboxes import as_in_thesis
 from util.metrics import BoxMatcher
 from util.run import run_script
@@ -81,11 +81,13 @@ class Predicted:
         table: Of the boxes.
         ids: The images that they are about, those without a box included; None = nobody knows.
         box_settings: How they were found in maps; None = they were not.
+        label_set: That they are of; None = of none.
     """
 
     table: pd.DataFrame
     ids: Collection[str] | None
     box_settings: BoxSettings | None
+    label_set: LabelSet | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +181,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     print(judge.groups.describe_intervals())
     say_what_is_empty(table, "prediction", "box")
+    label_sets = {name: one.label_set for name, one in opened.sets.items() if one.label_set}
+    if equal := describe_equal(label_sets):
+        print(f"{equal}.")
     written = write_table(config, "bbox_evaluation", table.assign(images=len(ids)))
     write_table(config, "bbox_average_precision", coco.assign(images=len(ids)))
     if baseline in judged.sets:
@@ -206,9 +211,10 @@ def open_boxes(path: Path, image_paths: Mapping[str, Path]) -> Predicted:
     table = read_bbox_csv(csv)
     check_known(csv, table, image_paths)
     if label_set is None:
-        return Predicted(table, None, None)
+        return Predicted(table, None, None, None)
     has_settings = "boxes" in label_set.manifest
-    return Predicted(table, label_set.ids, label_set.box_settings if has_settings else None)
+    box_settings = label_set.box_settings if has_settings else None
+    return Predicted(table, label_set.ids, box_settings, label_set)
 
 
 def tabulate_boxes(judged: Mapping[str, Judged], chance: np.ndarray) -> pd.DataFrame:

@@ -79,14 +79,14 @@ def format_scores(table: pd.DataFrame, index: str, names: Sequence[str], decimal
     """Lay scores out for the screen: `0.676 [0.617, 0.730]`, without ends where there are none.
 
     Args:
-        table: Has the columns NAME, NAME_low and NAME_high of each of the names.
+        table: Has the columns NAME, and where there are ends NAME_low and NAME_high, of the names.
         index: Column to show in front.
         names: Scores to show.
         decimals: Of every number.
     """
     shown = table[[index]].copy()
     for name in names:
-        columns = table[[name, f"{name}_low", f"{name}_high"]].to_numpy(float)
+        columns = table.reindex(columns=[name, f"{name}_low", f"{name}_high"]).to_numpy(float)
         shown[name] = [_format(row, f".{decimals}f") for row in columns]
     return shown.to_string(index=False)
 

@@ -54,7 +54,7 @@ from util.component_metrics import (
 from util.errors import UserError
 from util.image_files import find_images
 from util.image_groups import ImageGroups, group_images
-from util.label_set import LabelSet
+from util.label_set import LabelSet, describe_equal
 from util.mask_values import to_settings
 from util.masks import TrueMasks, open_masks
 from util.pixel_metrics import PixelHistogram, measure_pixels
@@ -70,7 +70,7 @@ TRACKS = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 COMPONENT_SCORES = ("mean_siou", "mean_ppv", "mean_f1")
 CHANCE_SCORES = ("average_precision", "iou", "dice")
 SHOWN = ("average_precision", "roc_auc", "fpr_at_95_tpr", "iou")
-ALSO_SHOWN = ("best_f1", "brier_score", "calibration_error", "obstacle_mean_f1")
+ALSO_SHOWN = ("best_f1", "brier_score", "calibration_error", "obstacle_mean_f1", "empty_share")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class Measured:
     Attributes:
         values: Those of `PixelMetrics`, and of `ComponentMetrics` as TRACK_NAME, of all images;
             `CHANCE_SCORES` of a map that marks every pixel as chance_NAME; the share of maps that
-            are 0 everywhere, empty_share; and the threshold.
+            are nowhere above the threshold, empty_share; and the threshold.
         scores: Those of them that have intervals.
         images: The values of `PixelMetrics` and whether the map is_empty, a row an image.
     """
@@ -119,7 +119,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(format_scores(table, "label_set", ALSO_SHOWN, decimals=4))
     print(f"Pixels of {len(ids)} {split} images, {describe_chance(table)}.")
     print(groups.describe_intervals())
-    say_what_is_empty(table, "label_set", "pixel above 0")
+    say_what_is_empty(table, "label_set", "pixel above the threshold")
+    if equal := describe_equal(opened.sets):
+        print(f"{equal}.")
     written = write_table(config, "pixel_evaluation", table)
     if baseline in measured.sets:
         scores = {name: one.scores for name, one in measured.sets.items()}
@@ -206,11 +208,12 @@ class Sums:
         """
         histogram = PixelHistogram()
         histogram.add(soft_label, truth)
+        is_found = soft_label > self._threshold
         for components in self._tracks.values():
-            components.add(soft_label > self._threshold, truth)
+            components.add(is_found, truth)
         self.pooled += histogram
         values = asdict(measure_pixels(histogram, self._threshold))
-        self._rows.append({"image": image_id, "is_empty": not soft_label.any(), **values})
+        self._rows.append({"image": image_id, "is_empty": not is_found.any(), **values})
         self._by_bin.append(pixels_by_bin(histogram))
         self._calibration.append(calibration_sums(histogram))
 

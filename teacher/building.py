@@ -65,7 +65,8 @@ def find_models(settings: TeacherSection, weights: Path) -> dict[str, Path]:
         A file or folder for each part of `configured_models`.
 
     Raises:
-        UserError: Some are missing; each is named with the command that fetches it.
+        UserError: Some are missing; each is named with the command that fetches it, below the
+            settings that the teacher does not read, since those may have asked for it.
     """
     if settings.name == "student":
         return {"student": find_student(settings)}
@@ -76,7 +77,7 @@ def find_models(settings: TeacherSection, weights: Path) -> dict[str, Path]:
         except UserError as error:
             missing.append(str(error))
     if missing:
-        raise UserError("\n".join(missing))
+        raise UserError("\n".join(filter(None, [describe_unread(settings), *missing])))
     return found
 
 

@@ -1,5 +1,6 @@
 import itertools
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -292,6 +293,17 @@ def test_a_damaged_map_fails_its_image_alone_and_is_made_once_it_is_mended(
     (folder / "gull" / "flight 0" / "möwe_03.png").write_bytes(whole)
     assert main(given) == 0
     assert len(LabelSet(folder / "combined").ids) == 12
+
+
+def test_members_with_equal_maps_are_named(
+    taught: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = taught.parent / "label_sets"
+    shutil.copytree(folder / "gull", folder / "zorb")
+    for names, told in ((["gull", "zorb"], True), (["gull", "whale"], False)):
+        given = ["--config", str(taught), "--combination.label_sets", json.dumps(names)]
+        assert main([*given, "--combination.output", "_".join(names)]) == 0
+        assert ("equal maps are one: zorb = gull; each" in capsys.readouterr().out) is told
 
 
 def test_several_processes_share_a_combination(

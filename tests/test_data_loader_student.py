@@ -264,6 +264,9 @@ def test_samples_depend_on_seed_epoch_and_index_alone(
     assert torch.equal(pairs(augmentation).crops(0, 0)[0].image, first)
     assert not torch.equal(pairs(augmentation).crops(0, 1)[0].image, first)
     assert not torch.equal(pairs(augmentation, seed=1).crops(0, 0)[0].image, first)
+    of_seed_1 = [pairs(augmentation, seed=1).crops(0, epoch)[0].image for epoch in (0, 1)]
+    of_seed_0 = [pairs(augmentation).crops(0, epoch)[0].image for epoch in (1, 2)]
+    assert not any(map(torch.equal, of_seed_1, of_seed_0))  # no epoch is one of another seed
 
 
 def test_missing_labels_and_other_sizes_are_all_named(

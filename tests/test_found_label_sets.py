@@ -214,6 +214,44 @@ def test_a_table_in_which_nothing_was_found_says_so(
     assert "Nothing was found at all" in capsys.readouterr().out
 
 
+def test_pixels_that_nowhere_reach_the_threshold_are_no_finds_and_their_share_is_shown(
+    made: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *others = made.test
+    faint = {image_id: np.float32(0.25) * made.test[image_id] for image_id in others}
+    write_maps(made.folder / "label_sets" / "faint", faint | {first: made.test[first]})
+    for threshold, share in (("0.5", 2 / 3), ("0.2", 0)):
+        given = ("--evaluation.threshold", threshold)
+        assert made.run(analysis.pixel_evaluation.main, *given) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split()[-1] for line in lines if line.split()[:1] == ["faint"]][1] == (
+            f"{share:.4f}"
+        )
+        assert made.table("pixel_evaluation").loc["faint", "empty_share"] == pytest.approx(share)
+    write_maps(
+        made.folder / "label_sets" / "fainter", faint | {first: np.float32(0.1) * made.test[first]}
+    )
+    assert made.run(analysis.pixel_evaluation.main) == 0
+    assert "Empty: there is no pixel above the threshold in any image of fainter" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(("evaluate", "_name"), SCRIPTS)
+def test_label_sets_with_equal_maps_are_said_to_be_one(
+    made: Project, evaluate: Evaluation, _name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = made.folder / "label_sets"
+    write_maps(folder / "gull", {i: np.zeros_like(each) for i, each in made.test.items()})
+    assert made.run(evaluate) == 0
+    assert "equal maps" not in capsys.readouterr().out
+    for name in ("same", "twin"):
+        write_maps(folder / name, made.test | made.maps["Validation"])
+    assert made.run(evaluate) == 0
+    told = capsys.readouterr().out
+    assert "Label sets with equal maps are one: same = good, twin = good." in told
+
+
 def test_label_sets_and_runs_are_named_wherever_paths_are(
     made: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

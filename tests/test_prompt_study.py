@@ -114,6 +114,9 @@ def test_examples_are_typical_the_worst_and_where_prompts_disagree() -> None:
         3: "the prompts disagree most",
         2: "worst",
     }
+    for alike in ([counts[1]], [counts[1], counts[1], counts[1]]):
+        chosen = choose_images(alike, metric)
+        assert {why.split(":")[0] for why in chosen.values()} == {"typical", "worst"}
 
 
 def test_a_second_run_makes_nothing_anew_and_the_same_report(finished: Path) -> None:

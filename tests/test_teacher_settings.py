@@ -113,6 +113,20 @@ def test_all_troubles_of_a_teacher_are_told_together_before_anything_is_made(
     assert not (tmp_path / "label_sets").exists()
 
 
+def test_settings_that_are_not_read_are_told_before_weights_are_fetched_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("teacher.weights._in_hub_cache", lambda row: None)
+    project = make_project(tmp_path)
+    more = ["--teacher.name=sam3", "--teacher.object_prompt=lake"]
+    more += [f"--paths.weights={tmp_path}"]
+    with pytest.raises(UserError) as error:
+        teacher.soft_label_generation.main(["--config", str(project), *more])
+    unread, missing = str(error.value).splitlines()
+    assert "does not read teacher.object_prompt (teacher.name saa)" in unread
+    assert missing.startswith("teacher.sam3_model: facebook/sam3 is not in")
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -2,7 +2,7 @@
 
 import json
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 import student.train
 from student.batches import shuffled_batches
+from student.building import training_settings
 from student.checkpoint import read_checkpoint
-from student.losses import student_loss
+from student.losses import LossSettings, student_loss
 from student.models import Architecture
 from student.training import Trainer
 from tests.student_runs import (
@@ -27,6 +28,7 @@ from tests.student_runs import (
     make_validation,
     train,
 )
+from util.config import StudentSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import find_images, read_image, read_soft_label, write_image
@@ -295,3 +297,11 @@ def test_a_run_of_other_images_is_not_gone_on_with(tmp_path: Path) -> None:
     other.train_pairs.image_ids = ["a", "c"]
     with pytest.raises(UserError, match=r"other images could be read .*delete it to train anew"):
         other.resume(state)
+
+
+def test_the_numbers_of_the_loop_are_those_of_the_config() -> None:
+    given = {"epochs": 3, "patience": 5, "batch_size": 7, "learning_rate": 0.03, "seed": 9}
+    given |= {"weight_decay": 0.2, "gradient_clip": 0.6, "ema_decay": 0.7, "num_workers": 4}
+    losses = LossSettings({"dice": 2.0})
+    settings = training_settings(StudentSection.model_validate(given), losses)
+    assert asdict(settings) == {**given, "losses": asdict(losses)}

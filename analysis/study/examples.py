@@ -48,7 +48,7 @@ def choose_images(counts: Sequence[Counts], metric: Metric) -> dict[int, str]:
     """Positions of images to show, and why: typical, worst, and where prompts disagree most.
 
     Typical is near the median of the image-level scores' means over prompts. Images that have
-    nothing to find are left out where there are others.
+    nothing to find are left out where there are others, and a disagreement where there is none.
 
     Args:
         counts: Of each prompt's label set.
@@ -61,10 +61,11 @@ def choose_images(counts: Sequence[Counts], metric: Metric) -> dict[int, str]:
     if not len(there):
         return {0: "the first test image"}
     means, spread = scores[:, there].mean(axis=0), scores[:, there].std(axis=0)
+    disagrees = int(np.ptp(scores[:, there], axis=0).any())
     from_median = np.abs(means - np.median(means))
     reasons = (
         (np.argsort(from_median, kind="stable")[:2], "typical: prompts score as in the middle"),
-        (np.argsort(-spread, kind="stable")[:1], "the prompts disagree most"),
+        (np.argsort(-spread, kind="stable")[:disagrees], "the prompts disagree most"),
         (np.argsort(means, kind="stable")[:2], "worst: prompts score lowest"),
     )
     chosen: dict[int, str] = {}

@@ -18,6 +18,7 @@ from util.label_set.reading import (
     LabelSet,
     check_same_images,
     common_box_settings,
+    describe_equal,
     map_cost,
     prompt_to_folder,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "Pixels",
     "check_same_images",
     "common_box_settings",
+    "describe_equal",
     "find_label_set",
     "find_pending",
     "list_label_sets",

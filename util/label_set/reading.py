@@ -3,7 +3,7 @@
 import math
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -258,3 +258,11 @@ def check_same_images(label_sets: Sequence[LabelSet]) -> list[str]:
     if not every:
         raise UserError("the label sets have no labelled image")
     return sorted(every)
+
+
+def describe_equal(label_sets: Mapping[str, LabelSet]) -> str:
+    """Say in a sentence which label sets, by their names, have the same maps; '' if none have."""
+    first: dict[str, str] = {}
+    pairs = [(name, first.setdefault(each.content, name)) for name, each in label_sets.items()]
+    twins = [f"{name} = {one}" for name, one in pairs if name != one]
+    return f"Label sets with equal maps are one: {listed(twins)}" if twins else ""

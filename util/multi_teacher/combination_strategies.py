@@ -30,6 +30,7 @@ from util.label_set import (
     Pixels,
     check_same_images,
     common_box_settings,
+    describe_equal,
     find_pending,
     make_maps,
     map_cost,
@@ -225,6 +226,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     folders = find_members(config.paths.label_sets, settings.label_sets)
     members: Sequence[LabelSet] = [LabelSet(folder) for folder in folders]
+    if equal := describe_equal({member.name: member for member in members}):
+        print(f"{equal}; each counts in the combination as if it were another opinion")
     boxes = config.evaluation.box_settings(usual_boxes(members, settings))
     made_by = {
         "producer": "combination",
