@@ -177,8 +177,8 @@ def change_sizes(section: CompressionSection) -> dict[str, dict[str, Any]]:
 
 
 def gather_trainings(
-    config: Config, labelling: Cell
-) -> dict[str, tuple[Path, dict[str, Any], tuple[Cell, ...]]]:
+    config: Config, labelling: "Cell"
+) -> "dict[str, tuple[Path, dict[str, Any], tuple[Cell, ...]]]":
     """Return what students learn from: a label set, settings that it asks for, cells it needs.
 
     Raises:

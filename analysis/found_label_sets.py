@@ -12,6 +12,7 @@ from util.config import Config
 from util.errors import UserError, listed
 from util.label_set import PREDICTION, find_label_set, list_label_sets
 from util.places import name_in
+from util.walking import on_disk
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -125,7 +126,7 @@ def _folder_of(path: Path) -> Path:
 def name_by_place(path: Path, config: Config) -> str:
     """Name a label set or its CSV by its place below the folder of label sets or runs."""
     named = _folder_of(path)
-    for folder in (config.paths.label_sets, config.paths.runs):
+    for folder in map(on_disk, (config.paths.label_sets, config.paths.runs)):
         if named.is_relative_to(folder):
             return named.relative_to(folder).as_posix()
     return str(named)

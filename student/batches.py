@@ -48,7 +48,8 @@ def check_batches(settings: StudentSection, num_images: int) -> None:
     if smallest < 2 and is_one_pixel:
         raise UserError(
             f"{settings.architecture} needs batches of at least 2 images here, but "
-            f"student.batch_size is {settings.batch_size} and the training split has {num_images}"
+            f"student.batch_size is {settings.batch_size} and the training split has {num_images}, "
+            "which leaves a batch of one"
         )
 
 

@@ -30,7 +30,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # anything can come out of a file that is not to be trusted
-        reason = str(error).split("\n")[0]
+        reason = f"{type(error).__name__} {error}".split("\n")[0].strip()
         raise UserError(
             f"{path} is no checkpoint that can be read safely (truncated, or with code in it): "
             f"{reason}"

@@ -92,6 +92,11 @@ def find_student(settings: TeacherSection) -> Path:
             "teacher.name is 'student', but teacher.checkpoint is null; expected the best.pt of a "
             "run of student/train.py, or an .onnx of student/export.py"
         )
+    if settings.checkpoint.is_dir():
+        raise UserError(
+            f"the checkpoint {settings.checkpoint} is a folder; set teacher.checkpoint to the file "
+            "in it, such as best.pt"
+        )
     if not settings.checkpoint.is_file():
         raise UserError(
             f"the checkpoint {settings.checkpoint} does not exist; set teacher.checkpoint"

@@ -37,6 +37,9 @@ def test_bad_checkpoints_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(UserError, match="truncated"):
         read_checkpoint(path)
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match=r"with code in it\): EOFError$"):
+        read_checkpoint(path)
     save_checkpoint(path, {"weights": 1})
     with pytest.raises(UserError, match="lacks model"):
         read_checkpoint(path)

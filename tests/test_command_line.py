@@ -187,7 +187,7 @@ def test_a_value_that_begins_with_a_dash_needs_an_equals_sign_and_is_told_so() -
 def test_all_unknown_options_and_wrong_values_are_named_together_with_the_nearest() -> None:
     said = refused(
         *("--student.epoch", "3", "--epochs", "3", "--overwrit", "--teacher", "saa", "bird"),
-        *("--student.width", "0", "--evaluation.treshold=1", "--x"),
+        *("--student.width", "0", "--evaluation.treshold=1", "--x", "--confg"),
     )
     assert said.splitlines() == [
         "unknown option --student.epoch; did you mean --student.epochs?",
@@ -198,6 +198,7 @@ def test_all_unknown_options_and_wrong_values_are_named_together_with_the_neares
         " that, and text with blanks in quotes",
         "unknown option --evaluation.treshold; did you mean --evaluation.threshold?",
         "unknown option --x (--help lists all options)",
+        "unknown option --confg; did you mean --config?",
         "command line: student.width is 0; expected at least 1",
     ]
 

@@ -27,6 +27,11 @@ KNOWN = [*Config.model_fields, *config_fields(), "overwrite", "preview"]
         ("overwrit", ["overwrite"]),
         ("student.lr", []),  # not student.run, which only looks alike because of its section
         ("student", ["student"]),
+        ("teacher-prompts", ["teacher.prompts"]),
+        ("data_images", ["data.images"]),
+        ("over", ["overwrite"]),
+        ("teacher.tile", ["teacher.tile_size_px", "teacher.tile_overlap_px"]),
+        ("teacher.s", []),  # too many begin so
         ("x", []),
         ("", []),
     ],

@@ -229,6 +229,9 @@ def test_a_check_says_whether_the_checkpoint_is_there(
     assert label(arguments(taught, *options)) == 0
     assert label([*arguments(taught, *options), "--teacher.checkpoint", "x.pt"]) == 1
     assert "x.pt does not exist; set teacher.checkpoint" in capsys.readouterr().out
+    run = str(taught.parent / "runs" / "large")
+    assert label([*arguments(taught, *options), "--teacher.checkpoint", run]) == 1
+    assert "large is a folder; set teacher.checkpoint to the file in it" in capsys.readouterr().out
 
 
 def test_the_config_of_a_distillation_is_a_config(taught: Path) -> None:

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -19,7 +21,8 @@ from util.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import read_soft_label
-from util.label_set import LabelSetWriter
+from util.label_set import LabelSetWriter, find_label_set
+from util.multi_teacher.combination_strategies import find_members
 
 Evaluation = Callable[..., int]
 SCRIPTS = [
@@ -281,6 +284,24 @@ def test_label_sets_and_runs_are_named_wherever_paths_are(
     config, _ = load_config("", ["--config", str(made.config), "--evaluation.predictions", "godo"])
     with pytest.raises(UserError, match=r"godo: .*; there are: good, white_crest, student/Test"):
         find_label_sets(config).checked()
+
+
+@pytest.mark.parametrize(("on_disk", "asked"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_label_sets_and_runs_are_found_by_names_with_accents_in_either_form(
+    tmp_path: Path, on_disk: Literal["NFC", "NFD"], asked: Literal["NFC", "NFD"]
+) -> None:
+    roots = (tmp_path / "label_sets", tmp_path / "runs", "Test")
+    form, name = unicodedata.normalize(on_disk, "Möwe"), unicodedata.normalize(asked, "Möwe")
+    written, bare = roots[0] / form, roots[0] / f"{form} 2"
+    tested = roots[1] / f"{form} 3" / "Test"
+    for folder in (written, tested):
+        write_maps(folder, {"a": np.zeros((4, 4), np.float32)})
+    bare.mkdir()
+    for more, there in (("", written), (" 2", bare), (" 3", tested)):
+        found = find_label_set(f"{name}{more}", *roots)
+        assert found.samefile(there)
+    assert find_label_set(str(written.with_name(name)), *roots).samefile(written)
+    assert find_members(roots[0], [name])[0].samefile(written)
 
 
 def test_names_in_a_config_file_are_names_and_its_paths_begin_at_it(

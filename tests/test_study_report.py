@@ -265,6 +265,11 @@ def test_the_headline_says_that_students_which_find_nothing_do_not_differ() -> N
     headline = write_headline(arm, "F1")
     assert "the student's not at all (0.00 for each prompt); nothing of a difference" in headline
     assert "changed nothing for the student" in headline
+    silent = replace(arm, scores=arm.scores.assign(student_empty=1.0))
+    opening = "No student finds anything in any test image. Wording moved the teacher's F1 between"
+    assert write_headline(silent, "F1").startswith(opening)
+    almost = arm.scores.assign(student_empty=[0.9] + [1.0] * (len(arm.scores) - 1))
+    assert "finds anything" not in write_headline(replace(arm, scores=almost), "F1")
 
 
 def test_the_headline_opens_with_the_fact_that_nothing_was_found() -> None:

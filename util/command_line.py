@@ -68,7 +68,7 @@ def load_config(
     arguments, unknown = parser.parse_known_args(argv)
     given = {key: texts for key in config_fields() if (texts := getattr(arguments, key))}
     problems = [
-        *_describe_unknown(unknown, [*options, *shown]),
+        *_describe_unknown(unknown, ["config", *options, *shown]),
         *(
             f"--{key} is not read by {parser.prog} (--help lists what is)"
             for key in given

@@ -39,6 +39,10 @@ _OF_SECTION = 0.2
 """How much more a key counts that is in the section named."""
 
 
+_MOST = 3
+"""So many keys are proposed."""
+
+
 def describe_errors(error: ValidationError, source: str, known: Collection[str]) -> str:
     """Give a line for each wrong value: its place, what it was, what was expected.
 
@@ -81,7 +85,8 @@ def nearest_keys(wrong: str, known: Collection[str]) -> list[str]:
     """Find the keys that were meant by one that does not exist, by their names.
 
     A key of the section that was named is preferred, and one of another section is meant if it has
-    the very same name. A section that does not exist counts by its similarity.
+    the very same name. A section that does not exist counts by its similarity. Where no key is
+    near, those are meant that begin with it, if they are few.
 
     Args:
         wrong: Such as `student.epoch`, `epochs` or `techer.prompts`.
@@ -95,6 +100,8 @@ def nearest_keys(wrong: str, known: Collection[str]) -> list[str]:
 
     def nearness(key: str) -> float:
         *section, name = key.rsplit(".", 1)
+        if key.replace(".", "_") == _plain(wrong):
+            return 1.0
         near = _similarity(wrong_name, name)
         if not (wrong_section and section):
             return near
@@ -106,7 +113,11 @@ def nearest_keys(wrong: str, known: Collection[str]) -> list[str]:
 
     scores = {key: nearness(key) for key in known}
     best = max(scores.values(), default=0.0)
-    return [key for key, score in scores.items() if score == best >= _NEAR][:3]
+    near = [key for key, score in scores.items() if score == best >= _NEAR]
+    if near:
+        return near[:_MOST]
+    longer = [key for key in known if key.startswith(_plain(wrong))]
+    return longer if len(longer) <= _MOST else []
 
 
 def _plain(name: str) -> str:

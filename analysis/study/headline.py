@@ -1,4 +1,4 @@
-"""What a study has found, in one sentence."""
+"""What a study has found, in a sentence or two."""
 
 import pandas as pd
 
@@ -14,25 +14,27 @@ def write_headline(arm: ArmResults, metric: str) -> str:
     It says what cannot be had, and `perhaps nothing` where a 95 % interval holds 0. Of several
     strategies it takes the one with the highest score, and says so; the intervals of its gains
     allow for that choice (see `analysis.study.combining_gain`). Where the teacher finds nothing, or
-    all its label sets are equal, it says that and nothing else.
+    all its label sets are equal, it says that and nothing else; where only the students find
+    nothing, it opens with that.
     """
     prompts = arm.scores[arm.scores["kind"] == "prompt"]
     whos = [who for who in ("teacher", "student") if prompts[who].notna().any()]
     different = prompts[prompts["same_as"] == ""]
+    silence, opening = _describe_silence(prompts), ""
     if is_void(arm):
-        parts = [_describe_void(len(prompts))]
-        return "; ".join([*parts, *_describe_words(prompts), *_describe_silence(prompts)]) + "."
+        return "; ".join([_describe_void(len(prompts)), *_describe_words(prompts), *silence]) + "."
     if len(prompts) > 1 and not arm.has_different_prompts:
-        parts = [_describe_equal(different, metric, whos, len(prompts))]
+        parts = [_describe_equal(different, metric, whos, len(prompts)), *silence]
     else:
+        opening = "".join(f"{said.capitalize()}. " for said in silence)
         parts = [_describe_range(different, metric, whos)]
         if "student" in whos and arm.has_different_prompts:
             parts.append(_describe_transfer(arm.transfer))
         combined = arm.gain[(arm.gain["size"] > 1) & arm.gain["score"].notna()]
         if len(combined):
             parts.append(_describe_gain(combined, len(prompts)))
-    parts += [*_describe_words(prompts), *_describe_silence(prompts)]
-    return "; ".join([*parts, *_compare_with_chance(prompts, whos)]) + "."
+    parts += [*_describe_words(prompts), *_compare_with_chance(prompts, whos)]
+    return f"{opening}{'; '.join(parts)}."
 
 
 def is_void(arm: ArmResults) -> bool:

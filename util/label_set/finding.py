@@ -6,6 +6,7 @@ from util.errors import UserError, listed
 from util.label_set.reading import prompt_to_folder
 from util.label_set.records import MANIFEST
 from util.places import name_in, path_of
+from util.walking import on_disk
 
 
 def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path:
@@ -27,14 +28,15 @@ def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path
     """
     name = name_in(place)
     known = (label_sets / name, label_sets / prompt_to_folder(name), runs / name / split)
-    for folder in (*known, runs / name):
+    for folder in map(on_disk, (*known, runs / name)):
         if (folder / MANIFEST).is_file():
             return folder
-    if (label_sets / name).is_dir():
-        return label_sets / name
-    path = path_of(place)
-    if not (path / MANIFEST).is_file() and (path / split / MANIFEST).is_file():
-        return path / split  # of a run
+    if (bare := on_disk(label_sets / name)).is_dir():
+        return bare
+    path = on_disk(path_of(place))
+    of_run = on_disk(path / split)
+    if not (path / MANIFEST).is_file() and (of_run / MANIFEST).is_file():
+        return of_run
     if path.exists():
         return path
     there = list_label_sets(label_sets, runs, split)

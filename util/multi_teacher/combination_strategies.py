@@ -268,7 +268,8 @@ def find_members(label_sets: Path, names: Sequence[str]) -> list[Path]:
     """
     paths = [path for path in label_sets.glob("*") if path.is_dir()]
     there = {unicodedata.normalize("NFC", path.name): path for path in paths}
-    folders = [name if name in there else prompt_to_folder(name) for name in names]
+    composed = [unicodedata.normalize("NFC", name) for name in names]
+    folders = [name if name in there else prompt_to_folder(name) for name in composed]
     if missing := [
         name for name, folder in zip(names, folders, strict=True) if folder not in there
     ]:
