@@ -134,16 +134,22 @@ def test_samples_with_logits_are_no_samples_without(
         assert (pairs.batch([0]).teacher_logits is not None) == has_logits
 
 
-def test_samples_that_are_kept_in_memory_are_those_that_are_read_until_it_is_full(
-    pairs: Callable[..., SoftLabelPairs], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reads = []
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the images that have been decoded so far."""
+    names: list[str] = []
 
     def read(path: Path) -> np.ndarray:
-        reads.append(path.stem)
+        names.append(path.stem)
         return read_image(path)
 
     monkeypatch.setattr("student.data_loader_student.read_image", read)
+    return names
+
+
+def test_samples_that_are_kept_in_memory_are_those_that_are_read_until_it_is_full(
+    pairs: Callable[..., SoftLabelPairs], reads: list[str]
+) -> None:
     augmentation = Augmentation(crop_size_px=24)
     plain, keeping = pairs(augmentation), pairs(augmentation)
     keeping.memory = Memory(limit_bytes=17 * 50 * 7)  # room for b alone
@@ -170,15 +176,8 @@ def test_batches_are_the_same_however_many_threads_make_them(
 
 @pytest.mark.parametrize("num_threads", [0, 2])
 def test_several_crops_of_an_image_are_cut_from_one_decoding(
-    pairs: Callable[..., SoftLabelPairs], monkeypatch: pytest.MonkeyPatch, num_threads: int
+    pairs: Callable[..., SoftLabelPairs], reads: list[str], num_threads: int
 ) -> None:
-    reads = []
-
-    def read(path: Path) -> np.ndarray:
-        reads.append(path.stem)
-        return read_image(path)
-
-    monkeypatch.setattr("student.data_loader_student.read_image", read)
     dataset = pairs(Augmentation(crop_size_px=16, crops_per_image=5))
     batches = list(dataset.batches([[0, 1], [1]], 0, num_threads))
     assert reads == ["a", "b", "b"]

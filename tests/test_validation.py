@@ -104,19 +104,20 @@ def test_validation_loss_is_the_training_loss(tmp_path: Path, rng: np.random.Gen
     assert found == pytest.approx(np.mean(expected), rel=1e-5)
 
 
+def validate_a_box(tmp_path: Path, truths: pd.DataFrame, **settings: float) -> dict[str, float]:
+    """Validate a student that finds the same box of confidence 0.7 in each of two images."""
+    trainer = make_trainer(tmp_path)
+    boxes = BoxSettings(dilation_iterations=0)
+    validation = make_validation(trainer, truths=truths, box_settings=boxes, **settings)
+    return validate(trainer.fabric, Constant(logits_of_a_box(0.7)), validation)
+
+
 @pytest.mark.parametrize(("min_confidence", "found"), [(0.1, 1.0), (0.69, 1.0), (0.71, 0.0)])
 def test_boxes_count_above_the_least_confidence_alone(
     tmp_path: Path, min_confidence: float, found: float
 ) -> None:
-    trainer = make_trainer(tmp_path)
     truths = box_table([(name, 3 / 16, 4 / 16, 13 / 16, 12 / 16) for name in "ab"])
-    validation = make_validation(
-        trainer,
-        truths=truths,
-        min_confidence=min_confidence,
-        box_settings=BoxSettings(dilation_iterations=0),
-    )
-    row = validate(trainer.fabric, Constant(logits_of_a_box(0.7)), validation)
+    row = validate_a_box(tmp_path, truths, min_confidence=min_confidence)
     assert (row["val_precision"], row["val_recall"], row["val_f1"]) == (found, found, found)
 
 
@@ -124,15 +125,8 @@ def test_boxes_count_above_the_least_confidence_alone(
 def test_a_box_is_found_from_the_iou_on_that_is_asked_for(
     tmp_path: Path, iou_threshold: float, found: float
 ) -> None:
-    trainer = make_trainer(tmp_path)
     half = box_table([(name, 3 / 16, 4 / 16, 8 / 16, 12 / 16) for name in "ab"])
-    validation = make_validation(
-        trainer,
-        truths=half,
-        iou_threshold=iou_threshold,
-        box_settings=BoxSettings(dilation_iterations=0),
-    )
-    row = validate(trainer.fabric, Constant(logits_of_a_box(0.7)), validation)
+    row = validate_a_box(tmp_path, half, iou_threshold=iou_threshold)
     assert row["val_f1"] == found
 
 
