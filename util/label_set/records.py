@@ -32,7 +32,7 @@ MANIFEST = "label_set.json"
 RECORDS = "records.jsonl"
 PREDICTION = "prediction.csv"
 LOG = "label_set.log"
-REMEDY = "give --overwrite to make the label set anew"
+REMEDY = "make that label set anew with --overwrite"
 
 STATUSES = ("labelled", "empty", "failed")
 
