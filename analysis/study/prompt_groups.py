@@ -109,11 +109,12 @@ def _bonett(scores: np.ndarray) -> tuple[float, float]:
     """
     num_prompts = len(scores)
     variance = scores.var(ddof=1)
-    if np.ptp(scores) == 0:
+    if np.ptp(scores) == 0 or variance == 0:  # which may vanish where the range does not
         return 0.0, 0.0
     z = scipy.stats.norm.ppf((1 + LEVEL) / 2)
     centre = scipy.stats.trim_mean(scores, 1 / (2 * np.sqrt(num_prompts - 4)))
-    kurtosis = ((scores - centre) ** 4).sum() * num_prompts / ((num_prompts - 1) * variance) ** 2
+    squares = (scores - centre) ** 2 / variance
+    kurtosis = (squares**2).sum() * num_prompts / (num_prompts - 1) ** 2
     factor = num_prompts / (num_prompts - z)
     # kurtosis is at least 1, so the root exists.
     error = factor * np.sqrt((kurtosis - (num_prompts - 3) / num_prompts) / (num_prompts - 1))
@@ -147,18 +148,18 @@ def contrast(on_target: np.ndarray, off_target: np.ndarray) -> Contrast:
 def _welch_half_width(a: np.ndarray, b: np.ndarray) -> float:
     """Half of the 95 % interval of a difference of means; 0 where both groups are constant."""
     errors = [group.var(ddof=1) / len(group) for group in (a, b)]
-    if sum(errors) == 0:
+    if (total := sum(errors)) == 0:
         return 0.0
-    weights = [error**2 / (len(group) - 1) for error, group in zip(errors, (a, b), strict=True)]
-    df = sum(errors) ** 2 / sum(weights)
-    return float(scipy.stats.t.ppf((1 + LEVEL) / 2, df) * np.sqrt(sum(errors)))
+    shares = [error / total for error in errors]  # whose squares do not vanish
+    df = 1 / sum(s**2 / (len(group) - 1) for s, group in zip(shares, (a, b), strict=True))
+    return float(scipy.stats.t.ppf((1 + LEVEL) / 2, df) * np.sqrt(total))
 
 
 def _share_between(groups: list[np.ndarray]) -> float:
     """Sum of squares between groups over that of all; nan where all values are alike."""
     everything = np.concatenate(groups)
     total = ((everything - everything.mean()) ** 2).sum()
-    if total == 0:
+    if np.ptp(everything) == 0 or total == 0:  # the mean of equal values may be rounded
         return np.nan
     between = sum(len(group) * (group.mean() - everything.mean()) ** 2 for group in groups)
     return float(between / total)
