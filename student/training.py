@@ -133,7 +133,8 @@ class Trainer:
             ) from None
 
     def _hash_images(self) -> str:
-        return settings_hash({"ids": list(self.train_pairs.image_ids)})
+        left_out = sorted(self.run_folder.facts.get("left_out", {}))  # of both splits
+        return settings_hash({"ids": list(self.train_pairs.image_ids), "left_out": left_out})
 
     @property
     def best_epoch(self) -> int:
@@ -160,12 +161,19 @@ class Trainer:
             on_epoch: Called with the figures of each epoch, in the first process.
 
         Raises:
-            UserError: The loss of a batch is no number; the last good checkpoint is kept.
+            UserError: The loss of a batch or of the validation is no number; the last good
+                checkpoint is kept.
         """
         while not self.is_finished:
             start = time.perf_counter()
             row: Row = {"epoch": len(self.history) + 1, **self._train_epoch()}
             row |= validate(self.fabric, self.student, validation)
+            if not math.isfinite(row["val_loss"]):
+                raise UserError(
+                    f"the validation loss became {row['val_loss']} in epoch {row['epoch']}; lower "
+                    "student.learning_rate or set student.gradient_clip (the checkpoints of the "
+                    "epoch before are kept)"
+                )
             row |= {"seconds": time.perf_counter() - start}
             self.history.append(row)
             if self.fabric.is_global_zero:
@@ -203,7 +211,7 @@ class Trainer:
             "train_loss": float(total) / num_crops,
             "train_jaccard": float(iou(overlap.cpu().numpy())),
             "learning_rate": learning_rate,
-            "images_per_s": num_crops / seconds,
+            "images_per_s": len(self.train_pairs) / seconds,
             "waited_for_data": waited / seconds,
         }
 

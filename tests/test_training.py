@@ -90,6 +90,22 @@ def test_a_loss_that_is_no_number_names_its_batch_and_keeps_the_checkpoints(
     assert all(torch.isfinite(values).all() for values in weights.values())
 
 
+def test_an_epoch_that_spoils_the_weights_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(tmp_path, replace(SETTINGS, epochs=3))
+    losses = iter([1.0, float("nan")])
+
+    def validate(*_: Any) -> dict[str, float]:
+        return {"val_f1": 0.0, "val_loss": next(losses), "val_jaccard": 0.0}
+
+    monkeypatch.setattr("student.training.validate", validate)
+    with pytest.raises(UserError, match="validation loss became nan in epoch 2; lower"):
+        trainer.fit(make_validation(trainer), lambda row: None)
+    assert len(trainer.history) == 1
+    assert len(pd.read_csv(trainer.run_folder.path / "metrics.csv")) == 1
+
+
 def keep_one_image(project: Path, split: str) -> None:
     path = project.parent / "splits" / f"{split}.txt"
     path.write_text(path.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
