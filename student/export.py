@@ -20,7 +20,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from student.mask_comparison import Images, choose_images, compare_masks
-from student.predicting import PREDICTING, describe_student, find_checkpoint, prediction_settings
+from student.predicting import PREDICTING, find_checkpoint, hash_checkpoint, prediction_settings
 from student.predictors import read_box_settings
 from util.command_line import load_config
 from util.config import BOX_RULE, TILES, Config, keys_of
@@ -62,7 +62,7 @@ def choose_output(config: Config, checkpoint: Path) -> Path:
     """Choose where the float32 file goes.
 
     Raises:
-        UserError: There is no such checkpoint, it is exported already, or it would be replaced.
+        UserError: The checkpoint is exported already, or the name does not end in .onnx.
     """
     if checkpoint.suffix == ".onnx":
         raise UserError(
@@ -77,7 +77,6 @@ def choose_output(config: Config, checkpoint: Path) -> Path:
 
 def export(config: Config, checkpoint: Path, output: Path) -> float:
     """Write the float32 file; returns the largest difference of its logits from torch's."""
-    made_by = describe_student(checkpoint, prediction_settings(config.prediction))
     from student.checkpoint import load_model, read_checkpoint
 
     content = read_checkpoint(checkpoint)
@@ -91,7 +90,7 @@ def export(config: Config, checkpoint: Path, output: Path) -> float:
         ) from None
     facts: dict[str, Any] = {
         "architecture": content["architecture"],
-        "checkpoint_sha256": made_by["checkpoint_sha256"],
+        "checkpoint_sha256": hash_checkpoint(checkpoint),
         "boxes": asdict(config.evaluation.box_settings(read_box_settings(checkpoint))),
     }
     return export_onnx(output, model.eval(), temperature, config.export.opset, facts)

@@ -121,7 +121,7 @@ def name_of_images(images: Path, checkpoint: Path) -> str:
     """Name the predictions of an image folder by its path from the folder that both lie in.
 
     So folders of one name that lie in different places do not share one, and a project that is
-    moved as a whole finds its predictions again.
+    moved as a whole finds its predictions again (but for names that have `--` in them).
 
     Example:
         >>> name_of_images(Path("/project/spring/photos"), Path("/project/runs/student/best.pt"))

@@ -56,7 +56,7 @@ def find_remarks(
         object_masks: Masks of its objects, where there are several.
     """
     remarks = []
-    if not (scene.scores > OBJECT_SCORE).any():
+    if not (scene.scores[scene.is_object] > OBJECT_SCORE).any():
         remarks.append(
             f"no object {scene.prompt!r} has a score above {OBJECT_SCORE:g}; the largest area of "
             "an anomaly is a share of the whole image"

@@ -83,3 +83,11 @@ def test_objects_of_a_phrase_that_is_not_understood_are_none() -> None:
         maps.append(next(teacher.label(image, ["bird"])).soft_label)
     assert maps[0].max() > 0.5
     np.testing.assert_array_equal(*maps)
+
+
+def test_areas_of_several_objects_that_are_hardly_found_are_shares_of_the_whole_image() -> None:
+    boxes: Answer = [([0, 0, 32, 24], [0.9]), ([0, 0, 8, 6], [0.3]), ([16, 12, 24, 18], [0.3])]
+    (finding,) = object_teacher(boxes, object_number=2).label(IMAGE, ["bird"])
+    assert finding.scene is not None
+    assert finding.scene.area == 1
+    assert "share of the whole image" in finding.scene.remarks[0]
