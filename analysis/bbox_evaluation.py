@@ -156,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     test_ids = read_split(config.data.splits, split, image_paths)
     warn_of_shared_images(config.data)
     truths = read_truths(config.data, image_paths, test_ids)
-    found = find_label_sets(config)
+    found = find_label_sets(config).checked()
     baseline = find_baseline(config, found.sets)
     opened = found.map(lambda path: open_boxes(path, image_paths))
     opened, ids = on_common_images(opened, test_ids, lambda one: one.ids, config)
@@ -205,7 +205,8 @@ def open_boxes(path: Path, image_paths: Mapping[str, Path]) -> Predicted:
         UserError: There are none, they are damaged, or of no image that is known.
     """
     csv = path / PREDICTION if path.is_dir() else path
-    label_set = LabelSet(csv.parent) if path.is_dir() or (csv.parent / MANIFEST).exists() else None
+    is_own = path.is_dir() or (csv.name == PREDICTION and (csv.parent / MANIFEST).exists())
+    label_set = LabelSet(csv.parent) if is_own else None
     if not csv.is_file():
         raise UserError("it has no boxes; util/csv_from_soft_labels.py makes those of a label set")
     table = read_bbox_csv(csv)

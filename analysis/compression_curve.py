@@ -28,7 +28,7 @@ from analysis.compression_differences import (
     compare_students,
     draw_scores,
 )
-from analysis.interval_tables import format_differences
+from analysis.interval_tables import format_differences, format_interval
 from teacher.settings import as_student
 from util.ahead import count_cores
 from util.command_line import load_config
@@ -315,10 +315,8 @@ def format_table(table: pd.DataFrame) -> str:
     shown.insert(3, "Mmultiply_adds", (table["multiply_adds"] / 1e6).round(1))
     for score in ("iou", "iou_with_teacher", "f1"):
         if score in table:
-            shown[score] = [
-                f"{value:.3f} [{low:.3f}, {high:.3f}]"
-                for value, low, high in table[[score, f"{score}_low", f"{score}_high"]].to_numpy()
-            ]
+            rows = table[[score, f"{score}_low", f"{score}_high"]].to_numpy(float)
+            shown[score] = [format_interval(row, ".3f") for row in rows]
     return shown.to_string(index=False)
 
 

@@ -87,7 +87,7 @@ def format_scores(table: pd.DataFrame, index: str, names: Sequence[str], decimal
     shown = table[[index]].copy()
     for name in names:
         columns = table.reindex(columns=[name, f"{name}_low", f"{name}_high"]).to_numpy(float)
-        shown[name] = [_format(row, f".{decimals}f") for row in columns]
+        shown[name] = [format_interval(row, f".{decimals}f") for row in columns]
     return shown.to_string(index=False)
 
 
@@ -95,14 +95,15 @@ def format_differences(table: pd.DataFrame, metrics: Collection[str]) -> str:
     """Lay the differences in some metrics out for the screen, metric by metric."""
     shown = table[table["metric"].isin(metrics)].copy()
     columns = shown[["difference", "low", "high"]].to_numpy()
-    shown["difference"] = [_format(row, "+.3f") for row in columns]
+    shown["difference"] = [format_interval(row, "+.3f") for row in columns]
     for name in ("p", "p_holm"):
         shown[name] = ["<0.001" if p < 0.001 else f"{p:.3f}" for p in shown[name]]
     shown = shown.sort_values("metric", key=lambda m: m.map(list(metrics).index), kind="stable")
     return shown[["metric", "label_set", "difference", "p", "p_holm"]].to_string(index=False)
 
 
-def _format(value_low_high: np.ndarray, style: str) -> str:
+def format_interval(value_low_high: np.ndarray, style: str) -> str:
+    """Lay a score out with its ends, without them where they are nan; `-` where it is itself."""
     value, low, high = value_low_high
     if np.isnan(value):
         return "-"

@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     test_ids = read_split(config.data.splits, split, image_paths)
     warn_of_shared_images(config.data)
     masks = open_masks(config.data, image_paths)
-    found = find_label_sets(config)
+    found = find_label_sets(config).checked()
     baseline = find_baseline(config, found.sets)
     opened, ids = on_common_images(found.map(open_maps), test_ids, lambda one: one.ids, config)
     groups = group_images(config.data.groups, ids)

@@ -146,6 +146,25 @@ def test_an_image_without_a_row_in_a_csv_of_others_has_no_detection(
     table = made.table("bbox_evaluation")
     assert (table["images"] == 3).all()
     assert score(table, place) < 1
+    beside = made.folder / "label_sets" / "good" / "mine.csv"  # does not make it the set's own
+    shutil.copy(tmp_path / "boxes.csv", beside)
+    arguments = ["--evaluation.predictions", str(beside), "--evaluation.predictions", place]
+    assert made.run(analysis.bbox_evaluation.main, *arguments) == 0
+    columns = ["metric", "iou", "true_positives", "false_positives", "false_negatives"]
+    rows = [
+        rows[columns].to_numpy().tolist()
+        for _, rows in made.table("bbox_evaluation").groupby(level=0)
+    ]
+    assert str(rows[0]) == str(rows[1])
+
+
+def test_the_reason_is_told_where_nothing_is_left_to_compare_with_the_baseline(
+    made: Project,
+) -> None:
+    arguments = ["--evaluation.predictions", "typo", "--evaluation.baseline", "good"]
+    for evaluate in (analysis.bbox_evaluation.main, analysis.pixel_evaluation.main):
+        with pytest.raises(UserError, match="typo: there is no label set"):
+            made.run(evaluate, *arguments)
 
 
 @pytest.mark.parametrize(("evaluate", "name"), SCRIPTS)

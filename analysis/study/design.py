@@ -84,11 +84,11 @@ class Design:
     def in_words(self) -> dict[str, str]:
         """Say what is crossed, for the report."""
         combined = [source.name for source in self.sources if not source.is_prompt]
+        teachers = [variant.teacher for variant in self.variants]
+        asked_for = [each.object_prompt for each in teachers if each.name == "saa"]
         return {
             "teachers": ", ".join(variant.name or "one" for variant in self.variants),
-            "object prompts": ", ".join(
-                dict.fromkeys(variant.teacher.object_prompt for variant in self.variants)
-            ),
+            "object prompts": ", ".join(dict.fromkeys(asked_for)) or "none",
             "prompts": ", ".join(self.prompts),
             "off target": ", ".join(p for p in self.prompts if p in self.off_target) or "none",
             "combinations": ", ".join(combined) or "none",

@@ -23,7 +23,7 @@ def find_notes(
     yield from _note_void(arms[0])
     yield from _note_equal_arms(arms)
     yield from _note_students(arms[0], design)
-    yield from _note_statistics(arms[0])
+    yield from _note_statistics(arms[0], len(judge.image_groups))
     if len(judge.image_ids) == 1:
         yield "There is one test image: no interval over images can be had."
     elif len(judge.image_groups) < len(judge.image_ids):
@@ -91,14 +91,15 @@ def _note_students(arm: Arm, design: Design) -> Iterator[str]:
             )
 
 
-def _note_statistics(arm: Arm) -> Iterator[str]:
-    """What the number of prompts does not allow."""
-    pairs, smallest = math.comb(len(arm.prompts), 2), 1 / (1 + arm.metric.num_resamples)
+def _note_statistics(arm: Arm, num_drawn: int) -> Iterator[str]:
+    """What the numbers of prompts and of images, or groups of them, do not allow."""
+    pairs, resamples = math.comb(len(arm.prompts), 2), arm.metric.num_resamples
+    smallest = max(1 / (1 + resamples), 2.0 ** (1 - num_drawn))  # see `shifted_p_value`
     if pairs * smallest > SIGNIFICANT:
         yield (
             f"No pair of prompts can be told apart after Holm's adjustment: {pairs} pairs need "
-            f"p below {SIGNIFICANT / pairs:.1g}, and {arm.metric.num_resamples} resamples give "
-            f"none below {smallest:.1g}."
+            f"p below {SIGNIFICANT / pairs:.1g}, and {resamples} resamples of {num_drawn} images "
+            f"or groups of them give none below {smallest:.1g}."
         )
     if len(arm.prompts) < 3:
         yield "Slope and rank correlation need three prompts or more that differ."

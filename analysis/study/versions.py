@@ -26,12 +26,14 @@ BACKENDS = {
 }
 """What a teacher's models come from, beside torch."""
 
+_MAP_CODE = ("util/label_set/reading.py", "util/label_set/pixel_files.py")
 COMBINATION_CODE = ("util/multi_teacher/*.py",)
 STUDENT_CODE = (
     *("student/*.py", "util/decoding.py", "util/image_files.py"),
     *("util/box_*.py", "util/masks_to_bboxes.py", "util/metrics.py"),
+    *_MAP_CODE,
 )
-JUDGE_CODE = ("util/*.py", "analysis/*.py", "analysis/study/measuring.py")
+JUDGE_CODE = ("util/*.py", *_MAP_CODE, "analysis/*.py", "analysis/study/measuring.py")
 
 
 def teacher_libraries(settings: TeacherSection) -> dict[str, str]:
