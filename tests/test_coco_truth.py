@@ -124,7 +124,7 @@ def test_polygons_stand_in_for_a_box(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    "segmentation", [None, [], {"size": [80, 100], "counts": "abc"}, [[1, 2, 3]], "x"]
+    "segmentation", [None, [], {"size": [80, 100], "counts": "abc"}, [[1, 2, 3]], [[], []], "x"]
 )
 def test_an_annotation_without_box_and_polygons_is_named(segmentation: Any, read: Read) -> None:
     with pytest.raises(UserError, match="neither bbox nor polygons: annotation 17"):

@@ -117,6 +117,8 @@ def test_values_with_names_are_given_one_by_one_or_as_json() -> None:
     assert values.data.mask_values == {"0-9": "normal", "255": "ignored"}
     assert "expected NAME=VALUE, or a JSON object" in refused("--student.losses", "kl")
     assert 'student.losses.kl is ""; expected a number' in refused("--student.losses", "kl=")
+    both = refused("--data.mask_values=0=normal,1=anomalous", "--data.mask_values", "2=ignored")
+    assert "--data.mask_values is 0=normal,1=anomalous 2=ignored; each NAME=VALUE" in both
     assert "keys twice, drop one of each: kl" in refused("--student.losses", '{"kl": 1, "kl": 2}')
     assert "of its own, so repeat it" in refused("--student.losses", "kl=1,dice=1")
 

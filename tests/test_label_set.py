@@ -133,6 +133,12 @@ def test_ids_in_records_never_leave_the_folder(tmp_path: Path, file: str) -> Non
     assert victim.read_bytes() == b"precious"
 
 
+def test_a_file_is_no_label_set(tmp_path: Path) -> None:
+    (tmp_path / "prediction.csv").touch()
+    with pytest.raises(UserError, match=r"prediction\.csv is a file, expected the folder"):
+        LabelSet(tmp_path / "prediction.csv")
+
+
 def test_a_start_that_fails_touches_nothing(tmp_path: Path) -> None:
     make(tmp_path / "set", ["a", "b"])
     before = contents(tmp_path / "set")

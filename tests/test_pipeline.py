@@ -27,7 +27,7 @@ from tests.conftest import ROOT
 from util.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.image_files import path_to_id, read_image, read_soft_label, write_image
+from util.image_files import name_to_id, read_image, read_soft_label, write_image
 from util.label_set import LabelSet
 
 label = teacher.soft_label_generation.main
@@ -130,7 +130,7 @@ def test_the_test_writes_a_label_set_metrics_and_pictures(finished: Path) -> Non
     assert len(pd.read_csv(run / "Test_metrics.csv")) == 5
     pictures = sorted((run / "Test_pictures").rglob("*.png"))
     assert len(pictures) == 2
-    drawn = path_to_id(pictures[0], run / "Test_pictures")
+    drawn = name_to_id(pictures[0].relative_to(run / "Test_pictures").as_posix())
     height, width = predicted.read(drawn).shape
     scale = 512 // max(height, width)
     assert read_image(pictures[0]).shape == (height * scale, 2 * width * scale, 3)

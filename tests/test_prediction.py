@@ -33,7 +33,7 @@ from student.torch_predictor import TorchPredictor, fuse_batch_norms, scale_imag
 from tests.conftest import box_table
 from tests.test_pipeline import run, stop_at_write
 from util.errors import UserError
-from util.image_files import path_to_id, read_image, write_image
+from util.image_files import name_to_id, read_image, write_image
 from util.label_set import LabelSet
 from util.visualization import draw_overlay
 
@@ -208,7 +208,9 @@ def test_any_folder_becomes_a_label_set_with_boxes_and_pictures(
     boxes = pd.read_csv(predicted.folder / "prediction.csv", sep=";")
     assert set(boxes["image"]) <= set(predicted.ids)
     folder = run / "predicted" / "photos_pictures"
-    pictures = {path_to_id(path, folder): path for path in folder.rglob("*.png")}
+    pictures = {
+        name_to_id(path.relative_to(folder).as_posix()): path for path in folder.rglob("*.png")
+    }
     assert set(pictures) == set(predicted.ids)
     assert read_image(pictures["b"]).shape == (33 * 12, 2 * 40 * 12, 3)
     with pytest.raises(UserError, match="tile_size_px: 64 -> 1024"):

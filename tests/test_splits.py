@@ -88,6 +88,13 @@ def test_images_that_stand_in_two_splits_are_said(
     assert message == "2 images stand in both Train and Test, which should be apart: b, c"
 
 
+def test_a_list_that_is_learnt_from_and_tested_on_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    warn_of_shared_images(DataSection(splits=tmp_path, test_split="Other+Train"))
+    assert caplog.messages == ["Train is both learnt from and tested on"]
+
+
 @pytest.mark.parametrize("train", ["Train", "Train+Validation", "Validation", "Missing"])
 def test_splits_that_are_apart_missing_or_meant_to_be_one_are_no_reason_to_warn(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, train: str

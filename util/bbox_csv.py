@@ -65,16 +65,12 @@ def split_ignored(truths: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return truths[~is_ignored], truths[is_ignored]
 
 
-def write_bbox_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table of boxes; names with `;` or quotes are quoted.
-
-    Numbers have all their digits, so that what is read again has the same overlaps.
-    """
-    write_bbox_tables(path, [table])
-
-
 def write_bbox_tables(path: Path, tables: Iterable[pd.DataFrame]) -> None:
-    """Write tables of boxes below each other as one file; no table gives the header alone."""
+    """Write tables of boxes below each other as one file; no table gives the header alone.
+
+    Names with `;` or quotes are quoted. Numbers have all their digits, so that what is read again
+    has the same overlaps.
+    """
     with whole_file(path) as file:
         file.write(f"{';'.join(COLUMNS)}\n".encode())
         for table in tables:
@@ -156,7 +152,7 @@ def _read_text_table(path: Path) -> pd.DataFrame:
     table = cells[1:]
     _check_header(path, header, table)
     table.columns = pd.Index(header)
-    table = table.drop(columns="", errors="ignore")
+    table = table.drop(columns=["", "line"], errors="ignore")  # of the name, too, that is ours
     table.insert(0, "line", np.arange(first_line + 1, first_line + 1 + len(table)))
     nameless = table[_is_blank(table.iloc[:, 1])]
     return table.drop(nameless.index[nameless.iloc[:, 1:].apply(_is_blank).all(axis=1)])

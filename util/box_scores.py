@@ -118,7 +118,7 @@ def mark_everything(image_ids: Sequence[str]) -> pd.DataFrame:
 def chance_f1(
     truths: pd.DataFrame, image_ids: Sequence[str], iou_thresholds: Sequence[float]
 ) -> np.ndarray:
-    """(M,) F1 of `mark_everything` by each metric, which needs no knowledge; nan without images."""
+    """(M,) F1 of `mark_everything`, which needs no knowledge, by each metric; nan: none counts."""
     matcher = BoxMatcher(truths, mark_everything(image_ids), image_ids)
     return box_scores(count_boxes(matcher, iou_thresholds).sum(axis=0))[:, 2]
 
@@ -129,5 +129,5 @@ def format_boxes(table: pd.DataFrame) -> str:
     interval = ["-" if np.isnan(low) else f"[{low:.3f}, {high:.3f}]" for low, high in ends]
     shown = table[[name for name in table if not str(name).endswith(("_low", "_high"))]].copy()
     shown.insert(shown.columns.tolist().index("f1") + 1, "95 %", interval)
-    shown = shown.astype({"true_negatives": object, "iou": object}).fillna("-")
+    shown = shown.astype(object).where(shown.notna(), "-")
     return shown.to_string(index=False, float_format=lambda value: f"{value:.3f}")

@@ -253,6 +253,8 @@ def _box_of_polygons(segmentation: Any) -> list[float] | None:
         points = np.concatenate([np.array(each, float).reshape(-1, 2) for each in segmentation])
     except (TypeError, ValueError):
         return None
+    if not len(points):
+        return None
     return [*points.min(axis=0).tolist(), *np.ptp(points, axis=0).tolist()]
 
 

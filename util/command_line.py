@@ -180,16 +180,19 @@ def _read_overrides(given: Mapping[str, Sequence[str]]) -> dict[str, dict[str, A
     """Turn the texts of each key into values, by section and key.
 
     Raises:
-        UserError: A list has commas, or an object is no JSON.
+        UserError: A list has commas, or an object is no JSON; all are named.
     """
     overrides: dict[str, dict[str, Any]] = {}
+    problems = []
     for key, texts in given.items():
         section, name = key.split(".")
         values = overrides.setdefault(section, {})
         try:
             values[name] = _read_values(texts, config_fields()[key].annotation)
         except ValueError as error:
-            raise UserError(f"--{key} is {texts[-1]}; {error}") from None
+            problems.append(f"--{key} is {' '.join(texts)}; {error}")
+    if problems:
+        raise UserError("\n".join(problems))
     return overrides
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from util.bbox_csv import COORDINATES, boxes_to_table, read_bbox_csv
 from util.coco_truth import read_coco
 from util.config import DataSection
-from util.data_classes import Boxes, BoxSettings
+from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.image_files import image_size_hw
 from util.masks import open_folder
@@ -69,7 +69,8 @@ def read_ground_truth(
         table, there = read_coco(path, asked)
     else:
         table = _read_csv(path) if file_format == "csv" else read_yolo(path, image_paths)
-        check_known(path, table, image_paths)
+        if file_format == "csv":  # YOLO's is of the images alone
+            check_known(path, table, image_paths)
         there = sorted(table["obj_class"].unique())
     if there and (unknown := [name for name in classes if name not in there]):
         raise UserError(
@@ -163,5 +164,5 @@ def _read_masks(
     for image_id in wanted:
         truth = masks.read(image_id, image_size_hw(image_paths[image_id]))
         boxes = soft_label_to_boxes((truth == 1).astype(np.float32), tight)
-        found.append((image_id, truth.shape, Boxes(boxes.boxes_xyxy, boxes.confidences)))
+        found.append((image_id, truth.shape, boxes))
     return boxes_to_table(found, "object")

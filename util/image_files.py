@@ -123,11 +123,6 @@ def _warn_once(text: str) -> None:
     logger.warning(text)
 
 
-def path_to_id(path: Path, folder: Path) -> str:
-    """Return the id of an image below a folder."""
-    return name_to_id(path.relative_to(folder).as_posix())
-
-
 def name_to_id(name: str) -> str:
     """Turn an image's name in a list, CSV or json into its id: `/` between parts, no suffix.
 

@@ -92,6 +92,9 @@ def warn_of_shared_images(data: DataSection) -> None:
     for name in dict.fromkeys(part for split in splits for part in split.split("+")):
         with suppress(UserError):  # who reads it says what is wrong with it
             lists[name] = set(_read_list(on_disk(data.splits / f"{name}.txt")))
+    learnt = {*data.train_split.split("+"), *data.validation_split.split("+")}
+    if both := sorted(learnt & {*data.test_split.split("+")}):
+        logger.warning("%s is both learnt from and tested on", listed(both))
     for (one, ids), (other, others) in combinations(lists.items(), 2):
         if shared := sorted(ids & others):
             logger.warning(

@@ -7,7 +7,7 @@ from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from tests.benchmarks.test_speed import best_speed_up
-from util.image_files import find_images, image_size_hw, path_to_id, read_image
+from util.image_files import find_images, image_size_hw, name_to_id, read_image
 
 
 def test_images_are_found_twice_as_fast_as_by_pathlib(
@@ -23,7 +23,7 @@ def test_images_are_found_twice_as_fast_as_by_pathlib(
         for path in sorted(tmp_path.rglob("*")):
             is_hidden = any(part.startswith(".") for part in path.relative_to(tmp_path).parts)
             if path.suffix.lower() in (".jpg", ".png") and not is_hidden and not path.is_dir():
-                found[path_to_id(path, tmp_path)] = path
+                found[name_to_id(path.relative_to(tmp_path).as_posix())] = path
         return found
 
     assert find_images(tmp_path) == plain()

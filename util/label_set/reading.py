@@ -62,7 +62,9 @@ class LabelSet:
             UserError: The folder is missing, empty or unfinished.
         """
         if not folder.is_dir():
-            raise UserError(f"the label set {folder} does not exist; make it first")
+            is_file = "is a file, expected the folder"
+            what = is_file if folder.exists() else "does not exist; make it first"
+            raise UserError(f"the label set {folder} {what}")
         self.folder = folder
         self.manifest = read_manifest(folder)
         if self.manifest or record_files(folder):
