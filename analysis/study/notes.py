@@ -98,8 +98,8 @@ def _note_statistics(arm: Arm, num_drawn: int) -> Iterator[str]:
     if pairs * smallest > SIGNIFICANT:
         yield (
             f"No pair of prompts can be told apart after Holm's adjustment: {pairs} pairs need "
-            f"p below {SIGNIFICANT / pairs:.1g}, and {resamples} resamples of {num_drawn} images "
-            f"or groups of them give none below {smallest:.1g}."
+            f"p below {SIGNIFICANT / pairs:.2g}, and {resamples} resamples of {num_drawn} images "
+            f"or groups of them give none below {smallest:.2g}."
         )
     if len(arm.prompts) < 3:
         yield "Slope and rank correlation need three prompts or more that differ."
