@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import box_table
 from util.average_precision import COCO_IOUS, average_precision
-from util.bbox_csv import boxes_to_table, read_bbox_csv, write_bbox_tables
+from util.bbox_csv import COLUMNS, boxes_to_table, read_bbox_csv, write_bbox_csv
 from util.box_scores import chance_f1, format_boxes, mark_everything, measure_boxes
 from util.data_classes import BoxSettings
 from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
@@ -37,7 +37,9 @@ def test_perfect_maps_score_1_by_every_metric_at_every_iou(
 
     def boxes(settings: BoxSettings) -> pd.DataFrame:
         found = [(i, mask.shape, soft_label_to_boxes(mask, settings)) for i, mask in masks.items()]
-        write_bbox_tables(tmp_path / "boxes.csv", [boxes_to_table(found, "bird")])
+        write_bbox_csv(
+            tmp_path / "boxes.csv", boxes_to_table(found, "bird")[COLUMNS].itertuples(index=False)
+        )
         return read_bbox_csv(tmp_path / "boxes.csv")
 
     truths, settings = boxes(BoxSettings(dilation_iterations=0)), BoxSettings(box_rule=box_rule)

@@ -7,10 +7,12 @@ a column `ignore` (bool): its rows are regions of which nobody knows what is in 
 crowds.
 """
 
+import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,16 +67,22 @@ def split_ignored(truths: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return truths[~is_ignored], truths[is_ignored]
 
 
-def write_bbox_tables(path: Path, tables: Iterable[pd.DataFrame]) -> None:
-    """Write tables of boxes below each other as one file; no table gives the header alone.
+def write_bbox_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
+    """Write boxes as a file, one at a time; no box gives the header alone.
 
     Names with `;` or quotes are quoted. Numbers have all their digits, so that what is read again
     has the same overlaps.
+
+    Args:
+        path: Where the file shall be.
+        rows: The values of `COLUMNS` of each box.
     """
     with whole_file(path) as file:
-        file.write(f"{';'.join(COLUMNS)}\n".encode())
-        for table in tables:
-            file.write(table[COLUMNS].to_csv(sep=";", index=False, header=False).encode())
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(text, delimiter=";", lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)
+        text.detach()  # which writes what it still holds, and leaves the file open
 
 
 def read_bbox_csv(path: Path) -> pd.DataFrame:

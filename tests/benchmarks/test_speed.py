@@ -20,7 +20,7 @@ from student.losses import LossSettings, student_loss
 from student.models import Architecture, build_model
 from tests.conftest import box_table
 from tests.plain_metrics import plain_thesis_metric_of_rows
-from util.bbox_csv import read_bbox_csv, write_bbox_tables
+from util.bbox_csv import COLUMNS, read_bbox_csv, write_bbox_csv
 from util.config import Config
 from util.data_classes import BoxSettings
 from util.masks_to_bboxes import soft_label_to_boxes
@@ -119,8 +119,13 @@ def test_both_box_metrics_are_50_times_the_double_loop(
     benchmark: BenchmarkFixture, rng: np.random.Generator, tmp_path: Path
 ) -> None:
     images = [f"image_{i:04d}" for i in range(3006)]
-    write_bbox_tables(tmp_path / "truths.csv", [random_boxes(rng, 10_365, 3006)])
-    write_bbox_tables(tmp_path / "predictions.csv", [random_boxes(rng, 19_585, 3006)])
+    write_bbox_csv(
+        tmp_path / "truths.csv", random_boxes(rng, 10_365, 3006)[COLUMNS].itertuples(index=False)
+    )
+    write_bbox_csv(
+        tmp_path / "predictions.csv",
+        random_boxes(rng, 19_585, 3006)[COLUMNS].itertuples(index=False),
+    )
 
     def ours() -> tuple[int, int, int]:
         truths = read_bbox_csv(tmp_path / "truths.csv")

@@ -1,19 +1,14 @@
 """Boxes of label sets: found in the maps, and written as CSV image by image."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from util.bbox_csv import boxes_to_table, write_bbox_tables
+from util.bbox_csv import write_bbox_csv
 from util.data_classes import Boxes, BoxSettings
 from util.masks_to_bboxes import soft_label_to_boxes
-
-IMAGES_AT_ONCE = 512
-"""Images whose boxes are laid out together, so that memory does not grow with their number."""
 
 BYTES_A_PIXEL = 16
 """Memory that a map takes while its boxes are found."""
@@ -46,19 +41,32 @@ def boxes_to_rows(boxes: Boxes) -> list[list[float]]:
     return rows
 
 
-def rows_to_boxes(rows: list[list[float]]) -> Boxes:
-    """Undo `boxes_to_rows`."""
-    table = np.array(rows, np.float64).reshape(-1, 5)
-    return Boxes(table[:, :4], table[:, 4])
+def write_boxes(
+    path: Path,
+    found: Iterable[tuple[str, tuple[int, int], Sequence[Sequence[float]]]],
+    object_class: str,
+) -> None:
+    """Write the boxes of images as CSV, in the order given.
 
-
-def write_boxes(path: Path, found: Iterable[FoundBoxes], object_class: str) -> None:
-    """Write the boxes of images as CSV, in the order given, some images at a time."""
-
-    def tables() -> Iterator[pd.DataFrame]:
-        images = iter(found)
-        while part := list(islice(images, IMAGES_AT_ONCE)):
-            rows = ((each.image_id, each.size_hw, each.boxes) for each in part)
-            yield boxes_to_table(rows, object_class)
-
-    write_bbox_tables(path, tables())
+    Args:
+        path: Where the file shall be.
+        found: Image id, (height, width) of the image in pixels, and `boxes_to_rows` of its boxes.
+        object_class: Of all boxes.
+    """
+    write_bbox_csv(
+        path,
+        (
+            (
+                image_id,
+                x0 / width,
+                y0 / height,
+                x1 / width,
+                y1 / height,
+                number,
+                object_class,
+                score,
+            )
+            for image_id, (height, width), rows in found
+            for number, (x0, y0, x1, y1, score) in enumerate(rows)
+        ),
+    )

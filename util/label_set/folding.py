@@ -17,11 +17,8 @@ from util.files import whole_file
 from util.image_files import id_to_path, read_soft_label
 from util.label_set.boxes import (
     BYTES_A_PIXEL,
-    IMAGES_AT_ONCE,
-    FoundBoxes,
     boxes_to_rows,
     find_boxes,
-    rows_to_boxes,
     write_boxes,
 )
 from util.label_set.records import (
@@ -37,6 +34,9 @@ from util.label_set.records import (
     read_records,
 )
 from util.progress import track
+
+IMAGES_AT_ONCE = 512
+"""Images whose boxes, if they lack them, are found side by side."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,9 @@ class Summary:
         if record["status"] == "failed":
             self.failed.add(record["id"])
         self.seconds += record.get("seconds", 0.0)
-        for digest, key in ((self.sources, "source"), (self.maps, "map")):
-            digest.update(f"{record['id']}\0{record.get(key)}\n".encode(errors="surrogatepass"))
+        name = record["id"].encode(errors="surrogatepass")
+        self.sources.update(b"%b\0%b\n" % (name, str(record.get("source")).encode()))
+        self.maps.update(b"%b\0%b\n" % (name, str(record.get("map")).encode()))
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values, for the manifest."""
@@ -135,7 +136,7 @@ def fold_records(
     with whole_file(folder / RECORDS) as file:
         file.write(f"{head_line(head)}\n".encode())
 
-        def boxes() -> Iterator[FoundBoxes]:
+        def boxes() -> Iterator[tuple[str, tuple[int, int], list[list[float]]]]:
             lines = _read_latest(latest, part, head.box_settings)
             bar = track(lines, f"boxes of {folder.name}", len(latest.places), transient=True)
             while chunk := list(islice(bar, IMAGES_AT_ONCE)):
@@ -145,9 +146,7 @@ def fold_records(
                     if not record.get("absent"):
                         summary.add(record)
                         if record["status"] != "failed":
-                            height, width = record["size_hw"]
-                            found = rows_to_boxes(record["boxes"])
-                            yield FoundBoxes(record["id"], (height, width), found)
+                            yield record["id"], record["size_hw"], record["boxes"]
 
         write_boxes(folder / PREDICTION, boxes(), settings.object_class)
     return summary

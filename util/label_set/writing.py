@@ -390,11 +390,11 @@ class LabelSetWriter:
 class _Either:
     """What is in either of two collections, without a copy."""
 
-    def __init__(self, *parts: Collection[str]) -> None:
-        self._parts = parts
+    def __init__(self, one: Collection[str], other: Collection[str]) -> None:
+        self._one, self._other = one, other
 
     def __contains__(self, image_id: object) -> bool:
-        return any(image_id in part for part in self._parts)
+        return image_id in self._one or image_id in self._other
 
 
 def _find_damaged(folder: Path) -> list[Path]:
@@ -423,5 +423,8 @@ def write_boxes_anew(label_set: LabelSet, settings: BoxSettings) -> None:
         made_by = label_set.manifest["settings"]
         LabelSetWriter(label_set.folder, made_by, facts=facts).finish(settings, anew=True)
         return
-    found = label_set.iterate_boxes(label_set.ids, settings)
+    found = (
+        (each.image_id, each.size_hw, boxes_to_rows(each.boxes))
+        for each in label_set.iterate_boxes(label_set.ids, settings)
+    )
     write_boxes(label_set.folder / PREDICTION, found, settings.object_class)
