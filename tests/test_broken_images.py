@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from util.errors import UserError
-from util.image_files import image_size_hw, read_image, read_soft_label
+from util.image_files import fingerprint, image_size_hw, read_image, read_soft_label
 
 
 def small_images() -> list[bytes]:
@@ -126,6 +127,15 @@ def test_missing_files_folders_and_locked_files_are_named_with_the_reason(tmp_pa
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(UserError, match="IsADirectoryError, Is a directory"):
         read_image(tmp_path / "folder.png")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.timeout(60)
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    assert fingerprint([tmp_path / "pipe.png"]) == fingerprint([tmp_path / "nowhere.png"])
+    with pytest.raises(UserError, match=r"pipe\.png cannot .*: OSError, It is a pipe or a device"):
+        read_image(tmp_path / "pipe.png")
 
 
 def test_damaged_avif_is_refused(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from util.errors import UserError
+from util.files import open_file
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def open_image(path: Path, kind: str) -> Iterator[ImageFile.ImageFile]:
     try:
         # Not by its name: a file that it knows by name Pillow may map into memory, and a TIFF that
         # lies on its side then gets rows of the wrong length.
-        with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+        with open_file(path) as file, Image.open(file, formats=_FORMATS) as image:
             yield image
     except UserError:
         raise

@@ -1,9 +1,11 @@
 """Files that appear whole or not at all."""
 
+import errno
 import hashlib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,24 @@ from util.errors import UserError
 from util.json_text import parse_json
 
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file to read its bytes; never one that nobody can tell the end of, such as a pipe.
+
+    Raises:
+        OSError: It is missing, cannot be read, or is no file.
+    """
+    file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115  callers do
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "It is a pipe or a device", str(path))
+    return file
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe into which nobody writes too, which would take for ever."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from util.decoding import open_image, size_hw, to_rgb, turn_upright
 from util.errors import UserError, listed
-from util.files import write_bytes
+from util.files import open_file, write_bytes
 from util.walking import Walk, on_disk, walk
 
 logger = logging.getLogger(__name__)
@@ -235,7 +235,7 @@ def fingerprint(paths: Iterable[Path]) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for path in paths:
         try:
-            with path.open("rb") as file:
+            with open_file(path) as file:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(0)
                 digest.update(f"{size} ".encode() + file.read(_FINGERPRINT_BYTES))
