@@ -58,7 +58,7 @@ from util.image_groups import ImageGroups, group_images
 from util.label_set import MANIFEST, PREDICTION, LabelSet, describe_equal
 from util.masks_to_bboxes import as_in_thesis
 from util.metrics import BoxMatcher
-from util.run import run_script
+from util.running.run import run_script
 from util.splits import read_split, warn_of_shared_images
 from util.statistics_over_images import resamples_for
 from util.visualization import draw_precision_recall

@@ -9,10 +9,10 @@ from typing import Generic, Self, TypeVar
 
 from student.predicting import is_of_another_checkpoint
 from util.config import Config
+from util.disk.places import name_in
+from util.disk.walking import on_disk
 from util.errors import UserError, listed
 from util.label_set import PREDICTION, find_label_set, list_label_sets
-from util.places import name_in
-from util.walking import on_disk
 
 T = TypeVar("T")
 U = TypeVar("U")

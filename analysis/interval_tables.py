@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from util.config import Config
+from util.disk.files import write_text
 from util.errors import UserError, listed
-from util.files import write_text
 from util.statistics_over_images import Interval, holm, paired_difference
 
 Scores = dict[str, Interval]

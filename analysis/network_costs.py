@@ -15,7 +15,7 @@ from student.checkpoint import load_model, read_checkpoint
 from student.exporting import export_onnx
 from student.onnx_predictor import OnnxPredictor
 from student.prediction import Predictor
-from util.progress import track
+from util.running.progress import track
 
 OPSET = 18
 ROUNDS = 15

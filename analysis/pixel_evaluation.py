@@ -58,8 +58,8 @@ from util.label_set import LabelSet, describe_equal
 from util.mask_values import to_settings
 from util.masks import TrueMasks, open_masks
 from util.pixel_metrics import PixelHistogram, measure_pixels
-from util.progress import track
-from util.run import run_script
+from util.running.progress import track
+from util.running.run import run_script
 from util.splits import read_split, warn_of_shared_images
 from util.statistics_over_images import Interval, Score, bootstrap, resamples_for
 

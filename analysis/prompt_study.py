@@ -18,15 +18,15 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
-from util.ahead import count_cores
 from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, TILES, keys_of, write_config
+from util.disk.files import read_json, write_text
 from util.errors import UserError, listed
-from util.files import read_json, write_text
 from util.image_files import find_images
-from util.run import print_next, run_script
+from util.running.ahead import count_cores
+from util.running.run import print_next, run_script
+from util.running.shares import ALONE, parse_share
 from util.sea_scenes import make_demo_if_asked
-from util.shares import ALONE, parse_share
 from util.splits import warn_of_shared_images
 
 if TYPE_CHECKING:  # statistics take a second to import, which --help should not

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from student.models import Architecture, build_model
+from util.disk.files import write_bytes
 from util.errors import UserError
-from util.files import write_bytes
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:

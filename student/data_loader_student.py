@@ -11,11 +11,11 @@ from torch import Tensor
 
 from student.augmentation import Augmentation, Sample, augment, draw_corner
 from student.seeds import mix_seed
-from util.ahead import map_ahead
 from util.config import PixelWeights
 from util.errors import UserError, listed
 from util.image_files import image_size_hw, read_image
 from util.label_set import LabelSet
+from util.running.ahead import map_ahead
 
 BATCHES_AHEAD = 2
 """The images of so many batches may be cropped before the student asks for them."""

@@ -24,8 +24,8 @@ from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, Config, keys_of
 from util.errors import UserError
 from util.ground_truth import read_truths
-from util.run import print_next, run_script
-from util.shares import read_share
+from util.running.run import print_next, run_script
+from util.running.shares import read_share
 
 if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
     from lightning_fabric import Fabric

@@ -24,10 +24,10 @@ from student.predicting import PREDICTING, find_checkpoint, hash_checkpoint, pre
 from student.predictors import read_box_settings
 from util.command_line import load_config
 from util.config import BOX_RULE, TILES, Config, keys_of
+from util.disk.files import write_bytes
 from util.errors import UserError
-from util.files import write_bytes
 from util.mask_values import to_settings
-from util.run import print_next, run_script
+from util.running.run import print_next, run_script
 
 READS = PREDICTING - {"student.device"} | keys_of("export")
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from student.onnx_predictor import IMAGES, LOGITS, METADATA, PROBABILITIES, OnnxPredictor
 from student.torch_predictor import scale_images
+from util.disk.files import write_bytes
 from util.errors import UserError, listed
-from util.files import write_bytes
 from util.image_files import read_image
 
 TOLERANCE = 1e-4

@@ -12,7 +12,7 @@ from util.errors import UserError
 from util.image_files import find_images, read_image
 from util.masks import TrueMasks, open_masks
 from util.pixel_metrics import IGNORED
-from util.progress import track
+from util.running.progress import track
 from util.splits import read_split
 from util.statistics_over_images import iou
 

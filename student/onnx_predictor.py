@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from util.ahead import count_cores
 from util.errors import UserError
+from util.running.ahead import count_cores
 
 IMAGES = "images_rgb"
 """The graph's input: (B, H, W, 3) uint8 RGB."""

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from util.disk.walking import note_pictures
 from util.image_files import id_to_path, read_image, write_image
 from util.label_set import LabelSet
 from util.visualization import draw_overlay
-from util.walking import note_pictures
 
 
 def draw_pictures(

@@ -29,8 +29,8 @@ from util.command_line import OVERWRITE, load_config
 from util.config import keys_of
 from util.image_files import find_images
 from util.label_set import PREDICTION
-from util.run import run_script
-from util.shares import read_share
+from util.running.run import run_script
+from util.running.shares import read_share
 
 READS = PREDICTING | keys_of("prediction")
 

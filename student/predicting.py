@@ -17,7 +17,7 @@ from util.image_files import image_size_hw
 from util.label_set import LabelSet, LabelSetWriter
 from util.label_set.records import read_manifest
 from util.labelling import ANSWERING_BYTES, find_work, label_images
-from util.shares import ALONE, Share
+from util.running.shares import ALONE, Share
 
 BEST = "best.pt"
 """The checkpoint of a run that is meant where none is named."""

@@ -8,11 +8,11 @@ from lightning_fabric import Fabric
 
 from student.data_loader_student import SoftLabelPairs, Window
 from student.parallel import gather_objects
-from util.ahead import map_ahead
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError, listed
 from util.masks_to_bboxes import soft_label_to_boxes
-from util.progress import track
+from util.running.ahead import map_ahead
+from util.running.progress import track
 
 
 @dataclass(frozen=True)

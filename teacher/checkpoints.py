@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from util.disk.files import read_json
 from util.errors import UserError, listed
-from util.files import read_json
 
 logger = logging.getLogger(__name__)
 

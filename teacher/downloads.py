@@ -19,7 +19,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from teacher.weights import ModelWeights, fault, named, sha256
 from util.errors import UserError
-from util.progress import track
+from util.running.progress import track
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from util.errors import UserError
-from util.shares import read_local_rank
+from util.running.shares import read_local_rank
 
 logger = logging.getLogger(__name__)
 

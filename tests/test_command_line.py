@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, Config, keys_of
 from util.errors import UserError
-from util.run import print_next
+from util.running.run import print_next
 
 
 def read(*argv: str) -> Config:

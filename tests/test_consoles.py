@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import ROOT, paint_scene
 from util.image_files import write_image
 from util.label_set import LabelSet
-from util.run import log_to
+from util.running.run import log_to
 
 CONSOLES = [
     {"PYTHONIOENCODING": "ascii"},
@@ -24,8 +24,8 @@ PRINTING = """
 import logging, os, sys
 from pathlib import Path
 from util.errors import UserError
-from util.progress import track
-from util.run import log_to, run_script
+from util.running.progress import track
+from util.running.run import log_to, run_script
 
 def main():
     names = ["m\\u00f6we", "\\u2192 \\u9e1f \\U0001f426", os.fsdecode(b"m\\xf6we")]
@@ -94,7 +94,7 @@ def test_names_that_cannot_be_where_they_are_taken_for_ascii_are_one_sentence(
     program = """
 import sys
 from pathlib import Path
-from util.run import run_script
+from util.running.run import run_script
 
 sys.exit(run_script(lambda: Path(sys.argv[1], "m\\u00f6we").write_text("")))
 """

@@ -16,7 +16,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.image_files import read_soft_label, write_image, write_soft_label
 from util.label_set import LabelSet, LabelSetWriter, check_same_images, write_boxes_anew
-from util.shares import Share
+from util.running.shares import Share
 
 SETTINGS = {"producer": "test", "threshold": 0.1}
 BOXES = BoxSettings(dilation_iterations=0)

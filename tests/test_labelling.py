@@ -22,7 +22,7 @@ from util.errors import PromptError, UserError
 from util.image_files import find_images, write_image
 from util.label_set import LabelSet, LabelSetWriter, writing
 from util.labelling import find_work, label_images
-from util.shares import ALONE
+from util.running.shares import ALONE
 
 PROMPTS = ("bird", "gull")
 
@@ -225,7 +225,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
 from teacher.soft_label_generation import main
-from util.run import run_script
+from util.running.run import run_script
 plain_replace = Path.replace
 written = 0
 

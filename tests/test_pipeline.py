@@ -414,8 +414,8 @@ def refuse(path):
 
 sys.argv = sys.argv[2:]
 sys.path.insert(0, os.path.dirname(os.path.dirname(sys.argv[0])))
-import util.files
-util.files._open_beside = refuse
+import util.disk.files
+util.disk.files._open_beside = refuse
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 

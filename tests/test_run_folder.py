@@ -17,7 +17,7 @@ from tests.conftest import make_project
 from tests.student_runs import label, train
 from tests.test_prediction import SMALL, make_student
 from util.errors import UserError
-from util.locks import locked
+from util.running.locks import locked
 from util.settings import settings_hash
 
 OTHER = ["--student.width", "3", "--overwrite"]
@@ -188,7 +188,7 @@ def test_where_there_are_no_locks_a_training_says_so_and_goes_on(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr("util.locks.FileLock.acquire", refuse)
+    monkeypatch.setattr("util.running.locks.FileLock.acquire", refuse)
     train(trained, *OTHER)
     assert "has no file locks" in caplog.text
     assert "see that nothing else trains" in caplog.text

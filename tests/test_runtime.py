@@ -7,7 +7,7 @@ from torch import nn
 
 from teacher.runtime import Batches, Runtime, is_out_of_memory, replaying, to_half
 from util.errors import UserError
-from util.shares import read_local_rank
+from util.running.shares import read_local_rank
 
 
 def test_processes_of_one_machine_take_a_gpu_each(monkeypatch: pytest.MonkeyPatch) -> None:

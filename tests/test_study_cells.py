@@ -13,7 +13,7 @@ import analysis.prompt_study
 import analysis.study.images
 import analysis.study.making
 import analysis.study.running
-import util.locks
+import util.running.locks
 from analysis.study.cells import Cell, find_finished, find_outcome
 from analysis.study.contents import beside, content_of, hash_names
 from analysis.study.images import Images
@@ -304,7 +304,7 @@ def test_a_file_system_without_locks_is_one_sentence(
     def acquire(*arguments: object, **names: object) -> None:
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr(util.locks.FileLock, "acquire", acquire)
+    monkeypatch.setattr(util.running.locks.FileLock, "acquire", acquire)
     outcome = make(plan_study(copied).teachers[0])
     assert outcome.status == "failed"
     assert "has no file locks" in outcome.reason

@@ -19,8 +19,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from util.data_classes import Boxes
+from util.disk.files import whole_file
 from util.errors import UserError, listed
-from util.files import whole_file
 from util.image_files import name_to_id
 
 COORDINATES = ["xmin", "ymin", "xmax", "ymax"]

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from util.ahead import map_ahead
+from util.disk.files import read_json
 from util.errors import UserError, listed
-from util.files import read_json
 from util.image_files import image_size_hw, name_to_id
+from util.running.ahead import map_ahead
 from util.truth_table import TrueBox, to_truth_table
 
 logger = logging.getLogger(__name__)

@@ -20,8 +20,8 @@ from util.config import (
     read_config,
 )
 from util.config_errors import nearest_keys
+from util.disk.json_text import parse_json
 from util.errors import UserError
-from util.json_text import parse_json
 
 Options = Mapping[str, Mapping[str, Any]]
 """Arguments of argparse's `add_argument` by the name of an option."""

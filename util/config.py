@@ -30,11 +30,11 @@ from pydantic.fields import FieldInfo
 
 from util.config_errors import describe_errors
 from util.data_classes import BoxSettings
+from util.disk.files import write_json
+from util.disk.json_text import parse_json
+from util.disk.places import begin_elsewhere, to_place
+from util.disk.walking import on_disk
 from util.errors import UserError
-from util.files import write_json
-from util.json_text import parse_json
-from util.places import begin_elsewhere, to_place
-from util.walking import on_disk
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEFAULT_CONFIG = REPOSITORY / "config.json"

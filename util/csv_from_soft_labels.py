@@ -19,8 +19,8 @@ from util.bbox_csv import read_bbox_csv
 from util.command_line import load_config
 from util.config import BOX_RULE
 from util.label_set import PREDICTION, LabelSet, find_label_set, write_boxes_anew
-from util.run import print_next, run_script
-from util.shares import refuse_several
+from util.running.run import print_next, run_script
+from util.running.shares import refuse_several
 
 READS = BOX_RULE | {"combination.output", "evaluation.soft_labels"}
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
+from util.disk.files import open_file
 from util.errors import UserError
-from util.files import open_file
 
 logger = logging.getLogger(__name__)
 

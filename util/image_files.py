@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 
 from util.decoding import open_image, size_hw, to_rgb, turn_upright
+from util.disk.files import open_file, write_bytes
+from util.disk.walking import Walk, on_disk, walk
 from util.errors import UserError, listed
-from util.files import open_file, write_bytes
-from util.walking import Walk, on_disk, walk
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def find_images(folder: Path) -> dict[str, Path]:
 
     Returns:
         Path of each image by its id, sorted by id. Linked folders are followed; hidden files and
-        results of this project are left out (see `util.walking`).
+        results of this project are left out (see `util.disk.walking`).
 
     Raises:
         UserError: The folder is missing, is a label set or has no image, or images have no id or

@@ -40,10 +40,10 @@ from util.label_set import (
 from util.mask_values import to_settings
 from util.masks import TrueMasks, open_folder, open_masks
 from util.pixel_metrics import IGNORED
-from util.run import print_next, run_script
+from util.running.run import print_next, run_script
+from util.running.shares import read_share
 from util.sea_scenes import make_demo_if_asked
 from util.settings import settings_hash
-from util.shares import read_share
 from util.splits import read_split
 
 Drawn = tuple[np.ndarray, np.ndarray]

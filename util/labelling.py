@@ -13,14 +13,14 @@ from typing import Protocol
 
 import numpy as np
 
-from util.ahead import WriteBehind, map_ahead
 from util.errors import PromptError, UserError
 from util.image_files import fingerprint, image_size_hw, read_image
-from util.interrupts import stop_between_items
 from util.label_set import LOG, LabelSetWriter
-from util.progress import track
-from util.run import log_to
-from util.shares import Share
+from util.running.ahead import WriteBehind, map_ahead
+from util.running.interrupts import stop_between_items
+from util.running.progress import track
+from util.running.run import log_to
+from util.running.shares import Share
 
 logger = logging.getLogger(__name__)
 

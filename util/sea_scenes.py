@@ -20,11 +20,11 @@ import numpy as np
 from util.bbox_csv import COLUMNS
 from util.command_line import load_config
 from util.config import DataSection, PathsSection
+from util.disk.files import read_json, write_bytes, write_json, write_text
 from util.errors import UserError, listed
-from util.files import read_json, write_bytes, write_json, write_text
 from util.mask_files import CLASS_NAMES
-from util.progress import track
-from util.run import print_next, run_script
+from util.running.progress import track
+from util.running.run import print_next, run_script
 from util.scene_painting.scene import CLASSES, OBJECT_CLASS, Scene, make_scene
 
 __all__ = ["CLASSES", "OBJECT_CLASS", "Scene", "make_data_set", "make_scene"]

@@ -9,9 +9,9 @@ from itertools import combinations
 from pathlib import Path
 
 from util.config import DataSection
+from util.disk.walking import on_disk
 from util.errors import UserError, listed
 from util.image_files import name_to_id
-from util.walking import on_disk
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from util.bbox_csv import COORDINATES, split_ignored
-from util.files import write_bytes
-from util.walking import note_pictures
+from util.disk.files import write_bytes
+from util.disk.walking import note_pictures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -26,7 +26,7 @@ from util.config import Config
 from util.errors import UserError, listed
 from util.label_set import LabelSet
 from util.pixel_metrics import PixelHistogram, reliability
-from util.progress import track
+from util.running.progress import track
 from util.settings import library_versions
 
 

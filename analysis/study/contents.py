@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from util.disk.files import read_json
 from util.errors import UserError
-from util.files import read_json
 from util.image_files import fingerprint
 from util.label_set import LabelSet
-from util.locks import locked
+from util.running.locks import locked
 from util.settings import settings_hash
 
 

@@ -14,7 +14,7 @@ from analysis.study.versions import COMBINATION, COMBINATION_CODE, code_hash, re
 from util.config import CombinationSection, Config
 from util.label_set import LabelSet
 from util.multi_teacher.combination_strategies import Combination, build_combination
-from util.progress import track
+from util.running.progress import track
 from util.settings import settings_hash
 
 LEARNS_FROM_ALL_IMAGES = {"agreement"}

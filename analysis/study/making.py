@@ -26,10 +26,10 @@ from analysis.study.cells import (
 )
 from analysis.study.contents import beside, is_there, making, read_record
 from util.config import Config
+from util.disk.files import read_json, write_json
 from util.errors import UserError
-from util.files import read_json, write_json
 from util.label_set import MANIFEST
-from util.shares import working_alone
+from util.running.shares import working_alone
 
 Stage = Callable[[Sequence[str]], int]
 

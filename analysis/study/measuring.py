@@ -17,8 +17,8 @@ from util.bbox_csv import boxes_to_table, split_ignored
 from util.box_scores import count_boxes
 from util.config import Config
 from util.data_classes import Boxes, BoxSettings
+from util.disk.files import write_bytes
 from util.errors import UserError
-from util.files import write_bytes
 from util.ground_truth import read_truths
 from util.image_files import image_size_hw
 from util.image_groups import ImageGroups, group_images

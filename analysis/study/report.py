@@ -16,7 +16,7 @@ from analysis.study.gallery import render_gallery
 from analysis.study.headline import write_headline
 from analysis.study.results import ArmResults, StudyResults
 from analysis.study.tables import Table, gather_tables, show_table, write_tables
-from util.files import write_text
+from util.disk.files import write_text
 
 NEEDING_PROMPTS = ("spread", "components", "transfer", "gain")
 """Tables that say nothing where all prompts have one label set."""

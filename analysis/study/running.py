@@ -16,8 +16,8 @@ from analysis.study.cells import Cell, Outcome, find_outcome
 from analysis.study.contents import find_entry
 from analysis.study.making import make
 from analysis.study.planning import Plan
-from util.progress import track
-from util.shares import Share
+from util.running.progress import track
+from util.running.shares import Share
 
 Outcomes = dict[Cell, Outcome]
 

@@ -17,11 +17,11 @@ from analysis.study.making import one_thread, printing_to
 from analysis.study.planning import Plan
 from util.config import Config
 from util.data_classes import BoxSettings
+from util.disk.files import write_json, write_text
 from util.errors import UserError
-from util.files import write_json, write_text
 from util.image_files import image_size_hw
 from util.label_set import LabelSetWriter
-from util.shares import working_alone
+from util.running.shares import working_alone
 from util.splits import read_split
 
 PILOT_IMAGES = 8

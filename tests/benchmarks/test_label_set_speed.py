@@ -14,8 +14,8 @@ from util.image_files import find_images, fingerprint, write_image, write_soft_l
 from util.label_set import LabelSet, LabelSetWriter
 from util.label_set.records import RECORDS, head_line, head_of
 from util.labelling import find_work
+from util.running.shares import ALONE
 from util.settings import settings_hash
-from util.shares import ALONE
 
 PROMPTS = ("bird", "gull", "tern", "whale", "white crest")
 SETTINGS = {"producer": "test"}

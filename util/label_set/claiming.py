@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from util.locks import NoLocksError, locked, refuse_locked
-from util.shares import Share
+from util.running.locks import NoLocksError, locked, refuse_locked
+from util.running.shares import Share
 
 logger = logging.getLogger(__name__)
 

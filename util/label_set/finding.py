@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
+from util.disk.places import name_in, path_of
+from util.disk.walking import on_disk
 from util.errors import UserError, listed
 from util.label_set.reading import prompt_to_folder
 from util.label_set.records import MANIFEST
-from util.places import name_in, path_of
-from util.walking import on_disk
 
 
 def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path:
     """Find the label set that a user means.
 
     Args:
-        place: Of `util.places.to_place`: the prompt or the folder name of a label set, the name of
-            a run, whose predictions of the split are meant, RUN/SPLIT, or else a path of any of
-            these.
+        place: Of `util.disk.places.to_place`: the prompt or the folder name of a label set, the
+            name of a run, whose predictions of the split are meant, RUN/SPLIT, or else a path of
+            any of these.
         label_sets: Folder of the label sets.
         runs: Folder of the runs.
         split: Of the runs that are named alone.

@@ -10,10 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from util.ahead import map_ahead
 from util.data_classes import BoxSettings
+from util.disk.files import whole_file
 from util.errors import UserError
-from util.files import whole_file
 from util.image_files import id_to_path, read_soft_label
 from util.label_set.boxes import (
     BYTES_A_PIXEL,
@@ -33,7 +32,8 @@ from util.label_set.records import (
     parse_line,
     read_records,
 )
-from util.progress import track
+from util.running.ahead import map_ahead
+from util.running.progress import track
 
 IMAGES_AT_ONCE = 512
 """Images whose boxes, if they lack them, are found side by side."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from util.data_classes import BoxSettings
+from util.disk.walking import on_disk
 from util.errors import UserError
 from util.label_set.reading import LabelSet, common_box_settings
 from util.settings import settings_hash
-from util.walking import on_disk
 
 
 class JoinedLabelSet(LabelSet):

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from util.ahead import map_ahead
 from util.errors import UserError
-from util.interrupts import stop_between_items
 from util.label_set.records import LOG
 from util.label_set.writing import LabelSetWriter
-from util.progress import track
-from util.run import log_to
+from util.running.ahead import map_ahead
+from util.running.interrupts import stop_between_items
+from util.running.progress import track
+from util.running.run import log_to
 
 logger = logging.getLogger(__name__)
 

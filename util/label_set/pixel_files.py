@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from util.files import write_bytes
+from util.disk.files import write_bytes
 from util.image_files import id_to_path, write_image
 
 WEIGHTS = "weights"

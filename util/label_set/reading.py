@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from util.ahead import map_ahead
 from util.bbox_csv import boxes_to_table
 from util.data_classes import BoxSettings, parse_box_settings
 from util.errors import UserError, listed
@@ -32,7 +31,8 @@ from util.label_set.records import (
     read_records,
     record_files,
 )
-from util.progress import track
+from util.running.ahead import map_ahead
+from util.running.progress import track
 from util.settings import settings_hash
 from util.words import split_words
 

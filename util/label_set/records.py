@@ -26,8 +26,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from util.data_classes import BoxSettings
+from util.disk.files import read_json
 from util.errors import UserError
-from util.files import read_json
 from util.image_files import name_to_id
 
 MANIFEST = "label_set.json"

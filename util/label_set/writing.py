@@ -15,8 +15,8 @@ from typing import Any, Self
 import numpy as np
 
 from util.data_classes import BoxSettings
+from util.disk.files import write_json
 from util.errors import UserError, listed
-from util.files import write_json
 from util.image_files import id_to_path, write_soft_label
 from util.label_set.boxes import boxes_to_rows, find_boxes, write_boxes
 from util.label_set.claiming import Claim
@@ -43,8 +43,8 @@ from util.label_set.records import (
     read_records,
     record_files,
 )
+from util.running.shares import ALONE, Share
 from util.settings import is_same_work, library_versions, settings_hash
-from util.shares import ALONE, Share
 
 
 class LabelSetWriter:

@@ -19,7 +19,7 @@ from util.label_set import LabelSet, check_same_images
 from util.mask_values import to_settings
 from util.masks import TrueMasks
 from util.pixel_metrics import MAX_LEVEL, PixelHistogram, expected_calibration_error
-from util.progress import track
+from util.running.progress import track
 
 TEMPERATURES = (0.01, 100.0)
 """Smallest and largest; reached where the slice has no best one."""

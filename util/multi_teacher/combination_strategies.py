@@ -40,10 +40,10 @@ from util.masks import open_masks
 from util.multi_teacher.agreement import learn_weights, vote_entropy, vote_fraction
 from util.multi_teacher.calibration import CalibratedLabelSet, calibrate, find_slice
 from util.multi_teacher.staple import staple
-from util.progress import track
-from util.run import print_next, run_script
+from util.running.progress import track
+from util.running.run import print_next, run_script
+from util.running.shares import read_share
 from util.settings import settings_hash
-from util.shares import read_share
 from util.splits import read_split
 
 OTHER_VALUES = frozenset({"staple", "vote_fraction", "vote_entropy"})

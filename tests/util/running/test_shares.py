@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from util.errors import UserError
-from util.shares import Share, read_share
+from util.running.shares import Share, read_share
 
 
 @given(st.integers(1, 9), st.lists(st.integers(), max_size=40))

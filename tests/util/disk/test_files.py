@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from util.disk.files import read_json, write_bytes, write_json
 from util.errors import UserError
-from util.files import read_json, write_bytes, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from util.places import begin_elsewhere, name_in, path_of, to_place
+from util.disk.places import begin_elsewhere, name_in, path_of, to_place
 
 
 @pytest.mark.parametrize(

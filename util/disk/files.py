@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 
 from filelock import lock_descriptor
 
+from util.disk.json_text import parse_json
 from util.errors import UserError
-from util.json_text import parse_json
 
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from util.interrupts import stop_between_items
+from util.running.interrupts import stop_between_items
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from util.errors import UserError
-from util.locks import locked
+from util.running.locks import locked
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from util.ahead import map_ahead
+from util.running.ahead import map_ahead
 
 
 @given(st.lists(st.integers(), max_size=30), st.integers(1, 4), st.integers(0, 9))

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-import util.locks
+import util.running.locks
 from util.errors import UserError
-from util.locks import BusyError, NoLocksError, locked
+from util.running.locks import BusyError, NoLocksError, locked
 
 ROOT = Path(__file__).resolve().parents[1]
 
 HOLD = """
 import sys
 from pathlib import Path
-from util.locks import locked
+from util.running.locks import locked
 with locked(Path(sys.argv[1]), "the set"):
     print("held", flush=True)
     sys.stdin.read()
@@ -60,7 +60,7 @@ def test_who_waits_long_says_so_and_goes_on_when_it_is_free(
 ) -> None:
     monkeypatch.setattr(util.locks, "SAID_AFTER_S", 0.05)
     has_said = threading.Event()
-    monkeypatch.setattr(util.locks.logger, "warning", lambda *words: has_said.set())
+    monkeypatch.setattr(util.running.locks.logger, "warning", lambda *words: has_said.set())
     with hold_elsewhere(tmp_path / ".lock") as process:
         assert process.stdin is not None
         ends = threading.Thread(target=lambda: has_said.wait() and process.communicate(""))

@@ -1,0 +1,1 @@
+"""Files and folders on the disk: written whole, found, named, read as JSON."""

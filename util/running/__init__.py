@@ -1,0 +1,1 @@
+"""How work runs: scripts, progress, stops, locks, threads, shares of several processes."""
