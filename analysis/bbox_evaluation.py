@@ -53,13 +53,13 @@ from util.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.ground_truth import check_known, read_truths
-from util.image_files import find_images, image_size_hw
 from util.image_groups import ImageGroups, group_images
+from util.images.files import find_images, image_size_hw
+from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import MANIFEST, PREDICTION, LabelSet, describe_equal
 from util.masks_to_bboxes import as_in_thesis
 from util.metrics import BoxMatcher
 from util.running.run import run_script
-from util.splits import read_split, warn_of_shared_images
 from util.statistics_over_images import resamples_for
 from util.visualization import draw_precision_recall
 

@@ -52,15 +52,15 @@ from util.component_metrics import (
     measure_components,
 )
 from util.errors import UserError
-from util.image_files import find_images
 from util.image_groups import ImageGroups, group_images
+from util.images.files import find_images
+from util.images.mask_values import to_settings
+from util.images.masks import TrueMasks, open_masks
+from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import LabelSet, describe_equal
-from util.mask_values import to_settings
-from util.masks import TrueMasks, open_masks
 from util.pixel_metrics import PixelHistogram, measure_pixels
 from util.running.progress import track
 from util.running.run import run_script
-from util.splits import read_split, warn_of_shared_images
 from util.statistics_over_images import Interval, Score, bootstrap, resamples_for
 
 READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}

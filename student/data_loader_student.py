@@ -13,7 +13,7 @@ from student.augmentation import Augmentation, Sample, augment, draw_corner
 from student.seeds import mix_seed
 from util.config import PixelWeights
 from util.errors import UserError, listed
-from util.image_files import image_size_hw, read_image
+from util.images.files import image_size_hw, read_image
 from util.label_set import LabelSet
 from util.running.ahead import map_ahead
 

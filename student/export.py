@@ -26,7 +26,7 @@ from util.command_line import load_config
 from util.config import BOX_RULE, TILES, Config, keys_of
 from util.disk.files import write_bytes
 from util.errors import UserError
-from util.mask_values import to_settings
+from util.images.mask_values import to_settings
 from util.running.run import print_next, run_script
 
 READS = PREDICTING - {"student.device"} | keys_of("export")

@@ -20,7 +20,7 @@ from student.onnx_predictor import IMAGES, LOGITS, METADATA, PROBABILITIES, Onnx
 from student.torch_predictor import scale_images
 from util.disk.files import write_bytes
 from util.errors import UserError, listed
-from util.image_files import read_image
+from util.images.files import read_image
 
 TOLERANCE = 1e-4
 """Largest difference to torch, in logits, or in shares of large ones."""

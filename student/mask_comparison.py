@@ -9,11 +9,11 @@ import numpy as np
 from student.prediction import PredictionSettings, Predictor, logits_to_soft_label, predict_in_tiles
 from util.config import DataSection
 from util.errors import UserError
-from util.image_files import find_images, read_image
-from util.masks import TrueMasks, open_masks
+from util.images.files import find_images, read_image
+from util.images.masks import TrueMasks, open_masks
+from util.images.splits import read_split
 from util.pixel_metrics import IGNORED
 from util.running.progress import track
-from util.splits import read_split
 from util.statistics_over_images import iou
 
 TRUTH = "truth"

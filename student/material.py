@@ -11,10 +11,10 @@ from typing import Any
 from util.config import Config
 from util.errors import listed
 from util.ground_truth import read_truths
-from util.image_files import find_images, fingerprint
+from util.images.files import find_images, fingerprint
+from util.images.splits import read_split
 from util.label_set import LabelSet, open_label_set
 from util.settings import settings_hash
-from util.splits import read_split
 
 WHERE_IT_RUNS = {"run", "device", "num_workers", "memory_gb", "checkpoint"}
 """Keys of the student's section that do not change what is learnt."""

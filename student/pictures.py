@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from util.disk.walking import note_pictures
-from util.image_files import id_to_path, read_image, write_image
+from util.images.files import id_to_path, read_image, write_image
 from util.label_set import LabelSet
 from util.visualization import draw_overlay
 

@@ -27,7 +27,7 @@ from student.predicting import (
 from util.bbox_csv import read_bbox_csv
 from util.command_line import OVERWRITE, load_config
 from util.config import keys_of
-from util.image_files import find_images
+from util.images.files import find_images
 from util.label_set import PREDICTION
 from util.running.run import run_script
 from util.running.shares import read_share

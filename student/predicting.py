@@ -13,7 +13,7 @@ from student.prediction import PredictingLabeller, PredictionSettings
 from student.predictors import open_predictor, read_box_settings
 from util.config import BOX_RULE, TILES, Config, PredictionSection
 from util.errors import UserError, listed
-from util.image_files import image_size_hw
+from util.images.files import image_size_hw
 from util.label_set import LabelSet, LabelSetWriter
 from util.label_set.records import read_manifest
 from util.labelling import ANSWERING_BYTES, find_work, label_images

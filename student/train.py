@@ -23,10 +23,10 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, Config, keys_of
 from util.errors import listed
+from util.images.splits import warn_of_shared_images
 from util.running.locks import NoLocksError, locked
 from util.running.run import log_to, print_next, run_script
 from util.settings import library_versions
-from util.splits import warn_of_shared_images
 from util.tracking import check_installed, tracking
 
 if TYPE_CHECKING:  # torch takes seconds to import, which --help should not

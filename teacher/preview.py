@@ -10,7 +10,7 @@ import numpy as np
 
 from teacher.findings import Finding, Scene, Teacher
 from util.errors import UserError
-from util.image_files import id_to_path
+from util.images.files import id_to_path
 from util.labelling import read_ahead
 from util.running.progress import track
 from util.visualization import PREDICTION_RGB, new_figure, write_figure

@@ -36,7 +36,7 @@ from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, Config, TeacherSection, keys_of
 from util.disk.walking import on_disk
 from util.errors import PromptError, UserError, listed
-from util.image_files import find_images
+from util.images.files import find_images
 from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
 from util.labelling import Work, find_work, label_images
 from util.running.run import print_next, run_script

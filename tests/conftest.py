@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from util.bbox_csv import COLUMNS
 from util.data_classes import BoxSettings
-from util.image_files import write_image
+from util.images.files import write_image
 from util.label_set import LabelSet, LabelSetWriter
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -19,7 +19,7 @@ from student.validation import Validation
 from tests.conftest import box_table, paint_scene
 from util.config import Config, PathsSection
 from util.data_classes import BoxSettings
-from util.image_files import find_images, read_image, write_image
+from util.images.files import find_images, read_image, write_image
 from util.label_set import LabelSet, LabelSetWriter
 
 Labeller = Callable[[np.ndarray], np.ndarray]

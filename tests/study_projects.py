@@ -17,7 +17,7 @@ from tests.conftest import make_project
 from tests.test_pipeline import arguments
 from util.command_line import load_config
 from util.config import Config
-from util.image_files import find_images
+from util.images.files import find_images
 
 STUDY = {
     "prompts": ["bird", "crest, white", "whale"],

@@ -9,7 +9,7 @@ import torch
 
 from student.augmentation import Augmentation, Sample, augment, draw_side
 from student.data_loader_student import SoftLabelPairs
-from util.image_files import find_images, write_image
+from util.images.files import find_images, write_image
 from util.label_set import LabelSet
 
 

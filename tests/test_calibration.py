@@ -12,9 +12,9 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from util.errors import UserError
-from util.image_files import write_image
+from util.images.files import write_image
+from util.images.masks import TrueMasks, open_folder
 from util.label_set import LabelSet
-from util.masks import TrueMasks, open_folder
 from util.multi_teacher.calibration import (
     TEMPERATURES,
     CalibratedLabelSet,

@@ -17,7 +17,7 @@ from util.bbox_csv import COORDINATES
 from util.coco_truth import read_coco
 from util.errors import UserError
 from util.ground_truth import read_ground_truth
-from util.image_files import find_images, write_image
+from util.images.files import find_images, write_image
 
 Content = dict[str, Any]
 

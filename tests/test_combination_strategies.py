@@ -16,9 +16,9 @@ from tests.conftest import read_gray
 from util.config import CombinationSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.image_files import find_images, write_image
+from util.images.files import find_images, write_image
+from util.images.masks import open_folder
 from util.label_set import LabelSet, LabelSetWriter
-from util.masks import open_folder
 from util.multi_teacher.agreement import learn_weights, vote_entropy
 from util.multi_teacher.calibration import calibrate
 from util.multi_teacher.combination_strategies import (

@@ -18,7 +18,7 @@ from tests.test_label_set_from_truth import write_truth
 from tests.test_prediction import make_student
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.image_files import read_image
+from util.images.files import read_image
 from util.label_set import LabelSet, LabelSetWriter
 from util.statistics_over_images import iou
 

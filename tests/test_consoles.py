@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, paint_scene
-from util.image_files import write_image
+from util.images.files import write_image
 from util.label_set import LabelSet
 from util.running.run import log_to
 

@@ -13,7 +13,7 @@ from student.data_loader_student import Memory, SoftLabelPairs, check_pairs, che
 from student.foreground import Foreground, find_foreground
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.image_files import find_images, read_image, write_image
+from util.images.files import find_images, read_image, write_image
 from util.label_set import LabelSet, LabelSetWriter, open_label_set
 
 

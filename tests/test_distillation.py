@@ -22,7 +22,7 @@ from tests.test_prediction import SMALL, make_student
 from util.command_line import load_config
 from util.config import PredictionSection, TeacherSection
 from util.errors import UserError
-from util.image_files import find_images, read_image
+from util.images.files import find_images, read_image
 from util.label_set import LabelSet
 
 label = teacher.soft_label_generation.main

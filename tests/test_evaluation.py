@@ -28,7 +28,7 @@ from analysis.pixel_scores import (
 from tests.conftest import make_project, read_gray
 from util.command_line import load_config
 from util.errors import UserError
-from util.image_files import write_image
+from util.images.files import write_image
 from util.label_set import MANIFEST, LabelSet
 from util.pixel_metrics import (
     PixelHistogram,

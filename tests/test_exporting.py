@@ -29,7 +29,7 @@ from tests.test_prediction import SMALL, make_student
 from util.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.image_files import find_images, read_image, write_image
+from util.images.files import find_images, read_image, write_image
 from util.label_set import LabelSet
 
 

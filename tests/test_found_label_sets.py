@@ -20,7 +20,7 @@ from tests.conftest import make_project
 from util.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.image_files import read_soft_label
+from util.images.files import read_soft_label
 from util.label_set import LabelSetWriter, find_label_set
 from util.multi_teacher.combination_strategies import find_members
 

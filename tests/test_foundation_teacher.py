@@ -24,7 +24,7 @@ from teacher.segmenters.hugging_face import HuggingFaceSegmenter
 from tests.conftest import make_project
 from tests.test_hugging_face_segmenters import write_folder as write_segmenter
 from util.errors import PromptError, UserError
-from util.image_files import find_images, read_image, write_image
+from util.images.files import find_images, read_image, write_image
 from util.label_set import LabelSet
 
 label = teacher.soft_label_generation.main

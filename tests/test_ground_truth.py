@@ -10,8 +10,8 @@ from tests.conftest import ROOT, box_table
 from util.bbox_csv import COORDINATES
 from util.errors import UserError
 from util.ground_truth import check_known, read_ground_truth
-from util.image_files import find_images, write_image
-from util.splits import read_split
+from util.images.files import find_images, write_image
+from util.images.splits import read_split
 
 WATERBIRDS = ROOT.parent / "shared" / "data" / "waterbirds"
 

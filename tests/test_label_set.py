@@ -14,7 +14,7 @@ import util.label_set.folding
 from util.bbox_csv import read_bbox_csv
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.image_files import read_soft_label, write_image, write_soft_label
+from util.images.files import read_soft_label, write_image, write_soft_label
 from util.label_set import LabelSet, LabelSetWriter, check_same_images, write_boxes_anew
 from util.running.shares import Share
 

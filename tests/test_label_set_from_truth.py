@@ -17,7 +17,7 @@ from tests.conftest import read_gray
 from util.bbox_csv import read_bbox_csv
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.image_files import find_images, read_image, write_image
+from util.images.files import find_images, read_image, write_image
 from util.label_set import LabelSet, LabelSetWriter, open_label_set
 from util.label_set_from_truth import draw_ellipses
 

@@ -17,9 +17,9 @@ import teacher.soft_label_generation
 from teacher.findings import Finding, Teacher
 from tests.conftest import ROOT, make_project
 from util.data_classes import BoxSettings
-from util.decoding import to_rgb
 from util.errors import PromptError, UserError
-from util.image_files import find_images, write_image
+from util.images.decoding import to_rgb
+from util.images.files import find_images, write_image
 from util.label_set import LabelSet, LabelSetWriter, writing
 from util.labelling import find_work, label_images
 from util.running.shares import ALONE
@@ -147,7 +147,7 @@ def test_whatever_reading_raises_is_a_failed_image_with_its_traceback_in_the_log
             raise KeyError("a codec of tomorrow")
         return to_rgb(image, path)
 
-    monkeypatch.setattr("util.image_files.to_rgb", decode)
+    monkeypatch.setattr("util.images.files.to_rgb", decode)
     for label_set in run(images, MeanTeacher()):
         assert label_set.ids == ["0", "1", "2", "4", "5"]
         assert "KeyError, 'a codec of tomorrow'" in label_set.failed["3"]

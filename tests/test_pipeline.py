@@ -27,7 +27,7 @@ from tests.conftest import ROOT
 from util.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.image_files import name_to_id, read_image, read_soft_label, write_image
+from util.images.files import name_to_id, read_image, read_soft_label, write_image
 from util.label_set import LabelSet
 
 label = teacher.soft_label_generation.main

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from util.image_files import read_soft_label, write_soft_label
+from util.images.files import read_soft_label, write_soft_label
 from util.pixel_metrics import (
     PixelCurve,
     PixelHistogram,

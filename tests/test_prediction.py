@@ -33,7 +33,7 @@ from student.torch_predictor import TorchPredictor, fuse_batch_norms, scale_imag
 from tests.conftest import box_table
 from tests.test_pipeline import run, stop_at_write
 from util.errors import UserError
-from util.image_files import name_to_id, read_image, write_image
+from util.images.files import name_to_id, read_image, write_image
 from util.label_set import LabelSet
 from util.visualization import draw_overlay
 

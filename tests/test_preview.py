@@ -13,7 +13,7 @@ from teacher.preview import draw_sheet
 from teacher.saa import SegmentAnyAnomaly
 from tests.conftest import make_project
 from util.errors import UserError
-from util.image_files import read_image
+from util.images.files import read_image
 
 main = teacher.soft_label_generation.main
 

@@ -15,8 +15,8 @@ import analysis.pixel_evaluation
 from util import label_set_from_truth, sea_scenes
 from util.bbox_csv import read_bbox_csv
 from util.errors import UserError
-from util.image_files import find_images
-from util.masks import open_folder
+from util.images.files import find_images
+from util.images.masks import open_folder
 from util.scene_painting.canvas import Canvas, Layer
 from util.sea_scenes import CLASSES, OBJECT_CLASS, Scene, make_data_set, make_scene
 

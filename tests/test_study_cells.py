@@ -23,7 +23,7 @@ from analysis.study.running import run_plan
 from tests.study_projects import make_study, plan_study, run_here
 from tests.test_pipeline import arguments
 from util.errors import PromptError, UserError
-from util.image_files import read_image, write_image
+from util.images.files import read_image, write_image
 from util.label_set import LabelSet
 
 study = analysis.prompt_study.main

@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 from tests.study_projects import configure, make_study, plan_study
 from util.command_line import load_config
 from util.errors import UserError
-from util.image_files import write_image
+from util.images.files import write_image
 from util.settings import settings_hash
 
 EVERYTHING = {"3 prompts", "bird", "crest", "whale", "all 3: mean", "all 3: majority:2"}

@@ -17,7 +17,7 @@ from analysis.study.scoring import find_metrics
 from tests.conftest import box_table
 from tests.study_projects import conclude_study, configure, make_study, run_here
 from util.data_classes import BoxSettings
-from util.image_files import find_images, read_image, write_image
+from util.images.files import find_images, read_image, write_image
 
 QUICK = {"epochs": 1, "strategies": ["mean"], "training_seeds": [0, 1]}
 

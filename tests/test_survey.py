@@ -14,9 +14,9 @@ from student.survey import Seen, count_labels, leave_out, survey
 from tests.student_runs import label, train
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.image_files import find_images, write_image
+from util.images.files import find_images, write_image
+from util.images.splits import read_split
 from util.label_set import LabelSet
-from util.splits import read_split
 
 Pairs = Callable[[], SoftLabelPairs]
 

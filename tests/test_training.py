@@ -31,7 +31,7 @@ from tests.student_runs import (
 from util.config import StudentSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.image_files import find_images, read_image, read_soft_label, write_image
+from util.images.files import find_images, read_image, read_soft_label, write_image
 from util.label_set import LabelSet, LabelSetWriter
 
 

@@ -33,9 +33,9 @@ from tests.test_prediction import make_student
 from util.bbox_csv import COORDINATES
 from util.command_line import load_config
 from util.data_classes import Boxes, BoxSettings
-from util.image_files import find_images, write_image
+from util.images.files import find_images, write_image
+from util.images.splits import read_split
 from util.label_set import LabelSetWriter
-from util.splits import read_split
 from util.statistics_over_images import iou
 
 

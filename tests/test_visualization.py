@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 import util.visualization
 from tests.conftest import box_table
-from util.image_files import find_images
+from util.images.files import find_images
 from util.visualization import (
     draw_curves,
     draw_overlay,

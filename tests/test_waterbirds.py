@@ -8,10 +8,10 @@ from util.bbox_csv import boxes_to_table
 from util.config import Config
 from util.data_classes import BoxSettings
 from util.ground_truth import read_ground_truth
-from util.image_files import find_images, read_image
+from util.images.files import find_images, read_image
+from util.images.splits import read_split
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics import BoxMatcher
-from util.splits import read_split
 
 WATERBIRDS = ROOT.parent / "shared" / "data" / "waterbirds"
 

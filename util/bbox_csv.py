@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from util.data_classes import Boxes
 from util.disk.files import whole_file
 from util.errors import UserError, listed
-from util.image_files import name_to_id
+from util.images.files import name_to_id
 
 COORDINATES = ["xmin", "ymin", "xmax", "ymax"]
 COLUMNS = ["image", *COORDINATES, "obj_id", "obj_class", "confidence"]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from util.disk.files import read_json
 from util.errors import UserError, listed
-from util.image_files import image_size_hw, name_to_id
+from util.images.files import image_size_hw, name_to_id
 from util.running.ahead import map_ahead
 from util.truth_table import TrueBox, to_truth_table
 

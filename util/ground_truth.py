@@ -14,8 +14,8 @@ from util.coco_truth import read_coco
 from util.config import DataSection
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
-from util.image_files import image_size_hw
-from util.masks import open_folder
+from util.images.files import image_size_hw
+from util.images.masks import open_folder
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.yolo_truth import read_yolo
 

@@ -27,7 +27,10 @@ from util.config import BOX_RULE, DataSection
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.ground_truth import read_truths
-from util.image_files import find_images, fingerprint, image_size_hw
+from util.images.files import find_images, fingerprint, image_size_hw
+from util.images.mask_values import to_settings
+from util.images.masks import TrueMasks, open_folder, open_masks
+from util.images.splits import read_split
 from util.label_set import (
     LabelSet,
     LabelSetWriter,
@@ -37,14 +40,11 @@ from util.label_set import (
     map_cost,
     prompt_to_folder,
 )
-from util.mask_values import to_settings
-from util.masks import TrueMasks, open_folder, open_masks
 from util.pixel_metrics import IGNORED
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
 from util.sea_scenes import make_demo_if_asked
 from util.settings import settings_hash
-from util.splits import read_split
 
 Drawn = tuple[np.ndarray, np.ndarray]
 """(H, W) float32 map, 1 = anomalous, and (H, W) bool, which pixels are known."""

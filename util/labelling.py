@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from util.errors import PromptError, UserError
-from util.image_files import fingerprint, image_size_hw, read_image
+from util.images.files import fingerprint, image_size_hw, read_image
 from util.label_set import LOG, LabelSetWriter
 from util.running.ahead import WriteBehind, map_ahead
 from util.running.interrupts import stop_between_items

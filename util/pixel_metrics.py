@@ -75,7 +75,7 @@ class PixelHistogram:
 
 
 def _to_levels(scores: np.ndarray) -> np.ndarray:
-    """(N,) uint16 levels of probabilities, N > 0, as `util.image_files` writes them."""
+    """(N,) uint16 levels of probabilities, N > 0, as `util.images.files` writes them."""
     if scores.dtype == np.uint16:
         return scores
     if not np.issubdtype(scores.dtype, np.floating):

@@ -22,7 +22,7 @@ from util.command_line import load_config
 from util.config import DataSection, PathsSection
 from util.disk.files import read_json, write_bytes, write_json, write_text
 from util.errors import UserError, listed
-from util.mask_files import CLASS_NAMES
+from util.images.mask_files import CLASS_NAMES
 from util.running.progress import track
 from util.running.run import print_next, run_script
 from util.scene_painting.scene import CLASSES, OBJECT_CLASS, Scene, make_scene

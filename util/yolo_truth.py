@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from util.errors import UserError, listed
-from util.image_files import find_files
+from util.images.files import find_files
 from util.truth_table import TrueBox, to_truth_table
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 
 from util.disk.files import read_json
 from util.errors import UserError
-from util.image_files import fingerprint
+from util.images.files import fingerprint
 from util.label_set import LabelSet
 from util.running.locks import locked
 from util.settings import settings_hash

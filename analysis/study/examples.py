@@ -12,7 +12,7 @@ from analysis.study.measuring import Counts, Judge
 from analysis.study.results import GalleryRow, Panel
 from analysis.study.scoring import Metric
 from util.bbox_csv import COLUMNS, boxes_to_table, split_ignored
-from util.image_files import read_image
+from util.images.files import read_image
 from util.label_set import LabelSet
 from util.masks_to_bboxes import soft_label_to_boxes
 

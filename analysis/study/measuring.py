@@ -20,15 +20,15 @@ from util.data_classes import Boxes, BoxSettings
 from util.disk.files import write_bytes
 from util.errors import UserError
 from util.ground_truth import read_truths
-from util.image_files import image_size_hw
 from util.image_groups import ImageGroups, group_images
+from util.images.files import image_size_hw
+from util.images.masks import TrueMasks, open_masks
+from util.images.splits import read_split
 from util.label_set import LabelSet
-from util.masks import TrueMasks, open_masks
 from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
 from util.metrics import BoxMatcher
 from util.pixel_metrics import PixelHistogram
 from util.settings import settings_hash
-from util.splits import read_split
 
 
 class Counts(Protocol):

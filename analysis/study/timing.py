@@ -19,10 +19,10 @@ from util.config import Config
 from util.data_classes import BoxSettings
 from util.disk.files import write_json, write_text
 from util.errors import UserError
-from util.image_files import image_size_hw
+from util.images.files import image_size_hw
+from util.images.splits import read_split
 from util.label_set import LabelSetWriter
 from util.running.shares import working_alone
-from util.splits import read_split
 
 PILOT_IMAGES = 8
 """Images that teachers and students are tried on."""

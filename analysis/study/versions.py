@@ -29,7 +29,7 @@ BACKENDS = {
 _MAP_CODE = ("util/label_set/reading.py", "util/label_set/pixel_files.py")
 COMBINATION_CODE = ("util/multi_teacher/*.py",)
 STUDENT_CODE = (
-    *("student/*.py", "util/decoding.py", "util/image_files.py"),
+    *("student/*.py", "util/images/decoding.py", "util/images/files.py"),
     *("util/box_*.py", "util/masks_to_bboxes.py", "util/metrics.py"),
     *_MAP_CODE,
 )

@@ -19,7 +19,7 @@ import teacher.soft_label_generation
 from tests.conftest import paint_scene
 from tests.test_foundation_teacher import write_detector
 from tests.test_hugging_face_segmenters import write_folder as write_segmenter
-from util.image_files import write_image
+from util.images.files import write_image
 from util.visualization import new_figure, write_figure
 
 SAMPLE_S = 0.5

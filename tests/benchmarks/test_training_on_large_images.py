@@ -14,7 +14,7 @@ from student.data_loader_student import SoftLabelPairs
 from tests.benchmarks.test_speed import speed_up
 from util.config import Config
 from util.data_classes import BoxSettings
-from util.image_files import read_image, write_image
+from util.images.files import read_image, write_image
 from util.label_set import LabelSetWriter
 
 SIZE_HW = (1500, 2000)

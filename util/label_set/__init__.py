@@ -1,6 +1,6 @@
 """Label sets: the one format between stages.
 
-A folder with `<image id>.png` (see `util.image_files`), `prediction.csv` (see `util.bbox_csv`),
+A folder with `<image id>.png` (see `util.images.files`), `prediction.csv` (see `util.bbox_csv`),
 `label_set.json`, which says what made it, and `records.jsonl`, which says how each image fared (see
 `util.label_set.records`); where pixels count differently for a student, `weights/<image id>.png`
 too (8-bit gray, 0 = the loss ignores the pixel, 255 = full), and for distillation at a temperature

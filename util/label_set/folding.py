@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from util.data_classes import BoxSettings
 from util.disk.files import whole_file
 from util.errors import UserError
-from util.image_files import id_to_path, read_soft_label
+from util.images.files import id_to_path, read_soft_label
 from util.label_set.boxes import (
     BYTES_A_PIXEL,
     boxes_to_rows,

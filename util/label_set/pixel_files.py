@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from util.disk.files import write_bytes
-from util.image_files import id_to_path, write_image
+from util.images.files import id_to_path, write_image
 
 WEIGHTS = "weights"
 LOGITS = "logits"

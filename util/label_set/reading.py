@@ -14,7 +14,7 @@ import pandas as pd
 from util.bbox_csv import boxes_to_table
 from util.data_classes import BoxSettings, parse_box_settings
 from util.errors import UserError, listed
-from util.image_files import (
+from util.images.files import (
     find_files,
     fingerprint,
     id_to_path,

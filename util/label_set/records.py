@@ -28,7 +28,7 @@ import orjson
 from util.data_classes import BoxSettings
 from util.disk.files import read_json
 from util.errors import UserError
-from util.image_files import name_to_id
+from util.images.files import name_to_id
 
 MANIFEST = "label_set.json"
 RECORDS = "records.jsonl"

@@ -17,7 +17,7 @@ import numpy as np
 from util.data_classes import BoxSettings
 from util.disk.files import write_json
 from util.errors import UserError, listed
-from util.image_files import id_to_path, write_soft_label
+from util.images.files import id_to_path, write_soft_label
 from util.label_set.boxes import boxes_to_rows, find_boxes, write_boxes
 from util.label_set.claiming import Claim
 from util.label_set.folding import Latest, find_latest, fold_records

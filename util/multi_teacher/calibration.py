@@ -15,9 +15,9 @@ import numpy as np
 
 from util.config import Calibration
 from util.errors import UserError, listed
+from util.images.mask_values import to_settings
+from util.images.masks import TrueMasks
 from util.label_set import LabelSet, check_same_images
-from util.mask_values import to_settings
-from util.masks import TrueMasks
 from util.pixel_metrics import MAX_LEVEL, PixelHistogram, expected_calibration_error
 from util.running.progress import track
 

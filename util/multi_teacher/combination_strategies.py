@@ -23,7 +23,9 @@ from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, CombinationSection, Config, keys_of
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
-from util.image_files import find_images, fingerprint
+from util.images.files import find_images, fingerprint
+from util.images.masks import open_masks
+from util.images.splits import read_split
 from util.label_set import (
     LabelSet,
     LabelSetWriter,
@@ -36,7 +38,6 @@ from util.label_set import (
     map_cost,
     prompt_to_folder,
 )
-from util.masks import open_masks
 from util.multi_teacher.agreement import learn_weights, vote_entropy, vote_fraction
 from util.multi_teacher.calibration import CalibratedLabelSet, calibrate, find_slice
 from util.multi_teacher.staple import staple
@@ -44,7 +45,6 @@ from util.running.progress import track
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
 from util.settings import settings_hash
-from util.splits import read_split
 
 OTHER_VALUES = frozenset({"staple", "vote_fraction", "vote_entropy"})
 """Strategies whose maps have other values than those that are combined."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from util.errors import UserError
-from util.image_files import fingerprint, image_size_hw, read_image, read_soft_label
+from util.images.files import fingerprint, image_size_hw, read_image, read_soft_label
 
 
 def small_images() -> list[bytes]:

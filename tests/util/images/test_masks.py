@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
-from util import mask_files
 from util.config import DataSection
 from util.errors import UserError
-from util.mask_files import find_mask_files, read_values
-from util.mask_values import to_settings
-from util.masks import TrueMasks, open_folder, open_masks
+from util.images import mask_files
+from util.images.mask_files import find_mask_files, read_values
+from util.images.mask_values import to_settings
+from util.images.masks import TrueMasks, open_folder, open_masks
 
 DATA = ROOT.parent / "shared" / "data"
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from util.errors import UserError
-from util.mask_values import (
+from util.images.mask_values import (
     choose_classes,
     describe,
     list_values,

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from util.errors import UserError
-from util.image_files import (
+from util.images.files import (
     find_images,
     fingerprint,
     image_size_hw,

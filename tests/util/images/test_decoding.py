@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from util.errors import UserError
-from util.image_files import image_size_hw, read_image
+from util.images.files import image_size_hw, read_image
 
 ORIENTATION = 0x0112
 

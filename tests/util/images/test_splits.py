@@ -5,8 +5,8 @@ import pytest
 
 from util.config import DataSection
 from util.errors import UserError
-from util.image_files import name_to_id
-from util.splits import read_split, warn_of_shared_images
+from util.images.files import name_to_id
+from util.images.splits import read_split, warn_of_shared_images
 
 
 def test_ids_keep_their_order_and_may_have_suffixes_and_blank_lines(tmp_path: Path) -> None:

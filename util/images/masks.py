@@ -1,8 +1,8 @@
 """True masks of images: found, read and understood, in one place for all who need them.
 
 The mask of an image has its id. It is gray, or has a palette; what its values mean is recognised
-from the masks of the folder or said by data.mask_values (see `util.mask_values`). Class numbers
-may have names, in `classes.json` in the folder: `{"1": "bird", "2": ["boat", "ship"]}`.
+from the masks of the folder or said by data.mask_values (see `util.images.mask_values`). Class
+numbers may have names, in `classes.json` in the folder: `{"1": "bird", "2": ["boat", "ship"]}`.
 """
 
 import logging
@@ -16,8 +16,8 @@ import numpy as np
 
 from util.config import DataSection
 from util.errors import UserError, listed
-from util.image_files import fingerprint
-from util.mask_files import (
+from util.images.files import fingerprint
+from util.images.mask_files import (
     CLASS_NAMES,
     Seen,
     check_size,
@@ -26,7 +26,7 @@ from util.mask_files import (
     read_names,
     read_values,
 )
-from util.mask_values import (
+from util.images.mask_values import (
     ANOMALOUS,
     MAX_VALUE,
     UNKNOWN,
@@ -52,7 +52,7 @@ class TrueMasks:
     Attributes:
         folder: Where they lie.
         paths: Of each mask, by the id of its image.
-        meaning: (65536,) uint8 of each value (see `util.mask_values`).
+        meaning: (65536,) uint8 of each value (see `util.images.mask_values`).
         seen: What was seen in the masks of the folder.
     """
 

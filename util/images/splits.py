@@ -11,7 +11,7 @@ from pathlib import Path
 from util.config import DataSection
 from util.disk.walking import on_disk
 from util.errors import UserError, listed
-from util.image_files import name_to_id
+from util.images.files import name_to_id
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from student.checkpoint import save_checkpoint
 from student.models import Architecture, build_model
 from tests.conftest import paint_scene
 from util.errors import UserError
-from util.image_files import find_images, write_image
+from util.images.files import find_images, write_image
 from util.label_set import LabelSet
 
 PHOTOS = ["a", "flight 1/b", "flight 1/c"]

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from util.decoding import open_image, turn_upright
 from util.disk.files import read_json
 from util.errors import UserError
-from util.image_files import IMAGE_SUFFIXES, find_files
-from util.mask_values import CHUNK_PX, MAX_VALUE
+from util.images.decoding import open_image, turn_upright
+from util.images.files import IMAGE_SUFFIXES, find_files
+from util.images.mask_values import CHUNK_PX, MAX_VALUE
 from util.running.ahead import map_ahead
 
 CLASS_NAMES = "classes.json"
