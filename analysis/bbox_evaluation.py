@@ -34,13 +34,21 @@ from analysis.interval_tables import (
     with_ends,
     write_table,
 )
-from util.average_precision import (
+from util.bbox_csv import read_bbox_csv, split_ignored
+from util.command_line import load_config
+from util.data_classes import BoxSettings
+from util.errors import UserError
+from util.ground_truth import check_known, read_truths
+from util.images.files import find_images, image_size_hw
+from util.images.splits import read_split, warn_of_shared_images
+from util.label_set import MANIFEST, PREDICTION, LabelSet, describe_equal
+from util.masks_to_bboxes import as_in_thesis
+from util.metrics.average_precision import (
     average_precision,
     bootstrap_average_precision,
     rank_predictions,
 )
-from util.bbox_csv import read_bbox_csv, split_ignored
-from util.box_scores import (
+from util.metrics.box_scores import (
     BOX_SCORES,
     BoxScores,
     chance_f1,
@@ -49,18 +57,10 @@ from util.box_scores import (
     measure_boxes,
     name_metrics,
 )
-from util.command_line import load_config
-from util.data_classes import BoxSettings
-from util.errors import UserError
-from util.ground_truth import check_known, read_truths
-from util.image_groups import ImageGroups, group_images
-from util.images.files import find_images, image_size_hw
-from util.images.splits import read_split, warn_of_shared_images
-from util.label_set import MANIFEST, PREDICTION, LabelSet, describe_equal
-from util.masks_to_bboxes import as_in_thesis
-from util.metrics import BoxMatcher
+from util.metrics.boxes import BoxMatcher
+from util.metrics.groups import ImageGroups, group_images
+from util.metrics.intervals import resamples_for
 from util.running.run import run_script
-from util.statistics_over_images import resamples_for
 from util.visualization import draw_precision_recall
 
 READS = {

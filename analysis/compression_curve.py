@@ -34,13 +34,13 @@ from util.command_line import load_config
 from util.config import BOX_RULE, TILES, CompressionSection, Config, keys_of, write_config
 from util.disk.files import write_text
 from util.errors import UserError, listed
-from util.image_groups import group_images
 from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import LabelSet
+from util.metrics.groups import group_images
+from util.metrics.intervals import Score, f1, iou
 from util.running.ahead import count_cores
 from util.running.run import run_script
-from util.statistics_over_images import Score, f1, iou
 from util.visualization import new_figure, write_figure
 
 if TYPE_CHECKING:  # torch takes seconds to import, which --help should not

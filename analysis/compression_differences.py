@@ -7,8 +7,8 @@ import pandas as pd
 
 from analysis.study.comparisons import compare
 from analysis.study.draws import Draws, student_draws, teacher_draws
-from util.image_groups import ImageGroups
-from util.statistics_over_images import Score, resamples_for
+from util.metrics.groups import ImageGroups
+from util.metrics.intervals import Score, resamples_for
 
 TEACHER = "teacher"
 DIFFERENCES = ["score", "family", "a", "b", "difference", "low", "high", "p", "p_holm"]

@@ -10,7 +10,7 @@ import pandas as pd
 from util.config import Config
 from util.disk.files import write_text
 from util.errors import UserError, listed
-from util.statistics_over_images import Interval, holm, paired_difference
+from util.metrics.intervals import Interval, holm, paired_difference
 
 Scores = dict[str, Interval]
 """Single scores of one label set, by name: estimate () and resampled (R,)."""

@@ -44,24 +44,24 @@ from analysis.pixel_scores import (
     threshold_scores,
 )
 from util.command_line import load_config
-from util.component_metrics import (
+from util.errors import UserError
+from util.images.files import find_images
+from util.images.mask_values import to_settings
+from util.images.masks import TrueMasks, open_masks
+from util.images.splits import read_split, warn_of_shared_images
+from util.label_set import LabelSet, describe_equal
+from util.metrics.components import (
     ANOMALY_TRACK,
     OBSTACLE_TRACK,
     ComponentScores,
     component_scores,
     measure_components,
 )
-from util.errors import UserError
-from util.image_groups import ImageGroups, group_images
-from util.images.files import find_images
-from util.images.mask_values import to_settings
-from util.images.masks import TrueMasks, open_masks
-from util.images.splits import read_split, warn_of_shared_images
-from util.label_set import LabelSet, describe_equal
-from util.pixel_metrics import PixelHistogram, measure_pixels
+from util.metrics.groups import ImageGroups, group_images
+from util.metrics.intervals import Interval, Score, bootstrap, resamples_for
+from util.metrics.pixels import PixelHistogram, measure_pixels
 from util.running.progress import track
 from util.running.run import run_script
-from util.statistics_over_images import Interval, Score, bootstrap, resamples_for
 
 READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
 

@@ -2,12 +2,12 @@
 
     interval = bootstrap(np.array([pixels_by_bin(h) for h in histograms_of_images]), curve_scores)
 
-The values themselves come from `util.pixel_metrics`, whose formulas and sources these are.
+The values themselves come from `util.metrics.pixels`, whose formulas and sources these are.
 """
 
 import numpy as np
 
-from util.pixel_metrics import (
+from util.metrics.pixels import (
     MAX_LEVEL,
     TRUE_POSITIVE_RATE,
     PixelHistogram,

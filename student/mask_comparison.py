@@ -12,9 +12,9 @@ from util.errors import UserError
 from util.images.files import find_images, read_image
 from util.images.masks import TrueMasks, open_masks
 from util.images.splits import read_split
-from util.pixel_metrics import IGNORED
+from util.metrics.intervals import iou
+from util.metrics.pixels import IGNORED
 from util.running.progress import track
-from util.statistics_over_images import iou
 
 TRUTH = "truth"
 

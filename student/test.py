@@ -24,17 +24,17 @@ from student.predicting import (
     report_failures,
 )
 from util.bbox_csv import read_bbox_csv
-from util.box_scores import chance_f1, format_boxes, measure_boxes
 from util.command_line import OVERWRITE, load_config
 from util.config import Config
 from util.disk.files import write_text
 from util.ground_truth import read_truths
-from util.image_groups import group_images
 from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import PREDICTION, LabelSet
 from util.masks_to_bboxes import as_in_thesis
-from util.metrics import BoxMatcher
+from util.metrics.box_scores import chance_f1, format_boxes, measure_boxes
+from util.metrics.boxes import BoxMatcher
+from util.metrics.groups import group_images
 from util.running.run import print_next, run_script
 
 JUDGING = {"evaluation.min_confidence", "evaluation.iou_thresholds"}

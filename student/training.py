@@ -23,9 +23,9 @@ from student.seeds import mix_seed
 from student.torch_predictor import scale_images
 from student.validation import Validation, count_overlap, validate
 from util.errors import UserError, listed
+from util.metrics.intervals import iou
 from util.running.progress import track
 from util.settings import settings_hash
-from util.statistics_over_images import iou
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The box metrics as plain double loops: slow, obvious, independent of `util.metrics`.
+"""The box metrics as plain double loops: slow, obvious, independent of `util.metrics.boxes`.
 
 Coordinates are whole ten-thousandths, so that an IoU is the float nearest to the true ratio, and
 ties are ties.

@@ -10,7 +10,7 @@ from tests.conftest import box_table
 from util.bbox_csv import COLUMNS, COORDINATES, boxes_to_table, read_bbox_csv, write_bbox_csv
 from util.data_classes import Boxes
 from util.errors import UserError
-from util.metrics import BoxMatcher
+from util.metrics.boxes import BoxMatcher
 
 HEADER = "image;xmin;ymin;xmax;ymax;obj_id;obj_class;confidence"
 

@@ -15,6 +15,7 @@ from util.errors import UserError
 from util.images.files import write_image
 from util.images.masks import TrueMasks, open_folder
 from util.label_set import LabelSet
+from util.metrics.pixels import PixelHistogram, expected_calibration_error
 from util.multi_teacher.calibration import (
     TEMPERATURES,
     CalibratedLabelSet,
@@ -25,7 +26,6 @@ from util.multi_teacher.calibration import (
     fit_temperature,
     recount,
 )
-from util.pixel_metrics import PixelHistogram, expected_calibration_error
 
 METHODS = ["temperature", "isotonic"]
 LEVELS = st.integers(0, 65535) | st.sampled_from([0, 0, 1, 32768, 65535])

@@ -30,18 +30,18 @@ from util.command_line import load_config
 from util.errors import UserError
 from util.images.files import write_image
 from util.label_set import MANIFEST, LabelSet
-from util.pixel_metrics import (
-    PixelHistogram,
-    brier_score,
-    expected_calibration_error,
-    measure_pixels,
-)
-from util.statistics_over_images import (
+from util.metrics.intervals import (
     Interval,
     bootstrap,
     f1,
     paired_difference,
     resample_weights,
+)
+from util.metrics.pixels import (
+    PixelHistogram,
+    brier_score,
+    expected_calibration_error,
+    measure_pixels,
 )
 
 evaluate_boxes = analysis.bbox_evaluation.main

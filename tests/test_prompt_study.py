@@ -26,7 +26,7 @@ from tests.study_projects import conclude_study, configure, make_study
 from tests.test_pipeline import arguments, stop_at_write
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
-from util.statistics_over_images import bootstrap, f1
+from util.metrics.intervals import bootstrap, f1
 
 study = analysis.prompt_study.main
 

@@ -20,7 +20,7 @@ from analysis.study.draws import Draws, student_draws, teacher_draws
 from analysis.study.prompt_groups import contrast, spread
 from analysis.study.transfer import rank_correlation, slope
 from analysis.study.variance_components import student_components, teacher_components
-from util.statistics_over_images import counts_of_values, f1, mean, percentile_interval
+from util.metrics.intervals import counts_of_values, f1, mean, percentile_interval
 
 NUM_STUDIES = 500
 FEW_STUDIES = 300

@@ -22,7 +22,7 @@ from analysis.study.draws import Draws, student_draws, teacher_draws
 from analysis.study.prompt_groups import contrast, spread
 from analysis.study.transfer import kendall_w, rank_correlation, slope
 from analysis.study.variance_components import STUDENT, student_components, teacher_components
-from util.statistics_over_images import (
+from util.metrics.intervals import (
     bootstrap,
     counts_of_values,
     f1,

@@ -11,7 +11,7 @@ from util.ground_truth import read_ground_truth
 from util.images.files import find_images, read_image
 from util.images.splits import read_split
 from util.masks_to_bboxes import soft_label_to_boxes
-from util.metrics import BoxMatcher
+from util.metrics.boxes import BoxMatcher
 
 WATERBIRDS = ROOT.parent / "shared" / "data" / "waterbirds"
 

@@ -10,7 +10,7 @@ import pandas as pd
 import scipy.stats
 
 from analysis.study.draws import Draws
-from util.statistics_over_images import LEVEL, percentile_interval
+from util.metrics.intervals import LEVEL, percentile_interval
 
 
 def pick_groups(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.study.draws import Draws
-from util.statistics_over_images import holm, percentile_interval, shifted_p_value
+from util.metrics.intervals import holm, percentile_interval, shifted_p_value
 
 SIGNIFICANT = 0.05
 """Adjusted p values below it tell two label sets apart."""
@@ -28,7 +28,7 @@ def compare(draws: Draws, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
     Returns:
         A row a pair, in the order given: `a`, `b`, `difference` (a minus b), `low` and `high` (95 %
         percentile interval of the paired draws), `p` (two-sided, see
-        `util.statistics_over_images.shifted_p_value`) and `p_holm` (adjusted by Holm's method for
+        `util.metrics.intervals.shifted_p_value`) and `p_holm` (adjusted by Holm's method for
         the number of rows). Over a single image or group the ends are nan and p is 1.
     """
     table = pd.DataFrame(pairs, columns=["a", "b"])

@@ -25,7 +25,7 @@ from analysis.study.scoring import Metric, find_judged_metric, resampled_for_pai
 from util.config import Config
 from util.errors import UserError, listed
 from util.label_set import LabelSet
-from util.pixel_metrics import PixelHistogram, reliability
+from util.metrics.pixels import PixelHistogram, reliability
 from util.running.progress import track
 from util.settings import library_versions
 

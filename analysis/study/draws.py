@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from util.statistics_over_images import (
+from util.metrics.intervals import (
     RESAMPLES,
     Score,
     percentile_interval,
@@ -117,7 +117,7 @@ def student_draws(
     """Draw mean scores of students over other images and other training seeds.
 
     A draw of a label set with S trainings is the mean of their scores on the resampled images (see
-    `util.statistics_over_images.bootstrap`) plus noise of seeds (see `_seed_noise`), cut to [0, 1],
+    `util.metrics.intervals.bootstrap`) plus noise of seeds (see `_seed_noise`), cut to [0, 1],
     where scores lie.
 
     What a training makes of single images is in both terms, so intervals are a little too wide

@@ -14,20 +14,20 @@ from analysis.pixel_scores import pixels_by_bin
 from analysis.study.contents import content_of, making
 from analysis.study.versions import IMAGES, JUDGE_CODE, code_hash, releases
 from util.bbox_csv import boxes_to_table, split_ignored
-from util.box_scores import count_boxes
 from util.config import Config
 from util.data_classes import Boxes, BoxSettings
 from util.disk.files import write_bytes
 from util.errors import UserError
 from util.ground_truth import read_truths
-from util.image_groups import ImageGroups, group_images
 from util.images.files import image_size_hw
 from util.images.masks import TrueMasks, open_masks
 from util.images.splits import read_split
 from util.label_set import LabelSet
 from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
-from util.metrics import BoxMatcher
-from util.pixel_metrics import PixelHistogram
+from util.metrics.box_scores import count_boxes
+from util.metrics.boxes import BoxMatcher
+from util.metrics.groups import ImageGroups, group_images
+from util.metrics.pixels import PixelHistogram
 from util.settings import settings_hash
 
 

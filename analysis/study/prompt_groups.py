@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.stats
 
-from util.statistics_over_images import LEVEL
+from util.metrics.intervals import LEVEL
 
 LARGEST_SD = 0.5
 """Of scores in [0, 1]: half of them are 0, half 1."""

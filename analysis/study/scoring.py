@@ -9,8 +9,8 @@ import numpy as np
 from analysis.pixel_scores import CURVE_SCORES, curve_scores
 from analysis.study.measuring import Counts, Judge
 from util.config import StudySection
-from util.image_groups import ImageGroups
-from util.statistics_over_images import RESAMPLES, Score, f1, precision, recall, resamples_for
+from util.metrics.groups import ImageGroups
+from util.metrics.intervals import RESAMPLES, Score, f1, precision, recall, resamples_for
 
 FEWEST_RESAMPLES = {"boxes": RESAMPLES, "pixels": 2_000}
 """For the intervals of a score. Those over whole curves, whose counts are long, take their time."""

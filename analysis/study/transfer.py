@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.stats
 
-from util.statistics_over_images import LEVEL
+from util.metrics.intervals import LEVEL
 
 
 @dataclass(frozen=True)

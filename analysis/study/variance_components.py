@@ -25,7 +25,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from util.statistics_over_images import percentile_interval
+from util.metrics.intervals import percentile_interval
 
 TEACHER = ("prompt", "image", "residual")
 STUDENT = ("prompt", "training seed", "image", "prompt x image", "residual")

@@ -30,7 +30,7 @@ _MAP_CODE = ("util/label_set/reading.py", "util/label_set/pixel_files.py")
 COMBINATION_CODE = ("util/multi_teacher/*.py",)
 STUDENT_CODE = (
     *("student/*.py", "util/images/decoding.py", "util/images/files.py"),
-    *("util/box_*.py", "util/masks_to_bboxes.py", "util/metrics.py"),
+    *("util/box_*.py", "util/masks_to_bboxes.py", "util/metrics/boxes.py"),
     *_MAP_CODE,
 )
 JUDGE_CODE = ("util/*.py", *_MAP_CODE, "analysis/*.py", "analysis/study/measuring.py")

@@ -5,8 +5,12 @@ import pandas as pd
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from tests.benchmarks.test_speed import random_boxes, seconds_of
-from util.average_precision import average_precision, bootstrap_average_precision, rank_predictions
-from util.statistics_over_images import resample_weights
+from util.metrics.average_precision import (
+    average_precision,
+    bootstrap_average_precision,
+    rank_predictions,
+)
+from util.metrics.intervals import resample_weights
 
 IMAGES = [f"image_{number:04d}" for number in range(3000)]
 

@@ -18,11 +18,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from tests.benchmarks.test_speed import best_speed_up
 from tests.conftest import ROOT
-from tests.test_average_precision import coco_average_precision, scenes
-from util.average_precision import COCO_IOUS, average_precision
+from tests.util.metrics.test_average_precision import coco_average_precision, scenes
 from util.bbox_csv import COORDINATES
-from util.component_metrics import SizeLimits, score_components
-from util.metrics import BoxMatcher
+from util.metrics.average_precision import COCO_IOUS, average_precision
+from util.metrics.boxes import BoxMatcher
+from util.metrics.components import SizeLimits, score_components
 
 THRESHOLDS = (0.005, 0.3, 0.5)
 
@@ -175,7 +175,7 @@ PEAK = """
 import json
 from pathlib import Path
 import numpy as np
-from util.component_metrics import SizeLimits, score_components
+from util.metrics.components import SizeLimits, score_components
 from util.data_classes import BoxSettings
 from util.masks_to_bboxes import soft_label_to_boxes
 

@@ -9,7 +9,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from tests.benchmarks.test_speed import seconds_of
-from util.pixel_metrics import PixelHistogram, PixelMetrics, measure_pixels
+from util.metrics.pixels import PixelHistogram, PixelMetrics, measure_pixels
 
 PIXELS = 10**7
 

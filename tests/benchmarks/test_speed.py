@@ -24,7 +24,7 @@ from util.bbox_csv import COLUMNS, read_bbox_csv, write_bbox_csv
 from util.config import Config
 from util.data_classes import BoxSettings
 from util.masks_to_bboxes import soft_label_to_boxes
-from util.metrics import BoxMatcher
+from util.metrics.boxes import BoxMatcher
 from util.multi_teacher.combination_strategies import combine_majority
 from util.sea_scenes import make_data_set
 

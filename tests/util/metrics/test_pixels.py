@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from util.images.files import read_soft_label, write_soft_label
-from util.pixel_metrics import (
+from util.metrics.pixels import (
     PixelCurve,
     PixelHistogram,
     PixelMetrics,

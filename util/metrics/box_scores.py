@@ -8,9 +8,9 @@ import pandas as pd
 
 from util.bbox_csv import boxes_to_table
 from util.data_classes import Boxes
-from util.image_groups import ImageGroups
-from util.metrics import THESIS_IOU, BoxMatcher
-from util.statistics_over_images import RESAMPLES, Interval, bootstrap, f1, precision, recall
+from util.metrics.boxes import THESIS_IOU, BoxMatcher
+from util.metrics.groups import ImageGroups
+from util.metrics.intervals import RESAMPLES, Interval, bootstrap, f1, precision, recall
 
 BOX_SCORES = ("precision", "recall", "f1")
 

@@ -3,7 +3,7 @@
 A data set is a table of counts, one row an image, whose sums give the score. A resample draws as
 many images as there are, with replacement; its sums are one row of a matrix product. Integer counts
 keep this exact up to 2**53. Where images are not independent, groups of them are drawn: then a row
-is a group (see `util.image_groups`).
+is a group (see `util.metrics.groups`).
 """
 
 import warnings

@@ -12,14 +12,14 @@ from pycocotools.coco import COCO  # type: ignore[import-untyped]
 from pycocotools.cocoeval import COCOeval, Params  # type: ignore[import-untyped]
 
 from tests.conftest import box_table
-from util.average_precision import (
+from util.bbox_csv import COORDINATES
+from util.metrics.average_precision import (
     COCO_IOUS,
     average_precision,
     bootstrap_average_precision,
     rank_predictions,
 )
-from util.bbox_csv import COORDINATES
-from util.statistics_over_images import resample_weights
+from util.metrics.intervals import resample_weights
 
 IMAGES = ["c", "a", "b", "without any box"]
 UNLIMITED = 10**6

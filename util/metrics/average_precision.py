@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from util.bbox_csv import split_ignored
-from util.box_matching import match_one_to_one, place_boxes
-from util.box_overlap import REACHED, PlacedBoxes, covered_share
-from util.image_groups import ImageGroups
-from util.statistics_over_images import RESAMPLES, Interval, percentile_interval
+from util.metrics.box_matching import match_one_to_one, place_boxes
+from util.metrics.box_overlap import REACHED, PlacedBoxes, covered_share
+from util.metrics.groups import ImageGroups
+from util.metrics.intervals import RESAMPLES, Interval, percentile_interval
 
 COCO_IOUS = np.linspace(0.5, 0.95, 10)
 """The thresholds 0.50, 0.55, ... 0.95 over which COCO takes the mean."""
@@ -51,7 +51,7 @@ def bootstrap_average_precision(
     """Estimate AP at the first threshold and mean AP of all, with 95 % intervals over images.
 
     Each resample is measured as a data set of its own, on the resamples and with the interval of
-    `util.statistics_over_images.bootstrap`. 10,000 resamples of 3,000 images with 20,000
+    `util.metrics.intervals.bootstrap`. 10,000 resamples of 3,000 images with 20,000
     predictions, at ten thresholds, take about 3 s.
 
     Args:

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import util.image_groups
+import util.metrics.groups
 from tests.conftest import box_table
-from util.average_precision import bootstrap_average_precision, rank_predictions
 from util.errors import UserError
-from util.image_groups import ImageGroups, group_images
-from util.statistics_over_images import bootstrap, f1, resample_weights
+from util.metrics.average_precision import bootstrap_average_precision, rank_predictions
+from util.metrics.groups import ImageGroups, group_images
+from util.metrics.intervals import bootstrap, f1, resample_weights
 
 FEW = 200
 IDS = ["lake/a_1", "shore/a_1", "lake/a_2", "lake/b_1", "shore/b_7"]

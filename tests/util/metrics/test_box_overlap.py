@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import util.box_overlap
+import util.metrics.box_overlap
 from tests.plain_metrics import plain_iou
-from util.box_overlap import PlacedBoxes, covered_share, find_pairs
+from util.metrics.box_overlap import PlacedBoxes, covered_share, find_pairs
 
 FEW = [1, 3, 2**17]
 """Pairs that are looked at together."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from util.errors import UserError, listed
-from util.statistics_over_images import CHUNK_ELEMENTS, RESAMPLES, resample_weights
+from util.metrics.intervals import CHUNK_ELEMENTS, RESAMPLES, resample_weights
 
 FEW = 20
 """With fewer images or groups, intervals are too narrow and p values too small."""

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from util.bbox_csv import COORDINATES, split_ignored
-from util.box_matching import match_one_to_one, place_boxes
-from util.box_overlap import REACHED, PlacedBoxes, covered_share, find_pairs
 from util.data_classes import Counts
+from util.metrics.box_matching import match_one_to_one, place_boxes
+from util.metrics.box_overlap import REACHED, PlacedBoxes, covered_share, find_pairs
 
 THESIS_IOU = 0.005
 THESIS_MARGIN = 0.0001

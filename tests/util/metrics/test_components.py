@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from util.component_metrics import (
+from util.metrics.components import (
     ANOMALY_TRACK,
     F1_THRESHOLDS,
     OBSTACLE_TRACK,
@@ -20,7 +20,7 @@ from util.component_metrics import (
     measure_components,
     score_components,
 )
-from util.statistics_over_images import bootstrap, resample_weights
+from util.metrics.intervals import bootstrap, resample_weights
 
 Component = frozenset[tuple[int, int]]
 NO_LIMITS = SizeLimits(prediction_px=1, truth_px=1)

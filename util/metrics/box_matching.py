@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from util.bbox_csv import COORDINATES
-from util.box_overlap import REACHED, PlacedBoxes, find_pairs
+from util.metrics.box_overlap import REACHED, PlacedBoxes, find_pairs
 
 
 def place_boxes(

@@ -8,9 +8,9 @@ from sklearn.metrics import precision_recall_curve
 
 from tests.conftest import box_table
 from tests.plain_metrics import plain_one_to_one, plain_thesis_metric
-from tests.test_average_precision import coco_evaluation, scenes
-from util.box_scores import measure_boxes
-from util.metrics import BoxMatcher
+from tests.util.metrics.test_average_precision import coco_evaluation, scenes
+from util.metrics.box_scores import measure_boxes
+from util.metrics.boxes import BoxMatcher
 
 IMAGES = ["a", "b", "c"]
 

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 
 from tests.conftest import box_table
-from util.average_precision import COCO_IOUS, average_precision
 from util.bbox_csv import COLUMNS, boxes_to_table, read_bbox_csv, write_bbox_csv
-from util.box_scores import chance_f1, format_boxes, mark_everything, measure_boxes
 from util.data_classes import BoxSettings
 from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
-from util.metrics import BoxMatcher
+from util.metrics.average_precision import COCO_IOUS, average_precision
+from util.metrics.box_scores import chance_f1, format_boxes, mark_everything, measure_boxes
+from util.metrics.boxes import BoxMatcher
 
 IOUS = (0.005, 0.3, 0.5, 0.75, 1.0)
 IMAGES = ["a", "b", "c"]

@@ -8,9 +8,9 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import util.statistics_over_images
+import util.metrics.intervals
 from util.data_classes import Counts
-from util.statistics_over_images import (
+from util.metrics.intervals import (
     Interval,
     Score,
     bootstrap,

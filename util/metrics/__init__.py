@@ -1,0 +1,1 @@
+"""How good boxes and maps are, and how sure that is."""
