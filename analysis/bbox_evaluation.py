@@ -38,7 +38,7 @@ from util.bbox_csv import read_bbox_csv, split_ignored
 from util.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.ground_truth import check_known, read_truths
+from util.ground_truth.reading import check_known, read_truths
 from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import MANIFEST, PREDICTION, LabelSet, describe_equal

@@ -22,7 +22,7 @@ from student.validation import Validation, boxes_of_labels, choose_windows, cut_
 from util.config import Config, StudentSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.ground_truth import read_truths
+from util.ground_truth.reading import read_truths
 
 
 def name_architecture(settings: StudentSection) -> Architecture:

@@ -23,7 +23,7 @@ from teacher.soft_label_generation import asked_prompts, label_all, report
 from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, Config, keys_of
 from util.errors import UserError
-from util.ground_truth import read_truths
+from util.ground_truth.reading import read_truths
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from util.config import Config
 from util.errors import listed
-from util.ground_truth import read_truths
+from util.ground_truth.reading import read_truths
 from util.images.files import find_images, fingerprint
 from util.images.splits import read_split
 from util.label_set import LabelSet, open_label_set

@@ -27,7 +27,7 @@ from util.bbox_csv import read_bbox_csv
 from util.command_line import OVERWRITE, load_config
 from util.config import Config
 from util.disk.files import write_text
-from util.ground_truth import read_truths
+from util.ground_truth.reading import read_truths
 from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import PREDICTION, LabelSet

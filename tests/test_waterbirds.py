@@ -7,7 +7,7 @@ from tests.conftest import ROOT
 from util.bbox_csv import boxes_to_table
 from util.config import Config
 from util.data_classes import BoxSettings
-from util.ground_truth import read_ground_truth
+from util.ground_truth.reading import read_ground_truth
 from util.images.files import find_images, read_image
 from util.images.splits import read_split
 from util.masks_to_bboxes import soft_label_to_boxes

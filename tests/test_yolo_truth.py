@@ -8,8 +8,8 @@ import pytest
 
 from util.bbox_csv import COORDINATES
 from util.errors import UserError
-from util.ground_truth import read_ground_truth
-from util.yolo_truth import read_yolo
+from util.ground_truth.reading import read_ground_truth
+from util.ground_truth.yolo import read_yolo
 
 IMAGES = {"a": Path("a.jpg"), "sub/b": Path("sub/b.jpg"), "möwe": Path("möwe.jpg")}
 

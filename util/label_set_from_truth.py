@@ -26,7 +26,7 @@ from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, DataSection
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
-from util.ground_truth import read_truths
+from util.ground_truth.reading import read_truths
 from util.images.files import find_images, fingerprint, image_size_hw
 from util.images.mask_values import to_settings
 from util.images.masks import TrueMasks, open_folder, open_masks

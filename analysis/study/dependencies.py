@@ -21,7 +21,7 @@ from student.predicting import prediction_settings
 from teacher.building import check_teacher, describe_teacher, find_models
 from util.config import CombinationSection, Config, Precision, StudentSection, TeacherSection
 from util.data_classes import BoxSettings
-from util.ground_truth import read_truths
+from util.ground_truth.reading import read_truths
 from util.images.masks import open_masks
 from util.images.splits import read_split
 from util.settings import settings_hash

@@ -18,7 +18,7 @@ from util.config import Config
 from util.data_classes import Boxes, BoxSettings
 from util.disk.files import write_bytes
 from util.errors import UserError
-from util.ground_truth import read_truths
+from util.ground_truth.reading import read_truths
 from util.images.files import image_size_hw
 from util.images.masks import TrueMasks, open_masks
 from util.images.splits import read_split

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from util.disk.files import read_json
 from util.errors import UserError, listed
+from util.ground_truth.table import TrueBox, to_truth_table
 from util.images.files import image_size_hw, name_to_id
 from util.running.ahead import map_ahead
-from util.truth_table import TrueBox, to_truth_table
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def read_coco(path: Path, image_paths: Mapping[str, Path]) -> tuple[pd.DataFrame
             object.
 
     Returns:
-        Table of `util.truth_table` with the boxes of all images of the file, those of `iscrowd` and
+        Table of `util.ground_truth.table` with the boxes of all images of the file, those of `iscrowd` and
         `ignore` as regions to ignore; and the classes that the file knows.
 
     Raises:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from util.errors import UserError, listed
+from util.ground_truth.table import TrueBox, to_truth_table
 from util.images.files import find_files
-from util.truth_table import TrueBox, to_truth_table
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def read_yolo(folder: Path, image_paths: Mapping[str, Path]) -> pd.DataFrame:
     image are counted in the log.
 
     Returns:
-        Table of `util.truth_table`, images in the order of their ids.
+        Table of `util.ground_truth.table`, images in the order of their ids.
 
     Raises:
         UserError: No file belongs to an image, or a line is something else.

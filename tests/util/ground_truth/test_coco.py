@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from util.bbox_csv import COORDINATES
-from util.coco_truth import read_coco
 from util.errors import UserError
-from util.ground_truth import read_ground_truth
+from util.ground_truth.coco import read_coco
+from util.ground_truth.reading import read_ground_truth
 from util.images.files import find_images, write_image
 
 Content = dict[str, Any]

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.conftest import ROOT, box_table
 from util.bbox_csv import COORDINATES
 from util.errors import UserError
-from util.ground_truth import check_known, read_ground_truth
+from util.ground_truth.reading import check_known, read_ground_truth
 from util.images.files import find_images, write_image
 from util.images.splits import read_split
 

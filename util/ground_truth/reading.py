@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from util.bbox_csv import COORDINATES, boxes_to_table, read_bbox_csv
-from util.coco_truth import read_coco
 from util.config import DataSection
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
+from util.ground_truth.coco import read_coco
+from util.ground_truth.yolo import read_yolo
 from util.images.files import image_size_hw
 from util.images.masks import open_folder
 from util.masks_to_bboxes import soft_label_to_boxes
-from util.yolo_truth import read_yolo
 
 logger = logging.getLogger(__name__)
 

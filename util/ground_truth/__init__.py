@@ -1,0 +1,1 @@
+"""True boxes, from any of the usual formats into one table."""
