@@ -20,6 +20,7 @@ import pandas as pd
 
 from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, TILES, keys_of, write_config
+from util.demo.make_demo import make_demo_if_asked
 from util.disk.files import read_json, write_text
 from util.errors import UserError, listed
 from util.images.files import find_images
@@ -27,7 +28,6 @@ from util.images.splits import warn_of_shared_images
 from util.running.ahead import count_cores
 from util.running.run import print_next, run_script
 from util.running.shares import ALONE, parse_share
-from util.sea_scenes import make_demo_if_asked
 
 if TYPE_CHECKING:  # statistics take a second to import, which --help should not
     from analysis.study.results import StudyResults

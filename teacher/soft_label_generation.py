@@ -34,6 +34,7 @@ from teacher.saa import contains_words
 from teacher.wording import describe_prompt, remark_on_words
 from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, Config, TeacherSection, keys_of
+from util.demo.make_demo import make_demo_if_asked
 from util.disk.walking import on_disk
 from util.errors import PromptError, UserError, listed
 from util.images.files import find_images
@@ -41,7 +42,6 @@ from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
 from util.labelling import Work, find_work, label_images
 from util.running.run import print_next, run_script
 from util.running.shares import Share, read_share
-from util.sea_scenes import make_demo_if_asked
 
 logger = logging.getLogger(__name__)
 

@@ -25,6 +25,7 @@ from util.bbox_csv import COORDINATES, split_ignored
 from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, DataSection
 from util.data_classes import BoxSettings
+from util.demo.make_demo import make_demo_if_asked
 from util.errors import UserError, listed
 from util.ground_truth.reading import read_truths
 from util.images.files import find_images, fingerprint, image_size_hw
@@ -43,7 +44,6 @@ from util.label_set import (
 from util.metrics.pixels import IGNORED
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
-from util.sea_scenes import make_demo_if_asked
 from util.settings import settings_hash
 
 Drawn = tuple[np.ndarray, np.ndarray]

@@ -31,10 +31,10 @@ from student.training import Trainer
 from tests.benchmarks.test_speed import seconds_of, speed_up
 from util.config import Config, Precision, read_config
 from util.data_classes import BoxSettings
+from util.demo.make_demo import make_data_set
 from util.images.files import find_images, read_image, write_image
 from util.label_set import LabelSet, LabelSetWriter
 from util.running.ahead import count_cores
-from util.sea_scenes import make_data_set
 
 SETTINGS = Config().student
 OURS = Architecture("unet", SETTINGS.width, SETTINGS.depth, "")

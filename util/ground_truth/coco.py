@@ -73,8 +73,8 @@ def read_coco(path: Path, image_paths: Mapping[str, Path]) -> tuple[pd.DataFrame
             object.
 
     Returns:
-        Table of `util.ground_truth.table` with the boxes of all images of the file, those of `iscrowd` and
-        `ignore` as regions to ignore; and the classes that the file knows.
+        Table of `util.ground_truth.table` with the boxes of all images of the file, those of
+        `iscrowd` and `ignore` as regions to ignore; and the classes that the file knows.
 
     Raises:
         UserError: The file is damaged, or contradicts itself or the images; annotations, images or

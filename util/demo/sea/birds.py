@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from util.scene_painting.canvas import Canvas, Colour, Layer, colour
-from util.scene_painting.foam import paint_bird_wake
-from util.scene_painting.sketch import Sketch, ellipse_points, shadow_of
-from util.scene_painting.water import Sea
-from util.scene_painting.weather import Weather
+from util.demo.sea.canvas import Canvas, Colour, Layer, colour
+from util.demo.sea.foam import paint_bird_wake
+from util.demo.sea.sketch import Sketch, ellipse_points, shadow_of
+from util.demo.sea.water import Sea
+from util.demo.sea.weather import Weather
 
 
 @dataclass(frozen=True)

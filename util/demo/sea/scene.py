@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from util.scene_painting.birds import draw_plumage, paint_bird
-from util.scene_painting.boats import paint_boat, paint_buoy
-from util.scene_painting.camera import photograph
-from util.scene_painting.canvas import Canvas, Instance
-from util.scene_painting.debris import paint_debris
-from util.scene_painting.foam import paint_streak
-from util.scene_painting.water import Sea, paint_sea
-from util.scene_painting.weather import Weather, draw_weather
-from util.scene_painting.whales import paint_whale
+from util.demo.sea.birds import draw_plumage, paint_bird
+from util.demo.sea.boats import paint_boat, paint_buoy
+from util.demo.sea.camera import photograph
+from util.demo.sea.canvas import Canvas, Instance
+from util.demo.sea.debris import paint_debris
+from util.demo.sea.foam import paint_streak
+from util.demo.sea.water import Sea, paint_sea
+from util.demo.sea.weather import Weather, draw_weather
+from util.demo.sea.whales import paint_whale
 
 CLASSES = ("sea", "bird", "boat", "buoy", "whale", "foam", "debris")
 OBJECT_CLASS = {

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from util.scene_painting.canvas import Canvas, Layer, colour
-from util.scene_painting.foam import foam_layer
-from util.scene_painting.noise import Window, open_window, smoothstep
-from util.scene_painting.water import Sea
-from util.scene_painting.weather import Weather
+from util.demo.sea.canvas import Canvas, Layer, colour
+from util.demo.sea.foam import foam_layer
+from util.demo.sea.noise import Window, open_window, smoothstep
+from util.demo.sea.water import Sea
+from util.demo.sea.weather import Weather
 
 _SKINS = (colour(34, 40, 46), colour(52, 60, 66), colour(28, 28, 32), colour(72, 76, 78))
 

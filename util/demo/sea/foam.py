@@ -5,10 +5,10 @@ import math
 import cv2
 import numpy as np
 
-from util.scene_painting.canvas import Canvas, Layer
-from util.scene_painting.noise import Window, open_window, smoothstep
-from util.scene_painting.water import Sea
-from util.scene_painting.weather import Weather
+from util.demo.sea.canvas import Canvas, Layer
+from util.demo.sea.noise import Window, open_window, smoothstep
+from util.demo.sea.water import Sea
+from util.demo.sea.weather import Weather
 
 
 def foam_layer(window: Window, alpha: np.ndarray, weather: Weather) -> Layer:

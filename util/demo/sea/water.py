@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from util.scene_painting.noise import fractal_noise, smoothstep
-from util.scene_painting.weather import Weather
+from util.demo.sea.noise import fractal_noise, smoothstep
+from util.demo.sea.weather import Weather
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from util.scene_painting.canvas import Canvas, Layer, colour
-from util.scene_painting.sketch import Sketch
-from util.scene_painting.weather import Weather
+from util.demo.sea.canvas import Canvas, Layer, colour
+from util.demo.sea.sketch import Sketch
+from util.demo.sea.weather import Weather
 
 _LOGS = (colour(104, 80, 56), colour(134, 108, 80), colour(70, 56, 44))
 _PLASTICS = (

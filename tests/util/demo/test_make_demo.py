@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 
 import analysis.pixel_evaluation
-from util import label_set_from_truth, sea_scenes
+from util import label_set_from_truth
 from util.bbox_csv import read_bbox_csv
+from util.demo import make_demo as sea_scenes
+from util.demo.make_demo import CLASSES, OBJECT_CLASS, Scene, make_data_set, make_scene
+from util.demo.sea.canvas import Canvas, Layer
 from util.errors import UserError
 from util.images.files import find_images
 from util.images.masks import open_folder
-from util.scene_painting.canvas import Canvas, Layer
-from util.sea_scenes import CLASSES, OBJECT_CLASS, Scene, make_data_set, make_scene
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from util.scene_painting.canvas import Canvas, Layer, colour
-from util.scene_painting.foam import paint_boat_wake
-from util.scene_painting.sketch import Sketch, ellipse_points, shadow_of
-from util.scene_painting.water import Sea
-from util.scene_painting.weather import Weather
+from util.demo.sea.canvas import Canvas, Layer, colour
+from util.demo.sea.foam import paint_boat_wake
+from util.demo.sea.sketch import Sketch, ellipse_points, shadow_of
+from util.demo.sea.water import Sea
+from util.demo.sea.weather import Weather
 
 _HULLS = (
     colour(236, 236, 232),

@@ -1,6 +1,6 @@
 """Make the demo data set: painted aerial pictures of the sea, with exact masks and boxes.
 
-    python util/sea_scenes.py --data.demo_scenes 500 --paths.demo data/more_scenes
+    python util/demo/make_demo.py --data.demo_scenes 500 --paths.demo data/more_scenes
 
 It stands in for the marine-bird data of the thesis, which is not public, and has its layout: Pascal
 VOC folders and one CSV of boxes. Writes paths.demo.
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import cv2
 import numpy as np
@@ -20,12 +20,12 @@ import numpy as np
 from util.bbox_csv import COLUMNS
 from util.command_line import load_config
 from util.config import DataSection, PathsSection
+from util.demo.sea.scene import CLASSES, OBJECT_CLASS, Scene, make_scene
 from util.disk.files import read_json, write_bytes, write_json, write_text
 from util.errors import UserError, listed
 from util.images.mask_files import CLASS_NAMES
 from util.running.progress import track
 from util.running.run import print_next, run_script
-from util.scene_painting.scene import CLASSES, OBJECT_CLASS, Scene, make_scene
 
 __all__ = ["CLASSES", "OBJECT_CLASS", "Scene", "make_data_set", "make_scene"]
 
