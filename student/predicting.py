@@ -15,8 +15,8 @@ from util.config import BOX_RULE, TILES, Config, PredictionSection
 from util.errors import UserError, listed
 from util.images.files import image_size_hw
 from util.label_set import LabelSet, LabelSetWriter
+from util.label_set.labelling import ANSWERING_BYTES, find_work, label_images
 from util.label_set.records import read_manifest
-from util.labelling import ANSWERING_BYTES, find_work, label_images
 from util.running.shares import ALONE, Share
 
 BEST = "best.pt"

@@ -39,7 +39,7 @@ from util.disk.walking import on_disk
 from util.errors import PromptError, UserError, listed
 from util.images.files import find_images
 from util.label_set import LabelSet, LabelSetWriter, prompt_to_folder
-from util.labelling import Work, find_work, label_images
+from util.label_set.labelling import Work, find_work, label_images
 from util.running.run import print_next, run_script
 from util.running.shares import Share, read_share
 

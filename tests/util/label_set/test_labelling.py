@@ -21,7 +21,7 @@ from util.errors import PromptError, UserError
 from util.images.decoding import to_rgb
 from util.images.files import find_images, write_image
 from util.label_set import LabelSet, LabelSetWriter, writing
-from util.labelling import find_work, label_images
+from util.label_set.labelling import find_work, label_images
 from util.running.shares import ALONE
 
 PROMPTS = ("bird", "gull")
