@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from teacher.detectors import Detector
 from teacher.detectors.attributes import AttributeDetector
 from teacher.findings import Teacher
+from teacher.inference.tiling import TiledTeacher
 from teacher.libraries import INSTALL, lacking_libraries, missing_libraries
 from teacher.saa import VERSION, SaaSettings, SegmentAnyAnomaly
 from teacher.saliency import ColourGradientFeatures, FeatureSaliency, Saliency
 from teacher.segmenters import Segmenter
 from teacher.segmenters.grabcut import GrabCutSegmenter
 from teacher.settings import describe_unread, resolve_own
-from teacher.tiling import TiledTeacher
 from teacher.weights import fault, locate, weights_identity
 from util.config import TeacherSection
 from util.data_classes import BoxSettings
@@ -22,8 +22,8 @@ from util.errors import UserError
 from util.settings import library_versions
 
 if TYPE_CHECKING:
-    from teacher.cache import Cache
-    from teacher.runtime import Runtime
+    from teacher.inference.cache import Cache
+    from teacher.inference.runtime import Runtime
 
 EMBEDDED = frozenset({"attributes", "grabcut", "colour_gradient"})
 """Backends without weights."""
@@ -132,7 +132,7 @@ def check_teacher(settings: TeacherSection, models: Mapping[str, Path]) -> None:
         raise UserError("\n".join(found))
     is_in_torch = any(path.suffix != ".onnx" for path in models.values())
     if is_in_torch and settings.device not in ("auto", "cpu") and "torch" not in missing:
-        from teacher.runtime import Runtime
+        from teacher.inference.runtime import Runtime
 
         Runtime(settings.device)
 
@@ -231,7 +231,7 @@ def _build_untiled(
             FeatureSaliency(ColourGradientFeatures()),
             SaaSettings(**_values_of(SaaSettings, settings)),
         )
-    from teacher.runtime import Runtime
+    from teacher.inference.runtime import Runtime
 
     runtime = Runtime(settings.device, settings.precision, settings.compile)
     if settings.name == "sam3":

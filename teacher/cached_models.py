@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from teacher.cache import Cache, cache_key, image_key
-from teacher.crop_masks import CropMask
 from teacher.detectors import Detections, Detector
-from teacher.runtime import Encoder, Encoding
+from teacher.inference.cache import Cache, cache_key, image_key
+from teacher.inference.crop_masks import CropMask
+from teacher.inference.runtime import Encoder, Encoding
 from teacher.saliency import Saliency
 from teacher.segmenters import Segmenter
 

@@ -186,7 +186,7 @@ def _device_lines(settings: TeacherSection, unusable: Mapping[str, str]) -> Iter
 
 def _runtime_sentence(settings: TeacherSection) -> str:
     """Say where the teacher runs; a UserError where it cannot."""
-    from teacher.runtime import Runtime
+    from teacher.inference.runtime import Runtime
 
     device = Runtime(settings.device, settings.precision).device
     return (

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from teacher.crop_masks import CropMask
+from teacher.inference.crop_masks import CropMask
 
 
 @dataclass(frozen=True)

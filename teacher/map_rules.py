@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from teacher.crop_masks import CropMask
+from teacher.inference.crop_masks import CropMask
 
 SALIENCY_GAIN = 3.0
 """The 3 in score * exp(3 * saliency)."""

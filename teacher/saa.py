@@ -34,9 +34,9 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from teacher.crop_masks import CropMask, resize_mask
 from teacher.detectors import Detections, Detector
 from teacher.findings import Finding, Rejection, Scene
+from teacher.inference.crop_masks import CropMask, resize_mask
 from teacher.map_rules import MapRule, lay_out, means_inside, rescore, stretch, to_unit
 from teacher.prompts import prompt_to_phrases
 from teacher.saliency import Saliency

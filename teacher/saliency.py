@@ -10,7 +10,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from teacher.crop_masks import CropMask
+from teacher.inference.crop_masks import CropMask
 
 
 class FeatureExtractor(Protocol):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from teacher.crop_masks import CropMask
 from teacher.detectors import Detections
 from teacher.findings import Scene
+from teacher.inference.crop_masks import CropMask
 
 OBJECT_SCORE = 0.35
 """Score above which an object of the scene is there: GroundingDINO's own threshold for boxes."""

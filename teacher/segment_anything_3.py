@@ -10,12 +10,12 @@ from transformers import Sam3Model, Sam3Processor
 from transformers.models.sam3.modeling_sam3 import Sam3VisionEncoderOutput
 
 from teacher.checkpoints import read_model, read_model_type, read_processor
-from teacher.crop_masks import CropMask, join_masks
 from teacher.detectors.captions import check_lengths
-from teacher.enlarging import Enlargement
 from teacher.findings import Finding
+from teacher.inference.crop_masks import CropMask, join_masks
+from teacher.inference.enlarging import Enlargement
+from teacher.inference.runtime import Batches, Encoder, Encoding, Runtime, check_finite, to_half
 from teacher.prompts import prompt_to_phrases
-from teacher.runtime import Batches, Encoder, Encoding, Runtime, check_finite, to_half
 from teacher.saa import shrink_to
 from util.errors import UserError
 

@@ -26,8 +26,8 @@ from teacher.building import (
     find_student,
     usual_boxes,
 )
-from teacher.cache import Cache
 from teacher.findings import Teacher
+from teacher.inference.cache import Cache
 from teacher.preview import write_previews
 from teacher.prompts import resolve_prompts
 from teacher.saa import contains_words

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from teacher.checkpoints import load_strictly, read_tensors
-from teacher.runtime import Runtime, check_finite
+from teacher.inference.runtime import Runtime, check_finite
 
 SIDE_PX = 256
 MEAN_RGB = (0.485, 0.456, 0.406)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from teacher.cache import Cache
 from teacher.cached_models import CachedDetector, CachedSaliency, CachedSegmenter
-from teacher.crop_masks import CropMask, crop_mask
 from teacher.detectors import Detections
-from teacher.runtime import Encoding
+from teacher.inference.cache import Cache
+from teacher.inference.crop_masks import CropMask, crop_mask
+from teacher.inference.runtime import Encoding
 from teacher.saa import SaaSettings, SegmentAnyAnomaly
 
 RNG = np.random.default_rng(0)

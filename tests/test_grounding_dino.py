@@ -30,7 +30,7 @@ from teacher.detectors.grounding_dino import (
     prepare_image,
 )
 from teacher.detectors.hugging_face import HuggingFaceGroundingDino
-from teacher.runtime import Runtime
+from teacher.inference.runtime import Runtime
 from teacher.weights import locate
 from util.errors import UserError
 

@@ -34,7 +34,7 @@ from teacher.detectors.hugging_face import (
     HuggingFaceOwl,
     load_hugging_face_detector,
 )
-from teacher.runtime import Runtime
+from teacher.inference.runtime import Runtime
 from util.errors import PromptError, UserError
 
 AnyDetector = HuggingFaceGroundingDino | HuggingFaceOwl

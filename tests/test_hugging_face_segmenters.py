@@ -28,7 +28,7 @@ from transformers import (
     SamProcessor,
 )
 
-from teacher.runtime import Runtime
+from teacher.inference.runtime import Runtime
 from teacher.segmenters.hugging_face import HuggingFaceSegmenter, load_hugging_face_segmenter
 from teacher.segmenters.sam import SamSegmenter
 from tests.test_sam import (

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import teacher.soft_label_generation
-from teacher.crop_masks import crop_mask
 from teacher.findings import Finding, Rejection, Scene
+from teacher.inference.crop_masks import crop_mask
 from teacher.preview import draw_sheet
 from teacher.saa import SegmentAnyAnomaly
 from tests.conftest import make_project

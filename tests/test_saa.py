@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teacher.crop_masks import CropMask, crop_mask
 from teacher.detectors import Detections
+from teacher.inference.crop_masks import CropMask, crop_mask
 from teacher.saa import SaaSettings, SegmentAnyAnomaly, contains_words, shrink_to
 from teacher.saliency import FeatureSaliency, object_saliency
 from tests.test_saliency import plain_saliency

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teacher.crop_masks import crop_mask
+from teacher.inference.crop_masks import crop_mask
 from teacher.saliency import mark_cells, object_saliency, self_similarity_saliency
 
 

@@ -18,9 +18,9 @@ from segment_anything.modeling import (
 )
 from torch import nn
 
-from teacher.crop_masks import CropMask
-from teacher.enlarging import Enlargement
-from teacher.runtime import Runtime
+from teacher.inference.crop_masks import CropMask
+from teacher.inference.enlarging import Enlargement
+from teacher.inference.runtime import Runtime
 from teacher.segmenters.sam import VARIANTS, SamSegmenter, load_sam
 from util.errors import UserError
 

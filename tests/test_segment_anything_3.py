@@ -21,7 +21,7 @@ from transformers import (
 
 from teacher.building import build_teacher
 from teacher.findings import Finding
-from teacher.runtime import Runtime
+from teacher.inference.runtime import Runtime
 from teacher.segment_anything_3 import (
     MASK_THRESHOLD,
     Sam3Settings,

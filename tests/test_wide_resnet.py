@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from teacher.runtime import Runtime
+from teacher.inference.runtime import Runtime
 from teacher.saliency import FeatureSaliency
 from teacher.wide_resnet import WideResNetFeatures, build_wide_resnet, load_wide_resnet
 from tests.test_sam import (

@@ -33,7 +33,7 @@ from teacher.detectors.fused_attention import (
     deformable_attention,
     image_text_attention,
 )
-from teacher.runtime import Batches, Encoding, Runtime, refuse_strip, replaying
+from teacher.inference.runtime import Batches, Encoding, Runtime, refuse_strip, replaying
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Importing from timm.models.layers", FutureWarning)

@@ -38,7 +38,7 @@ from teacher.detectors.fused_attention import (
     deformable_attention,
     image_text_attention,
 )
-from teacher.runtime import (
+from teacher.inference.runtime import (
     Batches,
     Encoding,
     Runtime,

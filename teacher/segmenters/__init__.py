@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from teacher.crop_masks import CropMask
+from teacher.inference.crop_masks import CropMask
 
 
 class Segmenter(Protocol):

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from teacher.crop_masks import CropMask, crop_mask
+from teacher.inference.crop_masks import CropMask, crop_mask
 
 MARGIN = 0.35
 """Share of the box's longer side added around it: the water that GrabCut learns from."""

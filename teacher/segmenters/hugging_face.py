@@ -16,9 +16,16 @@ from transformers import (
 )
 
 from teacher.checkpoints import read_model, read_model_type, read_processor
-from teacher.crop_masks import CropMask
-from teacher.enlarging import Enlargement, Step
-from teacher.runtime import Batches, Encoding, Runtime, check_finite, refuse_strip, to_half
+from teacher.inference.crop_masks import CropMask
+from teacher.inference.enlarging import Enlargement, Step
+from teacher.inference.runtime import (
+    Batches,
+    Encoding,
+    Runtime,
+    check_finite,
+    refuse_strip,
+    to_half,
+)
 
 MASK_THRESHOLD = 0.0
 """A pixel belongs to a mask above this logit, as in the library's post-processing."""

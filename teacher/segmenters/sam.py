@@ -10,9 +10,16 @@ from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 
 from teacher.checkpoints import load_strictly, not_whole, read_tensors
-from teacher.crop_masks import CropMask
-from teacher.enlarging import Enlargement
-from teacher.runtime import Batches, Encoding, Runtime, check_finite, refuse_strip, to_half
+from teacher.inference.crop_masks import CropMask
+from teacher.inference.enlarging import Enlargement
+from teacher.inference.runtime import (
+    Batches,
+    Encoding,
+    Runtime,
+    check_finite,
+    refuse_strip,
+    to_half,
+)
 
 VARIANTS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 """The published models by the width of their image encoder."""

@@ -20,11 +20,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from teacher.cache import Cache
 from teacher.cached_models import CachedDetector, CachedSaliency, CachedSegmenter
 from teacher.detectors.grounding_dino import GroundingDinoDetector, build_grounding_dino
+from teacher.inference.cache import Cache
+from teacher.inference.runtime import Runtime
 from teacher.prompts import PROMPT_LISTS
-from teacher.runtime import Runtime
 from teacher.saa import SaaSettings, SegmentAnyAnomaly
 from teacher.saliency import FeatureSaliency
 from teacher.segmenters.sam import SamSegmenter

@@ -11,8 +11,8 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch.nn import functional as F
 
-from teacher.crop_masks import CropMask, crop_mask
-from teacher.enlarging import Enlargement
+from teacher.inference.crop_masks import CropMask, crop_mask
+from teacher.inference.enlarging import Enlargement
 from teacher.segment_anything_3 import lay_out
 from tests.benchmarks.test_speed import best_speed_up
 

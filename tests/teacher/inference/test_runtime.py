@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from teacher.runtime import Batches, Runtime, is_out_of_memory, replaying, to_half
+from teacher.inference.runtime import Batches, Runtime, is_out_of_memory, replaying, to_half
 from util.errors import UserError
 from util.running.shares import read_local_rank
 

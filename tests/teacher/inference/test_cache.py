@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teacher.cache import Cache, cache_key, image_key
+from teacher.inference.cache import Cache, cache_key, image_key
 from tests.conftest import ROOT
 
 
@@ -80,7 +80,7 @@ def test_several_processes_write_and_evict_at_once(tmp_path: Path) -> None:
 import sys; sys.path.insert(0, {str(ROOT)!r})
 import numpy as np
 from pathlib import Path
-from teacher.cache import Cache, cache_key
+from teacher.inference.cache import Cache, cache_key
 cache = Cache(Path({str(tmp_path)!r}), 60_000)
 for number in range(150):
     key = cache_key(number=number % 20)

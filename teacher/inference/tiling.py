@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from teacher.crop_masks import Place, crop_mask
 from teacher.findings import Finding, Teacher
+from teacher.inference.crop_masks import Place, crop_mask
 
 
 class TiledTeacher:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from teacher.crop_masks import CropMask, crop_mask, resize_mask
+from teacher.inference.crop_masks import CropMask, crop_mask, resize_mask
 
 MASKS = arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=9))
 

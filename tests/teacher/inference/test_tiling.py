@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacher.crop_masks import crop_mask
 from teacher.findings import Finding, Rejection
-from teacher.tiling import TiledTeacher
+from teacher.inference.crop_masks import crop_mask
+from teacher.inference.tiling import TiledTeacher
 
 
 class RedTeacher:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teacher.crop_masks import CropMask, Place, join_masks
+from teacher.inference.crop_masks import CropMask, Place, join_masks
 
 BLOCK_PX = 128
 """Side of the blocks that are enlarged at a time: bounds memory, and is too small for a product to

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from teacher import enlarging
-from teacher.enlarging import Enlargement, Step
+from teacher.inference import enlarging
+from teacher.inference.enlarging import Enlargement, Step
 
 Size = tuple[int, int]
 
