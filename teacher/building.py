@@ -9,13 +9,13 @@ from teacher.detectors import Detector
 from teacher.detectors.attributes import AttributeDetector
 from teacher.findings import Teacher
 from teacher.inference.tiling import TiledTeacher
-from teacher.libraries import INSTALL, lacking_libraries, missing_libraries
 from teacher.saa import VERSION, SaaSettings, SegmentAnyAnomaly
 from teacher.saliency import ColourGradientFeatures, FeatureSaliency, Saliency
 from teacher.segmenters import Segmenter
 from teacher.segmenters.grabcut import GrabCutSegmenter
 from teacher.settings import describe_unread, resolve_own
-from teacher.weights import fault, locate, weights_identity
+from teacher.weights.known import fault, locate, weights_identity
+from teacher.weights.libraries import INSTALL, lacking_libraries, missing_libraries
 from util.config import TeacherSection
 from util.data_classes import BoxSettings
 from util.errors import UserError

@@ -238,12 +238,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
     if options.fetch is not None:
-        from teacher.downloads import fetch
+        from teacher.weights.downloads import fetch
 
         print(fetch(options.fetch, config.paths.weights))
         return 0
     if options.check:
-        from teacher.doctor import check
+        from teacher.weights.doctor import check
 
         return check(config.teacher, config.paths.weights)
     prompts = asked_prompts(config.teacher)

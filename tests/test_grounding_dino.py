@@ -31,7 +31,7 @@ from teacher.detectors.grounding_dino import (
 )
 from teacher.detectors.hugging_face import HuggingFaceGroundingDino
 from teacher.inference.runtime import Runtime
-from teacher.weights import locate
+from teacher.weights.known import locate
 from util.errors import UserError
 
 WORDS = ["a", "bird", "sea", "shear", "##water", "gu", "##ll", "on", "water", "white"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from teacher.weights import MODELS
+from teacher.weights.known import MODELS
 from tests.conftest import ROOT
 from util.config import Config, Section, config_fields, keys_of
 

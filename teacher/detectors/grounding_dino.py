@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torchvision.transforms import functional as transforms
 from transformers import BertConfig, BertModel, PreTrainedTokenizerBase
 
-from teacher.checkpoints import load_strictly, not_whole, read_tensors
 from teacher.detectors import Detections
 from teacher.detectors.captions import (
     check_lengths,
@@ -34,6 +33,7 @@ from teacher.detectors.fused_attention import (
     image_text_attention,
 )
 from teacher.inference.runtime import Batches, Encoding, Runtime, refuse_strip, replaying
+from teacher.weights.checkpoints import load_strictly, not_whole, read_tensors
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Importing from timm.models.layers", FutureWarning)

@@ -21,7 +21,6 @@ from transformers.models.grounding_dino import modeling_grounding_dino as dino
 from transformers.models.mm_grounding_dino import modeling_mm_grounding_dino as mm_dino
 from transformers.models.swin.modeling_swin import SwinAttention, SwinMLP
 
-from teacher.checkpoints import read_model, read_model_type, read_processor
 from teacher.detectors import Detections
 from teacher.detectors.captions import (
     check_lengths,
@@ -47,6 +46,7 @@ from teacher.inference.runtime import (
     replaying,
     to_half,
 )
+from teacher.weights.checkpoints import read_model, read_model_type, read_processor
 from util.errors import UserError
 
 _MODELS: dict[str, Any] = {

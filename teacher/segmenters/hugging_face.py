@@ -15,7 +15,6 @@ from transformers import (
     SamModel,
 )
 
-from teacher.checkpoints import read_model, read_model_type, read_processor
 from teacher.inference.crop_masks import CropMask
 from teacher.inference.enlarging import Enlargement, Step
 from teacher.inference.runtime import (
@@ -26,6 +25,7 @@ from teacher.inference.runtime import (
     refuse_strip,
     to_half,
 )
+from teacher.weights.checkpoints import read_model, read_model_type, read_processor
 
 MASK_THRESHOLD = 0.0
 """A pixel belongs to a mask above this logit, as in the library's post-processing."""

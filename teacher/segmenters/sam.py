@@ -9,7 +9,6 @@ from segment_anything import sam_model_registry
 from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 
-from teacher.checkpoints import load_strictly, not_whole, read_tensors
 from teacher.inference.crop_masks import CropMask
 from teacher.inference.enlarging import Enlargement
 from teacher.inference.runtime import (
@@ -20,6 +19,7 @@ from teacher.inference.runtime import (
     refuse_strip,
     to_half,
 )
+from teacher.weights.checkpoints import load_strictly, not_whole, read_tensors
 
 VARIANTS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 """The published models by the width of their image encoder."""

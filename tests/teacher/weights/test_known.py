@@ -20,10 +20,19 @@ import pytest
 from huggingface_hub import constants
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
-from teacher import downloads, weights
-from teacher.doctor import BACKENDS
-from teacher.downloads import MEGABYTE, download, fetch
-from teacher.weights import MODELS, default_model, fault, find, locate, named, weights_identity
+from teacher.weights.doctor import BACKENDS
+from teacher.weights.downloads import MEGABYTE, download, fetch
+from teacher.weights.known import (
+    MODELS,
+    default_model,
+    downloads,
+    fault,
+    find,
+    locate,
+    named,
+    weights_identity,
+)
+from teacher.weights.known import known as weights
 from util.errors import UserError
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several pieces

@@ -14,9 +14,9 @@ from itertools import groupby
 from pathlib import Path
 
 from teacher.building import configured_models, find_student
-from teacher.libraries import BACKENDS, INSTALL, installed_version, lacking_libraries
 from teacher.settings import describe_unread
-from teacher.weights import FETCH, MODELS, ModelWeights, default_model, fault, find, locate
+from teacher.weights.known import FETCH, MODELS, ModelWeights, default_model, fault, find, locate
+from teacher.weights.libraries import BACKENDS, INSTALL, installed_version, lacking_libraries
 from util.config import REPOSITORY, TeacherSection
 from util.errors import UserError
 

@@ -14,10 +14,10 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from teacher import doctor, weights
-from teacher.doctor import check
-from teacher.libraries import INSTALL
-from teacher.weights import MODELS, ModelWeights, default_model
+from teacher.weights.doctor import check
+from teacher.weights.known import MODELS, ModelWeights, default_model, doctor
+from teacher.weights.known import known as weights
+from teacher.weights.libraries import INSTALL
 from util.config import TeacherSection
 
 INSTALLED = {

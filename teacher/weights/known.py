@@ -1,6 +1,6 @@
 """Weights of real teachers: which there are, where they lie on this disk, what tells them apart.
 
-Nothing is downloaded or unpickled here; `teacher/downloads.py` fetches.
+Nothing is downloaded or unpickled here; `teacher/weights/downloads.py` fetches.
 """
 
 import difflib

@@ -1,0 +1,1 @@
+"""Weights of teachers: which are known, fetched, read, and what this machine lacks for them."""
