@@ -5,14 +5,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teacher.detectors import Detector
-from teacher.detectors.attributes import AttributeDetector
 from teacher.findings import Teacher
 from teacher.inference.tiling import TiledTeacher
-from teacher.saa import VERSION, SaaSettings, SegmentAnyAnomaly
-from teacher.saliency import ColourGradientFeatures, FeatureSaliency, Saliency
-from teacher.segmenters import Segmenter
-from teacher.segmenters.grabcut import GrabCutSegmenter
+from teacher.saa.algorithm import VERSION, SaaSettings, SegmentAnyAnomaly
+from teacher.saa.detectors import Detector
+from teacher.saa.detectors.attributes import AttributeDetector
+from teacher.saa.saliency import ColourGradientFeatures, FeatureSaliency, Saliency
+from teacher.saa.segmenters import Segmenter
+from teacher.saa.segmenters.grabcut import GrabCutSegmenter
 from teacher.settings import describe_unread, resolve_own
 from teacher.weights.known import fault, locate, weights_identity
 from teacher.weights.libraries import INSTALL, lacking_libraries, missing_libraries
@@ -240,7 +240,7 @@ def _build_untiled(
     segmenter = _build_segmenter(settings, models, runtime)
     saliency = _build_saliency(models, runtime)
     if cache is not None:
-        from teacher.cached_models import CachedDetector, CachedSaliency, CachedSegmenter
+        from teacher.saa.cached_models import CachedDetector, CachedSaliency, CachedSegmenter
 
         identities = {part: _cache_identity(part, models, settings) for part in models}
         if "detector" in models:
@@ -258,13 +258,13 @@ def _build_detector(
     settings: TeacherSection, models: Mapping[str, Path], runtime: "Runtime"
 ) -> Detector:
     if settings.detector == "groundingdino":
-        from teacher.detectors.grounding_dino import load_grounding_dino
+        from teacher.saa.detectors.grounding_dino import load_grounding_dino
 
         return load_grounding_dino(
             models["detector"], models["text encoder"], runtime, settings.prompts_per_batch
         )
     if settings.detector == "transformers":
-        from teacher.detectors.hugging_face import load_hugging_face_detector
+        from teacher.saa.detectors.hugging_face import load_hugging_face_detector
 
         return load_hugging_face_detector(models["detector"], runtime, settings.prompts_per_batch)
     return AttributeDetector()
@@ -274,11 +274,11 @@ def _build_segmenter(
     settings: TeacherSection, models: Mapping[str, Path], runtime: "Runtime"
 ) -> Segmenter:
     if settings.segmenter == "sam":
-        from teacher.segmenters.sam import load_sam
+        from teacher.saa.segmenters.sam import load_sam
 
         return load_sam(models["segmenter"], runtime, settings.boxes_per_batch)
     if settings.segmenter == "transformers":
-        from teacher.segmenters.hugging_face import load_hugging_face_segmenter
+        from teacher.saa.segmenters.hugging_face import load_hugging_face_segmenter
 
         return load_hugging_face_segmenter(models["segmenter"], runtime, settings.boxes_per_batch)
     return GrabCutSegmenter()
@@ -287,7 +287,7 @@ def _build_segmenter(
 def _build_saliency(models: Mapping[str, Path], runtime: "Runtime") -> Saliency:
     if "saliency" not in models:
         return FeatureSaliency(ColourGradientFeatures())
-    from teacher.wide_resnet import load_wide_resnet
+    from teacher.saa.wide_resnet import load_wide_resnet
 
     return FeatureSaliency(load_wide_resnet(models["saliency"], runtime))
 
@@ -304,7 +304,7 @@ def _build_sam3(
     batch = settings.prompts_per_batch
     teacher = load_segment_anything_3(models["teacher"], runtime, batch, numbers)
     if cache is not None:
-        from teacher.cached_models import RememberingEncoder
+        from teacher.saa.cached_models import RememberingEncoder
 
         identity = _cache_identity("teacher", models, settings)
         teacher.encoder = RememberingEncoder(teacher, identity, cache, runtime.device)

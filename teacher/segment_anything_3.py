@@ -9,13 +9,13 @@ from torch import Tensor
 from transformers import Sam3Model, Sam3Processor
 from transformers.models.sam3.modeling_sam3 import Sam3VisionEncoderOutput
 
-from teacher.detectors.captions import check_lengths
 from teacher.findings import Finding
 from teacher.inference.crop_masks import CropMask, join_masks
 from teacher.inference.enlarging import Enlargement
 from teacher.inference.runtime import Batches, Encoder, Encoding, Runtime, check_finite, to_half
 from teacher.prompts import prompt_to_phrases
-from teacher.saa import shrink_to
+from teacher.saa.algorithm import shrink_to
+from teacher.saa.detectors.captions import check_lengths
 from teacher.weights.checkpoints import read_model, read_model_type, read_processor
 from util.errors import UserError
 

@@ -30,8 +30,8 @@ from teacher.findings import Teacher
 from teacher.inference.cache import Cache
 from teacher.preview import write_previews
 from teacher.prompts import resolve_prompts
-from teacher.saa import contains_words
-from teacher.wording import describe_prompt, remark_on_words
+from teacher.saa.algorithm import contains_words
+from teacher.saa.wording import describe_prompt, remark_on_words
 from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, Config, TeacherSection, keys_of
 from util.demo.make_demo import make_demo_if_asked

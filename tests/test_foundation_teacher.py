@@ -19,10 +19,10 @@ from transformers import (
 
 import teacher.soft_label_generation
 from teacher.building import build_teacher
-from teacher.detectors.hugging_face import HuggingFaceGroundingDino
-from teacher.segmenters.hugging_face import HuggingFaceSegmenter
+from teacher.saa.detectors.hugging_face import HuggingFaceGroundingDino
+from teacher.saa.segmenters.hugging_face import HuggingFaceSegmenter
 from tests.conftest import make_project
-from tests.test_hugging_face_segmenters import write_folder as write_segmenter
+from tests.teacher.saa.segmenters.test_hugging_face import write_folder as write_segmenter
 from util.errors import PromptError, UserError
 from util.images.files import find_images, read_image, write_image
 from util.label_set import LabelSet

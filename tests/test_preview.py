@@ -10,7 +10,7 @@ import teacher.soft_label_generation
 from teacher.findings import Finding, Rejection, Scene
 from teacher.inference.crop_masks import crop_mask
 from teacher.preview import draw_sheet
-from teacher.saa import SegmentAnyAnomaly
+from teacher.saa.algorithm import SegmentAnyAnomaly
 from tests.conftest import make_project
 from util.errors import UserError
 from util.images.files import read_image

@@ -29,7 +29,7 @@ from teacher.segment_anything_3 import (
     lay_out,
     load_segment_anything_3,
 )
-from tests.test_sam import (
+from tests.teacher.saa.segmenters.test_sam import (
     Size,
     counting,
     full,

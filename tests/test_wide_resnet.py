@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from teacher.inference.runtime import Runtime
-from teacher.saliency import FeatureSaliency
-from teacher.wide_resnet import WideResNetFeatures, build_wide_resnet, load_wide_resnet
-from tests.test_sam import (
+from teacher.saa.saliency import FeatureSaliency
+from teacher.saa.wide_resnet import WideResNetFeatures, build_wide_resnet, load_wide_resnet
+from tests.teacher.saa.segmenters.test_sam import (
     State,
     counting,
     one_thread,  # noqa: F401

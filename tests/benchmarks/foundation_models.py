@@ -20,15 +20,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from teacher.cached_models import CachedDetector, CachedSaliency, CachedSegmenter
-from teacher.detectors.grounding_dino import GroundingDinoDetector, build_grounding_dino
 from teacher.inference.cache import Cache
 from teacher.inference.runtime import Runtime
 from teacher.prompts import PROMPT_LISTS
-from teacher.saa import SaaSettings, SegmentAnyAnomaly
-from teacher.saliency import FeatureSaliency
-from teacher.segmenters.sam import SamSegmenter
-from teacher.wide_resnet import WideResNetFeatures, build_wide_resnet
+from teacher.saa.algorithm import SaaSettings, SegmentAnyAnomaly
+from teacher.saa.cached_models import CachedDetector, CachedSaliency, CachedSegmenter
+from teacher.saa.detectors.grounding_dino import GroundingDinoDetector, build_grounding_dino
+from teacher.saa.saliency import FeatureSaliency
+from teacher.saa.segmenters.sam import SamSegmenter
+from teacher.saa.wide_resnet import WideResNetFeatures, build_wide_resnet
 
 BOXES = 8
 """How many boxes a prompt passes on to the segmenter."""
@@ -87,7 +87,7 @@ class Bench:
     def __init__(self, device: str, precision: str, sam: str, vocabulary: Path) -> None:
         from segment_anything import sam_model_registry
 
-        from teacher.detectors.grounding_dino import load_tokenizer
+        from teacher.saa.detectors.grounding_dino import load_tokenizer
 
         torch.manual_seed(0)
         runtime = Runtime(device, precision)  # type: ignore[arg-type]

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from teacher.detectors.attributes import AttributeDetector
 from teacher.prompts import PROMPT_LISTS
-from teacher.saa import SaaSettings, SegmentAnyAnomaly
-from teacher.saliency import ColourGradientFeatures, FeatureSaliency
-from teacher.segmenters.grabcut import GrabCutSegmenter
+from teacher.saa.algorithm import SaaSettings, SegmentAnyAnomaly
+from teacher.saa.detectors.attributes import AttributeDetector
+from teacher.saa.saliency import ColourGradientFeatures, FeatureSaliency
+from teacher.saa.segmenters.grabcut import GrabCutSegmenter
 
 ROUNDS = 9
 BIRDS = PROMPT_LISTS["birds"]

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from teacher.detectors import Detections
-from teacher.detectors.lexicon import LEXICON, SOFTNESS, Range, Word, look_up, says_nothing
-from teacher.detectors.proposals import find_regions
-from teacher.detectors.regions import Regions
+from teacher.saa.detectors import Detections
+from teacher.saa.detectors.lexicon import LEXICON, SOFTNESS, Range, Word, look_up, says_nothing
+from teacher.saa.detectors.proposals import find_regions
+from teacher.saa.detectors.regions import Regions
 from util.words import split_words
 
 ATTRIBUTES = tuple(SOFTNESS)
@@ -49,7 +49,7 @@ class AttributeDetector:
     does; without a noun, as a salient object with the looks of all modifiers. Backgrounds ("sea")
     score on the box of the whole image, with the share of it that no region takes. Words that the
     lexicon lacks score 0, but a phrase without any known word is answered as "object"
-    (`teacher.wording` tells which words and phrases these are).
+    (`teacher.saa.wording` tells which words and phrases these are).
     """
 
     def encode(self, image_rgb: np.ndarray) -> Encoding:

@@ -5,12 +5,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from teacher.detectors.attributes import AttributeDetector
-from teacher.saa import SaaSettings, SegmentAnyAnomaly
-from teacher.saliency import ColourGradientFeatures, FeatureSaliency
-from teacher.segmenters.grabcut import GrabCutSegmenter
+from teacher.saa.algorithm import SaaSettings, SegmentAnyAnomaly
+from teacher.saa.detectors.attributes import AttributeDetector
+from teacher.saa.saliency import ColourGradientFeatures, FeatureSaliency
+from teacher.saa.segmenters.grabcut import GrabCutSegmenter
 from tests.conftest import paint_scene
-from tests.test_saa import IMAGE, Answer, BoxSegmenter, FixedFeatures, ScriptedDetector
+from tests.teacher.saa.test_algorithm import (
+    IMAGE,
+    Answer,
+    BoxSegmenter,
+    FixedFeatures,
+    ScriptedDetector,
+)
 
 
 def object_teacher(boxes: Answer, **numbers: Any) -> SegmentAnyAnomaly:

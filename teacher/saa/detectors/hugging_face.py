@@ -21,8 +21,17 @@ from transformers.models.grounding_dino import modeling_grounding_dino as dino
 from transformers.models.mm_grounding_dino import modeling_mm_grounding_dino as mm_dino
 from transformers.models.swin.modeling_swin import SwinAttention, SwinMLP
 
-from teacher.detectors import Detections
-from teacher.detectors.captions import (
+from teacher.inference.runtime import (
+    Batches,
+    Encoding,
+    Runtime,
+    check_finite,
+    refuse_strip,
+    replaying,
+    to_half,
+)
+from teacher.saa.detectors import Detections
+from teacher.saa.detectors.captions import (
     check_lengths,
     keep_levels,
     kept_levels,
@@ -32,19 +41,10 @@ from teacher.detectors.captions import (
     to_caption,
     to_pixels,
 )
-from teacher.detectors.fused_attention import (
+from teacher.saa.detectors.fused_attention import (
     ImageTextProjections,
     deformable_attention,
     image_text_attention,
-)
-from teacher.inference.runtime import (
-    Batches,
-    Encoding,
-    Runtime,
-    check_finite,
-    refuse_strip,
-    replaying,
-    to_half,
 )
 from teacher.weights.checkpoints import read_model, read_model_type, read_processor
 from util.errors import UserError

@@ -6,8 +6,8 @@ Only the embedded detector has a lexicon; all others read any word, and know wha
 from collections.abc import Sequence
 from typing import Any
 
-from teacher.detectors.lexicon import look_up, says_nothing
 from teacher.prompts import prompt_to_phrases, quoted
+from teacher.saa.detectors.lexicon import look_up, says_nothing
 from util.config import TeacherSection
 from util.words import split_words
 

@@ -21,7 +21,7 @@ from torch import nn
 from teacher.inference.crop_masks import CropMask
 from teacher.inference.enlarging import Enlargement
 from teacher.inference.runtime import Runtime
-from teacher.segmenters.sam import VARIANTS, SamSegmenter, load_sam
+from teacher.saa.segmenters.sam import VARIANTS, SamSegmenter, load_sam
 from util.errors import UserError
 
 SIDE_PX = 128

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from teacher.detectors import Detections, Detector
 from teacher.inference.cache import Cache, cache_key, image_key
 from teacher.inference.crop_masks import CropMask
 from teacher.inference.runtime import Encoder, Encoding
-from teacher.saliency import Saliency
-from teacher.segmenters import Segmenter
+from teacher.saa.detectors import Detections, Detector
+from teacher.saa.saliency import Saliency
+from teacher.saa.segmenters import Segmenter
 
 Identity = Mapping[str, Any]
 """What decides a model's answers but for its input: weights' hash, precision. JSON values."""

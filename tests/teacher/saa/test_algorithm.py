@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teacher.detectors import Detections
 from teacher.inference.crop_masks import CropMask, crop_mask
-from teacher.saa import SaaSettings, SegmentAnyAnomaly, contains_words, shrink_to
-from teacher.saliency import FeatureSaliency, object_saliency
-from tests.test_saliency import plain_saliency
+from teacher.saa.algorithm import SaaSettings, SegmentAnyAnomaly, contains_words, shrink_to
+from teacher.saa.detectors import Detections
+from teacher.saa.saliency import FeatureSaliency, object_saliency
+from tests.teacher.saa.test_saliency import plain_saliency
 
 SIZE_HW = (24, 32)
 Answer = list[tuple[list[float], list[float]]]

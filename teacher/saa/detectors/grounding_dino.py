@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torchvision.transforms import functional as transforms
 from transformers import BertConfig, BertModel, PreTrainedTokenizerBase
 
-from teacher.detectors import Detections
-from teacher.detectors.captions import (
+from teacher.inference.runtime import Batches, Encoding, Runtime, refuse_strip, replaying
+from teacher.saa.detectors import Detections
+from teacher.saa.detectors.captions import (
     check_lengths,
     keep_levels,
     kept_levels,
@@ -27,12 +28,11 @@ from teacher.detectors.captions import (
     repeat,
     to_caption,
 )
-from teacher.detectors.fused_attention import (
+from teacher.saa.detectors.fused_attention import (
     ImageTextProjections,
     deformable_attention,
     image_text_attention,
 )
-from teacher.inference.runtime import Batches, Encoding, Runtime, refuse_strip, replaying
 from teacher.weights.checkpoints import load_strictly, not_whole, read_tensors
 
 with warnings.catch_warnings():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teacher.inference.crop_masks import crop_mask
-from teacher.saliency import mark_cells, object_saliency, self_similarity_saliency
+from teacher.saa.saliency import mark_cells, object_saliency, self_similarity_saliency
 
 
 def plain_saliency(features: np.ndarray, most: int = 400) -> np.ndarray:

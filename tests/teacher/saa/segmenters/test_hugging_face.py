@@ -29,9 +29,9 @@ from transformers import (
 )
 
 from teacher.inference.runtime import Runtime
-from teacher.segmenters.hugging_face import HuggingFaceSegmenter, load_hugging_face_segmenter
-from teacher.segmenters.sam import SamSegmenter
-from tests.test_sam import (
+from teacher.saa.segmenters.hugging_face import HuggingFaceSegmenter, load_hugging_face_segmenter
+from teacher.saa.segmenters.sam import SamSegmenter
+from tests.teacher.saa.segmenters.test_sam import (
     BOXES,
     SIDE_PX,
     Size,

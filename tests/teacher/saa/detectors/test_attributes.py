@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from teacher.detectors.attributes import AttributeDetector
-from teacher.detectors.lexicon import LEXICON, look_up
-from teacher.detectors.proposals import MAX_REGIONS, find_regions
 from teacher.prompts import PROMPT_LISTS
+from teacher.saa.detectors.attributes import AttributeDetector
+from teacher.saa.detectors.lexicon import LEXICON, look_up
+from teacher.saa.detectors.proposals import MAX_REGIONS, find_regions
 
 WATER = (40, 75, 90)
 WHITE = (225, 225, 220)

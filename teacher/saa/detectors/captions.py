@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from transformers import BertTokenizer, PreTrainedTokenizerBase
 
-from teacher.detectors import Detections
 from teacher.inference.runtime import Encoding, check_finite, to_half
 from teacher.prompts import quoted
+from teacher.saa.detectors import Detections
 from util.errors import PromptError, UserError, listed
 
 BETWEEN_WORDS = ("[CLS]", "[SEP]", ".", "?")

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from teacher.segmenters.grabcut import GrabCutSegmenter
+from teacher.saa.segmenters.grabcut import GrabCutSegmenter
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from teacher.cached_models import CachedDetector, CachedSaliency, CachedSegmenter
-from teacher.detectors import Detections
 from teacher.inference.cache import Cache
 from teacher.inference.crop_masks import CropMask, crop_mask
 from teacher.inference.runtime import Encoding
-from teacher.saa import SaaSettings, SegmentAnyAnomaly
+from teacher.saa.algorithm import SaaSettings, SegmentAnyAnomaly
+from teacher.saa.cached_models import CachedDetector, CachedSaliency, CachedSegmenter
+from teacher.saa.detectors import Detections
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (40, 60, 3), dtype=np.uint8)

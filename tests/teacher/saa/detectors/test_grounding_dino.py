@@ -10,6 +10,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
+from teacher.saa.algorithm.detectors import captions, grounding_dino
 from torch import Tensor, nn
 from transformers import (
     BertConfig,
@@ -19,8 +20,9 @@ from transformers import (
     SwinConfig,
 )
 
-from teacher.detectors import Detections, captions, grounding_dino
-from teacher.detectors.grounding_dino import (
+from teacher.inference.runtime import Runtime
+from teacher.saa.detectors import Detections
+from teacher.saa.detectors.grounding_dino import (
     GroundingDinoDetector,
     build_grounding_dino,
     load_grounding_dino,
@@ -29,8 +31,7 @@ from teacher.detectors.grounding_dino import (
     original,
     prepare_image,
 )
-from teacher.detectors.hugging_face import HuggingFaceGroundingDino
-from teacher.inference.runtime import Runtime
+from teacher.saa.detectors.hugging_face import HuggingFaceGroundingDino
 from teacher.weights.known import locate
 from util.errors import UserError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import teacher.soft_label_generation
-from teacher.wording import describe_prompt, remark_on_words
+from teacher.saa.wording import describe_prompt, remark_on_words
 from tests.conftest import make_project
 from util.config import TeacherSection
 from util.label_set import LabelSet

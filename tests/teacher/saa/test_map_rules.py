@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teacher.building import build_teacher
-from teacher.map_rules import MapRule, to_unit
+from teacher.saa.map_rules import MapRule, to_unit
 from tests.conftest import paint_scene
-from tests.test_saa import label, one_box_teacher
+from tests.teacher.saa.test_algorithm import label, one_box_teacher
 from util.config import TeacherSection
 from util.data_classes import BoxSettings
 from util.masks_to_bboxes import soft_label_to_boxes

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from teacher.saa.algorithm.detectors import captions, hugging_face
 from torch import Tensor, nn
 from transformers import (
     BertConfig,
@@ -28,13 +29,13 @@ from transformers import (
     SwinConfig,
 )
 
-from teacher.detectors import Detections, captions, hugging_face
-from teacher.detectors.hugging_face import (
+from teacher.inference.runtime import Runtime
+from teacher.saa.detectors import Detections
+from teacher.saa.detectors.hugging_face import (
     HuggingFaceGroundingDino,
     HuggingFaceOwl,
     load_hugging_face_detector,
 )
-from teacher.inference.runtime import Runtime
 from util.errors import PromptError, UserError
 
 AnyDetector = HuggingFaceGroundingDino | HuggingFaceOwl

@@ -20,10 +20,10 @@ models run. Departures from the published code (caoyunkang/Segment-Any-Anomaly),
   image at a size of 1024), where an object has each cell in which it has a pixel (published: the
   pixel in the middle of the cell). Where fewer than two are found saliency is 0, and said to be;
   the published code stops there.
-- The features of wide_resnet50_2 are smoothed; see `teacher.wide_resnet`.
+- The features of wide_resnet50_2 are smoothed; see `teacher.saa.wide_resnet`.
 - Among masks of equal score, those of the first phrase come first; published is any order.
 - The map has the size of the image. By default it has a fixed scale in [0, 1], and a published map
-  is brought to [0, 1) without a change of order (see `teacher.map_rules`), so that the maps of
+  is brought to [0, 1) without a change of order (see `teacher.saa.map_rules`), so that the maps of
   several images and prompts can be compared and averaged.
 """
 
@@ -34,14 +34,14 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from teacher.detectors import Detections, Detector
 from teacher.findings import Finding, Rejection, Scene
 from teacher.inference.crop_masks import CropMask, resize_mask
-from teacher.map_rules import MapRule, lay_out, means_inside, rescore, stretch, to_unit
 from teacher.prompts import prompt_to_phrases
-from teacher.saliency import Saliency
-from teacher.scene import find_remarks, find_scene, relative_areas
-from teacher.segmenters import Segmenter
+from teacher.saa.detectors import Detections, Detector
+from teacher.saa.map_rules import MapRule, lay_out, means_inside, rescore, stretch, to_unit
+from teacher.saa.saliency import Saliency
+from teacher.saa.scene import find_remarks, find_scene, relative_areas
+from teacher.saa.segmenters import Segmenter
 from util.words import split_words
 
 logger = logging.getLogger(__name__)

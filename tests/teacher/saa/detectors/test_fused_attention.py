@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 import torch
+from teacher.saa.algorithm.detectors import fused_attention, grounding_dino, hugging_face
 from torch import Tensor
 from transformers import GroundingDinoConfig
 from transformers.models.grounding_dino.modeling_grounding_dino import (
@@ -10,9 +11,8 @@ from transformers.models.grounding_dino.modeling_grounding_dino import (
     MultiScaleDeformableAttention,
 )
 
-from teacher.detectors import fused_attention, grounding_dino, hugging_face
-from teacher.detectors.fused_attention import deformable_attention
-from teacher.detectors.grounding_dino import BiMultiHeadAttention, ms_deform_attn
+from teacher.saa.detectors.fused_attention import deformable_attention
+from teacher.saa.detectors.grounding_dino import BiMultiHeadAttention, ms_deform_attn
 
 of_the_package = ms_deform_attn.multi_scale_deformable_attn_pytorch
 SIZES_HW = [(7, 9), (4, 5), (1, 3)]

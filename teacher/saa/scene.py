@@ -1,15 +1,15 @@
 """The normal scene of an image: its objects, and the area that anomalies are measured by.
 
-Step 1 of SAA (arXiv 2305.10724); `teacher.saa` says what departs from the published code.
+Step 1 of SAA (arXiv 2305.10724); `teacher.saa.algorithm` says what departs from the published code.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from teacher.detectors import Detections
 from teacher.findings import Scene
 from teacher.inference.crop_masks import CropMask
+from teacher.saa.detectors import Detections
 
 OBJECT_SCORE = 0.35
 """Score above which an object of the scene is there: GroundingDINO's own threshold for boxes."""
