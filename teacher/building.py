@@ -298,7 +298,7 @@ def _build_sam3(
     runtime: "Runtime",
     cache: "Cache | None",
 ) -> Teacher:
-    from teacher.segment_anything_3 import Sam3Settings, load_segment_anything_3
+    from teacher.sam3.segment_anything_3 import Sam3Settings, load_segment_anything_3
 
     numbers = Sam3Settings(**_values_of(Sam3Settings, settings))
     batch = settings.prompts_per_batch

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from teacher.inference.crop_masks import CropMask, crop_mask
 from teacher.inference.enlarging import Enlargement
-from teacher.segment_anything_3 import lay_out
+from teacher.sam3.segment_anything_3 import lay_out
 from tests.benchmarks.test_speed import best_speed_up
 
 SIZE_HW = (6000, 8000)

@@ -22,7 +22,7 @@ from transformers import (
 from teacher.building import build_teacher
 from teacher.findings import Finding
 from teacher.inference.runtime import Runtime
-from teacher.segment_anything_3 import (
+from teacher.sam3.segment_anything_3 import (
     MASK_THRESHOLD,
     Sam3Settings,
     SegmentAnything3,
@@ -172,7 +172,7 @@ def test_the_image_encoder_runs_once_for_all_prompts_and_each_phrase_is_asked_on
 def test_maps_are_laid_out_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     monkeypatch.setattr(
-        "teacher.segment_anything_3.lay_out", lambda *a: (made.append(a), lay_out(*a))[1]
+        "teacher.sam3.segment_anything_3.lay_out", lambda *a: (made.append(a), lay_out(*a))[1]
     )
     findings = build().label(paint((40, 60)), ["tern", "sea"])
     assert len(made) == 0
