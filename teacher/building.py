@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from teacher.findings import Teacher
 from teacher.inference.tiling import TiledTeacher
 from teacher.saa.algorithm import VERSION, SaaSettings, SegmentAnyAnomaly
+from teacher.saa.attributes.detector import AttributeDetector
 from teacher.saa.detectors import Detector
-from teacher.saa.detectors.attributes import AttributeDetector
 from teacher.saa.saliency import ColourGradientFeatures, FeatureSaliency, Saliency
 from teacher.saa.segmenters import Segmenter
 from teacher.saa.segmenters.grabcut import GrabCutSegmenter

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from teacher.prompts import prompt_to_phrases, quoted
-from teacher.saa.detectors.lexicon import look_up, says_nothing
+from teacher.saa.attributes.lexicon import look_up, says_nothing
 from util.config import TeacherSection
 from util.words import split_words
 

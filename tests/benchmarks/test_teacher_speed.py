@@ -9,7 +9,7 @@ import pytest
 
 from teacher.prompts import PROMPT_LISTS
 from teacher.saa.algorithm import SaaSettings, SegmentAnyAnomaly
-from teacher.saa.detectors.attributes import AttributeDetector
+from teacher.saa.attributes.detector import AttributeDetector
 from teacher.saa.saliency import ColourGradientFeatures, FeatureSaliency
 from teacher.saa.segmenters.grabcut import GrabCutSegmenter
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from teacher.saa.algorithm import SaaSettings, SegmentAnyAnomaly
-from teacher.saa.detectors.attributes import AttributeDetector
+from teacher.saa.attributes.detector import AttributeDetector
 from teacher.saa.saliency import ColourGradientFeatures, FeatureSaliency
 from teacher.saa.segmenters.grabcut import GrabCutSegmenter
 from tests.conftest import paint_scene

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from teacher.saa.detectors.regions import Regions, describe_regions
+from teacher.saa.attributes.regions import Regions, describe_regions
 
 MAX_REGIONS = 100
 """Most regions an image keeps, the most salient first; crowded real tiles have 70 birds."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from teacher.saa.attributes.lexicon import LEXICON, SOFTNESS, Range, Word, look_up, says_nothing
+from teacher.saa.attributes.proposals import find_regions
+from teacher.saa.attributes.regions import Regions
 from teacher.saa.detectors import Detections
-from teacher.saa.detectors.lexicon import LEXICON, SOFTNESS, Range, Word, look_up, says_nothing
-from teacher.saa.detectors.proposals import find_regions
-from teacher.saa.detectors.regions import Regions
 from util.words import split_words
 
 ATTRIBUTES = tuple(SOFTNESS)

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from teacher.prompts import PROMPT_LISTS
-from teacher.saa.detectors.attributes import AttributeDetector
-from teacher.saa.detectors.lexicon import LEXICON, look_up
-from teacher.saa.detectors.proposals import MAX_REGIONS, find_regions
+from teacher.saa.attributes.detector import AttributeDetector
+from teacher.saa.attributes.lexicon import LEXICON, look_up
+from teacher.saa.attributes.proposals import MAX_REGIONS, find_regions
 
 WATER = (40, 75, 90)
 WHITE = (225, 225, 220)

@@ -3,8 +3,8 @@
 The numbers describe things photographed from the air over the sea, by common knowledge (Lampert et
 al. 2009 call this an attribute description), and were then checked by eye and by F1 on painted sea
 scenes and on the Train and Validation photographs of water birds; none was fitted by a program.
-Attributes are those of `teacher.saa.detectors.regions.Regions`. A range says what is ordinary; outside
-it the match falls off as a Gaussian with the softness of the attribute.
+Attributes are those of `teacher.saa.attributes.regions.Regions`. A range says what is ordinary;
+outside it the match falls off as a Gaussian with the softness of the attribute.
 """
 
 import math

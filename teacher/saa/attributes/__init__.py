@@ -1,0 +1,1 @@
+"""The embedded detector: salient regions scored against what words look like."""
