@@ -14,7 +14,7 @@ from student.batches import check_batches, count_crops
 from student.data_loader_student import Memory, SoftLabelPairs
 from student.losses import LossSettings
 from student.material import Material, Sizes
-from student.models import Architecture, build_model
+from student.networks.models import Architecture, build_model
 from student.run_folder import RunFolder
 from student.survey import Seen, count_labels, leave_out, survey
 from student.training import Trainer, TrainingSettings

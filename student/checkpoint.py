@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from student.models import Architecture, build_model
+from student.networks.models import Architecture, build_model
 from util.disk.files import write_bytes
 from util.errors import UserError
 

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from student.batches import check_processes, shuffled_batches
 from student.data_loader_student import Batch, SoftLabelPairs
 from student.losses import LossSettings, student_loss
-from student.models import Architecture
+from student.networks.models import Architecture
 from student.parallel import gather, normalise_together, share_of
 from student.run_folder import Row, RunFolder
 from student.seeds import mix_seed

@@ -12,7 +12,7 @@ from student.augmentation import Augmentation
 from student.data_loader_student import SoftLabelPairs
 from student.device import build_fabric
 from student.losses import LossSettings
-from student.models import Architecture, build_model
+from student.networks.models import Architecture, build_model
 from student.run_folder import RunFolder
 from student.training import Trainer, TrainingSettings
 from student.validation import Validation

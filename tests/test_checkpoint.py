@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from student.checkpoint import load_model, read_checkpoint, save_checkpoint
-from student.models import Architecture, build_model
+from student.networks.models import Architecture, build_model
 from util.errors import UserError
 
 SMALL = Architecture("unet", width=4, depth=2, encoder="")

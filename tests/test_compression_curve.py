@@ -12,7 +12,7 @@ import analysis.compression_curve
 from analysis.compression_curve import count_overlaps
 from analysis.network_costs import count_multiply_adds, measure_costs
 from student.checkpoint import save_checkpoint
-from student.models import Architecture, build_model
+from student.networks.models import Architecture, build_model
 from tests.test_distillation import arguments, taught
 from tests.test_label_set_from_truth import write_truth
 from tests.test_prediction import make_student

@@ -20,7 +20,7 @@ import student.test
 from student.checkpoint import save_checkpoint
 from student.exporting import DeployedModel, compare_with_torch, export_onnx, quantise
 from student.mask_comparison import Images
-from student.models import Architecture, build_model
+from student.networks.models import Architecture, build_model
 from student.onnx_predictor import OnnxPredictor
 from student.prediction import logits_to_soft_label
 from student.predictors import open_predictor, read_box_settings

@@ -18,7 +18,7 @@ import student.predict
 import student.test
 from student.checkpoint import save_checkpoint
 from student.exporting import export_onnx
-from student.models import Architecture, build_model
+from student.networks.models import Architecture, build_model
 from student.predicting import MANY, count_at_once, name_of_images
 from student.prediction import (
     ALIGNMENT_PX,

@@ -17,7 +17,7 @@ from student.batches import shuffled_batches
 from student.building import training_settings
 from student.checkpoint import read_checkpoint
 from student.losses import LossSettings, student_loss
-from student.models import Architecture
+from student.networks.models import Architecture
 from student.training import Trainer
 from tests.student_runs import (
     SETTINGS,

@@ -17,7 +17,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from scipy import ndimage
 
 from student.losses import LossSettings, student_loss
-from student.models import Architecture, build_model
+from student.networks.models import Architecture, build_model
 from tests.conftest import box_table
 from tests.plain_metrics import plain_thesis_metric_of_rows
 from util.bbox_csv import COLUMNS, read_bbox_csv, write_bbox_csv

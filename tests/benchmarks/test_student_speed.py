@@ -22,7 +22,7 @@ from student.data_loader_student import Batch, SoftLabelPairs
 from student.device import build_fabric, is_faster_in_bf16
 from student.exporting import export_onnx, quantise
 from student.losses import LossSettings
-from student.models import Architecture, build_model
+from student.networks.models import Architecture, build_model
 from student.onnx_predictor import OnnxPredictor
 from student.predicting import predict_images
 from student.run_folder import RunFolder

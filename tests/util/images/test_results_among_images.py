@@ -10,7 +10,7 @@ import student.predict
 import teacher.soft_label_generation
 import util.multi_teacher.combination_strategies
 from student.checkpoint import save_checkpoint
-from student.models import Architecture, build_model
+from student.networks.models import Architecture, build_model
 from tests.conftest import paint_scene
 from util.errors import UserError
 from util.images.files import find_images, write_image

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
-from student.unet import UNet, pad_to_multiple
+from student.networks.unet import UNet, pad_to_multiple
 from util.errors import UserError
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)

@@ -7,8 +7,8 @@ from student.losses import (
     LossSettings,
     student_loss,
 )
-from student.models import Architecture, build_model
-from student.unet import UNet
+from student.networks.models import Architecture, build_model
+from student.networks.unet import UNet
 from util.errors import UserError
 
 
