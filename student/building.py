@@ -9,14 +9,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from student.augmentation import Augmentation
-from student.batches import check_batches, count_crops
-from student.data_loader_student import Memory, SoftLabelPairs
+from student.data.augmentation import Augmentation
+from student.data.batches import check_batches, count_crops
+from student.data.loading import Memory, SoftLabelPairs
+from student.data.material import Material, Sizes
+from student.data.survey import Seen, count_labels, leave_out, survey
 from student.losses import LossSettings
-from student.material import Material, Sizes
 from student.networks.models import Architecture, build_model
 from student.run_folder import RunFolder
-from student.survey import Seen, count_labels, leave_out, survey
 from student.training import Trainer, TrainingSettings
 from student.validation import Validation, boxes_of_labels, choose_windows, cut_truths
 from util.config import Config, StudentSection

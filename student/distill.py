@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from student.material import find_splits
+from student.data.material import find_splits
 from student.train import build_checked, start_processes, train_student
 from teacher.settings import as_student
 from teacher.soft_label_generation import asked_prompts, label_all, report

@@ -67,7 +67,7 @@ def train_student(config: Config, overwrite: bool) -> "Fabric":
         UserError: Something that it is to learn from is missing or wrong; nothing is changed then.
     """
     from student.building import build_trainer
-    from student.material import collect_settings, gather_material
+    from student.data.material import collect_settings, gather_material
     from student.run_folder import RunFolder
 
     fabric = start_processes(config)
@@ -115,8 +115,8 @@ def build_checked(config: Config, fabric: "Fabric", num_images: int) -> "nn.Modu
     Raises:
         UserError: It cannot be trained so.
     """
-    from student.batches import check_batches, check_processes
     from student.building import build_student, name_losses
+    from student.data.batches import check_batches, check_processes
 
     student = config.student
     check_batches(student, num_images)

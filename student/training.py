@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from student.batches import check_processes, shuffled_batches
-from student.data_loader_student import Batch, SoftLabelPairs
+from student.data.batches import check_processes, shuffled_batches
+from student.data.loading import Batch, SoftLabelPairs
 from student.losses import LossSettings, student_loss
 from student.networks.models import Architecture
 from student.parallel import gather, normalise_together, share_of

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 import student.train
-from student.augmentation import Augmentation
-from student.data_loader_student import SoftLabelPairs
+from student.data.augmentation import Augmentation
+from student.data.loading import SoftLabelPairs
 from student.device import build_fabric
 from student.losses import LossSettings
 from student.networks.models import Architecture, build_model

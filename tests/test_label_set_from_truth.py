@@ -12,7 +12,7 @@ import pytest
 import student.test
 import student.train
 import util.label_set_from_truth
-from student.data_loader_student import SoftLabelPairs, check_pairs
+from student.data.loading import SoftLabelPairs, check_pairs
 from tests.conftest import read_gray
 from util.bbox_csv import read_bbox_csv
 from util.data_classes import BoxSettings

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 import student.train
-from student.batches import check_processes
 from student.checkpoint import read_checkpoint, save_checkpoint
+from student.data.batches import check_processes
 from student.device import build_fabric, count_processes
 from student.parallel import SyncBatchNorm2d, gather, normalise_together, share_of
 from tests.conftest import ROOT

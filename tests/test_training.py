@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 import student.train
-from student.batches import shuffled_batches
 from student.building import training_settings
 from student.checkpoint import read_checkpoint
+from student.data.batches import shuffled_batches
 from student.losses import LossSettings, student_loss
 from student.networks.models import Architecture
 from student.training import Trainer

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from student.building import build_student, build_trainer
-from student.data_loader_student import SoftLabelPairs, Window
+from student.data.loading import SoftLabelPairs, Window
+from student.data.material import gather_material
+from student.data.survey import Seen
 from student.device import build_fabric
 from student.losses import LossSettings, student_loss
-from student.material import gather_material
 from student.run_folder import RunFolder
-from student.survey import Seen
 from student.validation import (
     SMALLEST_WINDOW_PX,
     Validation,

@@ -16,7 +16,7 @@ from analysis.study.versions import (
     student_libraries,
     teacher_libraries,
 )
-from student.material import WHERE_IT_RUNS
+from student.data.material import WHERE_IT_RUNS
 from student.predicting import prediction_settings
 from teacher.building import check_teacher, describe_teacher, find_models
 from util.config import CombinationSection, Config, Precision, StudentSection, TeacherSection

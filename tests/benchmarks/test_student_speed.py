@@ -15,10 +15,10 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch.nn import functional as F
 
-from student.augmentation import Augmentation
 from student.building import training_settings
 from student.checkpoint import save_checkpoint
-from student.data_loader_student import Batch, SoftLabelPairs
+from student.data.augmentation import Augmentation
+from student.data.loading import Batch, SoftLabelPairs
 from student.device import build_fabric, is_faster_in_bf16
 from student.exporting import export_onnx, quantise
 from student.losses import LossSettings

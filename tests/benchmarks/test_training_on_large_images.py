@@ -8,9 +8,9 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from student.augmentation import Augmentation, Sample, augment
-from student.batches import count_crops
-from student.data_loader_student import SoftLabelPairs
+from student.data.augmentation import Augmentation, Sample, augment
+from student.data.batches import count_crops
+from student.data.loading import SoftLabelPairs
 from tests.benchmarks.test_speed import speed_up
 from util.config import Config
 from util.data_classes import BoxSettings

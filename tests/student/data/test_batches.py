@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from student.batches import count_crops, shuffled_batches
+from student.data.batches import count_crops, shuffled_batches
 from student.seeds import mix_seed
 from util.config import StudentSection
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from student.augmentation import Augmentation
-from student.data_loader_student import Memory, SoftLabelPairs, check_pairs, check_weights
-from student.foreground import Foreground, find_foreground
+from student.data.augmentation import Augmentation
+from student.data.foreground import Foreground, find_foreground
+from student.data.loading import Memory, SoftLabelPairs, check_pairs, check_weights
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
@@ -143,7 +143,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(path.stem)
         return read_image(path)
 
-    monkeypatch.setattr("student.data_loader_student.read_image", read)
+    monkeypatch.setattr("student.data.loading.read_image", read)
     return names
 
 
@@ -199,7 +199,7 @@ def test_components_of_an_image_that_is_kept_are_found_once(
         found.append(target.shape)
         return find_foreground(target)
 
-    monkeypatch.setattr("student.augmentation.find_foreground", find)
+    monkeypatch.setattr("student.data.augmentation.find_foreground", find)
     dataset = pairs(Augmentation(16, crops_per_image=4, foreground_crops=1.0))
     dataset.memory = Memory(10**6)
     for epoch in range(3):

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 from torchvision.transforms.v2 import functional as VF
 
-from student.foreground import Foreground, find_foreground
+from student.data.foreground import Foreground, find_foreground
 
 BRIGHTNESS = CONTRAST = SATURATION = 0.25
 HUE = 0.03

@@ -76,7 +76,7 @@ def gather_material(config: Config) -> Material:
     Raises:
         UserError: Something is missing, or does not fit.
     """
-    from student.data_loader_student import check_logits, check_pairs, check_weights
+    from student.data.loading import check_logits, check_pairs, check_weights
 
     student, splits = config.student, find_splits(config)
     label_set = open_label_set(config.paths.label_sets, student.label_set)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from student.augmentation import Augmentation, Sample, augment, draw_side
-from student.data_loader_student import SoftLabelPairs
+from student.data.augmentation import Augmentation, Sample, augment, draw_side
+from student.data.loading import SoftLabelPairs
 from util.images.files import find_images, write_image
 from util.label_set import LabelSet
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from lightning_fabric import Fabric
 
-from student.data_loader_student import SoftLabelPairs, Window
+from student.data.loading import SoftLabelPairs, Window
 from student.parallel import gather_objects
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError, listed

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from student.foreground import PIXELS_EACH, find_foreground
+from student.data.foreground import PIXELS_EACH, find_foreground
 
 
 def components(target: np.ndarray) -> list[set[tuple[int, int]]]:

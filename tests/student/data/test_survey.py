@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from student.data_loader_student import SoftLabelPairs
+from student.data.loading import SoftLabelPairs
+from student.data.survey import Seen, count_labels, leave_out, survey
 from student.device import build_fabric
-from student.survey import Seen, count_labels, leave_out, survey
 from tests.student_runs import label, train
 from util.data_classes import BoxSettings
 from util.errors import UserError

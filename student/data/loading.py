@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from student.augmentation import Augmentation, Sample, augment, draw_corner
+from student.data.augmentation import Augmentation, Sample, augment, draw_corner
 from student.seeds import mix_seed
 from util.config import PixelWeights
 from util.errors import UserError, listed

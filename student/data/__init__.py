@@ -1,0 +1,1 @@
+"""What a student learns from: checked, read, augmented and put in batches."""
