@@ -124,7 +124,7 @@ def plan_curve(config: Config) -> Curve:
     """
     from analysis.study.dependencies import open_school, student_cell, teacher_cell
     from analysis.study.images import Images
-    from student.predicting import find_checkpoint
+    from student.inference.label_sets import find_checkpoint
 
     section = config.compression
     checkpoint = config.teacher.checkpoint or find_checkpoint(config)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
-from student.predicting import is_of_another_checkpoint
+from student.inference.label_sets import is_of_another_checkpoint
 from util.config import Config
 from util.disk.places import name_in
 from util.disk.walking import on_disk

@@ -13,8 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from student.checkpoint import load_model, read_checkpoint
 from student.exporting import export_onnx
-from student.onnx_predictor import OnnxPredictor
-from student.prediction import Predictor
+from student.inference.onnx_predictor import OnnxPredictor
+from student.inference.tiles import Predictor
 from util.running.progress import track
 
 OPSET = 18

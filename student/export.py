@@ -19,9 +19,14 @@ from typing import Any
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from student.inference.label_sets import (
+    PREDICTING,
+    find_checkpoint,
+    hash_checkpoint,
+    prediction_settings,
+)
+from student.inference.opening import read_box_settings
 from student.mask_comparison import Images, choose_images, compare_masks
-from student.predicting import PREDICTING, find_checkpoint, hash_checkpoint, prediction_settings
-from student.predictors import read_box_settings
 from util.command_line import load_config
 from util.config import BOX_RULE, TILES, Config, keys_of
 from util.disk.files import write_bytes
@@ -99,7 +104,7 @@ def export(config: Config, checkpoint: Path, output: Path) -> float:
 def make_int8(config: Config, exported: Path, int8: Path, images: Images) -> list[str]:
     """Write the int8 version; returns its size, and what it loses on images it has not seen."""
     from student.exporting import quantise
-    from student.onnx_predictor import OnnxPredictor
+    from student.inference.onnx_predictor import OnnxPredictor
 
     chosen = list(images.calibration.values())[: config.export.calibration_images]
     num_read = quantise(exported, int8, chosen, config.prediction.tile_size_px)

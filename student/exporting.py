@@ -16,8 +16,8 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
-from student.onnx_predictor import IMAGES, LOGITS, METADATA, PROBABILITIES, OnnxPredictor
-from student.torch_predictor import scale_images
+from student.inference.onnx_predictor import IMAGES, LOGITS, METADATA, PROBABILITIES, OnnxPredictor
+from student.inference.torch_predictor import scale_images
 from util.disk.files import write_bytes
 from util.errors import UserError, listed
 from util.images.files import read_image

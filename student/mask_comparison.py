@@ -6,7 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from student.prediction import PredictionSettings, Predictor, logits_to_soft_label, predict_in_tiles
+from student.inference.tiles import (
+    PredictionSettings,
+    Predictor,
+    logits_to_soft_label,
+    predict_in_tiles,
+)
 from util.config import DataSection
 from util.errors import UserError
 from util.images.files import find_images, read_image

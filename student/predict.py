@@ -15,8 +15,7 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from student.pictures import draw_pictures
-from student.predicting import (
+from student.inference.label_sets import (
     PREDICTING,
     find_checkpoint,
     folder_beside,
@@ -24,6 +23,7 @@ from student.predicting import (
     predict_images,
     report_failures,
 )
+from student.inference.pictures import draw_pictures
 from util.bbox_csv import read_bbox_csv
 from util.command_line import OVERWRITE, load_config
 from util.config import keys_of

@@ -15,12 +15,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from student.data.batches import check_processes, shuffled_batches
 from student.data.loading import Batch, SoftLabelPairs
+from student.inference.torch_predictor import scale_images
 from student.losses import LossSettings, student_loss
 from student.networks.models import Architecture
 from student.parallel import gather, normalise_together, share_of
 from student.run_folder import Row, RunFolder
 from student.seeds import mix_seed
-from student.torch_predictor import scale_images
 from student.validation import Validation, count_overlap, validate
 from util.errors import UserError, listed
 from util.metrics.intervals import iou

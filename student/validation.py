@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from student.data.loading import SoftLabelPairs
 from student.data.survey import Seen
+from student.inference.tiles import PredictionSettings, logits_to_soft_label, predict_in_tiles
+from student.inference.torch_predictor import TorchPredictor
 from student.losses import LossSettings, student_loss
 from student.parallel import gather_objects
-from student.prediction import PredictionSettings, logits_to_soft_label, predict_in_tiles
 from student.run_folder import Row
-from student.torch_predictor import TorchPredictor
 from util.bbox_csv import COORDINATES, boxes_to_table
 from util.data_classes import Boxes, BoxSettings
 from util.masks_to_bboxes import soft_label_to_boxes

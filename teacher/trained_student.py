@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from student.prediction import PredictingLabeller, PredictionSettings
-from student.predictors import open_predictor
-from student.predictors import read_box_settings as read_box_settings
+from student.inference.opening import open_predictor
+from student.inference.opening import read_box_settings as read_box_settings
+from student.inference.tiles import PredictingLabeller, PredictionSettings
 from teacher.findings import Finding
 from teacher.settings import resolve_own
 from util.config import TeacherSection

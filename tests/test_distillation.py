@@ -17,8 +17,8 @@ import teacher.soft_label_generation
 from student.checkpoint import read_checkpoint, save_checkpoint
 from student.losses import LossSettings, binary_kd, binary_kl, student_loss
 from teacher.building import build_teacher, check_teacher, describe_teacher, find_models
+from tests.student.inference.test_label_sets import SMALL, make_student
 from tests.test_pipeline import stop_at_write
-from tests.test_prediction import SMALL, make_student
 from util.command_line import load_config
 from util.config import PredictionSection, TeacherSection
 from util.errors import UserError

@@ -19,13 +19,13 @@ import student.predict
 import student.test
 from student.checkpoint import save_checkpoint
 from student.exporting import DeployedModel, compare_with_torch, export_onnx, quantise
+from student.inference.onnx_predictor import OnnxPredictor
+from student.inference.opening import open_predictor, read_box_settings
+from student.inference.tiles import logits_to_soft_label
 from student.mask_comparison import Images
 from student.networks.models import Architecture, build_model
-from student.onnx_predictor import OnnxPredictor
-from student.prediction import logits_to_soft_label
-from student.predictors import open_predictor, read_box_settings
 from tests.conftest import ROOT, make_project
-from tests.test_prediction import SMALL, make_student
+from tests.student.inference.test_label_sets import SMALL, make_student
 from util.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError

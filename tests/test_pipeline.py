@@ -22,7 +22,7 @@ import student.train
 import teacher.soft_label_generation
 import util.csv_from_soft_labels
 import util.multi_teacher.combination_strategies
-from student.predictors import read_box_settings
+from student.inference.opening import read_box_settings
 from tests.conftest import ROOT
 from util.command_line import load_config
 from util.data_classes import BoxSettings

@@ -28,8 +28,8 @@ from student.validation import (
     validate,
 )
 from tests.conftest import box_table
+from tests.student.inference.test_label_sets import make_student
 from tests.student_runs import find_birds, label, make_trainer, make_validation, train
-from tests.test_prediction import make_student
 from util.bbox_csv import COORDINATES
 from util.command_line import load_config
 from util.data_classes import Boxes, BoxSettings

@@ -17,7 +17,7 @@ from analysis.study.versions import (
     teacher_libraries,
 )
 from student.data.material import WHERE_IT_RUNS
-from student.predicting import prediction_settings
+from student.inference.label_sets import prediction_settings
 from teacher.building import check_teacher, describe_teacher, find_models
 from util.config import CombinationSection, Config, Precision, StudentSection, TeacherSection
 from util.data_classes import BoxSettings

@@ -21,12 +21,12 @@ from student.data.augmentation import Augmentation
 from student.data.loading import Batch, SoftLabelPairs
 from student.device import build_fabric, is_faster_in_bf16
 from student.exporting import export_onnx, quantise
+from student.inference.label_sets import predict_images
+from student.inference.onnx_predictor import OnnxPredictor
+from student.inference.torch_predictor import TorchPredictor, scale_images
 from student.losses import LossSettings
 from student.networks.models import Architecture, build_model
-from student.onnx_predictor import OnnxPredictor
-from student.predicting import predict_images
 from student.run_folder import RunFolder
-from student.torch_predictor import TorchPredictor, scale_images
 from student.training import Trainer
 from tests.benchmarks.test_speed import seconds_of, speed_up
 from util.config import Config, Precision, read_config

@@ -18,9 +18,9 @@ import student.predict
 import student.test
 from student.checkpoint import save_checkpoint
 from student.exporting import export_onnx
-from student.networks.models import Architecture, build_model
-from student.predicting import MANY, count_at_once, name_of_images
-from student.prediction import (
+from student.inference.label_sets import MANY, count_at_once, name_of_images
+from student.inference.opening import open_predictor
+from student.inference.tiles import (
     ALIGNMENT_PX,
     PredictingLabeller,
     PredictionSettings,
@@ -28,8 +28,8 @@ from student.prediction import (
     predict_in_tiles,
     split_side,
 )
-from student.predictors import open_predictor
-from student.torch_predictor import TorchPredictor, fuse_batch_norms, scale_images
+from student.inference.torch_predictor import TorchPredictor, fuse_batch_norms, scale_images
+from student.networks.models import Architecture, build_model
 from tests.conftest import box_table
 from tests.test_pipeline import run, stop_at_write
 from util.errors import UserError
@@ -260,7 +260,7 @@ def test_images_that_are_predicted_at_once_get_the_same_maps(
     export_onnx(run / "student.onnx", make_student(), 1.0, 18, {})
     maps = {}
     for many in (1, 1000):
-        monkeypatch.setattr("student.predicting.MANY", many)
+        monkeypatch.setattr("student.inference.label_sets.MANY", many)
         output = trained.parent / f"{many}"
         options = ["--student.checkpoint", str(run / name), "--prediction.output", str(output)]
         assert predict(trained, *options) == 0

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from student.prediction import PredictingLabeller, PredictionSettings
-from student.predictors import open_predictor, read_box_settings
+from student.inference.opening import open_predictor, read_box_settings
+from student.inference.tiles import PredictingLabeller, PredictionSettings
 from util.config import BOX_RULE, TILES, Config, PredictionSection
 from util.errors import UserError, listed
 from util.images.files import image_size_hw

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from student.prediction import Predictor
+from student.inference.tiles import Predictor
 from util.data_classes import BoxSettings, parse_box_settings
 
 
@@ -24,10 +24,10 @@ def open_predictor(
         UserError: The file is damaged or of another model; what runs it is not installed.
     """
     if checkpoint.suffix == ".onnx":
-        from student.onnx_predictor import OnnxPredictor
+        from student.inference.onnx_predictor import OnnxPredictor
 
         return OnnxPredictor(checkpoint, most_at_once)
-    from student.torch_predictor import load_torch_predictor
+    from student.inference.torch_predictor import load_torch_predictor
 
     return load_torch_predictor(checkpoint, device, most_at_once)
 
@@ -45,7 +45,7 @@ def read_box_settings(checkpoint: Path) -> BoxSettings:
         UserError: The file is missing or damaged; what reads it is not installed.
     """
     if checkpoint.suffix == ".onnx":
-        from student.onnx_predictor import OnnxPredictor
+        from student.inference.onnx_predictor import OnnxPredictor
 
         content = OnnxPredictor(checkpoint).metadata
     else:

@@ -1,0 +1,1 @@
+"""From a checkpoint and images to label sets; .onnx needs no torch."""
