@@ -12,7 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from student.checkpoint import load_model, read_checkpoint
-from student.exporting import export_onnx
+from student.deployment.onnx_file import export_onnx
 from student.inference.onnx_predictor import OnnxPredictor
 from student.inference.tiles import Predictor
 from util.running.progress import track

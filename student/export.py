@@ -19,6 +19,7 @@ from typing import Any
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from student.deployment.mask_comparison import Images, choose_images, compare_masks
 from student.inference.label_sets import (
     PREDICTING,
     find_checkpoint,
@@ -26,7 +27,6 @@ from student.inference.label_sets import (
     prediction_settings,
 )
 from student.inference.opening import read_box_settings
-from student.mask_comparison import Images, choose_images, compare_masks
 from util.command_line import load_config
 from util.config import BOX_RULE, TILES, Config, keys_of
 from util.disk.files import write_bytes
@@ -87,7 +87,7 @@ def export(config: Config, checkpoint: Path, output: Path) -> float:
     content = read_checkpoint(checkpoint)
     model, temperature = load_model(content, checkpoint)
     try:
-        from student.exporting import export_onnx
+        from student.deployment.onnx_file import export_onnx
     except ModuleNotFoundError as error:
         raise UserError(
             f"exporting needs {error.name}, which is not installed; run `python -m pip install "
@@ -103,7 +103,7 @@ def export(config: Config, checkpoint: Path, output: Path) -> float:
 
 def make_int8(config: Config, exported: Path, int8: Path, images: Images) -> list[str]:
     """Write the int8 version; returns its size, and what it loses on images it has not seen."""
-    from student.exporting import quantise
+    from student.deployment.onnx_file import quantise
     from student.inference.onnx_predictor import OnnxPredictor
 
     chosen = list(images.calibration.values())[: config.export.calibration_images]

@@ -19,8 +19,8 @@ from student.building import training_settings
 from student.checkpoint import save_checkpoint
 from student.data.augmentation import Augmentation
 from student.data.loading import Batch, SoftLabelPairs
+from student.deployment.onnx_file import export_onnx, quantise
 from student.device import build_fabric, is_faster_in_bf16
-from student.exporting import export_onnx, quantise
 from student.inference.label_sets import predict_images
 from student.inference.onnx_predictor import OnnxPredictor
 from student.inference.torch_predictor import TorchPredictor, scale_images

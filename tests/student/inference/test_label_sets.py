@@ -17,7 +17,7 @@ from PIL import Image
 import student.predict
 import student.test
 from student.checkpoint import save_checkpoint
-from student.exporting import export_onnx
+from student.deployment.onnx_file import export_onnx
 from student.inference.label_sets import MANY, count_at_once, name_of_images
 from student.inference.opening import open_predictor
 from student.inference.tiles import (

@@ -18,11 +18,11 @@ import student.export
 import student.predict
 import student.test
 from student.checkpoint import save_checkpoint
-from student.exporting import DeployedModel, compare_with_torch, export_onnx, quantise
+from student.deployment.mask_comparison import Images
+from student.deployment.onnx_file import DeployedModel, compare_with_torch, export_onnx, quantise
 from student.inference.onnx_predictor import OnnxPredictor
 from student.inference.opening import open_predictor, read_box_settings
 from student.inference.tiles import logits_to_soft_label
-from student.mask_comparison import Images
 from student.networks.models import Architecture, build_model
 from tests.conftest import ROOT, make_project
 from tests.student.inference.test_label_sets import SMALL, make_student
@@ -121,7 +121,7 @@ def test_an_export_that_fails_replaces_no_file(
         with pytest.raises(UserError, match=message):
             student.export.main([*given, *options])
     with monkeypatch.context() as patch:
-        patch.setattr("student.exporting.quantize_static", raise_out_of_memory)
+        patch.setattr("student.deployment.onnx_file.quantize_static", raise_out_of_memory)
         with pytest.raises(MemoryError):
             student.export.main(given)
     assert {path.name: path.read_bytes() for path in run.glob("*.onnx")} == before
@@ -344,7 +344,7 @@ def test_a_file_that_differs_from_torch_is_not_kept_and_replaces_none(
     def compare_with_other(written: Path, _: DeployedModel) -> float:
         return compare_with_torch(written, DeployedModel(other, 1.0).eval())
 
-    monkeypatch.setattr("student.exporting.compare_with_torch", compare_with_other)
+    monkeypatch.setattr("student.deployment.onnx_file.compare_with_torch", compare_with_other)
     for target in (path, tmp_path / "new.onnx"):
         with pytest.raises(UserError, match=r"differs from torch by .*it was not kept"):
             export_onnx(target, make_student(), 1.0, 18, {})
