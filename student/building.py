@@ -17,7 +17,7 @@ from student.data.survey import Seen, count_labels, leave_out, survey
 from student.losses import LossSettings
 from student.networks.models import Architecture, build_model
 from student.run_folder import RunFolder
-from student.training import Trainer, TrainingSettings
+from student.trainer import Trainer, TrainingSettings
 from student.validation import Validation, boxes_of_labels, choose_windows, cut_truths
 from util.config import Config, StudentSection
 from util.data_classes import BoxSettings

@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
     from lightning_fabric import Fabric
     from torch import nn
 
-    from student.training import Trainer
+    from student.trainer import Trainer
     from student.validation import Validation
 
 READS = keys_of("student", "tracking") - {"student.checkpoint"} | BOX_RULE

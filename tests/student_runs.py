@@ -14,7 +14,7 @@ from student.device import build_fabric
 from student.losses import LossSettings
 from student.networks.models import Architecture, build_model
 from student.run_folder import RunFolder
-from student.training import Trainer, TrainingSettings
+from student.trainer import Trainer, TrainingSettings
 from student.validation import Validation
 from tests.conftest import box_table, paint_scene
 from util.config import Config, PathsSection

@@ -14,7 +14,7 @@ from analysis.network_costs import count_multiply_adds, measure_costs
 from student.checkpoint import save_checkpoint
 from student.networks.models import Architecture, build_model
 from tests.student.inference.test_label_sets import make_student
-from tests.test_distillation import arguments, taught
+from tests.student.test_distill import arguments, taught
 from tests.test_label_set_from_truth import write_truth
 from util.data_classes import BoxSettings
 from util.errors import UserError

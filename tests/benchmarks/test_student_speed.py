@@ -27,7 +27,7 @@ from student.inference.torch_predictor import TorchPredictor, scale_images
 from student.losses import LossSettings
 from student.networks.models import Architecture, build_model
 from student.run_folder import RunFolder
-from student.training import Trainer
+from student.trainer import Trainer
 from tests.benchmarks.test_speed import seconds_of, speed_up
 from util.config import Config, Precision, read_config
 from util.data_classes import BoxSettings

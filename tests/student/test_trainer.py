@@ -18,7 +18,7 @@ from student.checkpoint import read_checkpoint
 from student.data.batches import shuffled_batches
 from student.losses import LossSettings, student_loss
 from student.networks.models import Architecture
-from student.training import Trainer
+from student.trainer import Trainer
 from tests.student_runs import (
     SETTINGS,
     find_birds,
@@ -80,7 +80,7 @@ def test_a_loss_that_is_no_number_names_its_batch_and_keeps_the_checkpoints(
         loss = student_loss(*given)
         return loss * float("nan") if steps > 1 else loss
 
-    monkeypatch.setattr("student.training.student_loss", fail_in_the_second_epoch)
+    monkeypatch.setattr("student.trainer.student_loss", fail_in_the_second_epoch)
     several = ["--student.epochs", "3", "--student.run", "three", "--student.batch_size", "100"]
     with pytest.raises(UserError, match=r"became nan in epoch 2, in the batch of .*gradient_clip"):
         student.train.main([*given, *several])
@@ -99,7 +99,7 @@ def test_an_epoch_that_spoils_the_weights_is_not_kept(
     def validate(*_: Any) -> dict[str, float]:
         return {"val_f1": 0.0, "val_loss": next(losses), "val_jaccard": 0.0}
 
-    monkeypatch.setattr("student.training.validate", validate)
+    monkeypatch.setattr("student.trainer.validate", validate)
     with pytest.raises(UserError, match="validation loss became nan in epoch 2; lower"):
         trainer.fit(make_validation(trainer), lambda row: None)
     assert len(trainer.history) == 1
@@ -171,7 +171,7 @@ def fit_to_scores(
         weights.append(deepcopy(trainer.student.state_dict()))
         return {"val_f1": next(given), "val_loss": 1.0, "val_jaccard": 0.0}
 
-    monkeypatch.setattr("student.training.validate", validate)
+    monkeypatch.setattr("student.trainer.validate", validate)
     trainer.fit(make_validation(trainer), lambda row: None)
     return trainer, weights
 
@@ -289,7 +289,7 @@ def test_dropout_and_order_differ_from_epoch_to_epoch_and_from_seed_to_seed(
         orders.append(seed)
         return shuffled_batches(num_items, batch_size, seed)
 
-    monkeypatch.setattr("student.training.shuffled_batches", shuffle)
+    monkeypatch.setattr("student.trainer.shuffled_batches", shuffle)
     for seed in (0, 1):
         trainer = make_trainer(tmp_path / str(seed), replace(SETTINGS, seed=seed, epochs=2))
         step = trainer.step
