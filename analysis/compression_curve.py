@@ -44,8 +44,8 @@ from util.running.run import run_script
 from util.visualization import new_figure, write_figure
 
 if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
-    from analysis.study.cells import Cell
     from analysis.study.draws import Draws
+    from analysis.work.cells import Cell
 
 READS = keys_of("compression", "student", "tracking") | TILES | BOX_RULE
 READS |= {"evaluation.min_confidence", "study.processes"}
@@ -75,7 +75,7 @@ class Curve:
 
     def predicted(self) -> dict[tuple[str, str], list[Path]]:
         """Folders of all label sets by training and student, one a seed; the teacher's first."""
-        from analysis.study.cells import predictions
+        from analysis.work.cells import predictions
 
         folders = {
             key: [predictions(cell) for cell in seeds] for key, seeds in self.students.items()
@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, _ = load_config(__doc__ or "", argv, reads=READS)
     warn_of_shared_images(config.data)
     from analysis.prompt_study import report_failures
-    from analysis.study.running import run_cells
+    from analysis.work.running import run_cells
 
     curve = plan_curve(config)
     cells = [cell for seeds in curve.students.values() for cell in seeds]
@@ -122,8 +122,8 @@ def plan_curve(config: Config) -> Curve:
     Raises:
         UserError: There is no teacher, no student to train, or `data.groups` does not fit.
     """
-    from analysis.study.dependencies import open_school, student_cell, teacher_cell
-    from analysis.study.images import Images
+    from analysis.work.dependencies import open_school, student_cell, teacher_cell
+    from analysis.work.images import Images
     from student.inference.label_sets import find_checkpoint
 
     section = config.compression

@@ -31,7 +31,7 @@ from util.running.shares import ALONE, parse_share
 
 if TYPE_CHECKING:  # statistics take a second to import, which --help should not
     from analysis.study.results import StudyResults
-    from analysis.study.running import Outcomes
+    from analysis.work.running import Outcomes
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "plan": {
@@ -62,11 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from analysis.study.concluding import conclude
     from analysis.study.design import design_study
     from analysis.study.headline import is_void
-    from analysis.study.images import Images
     from analysis.study.measuring import find_judge
     from analysis.study.planning import plan_cells
     from analysis.study.report import write_report
-    from analysis.study.running import run_plan, run_share
+    from analysis.work.images import Images
+    from analysis.work.running import run_plan, run_share
 
     folder = config.paths.runs / config.study.name
     design = design_study(config)
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan = plan_cells(config, design, images)
     num_processes = config.study.processes or count_cores()
     if options.plan:
-        from analysis.study.timing import estimate_work, format_work
+        from analysis.work.timing import estimate_work, format_work
 
         work = estimate_work(config, plan, images.paths, num_processes)
         print(format_work(work, num_processes))

@@ -21,8 +21,8 @@ from analysis.study.examples import choose_images
 from analysis.study.measuring import count_label_set, find_judge
 from analysis.study.notes import _note_statistics
 from analysis.study.scoring import PIXEL_SCORES, Metric, resampled_for_pairs
+from tests.analysis.study_projects import conclude_study, configure, make_study
 from tests.conftest import ROOT
-from tests.study_projects import conclude_study, configure, make_study
 from tests.test_pipeline import arguments, stop_at_write
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import student.device
-from analysis.study import versions
-from analysis.study.cells import Cell
 from analysis.study.curve import curve_sizes
 from analysis.study.design import design_study, split_strategy
-from analysis.study.versions import JUDGE_CODE, STUDENT_CODE, code_hash, releases, strip_code
+from analysis.work import versions
+from analysis.work.cells import Cell
+from analysis.work.versions import JUDGE_CODE, STUDENT_CODE, code_hash, releases, strip_code
 from teacher.settings import describe_unread
+from tests.analysis.study_projects import configure, make_study, plan_study
 from tests.conftest import ROOT
-from tests.study_projects import configure, make_study, plan_study
 from util.command_line import load_config
 from util.errors import UserError
 from util.images.files import write_image

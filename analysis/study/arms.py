@@ -6,11 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from analysis.study.cells import Cell
 from analysis.study.design import Source
 from analysis.study.draws import Draws, student_draws, teacher_draws
 from analysis.study.measuring import Counts
 from analysis.study.scoring import Metric
+from analysis.work.cells import Cell
 
 
 @dataclass(frozen=True, eq=False)

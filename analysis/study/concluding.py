@@ -10,9 +10,7 @@ import pandas as pd
 
 from analysis.study.arm_tables import COMPARISON_COLUMNS, analyse_arm, stack
 from analysis.study.arms import Arm, draw_students, draw_teachers
-from analysis.study.cells import predictions
 from analysis.study.comparisons import compare_pairs
-from analysis.study.contents import content_of, find_entry
 from analysis.study.design import Design
 from analysis.study.draws import Draws
 from analysis.study.examples import choose_gallery
@@ -20,8 +18,10 @@ from analysis.study.measuring import Counts, Judge, count_everything, count_labe
 from analysis.study.notes import find_notes
 from analysis.study.planning import Plan
 from analysis.study.results import StudyResults
-from analysis.study.running import Outcomes
 from analysis.study.scoring import Metric, find_judged_metric, resampled_for_pairs
+from analysis.work.cells import predictions
+from analysis.work.contents import content_of, find_entry
+from analysis.work.running import Outcomes
 from util.config import Config
 from util.errors import UserError, listed
 from util.label_set import LabelSet

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.study.contents import content_of, making
 from analysis.study.design import split_strategy
 from analysis.study.measuring import Judge, KeptCounts, Tally, write_arrays
 from analysis.study.scoring import Metric
-from analysis.study.versions import COMBINATION, COMBINATION_CODE, code_hash, releases
+from analysis.work.contents import content_of, making
+from analysis.work.versions import COMBINATION, COMBINATION_CODE, code_hash, releases
 from util.config import CombinationSection, Config
 from util.label_set import LabelSet
 from util.multi_teacher.combination_strategies import Combination, build_combination

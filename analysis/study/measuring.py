@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.pixel_scores import pixels_by_bin
-from analysis.study.contents import content_of, making
-from analysis.study.versions import IMAGES, JUDGE_CODE, code_hash, releases
+from analysis.work.contents import content_of, making
+from analysis.work.versions import IMAGES, JUDGE_CODE, code_hash, releases
 from util.bbox_csv import boxes_to_table, split_ignored
 from util.config import Config
 from util.data_classes import Boxes, BoxSettings

@@ -8,7 +8,7 @@ from analysis.study.comparisons import SIGNIFICANT
 from analysis.study.curve import LEARNS_FROM_ALL_IMAGES
 from analysis.study.design import Design
 from analysis.study.measuring import Judge
-from analysis.study.running import Outcomes
+from analysis.work.running import Outcomes
 from util.errors import listed
 
 FEW_TRAININGS = 3

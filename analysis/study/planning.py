@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.study.cells import Cell
-from analysis.study.dependencies import combination_cell, open_school, student_cell, teacher_cell
 from analysis.study.design import Design, Source, Variant, split_strategy
-from analysis.study.images import Images
+from analysis.work.cells import Cell
+from analysis.work.dependencies import combination_cell, open_school, student_cell, teacher_cell
+from analysis.work.images import Images
 from util.config import Config
 from util.errors import UserError
 from util.label_set import prompt_to_folder

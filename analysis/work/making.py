@@ -15,7 +15,7 @@ import student.test
 import student.train
 import teacher.soft_label_generation
 import util.multi_teacher.combination_strategies
-from analysis.study.cells import (
+from analysis.work.cells import (
     Cell,
     Kind,
     Outcome,
@@ -24,7 +24,7 @@ from analysis.study.cells import (
     lost_files,
     write_record,
 )
-from analysis.study.contents import beside, is_there, making, read_record
+from analysis.work.contents import beside, is_there, making, read_record
 from util.config import Config
 from util.disk.files import read_json, write_json
 from util.errors import UserError

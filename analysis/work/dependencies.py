@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.study.cells import Cell
-from analysis.study.images import Images
-from analysis.study.versions import (
+from analysis.work.cells import Cell
+from analysis.work.images import Images
+from analysis.work.versions import (
     COMBINATION,
     COMBINATION_CODE,
     STUDENT_CODE,

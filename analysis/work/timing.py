@@ -12,9 +12,9 @@ import pandas as pd
 
 import student.train
 import teacher.soft_label_generation
-from analysis.study.cells import Cell, find_finished
-from analysis.study.making import one_thread, printing_to
 from analysis.study.planning import Plan
+from analysis.work.cells import Cell, find_finished
+from analysis.work.making import one_thread, printing_to
 from util.config import Config
 from util.data_classes import BoxSettings
 from util.disk.files import write_json, write_text

@@ -4,15 +4,15 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from analysis.study.cells import Cell, Outcome
 from analysis.study.concluding import conclude
 from analysis.study.design import design_study
-from analysis.study.images import Images
-from analysis.study.making import make
 from analysis.study.measuring import find_judge
 from analysis.study.planning import Plan, plan_cells
 from analysis.study.results import StudyResults
-from analysis.study.running import run_plan
+from analysis.work.cells import Cell, Outcome
+from analysis.work.images import Images
+from analysis.work.making import make
+from analysis.work.running import run_plan
 from tests.conftest import make_project
 from tests.test_pipeline import arguments
 from util.command_line import load_config

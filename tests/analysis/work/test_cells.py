@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 import analysis.prompt_study
-import analysis.study.images
-import analysis.study.making
-import analysis.study.running
+import analysis.work.images
+import analysis.work.making
+import analysis.work.running
 import util.running.locks
-from analysis.study.cells import Cell, find_finished, find_outcome
-from analysis.study.contents import beside, content_of, hash_names
-from analysis.study.images import Images
-from analysis.study.making import make, printing_to
 from analysis.study.planning import Plan
-from analysis.study.running import run_plan
-from tests.study_projects import make_study, plan_study, run_here
+from analysis.work.cells import Cell, find_finished, find_outcome
+from analysis.work.contents import beside, content_of, hash_names
+from analysis.work.images import Images
+from analysis.work.making import make, printing_to
+from analysis.work.running import run_plan
+from tests.analysis.study_projects import make_study, plan_study, run_here
 from tests.test_pipeline import arguments
 from util.errors import PromptError, UserError
 from util.images.files import read_image, write_image
@@ -227,13 +227,13 @@ def test_a_prompt_that_fails_leaves_the_others_to_learn_from(
 ) -> None:
     project = make_study(tmp_path, epochs=1, prompts=["bird", "whale"], training_seeds=[0])
     plan = plan_study(project)
-    label = analysis.study.making.STAGES["teacher"][0]
+    label = analysis.work.making.STAGES["teacher"][0]
 
     def label_half(argv: Sequence[str]) -> int:
         assert label([*argv, "--teacher.prompts=bird"]) == 0
         raise PromptError("the model cannot take 'whale'")
 
-    monkeypatch.setitem(analysis.study.making.STAGES, "teacher", [label_half])
+    monkeypatch.setitem(analysis.work.making.STAGES, "teacher", [label_half])
     monkeypatch.setattr(analysis.study.running, "_run_at_once", run_here)
     outcomes = run_plan(plan, 1)
     by_name = {cell.name: outcome for cell, outcome in outcomes.items()}

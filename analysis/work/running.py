@@ -12,10 +12,10 @@ from multiprocessing.context import BaseContext
 
 from tqdm import tqdm
 
-from analysis.study.cells import Cell, Outcome, find_outcome
-from analysis.study.contents import find_entry
-from analysis.study.making import make
 from analysis.study.planning import Plan
+from analysis.work.cells import Cell, Outcome, find_outcome
+from analysis.work.contents import find_entry
+from analysis.work.making import make
 from util.running.progress import track
 from util.running.shares import Share
 

@@ -2,7 +2,7 @@
 
 A cell runs a stage or two on a config of its own, in a folder of `paths.cells` that is named by the
 hash of all that decides what it makes: settings, the content of images and label sets, code and
-libraries (see `analysis.study.dependencies`), but no path. A record beside the folder, `NAME.json`,
+libraries (see `analysis.work.dependencies`), but no path. A record beside the folder, `NAME.json`,
 says that the cell is finished, from what, what its label sets hold, and how long it took. So a
 setting that changes gives new cells where it matters and finds the old ones everywhere else, in
 this study and in any other, and a project that is moved or copied keeps its cells.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from analysis.study.contents import (
+from analysis.work.contents import (
     beside,
     content_of,
     describe_label_set,
