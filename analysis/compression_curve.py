@@ -44,7 +44,7 @@ from util.running.run import run_script
 from util.visualization import new_figure, write_figure
 
 if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
-    from analysis.study.draws import Draws
+    from analysis.study.statistics.draws import Draws
     from analysis.work.cells import Cell
 
 READS = keys_of("compression", "student", "tracking") | TILES | BOX_RULE

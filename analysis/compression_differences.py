@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.study.comparisons import compare
-from analysis.study.draws import Draws, student_draws, teacher_draws
+from analysis.study.statistics.comparisons import compare
+from analysis.study.statistics.draws import Draws, student_draws, teacher_draws
 from util.metrics.groups import ImageGroups
 from util.metrics.intervals import Score, resamples_for
 
@@ -56,7 +56,7 @@ def compare_students(
         draws: Of `draw_scores`.
 
     Returns:
-        Columns `DIFFERENCES`, of `a` minus `b` (see `analysis.study.comparisons.compare`). Families
+        Columns `DIFFERENCES`, of `a` minus `b` (see `analysis.study.statistics.comparisons.compare`). Families
         are `distilled minus labels`, of the same student, and `student minus teacher`; p is
         adjusted within a family and score. How alike a student and its teacher are is no score
         that the teacher could win or lose, so there `iou_with_teacher` is left out.

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analysis.study.comparisons import compare_pairs
-from analysis.study.draws import Draws
-from analysis.study.prompt_groups import contrast, spread
 from analysis.study.results import ArmResults, GalleryRow, Panel, StudyResults
-from analysis.study.transfer import kendall_w, rank_correlation, slope
-from analysis.study.variance_components import student_components, teacher_components
+from analysis.study.statistics.comparisons import compare_pairs
+from analysis.study.statistics.draws import Draws
+from analysis.study.statistics.prompt_groups import contrast, spread
+from analysis.study.statistics.transfer import kendall_w, rank_correlation, slope
+from analysis.study.statistics.variance_components import student_components, teacher_components
 from tests.conftest import box_table, paint_scene
 
 PROMPTS = ("bird", "gull", "oceanic bird, white", "white crest", "boat", "whale")

@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 
 from analysis.study.arms import Arm, draw_teachers
-from analysis.study.combining_gain import combining_gain, pick_groups
-from analysis.study.comparisons import compare_pairs
 from analysis.study.curve import (
     LEARNS_FROM_ALL_IMAGES,
     Combined,
@@ -16,13 +14,15 @@ from analysis.study.curve import (
     curve_sizes,
 )
 from analysis.study.design import split_strategy
-from analysis.study.draws import LARGEST_VARIANCE, Draws, teacher_draws
 from analysis.study.measuring import Counts, Judge
-from analysis.study.prompt_groups import contrast, spread
 from analysis.study.results import ArmResults
 from analysis.study.scoring import FEWEST_RESAMPLES, Metric, find_metrics
-from analysis.study.transfer import kendall_w, rank_correlation, slope
-from analysis.study.variance_components import student_components, teacher_components
+from analysis.study.statistics.combining_gain import combining_gain, pick_groups
+from analysis.study.statistics.comparisons import compare_pairs
+from analysis.study.statistics.draws import LARGEST_VARIANCE, Draws, teacher_draws
+from analysis.study.statistics.prompt_groups import contrast, spread
+from analysis.study.statistics.transfer import kendall_w, rank_correlation, slope
+from analysis.study.statistics.variance_components import student_components, teacher_components
 from util.config import Config
 
 COMPARISON_COLUMNS = ["family", "a", "b", "difference", "low", "high", "p", "p_holm"]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.study.design import Source
-from analysis.study.draws import Draws, student_draws, teacher_draws
 from analysis.study.measuring import Counts
 from analysis.study.scoring import Metric
+from analysis.study.statistics.draws import Draws, student_draws, teacher_draws
 from analysis.work.cells import Cell
 
 

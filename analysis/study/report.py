@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from analysis.study.comparisons import SIGNIFICANT
 from analysis.study.figures import write_figures
 from analysis.study.gallery import render_gallery
 from analysis.study.headline import write_headline
 from analysis.study.results import ArmResults, StudyResults
+from analysis.study.statistics.comparisons import SIGNIFICANT
 from analysis.study.tables import Table, gather_tables, show_table, write_tables
 from util.disk.files import write_text
 

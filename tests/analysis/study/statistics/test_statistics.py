@@ -12,16 +12,20 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from analysis.study.combining_gain import (
+from analysis.study.statistics.combining_gain import (
     combining_gain,
     pick_groups,
     simultaneous_intervals,
 )
-from analysis.study.comparisons import compare, compare_pairs
-from analysis.study.draws import Draws, student_draws, teacher_draws
-from analysis.study.prompt_groups import contrast, spread
-from analysis.study.transfer import kendall_w, rank_correlation, slope
-from analysis.study.variance_components import STUDENT, student_components, teacher_components
+from analysis.study.statistics.comparisons import compare, compare_pairs
+from analysis.study.statistics.draws import Draws, student_draws, teacher_draws
+from analysis.study.statistics.prompt_groups import contrast, spread
+from analysis.study.statistics.transfer import kendall_w, rank_correlation, slope
+from analysis.study.statistics.variance_components import (
+    STUDENT,
+    student_components,
+    teacher_components,
+)
 from util.metrics.intervals import (
     bootstrap,
     counts_of_values,

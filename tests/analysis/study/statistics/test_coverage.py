@@ -14,12 +14,12 @@ import pytest
 import scipy.special
 import scipy.stats
 
-from analysis.study.combining_gain import combining_gain
-from analysis.study.comparisons import compare_pairs
-from analysis.study.draws import Draws, student_draws, teacher_draws
-from analysis.study.prompt_groups import contrast, spread
-from analysis.study.transfer import rank_correlation, slope
-from analysis.study.variance_components import student_components, teacher_components
+from analysis.study.statistics.combining_gain import combining_gain
+from analysis.study.statistics.comparisons import compare_pairs
+from analysis.study.statistics.draws import Draws, student_draws, teacher_draws
+from analysis.study.statistics.prompt_groups import contrast, spread
+from analysis.study.statistics.transfer import rank_correlation, slope
+from analysis.study.statistics.variance_components import student_components, teacher_components
 from util.metrics.intervals import counts_of_values, f1, mean, percentile_interval
 
 NUM_STUDIES = 500

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from analysis.study.draws import Draws
+from analysis.study.statistics.draws import Draws
 from util.metrics.intervals import holm, percentile_interval, shifted_p_value
 
 SIGNIFICANT = 0.05

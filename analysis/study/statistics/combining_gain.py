@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
-from analysis.study.draws import Draws
+from analysis.study.statistics.draws import Draws
 from util.metrics.intervals import LEVEL, percentile_interval
 
 

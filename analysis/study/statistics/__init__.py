@@ -1,0 +1,1 @@
+"""Statistics of a study: what scores would be on other images, with other prompts and seeds."""
