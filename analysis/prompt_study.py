@@ -61,10 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     warn_of_shared_images(config.data)
     from analysis.study.concluding import conclude
     from analysis.study.design import design_study
-    from analysis.study.headline import is_void
     from analysis.study.measuring import find_judge
     from analysis.study.planning import plan_cells
-    from analysis.study.report import write_report
+    from analysis.study.report.headline import is_void
+    from analysis.study.report.writing import write_report
     from analysis.work.images import Images
     from analysis.work.running import run_plan, run_share
 
@@ -117,7 +117,7 @@ def check_split(folder: Path, split: str, overwrite: bool) -> None:
 
 def show(results: "StudyResults") -> None:
     """Print the scores of the main arm, and what they come to."""
-    from analysis.study.headline import write_headline
+    from analysis.study.report.headline import write_headline
 
     table = results.arms[0].scores
     shown = table[["label_set"]].copy()

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from analysis.study.report.tables import format_interval, format_number
 from analysis.study.results import ArmResults
-from analysis.study.tables import format_interval, format_number
 
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 

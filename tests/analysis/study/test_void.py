@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import analysis.work.running
-from analysis.study.headline import is_void, write_headline
 from analysis.study.measuring import Judge, count_everything, count_label_set, find_judge
-from analysis.study.report import write_report
+from analysis.study.report.headline import is_void, write_headline
+from analysis.study.report.writing import write_report
 from analysis.study.results import StudyResults
 from analysis.study.scoring import find_metrics
 from tests.analysis.study_projects import conclude_study, configure, make_study, run_here

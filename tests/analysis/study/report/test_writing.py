@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.study.figures import _keep_apart, shortened
-from analysis.study.gallery import LONG_SIDE_PX, encode
-from analysis.study.headline import write_headline
-from analysis.study.report import write_report
-from analysis.study.tables import format_latex, format_number, show_table
+from analysis.study.report.figures import _keep_apart, shortened
+from analysis.study.report.gallery import LONG_SIDE_PX, encode
+from analysis.study.report.headline import write_headline
+from analysis.study.report.tables import format_latex, format_number, show_table
+from analysis.study.report.writing import write_report
+from tests.analysis.study.study_examples import CHANCE, PROMPTS, make_arm, make_results, make_void
 from tests.conftest import box_table
-from tests.study_examples import CHANCE, PROMPTS, make_arm, make_results, make_void
 
 VOID = {"meta", "link", "img", "br", "hr"}
 PLOTS = {"scores", "transfer", "gain", "components", "reliability"}

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from analysis.study.figures import write_figures
-from analysis.study.gallery import render_gallery
-from analysis.study.headline import write_headline
+from analysis.study.report.figures import write_figures
+from analysis.study.report.gallery import render_gallery
+from analysis.study.report.headline import write_headline
+from analysis.study.report.tables import Table, gather_tables, show_table, write_tables
 from analysis.study.results import ArmResults, StudyResults
 from analysis.study.statistics.comparisons import SIGNIFICANT
-from analysis.study.tables import Table, gather_tables, show_table, write_tables
 from util.disk.files import write_text
 
 NEEDING_PROMPTS = ("spread", "components", "transfer", "gain")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.study.report import write_report
-from tests.study_examples import make_results
+from analysis.study.report.writing import write_report
+from tests.analysis.study.study_examples import make_results
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
