@@ -15,7 +15,7 @@ from student.checkpoint import save_checkpoint
 from student.networks.models import Architecture, build_model
 from tests.student.inference.test_label_sets import make_student
 from tests.student.test_distill import arguments, taught
-from tests.test_label_set_from_truth import write_truth
+from tests.util.test_label_set_from_truth import write_truth
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import read_image

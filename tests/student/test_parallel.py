@@ -18,7 +18,7 @@ from student.data.batches import check_processes
 from student.device import build_fabric, count_processes
 from student.parallel import SyncBatchNorm2d, gather, normalise_together, share_of
 from tests.conftest import ROOT
-from tests.student_runs import label
+from tests.student.student_runs import label
 from util.errors import UserError
 
 STEP = """

@@ -19,7 +19,7 @@ from student.data.batches import shuffled_batches
 from student.losses import LossSettings, student_loss
 from student.networks.models import Architecture
 from student.trainer import Trainer
-from tests.student_runs import (
+from tests.student.student_runs import (
     SETTINGS,
     find_birds,
     label,
@@ -254,7 +254,7 @@ def test_a_resumed_network_with_dropout_ends_as_if_it_had_not_been_stopped(
     def build(architecture: Architecture) -> nn.Module:
         return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Dropout(0.5), nn.Conv2d(8, 1, 1))
 
-    monkeypatch.setattr("tests.student_runs.build_model", build)
+    monkeypatch.setattr("tests.student.student_runs.build_model", build)
     settings = replace(SETTINGS, epochs=3)
     straight = make_trainer(tmp_path / "straight", settings)
     straight.fit(make_validation(straight), lambda row: None)

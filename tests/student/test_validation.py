@@ -29,7 +29,7 @@ from student.validation import (
 )
 from tests.conftest import box_table
 from tests.student.inference.test_label_sets import make_student
-from tests.student_runs import find_birds, label, make_trainer, make_validation, train
+from tests.student.student_runs import find_birds, label, make_trainer, make_validation, train
 from util.bbox_csv import COORDINATES
 from util.command_line import load_config
 from util.data_classes import Boxes, BoxSettings

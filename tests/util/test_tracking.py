@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.student_runs import label, train
+from tests.student.student_runs import label, train
 from util.errors import UserError
 from util.tracking import tracking
 
