@@ -56,9 +56,9 @@ def compare_students(
         draws: Of `draw_scores`.
 
     Returns:
-        Columns `DIFFERENCES`, of `a` minus `b` (see `analysis.study.statistics.comparisons.compare`). Families
-        are `distilled minus labels`, of the same student, and `student minus teacher`; p is
-        adjusted within a family and score. How alike a student and its teacher are is no score
+        Columns `DIFFERENCES`, of `a` minus `b` (see `compare`). Families are `distilled minus
+        labels`, of the same student, and `student minus teacher`; p is adjusted within a family
+        and score. How alike a student and its teacher are is no score
         that the teacher could win or lose, so there `iou_with_teacher` is left out.
     """
     sizes = dict.fromkeys(name for _, name in students)

@@ -29,11 +29,15 @@ BACKENDS = {
 _MAP_CODE = ("util/label_set/reading.py", "util/label_set/pixel_files.py")
 COMBINATION_CODE = ("util/multi_teacher/*.py",)
 STUDENT_CODE = (
-    *("student/*.py", "util/images/decoding.py", "util/images/files.py"),
-    *("util/box_*.py", "util/masks_to_bboxes.py", "util/metrics/boxes.py"),
+    *("student/**/*.py", "util/images/decoding.py", "util/images/files.py"),
+    *("util/metrics/box*.py", "util/masks_to_bboxes.py"),
     *_MAP_CODE,
 )
-JUDGE_CODE = ("util/*.py", *_MAP_CODE, "analysis/*.py", "analysis/study/measuring.py")
+JUDGE_CODE = (
+    *("util/*.py", "util/images/*.py", "util/ground_truth/*.py", "util/metrics/*.py"),
+    *("analysis/*.py", "analysis/study/measuring.py"),
+    *_MAP_CODE,
+)
 
 
 def teacher_libraries(settings: TeacherSection) -> dict[str, str]:

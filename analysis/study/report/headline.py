@@ -13,9 +13,9 @@ def write_headline(arm: ArmResults, metric: str) -> str:
 
     It says what cannot be had, and `perhaps nothing` where a 95 % interval holds 0. Of several
     strategies it takes the one with the highest score, and says so; the intervals of its gains
-    allow for that choice (see `analysis.study.statistics.combining_gain`). Where the teacher finds nothing, or
-    all its label sets are equal, it says that and nothing else; where only the students find
-    nothing, it opens with that.
+    allow for that choice (see `statistics.combining_gain`). Where the teacher finds nothing, or all
+    its label sets are equal, it says that and nothing else; where only the students find nothing,
+    it opens with that.
     """
     prompts = arm.scores[arm.scores["kind"] == "prompt"]
     whos = [who for who in ("teacher", "student") if prompts[who].notna().any()]
