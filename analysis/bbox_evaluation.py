@@ -35,7 +35,7 @@ from analysis.interval_tables import (
     write_table,
 )
 from util.bbox_csv import read_bbox_csv, split_ignored
-from util.command_line import load_config
+from util.config.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.ground_truth.reading import check_known, read_truths

@@ -30,8 +30,8 @@ from analysis.compression_differences import (
 )
 from analysis.interval_tables import format_differences, format_interval
 from teacher.settings import as_student
-from util.command_line import load_config
 from util.config import BOX_RULE, TILES, CompressionSection, Config, keys_of, write_config
+from util.config.command_line import load_config
 from util.disk.files import write_text
 from util.errors import UserError, listed
 from util.images.files import find_images, image_size_hw

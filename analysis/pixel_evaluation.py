@@ -43,7 +43,7 @@ from analysis.pixel_scores import (
     pixels_by_bin,
     threshold_scores,
 )
-from util.command_line import load_config
+from util.config.command_line import load_config
 from util.errors import UserError
 from util.images.files import find_images
 from util.images.mask_values import to_settings

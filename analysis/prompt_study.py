@@ -18,8 +18,8 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
-from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, TILES, keys_of, write_config
+from util.config.command_line import OVERWRITE, load_config
 from util.demo.make_demo import make_demo_if_asked
 from util.disk.files import read_json, write_text
 from util.errors import UserError, listed

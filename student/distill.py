@@ -20,8 +20,8 @@ from student.data.material import find_splits
 from student.train import build_checked, start_processes, train_student
 from teacher.settings import as_student
 from teacher.soft_label_generation import asked_prompts, label_all, report
-from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, Config, keys_of
+from util.config.command_line import OVERWRITE, load_config
 from util.errors import UserError
 from util.ground_truth.reading import read_truths
 from util.running.run import print_next, run_script

@@ -27,8 +27,8 @@ from student.inference.label_sets import (
     prediction_settings,
 )
 from student.inference.opening import read_box_settings
-from util.command_line import load_config
 from util.config import BOX_RULE, TILES, Config, keys_of
+from util.config.command_line import load_config
 from util.disk.files import write_bytes
 from util.errors import UserError
 from util.images.mask_values import to_settings

@@ -25,8 +25,8 @@ from student.inference.label_sets import (
 )
 from student.inference.pictures import draw_pictures
 from util.bbox_csv import read_bbox_csv
-from util.command_line import OVERWRITE, load_config
 from util.config import keys_of
+from util.config.command_line import OVERWRITE, load_config
 from util.images.files import find_images
 from util.label_set import PREDICTION
 from util.running.run import run_script

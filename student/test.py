@@ -24,8 +24,8 @@ from student.inference.label_sets import (
 )
 from student.inference.pictures import draw_pictures
 from util.bbox_csv import read_bbox_csv
-from util.command_line import OVERWRITE, load_config
 from util.config import Config
+from util.config.command_line import OVERWRITE, load_config
 from util.disk.files import write_text
 from util.ground_truth.reading import read_truths
 from util.images.files import find_images, image_size_hw

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, Config, keys_of
+from util.config.command_line import OVERWRITE, load_config
 from util.errors import listed
 from util.images.splits import warn_of_shared_images
 from util.running.locks import NoLocksError, locked

@@ -32,8 +32,8 @@ from teacher.preview import write_previews
 from teacher.prompts import resolve_prompts
 from teacher.saa.algorithm import contains_words
 from teacher.saa.wording import describe_prompt, remark_on_words
-from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, Config, TeacherSection, keys_of
+from util.config.command_line import OVERWRITE, load_config
 from util.demo.make_demo import make_demo_if_asked
 from util.disk.walking import on_disk
 from util.errors import PromptError, UserError, listed

@@ -24,7 +24,7 @@ import util.csv_from_soft_labels
 import util.multi_teacher.combination_strategies
 from student.inference.opening import read_box_settings
 from tests.conftest import ROOT
-from util.command_line import load_config
+from util.config.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import name_to_id, read_image, read_soft_label, write_image

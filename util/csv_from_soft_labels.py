@@ -16,8 +16,8 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from util.bbox_csv import read_bbox_csv
-from util.command_line import load_config
 from util.config import BOX_RULE
+from util.config.command_line import load_config
 from util.label_set import PREDICTION, LabelSet, find_label_set, write_boxes_anew
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several

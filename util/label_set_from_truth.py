@@ -22,8 +22,8 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import numpy as np
 
 from util.bbox_csv import COORDINATES, split_ignored
-from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, DataSection
+from util.config.command_line import OVERWRITE, load_config
 from util.data_classes import BoxSettings
 from util.demo.make_demo import make_demo_if_asked
 from util.errors import UserError, listed

@@ -15,8 +15,8 @@ from analysis.work.making import make
 from analysis.work.running import run_plan
 from tests.conftest import make_project
 from tests.test_pipeline import arguments
-from util.command_line import load_config
 from util.config import Config
+from util.config.command_line import load_config
 from util.images.files import find_images
 
 STUDY = {

@@ -26,7 +26,7 @@ from analysis.pixel_scores import (
     threshold_scores,
 )
 from tests.conftest import make_project, read_gray
-from util.command_line import load_config
+from util.config.command_line import load_config
 from util.errors import UserError
 from util.images.files import write_image
 from util.label_set import MANIFEST, LabelSet

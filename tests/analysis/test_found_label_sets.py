@@ -17,7 +17,7 @@ import util.csv_from_soft_labels
 from analysis.found_label_sets import find_baseline, find_label_sets
 from student.inference.label_sets import hash_checkpoint
 from tests.conftest import make_project
-from util.command_line import load_config
+from util.config.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import read_soft_label

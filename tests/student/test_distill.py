@@ -19,8 +19,8 @@ from student.losses import LossSettings, binary_kd, binary_kl, student_loss
 from teacher.building import build_teacher, check_teacher, describe_teacher, find_models
 from tests.student.inference.test_label_sets import SMALL, make_student
 from tests.test_pipeline import stop_at_write
-from util.command_line import load_config
 from util.config import PredictionSection, TeacherSection
+from util.config.command_line import load_config
 from util.errors import UserError
 from util.images.files import find_images, read_image
 from util.label_set import LabelSet

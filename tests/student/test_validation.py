@@ -31,7 +31,7 @@ from tests.conftest import box_table
 from tests.student.inference.test_label_sets import make_student
 from tests.student.student_runs import find_birds, label, make_trainer, make_validation, train
 from util.bbox_csv import COORDINATES
-from util.command_line import load_config
+from util.config.command_line import load_config
 from util.data_classes import Boxes, BoxSettings
 from util.images.files import find_images, write_image
 from util.images.splits import read_split

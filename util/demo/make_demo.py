@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from util.bbox_csv import COLUMNS
-from util.command_line import load_config
 from util.config import DataSection, PathsSection
+from util.config.command_line import load_config
 from util.demo.sea.scene import CLASSES, OBJECT_CLASS, Scene, make_scene
 from util.disk.files import read_json, write_bytes, write_json, write_text
 from util.errors import UserError, listed

@@ -19,8 +19,8 @@ import numpy as np
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, CombinationSection, Config, keys_of
+from util.config.command_line import OVERWRITE, load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.images.files import find_images, fingerprint

@@ -17,7 +17,7 @@ from analysis.work.versions import JUDGE_CODE, STUDENT_CODE, code_hash, releases
 from teacher.settings import describe_unread
 from tests.analysis.study_projects import configure, make_study, plan_study
 from tests.conftest import ROOT
-from util.command_line import load_config
+from util.config.command_line import load_config
 from util.errors import UserError
 from util.images.files import write_image
 from util.settings import settings_hash

@@ -26,7 +26,7 @@ from student.inference.tiles import logits_to_soft_label
 from student.networks.models import Architecture, build_model
 from tests.conftest import ROOT, make_project
 from tests.student.inference.test_label_sets import SMALL, make_student
-from util.command_line import load_config
+from util.config.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image

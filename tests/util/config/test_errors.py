@@ -1,7 +1,7 @@
 import pytest
 
 from util.config import Config, config_fields
-from util.config_errors import nearest_keys
+from util.config.errors import nearest_keys
 
 KNOWN = [*Config.model_fields, *config_fields(), "overwrite", "preview"]
 

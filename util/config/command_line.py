@@ -19,7 +19,7 @@ from util.config import (
     override_config,
     read_config,
 )
-from util.config_errors import nearest_keys
+from util.config.errors import nearest_keys
 from util.disk.json_text import parse_json
 from util.errors import UserError
 

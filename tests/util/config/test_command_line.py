@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from util.command_line import OVERWRITE, load_config
 from util.config import BOX_RULE, Config, keys_of
+from util.config.command_line import OVERWRITE, load_config
 from util.errors import UserError
 from util.running.run import print_next
 
@@ -254,7 +254,7 @@ def test_a_config_that_cannot_be_used_is_told_with_what_else_is_wrong(tmp_path: 
 
 
 def test_a_script_ends_with_status_2_and_without_a_traceback() -> None:
-    script = ROOT / "util" / "sea_scenes.py"
+    script = ROOT / "util" / "demo" / "make_demo.py"
     command = [sys.executable, str(script), "--data.demo_scene", "3", "--data.demo_size_px", "x"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2

@@ -1,0 +1,49 @@
+"""The schema of `config.json`, a file a section; how it is read, and how values are replaced.
+
+Precedence: default < file < `--section.key value`. The loaded config is frozen and holds absolute
+paths only, so that a copy of it in a run folder repeats the run from anywhere.
+"""
+
+from util.config.combination import Calibration, CombinationSection, Strategy
+from util.config.compression import CompressionSection
+from util.config.data import DataSection
+from util.config.fields import (
+    REPOSITORY,
+    Section,
+    expand_path,
+)
+from util.config.paths import PathsSection
+from util.config.prediction import PredictionSection
+from util.config.reading import DEFAULT_CONFIG, override_config, read_config, write_config
+from util.config.schema import BOX_RULE, TILES, Config, config_fields, keys_of
+from util.config.student import LossName, PixelWeights, Precision, StudentSection
+from util.config.study import StudySection
+from util.config.teacher import TeacherSection
+
+__all__ = [
+    "BOX_RULE",
+    "DEFAULT_CONFIG",
+    "REPOSITORY",
+    "TILES",
+    "Calibration",
+    "CombinationSection",
+    "CompressionSection",
+    "Config",
+    "DataSection",
+    "LossName",
+    "PathsSection",
+    "PixelWeights",
+    "Precision",
+    "PredictionSection",
+    "Section",
+    "Strategy",
+    "StudentSection",
+    "StudySection",
+    "TeacherSection",
+    "config_fields",
+    "expand_path",
+    "keys_of",
+    "override_config",
+    "read_config",
+    "write_config",
+]

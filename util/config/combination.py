@@ -1,0 +1,58 @@
+"""The section `combination`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from util.config.fields import FolderName, Section
+
+Strategy = Literal[
+    "mean",
+    "median",
+    "majority",
+    "maximum",
+    "noisy_or",
+    "weighted_mean",
+    "staple",
+    "agreement",
+    "vote_fraction",
+    "vote_entropy",
+]
+
+
+Calibration = Literal["none", "temperature", "isotonic"]
+
+
+class CombinationSection(Section):
+    """The combination of several label sets into one."""
+
+    label_sets: list[str] = Field(
+        ["bird", "oceanic bird", "gull", "white crest", "whale"],
+        min_length=1,
+        description="Label sets to combine: their prompts or folder names.",
+    )
+    strategy: Strategy = Field(
+        "mean",
+        description="How the maps are fused. noisy_or = 1 - product of (1 - map);"
+        " staple = truth estimated together with each map's sensitivity and specificity;"
+        " agreement = weighted mean, weights learned from how the maps agree; vote_fraction and"
+        " vote_entropy are maps of the agreement itself.",
+    )
+    min_votes: int = Field(2, ge=1, description="majority: maps that must be above 0 at a pixel.")
+    weights: list[Annotated[float, Field(ge=0)]] = Field(
+        [], description="weighted_mean: one weight for each label set."
+    )
+    calibration: Calibration = Field(
+        "none",
+        description="Makes each map's values the shares of pixels that are anomalous, on images of"
+        " combination.calibration_split and data.masks, before maps are fused.",
+    )
+    calibration_split: FolderName = Field(
+        "Validation", description="Split of the images with true masks to calibrate on."
+    )
+    pixel_weights: bool = Field(
+        False,
+        description="Write weights for student.pixel_weights: 1 where all maps agree on a pixel, 0"
+        " where they are split in half.",
+    )
+    output: FolderName = Field("combined", description="Folder name of the label set written.")

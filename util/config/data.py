@@ -1,0 +1,62 @@
+"""The section `data`."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from util.config.fields import REPOSITORY, ConfigPath, FolderName, Section, regular_expression
+
+MaskValues = Annotated[str, Field(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?$")]
+
+
+class DataSection(Section):
+    """The images, their splits and, for evaluation alone, their ground truth."""
+
+    images: ConfigPath = Field(
+        REPOSITORY / "data/sea_scenes/JPEGImages",
+        description="Folder of the images, with sub-folders.",
+    )
+    splits: ConfigPath | None = Field(
+        REPOSITORY / "data/sea_scenes/ImageSets/Segmentation",
+        description="Folder of the split lists, NAME.txt with one image id a line.",
+    )
+    train_split: FolderName = Field(
+        "Train", description="Split that the student learns from; A+B joins two."
+    )
+    validation_split: FolderName = Field(
+        "Validation", description="Split that chooses the checkpoint."
+    )
+    test_split: FolderName = Field("Test", description="Split that figures are reported on.")
+    ground_truth: ConfigPath | None = Field(
+        REPOSITORY / "data/sea_scenes/ground_truth.csv",
+        description="True boxes: CSV or COCO json file, folder of YOLO txt files or mask PNGs;"
+        " null = none, and nothing is judged.",
+    )
+    ground_truth_format: Literal["csv", "coco", "yolo", "masks"] = Field(
+        "csv", description="Format of the ground truth."
+    )
+    ground_truth_classes: list[str] = Field(
+        ["bird"],
+        description="Classes that count, by the names or numbers that ground truth and masks have"
+        " for them; [] = all.",
+    )
+    masks: ConfigPath | None = Field(
+        REPOSITORY / "data/sea_scenes/SegmentationClass",
+        description="Folder of true masks, <image id>.png, for pixel metrics, calibration and"
+        ' students of the truth; names of class numbers may lie in it as classes.json, {"1":'
+        ' "bird"}; null = none.',
+    )
+    mask_values: dict[MaskValues, Literal["normal", "anomalous", "ignored"]] = Field(
+        {},
+        description="What the values of masks mean, such as 0-127=normal and 128-255=anomalous;"
+        " {} = recognised where they are 0/1, 0/255, 0/1/255 or class numbers (255 = ignored).",
+    )
+    groups: Annotated[str, AfterValidator(regular_expression)] | None = Field(
+        None,
+        description="Regular expression that finds the group of an image in its id, such as ^(.*)/"
+        " for its folder: images of one photograph, flight or camera, which intervals resample"
+        " together; null = every image by itself.",
+    )
+    demo_scenes: int = Field(240, ge=4, description="How many demo scenes are made.")
+    demo_size_px: int = Field(256, ge=32, description="Side of a demo scene in pixels.")
+    demo_seed: int = Field(0, ge=0, lt=2**63, description="Seed of the demo scenes.")

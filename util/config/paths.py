@@ -1,0 +1,31 @@
+"""The section `paths`."""
+
+from pydantic import Field
+
+from util.config.fields import REPOSITORY, ConfigPath, Section
+
+
+class PathsSection(Section):
+    """Where things are written."""
+
+    label_sets: ConfigPath = Field(
+        REPOSITORY / "label_sets", description="Folder of the label sets."
+    )
+    runs: ConfigPath = Field(
+        REPOSITORY / "runs", description="Folder of trained students and studies."
+    )
+    demo: ConfigPath = Field(
+        REPOSITORY / "data/sea_scenes",
+        description="Folder of the demo scenes, made when data.images is JPEGImages in it.",
+    )
+    weights: ConfigPath = Field(
+        REPOSITORY / "weights", description="Folder of the weights of real teachers."
+    )
+    cache: ConfigPath = Field(
+        REPOSITORY / "cache",
+        description="Folder of what models have said, if teacher.cache_gb > 0.",
+    )
+    cells: ConfigPath = Field(
+        REPOSITORY / "cells",
+        description="Folder of what studies have made, by the hash of what it depends on.",
+    )

@@ -1,0 +1,118 @@
+"""How config files are read and written, and how single values are replaced.
+
+Relative paths in a file, and paths that it leaves out, are relative to the file; on the command
+line, to the working directory.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from util.config.errors import describe_errors
+from util.config.fields import REPOSITORY
+from util.config.schema import Config, config_fields
+from util.disk.files import write_json
+from util.disk.json_text import parse_json
+from util.errors import UserError
+
+DEFAULT_CONFIG = REPOSITORY / "config.json"
+
+
+def read_config(path: Path) -> Config:
+    """Read a config file; keys that it lacks get their defaults.
+
+    Raises:
+        UserError: The file is missing or no JSON, or has unknown keys or impossible values.
+    """
+    if path.is_dir():
+        raise UserError(f"the config {path} is a folder; give the file in it with --config FILE")
+    try:
+        content = parse_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(
+            f"the config {path} cannot be read ({error.strerror}); give one with --config FILE"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"the config {path} cannot be used: {error}") from None
+    return _validate(_fill_in(content), path.resolve().parent, str(path))
+
+
+def _fill_in(content: Any) -> Any:
+    """Add the paths that a config file leaves out.
+
+    Folders for output lie beside the file. Images are the demo's, with its splits and truth; images
+    of the user's own have none but those that the file names. Of a truth of the user's own all
+    classes count.
+    """
+    if not isinstance(content, dict):
+        return content
+    paths, data = content.get("paths", {}), content.get("data", {})
+    if not (isinstance(paths, dict) and isinstance(data, dict)):
+        return content
+    paths = {
+        "label_sets": "label_sets",
+        "runs": "runs",
+        "demo": "data/sea_scenes",
+        "cache": "cache",
+        "cells": "cells",
+    } | paths
+    unsaid: dict[str, str | None]
+    if not {"ground_truth", "images", "masks"}.isdisjoint(data):
+        data = {"ground_truth_classes": []} | data
+    if "images" in data:
+        unsaid = {"splits": None, "ground_truth": None, "masks": None}
+    else:
+        unsaid = {
+            "images": f"{paths['demo']}/JPEGImages",
+            "splits": f"{paths['demo']}/ImageSets/Segmentation",
+            "ground_truth": f"{paths['demo']}/ground_truth.csv",
+            "masks": f"{paths['demo']}/SegmentationClass",
+        }
+    return {**content, "paths": paths, "data": {**unsaid, **data}}
+
+
+def override_config(
+    config: Config, overrides: Mapping[str, Mapping[str, Any]], source: str = "command line"
+) -> Config:
+    """Replace single values, `{section: {key: value}}`; `source` is for errors.
+
+    Raises:
+        UserError: A key is unknown or a value impossible.
+    """
+    values = config.model_dump()
+    for section, changes in overrides.items():
+        values[section] = {**values[section], **changes}
+    return _validate(values, Path.cwd(), source)
+
+
+def write_config(folder: Path, config: Config) -> None:
+    """Keep a copy of a config, `config.json`, in a folder of `paths.runs`.
+
+    Paths beside `paths.runs` are written relative to the copy, so that a project which is moved or
+    copied as a whole reads and writes its own files. All others are absolute.
+    """
+    project = config.paths.runs.parent
+    is_link = folder.resolve() != project.resolve() / folder.relative_to(project)
+
+    def from_folder(path: Path) -> str:
+        is_beside = path.is_relative_to(project) and not is_link
+        return os.path.relpath(path, folder) if is_beside else str(path)
+
+    values = config.model_dump(mode="json", context={"move": from_folder})
+    write_json(folder / "config.json", values)
+
+
+def _validate(values: Any, base: Path, source: str) -> Config:
+    """Make a config of JSON values and paths; relative ones begin at `base`.
+
+    Raises:
+        UserError: Keys are unknown or values impossible; all are named.
+    """
+    try:
+        return Config.model_validate(values, strict=True, context={"base": base})
+    except ValidationError as error:
+        known = [*Config.model_fields, *config_fields()]
+        raise UserError(describe_errors(error, source, known)) from None

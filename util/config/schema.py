@@ -1,0 +1,71 @@
+"""The schema of `config.json`: all sections, and their keys."""
+
+from dataclasses import fields
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+from util.config.combination import CombinationSection
+from util.config.compression import CompressionSection
+from util.config.data import DataSection
+from util.config.evaluation import EvaluationSection
+from util.config.export import ExportSection
+from util.config.paths import PathsSection
+from util.config.prediction import PredictionSection
+from util.config.student import StudentSection
+from util.config.study import StudySection
+from util.config.teacher import TeacherSection
+from util.config.tracking import TrackingSection
+from util.data_classes import BoxSettings
+
+
+class Config(BaseModel):
+    """All settings, one section a stage."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    paths: PathsSection = Field(PathsSection(), description=PathsSection.__doc__)
+    data: DataSection = Field(DataSection(), description=DataSection.__doc__)
+    teacher: TeacherSection = Field(TeacherSection(), description=TeacherSection.__doc__)
+    combination: CombinationSection = Field(
+        CombinationSection(), description=CombinationSection.__doc__
+    )
+    student: StudentSection = Field(StudentSection(), description=StudentSection.__doc__)
+    prediction: PredictionSection = Field(
+        PredictionSection(), description=PredictionSection.__doc__
+    )
+    export: ExportSection = Field(ExportSection(), description=ExportSection.__doc__)
+    evaluation: EvaluationSection = Field(
+        EvaluationSection(), description=EvaluationSection.__doc__
+    )
+    study: StudySection = Field(StudySection(), description=StudySection.__doc__)
+    compression: CompressionSection = Field(
+        CompressionSection(), description=CompressionSection.__doc__
+    )
+    tracking: TrackingSection = Field(TrackingSection(), description=TrackingSection.__doc__)
+
+
+def config_fields() -> dict[str, FieldInfo]:
+    """Give the fields of all sections by their keys, such as `student.epochs`."""
+    sections: dict[str, Any] = {
+        name: field.annotation for name, field in Config.model_fields.items()
+    }
+    return {
+        f"{name}.{key}": field
+        for name, section in sections.items()
+        for key, field in section.model_fields.items()
+    }
+
+
+def keys_of(*sections: str) -> frozenset[str]:
+    """Name the keys of sections, for what a script reads."""
+    return frozenset(key for key in config_fields() if key.split(".")[0] in sections)
+
+
+BOX_RULE = frozenset(f"evaluation.{field.name}" for field in fields(BoxSettings))
+"""Keys that decide which boxes are found in soft labels."""
+
+
+TILES = keys_of("prediction") - {"prediction.output", "prediction.pictures"}
+"""Keys that say how images are put before a student."""

@@ -1,0 +1,116 @@
+"""The section `student`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from util.config.fields import ConfigPath, FolderName, Fraction, Section
+
+LossName = Literal["kl", "jaccard", "dice", "focal", "kd"]
+
+
+PixelWeights = Literal["none", "label_set", "confidence"]
+
+
+Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+
+
+class StudentSection(Section):
+    """The student, a small network that learns from soft labels."""
+
+    run: FolderName = Field("student", description="Folder name of the run, in paths.runs.")
+    label_set: FolderName = Field(
+        "combined",
+        description="Label set to learn from; truth+combined learns from truth where that has an"
+        " image, and from combined elsewhere.",
+    )
+    architecture: str = Field(
+        "unet",
+        description="unet = ours (width, depth); else an architecture of"
+        " segmentation-models-pytorch by name, such as PAN or (with a capital) Unet.",
+    )
+    width: int = Field(8, ge=1, description="unet: channels of its first level.")
+    depth: int = Field(3, ge=1, le=7, description="unet: how often it halves the image.")
+    encoder: str = Field("resnet34", description="Encoder of the other architectures.")
+    encoder_weights: str | None = Field(
+        None, description="Pretrained weights of that encoder, such as imagenet (a download)."
+    )
+    temperature: float = Field(
+        1.0, ge=1, description="Soft labels are divided by it, as in the thesis (3 there)."
+    )
+    losses: dict[LossName, Annotated[float, Field(ge=0)]] = Field(
+        {"kl": 1.0, "jaccard": 0.25},
+        min_length=1,
+        description="Weights of the losses that are summed: kl (cross-entropy), jaccard and dice"
+        " (of regions, for soft labels), focal (pixels that are far off count more), kd"
+        " (cross-entropy to a teacher's logits, both divided by student.kd_temperature).",
+    )
+    kd_temperature: float = Field(
+        2.0, gt=0, description="kd: what logits are divided by; high = small logits count too."
+    )
+    pixel_weights: PixelWeights = Field(
+        "none",
+        description="How much pixels count in the loss: label_set = as its weights say; confidence"
+        " = |2p - 1| of the soft label p.",
+    )
+    edge_weight: float = Field(
+        0.0, ge=0, description="How much more a pixel counts where the soft label has an edge."
+    )
+    epochs: int = Field(12, ge=1, description="Most passes over the training split.")
+    patience: int = Field(8, ge=1, description="Stop after so many epochs without a better one.")
+    batch_size: int = Field(8, ge=1, description="Crops in a step.")
+    crop_size_px: int = Field(96, ge=16, description="Side of the square training crops.")
+    crops_per_image: int | None = Field(
+        None,
+        ge=1,
+        description="Crops of an image in an epoch, for which it is decoded once; null = as many as"
+        " cover a sixteenth of the mean image, 1 at least.",
+    )
+    foreground_crops: Fraction = Field(
+        0.5, description="Share of the crops that are laid over an anomaly, which are rare."
+    )
+    augmentation: float = Field(
+        1.0,
+        ge=0,
+        description="Strength of changes of light and colour; above 0 with flips and turns.",
+    )
+    zoom: float = Field(
+        1.0, ge=1, le=4, description="Crops are enlarged or reduced up to so many times."
+    )
+    learning_rate: float = Field(0.005, gt=0, description="Peak of the one-cycle schedule.")
+    weight_decay: float = Field(0.0001, ge=0, description="Decay of AdamW.")
+    gradient_clip: float = Field(
+        0.0, ge=0, description="Largest norm of the gradients of a step; 0 = not clipped."
+    )
+    ema_decay: float = Field(
+        0.0, ge=0, lt=1, description="Keep the moving average of the weights, such as 0.99; 0 = no."
+    )
+    validate_against: Literal["label_set", "ground_truth"] = Field(
+        "label_set", description="Whose boxes choose the best checkpoint; label_set needs no truth."
+    )
+    validation_iou: float = Field(
+        0.3, gt=0, le=1, description="IoU at which a box counts as found in that choice."
+    )
+    validation_mp: float = Field(
+        50.0,
+        gt=0,
+        description="Most megapixels that are predicted for that in an epoch: beyond it, fewer"
+        " images, and windows of the large ones.",
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where it runs.")
+    precision: Precision = Field(
+        "auto", description="Numbers it is trained with; auto = bf16-mixed where that is faster."
+    )
+    num_workers: int = Field(
+        1, ge=0, description="Threads that read and augment images ahead; 0 = none."
+    )
+    memory_gb: float = Field(
+        1.0,
+        ge=0,
+        description="Most memory for images that were read, so that they are read once, and for"
+        " those that are predicted at once.",
+    )
+    checkpoint: ConfigPath | None = Field(
+        None, description="Checkpoint to test; null = best.pt of the run."
+    )
