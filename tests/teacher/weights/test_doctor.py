@@ -14,9 +14,9 @@ import pytest
 import torch
 from huggingface_hub import constants
 
+from teacher.weights import doctor, known
 from teacher.weights.doctor import check
-from teacher.weights.known import MODELS, ModelWeights, default_model, doctor
-from teacher.weights.known import known as weights
+from teacher.weights.known import MODELS, ModelWeights, default_model
 from teacher.weights.libraries import INSTALL
 from util.config import TeacherSection
 
@@ -64,7 +64,7 @@ def thesis_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     small = [
         ModelWeights(**{**vars(row), "size_bytes": 3}) if row.is_file else row for row in MODELS
     ]
-    monkeypatch.setattr(weights, "MODELS", tuple(small))
+    monkeypatch.setattr(known, "MODELS", tuple(small))
     monkeypatch.setattr(doctor, "MODELS", tuple(small))
     folder = tmp_path / "weights"
     folder.mkdir()

@@ -20,19 +20,18 @@ import pytest
 from huggingface_hub import constants
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
+from teacher.weights import downloads, known
 from teacher.weights.doctor import BACKENDS
 from teacher.weights.downloads import MEGABYTE, download, fetch
 from teacher.weights.known import (
     MODELS,
     default_model,
-    downloads,
     fault,
     find,
     locate,
     named,
     weights_identity,
 )
-from teacher.weights.known import known as weights
 from util.errors import UserError
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several pieces
@@ -50,7 +49,7 @@ def test_the_names_of_the_table_are_unique_and_so_are_their_places() -> None:
 
 @pytest.mark.parametrize("row", MODELS, ids=lambda row: row.name)
 def test_every_row_says_where_from_how_much_and_under_which_licence(
-    row: weights.ModelWeights,
+    row: known.ModelWeights,
 ) -> None:
     assert row.licence
     assert 100_000 < row.size_bytes < 5e9
@@ -437,8 +436,8 @@ def test_a_full_disk_is_told_before_and_while_it_is_written(
 def test_a_name_of_the_table_is_fetched_from_its_address(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = weights.ModelWeights("x", "segmenter", "sam", server.url, len(CONTENT), DIGEST)
-    monkeypatch.setattr(weights, "MODELS", (row,))
+    row = known.ModelWeights("x", "segmenter", "sam", server.url, len(CONTENT), DIGEST)
+    monkeypatch.setattr(known, "MODELS", (row,))
     assert fetch("x", tmp_path) == tmp_path / "weights.pth"
     assert locate("x", "segmenter", "sam", tmp_path).read_bytes() == CONTENT
 

@@ -2,7 +2,6 @@ from typing import Any
 
 import pytest
 import torch
-from teacher.saa.algorithm.detectors import fused_attention, grounding_dino, hugging_face
 from torch import Tensor
 from transformers import GroundingDinoConfig
 from transformers.models.grounding_dino.modeling_grounding_dino import (
@@ -11,6 +10,7 @@ from transformers.models.grounding_dino.modeling_grounding_dino import (
     MultiScaleDeformableAttention,
 )
 
+from teacher.saa.detectors import fused_attention, grounding_dino, hugging_face
 from teacher.saa.detectors.fused_attention import deformable_attention
 from teacher.saa.detectors.grounding_dino import BiMultiHeadAttention, ms_deform_attn
 

@@ -10,7 +10,6 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
-from teacher.saa.algorithm.detectors import captions, grounding_dino
 from torch import Tensor, nn
 from transformers import (
     BertConfig,
@@ -21,7 +20,7 @@ from transformers import (
 )
 
 from teacher.inference.runtime import Runtime
-from teacher.saa.detectors import Detections
+from teacher.saa.detectors import Detections, captions, grounding_dino
 from teacher.saa.detectors.grounding_dino import (
     GroundingDinoDetector,
     build_grounding_dino,

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from teacher.saa.algorithm.detectors import captions, hugging_face
 from torch import Tensor, nn
 from transformers import (
     BertConfig,
@@ -30,7 +29,7 @@ from transformers import (
 )
 
 from teacher.inference.runtime import Runtime
-from teacher.saa.detectors import Detections
+from teacher.saa.detectors import Detections, captions, hugging_face
 from teacher.saa.detectors.hugging_face import (
     HuggingFaceGroundingDino,
     HuggingFaceOwl,
