@@ -20,7 +20,7 @@ import pandas as pd
 
 from util.config import BOX_RULE, TILES, keys_of, write_config
 from util.config.command_line import OVERWRITE, load_config
-from util.demo.make_demo import make_demo_if_asked
+from util.demo.making import make_demo_if_asked
 from util.disk.files import read_json, write_text
 from util.errors import UserError, listed
 from util.images.files import find_images
@@ -45,7 +45,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
-READS = keys_of("study", "teacher", "student", "tracking") | TILES | BOX_RULE
+READS = keys_of("demo", "study", "teacher", "student", "tracking") | TILES | BOX_RULE
 READS |= {"evaluation.min_confidence", "evaluation.iou_thresholds"}
 READS |= {"combination.min_votes", "combination.calibration_split", "combination.pixel_weights"}
 READS -= {f"teacher.{key}" for key in ("checkpoint", "label_set", "flips", "logits")}
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv, {**OVERWRITE, **OPTIONS}, READS)
     share = None if options.cell is None else parse_share(options.cell)
     with (share or ALONE).alone(config.paths.cells):
-        make_demo_if_asked(config.paths, config.data)
+        make_demo_if_asked(config)
     warn_of_shared_images(config.data)
     from analysis.study.concluding import conclude
     from analysis.study.design import design_study

@@ -34,7 +34,7 @@ from teacher.saa.algorithm import contains_words
 from teacher.saa.wording import describe_prompt, remark_on_words
 from util.config import BOX_RULE, Config, TeacherSection, keys_of
 from util.config.command_line import OVERWRITE, load_config
-from util.demo.make_demo import make_demo_if_asked
+from util.demo.making import make_demo_if_asked
 from util.disk.walking import on_disk
 from util.errors import PromptError, UserError, listed
 from util.images.files import find_images
@@ -59,7 +59,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
-READS = keys_of("teacher") | BOX_RULE
+READS = keys_of("demo", "teacher") | BOX_RULE
 
 
 def label_all(
@@ -250,7 +250,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_teacher(config.teacher, find_models(config.teacher, config.paths.weights))
     share = read_share()
     with share.alone(config.paths.label_sets):
-        make_demo_if_asked(config.paths, config.data)
+        make_demo_if_asked(config)
     warn_of_words(prompts, config.teacher)
     if options.preview is not None:
         return preview(config, prompts, options.preview) if share.index == 0 else 0

@@ -63,7 +63,7 @@ def test_the_teacher_finds_the_birds_and_tells_prompts_apart(finished: Path) -> 
 def test_every_stage_says_what_it_wrote_and_what_comes_next_in_words_that_are_understood(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = ["--evaluation.min_area_px", "2", "--data.demo_seed=3"]
+    given = ["--evaluation.min_area_px", "2", "--demo.seed=3"]
     for stage, following in (
         (label, util.multi_teacher.combination_strategies),
         (combine, student.train),
@@ -78,7 +78,7 @@ def test_every_stage_says_what_it_wrote_and_what_comes_next_in_words_that_are_un
         assert Path(script).resolve() == Path(following.__file__)
         config, _ = load_config("", words, reads=following.READS)
         assert config.data.images == project.parent / "images"
-        assert config.data.demo_seed == 3
+        assert config.demo.seed == 3
         kept = 2 if "evaluation.min_area_px" in following.READS else None
         assert config.evaluation.min_area_px == kept
 

@@ -22,10 +22,10 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import numpy as np
 
 from util.bbox_csv import COORDINATES, split_ignored
-from util.config import BOX_RULE, DataSection
+from util.config import BOX_RULE, DataSection, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.data_classes import BoxSettings
-from util.demo.make_demo import make_demo_if_asked
+from util.demo.making import make_demo_if_asked
 from util.errors import UserError, listed
 from util.ground_truth.reading import read_truths
 from util.images.files import find_images, fingerprint, image_size_hw
@@ -61,7 +61,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "name": {"metavar": "NAME", "default": "truth", "help": "the label set's name: truth"},
 }
 
-READS = BOX_RULE
+READS = keys_of("demo") | BOX_RULE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"--name is {options.name!r}; expected letters, digits and _, such as "
             f"{prompt_to_folder(options.name) or 'truth'}"
         )
-    make_demo_if_asked(config.paths, config.data)
+    make_demo_if_asked(config)
     image_paths = find_images(config.data.images)
     ids = list(image_paths)
     if options.split is not None:

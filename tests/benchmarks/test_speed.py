@@ -23,7 +23,7 @@ from tests.plain_metrics import plain_thesis_metric_of_rows
 from util.bbox_csv import COLUMNS, read_bbox_csv, write_bbox_csv
 from util.config import Config
 from util.data_classes import BoxSettings
-from util.demo.make_demo import make_data_set
+from util.demo.sea.data_set import make_data_set
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics.boxes import BoxMatcher
 from util.multi_teacher.combination_strategies import combine_majority

@@ -31,7 +31,7 @@ from student.trainer import Trainer
 from tests.benchmarks.test_speed import seconds_of, speed_up
 from util.config import Config, Precision, read_config
 from util.data_classes import BoxSettings
-from util.demo.make_demo import make_data_set
+from util.demo.sea.data_set import make_data_set
 from util.images.files import find_images, read_image, write_image
 from util.label_set import LabelSet, LabelSetWriter
 from util.running.ahead import count_cores

@@ -7,6 +7,7 @@ paths only, so that a copy of it in a run folder repeats the run from anywhere.
 from util.config.combination import Calibration, CombinationSection, Strategy
 from util.config.compression import CompressionSection
 from util.config.data import DataSection
+from util.config.demo import DemoSection
 from util.config.fields import (
     REPOSITORY,
     Section,
@@ -30,6 +31,7 @@ __all__ = [
     "CompressionSection",
     "Config",
     "DataSection",
+    "DemoSection",
     "LossName",
     "PathsSection",
     "PixelWeights",

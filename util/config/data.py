@@ -57,6 +57,3 @@ class DataSection(Section):
         " for its folder: images of one photograph, flight or camera, which intervals resample"
         " together; null = every image by itself.",
     )
-    demo_scenes: int = Field(240, ge=4, description="How many demo scenes are made.")
-    demo_size_px: int = Field(256, ge=32, description="Side of a demo scene in pixels.")
-    demo_seed: int = Field(0, ge=0, lt=2**63, description="Seed of the demo scenes.")

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from util.config.combination import CombinationSection
 from util.config.compression import CompressionSection
 from util.config.data import DataSection
+from util.config.demo import DemoSection
 from util.config.evaluation import EvaluationSection
 from util.config.export import ExportSection
 from util.config.paths import PathsSection
@@ -27,6 +28,7 @@ class Config(BaseModel):
 
     paths: PathsSection = Field(PathsSection(), description=PathsSection.__doc__)
     data: DataSection = Field(DataSection(), description=DataSection.__doc__)
+    demo: DemoSection = Field(DemoSection(), description=DemoSection.__doc__)
     teacher: TeacherSection = Field(TeacherSection(), description=TeacherSection.__doc__)
     combination: CombinationSection = Field(
         CombinationSection(), description=CombinationSection.__doc__

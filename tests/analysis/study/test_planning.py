@@ -243,7 +243,7 @@ def test_all_code_that_is_to_count_is_there() -> None:
 
 
 def test_the_thesis_study_is_that_of_the_thesis(planned: Path) -> None:
-    thesis = ["--config", str(ROOT / "config_thesis.json")]
+    thesis = ["--config", str(ROOT / "configs/thesis.json")]
     design = design_study(load_config("", thesis)[0])
     assert len(design.prompts) == 20
     assert len(design.off_target) == 10
@@ -255,7 +255,7 @@ def test_the_thesis_study_is_that_of_the_thesis(planned: Path) -> None:
         "all 20": design.prompts,
     }
     data = [f"--data.{key}={planned.parent / key}" for key in ("images", "splits")]
-    plan = plan_study(ROOT / "config_thesis.json", *data)
+    plan = plan_study(ROOT / "configs/thesis.json", *data)
     assert (len(plan.combinations), len(plan.students)) == (3 * 3 + 4, 33 * 3)
 
 

@@ -255,12 +255,12 @@ def test_a_config_that_cannot_be_used_is_told_with_what_else_is_wrong(tmp_path: 
 
 def test_a_script_ends_with_status_2_and_without_a_traceback() -> None:
     script = ROOT / "util" / "demo" / "make_demo.py"
-    command = [sys.executable, str(script), "--data.demo_scene", "3", "--data.demo_size_px", "x"]
+    command = [sys.executable, str(script), "--demo.scene", "3", "--demo.size_px", "x"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "error: unknown option --data.demo_scene; did you mean --data.demo_scenes?",
-        'command line: data.demo_size_px is "x"; expected a whole number',
+        "error: unknown option --demo.scene; did you mean --demo.scenes?",
+        'command line: demo.size_px is "x"; expected a whole number',
     ]
 
 

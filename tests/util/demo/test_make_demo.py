@@ -14,9 +14,10 @@ import pytest
 import analysis.pixel_evaluation
 from util import label_set_from_truth
 from util.bbox_csv import read_bbox_csv
-from util.demo import make_demo as sea_scenes
-from util.demo.make_demo import CLASSES, OBJECT_CLASS, Scene, make_data_set, make_scene
+from util.demo.sea import data_set as writing
 from util.demo.sea.canvas import Canvas, Layer
+from util.demo.sea.data_set import make_data_set
+from util.demo.sea.scene import CLASSES, OBJECT_CLASS, Scene, make_scene
 from util.errors import UserError
 from util.images.files import find_images
 from util.images.masks import open_folder
@@ -196,7 +197,7 @@ def test_the_layout_is_voc(data_set: Path) -> None:
         "num_scenes": 40,
         "size_px": 96,
         "seed": 5,
-        "version": sea_scenes.PAINTER_VERSION,
+        "version": writing.PAINTER_VERSION,
     }
 
 
@@ -211,7 +212,7 @@ def test_the_files_hold_the_scene(data_set: Path) -> None:
 
 def test_the_csv_holds_every_instance_with_its_thesis_class(data_set: Path) -> None:
     rows = read_rows(data_set)
-    assert list(rows[0]) == sea_scenes.CSV_HEADER.split(";")
+    assert list(rows[0]) == writing.CSV_HEADER.split(";")
     for number in range(40):
         found = [row for row in rows if row["image"] == f"scene_{number:04d}"]
         instances = make_scene((5, number), 96).instances
@@ -277,7 +278,7 @@ def test_a_complete_set_of_an_earlier_version_gets_the_names_it_lacks(
 def test_perfect_maps_of_birds_are_perfect_by_pixels_too(data_set: Path, tmp_path: Path) -> None:
     content = {
         "paths": {"demo": str(data_set), "label_sets": "label_sets", "runs": "runs"},
-        "data": {"demo_scenes": 40, "demo_size_px": 96, "demo_seed": 5},
+        "demo": {"scenes": 40, "size_px": 96, "seed": 5},
     }
     (tmp_path / "config.json").write_text(json.dumps(content))
     given = ["--config", str(tmp_path / "config.json")]
