@@ -206,7 +206,7 @@ def open_boxes(path: Path, image_paths: Mapping[str, Path]) -> Predicted:
     """
     csv = path / PREDICTION if path.is_dir() else path
     is_own = path.is_dir() or (csv.name == PREDICTION and (csv.parent / MANIFEST).exists())
-    label_set = LabelSet(csv.parent) if is_own else None
+    label_set = LabelSet(csv.parent, needs_maps=False) if is_own else None
     if not csv.is_file():
         raise UserError("it has no boxes; util/csv_from_soft_labels.py makes those of a label set")
     table = read_bbox_csv(csv)

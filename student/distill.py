@@ -18,8 +18,9 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from student.data.material import find_splits
 from student.train import build_checked, start_processes, train_student
+from teacher.building import plan_teacher
+from teacher.labelling import label_all, report
 from teacher.settings import as_student
-from teacher.soft_label_generation import asked_prompts, label_all, report
 from util.config import BOX_RULE, Config, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.errors import UserError
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "teacher/soft_label_generation.py, and train with student/train.py afterwards"
         )
     check_student(config, fabric)
-    labelled = label_all(config, [config.student.label_set], options.overwrite, share)
+    labelled = label_all(config, options.overwrite, share)
     fabric.barrier()  # until all shares are labelled
     status = 0 if labelled is None else report(labelled)
     fabric = train_student(config, options.overwrite)
@@ -76,17 +77,15 @@ def plan_distillation(config: Config) -> Config:
     """
     student = config.student
     teacher = as_student(config.teacher, logits=student.losses.get("kd", 0.0) > 0)
-    (label_set,) = asked_prompts(teacher)
-    assert teacher.checkpoint is not None, "or it would not have been found"
-    if teacher.checkpoint.parent == config.paths.runs / student.run:
+    config = config.model_copy(update={"teacher": teacher})
+    plan = plan_teacher(config)
+    (label_set,) = plan.label_sets
+    if plan.files()["student"].parent == config.paths.runs / student.run:
         raise UserError(
             f"student.run is {student.run!r}, the run of teacher.checkpoint itself; name another"
         )
     return config.model_copy(
-        update={
-            "teacher": teacher,
-            "student": student.model_copy(update={"label_set": label_set}),
-        }
+        update={"student": student.model_copy(update={"label_set": label_set})}
     )
 
 

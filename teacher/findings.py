@@ -1,4 +1,4 @@
-"""What every teacher gives for an image and a prompt, and the Protocol of teachers."""
+"""What teachers give for an image and a prompt, and the Protocols of teachers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from teacher.inference.crop_masks import CropMask
+from util.label_set import Content
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,13 @@ class Scene:
     remarks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a teacher found for one prompt in one image; all in pixels of that image.
+@dataclass(frozen=True, kw_only=True)
+class Finding(Content):
+    """What a teacher found for one prompt in one image, and why; all in pixels of that image.
+
+    What explains it is for previews, and goes into no label set.
 
     Attributes:
-        soft_label: (H, W) float32 in [0, 1]; all zero where nothing was found.
         boxes_xyxy: (N, 4) float32 boxes that the soft label is made of, x1/y1 exclusive.
         scores: (N,) float32 in [0, 1], the detector's score of each box.
         phrases: What each of the N boxes reads as.
@@ -60,8 +62,6 @@ class Finding:
         saliency: float32 in [0, 1] over the image, of a size of its own, the same for all prompts;
             None for teachers without.
         rejections: The best boxes that do not count, best first: why a prompt finds nothing.
-        logits: (H, W) float32 of which the soft label is the sigmoid, for teachers that have them
-            and are asked to keep them.
         scene: The normal scene; None for teachers that are asked for none.
     """
 
@@ -70,20 +70,19 @@ class Finding:
     scores: np.ndarray
     phrases: list[str]
     masks: list[CropMask]
-    saliency: np.ndarray | None
+    saliency: np.ndarray | None = None
     rejections: tuple[Rejection, ...] = ()
-    logits: np.ndarray | None = None
     scene: Scene | None = None
 
 
 class Teacher(Protocol):
-    """Turns images and prompts into soft labels."""
+    """A `Labeller` that can be asked for label sets by name, of which it may refuse some."""
 
-    def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
-        """Answer all prompts about one image, (H, W, 3) uint8 RGB.
+    def label(self, image_rgb: np.ndarray, names: Sequence[str], /) -> Iterator[Content]:
+        """Label one image, (H, W, 3) uint8 RGB, for some label sets.
 
         The models have done their work when this returns; the maps are laid out one by one, so
-        that one map is in memory at a time.
+        that one map is in memory at a time. A `Finding` tells a preview why.
 
         Raises:
             UserError: The image cannot be labelled: it does not fit into memory, or a model has
@@ -91,10 +90,18 @@ class Teacher(Protocol):
         """
         ...
 
-    def check_prompts(self, prompts: Sequence[str]) -> None:
+    def check_prompts(self, prompts: Sequence[str], /) -> None:
         """Refuse prompts that no image can be labelled for; asks no model.
 
         Raises:
             PromptError: Prompts are longer than the model can read; all of them are named.
         """
+        ...
+
+
+class FindingTeacher(Teacher, Protocol):
+    """A teacher that says why it answers so."""
+
+    def label(self, image_rgb: np.ndarray, names: Sequence[str], /) -> Iterator[Finding]:
+        """Answer all prompts about one image; see `Teacher`."""
         ...

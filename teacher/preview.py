@@ -11,6 +11,7 @@ import numpy as np
 from teacher.findings import Finding, Scene, Teacher
 from util.errors import UserError
 from util.images.files import id_to_path
+from util.label_set import Content
 from util.label_set.labelling import read_ahead
 from util.running.progress import track
 from util.visualization import PREDICTION_RGB, new_figure, write_figure
@@ -58,18 +59,18 @@ def write_previews(
         try:
             if isinstance(image, UserError):
                 raise image
-            findings = dict(zip(prompts, teacher.label(image, prompts), strict=True))
+            contents = dict(zip(prompts, teacher.label(image, prompts), strict=True))
         except UserError as error:
             failed[image_id] = str(error)
             continue
         path = id_to_path(folder, image_id)
-        draw_sheet(path, image_id, image, findings)
+        draw_sheet(path, image_id, image, contents)
         written.append(path)
     return written, failed
 
 
 def draw_sheet(
-    path: Path, title: str, image_rgb: np.ndarray, findings: Mapping[str, Finding]
+    path: Path, title: str, image_rgb: np.ndarray, contents: Mapping[str, Content]
 ) -> None:
     """Draw what a teacher found in an image as PNG.
 
@@ -77,32 +78,37 @@ def draw_sheet(
         path: Of the picture.
         title: Name of the image.
         image_rgb: (H, W, 3) uint8.
-        findings: What was found for each prompt, a row each.
+        contents: What was found for each prompt, a row each; a `Finding` tells why.
     """
     shrink = max(1.0, image_rgb.shape[1] / WIDTH_PX)
     height, width = (max(1, round(side / shrink)) for side in image_rgb.shape[:2])
     image = cv2.resize(image_rgb, (width, height), interpolation=cv2.INTER_AREA)
     row_inch = min(max(4 * height / width, 1), 8)
-    figure = new_figure(12, row_inch * (len(findings) + 1) + 0.6)
+    figure = new_figure(12, row_inch * (len(contents) + 1) + 0.6)
     figure.suptitle(title)
-    axes = figure.subplots(len(findings) + 1, 3, squeeze=False)
-    first = next(iter(findings.values()))
+    axes = figure.subplots(len(contents) + 1, 3, squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")  # of what there is nothing to show
+    first = next(iter(contents.values()))
     _show(axes[0, 0], image, "image")
-    _show_map(axes[0, 1], first.saliency, (width, height), "saliency")
-    _show_scene(axes[0, 2], image, first.scene, shrink)
-    for row, (prompt, finding) in zip(axes[1:], findings.items(), strict=True):
-        _show(row[0], image, f"{prompt}: {len(finding.scores)} boxes")
-        _draw_boxes(row[0], finding, shrink)
-        _show(row[1], _paint_masks(image, finding, shrink), "masks")
-        highest = finding.soft_label.max()
-        _show_map(row[2], finding.soft_label, (width, height), f"soft label, at most {highest:.2f}")
+    if isinstance(first, Finding):
+        _show_map(axes[0, 1], first.saliency, (width, height), "saliency")
+        _show_scene(axes[0, 2], image, first.scene, shrink)
+    for row, (prompt, content) in zip(axes[1:], contents.items(), strict=True):
+        _show(row[0], image, prompt)
+        if isinstance(content, Finding):
+            _show(row[0], image, f"{prompt}: {len(content.scores)} boxes")
+            _draw_boxes(row[0], content, shrink)
+            _show(row[1], _paint_masks(image, content, shrink), "masks")
+        if content.soft_label is not None:
+            title = f"soft label, at most {content.soft_label.max():.2f}"
+            _show_map(row[2], content.soft_label, (width, height), title)
     write_figure(path, figure)
 
 
 def _show_scene(axis: "Axes", image: np.ndarray, scene: Scene | None, shrink: float) -> None:
     """Show the objects of the normal scene, and dashed the boxes that are none."""
     if scene is None:
-        axis.axis("off")
         return
     counts = f"object {scene.prompt!r}: areas are shares of {scene.area:.1%} of the image"
     _show(axis, image, "\n".join(textwrap.fill(line, 60) for line in (counts, *scene.remarks)))
@@ -115,6 +121,7 @@ def _show_scene(axis: "Axes", image: np.ndarray, scene: Scene | None, shrink: fl
 
 def _show(axis: "Axes", picture: np.ndarray, title: str) -> None:
     """Show a picture; maps on the fixed scale [0, 1]."""
+    axis.axis("on")
     axis.imshow(picture, cmap="gray", vmin=0, vmax=1)
     axis.set(xticks=[], yticks=[])
     axis.set_title(title, fontsize=9)
@@ -124,10 +131,8 @@ def _show_map(
     axis: "Axes", values: np.ndarray | None, size_wh: tuple[int, int], title: str
 ) -> None:
     """Show an (H, W) map in [0, 1]; nothing where there is none."""
-    if values is None:
-        axis.axis("off")
-        return
-    _show(axis, cv2.resize(values, size_wh, interpolation=cv2.INTER_AREA), title)
+    if values is not None:
+        _show(axis, cv2.resize(values, size_wh, interpolation=cv2.INTER_AREA), title)
 
 
 def _draw_boxes(axis: "Axes", finding: Finding, shrink: float) -> None:

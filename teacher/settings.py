@@ -40,6 +40,17 @@ def resolve_own(settings: TeacherSection) -> TeacherSection:
     return settings.model_copy(update=unset)
 
 
+def tile_trouble(settings: TeacherSection) -> str:
+    """Say why tiles cannot be as they are set, '' if they can."""
+    size_px, overlap_px = settings.tile_size_px, settings.tile_overlap_px
+    if size_px and size_px <= overlap_px:
+        return (
+            f"teacher.tile_overlap_px is {overlap_px}, expected less than teacher.tile_size_px, "
+            f"{size_px}"
+        )
+    return ""
+
+
 def as_student(settings: TeacherSection, **changes: Any) -> TeacherSection:
     """Let a student be the teacher: what the config says for another one is left out.
 

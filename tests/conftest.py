@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from util.bbox_csv import COLUMNS
 from util.data_classes import BoxSettings
 from util.images.files import write_image
-from util.label_set import LabelSet, LabelSetWriter
+from util.label_set import Content, LabelSet, LabelSetWriter
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -55,7 +55,7 @@ def write_label_set(tmp_path: Path) -> Callable[..., LabelSet]:
     def write(name: str, maps: dict[str, np.ndarray]) -> LabelSet:
         with LabelSetWriter(tmp_path / name, {"producer": "test", "name": name}) as writer:
             for image_id, soft_label in maps.items():
-                writer.add(image_id, soft_label, source="1", seconds=0.0)
+                writer.add(image_id, Content(soft_label), source="1", seconds=0.0)
             return writer.finish(BoxSettings())
 
     return write

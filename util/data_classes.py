@@ -19,10 +19,12 @@ class Boxes:
         boxes_xyxy: (N, 4) float, pixels of the image, x1/y1 exclusive: a one-pixel object has
             width 1.
         confidences: (N,) float in [0, 1].
+        classes: Of each box; None = all are of the class that the label set is about.
     """
 
     boxes_xyxy: np.ndarray
     confidences: np.ndarray
+    classes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,9 @@ from util.images.mask_values import to_settings
 from util.images.masks import TrueMasks, open_folder, open_masks
 from util.images.splits import read_split
 from util.label_set import (
+    Content,
     LabelSet,
     LabelSetWriter,
-    Pixels,
     find_pending,
     make_maps,
     map_cost,
@@ -131,9 +131,9 @@ def write_truth(
 ) -> dict[str, str]:
     """Write the maps that are still missing; returns why some could not be made, by id."""
 
-    def make(image_id: str) -> Pixels:
+    def make(image_id: str) -> Content:
         soft_label, is_known = truth.draw(image_id)
-        return Pixels(soft_label, None if is_known.all() else is_known)
+        return Content(soft_label, weights=None if is_known.all() else is_known)
 
     def cost_bytes(image_id: str) -> int:
         return map_cost(image_paths[image_id])

@@ -47,7 +47,10 @@ def describe_label_set(folder: Path) -> dict[str, str]:
     Raises:
         UserError: It is missing or unfinished.
     """
-    return {"content": hash_content(LabelSet(folder)), "names": hash_names(folder)}
+    return {
+        "content": hash_content(LabelSet(folder, needs_maps=False)),
+        "names": hash_names(folder),
+    }
 
 
 def hash_content(label_set: LabelSet) -> str:
@@ -95,12 +98,14 @@ def content_of(folder: Path) -> str:
     """
     entry = find_entry(folder)
     # One that no cell has made is told by what made it, as its maps are not read for that.
-    return entry["content"] if entry is not None else LabelSet(folder).fingerprint()
+    return (
+        entry["content"] if entry is not None else LabelSet(folder, needs_maps=False).fingerprint()
+    )
 
 
 def is_there(folder: Path) -> bool:
     """Tell whether a label set is there and finished."""
     try:
-        return bool(LabelSet(folder).manifest)
+        return bool(LabelSet(folder, needs_maps=False).manifest)
     except UserError:
         return False

@@ -18,7 +18,7 @@ from analysis.work.versions import (
 )
 from student.data.material import WHERE_IT_RUNS
 from student.inference.label_sets import prediction_settings
-from teacher.building import check_teacher, describe_teacher, find_models
+from teacher.building import check_teacher, find_models, plan_teacher
 from util.config import CombinationSection, Config, Precision, StudentSection, TeacherSection
 from util.data_classes import BoxSettings
 from util.ground_truth.reading import read_truths
@@ -39,16 +39,14 @@ def teacher_cell(
         folders: Of the label sets that it makes.
         images: That it labels.
     """
-    models = find_models(settings, config.paths.weights)
-    check_teacher(settings, models)
-    made_by = {
-        **describe_teacher(settings, models),
-        "libraries": teacher_libraries(settings),
-    }
+    told = config.model_copy(update={"teacher": settings})
+    plan = plan_teacher(told)
+    models = find_models(settings, plan, config.paths.weights)
+    check_teacher(settings, plan, models)
+    made_by = {**plan.describe(models), "libraries": teacher_libraries(settings, plan)}
     # The first half of its name is that of the teacher: what it has said of other images is found.
     place = config.paths.cells / f"teacher-{settings_hash(made_by)[:8]}"
     depends = {**made_by, "images": images.hash(images.paths)}
-    told = config.model_copy(update={"teacher": settings})
     return Cell("teacher", name, place, depends, told, dict.fromkeys(folders, ""))
 
 

@@ -21,7 +21,7 @@ from util.disk.files import write_json, write_text
 from util.errors import UserError
 from util.images.files import image_size_hw
 from util.images.splits import read_split
-from util.label_set import LabelSetWriter
+from util.label_set import Content, LabelSetWriter
 from util.running.shares import working_alone
 
 PILOT_IMAGES = 8
@@ -132,7 +132,7 @@ def time_training(cell: Cell, image_paths: Mapping[str, Path]) -> float:
             for image_id in ids:
                 blank = np.zeros(image_size_hw(image_paths[image_id]), np.float32)
                 blank[:8, :8] = 1  # something to be found
-                writer.add(image_id, blank, "", 0)
+                writer.add(image_id, Content(blank), "", 0)
             writer.finish(BoxSettings())
         with printing_to(folder / "log"), one_thread():
             student.train.main(["--config", str(told)])

@@ -6,7 +6,7 @@ import importlib.metadata
 from collections.abc import Iterable
 from functools import cache
 
-from teacher.building import configured_models
+from teacher.plans import TeacherPlan
 from util.config import REPOSITORY, StudentSection, TeacherSection
 
 IMAGES = ("numpy", "opencv-python-headless", "pillow")
@@ -40,12 +40,12 @@ JUDGE_CODE = (
 )
 
 
-def teacher_libraries(settings: TeacherSection) -> dict[str, str]:
+def teacher_libraries(settings: TeacherSection, plan: TeacherPlan) -> dict[str, str]:
     """Releases of the libraries that decide a teacher's maps."""
     if settings.name == "student":
         is_onnx = settings.checkpoint is not None and settings.checkpoint.suffix == ".onnx"
         return releases((*IMAGES, "onnxruntime") if is_onnx else OTHER_STUDENT)
-    backends = [backend for backend, _ in configured_models(settings).values()]
+    backends = [backend for backend, _ in plan.weights.values()]
     if not backends:
         return releases(IMAGES)
     named = [library for backend in backends for library in BACKENDS[backend]]

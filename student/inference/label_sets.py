@@ -33,9 +33,6 @@ MANY = 32
 TILE_BYTES = 512
 """Memory that a pixel takes in the network: 290 for our width of 8, 420 for a Unet of resnet34."""
 
-ANSWER = "student"
-"""Stands where a teacher has prompts."""
-
 
 def predict_images(
     config: Config,
@@ -67,14 +64,14 @@ def predict_images(
     made_by = describe_student(checkpoint, settings)
     boxes = config.evaluation.box_settings(read_box_settings(checkpoint))
     with LabelSetWriter(folder, made_by, overwrite, share, boxes) as writer:
-        work = find_work(image_paths, {ANSWER: writer}, share)
+        work = find_work(image_paths, {folder.name: writer}, share)
         if work.image_paths:
             most = count_at_once(
                 work.image_paths, settings.tile_size_px, int(config.student.memory_gb * 10**9)
             )
             predictor = open_predictor(checkpoint, config.student.device, most)
             labeller = PredictingLabeller(predictor, settings)
-            label_images(labeller, work, {ANSWER: writer}, "student", predictor.num_at_once)
+            label_images(labeller, work, {folder.name: writer}, "student", predictor.num_at_once)
         return writer.finish_share(boxes)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import expit
 
 from util.errors import UserError
+from util.label_set import Content
 
 ALIGNMENT_PX = 32
 """Tiles start at multiples of it: a network that halves five times sees the grid of the whole."""
@@ -64,42 +65,18 @@ class PredictionSettings:
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """What a student says of an image; the soft label is made when it is asked for.
-
-    Attributes:
-        predicted: (H, W) float32 logits.
-        temperature: What the soft labels were divided by in training.
-        is_kept: Whether the logits are kept.
-    """
-
-    predicted: np.ndarray
-    temperature: float
-    is_kept: bool
-
-    @property
-    def soft_label(self) -> np.ndarray:
-        """(H, W) float32 in [0, 1]."""
-        return logits_to_soft_label(self.predicted, self.temperature)
-
-    @property
-    def logits(self) -> np.ndarray | None:
-        """(H, W) float32; None where they are not kept."""
-        return self.predicted if self.is_kept else None
-
-
-@dataclass(frozen=True)
 class PredictingLabeller:
-    """A student as a `Labeller`: it gives every prompt the same answer, since it knows none."""
+    """A student as a `Labeller`: it makes one label set, whatever that is called."""
 
     predictor: Predictor
     settings: PredictionSettings
 
-    def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Prediction]:
+    def label(self, image_rgb: np.ndarray, names: Sequence[str], /) -> Iterator[Content]:
         """Predict an image, (H, W, 3) uint8 RGB."""
         logits = predict_in_tiles(self.predictor, image_rgb, self.settings)
-        prediction = Prediction(logits, self.predictor.temperature, self.settings.logits)
-        return iter([prediction] * len(prompts))
+        soft_label = logits_to_soft_label(logits, self.predictor.temperature)
+        content = Content(soft_label, logits=logits if self.settings.logits else None)
+        return iter([content] * len(names))
 
 
 def logits_to_soft_label(logits: np.ndarray, temperature: float) -> np.ndarray:

@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from teacher.findings import Finding, Teacher
+from teacher.findings import Finding, FindingTeacher
 from teacher.inference.crop_masks import Place, crop_mask
 
 
 class TiledTeacher:
-    """Labels overlapping tiles and merges their maps by maximum; a `Teacher`.
+    """Labels overlapping tiles and merges their maps by maximum; a `FindingTeacher`.
 
     Memory is bounded by what one tile takes and by the parts of the maps that are not zero. The
     area thresholds of the teacher are then shares of a tile, and saliency compares within a tile.
     """
 
-    def __init__(self, teacher: Teacher, tile_size_px: int, overlap_px: int) -> None:
+    def __init__(self, teacher: FindingTeacher, tile_size_px: int, overlap_px: int) -> None:
         """Wrap a teacher.
 
         Args:
@@ -79,11 +79,12 @@ def _merge(parts: Sequence[tuple[Place, Finding]], size_hw: tuple[int, int]) -> 
     findings = [part for _, part in parts]
     rejections = [rejection for f in findings for rejection in f.rejections]
     return Finding(
-        soft_label,
-        np.concatenate([np.zeros((0, 4), np.float32), *(f.boxes_xyxy for f in findings)]),
-        np.concatenate([np.zeros(0, np.float32), *(f.scores for f in findings)]),
-        [phrase for f in findings for phrase in f.phrases],
-        [mask for f in findings for mask in f.masks],
-        None,
-        tuple(sorted(rejections, key=lambda rejection: -rejection.score)),
+        soft_label=soft_label,
+        boxes_xyxy=np.concatenate(
+            [np.zeros((0, 4), np.float32), *(f.boxes_xyxy for f in findings)]
+        ),
+        scores=np.concatenate([np.zeros(0, np.float32), *(f.scores for f in findings)]),
+        phrases=[phrase for f in findings for phrase in f.phrases],
+        masks=[mask for f in findings for mask in f.masks],
+        rejections=tuple(sorted(rejections, key=lambda rejection: -rejection.score)),
     )

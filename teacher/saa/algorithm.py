@@ -265,13 +265,13 @@ class SegmentAnyAnomaly:
         scale_xyxy = np.tile(np.array([width, height], np.float32) / saliency.shape[::-1], 2)
         scale_xyxy = scale_xyxy.astype(np.float32)
         return Finding(
-            cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR),
-            candidates.boxes_xyxy[candidates.counts][best] * scale_xyxy,
-            scores[best],
-            candidates.phrases[candidates.counts][best].tolist(),
-            [resize_mask(masks[i], saliency.shape, (height, width)) for i in best],
-            saliency,
-            candidates.rejections(scale_xyxy),
+            soft_label=cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR),
+            boxes_xyxy=candidates.boxes_xyxy[candidates.counts][best] * scale_xyxy,
+            scores=scores[best],
+            phrases=candidates.phrases[candidates.counts][best].tolist(),
+            masks=[resize_mask(masks[i], saliency.shape, (height, width)) for i in best],
+            saliency=saliency,
+            rejections=candidates.rejections(scale_xyxy),
             scene=replace(scene, boxes_xyxy=scene.boxes_xyxy * scale_xyxy),
         )
 

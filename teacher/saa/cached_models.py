@@ -16,12 +16,36 @@ import torch
 from teacher.inference.cache import Cache, cache_key, image_key
 from teacher.inference.crop_masks import CropMask
 from teacher.inference.runtime import Encoder, Encoding
+from teacher.plans import Models
+from teacher.saa.algorithm import VERSION
 from teacher.saa.detectors import Detections, Detector
 from teacher.saa.saliency import Saliency
 from teacher.saa.segmenters import Segmenter
+from teacher.weights.known import weights_identity
+from util.settings import library_versions
 
 Identity = Mapping[str, Any]
 """What decides a model's answers but for its input: weights' hash, precision. JSON values."""
+
+
+def identify(part: str, backend: str, models: Models, precision: str) -> Identity:
+    """Tell what decides a part's answers to an image.
+
+    Args:
+        part: Of the teacher.
+        backend: That runs it.
+        models: Files of all parts; a text encoder decides what every part answers.
+        precision: Of the numbers that it computes with.
+    """
+    files = [models[part], *([models["text encoder"]] if "text encoder" in models else [])]
+    return {
+        "part": part,
+        "backend": backend,
+        "weights": [weights_identity(path)["sha256"] for path in files],
+        "precision": precision,
+        "version": VERSION,
+        "libraries": library_versions(),
+    }
 
 
 class KeptImage:

@@ -188,12 +188,11 @@ class SegmentAnything3:
         best = np.argsort(-scores, kind="stable")[: self.settings.max_masks]
         soft_label, masks = lay_out([probabilities[i] for i in best], scores[best], (height, width))
         return Finding(
-            soft_label,
-            boxes[best] * np.array([width, height, width, height], np.float32),
-            scores[best],
-            [phrases[i] for i in best],
-            masks,
-            None,
+            soft_label=soft_label,
+            boxes_xyxy=boxes[best] * np.array([width, height, width, height], np.float32),
+            scores=scores[best],
+            phrases=[phrases[i] for i in best],
+            masks=masks,
         )
 
 

@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
-from teacher.building import configured_models, find_student
+from teacher.building import plan_teacher
+from teacher.plans import TeacherPlan
 from teacher.settings import describe_unread
 from teacher.weights.known import FETCH, MODELS, ModelWeights, default_model, fault, find, locate
 from teacher.weights.libraries import BACKENDS, INSTALL, installed_version, lacking_libraries
-from util.config import REPOSITORY, TeacherSection
+from util.config import REPOSITORY, Config, TeacherSection
 from util.errors import UserError
 
 LIBRARIES = (
@@ -33,34 +34,43 @@ LIBRARIES = (
 )
 
 
-def check(settings: TeacherSection, weights_folder: Path) -> int:
+def check(config: Config) -> int:
     """Print what real teachers have on this machine and what they lack.
-
-    Args:
-        settings: The teacher of the config.
-        weights_folder: `paths.weights`.
 
     Returns:
         Exit status: 0 if the configured teacher can run, else 1.
     """
+    settings, folder = config.teacher, config.paths.weights
     unusable = unusable_libraries()
-    missing = missing_weights(settings, weights_folder)
+    plan, missing = _plan(config)
     sections = {
         "Libraries": [*_version_lines(), *conflicts(unusable)],
         "Devices": _device_lines(settings, unusable),
         "Backends": _backend_lines(unusable),
-        f"Weights in {weights_folder}": _weights_lines(weights_folder),
+        f"Weights in {folder}": _weights_lines(folder),
         "Without a network": [_offline_sentence(missing)],
     }
     for title, lines in sections.items():
         print(title, *(f"  {line}" for line in lines), sep="\n", end="\n\n")
-    unread = describe_unread(settings)
-    obstacles = [*[unread] * bool(unread), *library_obstacles(settings, unusable), *missing]
+    obstacles = [sentence] if (sentence := describe_unread(settings)) else []
+    if plan is not None:
+        obstacles += [*plan.troubles, *library_obstacles(settings, plan, unusable)]
+    obstacles += missing
     if obstacles:
         print("The configured teacher cannot run:", *obstacles, sep="\n  ")
     else:
         print("The configured teacher can run.")
     return 1 if obstacles else 0
+
+
+def _plan(config: Config) -> tuple[TeacherPlan | None, list[str]]:
+    """Plan the teacher: the plan, if it can be, and what keeps it from its files."""
+    try:
+        plan = plan_teacher(config)
+        plan.files()
+    except UserError as error:
+        return None, [str(error)]
+    return plan, missing_weights(plan, config.paths.weights)
 
 
 def unusable_libraries() -> dict[str, str]:
@@ -97,28 +107,24 @@ def conflicts(unusable: Mapping[str, str]) -> Iterator[str]:
         yield "groundingdino has no CUDA extension _C, which is harmless: it runs without."
 
 
-def library_obstacles(settings: TeacherSection, unusable: Mapping[str, str]) -> Iterator[str]:
+def library_obstacles(
+    settings: TeacherSection, plan: TeacherPlan, unusable: Mapping[str, str]
+) -> Iterator[str]:
     """Say which libraries and devices the configured teacher lacks."""
-    models = configured_models(settings)
-    backends = {part: backend for part, (backend, _) in models.items()}
+    backends = {part: backend for part, (backend, _) in plan.weights.items()}
     yield from lacking_libraries(backends, unusable)
-    if models and "torch" not in unusable:
+    if backends and "torch" not in unusable:
         try:
             _runtime_sentence(settings)
         except UserError as error:
             yield str(error)
 
 
-def missing_weights(settings: TeacherSection, weights_folder: Path) -> list[str]:
+def missing_weights(plan: TeacherPlan, weights_folder: Path) -> list[str]:
     """Say which weights the configured teacher lacks, each with the command that fetches it."""
-    if settings.name == "student":
-        try:
-            find_student(settings)
-        except UserError as error:
-            return [str(error)]
     found = (
         _weights_trouble(model, part, backend, weights_folder)
-        for part, (backend, model) in configured_models(settings).items()
+        for part, (backend, model) in plan.weights.items()
     )
     return [trouble for trouble in found if trouble]
 

@@ -19,7 +19,7 @@ from tests.util.test_label_set_from_truth import write_truth
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import read_image
-from util.label_set import LabelSet, LabelSetWriter
+from util.label_set import Content, LabelSet, LabelSetWriter
 from util.metrics.intervals import iou
 
 __all__ = ["taught"]
@@ -63,7 +63,7 @@ def test_overlaps_equal_scikit_learns_and_ignore_what_does_not_count(
         with LabelSetWriter(tmp_path / name, {"producer": name}) as writer:
             for image_id, index, soft_label in (("a", 0, first), ("b", 1, second)):
                 given = weights[index] if name == "truth" else None
-                writer.add(image_id, soft_label, "1", 0, given)
+                writer.add(image_id, Content(soft_label, weights=given), "1", 0)
             writer.finish(BoxSettings())
     runs = {("x", "y"): [tmp_path / "found"]}
     (counts,) = count_overlaps(runs, LabelSet(tmp_path / "truth"), ["a", "b"])["x", "y"]

@@ -21,7 +21,7 @@ from util.config.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import read_soft_label
-from util.label_set import LabelSetWriter, find_label_set
+from util.label_set import Content, LabelSetWriter, find_label_set
 from util.multi_teacher.combination_strategies import find_members
 
 Evaluation = Callable[..., int]
@@ -41,7 +41,7 @@ def write_maps(
     with LabelSetWriter(folder, {"producer": "test"}, box_settings=boxes) as writer:
         writer.pending({image_id: "1" for image_id in [*maps, *failed]})
         for image_id, soft_label in maps.items():
-            writer.add(image_id, soft_label, "1", 0.0)
+            writer.add(image_id, Content(soft_label), "1", 0.0)
         for image_id, reason in failed.items():
             writer.fail(image_id, reason)
         writer.finish(boxes)
@@ -381,7 +381,7 @@ def test_what_an_earlier_checkpoint_has_predicted_is_not_taken_for_that_of_a_new
     best.write_bytes(b"weights")
     settings = {"producer": "test", "checkpoint_sha256": hash_checkpoint(best)}
     with LabelSetWriter(best.parent / "Test", settings) as writer:
-        writer.add("a", np.zeros((4, 4)), "1", 0)
+        writer.add("a", Content(np.zeros((4, 4))), "1", 0)
         writer.finish(BoxSettings())
     assert find() == ["good", "student/Test"]
     assert not capsys.readouterr().out

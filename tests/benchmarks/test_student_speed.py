@@ -33,7 +33,7 @@ from util.config import Config, Precision, read_config
 from util.data_classes import BoxSettings
 from util.demo.sea.data_set import make_data_set
 from util.images.files import find_images, read_image, write_image
-from util.label_set import LabelSet, LabelSetWriter
+from util.label_set import Content, LabelSet, LabelSetWriter
 from util.running.ahead import count_cores
 
 SETTINGS = Config().student
@@ -62,7 +62,7 @@ def one_thread() -> Iterator[None]:
 def make_trainer(folder: Path, precision: Precision) -> Trainer:
     """A trainer with the default settings on one image, of which only its steps are used."""
     with LabelSetWriter(folder / "labels", {"producer": "test"}) as writer:
-        writer.add("a", np.zeros((16, 16)), "1", 0)
+        writer.add("a", Content(np.zeros((16, 16))), "1", 0)
         label_set: LabelSet = writer.finish(BoxSettings())
     pairs = SoftLabelPairs(["a"], {}, label_set, 1.0, Augmentation(256))
     settings = training_settings(
@@ -197,7 +197,9 @@ def test_a_batch_is_made_sooner_than_a_student_learns_from_it(
     images = find_images(read_config(scenes).data.images)
     with LabelSetWriter(scenes.parent / "labels", {"producer": "test"}) as writer:
         for image_id, path in images.items():
-            writer.add(image_id, (read_image(path).min(axis=2) > 200).astype(float), "1", 0)
+            writer.add(
+                image_id, Content((read_image(path).min(axis=2) > 200).astype(float)), "1", 0
+            )
         label_set = writer.finish(BoxSettings())
     pairs = SoftLabelPairs(list(images), images, label_set, 1.0, Augmentation(96))
     trainer = make_trainer(scenes.parent / "trainer", "32-true")

@@ -15,7 +15,7 @@ from tests.benchmarks.test_speed import speed_up
 from util.config import Config
 from util.data_classes import BoxSettings
 from util.images.files import read_image, write_image
-from util.label_set import LabelSetWriter
+from util.label_set import Content, LabelSetWriter
 
 SIZE_HW = (1500, 2000)
 SETTINGS = Config().student
@@ -34,7 +34,7 @@ def pairs(tmp_path: Path, rng: np.random.Generator) -> SoftLabelPairs:
         soft_label[row : row + 20, column : column + 30] = 0.7
     write_image(tmp_path / "a.jpg", swell)
     with LabelSetWriter(tmp_path / "labels", {"producer": "test"}) as writer:
-        writer.add("a", soft_label, "1", 0)
+        writer.add("a", Content(soft_label), "1", 0)
         label_set = writer.finish(BoxSettings())
     return SoftLabelPairs(["a"], {"a": tmp_path / "a.jpg"}, label_set, 1.0, AUGMENTATION)
 

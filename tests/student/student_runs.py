@@ -20,7 +20,7 @@ from tests.conftest import box_table, paint_scene
 from util.config import Config, PathsSection
 from util.data_classes import BoxSettings
 from util.images.files import find_images, read_image, write_image
-from util.label_set import LabelSet, LabelSetWriter
+from util.label_set import Content, LabelSet, LabelSetWriter
 
 Labeller = Callable[[np.ndarray], np.ndarray]
 
@@ -34,7 +34,7 @@ def label(project: Path, maps: Labeller = find_birds) -> LabelSet:
     """Label the images of a project: the label set x."""
     with LabelSetWriter(project.parent / "label_sets/x", {"producer": "test"}, True) as writer:
         for image_id, path in find_images(project.parent / "images").items():
-            writer.add(image_id, maps(read_image(path)), "1", 0)
+            writer.add(image_id, Content(maps(read_image(path))), "1", 0)
         return writer.finish(BoxSettings())
 
 
@@ -75,7 +75,7 @@ def make_trainer(folder: Path, settings: TrainingSettings = SETTINGS) -> Trainer
     with LabelSetWriter(folder / "labels", {"producer": "test"}) as writer:
         for name, image in images.items():
             write_image(folder / "images" / f"{name}.png", image)
-            writer.add(name, find_birds(image), "1", 0)
+            writer.add(name, Content(find_birds(image)), "1", 0)
         label_set = writer.finish(BoxSettings())
     pairs = SoftLabelPairs(
         list(images), find_images(folder / "images"), label_set, 1.0, Augmentation(16)

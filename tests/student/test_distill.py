@@ -16,10 +16,10 @@ import student.train
 import teacher.soft_label_generation
 from student.checkpoint import read_checkpoint, save_checkpoint
 from student.losses import LossSettings, binary_kd, binary_kl, student_loss
-from teacher.building import build_teacher, check_teacher, describe_teacher, find_models
+from teacher.building import build_teacher, check_teacher, find_models, plan_teacher
 from tests.student.inference.test_label_sets import SMALL, make_student
 from tests.test_pipeline import stop_at_write
-from util.config import PredictionSection, TeacherSection
+from util.config import Config, PredictionSection, TeacherSection
 from util.config.command_line import load_config
 from util.errors import UserError
 from util.images.files import find_images, read_image
@@ -116,10 +116,16 @@ def test_tiles_of_a_student_are_blended_not_cut(taught: Path) -> None:
         tile_overlap_px=16,
     )
     image = read_image(next(iter(find_images(taught.parent / "images").values())))
-    tiled, whole = (
-        next(build_teacher(each, find_models(each, taught)).label(image, ["any"])).soft_label
-        for each in (settings, settings.model_copy(update={"tile_size_px": 0}))
-    )
+
+    def predict(settings: TeacherSection) -> np.ndarray:
+        plan = plan_teacher(Config(teacher=settings))
+        teacher = build_teacher(plan, find_models(settings, plan, taught))
+        soft_label = next(teacher.label(image, list(plan.label_sets))).soft_label
+        assert soft_label is not None
+        return soft_label
+
+    tiled = predict(settings)
+    whole = predict(settings.model_copy(update={"tile_size_px": 0}))
     assert not np.array_equal(tiled, whole)
     np.testing.assert_allclose(tiled, whole, atol=0.02)
 
@@ -245,9 +251,11 @@ def test_the_config_of_a_distillation_is_a_config(taught: Path) -> None:
 def test_tiles_are_those_of_predictions_unless_they_are_set(taught: Path) -> None:
     def tile_size(*more: str) -> int:
         config, _ = load_config("", arguments(taught, "--teacher.name", "student", *more))
-        models = find_models(config.teacher, taught)
-        told: int = describe_teacher(config.teacher, models)["tile_size_px"]
-        built = build_teacher(config.teacher, models)
+        plan = plan_teacher(config)
+        models = find_models(config.teacher, plan, taught)
+        check_teacher(config.teacher, plan, models)
+        told: int = plan.describe(models)["tile_size_px"]
+        built = build_teacher(plan, models)
         assert built.labeller.settings.tile_size_px == told  # type: ignore[attr-defined]
         return told
 
@@ -266,10 +274,12 @@ def test_what_another_teacher_reads_is_refused_but_left_out_of_a_distillation(ta
         label(arguments(taught, "--teacher.name", "student", *others))
     assert not (taught.parent / "label_sets").exists()
     config, _ = load_config("", arguments(taught, *others, "--teacher.flips", "true"))
-    planned = student.distill.plan_distillation(config).teacher
+    config = student.distill.plan_distillation(config)
+    planned = config.teacher
     assert planned.prompts == TeacherSection().prompts
     assert planned.flips
-    check_teacher(planned, find_models(planned, taught))
+    plan = plan_teacher(config)
+    check_teacher(planned, plan, find_models(planned, plan, taught))
 
 
 def test_logits_of_divided_soft_labels_are_refused(taught: Path) -> None:
@@ -296,4 +306,4 @@ def test_a_label_set_of_a_student_has_a_name_that_joins(taught: Path) -> None:
     run = taught.parent / "runs" / "large"
     run.rename(run.with_name("a+b"))
     settings = TeacherSection(name="student", checkpoint=run.with_name("a+b") / "best.pt")
-    assert teacher.soft_label_generation.asked_prompts(settings) == ["a_b"]
+    assert list(plan_teacher(Config(teacher=settings)).label_sets) == ["a_b"]

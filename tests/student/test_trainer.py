@@ -32,7 +32,7 @@ from util.config import StudentSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, read_image, read_soft_label, write_image
-from util.label_set import LabelSet, LabelSetWriter
+from util.label_set import Content, LabelSet, LabelSetWriter
 
 
 def test_a_run_with_pixel_weights_is_another_run_and_notices_changed_weights(
@@ -45,7 +45,7 @@ def test_a_run_with_pixel_weights_is_another_run_and_notices_changed_weights(
             for image_id, path in images.items():
                 soft_label = find_birds(read_image(path))
                 given = None if weights is None else np.resize(weights, soft_label.shape)
-                writer.add(image_id, soft_label, source="1", seconds=0, weights=given)
+                writer.add(image_id, Content(soft_label, weights=given), source="1", seconds=0)
             writer.finish(BoxSettings())
 
     def train_loss(*options: str) -> float:

@@ -35,7 +35,7 @@ from util.config.command_line import load_config
 from util.data_classes import Boxes, BoxSettings
 from util.images.files import find_images, write_image
 from util.images.splits import read_split
-from util.label_set import LabelSetWriter
+from util.label_set import Content, LabelSetWriter
 from util.metrics.intervals import iou
 
 
@@ -76,8 +76,8 @@ def logits_of_a_box(probability: float) -> np.ndarray:
 def test_validation_loss_is_the_training_loss(tmp_path: Path, rng: np.random.Generator) -> None:
     soft_label, weights, logits = rng.random((3, 20, 24)).astype(np.float32)
     with LabelSetWriter(tmp_path / "labels", {"producer": "test"}) as writer:
-        writer.add("a", soft_label, "1", 0, weights=weights, logits=8 * logits - 4)
-        writer.add("b", soft_label[::-1], "1", 0, weights=weights, logits=4 * logits)
+        writer.add("a", Content(soft_label, weights=weights, logits=8 * logits - 4), "1", 0)
+        writer.add("b", Content(soft_label[::-1], weights=weights, logits=4 * logits), "1", 0)
         label_set = writer.finish(BoxSettings())
     for name in "ab":
         image = rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)

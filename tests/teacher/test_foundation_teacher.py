@@ -18,7 +18,7 @@ from transformers import (
 )
 
 import teacher.soft_label_generation
-from teacher.building import build_teacher
+from teacher.building import build_teacher, find_models, plan_teacher
 from teacher.saa.detectors.hugging_face import HuggingFaceGroundingDino
 from teacher.saa.segmenters.hugging_face import HuggingFaceSegmenter
 from tests.conftest import make_project
@@ -302,7 +302,7 @@ def test_a_missing_library_is_one_sentence_with_the_command(
     def no_library(*_: object) -> None:
         raise ModuleNotFoundError("No module named 'transformers'", name="transformers")
 
-    monkeypatch.setattr("teacher.building._build_detector", no_library)
+    monkeypatch.setattr("teacher.saa.plan._load_detector", no_library)
     with pytest.raises(UserError, match=r"needs transformers.*requirements-teacher.txt"):
         run(project)
 
@@ -311,8 +311,8 @@ def test_swapped_channels_change_the_maps(project: Path) -> None:
     from util.config import read_config
 
     config = read_config(project)
-    models = teacher.soft_label_generation.find_models(config.teacher, config.paths.weights)
-    real = build_teacher(config.teacher, models)
+    plan = plan_teacher(config)
+    real = build_teacher(plan, find_models(config.teacher, plan, config.paths.weights))
     rng = np.random.default_rng(0)
     path = next(iter(find_images(config.data.images).values()))
     tint = rng.integers(0, 90, 3)

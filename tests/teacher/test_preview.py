@@ -22,13 +22,13 @@ def finding(saliency: bool = True, found: bool = True) -> Finding:
     soft_label = np.zeros((60, 90), np.float32)
     soft_label[10:20, 30:50] = 0.7 * found
     return Finding(
-        soft_label,
-        np.array([[30, 10, 50, 20]], np.float32)[: int(found)],
-        np.array([0.6], np.float32)[: int(found)],
-        ["small bird"][: int(found)],
-        [crop_mask(soft_label > 0)][: int(found)],
-        np.full((60, 90), 0.2, np.float32) if saliency else None,
-        (Rejection(np.array([0.0, 0, 9, 9]), 0.15, "bird", "low score"),),
+        soft_label=soft_label,
+        boxes_xyxy=np.array([[30, 10, 50, 20]], np.float32)[: int(found)],
+        scores=np.array([0.6], np.float32)[: int(found)],
+        phrases=["small bird"][: int(found)],
+        masks=[crop_mask(soft_label > 0)][: int(found)],
+        saliency=np.full((60, 90), 0.2, np.float32) if saliency else None,
+        rejections=(Rejection(np.array([0.0, 0, 9, 9]), 0.15, "bird", "low score"),),
     )
 
 

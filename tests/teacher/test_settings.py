@@ -6,15 +6,20 @@ from typing import Any
 import pytest
 
 import teacher.soft_label_generation
-from teacher.building import check_teacher, describe_teacher
+from teacher.building import check_teacher, plan_teacher
+from teacher.plans import TeacherPlan
 from teacher.settings import as_student, describe_unread, resolve_own
 from tests.conftest import make_project
-from util.config import TeacherSection
+from util.config import Config, TeacherSection
 from util.errors import UserError
 
 
 def section(**values: Any) -> TeacherSection:
     return TeacherSection(**values)
+
+
+def plan(settings: TeacherSection) -> TeacherPlan:
+    return plan_teacher(Config(teacher=settings))
 
 
 @pytest.mark.parametrize(
@@ -85,9 +90,9 @@ def test_null_is_what_the_teacher_takes_of_its_own() -> None:
 
 
 def test_a_label_set_says_which_numbers_null_became(tmp_path: Path) -> None:
-    told = describe_teacher(section(name="sam3"), {})
+    told = plan(section(name="sam3")).describe({})
     assert (told["box_threshold"], told["area_threshold"], told["max_masks"]) == (0.3, 1.0, 100)
-    assert describe_teacher(section(), {}) == describe_teacher(section(box_threshold=0.2), {})
+    assert plan(section()).describe({}) == plan(section(box_threshold=0.2)).describe({})
 
 
 def test_a_student_takes_nothing_that_is_meant_for_another_teacher() -> None:
@@ -132,12 +137,16 @@ def test_settings_that_are_not_read_are_told_before_weights_are_fetched_for_them
     [
         ({"tile_size_px": 128}, "expected less than teacher.tile_size_px, 128"),
         ({"tile_size_px": 256, "stretch_each_image": True}, "would stretch each tile"),
-        ({"name": "student", "tile_size_px": 140}, r"teacher\.tile_size_px is 140 .*32 pixels"),
+        (
+            {"name": "student", "label_set": "x", "tile_size_px": 140},
+            r"teacher\.tile_size_px is 140 .*32 pixels",
+        ),
     ],
 )
 def test_tiles_that_cannot_be_are_refused(values: dict[str, Any], message: str) -> None:
+    settings = section(**values)
     with pytest.raises(UserError, match=message):
-        check_teacher(section(**values), {})
+        check_teacher(settings, plan(settings), {})
 
 
 def test_a_missing_library_is_seen_before_it_is_needed(
@@ -146,16 +155,17 @@ def test_a_missing_library_is_seen_before_it_is_needed(
     settings = section(detector="groundingdino", segmenter="sam")
     models = {part: tmp_path for part in ("detector", "segmenter", "text encoder")}
     (tmp_path / "model.bin").write_bytes(b"1")
-    check_teacher(settings, models)
+    check_teacher(settings, plan(settings), models)
     monkeypatch.setattr("teacher.building.missing_libraries", lambda: ["timm", "groundingdino-py"])
     with pytest.raises(UserError, match=r"^detector groundingdino needs groundingdino-py: python"):
-        check_teacher(settings, models)
+        check_teacher(settings, plan(settings), models)
 
 
 def test_weights_that_are_damaged_are_seen_before_they_are_loaded(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"no tensors")
+    settings = section(segmenter="transformers")
     with pytest.raises(UserError, match=r"model\.safetensors is damaged.*fetch it anew"):
-        check_teacher(section(segmenter="transformers"), {"segmenter": tmp_path})
+        check_teacher(settings, plan(settings), {"segmenter": tmp_path})
 
 
 def test_a_device_that_this_machine_lacks_is_seen_before_a_model_is_loaded(
@@ -167,4 +177,4 @@ def test_a_device_that_this_machine_lacks_is_seen_before_a_model_is_loaded(
     (tmp_path / "model.bin").write_bytes(b"1")
     settings = section(segmenter="transformers", device="cuda")
     with pytest.raises(UserError, match=r"teacher\.device is 'cuda', which this machine lacks"):
-        check_teacher(settings, {"segmenter": tmp_path})
+        check_teacher(settings, plan(settings), {"segmenter": tmp_path})

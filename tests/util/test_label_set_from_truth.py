@@ -18,7 +18,7 @@ from util.bbox_csv import read_bbox_csv
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
-from util.label_set import LabelSet, LabelSetWriter, open_label_set
+from util.label_set import Content, LabelSet, LabelSetWriter, open_label_set
 from util.label_set_from_truth import draw_ellipses
 
 
@@ -246,7 +246,7 @@ def test_a_student_learns_from_the_truth_and_from_a_mix(project: Path) -> None:
     images = find_images(project.parent / "images")
     with LabelSetWriter(project.parent / "label_sets" / "half", {"producer": "test"}) as writer:
         for image_id, path in images.items():
-            writer.add(image_id, np.full(read_image(path).shape[:2], 0.5), "1", 0)
+            writer.add(image_id, Content(np.full(read_image(path).shape[:2], 0.5)), "1", 0)
         writer.finish(BoxSettings())
     for run, label_set in {"truth": "truth", "mix": "few+half"}.items():
         options = ["--student.run", run, "--student.label_set", label_set]
@@ -271,7 +271,7 @@ def test_joined_label_sets_take_the_first_that_has_an_image(
     write_label_set("a", {"x": ones})
     with LabelSetWriter(tmp_path / "b", {"producer": "test"}) as writer:
         for image_id in ("x", "y"):
-            writer.add(image_id, zeros, "1", 0, weights=zeros + 0.2, logits=zeros - 7)
+            writer.add(image_id, Content(zeros, weights=zeros + 0.2, logits=zeros - 7), "1", 0)
         writer.fail("z", "broken")
         writer.fail("v", "broken")
         writer.finish(BoxSettings())

@@ -11,9 +11,10 @@ progress file of its own; the last one to be ready folds them all. What is logge
 to `label_set.log`: images that failed, and the tracebacks of those that cannot be read.
 """
 
+from util.label_set.contents import Content
 from util.label_set.finding import find_label_set, list_label_sets
 from util.label_set.joining import open_label_set
-from util.label_set.making import Pixels, find_pending, make_maps
+from util.label_set.making import find_pending, make_maps
 from util.label_set.reading import (
     LabelSet,
     check_same_images,
@@ -29,9 +30,9 @@ __all__ = [
     "LOG",
     "MANIFEST",
     "PREDICTION",
+    "Content",
     "LabelSet",
     "LabelSetWriter",
-    "Pixels",
     "check_same_images",
     "common_box_settings",
     "describe_equal",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,15 +36,21 @@ def find_boxes(image_id: str, soft_label: np.ndarray, settings: BoxSettings) -> 
     return FoundBoxes(image_id, (height, width), soft_label_to_boxes(soft_label, settings))
 
 
-def boxes_to_rows(boxes: Boxes) -> list[list[float]]:
-    """Turn boxes into what a record keeps: x0, y0, x1, y1 and confidence of each."""
-    rows: list[list[float]] = np.column_stack([boxes.boxes_xyxy, boxes.confidences]).tolist()
+Row = list[Any]
+"""What a record keeps of a box: x0, y0, x1, y1, confidence and, where it has its own, its class."""
+
+
+def boxes_to_rows(boxes: Boxes) -> list[Row]:
+    """Turn boxes into what a record keeps of them."""
+    rows: list[Row] = np.column_stack([boxes.boxes_xyxy, boxes.confidences]).tolist()
+    if boxes.classes is not None:
+        rows = [[*row, name] for row, name in zip(rows, boxes.classes, strict=True)]
     return rows
 
 
 def write_boxes(
     path: Path,
-    found: Iterable[tuple[str, tuple[int, int], Sequence[Sequence[float]]]],
+    found: Iterable[tuple[str, tuple[int, int], Sequence[Row]]],
     object_class: str,
 ) -> None:
     """Write the boxes of images as CSV, in the order given.
@@ -51,22 +58,16 @@ def write_boxes(
     Args:
         path: Where the file shall be.
         found: Image id, (height, width) of the image in pixels, and `boxes_to_rows` of its boxes.
-        object_class: Of all boxes.
+        object_class: Of boxes that have no class of their own.
     """
     write_bbox_csv(
         path,
         (
             (
-                image_id,
-                x0 / width,
-                y0 / height,
-                x1 / width,
-                y1 / height,
-                number,
-                object_class,
-                score,
+                *(image_id, x0 / width, y0 / height, x1 / width, y1 / height, number),
+                *(own[0] if own else object_class, score),
             )
             for image_id, (height, width), rows in found
-            for number, (x0, y0, x1, y1, score) in enumerate(rows)
+            for number, (x0, y0, x1, y1, score, *own) in enumerate(rows)
         ),
     )

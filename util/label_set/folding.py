@@ -16,6 +16,7 @@ from util.errors import UserError
 from util.images.files import id_to_path, read_soft_label
 from util.label_set.boxes import (
     BYTES_A_PIXEL,
+    Row,
     boxes_to_rows,
     find_boxes,
     write_boxes,
@@ -86,8 +87,9 @@ class Summary:
         counts: Images by status.
         seconds: That they took together.
         sources: Hash of what their maps were made from.
-        maps: Hash of the maps.
-        failed: The images without a map.
+        maps: Hash of the maps, and of boxes that are a detector's own.
+        failed: The images that have neither map nor boxes.
+        holds: `maps`, `boxes` or both: what there is of some image.
     """
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATUSES, 0))
@@ -95,6 +97,7 @@ class Summary:
     sources: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
     maps: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
     failed: set[str] = field(default_factory=set)
+    holds: set[str] = field(default_factory=set)
 
     def add(self, record: Record) -> None:
         """Count the record of an image that is part of the set; sorted by id."""
@@ -105,11 +108,17 @@ class Summary:
         name = record["id"].encode(errors="surrogatepass")
         self.sources.update(b"%b\0%b\n" % (name, str(record.get("source")).encode()))
         self.maps.update(b"%b\0%b\n" % (name, str(record.get("map")).encode()))
+        if "map" in record:
+            self.holds.add("maps")
+        if "detected" in record:
+            self.maps.update(json.dumps(record["detected"]).encode())
+            self.holds.add("boxes")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values, for the manifest."""
         hashes = {"sources": self.sources.hexdigest(), "maps": self.maps.hexdigest()}
-        return {"seconds": round(self.seconds, 3), "counts": self.counts, **hashes}
+        holds = {"holds": ["boxes"]} if self.holds == {"boxes"} else {}
+        return {"seconds": round(self.seconds, 3), "counts": self.counts, **hashes, **holds}
 
 
 def fold_records(
@@ -121,8 +130,8 @@ def fold_records(
 ) -> Summary:
     """Write the records that count, sorted by id, and the boxes of the images that are part.
 
-    Boxes that were found otherwise, or not at all, are found in the maps; a map that cannot be read
-    makes its image a failed one.
+    Boxes that were found otherwise, or not at all, are found in the maps, but for those of
+    detectors; a map that cannot be read makes its image a failed one.
 
     Args:
         folder: Of the label set.
@@ -136,7 +145,7 @@ def fold_records(
     with whole_file(folder / RECORDS) as file:
         file.write(f"{head_line(head)}\n".encode())
 
-        def boxes() -> Iterator[tuple[str, tuple[int, int], list[list[float]]]]:
+        def boxes() -> Iterator[tuple[str, tuple[int, int], list[Row]]]:
             lines = _read_latest(latest, part, head.box_settings)
             bar = track(lines, f"boxes of {folder.name}", len(latest.places), transient=True)
             while chunk := list(islice(bar, IMAGES_AT_ONCE)):
@@ -146,7 +155,8 @@ def fold_records(
                     if not record.get("absent"):
                         summary.add(record)
                         if record["status"] != "failed":
-                            yield record["id"], record["size_hw"], record["boxes"]
+                            rows = record["detected" if "detected" in record else "boxes"]
+                            yield record["id"], record["size_hw"], rows
 
         write_boxes(folder / PREDICTION, boxes(), settings.object_class)
     return summary
@@ -174,8 +184,13 @@ def _read_latest(
                     record["absent"] = True
             if place.head.box_settings != box_settings:
                 record.pop("boxes", None)
-            is_same = was_absent == ("absent" in record) and "boxes" in record
+            is_same = was_absent == ("absent" in record) and _has_boxes(record)
             yield record, line if is_same and line.endswith(b"\n") else b""
+
+
+def _has_boxes(record: Record) -> bool:
+    """Tell whether the boxes of a record are known: a detector's own, or found in its map."""
+    return "detected" in record or "boxes" in record
 
 
 def _complete(folder: Path, records: Sequence[Record], settings: BoxSettings) -> None:
@@ -183,10 +198,10 @@ def _complete(folder: Path, records: Sequence[Record], settings: BoxSettings) ->
     lacking = [
         record
         for record in records
-        if record["status"] != "failed" and "boxes" not in record and not record.get("absent")
+        if record["status"] != "failed" and not _has_boxes(record) and not record.get("absent")
     ]
 
-    def find(record: Record) -> list[list[float]] | UserError:
+    def find(record: Record) -> list[Row] | UserError:
         try:
             soft_label = read_soft_label(id_to_path(folder, record["id"]))
         except UserError as error:

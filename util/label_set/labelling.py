@@ -1,6 +1,6 @@
-"""The loop over images: each read ahead, answered for all prompts, and written behind.
+"""The loop from images to label sets: read ahead, labelled for all of them, written behind.
 
-Teachers and students label alike: what answers is any `Labeller`.
+Teachers and students label alike: what labels is any `Labeller`.
 """
 
 import logging
@@ -15,7 +15,9 @@ import numpy as np
 
 from util.errors import PromptError, UserError
 from util.images.files import fingerprint, image_size_hw, read_image
-from util.label_set import LOG, LabelSetWriter
+from util.label_set.contents import Content
+from util.label_set.records import LOG
+from util.label_set.writing import LabelSetWriter
 from util.running.ahead import WriteBehind, map_ahead
 from util.running.interrupts import stop_between_items
 from util.running.progress import track
@@ -40,29 +42,19 @@ WRITING_BYTES = 16
 """Memory that a pixel of an answer takes while its map and boxes are written."""
 
 
-class Answer(Protocol):
-    """What is kept of an answer about an image and a prompt."""
-
-    @property
-    def soft_label(self) -> np.ndarray:
-        """(H, W) float32 in [0, 1]."""
-        ...
-
-    @property
-    def logits(self) -> np.ndarray | None:
-        """(H, W) float of which the soft label is the sigmoid; None where they are not kept."""
-        ...
-
-
 class Labeller(Protocol):
-    """Whatever answers prompts about images: a teacher, or a trained student."""
+    """Whatever labels images: a teacher, or a trained student."""
 
-    def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Answer]:
-        """Answer all prompts about one image, (H, W, 3) uint8 RGB, one after another.
+    def label(self, image_rgb: np.ndarray, names: Sequence[str], /) -> Iterator[Content]:
+        """Label one image, (H, W, 3) uint8 RGB, for some label sets, one after another.
+
+        Args:
+            image_rgb: The image.
+            names: Of the label sets, as the labeller knows them: the prompts of a teacher, say.
 
         Raises:
             UserError: The image cannot be labelled.
-            PromptError: A prompt cannot be answered, whatever the image.
+            PromptError: A label set cannot be made, whatever the image.
         """
         ...
 
@@ -72,31 +64,31 @@ class Work:
     """What is still to be done by this process.
 
     Attributes:
-        image_paths: Path of each image that some prompt lacks, by its id.
+        image_paths: Path of each image that some label set lacks, by its id.
         sources: Fingerprint of each of them.
-        prompts: Which prompts lack each of them.
+        names: Which label sets lack each of them.
     """
 
     image_paths: dict[str, Path]
     sources: dict[str, str]
-    prompts: dict[str, tuple[str, ...]]
+    names: dict[str, tuple[str, ...]]
 
     def without(self, refused: Collection[str]) -> "Work":
-        """Leave prompts out, and images that lack no others."""
-        left = {i: tuple(p for p in ps if p not in refused) for i, ps in self.prompts.items()}
-        prompts = {image_id: lacking for image_id, lacking in left.items() if lacking}
-        image_paths = {image_id: self.image_paths[image_id] for image_id in prompts}
-        return Work(image_paths, self.sources, prompts)
+        """Leave label sets out, and images that no other lacks."""
+        left = {i: tuple(p for p in ps if p not in refused) for i, ps in self.names.items()}
+        names = {image_id: lacking for image_id, lacking in left.items() if lacking}
+        image_paths = {image_id: self.image_paths[image_id] for image_id in names}
+        return Work(image_paths, self.sources, names)
 
 
 def find_work(
     image_paths: Mapping[str, Path], writers: Mapping[str, LabelSetWriter], share: Share
 ) -> Work:
-    """Tell which images of this process's share are still to be labelled for which prompts.
+    """Tell which images of this process's share are still to be labelled for which label sets.
 
     Args:
         image_paths: Path of each image by its id.
-        writers: The label set of each prompt.
+        writers: The label sets, by their names.
         share: What this process does of it.
     """
     mine = share.of(list(image_paths))
@@ -106,13 +98,13 @@ def find_work(
     for number, writer in enumerate(writers.values()):
         for image_id in writer.pending(sources, others):
             lacking[image_id] = lacking.get(image_id, 0) | 1 << number
-    # Most images lack the same prompts, so that few lists do for all of them.
-    prompts = {
+    # Most images are lacked by the same label sets, so that few lists do for all of them.
+    names = {
         bits: tuple(p for number, p in enumerate(writers) if bits >> number & 1)
         for bits in set(lacking.values())
     }
     wanted = {image_id: image_paths[image_id] for image_id in mine if image_id in lacking}
-    return Work(wanted, sources, {image_id: prompts[lacking[image_id]] for image_id in wanted})
+    return Work(wanted, sources, {image_id: names[lacking[image_id]] for image_id in wanted})
 
 
 def label_images(
@@ -124,28 +116,28 @@ def label_images(
 ) -> dict[str, str]:
     """Write the soft labels that are still missing.
 
-    An image that cannot be read, labelled or written is recorded as failed, and a prompt that
-    cannot be answered is asked no more; the others go on. What is logged meanwhile is added to the
+    An image that cannot be read, labelled or written is recorded as failed, and a label set
+    that cannot be made is given up; the others go on. What is logged meanwhile is added to the
     log of the first label set.
 
     Args:
-        labeller: Answers all prompts about one image.
+        labeller: Labels one image for all of them.
         work: What is to be done.
-        writers: The label set of each prompt.
+        writers: The label sets, by their names.
         label: What the progress bar shows in front.
         num_at_once: Images that are answered at once, each in a thread.
 
     Returns:
-        Why prompts cannot be answered, whatever the image, by prompt.
+        Why label sets cannot be made, whatever the image, by name.
 
     Raises:
         KeyboardInterrupt: A stop was asked for; what is answered is written.
-        UserError: Nothing is labelled and the first images have all failed, no prompt can be
-            answered, or another process is at work on a label set.
+        UserError: Nothing is labelled and the first images have all failed, no label set
+            can be made, or another process is at work on a label set.
     """
     answering = _Answering(labeller, work)
-    for prompt in answering.prompts:
-        writers[prompt].begin()
+    for name in answering.names:
+        writers[name].begin()
     answered = answering.answer_images(num_at_once)
     has_worked = any(writer.has_labelled for writer in writers.values())
     seen = failed = 0
@@ -159,8 +151,8 @@ def label_images(
                 failed += 1
                 if failed <= TOLD_FAILURES:
                     logger.warning("%s failed: %s", answers.image_id, error)
-                for prompt in answers.prompts:
-                    behind.do(writers[prompt].fail, answers.image_id, str(error))
+                for name in answers.names:
+                    behind.do(writers[name].fail, answers.image_id, str(error))
                 if failed == seen == FUTILE_FAILURES and not has_worked:
                     raise UserError(f"the first {seen} images have all failed: {error}") from None
             if should_stop():
@@ -170,39 +162,39 @@ def label_images(
 
 @dataclass(frozen=True)
 class _Answers:
-    """What a labeller says of an image: an answer a prompt, or why there is none.
+    """What a labeller says of an image: its content for each label set, or why there is none.
 
     Attributes:
         image_id: Of the image.
-        prompts: That were asked.
+        names: Of the label sets that were asked for.
         found: The answers, in their order.
         seconds: That the models took.
         num_pixels: Of the image.
     """
 
     image_id: str
-    prompts: Sequence[str]
-    found: "Iterator[Answer] | UserError"
+    names: Sequence[str]
+    found: "Iterator[Content] | UserError"
     seconds: float = 0.0
     num_pixels: int = 0
 
 
 class _Answering:
-    """Asks a labeller about images; a prompt that it refuses once is asked no more.
+    """Asks a labeller about images; a label set that it refuses once is asked for no more.
 
     Attributes:
-        prompts: All that some image lacks.
-        refused: Why prompts cannot be answered, by prompt.
+        names: Of all label sets that lack some image.
+        refused: Why label sets cannot be made, by name.
     """
 
     def __init__(self, labeller: Labeller, work: Work) -> None:
         self.labeller = labeller
         self.work = work
         self.refused: dict[str, str] = {}
-        self.prompts = {prompt for prompts in set(work.prompts.values()) for prompt in prompts}
+        self.names = {name for names in set(work.names.values()) for name in names}
 
     def answer_images(self, num_at_once: int) -> Iterator[_Answers]:
-        """Read images ahead and answer the prompts that lack them."""
+        """Read images ahead and label them for the label sets that lack them."""
         images = read_ahead(self.work.image_paths)
         if num_at_once == 1:
             return map(self._answer, images)
@@ -228,22 +220,22 @@ class _Answering:
         )
 
     def _still_asked(self, image_id: str) -> list[str]:
-        """The prompts that lack an image and can be answered.
+        """The label sets that lack an image and can be made.
 
         Raises:
-            PromptError: None of all prompts can be.
+            PromptError: None of all can be.
         """
-        if self.prompts <= self.refused.keys():
+        if self.names <= self.refused.keys():
             raise PromptError("\n".join(self.refused.values()))
-        return [p for p in self.work.prompts[image_id] if p not in self.refused]
+        return [p for p in self.work.names[image_id] if p not in self.refused]
 
-    def _find_refused(self, image: np.ndarray, prompts: Sequence[str]) -> None:
-        """Ask prompts one by one, to find those that cannot be answered."""
-        for prompt in prompts:
+    def _find_refused(self, image: np.ndarray, names: Sequence[str]) -> None:
+        """Ask for label sets one by one, to find those that cannot be made."""
+        for name in names:
             try:
-                self.labeller.label(image, [prompt])
+                self.labeller.label(image, [name])
             except PromptError as error:
-                self.refused[prompt] = str(error)
+                self.refused[name] = str(error)
                 logger.warning("%s; the other prompts go on", error)
 
 
@@ -263,20 +255,20 @@ def _lay_out(
     if isinstance(answers.found, UserError):
         raise answers.found
     image_id = answers.image_id
-    for prompt in answers.prompts:
+    for name in answers.names:
         start = time.perf_counter()
-        answer = next(answers.found)
-        seconds = answers.seconds / len(answers.prompts) + time.perf_counter() - start
-        arguments = writers[prompt], image_id, answer, work.sources[image_id], seconds
+        content = next(answers.found)
+        seconds = answers.seconds / len(answers.names) + time.perf_counter() - start
+        arguments = writers[name], image_id, content, work.sources[image_id], seconds
         behind.do(_write, *arguments, cost_bytes=answers.num_pixels * WRITING_BYTES)
 
 
 def _write(
-    writer: LabelSetWriter, image_id: str, answer: Answer, source: str, seconds: float
+    writer: LabelSetWriter, image_id: str, content: Content, source: str, seconds: float
 ) -> None:
-    """Write a map, or record why it cannot be written."""
+    """Write what is kept of an image, or record why it cannot be written."""
     try:
-        writer.add(image_id, answer.soft_label, source, seconds, logits=answer.logits)
+        writer.add(image_id, content, source, seconds)
     except OSError as error:
         writer.fail(image_id, f"{image_id} cannot be written: {error.strerror or error}")
     except ValueError as error:

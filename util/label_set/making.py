@@ -3,11 +3,9 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
 
 from util.errors import UserError
+from util.label_set.contents import Content
 from util.label_set.records import LOG
 from util.label_set.writing import LabelSetWriter
 from util.running.ahead import map_ahead
@@ -19,19 +17,6 @@ logger = logging.getLogger(__name__)
 
 TOLD_FAILURES = 5
 """How many failures are told when they happen."""
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """What is made of an image.
-
-    Attributes:
-        soft_label: (H, W) float in [0, 1].
-        weights: (H, W) float in [0, 1], how much each pixel counts; None = all alike.
-    """
-
-    soft_label: np.ndarray
-    weights: np.ndarray | None = None
 
 
 def find_pending(
@@ -58,7 +43,7 @@ def make_maps(
     writer: LabelSetWriter,
     sources: Mapping[str, str],
     pending: Sequence[str],
-    make: Callable[[str], Pixels],
+    make: Callable[[str], Content],
     label: str,
     cost_bytes: Callable[[str], int],
 ) -> dict[str, str]:
@@ -82,10 +67,10 @@ def make_maps(
         UserError: Another process is at work on the label set.
     """
 
-    def work(image_id: str) -> tuple[str, Pixels | UserError, float]:
+    def work(image_id: str) -> tuple[str, Content | UserError, float]:
         start = time.perf_counter()
         try:
-            made: Pixels | UserError = make(image_id)
+            made: Content | UserError = make(image_id)
         except UserError as error:
             made = error
         return image_id, made, time.perf_counter() - start
@@ -103,7 +88,7 @@ def make_maps(
                 if len(problems) <= TOLD_FAILURES:
                     logger.warning("%s failed: %s", image_id, made)
             else:
-                writer.add(image_id, made.soft_label, sources[image_id], seconds, made.weights)
+                writer.add(image_id, made, sources[image_id], seconds)
             if should_stop():
                 break
     return problems

@@ -55,11 +55,15 @@ class LabelSet:
         manifest: Content of `label_set.json`; {} for a bare folder of soft labels.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, needs_maps: bool = True) -> None:
         """Open a finished label set, or any folder of gray PNGs.
 
+        Args:
+            folder: Of the label set.
+            needs_maps: Whether one that holds boxes alone is refused.
+
         Raises:
-            UserError: The folder is missing, empty or unfinished.
+            UserError: The folder is missing, empty or unfinished, or lacks maps that are needed.
         """
         if not folder.is_dir():
             is_file = "is a file, expected the folder"
@@ -70,6 +74,11 @@ class LabelSet:
         if self.manifest or record_files(folder):
             if not is_finished(folder, self.manifest):
                 raise UserError(f"the label set {folder} is unfinished; run what makes it again")
+            if needs_maps and not self.has_maps:
+                raise UserError(
+                    f"the label set {folder} holds the boxes of a detector and no maps, which are "
+                    "needed here; choose one of a teacher or student that gives maps"
+                )
         else:
             found = find_files(folder, {".png"})
             if not found:
@@ -79,7 +88,7 @@ class LabelSet:
 
     @cached_property
     def ids(self) -> list[str]:
-        """The images that have a soft label, sorted."""
+        """The images that have a soft label or, in a set of boxes alone, were looked at; sorted."""
         return [record["id"] for record in self._records() if record["status"] != "failed"]
 
     @cached_property
@@ -107,6 +116,11 @@ class LabelSet:
     def name(self) -> str:
         """Name of the folder, its accents composed."""
         return unicodedata.normalize("NFC", self.folder.name)
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether it has maps; else it holds boxes alone."""
+        return bool(self.manifest.get("holds") != ["boxes"])
 
     @property
     def box_settings(self) -> BoxSettings:

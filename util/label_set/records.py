@@ -9,7 +9,9 @@ one counts:
     {"id": "a/2", "status": "failed", "reason": "it is truncated"}
 
 `source` is the fingerprint of what the map was made from, `map` that of its values; a box is x0,
-y0, x1, y1 in pixels and its confidence. Images that are no longer part of the set have `absent`.
+y0, x1, y1 in pixels and its confidence. A detector's own boxes are `detected` instead, with the
+class of each behind; there may then be no `map`. Images that are no longer part of the set have
+`absent`.
 Heads, lines without an id, say by which settings the maps and boxes after them were made. So
 nothing of an older set is ever taken for a newer one, and boxes travel with the records instead of
 being found again.
@@ -161,8 +163,9 @@ def _parse(line: bytes) -> Record:
 def _check_record(path: Path, record: Record) -> None:
     """Make sure that an image's record is complete and its id stays in the folder."""
     image_id, status = record["id"], record.get("status")
-    needed = {"reason"} if status == "failed" else {"source", "size_hw", "map", "seconds"}
+    needed = {"reason"} if status == "failed" else {"source", "size_hw", "seconds"}
     is_whole = isinstance(image_id, str) and status in STATUSES and needed <= record.keys()
+    is_whole &= status == "failed" or "map" in record or "detected" in record
     if not (is_whole and _is_id(image_id)):
         raise UserError(f"{path} is damaged at {image_id!r}; {REMEDY}")
 

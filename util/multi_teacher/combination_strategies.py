@@ -27,9 +27,9 @@ from util.images.files import find_images, fingerprint
 from util.images.masks import open_masks
 from util.images.splits import read_split
 from util.label_set import (
+    Content,
     LabelSet,
     LabelSetWriter,
-    Pixels,
     check_same_images,
     common_box_settings,
     describe_equal,
@@ -189,12 +189,12 @@ def combine_label_sets(
     sources = {i: fingerprint(member.path(i) for member in members) for i in image_ids}
     pending = find_pending(writer, sources, members[0].failed)
 
-    def combine(image_id: str) -> Pixels:
+    def combine(image_id: str) -> Content:
         maps = _same_size(members, image_id)
         if not pixel_weights:
-            return Pixels(combination(maps))
+            return Content(combination(maps))
         kept = list(maps)  # they are needed twice
-        return Pixels(combination(kept), 1 - vote_entropy(kept))
+        return Content(combination(kept), weights=1 - vote_entropy(kept))
 
     def cost_bytes(image_id: str) -> int:
         return map_cost(members[0].path(image_id)) * len(members)

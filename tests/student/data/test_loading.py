@@ -14,7 +14,7 @@ from student.data.loading import Memory, SoftLabelPairs, check_pairs, check_weig
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
-from util.label_set import LabelSet, LabelSetWriter, open_label_set
+from util.label_set import Content, LabelSet, LabelSetWriter, open_label_set
 
 
 def test_half_of_the_crops_or_as_many_as_asked_lie_over_the_anomaly(
@@ -96,7 +96,7 @@ def test_weights_and_logits_are_cropped_turned_and_padded_like_the_soft_label(
 ) -> None:
     soft_label = rng.random((40, 50))
     with LabelSetWriter(tmp_path / "labels", {"producer": "test"}) as writer:
-        writer.add("a", soft_label, "1", 0, weights=soft_label, logits=8 * soft_label)
+        writer.add("a", Content(soft_label, weights=soft_label, logits=8 * soft_label), "1", 0)
         label_set = writer.finish(BoxSettings())
     write_image(tmp_path / "images" / "a.png", np.zeros((40, 50, 3), np.uint8))
     paths = find_images(tmp_path / "images")
@@ -125,7 +125,7 @@ def test_samples_with_logits_are_no_samples_without(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
     with LabelSetWriter(tmp_path / "labels", {"producer": "test"}) as writer:
-        writer.add("a", rng.random((8, 9)), "1", 0, logits=rng.random((8, 9)))
+        writer.add("a", Content(rng.random((8, 9)), logits=rng.random((8, 9))), "1", 0)
         label_set = writer.finish(BoxSettings())
     write_image(tmp_path / "images" / "a.png", np.zeros((8, 9, 3), np.uint8))
     paths, memory = find_images(tmp_path / "images"), Memory(10**6)
@@ -237,7 +237,7 @@ def test_weights_that_are_lost_or_of_another_size_or_not_there_at_all_are_refuse
     ones = np.ones((4, 6))
     with LabelSetWriter(tmp_path / "labels", {"producer": "test"}) as writer:
         for name, weights in {"a": ones, "b": ones.T, "c": None, "d": None}.items():
-            writer.add(name, ones, source="1", seconds=0, weights=weights)
+            writer.add(name, Content(ones, weights=weights), source="1", seconds=0)
         label_set = writer.finish(BoxSettings())
     write_label_set("other", {"z": ones})
     check_weights(["a", "c"], label_set)  # pixels of c count all alike

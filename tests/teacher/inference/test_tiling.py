@@ -24,7 +24,14 @@ class RedTeacher:
         mask = crop_mask(soft_label > 0)
         rows, columns = mask.place
         box = np.array([[columns.start, rows.start, columns.stop, rows.stop]], np.float32)
-        found = Finding(soft_label, box, np.ones(1, np.float32), ["red"], [mask], soft_label)
+        found = Finding(
+            soft_label=soft_label,
+            boxes_xyxy=box,
+            scores=np.ones(1, np.float32),
+            phrases=["red"],
+            masks=[mask],
+            saliency=soft_label,
+        )
         return iter([found] * len(prompts))
 
 
@@ -68,7 +75,17 @@ def test_where_tiles_overlap_the_larger_value_counts() -> None:
             value = len(self.sizes) / 10
             found = next(super().label(image_rgb, prompts))
             soft_label = np.full(image_rgb.shape[:2], value, np.float32)
-            return iter([Finding(soft_label, found.boxes_xyxy, found.scores, ["x"], [], None)])
+            return iter(
+                [
+                    Finding(
+                        soft_label=soft_label,
+                        boxes_xyxy=found.boxes_xyxy,
+                        scores=found.scores,
+                        phrases=["x"],
+                        masks=[],
+                    )
+                ]
+            )
 
     image = np.full((10, 15, 3), 9, np.uint8)
     (finding,) = TiledTeacher(Position(), 10, 5).label(image, ["x"])

@@ -19,7 +19,7 @@ from transformers import (
     Sam3Processor,
 )
 
-from teacher.building import build_teacher
+from teacher.building import build_teacher, plan_teacher
 from teacher.findings import Finding
 from teacher.inference.runtime import Runtime
 from teacher.sam3.segment_anything_3 import (
@@ -37,7 +37,7 @@ from tests.teacher.saa.segmenters.test_sam import (
     paint,
     randomise,
 )
-from util.config import TeacherSection
+from util.config import Config, TeacherSection
 from util.errors import PromptError, UserError
 
 SIDE_PX = 56
@@ -228,7 +228,7 @@ def test_an_instance_as_large_as_the_image_counts_where_there_is_no_limit() -> N
 def test_thresholds_that_the_config_leaves_out_are_those_of_the_library(tmp_path: Path) -> None:
     write_folder(tmp_path)
     settings = TeacherSection(name="sam3", sam3_model=str(tmp_path), device="cpu")
-    teacher = build_teacher(settings, {"teacher": tmp_path})
+    teacher = build_teacher(plan_teacher(Config(teacher=settings)), {"teacher": tmp_path})
     assert isinstance(teacher, SegmentAnything3)
     process = Sam3ImageProcessor.post_process_instance_segmentation
     own = inspect.signature(process).parameters
@@ -236,7 +236,7 @@ def test_thresholds_that_the_config_leaves_out_are_those_of_the_library(tmp_path
     assert own["mask_threshold"].default == MASK_THRESHOLD
     assert teacher.settings.area_threshold == 1
     set_by_hand = settings.model_copy(update={"box_threshold": 0.2, "area_threshold": 0.05})
-    teacher = build_teacher(set_by_hand, {"teacher": tmp_path})
+    teacher = build_teacher(plan_teacher(Config(teacher=set_by_hand)), {"teacher": tmp_path})
     assert isinstance(teacher, SegmentAnything3)
     assert (teacher.settings.box_threshold, teacher.settings.area_threshold) == (0.2, 0.05)
 

@@ -18,7 +18,7 @@ from teacher.weights import doctor, known
 from teacher.weights.doctor import check
 from teacher.weights.known import MODELS, ModelWeights, default_model
 from teacher.weights.libraries import INSTALL
-from util.config import TeacherSection
+from util.config import Config, PathsSection, TeacherSection
 
 INSTALLED = {
     "torch": "2.15.0",
@@ -81,7 +81,8 @@ def thesis_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def report(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
     def run(settings: TeacherSection, folder: Path) -> tuple[int, str]:
-        status = check(settings, folder)
+        paths = PathsSection().model_copy(update={"weights": folder})
+        status = check(Config(teacher=settings, paths=paths))
         return status, capsys.readouterr().out
 
     return run

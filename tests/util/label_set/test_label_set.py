@@ -15,7 +15,7 @@ from util.bbox_csv import read_bbox_csv
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import read_soft_label, write_image, write_soft_label
-from util.label_set import LabelSet, LabelSetWriter, check_same_images, write_boxes_anew
+from util.label_set import Content, LabelSet, LabelSetWriter, check_same_images, write_boxes_anew
 from util.running.shares import Share
 
 SETTINGS = {"producer": "test", "threshold": 0.1}
@@ -31,14 +31,14 @@ def spot(value: float = 0.8) -> np.ndarray:
 def make(folder: Path, names: list[str]) -> LabelSet:
     with LabelSetWriter(folder, SETTINGS) as writer:
         for name in names:
-            writer.add(name, spot(), source="1", seconds=0.5)
+            writer.add(name, Content(spot()), source="1", seconds=0.5)
         return writer.finish(BOXES)
 
 
 def test_a_label_set_has_maps_boxes_and_the_status_of_every_image(tmp_path: Path) -> None:
     with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
-        writer.add("b/ä", spot(), source="1", seconds=0.25)
-        writer.add("a", np.zeros((3, 4)), source="1", seconds=0.25)
+        writer.add("b/ä", Content(spot()), source="1", seconds=0.25)
+        writer.add("a", Content(np.zeros((3, 4))), source="1", seconds=0.25)
         writer.fail("c", "it is truncated")
         label_set = writer.finish(BOXES)
     assert label_set.ids == ["a", "b/ä"]
@@ -60,7 +60,7 @@ def test_finished_images_are_kept_and_failed_or_lost_or_changed_ones_are_pending
 ) -> None:
     with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
         for name in ("kept", "lost", "changed"):
-            writer.add(name, spot(), source="1", seconds=0)
+            writer.add(name, Content(spot()), source="1", seconds=0)
         writer.fail("failed", "no reason")
         writer.finish(BOXES)
     (tmp_path / "set" / "lost.png").unlink()
@@ -71,22 +71,22 @@ def test_finished_images_are_kept_and_failed_or_lost_or_changed_ones_are_pending
 
 def test_a_stopped_run_goes_on_even_after_half_a_line(tmp_path: Path) -> None:
     with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
-        writer.add("a", spot(), source="1", seconds=0)
-        writer.add("b", spot(), source="1", seconds=0)
+        writer.add("a", Content(spot()), source="1", seconds=0)
+        writer.add("b", Content(spot()), source="1", seconds=0)
     progress = tmp_path / "set" / "progress.jsonl"
     progress.write_text(progress.read_text()[:-20])  # killed while it wrote
     with pytest.raises(UserError, match="unfinished"):
         LabelSet(tmp_path / "set")
     with LabelSetWriter(tmp_path / "set", SETTINGS) as again:
         assert again.pending({"a": "1", "b": "1"}) == ["b"]
-        again.add("b", spot(), source="1", seconds=0)
+        again.add("b", Content(spot()), source="1", seconds=0)
         assert again.finish(BOXES).ids == ["a", "b"]
     assert not progress.exists()
 
 
 def test_half_a_line_may_end_inside_an_umlaut(tmp_path: Path) -> None:
     with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
-        writer.add("a", spot(), source="1", seconds=0)
+        writer.add("a", Content(spot()), source="1", seconds=0)
     with (tmp_path / "set" / "progress.jsonl").open("ab") as progress:
         progress.write('{"id": "mö'.encode()[:-1])
     with LabelSetWriter(tmp_path / "set", SETTINGS) as again:
@@ -97,7 +97,7 @@ def test_images_that_are_gone_leave_the_set_and_come_back_unmade(tmp_path: Path)
     with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
         writer.pending({"a": "1", "b": "1", "broken": "1"})
         for name in ("a", "b"):
-            writer.add(name, spot(), source="1", seconds=0)
+            writer.add(name, Content(spot()), source="1", seconds=0)
         writer.fail("broken", "truncated")
         writer.finish(BOXES)
     with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
@@ -128,7 +128,7 @@ def test_ids_in_records_never_leave_the_folder(tmp_path: Path, file: str) -> Non
         LabelSetWriter(tmp_path / "set", SETTINGS).pending({"a": "1"})
     with LabelSetWriter(tmp_path / "set", {"producer": "other"}, overwrite=True) as writer:
         assert writer.pending({"a": "1"}) == ["a"]
-        writer.add("a", spot(), source="1", seconds=0)
+        writer.add("a", Content(spot()), source="1", seconds=0)
         assert writer.finish(BOXES).ids == ["a"]
     assert victim.read_bytes() == b"precious"
 
@@ -158,7 +158,7 @@ def test_a_set_of_which_nothing_was_made_yet_can_be_begun_with_other_settings(
         writer.fail("a", "the wrong threshold")
     with LabelSetWriter(tmp_path / "set", {"producer": "other"}) as writer:
         assert writer.pending({"a": "1"}) == ["a"]
-        writer.add("a", spot(), source="1", seconds=0)
+        writer.add("a", Content(spot()), source="1", seconds=0)
         assert writer.finish(BOXES).manifest["settings"] == {"producer": "other"}
 
 
@@ -169,7 +169,7 @@ def test_an_old_map_goes_when_its_successor_is_written(tmp_path: Path) -> None:
         assert writer.pending({"a": "1", "b": "1"}) == ["a", "b"]
         writer.begin()
         assert (tmp_path / "set" / "a.png").read_bytes() == old
-        writer.add("a", spot(0.3), source="1", seconds=0)
+        writer.add("a", Content(spot(0.3)), source="1", seconds=0)
         writer.fail("b", "truncated")
         assert (tmp_path / "set" / "a.png").read_bytes() != old
         assert (tmp_path / "set" / "c.png").exists()
@@ -212,7 +212,7 @@ def test_a_stop_at_any_write_while_a_set_is_replaced_can_be_repeated(
     def remake() -> LabelSet:
         with LabelSetWriter(tmp_path / "set", other, overwrite=True) as writer:
             for image_id in writer.pending({"a": "1", "c": "1"}):
-                writer.add(image_id, spot(0.9), source="1", seconds=0)
+                writer.add(image_id, Content(spot(0.9)), source="1", seconds=0)
             return writer.finish(BOXES)
 
     with monkeypatch.context() as patch:
@@ -253,12 +253,12 @@ def test_records_that_are_lost_are_said(tmp_path: Path) -> None:
 
 def test_half_a_line_spoils_neither_the_head_nor_the_record_after_it(tmp_path: Path) -> None:
     with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
-        writer.add("a", spot(), source="1", seconds=0)
+        writer.add("a", Content(spot()), source="1", seconds=0)
     progress = tmp_path / "set" / "progress.jsonl"
     progress.write_bytes(progress.read_bytes()[:-20])
     with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
         writer.pending({"b": "1", "c": "1"})
-        writer.add("b", spot(), source="1", seconds=0)
+        writer.add("b", Content(spot()), source="1", seconds=0)
     with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
         assert writer.pending({"b": "1", "c": "1"}) == ["c"]
 
@@ -268,21 +268,21 @@ def test_equal_maps_are_known_without_reading_them(tmp_path: Path) -> None:
     assert one.content == two.content
     assert make(tmp_path / "three", ["a"]).content != one.content
     with LabelSetWriter(tmp_path / "four", {"producer": "other"}) as writer:
-        writer.add("a", spot(), source="2", seconds=3)
-        writer.add("b", spot(), source="2", seconds=3)
+        writer.add("a", Content(spot()), source="2", seconds=3)
+        writer.add("b", Content(spot()), source="2", seconds=3)
         assert writer.finish(BOXES).content == one.content
     with LabelSetWriter(tmp_path / "five", SETTINGS) as writer:
-        writer.add("a", spot(), source="1", seconds=0)
-        writer.add("b", spot(0.7), source="1", seconds=0)
+        writer.add("a", Content(spot()), source="1", seconds=0)
+        writer.add("b", Content(spot(0.7)), source="1", seconds=0)
         assert writer.finish(BOXES).content != one.content
 
 
 def test_the_same_command_started_twice_is_told_so(tmp_path: Path) -> None:
     with LabelSetWriter(tmp_path / "set", SETTINGS) as first:
         second = LabelSetWriter(tmp_path / "set", SETTINGS)
-        first.add("a", spot(), source="1", seconds=0)
+        first.add("a", Content(spot()), source="1", seconds=0)
         with pytest.raises(UserError, match=r"is at work on .*set; wait"):
-            second.add("a", spot(), source="1", seconds=0)
+            second.add("a", Content(spot()), source="1", seconds=0)
         with pytest.raises(UserError, match="is at work on"):
             LabelSetWriter(tmp_path / "set", SETTINGS)
         with pytest.raises(UserError, match="is at work on"):
@@ -352,7 +352,7 @@ def test_other_settings_are_refused_by_name_and_redone_with_overwrite(tmp_path: 
     assert LabelSet(tmp_path / "set").ids == ["a", "b"]
     with LabelSetWriter(tmp_path / "set", other, overwrite=True) as writer:
         assert writer.pending({"a": "1"}) == ["a"]
-        writer.add("a", spot(), source="1", seconds=0)
+        writer.add("a", Content(spot()), source="1", seconds=0)
         assert writer.finish(BOXES).ids == ["a"]
     assert not (tmp_path / "set" / "b.png").exists()
 
@@ -400,7 +400,7 @@ def test_boxes_can_be_found_anew_in_maps_that_somebody_has_mended(tmp_path: Path
 def make_weighted(folder: Path, names: list[str], settings: dict[str, object]) -> LabelSet:
     with LabelSetWriter(folder, settings) as writer:
         for name in names:
-            writer.add(name, spot(), source="1", seconds=0, weights=1 - spot(0.25))
+            writer.add(name, Content(spot(), weights=1 - spot(0.25)), source="1", seconds=0)
         return writer.finish(BOXES)
 
 
@@ -449,10 +449,10 @@ def test_an_image_that_lost_its_weights_is_pending(tmp_path: Path) -> None:
 def test_no_old_weights_are_left_by_other_settings_or_by_a_map_without(tmp_path: Path) -> None:
     make_weighted(tmp_path / "set", ["a", "b"], SETTINGS)
     with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
-        writer.add("a", spot(), source="2", seconds=0)
+        writer.add("a", Content(spot()), source="2", seconds=0)
     assert not (tmp_path / "set" / "weights" / "a.png").exists()
     with LabelSetWriter(tmp_path / "set", {"producer": "other"}, overwrite=True) as writer:
-        writer.add("a", spot(), source="1", seconds=0)
+        writer.add("a", Content(spot()), source="1", seconds=0)
         assert writer.finish(BOXES).read_weights("a").min() == 1
     assert not list((tmp_path / "set" / "weights").glob("*.png"))
 
@@ -460,7 +460,7 @@ def test_no_old_weights_are_left_by_other_settings_or_by_a_map_without(tmp_path:
 @pytest.mark.parametrize("value", [-0.1, 1.1, np.nan])
 def test_weights_lie_between_0_and_1(tmp_path: Path, value: float) -> None:
     with LabelSetWriter(tmp_path, SETTINGS) as writer, pytest.raises(ValueError, match="weights"):
-        writer.add("a", spot(), source="1", seconds=0, weights=np.full((10, 20), value))
+        writer.add("a", Content(spot(), weights=np.full((10, 20), value)), source="1", seconds=0)
 
 
 def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
@@ -529,7 +529,7 @@ def work_on(writer: LabelSetWriter, pending: list[str]) -> LabelSet | None:
     with writer:
         for image_id in pending:
             number = int(image_id.split()[1])
-            writer.add(image_id, np.full((2, 2), number / 10), "1", 0.0)
+            writer.add(image_id, Content(np.full((2, 2), number / 10)), "1", 0.0)
         return writer.finish_share(BoxSettings())
 
 
@@ -556,7 +556,7 @@ def test_boxes_travel_with_the_records_so_that_no_map_is_read_again(
         writer = LabelSetWriter(tmp_path / "set", SETTINGS, share=share, box_settings=BOXES)
         with writer:
             for name in writer.pending(dict.fromkeys(mine, "1"), maps.keys() - set(mine)):
-                writer.add(name, maps[name], "1", 0.0)
+                writer.add(name, Content(maps[name]), "1", 0.0)
             label_set = writer.finish_share(BOXES)
     assert label_set is not None
     assert len(read_bbox_csv(tmp_path / "set" / "prediction.csv")) == 6
@@ -565,7 +565,7 @@ def test_boxes_travel_with_the_records_so_that_no_map_is_read_again(
 def test_a_process_that_died_holds_the_set_open_until_its_share_is_done(tmp_path: Path) -> None:
     first, (second, pending) = open_share(tmp_path, 0), open_share(tmp_path, 1)
     with second:
-        second.add(pending[0], np.zeros((2, 2)), "1", 0.0)  # and then it is killed
+        second.add(pending[0], Content(np.zeros((2, 2))), "1", 0.0)  # and then it is killed
     assert work_on(*first) is None
     again = open_share(tmp_path, 0)
     assert again[1] == []
@@ -603,7 +603,7 @@ def test_one_process_of_several_that_tries_a_failed_image_again_loses_nothing(
     with second:
         second.fail(pending[0], "no memory")
         for image_id in pending[1:]:
-            second.add(image_id, np.ones((2, 2)), "1", 0.0)
+            second.add(image_id, Content(np.ones((2, 2))), "1", 0.0)
         assert second.finish_share(BoxSettings()) is None
     label_set = work_on(*first)
     assert label_set is not None
@@ -621,7 +621,7 @@ def test_two_processes_that_retry_one_image_each_lose_neither(tmp_path: Path) ->
         with writer:
             writer.fail(pending[0], "no memory")
             for image_id in pending[1:]:
-                writer.add(image_id, np.ones((2, 2)), "1", 0.0)
+                writer.add(image_id, Content(np.ones((2, 2))), "1", 0.0)
             writer.finish_share(BoxSettings())
     slow, quick = open_share(tmp_path, 0), open_share(tmp_path, 1)
     assert work_on(*quick) is None  # the slow one has begun
@@ -636,7 +636,7 @@ def test_a_process_stopped_after_its_last_image_is_ready_when_it_is_started_agai
     first, pending = open_share(tmp_path, 0)
     with first:
         for image_id in pending:
-            first.add(image_id, np.ones((2, 2)), "1", 0.0)  # and then it is killed
+            first.add(image_id, Content(np.ones((2, 2))), "1", 0.0)  # and then it is killed
     assert work_on(*open_share(tmp_path, 0)) is None
     assert work_on(*open_share(tmp_path, 1)) is not None
 
@@ -657,7 +657,7 @@ def test_boxes_of_fewer_images_are_not_taken_for_those_of_all_after_a_stop(
     make(tmp_path, ["a"])
     with LabelSetWriter(tmp_path, SETTINGS) as writer:
         writer.pending({"a": "1", "b": "1"})
-        writer.add("b", spot(), source="1", seconds=0.0)
+        writer.add("b", Content(spot()), source="1", seconds=0.0)
         with monkeypatch.context() as patch:
             patch.setattr(util.label_set.folding, "write_boxes", full_disk)
             with pytest.raises(OSError, match="No space"):
@@ -678,7 +678,7 @@ def test_a_failure_on_a_full_disk_is_known_until_the_end(
         with monkeypatch.context() as patch:
             patch.setattr(LabelSetWriter, "_append", full_disk)
             writer.fail("a", "the disk was full")
-        writer.add("b", np.zeros((2, 2)), "1", 0.0)
+        writer.add("b", Content(np.zeros((2, 2))), "1", 0.0)
         label_set = writer.finish(BoxSettings())
     assert label_set.ids == ["b"]
     assert label_set.failed == {"a": "the disk was full"}
@@ -699,7 +699,7 @@ def test_boxes_that_are_found_meanwhile_are_those_that_are_read_at_the_end(
         for part in (["a"], ["a", "b", "c"]):  # the second run finds the first map in its file
             with LabelSetWriter(path, {"producer": "test"}, box_settings=known) as writer:
                 for name in writer.pending(dict.fromkeys(part, "1")):
-                    writer.add(name, maps[name], "1", 0)
+                    writer.add(name, Content(maps[name]), "1", 0)
                 writer.finish(settings)
         written[folder] = (path / "prediction.csv").read_bytes()
     assert written["one"].count(b"\n") > 20

@@ -44,7 +44,18 @@ class MeanTeacher:
         if trouble is not None:
             soft_label[0, 0] = trouble
         empty = np.zeros((0, 4), np.float32)
-        return iter([Finding(soft_label, empty, empty[:, 0], [], [], None)] * len(prompts))
+        return iter(
+            [
+                Finding(
+                    soft_label=soft_label,
+                    boxes_xyxy=empty,
+                    scores=empty[:, 0],
+                    phrases=[],
+                    masks=[],
+                )
+            ]
+            * len(prompts)
+        )
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, write_image
 from util.images.masks import open_folder
-from util.label_set import LabelSet, LabelSetWriter
+from util.label_set import Content, LabelSet, LabelSetWriter
 from util.multi_teacher.agreement import learn_weights, vote_entropy
 from util.multi_teacher.calibration import calibrate
 from util.multi_teacher.combination_strategies import (
@@ -386,7 +386,7 @@ def taught(project: Path) -> Path:
                 truth = read_gray(path)
                 noise = rng.random(truth.shape)
                 soft_label = np.where(noise < 0.4, 0, contrast * truth + (1 - contrast) * noise)
-                writer.add(image_id, soft_label, source="1", seconds=0)
+                writer.add(image_id, Content(soft_label), source="1", seconds=0)
             writer.finish(BoxSettings())
     return project
 

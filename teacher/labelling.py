@@ -1,0 +1,133 @@
+"""Labels images with the teacher that the config asks for."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+from teacher.building import build_teacher, check_teacher, find_models, plan_teacher
+from teacher.findings import Teacher
+from teacher.inference.cache import Cache
+from teacher.plans import Models, TeacherPlan
+from util.config import Config
+from util.disk.walking import on_disk
+from util.errors import PromptError, listed
+from util.images.files import find_images
+from util.label_set import LabelSet, LabelSetWriter
+from util.label_set.labelling import Work, find_work, label_images
+from util.running.shares import Share
+
+
+def label_all(config: Config, overwrite: bool, share: Share) -> list[LabelSet] | None:
+    """Label this process's share of the images.
+
+    Returns:
+        The label sets; None where other processes are still at work, the last of which will finish
+        them.
+
+    Raises:
+        UserError: The teacher cannot be as it is configured; nothing is touched.
+        PromptError: Prompts cannot be answered; the others are written.
+    """
+    image_paths = find_images(config.data.images)
+    plan = plan_teacher(config)
+    models = find_models(config.teacher, plan, config.paths.weights)
+    check_teacher(config.teacher, plan, models)
+    settings = plan.describe(models)
+    boxes = {
+        name: config.evaluation.box_settings(planned.boxes())
+        for name, planned in plan.label_sets.items()
+    }
+    with ExitStack() as stack:
+        writers = {
+            name: stack.enter_context(
+                LabelSetWriter(
+                    on_disk(config.paths.label_sets / planned.folder),
+                    {"producer": "teacher", **planned.settings, **settings},
+                    overwrite,
+                    share,
+                    boxes[name],
+                    planned.facts,
+                )
+            )
+            for name, planned in plan.label_sets.items()
+        }
+        work = find_work(image_paths, writers, share)
+        refused: dict[str, str] = {}
+        if work.image_paths:  # else no model need be loaded
+            refused = _label_missing(config, plan, models, work, writers, share)
+        finished = [
+            writer.finish_share(boxes[name])
+            for name, writer in writers.items()
+            if name not in refused
+        ]
+    label_sets = [label_set for label_set in finished if label_set is not None]
+    if refused:
+        report(label_sets)
+        raise PromptError("\n".join(dict.fromkeys(refused.values())))
+    if len(label_sets) == len(finished):
+        return label_sets
+    failed = set().union(*(writer.failed for writer in writers.values()))
+    print(
+        f"share {share.index + 1} of {share.count}: {len(work.image_paths)} images tried, "
+        f"{len(failed)} failed; others are still at work"
+    )
+    return None
+
+
+def _label_missing(
+    config: Config,
+    plan: TeacherPlan,
+    models: Models,
+    work: Work,
+    writers: Mapping[str, LabelSetWriter],
+    share: Share,
+) -> dict[str, str]:
+    """Load the teacher and let it label what is still missing.
+
+    Returns:
+        Why label sets cannot be made, by name; nothing is made for them.
+    """
+    cache = open_cache(config)
+    teacher = build_teacher(plan, models, cache)
+    if refused := _find_refused(teacher, list(writers)):
+        work = work.without(refused)
+        writers = {name: writer for name, writer in writers.items() if name not in refused}
+    label = "teacher" if share.count == 1 else f"teacher {share.index + 1}/{share.count}"
+    if work.image_paths:
+        refused |= label_images(teacher, work, writers, label)
+    if cache is not None:
+        print(f"{cache.folder}: {cache.hits} answers found, {cache.misses} made")
+    return refused
+
+
+def _find_refused(teacher: Teacher, prompts: Sequence[str]) -> dict[str, str]:
+    """Find the prompts that cannot be answered, and why, before a folder is made for them."""
+    refused = {}
+    for prompt in prompts:
+        try:
+            teacher.check_prompts([prompt])
+        except PromptError as error:
+            refused[prompt] = str(error)
+    return refused
+
+
+def open_cache(config: Config) -> Cache | None:
+    """Open the cache that the config asks for."""
+    gigabytes = config.teacher.cache_gb
+    return Cache(config.paths.cache, int(gigabytes * 10**9)) if gigabytes else None
+
+
+def report(label_sets: Sequence[LabelSet]) -> int:
+    """Say what was written; exit status 1 where images have failed, else 0."""
+    failed: dict[str, str] = {}
+    for label_set in label_sets:
+        counts = label_set.manifest["counts"]
+        print(
+            f"{label_set.folder}: {counts['labelled']} labelled, {counts['empty']} empty "
+            f"(nothing found), {counts['failed']} failed"
+        )
+        failed |= label_set.failed
+    if failed:
+        reasons = listed([f"{image_id}: {reason}" for image_id, reason in failed.items()])
+        print(f"{len(failed)} images failed, the rest is done: {reasons}", file=sys.stderr)
+    return 1 if failed else 0

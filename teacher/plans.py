@@ -1,0 +1,57 @@
+"""What a teacher is before any of its models is loaded: the label sets that it will make."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from teacher.findings import Teacher
+from util.data_classes import BoxSettings
+
+if TYPE_CHECKING:
+    from teacher.inference.cache import Cache
+
+Models = Mapping[str, Path]
+"""A file or folder of weights for each part of a teacher that has some."""
+
+
+@dataclass(frozen=True)
+class PlannedSet:
+    """A label set that a teacher makes.
+
+    Attributes:
+        folder: Its name in `paths.label_sets`.
+        boxes: Says how boxes are found in its maps unless the config does, and of which class;
+            may read files, and raises what that raises.
+        settings: What decides it, beside what decides all label sets of the teacher.
+        facts: What else its readers should know (see `LabelSetWriter`).
+    """
+
+    folder: str
+    boxes: Callable[[], BoxSettings]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TeacherPlan:
+    """A teacher as it is configured.
+
+    Attributes:
+        label_sets: What it makes, by the names that its `label` is asked for.
+        describe: Tells, of its models, all that decides what its label sets are, and nothing else:
+            devices, batches and caches do not. JSON values.
+        load: Loads its models and puts it together; the cache remembers what models say.
+        weights: Backend and model of each part that has weights, as the config names them.
+        files: Finds those that the config names by their path, by part.
+        troubles: Why it cannot be as it is configured, a sentence each.
+        remarks: What users should know before it starts, a sentence each.
+    """
+
+    label_sets: Mapping[str, PlannedSet]
+    describe: Callable[[Models], dict[str, Any]]
+    load: Callable[[Models, "Cache | None"], Teacher]
+    weights: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    files: Callable[[], dict[str, Path]] = dict
+    troubles: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""A trained student as a teacher of the next one."""

@@ -1,0 +1,28 @@
+"""What a label set keeps of an image: what labellers give, and writers take."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from util.data_classes import Boxes
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is kept of an image; each part may be missing, but for either map or boxes.
+
+    Attributes:
+        soft_label: (H, W) float in [0, 1], the map.
+        boxes: A detector's own; None = they are found in the map.
+        size_hw: Height and width of the image in pixels, for boxes without a map.
+        weights: (H, W) float in [0, 1], how much a student's loss counts each pixel, kept in 255
+            steps; None = all alike.
+        logits: (H, W) float of which the map is the sigmoid, kept as float16, for students that are
+            distilled at a temperature.
+    """
+
+    soft_label: np.ndarray | None = None
+    boxes: Boxes | None = None
+    size_hw: tuple[int, int] | None = None
+    weights: np.ndarray | None = None
+    logits: np.ndarray | None = None
