@@ -164,8 +164,8 @@ def find_masks(data: DataSection, image_ids: Collection[str]) -> TrueMasks | Non
     if data.masks is not None:
         return open_masks(data, image_ids)
     if data.ground_truth_format == "masks" and data.ground_truth is not None:
-        classes = data.ground_truth_classes
-        masks = open_folder(data.ground_truth, image_ids, classes, data.mask_values)
+        classes, values = data.ground_truth_classes, data.mask_values
+        masks = open_folder(data.ground_truth, image_ids, classes, values, data.mask_names)
         masks.check_anomalous()
         return masks
     return None

@@ -70,6 +70,20 @@ def test_masks_become_exact_maps_and_ignored_pixels_do_not_count(project: Path) 
         np.testing.assert_array_equal(label_set.read_weights(image_id), is_known)
 
 
+def test_masks_with_names_of_their_own_are_a_truth_like_any_other(project: Path) -> None:
+    for path in sorted((project.parent / "masks").rglob("*.png")):
+        path.rename(path.with_name(f"{path.stem}_labels.png"))
+    set_data(project, mask_names={"$": "_labels"})
+    assert write_truth(project, "--name", "first") == 0
+    set_data(project, masks=None, ground_truth="masks", ground_truth_format="masks")
+    assert write_truth(project, "--name", "second") == 0
+    first, second = (LabelSet(project.parent / "label_sets" / n) for n in ("first", "second"))
+    assert first.ids == second.ids
+    assert any(first.read(image_id).any() for image_id in first.ids)
+    for image_id in first.ids:
+        np.testing.assert_array_equal(first.read(image_id), second.read(image_id))
+
+
 def test_true_neighbours_are_two_boxes(project: Path) -> None:
     path = sorted((project.parent / "masks").rglob("*.png"))[0]
     mask = np.zeros_like(read_image(path)[..., 0])

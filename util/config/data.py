@@ -4,9 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from util.config.fields import REPOSITORY, ConfigPath, FolderName, Section, regular_expression
+from util.config.fields import (
+    REPOSITORY,
+    ConfigPath,
+    FolderName,
+    Section,
+    regular_expression,
+    substitutions,
+)
 
 MaskValues = Annotated[str, Field(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?$")]
+Pattern = Annotated[str, AfterValidator(regular_expression)]
 
 
 class DataSection(Section):
@@ -42,16 +50,22 @@ class DataSection(Section):
     )
     masks: ConfigPath | None = Field(
         REPOSITORY / "data/sea_scenes/SegmentationClass",
-        description="Folder of true masks, <image id>.png, for pixel metrics, calibration and"
-        ' students of the truth; names of class numbers may lie in it as classes.json, {"1":'
-        ' "bird"}; null = none.',
+        description="Folder of true masks, <image id>.png or as data.mask_names says, for pixel"
+        " metrics, calibration and students of the truth; names of class numbers may lie in it as"
+        ' classes.json, {"1": "bird"}; null = none.',
+    )
+    mask_names: Annotated[dict[Pattern, str], AfterValidator(substitutions)] = Field(
+        {},
+        description="What makes the name of a mask of its image's id: regular expressions and what"
+        " replaces what they find, one after another, such as _leftImg8bit$=_gtFine_labelIds;"
+        " {} = a mask is named as its image.",
     )
     mask_values: dict[MaskValues, Literal["normal", "anomalous", "ignored"]] = Field(
         {},
         description="What the values of masks mean, such as 0-127=normal and 128-255=anomalous;"
         " {} = recognised where they are 0/1, 0/255, 0/1/255 or class numbers (255 = ignored).",
     )
-    groups: Annotated[str, AfterValidator(regular_expression)] | None = Field(
+    groups: Pattern | None = Field(
         None,
         description="Regular expression that finds the group of an image in its id, such as ^(.*)/"
         " for its folder: images of one photograph, flight or camera, which intervals resample"

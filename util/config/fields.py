@@ -78,6 +78,16 @@ def regular_expression(pattern: str) -> str:
     return pattern
 
 
+def substitutions(replacements: dict[str, str]) -> dict[str, str]:
+    """Refuse what cannot replace what a regular expression finds: groups that it does not have."""
+    for pattern, replacement in replacements.items():
+        try:
+            re.sub(pattern, replacement, "")
+        except (re.error, IndexError) as error:
+            raise ValueError(f"expected what can replace {pattern}: {error}") from None
+    return replacements
+
+
 def _keep_name(value: Any, info: ValidationInfo) -> str:
     """Make a path of what may be a name, which is kept in it."""
     path = _read_path(value, info)

@@ -16,7 +16,7 @@ from util.errors import UserError, listed
 from util.ground_truth.coco import read_coco
 from util.ground_truth.yolo import read_yolo
 from util.images.files import image_size_hw
-from util.images.masks import open_folder
+from util.images.masks import TrueMasks, open_folder
 from util.masks_to_bboxes import soft_label_to_boxes
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ def read_ground_truth(
     classes: Sequence[str],
     image_ids: Sequence[str] | None = None,
     mask_values: Mapping[str, str] = MappingProxyType({}),
+    mask_names: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Read the true boxes of images.
 
@@ -42,6 +43,7 @@ def read_ground_truth(
             that count; empty = all.
         image_ids: Those that are asked about, None = all; boxes of others are left out.
         mask_values: What values of masks mean, as data.mask_values.
+        mask_names: What makes the name of a mask of its image's id, as data.mask_names.
 
     Returns:
         Table of `util.bbox_csv`; images without a true box have no row. Pixels of masks that are
@@ -63,7 +65,8 @@ def read_ground_truth(
         )
     wanted = list(image_paths) if image_ids is None else image_ids
     if file_format == "masks":
-        return _read_masks(path, image_paths, wanted, classes, mask_values)
+        masks = open_folder(path, image_paths, classes, mask_values, mask_names).of(wanted)
+        return _find_boxes(masks, image_paths)
     if file_format == "coco":
         asked = {image_id: image_paths[image_id] for image_id in wanted}
         table, there = read_coco(path, asked)
@@ -104,6 +107,7 @@ def read_truths(
         data.ground_truth_classes,
         image_ids,
         data.mask_values,
+        data.mask_names,
     )
 
 
@@ -149,19 +153,12 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return table[has_area].reset_index(drop=True)
 
 
-def _read_masks(
-    folder: Path,
-    image_paths: Mapping[str, Path],
-    wanted: Sequence[str],
-    classes: Sequence[str],
-    mask_values: Mapping[str, str],
-) -> pd.DataFrame:
+def _find_boxes(masks: TrueMasks, image_paths: Mapping[str, Path]) -> pd.DataFrame:
     """Boxes of the 8-connected components of masks (objects that touch merge)."""
-    masks = open_folder(folder, image_paths, classes, mask_values).of(wanted)
     masks.check_anomalous()
     tight = BoxSettings(threshold=0.5, dilation_iterations=0)
     found = []
-    for image_id in wanted:
+    for image_id in masks.paths:
         truth = masks.read(image_id, image_size_hw(image_paths[image_id]))
         boxes = soft_label_to_boxes((truth == 1).astype(np.float32), tight)
         found.append((image_id, truth.shape, boxes))

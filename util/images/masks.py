@@ -1,8 +1,9 @@
 """True masks of images: found, read and understood, in one place for all who need them.
 
-The mask of an image has its id. It is gray, or has a palette; what its values mean is recognised
-from the masks of the folder or said by data.mask_values (see `util.images.mask_values`). Class
-numbers may have names, in `classes.json` in the folder: `{"1": "bird", "2": ["boat", "ship"]}`.
+The mask of an image has its id, or the name that data.mask_names makes of it. It is gray, or has a
+palette; what its values mean is recognised from the masks of the folder or said by data.mask_values
+(see `util.images.mask_values`). Class numbers may have names, in `classes.json` in the folder:
+`{"1": "bird", "2": ["boat", "ship"]}`.
 """
 
 import logging
@@ -23,6 +24,7 @@ from util.images.mask_files import (
     check_size,
     find_mask_files,
     look_at_some,
+    name_masks,
     read_names,
     read_values,
 )
@@ -130,8 +132,14 @@ def open_masks(data: DataSection, image_ids: Collection[str]) -> TrueMasks:
     """
     if data.masks is None:
         raise UserError("there are no true masks; set data.masks to their folder")
-    classes, is_yolo = data.ground_truth_classes, data.ground_truth_format == "yolo"
-    masks = open_folder(data.masks, image_ids, classes, data.mask_values, is_yolo)
+    masks = open_folder(
+        data.masks,
+        image_ids,
+        data.ground_truth_classes,
+        data.mask_values,
+        data.mask_names,
+        has_other_numbers=data.ground_truth_format == "yolo",
+    )
     masks.check_anomalous()
     return masks
 
@@ -141,6 +149,7 @@ def open_folder(
     image_ids: Collection[str],
     classes: Sequence[str] = (),
     values: Mapping[str, str] = MappingProxyType({}),
+    names: Mapping[str, str] = MappingProxyType({}),
     has_other_numbers: bool = False,
 ) -> TrueMasks:
     """Find the true masks in a folder, and what they mean.
@@ -151,6 +160,7 @@ def open_folder(
         classes: Those that count, by name or by number; [] = all. Masks with a single anomalous
             value know no names: then all of it counts.
         values: What values mean, as data.mask_values; {} = recognised.
+        names: What makes the name of a mask of its image's id, as data.mask_names.
         has_other_numbers: Whether numbers among the classes are names too, those of YOLO.
 
     Raises:
@@ -161,18 +171,11 @@ def open_folder(
             f"the folder of true masks {folder} does not exist; set data.masks, or "
             "data.ground_truth where its format is masks"
         )
-    known = set(image_ids)
-    files = find_mask_files(folder)
-    paths = {image_id: path for image_id, path in files.items() if image_id in known}
-    if not paths:
-        there = listed([path.name for path in files.values()], 3) or "no pictures"
-        raise UserError(
-            f"{folder} has no mask of any image: <image id>.png is expected, there are {there}"
-        )
+    paths = _find_paths(folder, image_ids, names)
     seen = look_at_some(list(paths.values()))
-    names = read_names(folder / CLASS_NAMES)
-    meaning = _find_meaning(folder, seen, names, values)
-    numbers = _find_numbers(folder, seen, names, meaning, classes, has_other_numbers)
+    class_names = read_names(folder / CLASS_NAMES)
+    meaning = _find_meaning(folder, seen, class_names, values)
+    numbers = _find_numbers(folder, seen, class_names, meaning, classes, has_other_numbers)
     if numbers:
         meaning = choose_classes(meaning, numbers)
     elif meaning is None:
@@ -188,6 +191,27 @@ def open_folder(
     part = "" if seen.is_complete else f" ({seen.num_masks} of {len(paths)} looked at)"
     _say_once(f"masks in {folder}: {describe(meaning, seen.values)}{unnamed}{part}")
     return TrueMasks(folder, paths, meaning, seen)
+
+
+def _find_paths(
+    folder: Path, image_ids: Collection[str], names: Mapping[str, str]
+) -> dict[str, Path]:
+    """Find the masks that images have, by the ids of these, in the order of the masks' names."""
+    files, named = find_mask_files(folder), name_masks(image_ids, names)
+    image_of = {name: image_id for image_id, name in named.items()}
+    paths = {image_of[name]: path for name, path in files.items() if name in image_of}
+    if not paths:
+        there = listed([path.name for path in files.values()], 3) or "no pictures"
+        expected = "<image id>.png"
+        if names and named:
+            image_id, name = next(iter(named.items()))
+            expected = f"by data.mask_names {name}.png for the image {image_id}"
+        elif not names:
+            expected += " (or set data.mask_names)"
+        raise UserError(
+            f"{folder} has no mask of any image: {expected} is expected, there are {there}"
+        )
+    return paths
 
 
 def _find_meaning(

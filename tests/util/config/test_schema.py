@@ -78,6 +78,19 @@ def test_values_of_masks_are_given_by_range(tmp_path: Path) -> None:
             read_config(write(tmp_path, {"data": {"mask_values": wrong}}))
 
 
+def test_names_of_masks_are_made_by_regular_expressions(tmp_path: Path) -> None:
+    given = {"_(left|right)Img8bit$": r"_\1_gtFine", "$": ".png"}
+    path = write(tmp_path, {"data": {"mask_names": given}})
+    assert list(read_config(path).data.mask_names.items()) == list(given.items())
+    for wrong, message in (
+        ({"(": ""}, 'data.mask_names names "("; expected a regular expression: missing )'),
+        ({"a": r"\1"}, "expected what can replace a: invalid group reference 1"),
+        ({"a": r"\g<b>"}, "expected what can replace a: unknown group name 'b'"),
+        ({"a": 1}, "data.mask_names.a is 1; expected text"),
+    ):
+        assert message in refused(write(tmp_path, {"data": {"mask_names": wrong}}))
+
+
 def test_every_key_has_a_sentence() -> None:
     for key, field in config_fields().items():
         assert field.description, key

@@ -8,8 +8,9 @@ from PIL import Image
 
 from tests.conftest import ROOT, box_table
 from util.bbox_csv import COORDINATES
+from util.config import DataSection
 from util.errors import UserError
-from util.ground_truth.reading import check_known, read_ground_truth
+from util.ground_truth.reading import check_known, read_ground_truth, read_truths
 from util.images.files import find_images, write_image
 from util.images.splits import read_split
 
@@ -207,6 +208,22 @@ def test_true_boxes_of_masks_are_those_of_their_classes(
     (tmp_path / "masks" / "sub" / "b.png").unlink()
     with pytest.raises(UserError, match=r"1 images have no mask in .*: sub/b"):
         read_ground_truth(tmp_path / "masks", "masks", images, [])
+
+
+def test_true_boxes_are_found_in_masks_that_have_names_of_their_own(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    mask = np.zeros((10, 20), np.uint8)
+    mask[2:6, 2:6] = 1
+    for name in ("a", "sub/b"):
+        write_image(tmp_path / "masks" / f"{name}_labels.png", mask * (name == "a"))
+    data = DataSection(
+        ground_truth=tmp_path / "masks",
+        ground_truth_format="masks",
+        ground_truth_classes=[],
+        mask_names={"$": "_labels"},
+    )
+    assert rows(read_truths(data, images, ["sub/b", "a"])) == EXPECTED[:1]
 
 
 def test_masks_of_which_none_has_an_object_are_refused(
