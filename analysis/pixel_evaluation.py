@@ -46,7 +46,6 @@ from analysis.pixel_scores import (
 from util.config.command_line import load_config
 from util.errors import UserError
 from util.images.files import find_images
-from util.images.mask_values import to_settings
 from util.images.masks import TrueMasks, open_masks
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import LabelSet, describe_equal
@@ -180,7 +179,7 @@ def measure(
     if not sums.pooled.positives.any():
         raise UserError(
             f"no mask of the split has an anomalous pixel: the masks in {masks.folder} are read as "
-            f"{to_settings(masks.meaning)}; see data.ground_truth_classes and data.mask_values"
+            f"{masks.read_as}; see data.ground_truth_classes and data.mask_values"
         )
     return sums.measure(lambda counts, score: bootstrap(groups.sum(counts), score, num_resamples))
 

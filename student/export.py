@@ -31,7 +31,6 @@ from util.config import BOX_RULE, TILES, Config, keys_of
 from util.config.command_line import load_config
 from util.disk.files import write_bytes
 from util.errors import UserError
-from util.images.mask_values import to_settings
 from util.running.run import print_next, run_script
 
 READS = PREDICTING - {"student.device"} | keys_of("export")
@@ -121,7 +120,7 @@ def make_int8(config: Config, exported: Path, int8: Path, images: Images) -> lis
     if images.masks is not None and len(compared.iou) == 1:
         said.append(
             "no mask of these images has an anomalous pixel to compare with: the masks in "
-            f"{images.masks.folder} are read as {to_settings(images.masks.meaning)}"
+            f"{images.masks.folder} are read as {images.masks.read_as}"
         )
     if lost := len(chosen) - num_read + len(images.others) - compared.num_images:
         said.append(f"{lost} images cannot be read, and are left out")

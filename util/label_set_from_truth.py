@@ -29,7 +29,6 @@ from util.demo.making import make_demo_if_asked
 from util.errors import UserError, listed
 from util.ground_truth.reading import read_truths
 from util.images.files import find_images, fingerprint, image_size_hw
-from util.images.mask_values import to_settings
 from util.images.masks import TrueMasks, open_folder, open_masks
 from util.images.splits import read_split
 from util.label_set import (
@@ -180,7 +179,7 @@ def _use_masks(
         mask = masks.read(image_id, image_size_hw(image_paths[image_id]))
         return (mask == 1).astype(np.float32), mask != IGNORED
 
-    settings = {"format": "masks", "mask_values": to_settings(masks.meaning)}
+    settings = {"format": "masks", "mask_values": masks.read_as}
     having = [image_id for image_id in image_ids if image_id in masks.paths]
     sources = {image_id: fingerprint([masks.paths[image_id]]) for image_id in having}
     return Truth({"producer": "ground truth", **settings}, sources, {}, draw)

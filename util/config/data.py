@@ -51,8 +51,8 @@ class DataSection(Section):
     masks: ConfigPath | None = Field(
         REPOSITORY / "data/sea_scenes/SegmentationClass",
         description="Folder of true masks, <image id>.png or as data.mask_names says, for pixel"
-        " metrics, calibration and students of the truth; names of class numbers may lie in it as"
-        ' classes.json, {"1": "bird"}; null = none.',
+        " metrics, calibration and students of the truth; names of classes may lie in it as"
+        ' classes.json, {"1": "bird"} or {"#ff0000": "bird"}; null = none.',
     )
     mask_names: Annotated[dict[Pattern, str], AfterValidator(substitutions)] = Field(
         {},

@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
-from util.disk.files import read_json
 from util.errors import UserError, listed
+from util.images.class_table import CLASS_NAMES, Colours, number_colours
 from util.images.decoding import open_image, turn_upright
 from util.images.files import IMAGE_SUFFIXES, find_files, name_to_id
 from util.images.mask_values import CHUNK_PX, MAX_VALUE
 from util.running.ahead import map_ahead
-
-CLASS_NAMES = "classes.json"
-"""Names of class numbers, in the folder of the masks."""
 
 MOST_LOOKED_AT = 1000
 """So many masks of a folder, evenly spread, show which values there are: 2 s for 512x512."""
@@ -76,11 +74,15 @@ def name_masks(image_ids: Collection[str], names: Mapping[str, str]) -> dict[str
     return named
 
 
-def read_values(path: Path) -> tuple[np.ndarray, bool]:
+def read_values(path: Path, colours: Colours = ()) -> tuple[np.ndarray, bool]:
     """Read the values of a mask.
 
     They are gray levels, which a palette without colours stands for, and white of 1 bit is 255; or
     the numbers that a palette has colours for, as in Pascal VOC.
+
+    Args:
+        path: Of the mask.
+        colours: That stand for values, whatever else the file has; () = values are as above.
 
     Returns:
         (H, W) int from 0 to 65535, and whether they have colours.
@@ -91,10 +93,18 @@ def read_values(path: Path) -> tuple[np.ndarray, bool]:
     try:
         with open_image(path, "a mask") as image:
             upright = turn_upright(image)
+            shown = _to_rgb(upright) if colours else None
             pixels = np.asarray(upright.convert("L") if upright.mode == "1" else upright)
             palette, mode = upright.getpalette("RGB"), upright.mode
     except UserError as error:
         raise _DamagedMaskError(str(error)) from None
+    if colours:
+        if shown is None:
+            raise UserError(
+                f"{path} is no mask of colours: it has mode {mode} or transparent pixels; expected "
+                "8-bit RGB, gray or a palette"
+            )
+        return number_colours(path, shown, colours), False
     if mode == "P" and palette is not None:
         return _look_up(path, pixels, np.array(palette, np.uint8).reshape(-1, 3))
     if pixels.ndim == 3 and mode in ("LA", "RGB", "RGBA"):
@@ -104,6 +114,13 @@ def read_values(path: Path) -> tuple[np.ndarray, bool]:
     if pixels.min() < 0 or pixels.max() > MAX_VALUE:
         raise UserError(f"{path} is no mask: it has values outside of 0 to {MAX_VALUE}")
     return pixels, False
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray | None:
+    """Show an image as (H, W, 3) uint8; None where it has more bits, or transparent pixels."""
+    is_opaque = "A" not in image.getbands() or image.getchannel("A").getextrema() == (255, 255)
+    is_8_bit = image.mode in ("1", "L", "P", "LA", "RGB", "RGBA")
+    return np.asarray(image.convert("RGB")) if is_8_bit and is_opaque else None
 
 
 def _look_up(path: Path, numbers: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -137,7 +154,8 @@ def _merge(path: Path, channels: np.ndarray) -> np.ndarray:
     if (channels[..., :num_colours] != channels[..., :1]).any():
         raise UserError(
             f"{path} has colours; expected gray levels, or the numbers of a palette: save the "
-            "number of each colour"
+            f"number of each colour, or name the classes of colours in {CLASS_NAMES}, such as "
+            '{"#ff0000": "bird"}'
         )
     return channels[..., 0]
 
@@ -177,8 +195,12 @@ class Seen(NamedTuple):
     are_mixed: bool
 
 
-def look_at_some(paths: Sequence[Path]) -> Seen:
+def look_at_some(paths: Sequence[Path], colours: Colours = ()) -> Seen:
     """Look at masks, or at `MOST_LOOKED_AT` of them; those that are damaged show nothing.
+
+    Args:
+        paths: Of the masks.
+        colours: That stand for values; see `read_values`.
 
     Raises:
         UserError: All are damaged, or one is no mask.
@@ -189,18 +211,20 @@ def look_at_some(paths: Sequence[Path]) -> Seen:
         chosen = [paths[number] for number in spread]
     states = [path.stat() for path in chosen]
     found = _look_at(
-        tuple((p, s.st_size, s.st_mtime_ns) for p, s in zip(chosen, states, strict=True))
+        tuple((p, s.st_size, s.st_mtime_ns) for p, s in zip(chosen, states, strict=True)), colours
     )
     return Seen(len(chosen), len(chosen) == len(paths), *found)
 
 
 @lru_cache(maxsize=8)
-def _look_at(files: tuple[tuple[Path, int, int], ...]) -> tuple[tuple[int, ...], bool, bool]:
+def _look_at(
+    files: tuple[tuple[Path, int, int], ...], colours: Colours
+) -> tuple[tuple[int, ...], bool, bool]:
     """Look at files, once a process while they stay the same: path, size and time of each."""
 
     def look(file: tuple[Path, int, int]) -> tuple[np.ndarray, bool] | _DamagedMaskError:
         try:
-            values, are_numbers = read_values(file[0])
+            values, are_numbers = read_values(file[0], colours)
         except _DamagedMaskError as error:
             return error
         is_there = np.zeros(MAX_VALUE + 1, bool)
@@ -218,22 +242,3 @@ def _look_at(files: tuple[tuple[Path, int, int], ...]) -> tuple[tuple[int, ...],
     are_mixed = 255 in every and ((every > 0) & (every < 255)).any() and not any(have_both)
     are_numbers = all(are_numbers for _, are_numbers in read)
     return tuple(every.tolist()), are_numbers, bool(are_mixed)
-
-
-def read_names(path: Path) -> dict[int, list[str]]:
-    """Read names of class numbers; {} where there is no file.
-
-    Raises:
-        UserError: It holds something else.
-    """
-    names = {}
-    for number, given in read_json(path, "mend or delete it").items():
-        several = [given] if isinstance(given, str) else given
-        is_list = isinstance(several, list) and all(isinstance(name, str) for name in several)
-        if not (is_list and number.isdecimal() and int(number) <= MAX_VALUE):
-            raise UserError(
-                f"{path} has {number!r}: {given!r}; expected the name or names of a value, such as "
-                '{"1": "bird"}'
-            )
-        names[int(number)] = several
-    return names

@@ -4,7 +4,7 @@ A *meaning* is a table of all values from 0 to 65535: `NORMAL`, `ANOMALOUS`, `IG
 `UNKNOWN` for values that no mask may have.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -69,12 +69,14 @@ def doubt(values: Collection[int], are_mixed: bool) -> str:
 def meaning_of_names(names: Mapping[int, Collection[str]]) -> np.ndarray:
     """Make the meaning of masks whose class numbers have names: 0 is normal, 255 ignored.
 
-    Unless it has a name, 255 is ignored. No other number without a name may occur.
+    Unless it has a name, 255 is ignored, as is a number that has none of its names. No other number
+    that is not among them may occur.
     """
     meaning = np.full(MAX_VALUE + 1, UNKNOWN, np.uint8)
     meaning[255] = IGNORED
-    meaning[list(names)] = ANOMALOUS
     meaning[0] = NORMAL
+    for value, given in names.items():
+        meaning[value] = IGNORED if not given else ANOMALOUS if value else NORMAL
     return meaning
 
 
@@ -117,36 +119,53 @@ def choose_classes(meaning: np.ndarray | None, numbers: Sequence[int]) -> np.nda
     return chosen
 
 
-def apply_meaning(meaning: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Look up what each value means, (H, W) uint8 for (H, W) int, in little memory."""
+def look_up(of_value: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Look up what stands for each value, (H, W) uint8 for (H, W) int, in little memory.
+
+    Args:
+        of_value: (65536,) uint8 of each value, such as a meaning.
+        values: Of a mask.
+    """
     flat = values.ravel()
     found = np.empty(flat.shape, np.uint8)
     for start in range(0, len(flat), CHUNK_PX):
         chunk = slice(start, start + CHUNK_PX)
-        found[chunk] = meaning[flat[chunk]]
+        found[chunk] = of_value[flat[chunk]]
     return found.reshape(values.shape)
+
+
+def to_word(meaning: int) -> str:
+    """Name a meaning, as data.mask_values does."""
+    return next(word for word, number in _WORDS.items() if number == meaning)
 
 
 def to_settings(meaning: np.ndarray) -> dict[str, str]:
     """Write a meaning as data.mask_values would: the word for each range of values that may be."""
-    words = {number: word for word, number in _WORDS.items()}
     starts = np.flatnonzero(np.diff(meaning.astype(np.int16), prepend=-1))
     ends = [*(starts[1:] - 1).tolist(), MAX_VALUE]
     ranges = zip(starts.tolist(), ends, strict=True)
     return {
-        f"{low}" if low == high else f"{low}-{high}": words[int(meaning[low])]
+        f"{low}" if low == high else f"{low}-{high}": to_word(meaning[low])
         for low, high in ranges
         if meaning[low] != UNKNOWN
     }
 
 
-def describe(meaning: np.ndarray, values: Sequence[int]) -> str:
-    """Say what values mean: `0 = normal, 1-11 = anomalous`; those that are unknown are left out."""
+def describe(
+    meaning: np.ndarray, values: Sequence[int], show: Callable[[Sequence[int]], str]
+) -> str:
+    """Say what values mean: `0 = normal, 1-11 = anomalous`; those that are unknown are left out.
+
+    Args:
+        meaning: Of each value.
+        values: That masks have.
+        show: Lists some of them.
+    """
 
     def parts() -> Iterator[str]:
         for word, number in _WORDS.items():
             if having := [value for value in values if meaning[value] == number]:
-                yield f"{list_values(having)} = {word}"
+                yield f"{show(having)} = {word}"
 
     return ", ".join(parts())
 

@@ -2,14 +2,14 @@
 
 The mask of an image has its id, or the name that data.mask_names makes of it. It is gray, or has a
 palette; what its values mean is recognised from the masks of the folder or said by data.mask_values
-(see `util.images.mask_values`). Class numbers may have names, in `classes.json` in the folder:
-`{"1": "bird", "2": ["boat", "ship"]}`.
+(see `util.images.mask_values`). Classes may have names, by number or by colour, in `classes.json`
+in the folder (see `util.images.class_table`).
 """
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,30 +17,33 @@ import numpy as np
 
 from util.config import DataSection
 from util.errors import UserError, listed
+from util.images.class_table import (
+    CLASS_NAMES,
+    UNNAMED,
+    Classes,
+    ClassTable,
+    number_classes,
+    read_class_table,
+    show_colour,
+)
 from util.images.files import fingerprint
 from util.images.mask_files import (
-    CLASS_NAMES,
     Seen,
     check_size,
     find_mask_files,
     look_at_some,
     name_masks,
-    read_names,
     read_values,
 )
+from util.images.mask_meaning import find_meaning
 from util.images.mask_values import (
     ANOMALOUS,
-    MAX_VALUE,
     UNKNOWN,
-    apply_meaning,
-    choose_classes,
     describe,
-    doubt,
     list_values,
-    meaning_of_names,
-    meaning_of_settings,
-    recognise,
+    look_up,
     to_settings,
+    to_word,
 )
 from util.settings import settings_hash
 
@@ -56,12 +59,14 @@ class TrueMasks:
         paths: Of each mask, by the id of its image.
         meaning: (65536,) uint8 of each value (see `util.images.mask_values`).
         seen: What was seen in the masks of the folder.
+        table: Names of the classes in them; without any where they have no names.
     """
 
     folder: Path
     paths: Mapping[str, Path]
     meaning: np.ndarray
     seen: Seen
+    table: ClassTable
 
     def of(self, image_ids: Sequence[str]) -> "TrueMasks":
         """Take the masks of some images, in this order.
@@ -86,19 +91,67 @@ class TrueMasks:
             UserError: The file is missing, damaged, no mask, or of another size, or has values
                 without a meaning.
         """
-        path = self.paths[image_id]
-        values, _ = read_values(path)
-        if size_hw is not None:
-            check_size(path, values, size_hw)
-        truth = apply_meaning(self.meaning, values)
+        values = self._read_values(image_id, size_hw)
+        truth = look_up(self.meaning, values)
         if (is_unknown := truth == UNKNOWN).any():
             odd = np.unique(values[is_unknown]).tolist()
             raise UserError(
-                f"the mask {path} has the values {list_values(odd)}, but the masks in "
-                f"{self.folder} are read as {to_settings(self.meaning)}; mend it, or set "
-                "data.mask_values"
+                f"the mask {self.paths[image_id]} has the values {list_values(odd)}, but the masks "
+                f"in {self.folder} are read as {self.read_as}; mend it, or set data.mask_values"
             )
         return truth
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of classes, at their numbers; () where `classes.json` gives none."""
+        return self._classes.names if self.table.names else ()
+
+    @cached_property
+    def _classes(self) -> Classes:
+        return number_classes(self.table, self.meaning, self.seen.values)
+
+    def read_classes(self, image_id: str, size_hw: tuple[int, int] | None = None) -> np.ndarray:
+        """Read the classes in a mask as (H, W) uint8, the place in `class_names`; 255 of none.
+
+        What data.mask_values ignores is of no class either.
+
+        Args:
+            image_id: Has a mask.
+            size_hw: Height and width of the image, which the mask must have; None = any.
+
+        Raises:
+            UserError: The file is missing, damaged, no mask, or of another size, or has classes
+                without a name.
+        """
+        if not self.table.names:
+            raise UserError(
+                f"the masks in {self.folder} have no names of classes; write them to "
+                f'{self.folder / CLASS_NAMES}, such as {{"0": "background", "1": "bird"}}'
+            )
+        values = self._read_values(image_id, size_hw)
+        classes = look_up(self._classes.of_value, values)
+        if (is_unnamed := classes == UNNAMED).any():
+            odd = np.unique(values[is_unnamed]).tolist()
+            raise UserError(
+                f"the mask {self.paths[image_id]} has the values {list_values(odd)}, to which "
+                f"{self.folder / CLASS_NAMES} gives no name; add them, null for what is of no class"
+            )
+        return classes
+
+    def _read_values(self, image_id: str, size_hw: tuple[int, int] | None) -> np.ndarray:
+        path = self.paths[image_id]
+        values, _ = read_values(path, self.table.colours)
+        if size_hw is not None:
+            check_size(path, values, size_hw)
+        return values
+
+    @property
+    def read_as(self) -> dict[str, str]:
+        """What values mean, as data.mask_values says it; or what colours mean."""
+        colours = self.table.colours
+        if colours:
+            return {show_colour(code): to_word(self.meaning[value]) for code, value in colours}
+        return to_settings(self.meaning)
 
     def check_anomalous(self) -> None:
         """Make sure that the folder has an anomalous pixel, where all of its masks were looked at.
@@ -109,14 +162,14 @@ class TrueMasks:
         if self.seen.is_complete and ANOMALOUS not in self.meaning[list(self.seen.values)]:
             raise UserError(
                 f"no mask in {self.folder} has an anomalous pixel: they are read as "
-                f"{to_settings(self.meaning)}, and their values are {list_values(self.seen.values)}"
-                "; see data.ground_truth_classes and data.mask_values"
+                f"{self.read_as}, and their values are {self.table.show(self.seen.values)}; see "
+                "data.ground_truth_classes and data.mask_values"
             )
 
     def fingerprint(self) -> str:
         """Tell these masks, and what they mean, from any others."""
         files = fingerprint(self.paths.values())
-        return settings_hash({"files": files, "meaning": to_settings(self.meaning)})
+        return settings_hash({"files": files, "meaning": self.read_as})
 
 
 def open_masks(data: DataSection, image_ids: Collection[str]) -> TrueMasks:
@@ -172,25 +225,15 @@ def open_folder(
             "data.ground_truth where its format is masks"
         )
     paths = _find_paths(folder, image_ids, names)
-    seen = look_at_some(list(paths.values()))
-    class_names = read_names(folder / CLASS_NAMES)
-    meaning = _find_meaning(folder, seen, class_names, values)
-    numbers = _find_numbers(folder, seen, class_names, meaning, classes, has_other_numbers)
-    if numbers:
-        meaning = choose_classes(meaning, numbers)
-    elif meaning is None:
-        raise UserError(
-            f"what the values {list_values(seen.values)} of the masks in {folder} mean cannot be "
-            f"told: {doubt(seen.values, seen.are_mixed)}; mend the masks, or set data.mask_values, "
-            'such as {"0-127": "normal", "128-255": "anomalous"}, or name class numbers in '
-            f"{folder / CLASS_NAMES}"
-        )
+    table = read_class_table(folder / CLASS_NAMES)
+    seen = look_at_some(list(paths.values()), table.colours)
+    meaning, numbers = find_meaning(folder, seen, table, classes, values, has_other_numbers)
     unnamed = ""
     if classes and not numbers:
         unnamed = f"; they name no classes, so all that is anomalous counts as {listed(classes)}"
     part = "" if seen.is_complete else f" ({seen.num_masks} of {len(paths)} looked at)"
-    _say_once(f"masks in {folder}: {describe(meaning, seen.values)}{unnamed}{part}")
-    return TrueMasks(folder, paths, meaning, seen)
+    _say_once(f"masks in {folder}: {describe(meaning, seen.values, table.show)}{unnamed}{part}")
+    return TrueMasks(folder, paths, meaning, seen, table)
 
 
 def _find_paths(
@@ -212,51 +255,6 @@ def _find_paths(
             f"{folder} has no mask of any image: {expected} is expected, there are {there}"
         )
     return paths
-
-
-def _find_meaning(
-    folder: Path, seen: Seen, names: Mapping[int, Collection[str]], values: Mapping[str, str]
-) -> np.ndarray | None:
-    """Tell what values mean, from what is said of them or from themselves; None: it cannot be."""
-    if not (values or names):
-        return recognise(seen.values, seen.are_numbers, seen.are_mixed)
-    meaning = meaning_of_settings(values) if values else meaning_of_names(names)
-    if odd := [value for value in seen.values if meaning[value] == UNKNOWN]:
-        where = "data.mask_values" if values else f"{folder / CLASS_NAMES}"
-        raise UserError(
-            f"the masks in {folder} have the values {list_values(odd)}, of which {where} says "
-            "nothing"
-        )
-    return meaning
-
-
-def _find_numbers(
-    folder: Path,
-    seen: Seen,
-    names: Mapping[int, Sequence[str]],
-    meaning: np.ndarray | None,
-    classes: Sequence[str],
-    has_other_numbers: bool,
-) -> list[int]:
-    """Find the values of the classes that count; [] = all that are anomalous."""
-    of_class = {name: [v for v, having in names.items() if name in having] for name in classes}
-    numbers = {n: int(n) for n in classes if n.isdecimal() and not has_other_numbers}
-    is_one_class = meaning is not None and (meaning[list(seen.values)] == ANOMALOUS).sum() <= 1
-    for name, number in numbers.items():
-        is_there = number in seen.values or (not seen.is_complete and number <= MAX_VALUE)
-        if is_there and not (is_one_class and number == 0):
-            of_class[name].append(number)
-    unknown = [name for name in classes if not of_class[name]]
-    if not names and (is_one_class or meaning is None):
-        unknown = [name for name in unknown if name in numbers]
-    if unknown:
-        there = [names.get(value, [str(value)])[0] for value in seen.values if value]
-        raise UserError(
-            f"data.ground_truth_classes has {listed(unknown)}, but the masks in {folder} have "
-            f"{listed(there, 8)}; set it to some of these, or name class numbers in "
-            f'{folder / CLASS_NAMES}, such as {{"1": "bird"}}'
-        )
-    return sorted(set().union(*of_class.values()))
 
 
 @lru_cache

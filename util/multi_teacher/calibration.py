@@ -15,7 +15,6 @@ import numpy as np
 
 from util.config import Calibration
 from util.errors import UserError, listed
-from util.images.mask_values import to_settings
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet, check_same_images
 from util.metrics.pixels import MAX_LEVEL, PixelHistogram, expected_calibration_error
@@ -96,7 +95,7 @@ def count_pixels(label_set: LabelSet, masks: TrueMasks) -> PixelHistogram:
     if not histogram.positives.any():
         raise UserError(
             f"the {len(masks.paths)} masks to calibrate on have no anomalous pixel (they are read "
-            f"as {to_settings(masks.meaning)}); choose another combination.calibration_split"
+            f"as {masks.read_as}); choose another combination.calibration_split"
         )
     return histogram
 

@@ -83,11 +83,21 @@ def test_more_masks_never_turn_what_is_normal_into_an_anomaly(
             assert before[value] == after[value]
 
 
+def test_names_say_what_numbers_mean_and_what_has_none_is_ignored() -> None:
+    for names, expected in (
+        ({1: ["bird"], 2: ["boat"]}, {"0": "normal", "1-2": "anomalous", "255": "ignored"}),
+        ({0: ["sky"], 1: ["car"], 11: []}, {"0": "normal", "1": "anomalous", "11": "ignored"}),
+        ({0: [], 7: ["road"], 255: ["bird"]}, {"0": "ignored", "7": "anomalous"}),
+    ):
+        of_255 = "anomalous" if 255 in names else "ignored"
+        assert to_settings(meaning_of_names(names)) == expected | {"255": of_255}
+
+
 def test_settings_say_what_values_mean() -> None:
     given = {"0-49": "normal", "50": "ignored", "128-255": "anomalous"}
     meaning = meaning_of_settings(given)
     assert to_settings(meaning) == given
-    assert describe(meaning, [0, 1, 2, 50, 60, 128]) == (
+    assert describe(meaning, [0, 1, 2, 50, 60, 128], list_values) == (
         "0-2 = normal, 128 = anomalous, 50 = ignored"
     )
 

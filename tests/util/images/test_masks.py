@@ -329,7 +329,19 @@ def test_a_value_without_a_name_beside_named_ones_is_refused(named: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ['{"bird": 1}', '{"1": 2}', '{"1": ["bird", 2]}', '{"70000": "x"}', "[]", "{"]
+    "text",
+    [
+        '{"bird": 1}',
+        '{"1": 2}',
+        '{"1": ["bird", 2]}',
+        '{"1": []}',
+        '{"70000": "x"}',
+        '{"#f00": "x"}',
+        '{"#ff0000": "x", "1": "y"}',
+        '{"#ff0000": "x", "#FF0000": "y"}',
+        "[]",
+        "{",
+    ],
 )
 def test_a_wrong_table_of_names_is_named(text: str, named: Path) -> None:
     (named / "classes.json").write_text(text)

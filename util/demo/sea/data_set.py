@@ -10,7 +10,7 @@ from util.bbox_csv import COLUMNS
 from util.demo.sea.scene import CLASSES, OBJECT_CLASS, Scene, make_scene
 from util.disk.files import read_json, write_bytes, write_json, write_text
 from util.errors import UserError, listed
-from util.images.mask_files import CLASS_NAMES
+from util.images.class_table import CLASS_NAMES
 
 PAINTER_VERSION = 1
 """Counts up whenever the same seed gives other pictures than before."""
