@@ -5,9 +5,10 @@
 Reads evaluation.predictions (by default every label set and tested run), data.masks and the test
 split; shows tables with 95 % bootstrap intervals over images, or over data.groups, and writes
 paths.runs/pixel_evaluation.csv, and pixel_evaluation_images.csv with a row an image; rows of other
-splits stay in them. evaluation.baseline names a label set that the others are compared with, by
-image: pixel_differences.csv. Pixels count above evaluation.threshold, or above that by which the
-boxes of the label set were found.
+splits stay in them. Where the masks have names of classes, pixel_evaluation_classes.csv says which
+share of the pixels of each class is found. evaluation.baseline names a label set that the others
+are compared with, by image: pixel_differences.csv. Pixels count above evaluation.threshold, or
+above that by which the boxes of the label set were found.
 """
 
 import sys
@@ -23,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.found_label_sets import find_baseline, find_label_sets, on_common_images
+from analysis.found_shares import format_found, tabulate_found
 from analysis.interval_tables import (
     Scores,
     compare_with,
@@ -49,6 +51,7 @@ from util.images.files import find_images
 from util.images.masks import TrueMasks, open_masks
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import LabelSet, describe_equal
+from util.metrics.classes import count_pairs
 from util.metrics.components import (
     ANOMALY_TRACK,
     OBSTACLE_TRACK,
@@ -82,11 +85,13 @@ class Measured:
             are nowhere above the threshold, empty_share; and the threshold.
         scores: Those of them that have intervals.
         images: The values of `PixelMetrics` and whether the map is_empty, a row an image.
+        by_class: (C, 2) int64, pixels of each class that are not above the threshold, and that are.
     """
 
     values: dict[str, float]
     scores: Scores
     images: pd.DataFrame
+    by_class: np.ndarray
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -122,6 +127,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if equal := describe_equal(opened.sets):
         print(f"{equal}.")
     written = write_table(config, "pixel_evaluation", table)
+    if masks.class_names:
+        by_class = {name: one.by_class for name, one in measured.sets.items()}
+        shares = tabulate_found("label_set", "class", "pixels", masks.class_names, by_class)
+        print(f"Share of pixels above the threshold, by class:\n{format_found(shares)}")
+        write_table(config, "pixel_evaluation_classes", shares)
     if baseline in measured.sets:
         scores = {name: one.scores for name, one in measured.sets.items()}
         differences = compare_with(baseline, scores)
@@ -169,11 +179,13 @@ def measure(
     Raises:
         UserError: A map and its mask do not fit, or no mask has an anomaly.
     """
-    sums = Sums(threshold)
+    sums = Sums(threshold, len(masks.class_names))
     for image_id in track(masks.paths, label_set.name, transient=True):
         soft_label, truth = label_set.read(image_id), masks.read(image_id)
         try:
             sums.add(image_id, soft_label, truth)
+            if masks.class_names:
+                sums.add_classes(soft_label, masks.read_classes(image_id))
         except ValueError as error:
             raise UserError(f"{image_id} of {label_set.folder}: {error}") from None
     if not sums.pooled.positives.any():
@@ -191,8 +203,9 @@ class Sums:
         pooled: Pixels of all images.
     """
 
-    def __init__(self, threshold: float) -> None:
+    def __init__(self, threshold: float, num_classes: int) -> None:
         self.pooled = PixelHistogram()
+        self._by_class = np.zeros((num_classes, 2), np.int64)
         self._threshold = threshold
         self._tracks = {name: ComponentScores(limits) for name, limits in TRACKS.items()}
         self._rows: list[dict[str, Any]] = []
@@ -215,6 +228,11 @@ class Sums:
         self._rows.append({"image": image_id, "is_empty": not is_found.any(), **values})
         self._by_bin.append(pixels_by_bin(histogram))
         self._calibration.append(calibration_sums(histogram))
+
+    def add_classes(self, soft_label: np.ndarray, classes: np.ndarray) -> None:
+        """Count an image by class: (H, W) float32 in [0, 1], and uint8, 255 of no class."""
+        is_found = soft_label > self._threshold
+        self._by_class += count_pairs(classes, is_found, *self._by_class.shape)
 
     def measure(self, resample: Callable[[np.ndarray, Score], Interval]) -> Measured:
         """Measure what was counted.
@@ -240,7 +258,7 @@ class Sums:
         chance = asdict(measure_pixels(mark_everything(self.pooled)))
         values |= {f"chance_{score}": chance[score] for score in CHANCE_SCORES}
         values |= {"empty_share": float(images["is_empty"].mean()), "threshold": self._threshold}
-        return Measured(values, scores, images)
+        return Measured(values, scores, images, self._by_class)
 
 
 def mark_everything(pixels: PixelHistogram) -> PixelHistogram:

@@ -367,6 +367,33 @@ def test_masks_of_0_and_255_are_judged_as_those_of_0_and_1(
     assert tables[0] == tables[1]
 
 
+def test_named_classes_say_what_is_marked_of_each(
+    project: list[str], labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate_pixels(project) == 0
+    before = (tmp_path / "pixel_evaluation.csv").read_text()
+    assert "by class" not in capsys.readouterr().out
+    assert not (tmp_path / "pixel_evaluation_classes.csv").exists()
+    masks = tmp_path / "masks"
+    for path in (labelled.parent / "masks").rglob("*.png"):
+        mask = read_gray(path)
+        mask[:, : mask.shape[1] // 2] *= 2  # what lies on the left is of another class
+        write_image(masks / path.relative_to(labelled.parent / "masks"), mask)
+    (masks / "classes.json").write_text('{"0": "sea", "1": "bird", "2": ["boat", "ship"]}')
+    assert evaluate_pixels([*project, "--data.masks", str(masks)]) == 0
+    assert "by class:\n  label_set   sea  bird  boat\n" in capsys.readouterr().out
+    assert (tmp_path / "pixel_evaluation.csv").read_text() == before
+    table = pd.read_csv(tmp_path / "pixel_evaluation_classes.csv")
+    assert table["class"].tolist() == ["sea", "bird", "boat"] * 2
+    ids = (labelled.parent / "splits" / "Test.txt").read_text().split("\n")[:-1]
+    for name, rows in table.groupby("label_set"):
+        label_set = LabelSet(labelled.parent / "label_sets" / str(name))
+        found = np.concatenate([label_set.read(i).ravel() > 0.5 for i in ids])
+        truth = np.concatenate([read_gray(masks / f"{i}.png").ravel() for i in ids])
+        expected = [[(truth == n).sum(), (found & (truth == n)).sum()] for n in range(3)]
+        assert rows[["pixels", "found_pixels"]].to_numpy().tolist() == expected
+
+
 def test_masks_without_an_anomaly_are_refused(
     project: list[str], labelled: Path, tmp_path: Path
 ) -> None:
