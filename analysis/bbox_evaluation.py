@@ -6,8 +6,10 @@ Reads evaluation.predictions (by default every label set and tested run), the gr
 test split; shows tables and writes paths.runs/bbox_evaluation.csv, bbox_average_precision.csv
 (COCO's), and bbox_evaluation_SPLIT.png, precision and recall over the confidence of a box. Rows of
 other splits stay in the tables. Intervals are 95 % bootstrap intervals over images, or over
-data.groups. evaluation.baseline names a label set that the others are compared with, by image:
-bbox_differences.csv. Boxes are judged as they are; util/csv_from_soft_labels.py makes others.
+data.groups. With data.image_labels, bbox_image_labels.csv says in which share of the images of each
+label there is a box. evaluation.baseline names a label set that the others are compared with, by
+image: bbox_differences.csv. Boxes are judged as they are; util/csv_from_soft_labels.py makes
+others.
 """
 
 import sys
@@ -23,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.found_label_sets import find_baseline, find_label_sets, on_common_images
+from analysis.found_shares import count_images, format_found, tabulate_found
 from analysis.interval_tables import (
     Scores,
     compare_with,
@@ -38,6 +41,7 @@ from util.bbox_csv import read_bbox_csv, split_ignored
 from util.config.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
+from util.ground_truth.image_labels import read_image_labels
 from util.ground_truth.reading import check_known, read_truths
 from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split, warn_of_shared_images
@@ -156,6 +160,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     test_ids = read_split(config.data.splits, split, image_paths)
     warn_of_shared_images(config.data)
     truths = read_truths(config.data, image_paths, test_ids)
+    of_images = config.data.image_labels
+    labels = {} if of_images is None else read_image_labels(of_images, image_paths)
     found = find_label_sets(config).checked()
     baseline = find_baseline(config, found.sets)
     opened = found.map(lambda path: open_boxes(path, image_paths))
@@ -184,6 +190,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     label_sets = {name: one.label_set for name, one in opened.sets.items() if one.label_set}
     if equal := describe_equal(label_sets):
         print(f"{equal}.")
+    if labels:
+        counts = {
+            name: count_images(labels, ids, find_images_with_boxes(one, judge.min_confidence))
+            for name, one in opened.sets.items()
+        }
+        shares = tabulate_found("prediction", "label", "images", counts)
+        print(f"Share of images with a box, by label:\n{format_found(shares)}")
+        print(f"{sum(i not in labels for i in ids)} of {len(ids)} images are not in {of_images}.")
+        write_table(config, "bbox_image_labels", shares)
     written = write_table(config, "bbox_evaluation", table.assign(images=len(ids)))
     write_table(config, "bbox_average_precision", coco.assign(images=len(ids)))
     if baseline in judged.sets:
@@ -236,6 +251,12 @@ def tabulate_coco(judged: Mapping[str, Judged], chance: Mapping[str, float]) -> 
         for name, one in judged.items()
     ]
     return pd.DataFrame(rows)
+
+
+def find_images_with_boxes(predicted: Predicted, min_confidence: float) -> set[str]:
+    """Find the images that have a box of more than a confidence."""
+    table = predicted.table
+    return set(table["image"][table["confidence"] > min_confidence])
 
 
 if __name__ == "__main__":

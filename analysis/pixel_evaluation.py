@@ -128,8 +128,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{equal}.")
     written = write_table(config, "pixel_evaluation", table)
     if masks.class_names:
-        by_class = {name: one.by_class for name, one in measured.sets.items()}
-        shares = tabulate_found("label_set", "class", "pixels", masks.class_names, by_class)
+        by_class = {
+            name: dict(zip(masks.class_names, one.by_class, strict=True))
+            for name, one in measured.sets.items()
+        }
+        shares = tabulate_found("label_set", "class", "pixels", by_class)
         print(f"Share of pixels above the threshold, by class:\n{format_found(shares)}")
         write_table(config, "pixel_evaluation_classes", shares)
     if baseline in measured.sets:

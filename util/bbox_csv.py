@@ -9,7 +9,6 @@ crowds.
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from util.csv_table import read_text_table
 from util.data_classes import Boxes
 from util.disk.files import whole_file
 from util.errors import UserError, listed
@@ -25,7 +25,6 @@ from util.images.files import name_to_id
 
 COORDINATES = ["xmin", "ymin", "xmax", "ymax"]
 COLUMNS = ["image", *COORDINATES, "obj_id", "obj_class", "confidence"]
-_OTHER_SEPARATORS = {",": "','", "\t": "tabs", "|": "'|'"}
 
 
 def boxes_to_table(
@@ -100,7 +99,7 @@ def read_bbox_csv(path: Path) -> pd.DataFrame:
             [0, 1] or in the wrong order, names that leave the image folder. The first bad rows are
             named, by line.
     """
-    table = _read_text_table(path)
+    table = read_text_table(path, "boxes", COLUMNS)
     missing = [column for column in ["image", *COORDINATES] if column not in table]
     if missing:
         raise UserError(
@@ -127,69 +126,6 @@ def read_bbox_csv(path: Path) -> pd.DataFrame:
     _refuse(path, table, (confidence < 0) | (confidence > 1), "confidence outside [0, 1]")
     table["image"] = _names_to_ids(path, table["image"])
     return table[COLUMNS]
-
-
-def _read_text_table(path: Path) -> pd.DataFrame:
-    """Read a CSV as text, with the number of each line, so that bad rows can be named."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"the boxes {path} cannot be read: {error}") from None
-    stripped = text.lstrip()
-    first_line = text[: len(text) - len(stripped)].count("\n") + 1
-    try:
-        cells = pd.read_csv(
-            io.StringIO(stripped),
-            sep=";",
-            header=None,
-            dtype=str,
-            keep_default_na=False,
-            skip_blank_lines=False,
-        )
-    except pd.errors.EmptyDataError:
-        cells = pd.DataFrame([[""]])
-    except pd.errors.ParserError as error:
-        odd = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
-        if odd is None:
-            raise UserError(f"{path}: {error}") from None
-        raise UserError(
-            f"{path}: expected {odd[1]} values in each line, but line "
-            f"{int(odd[2]) + first_line - 1} has {odd[3]}"
-        ) from None
-    header = [str(cell).strip() for cell in cells.iloc[0]]
-    table = cells[1:]
-    _check_header(path, header, table)
-    table.columns = pd.Index(header)
-    table = table.drop(columns=["", "line"], errors="ignore")  # of the name, too, that is ours
-    table.insert(0, "line", np.arange(first_line + 1, first_line + 1 + len(table)))
-    nameless = table[_is_blank(table.iloc[:, 1])]
-    return table.drop(nameless.index[nameless.iloc[:, 1:].apply(_is_blank).all(axis=1)])
-
-
-def _is_blank(cells: pd.Series) -> pd.Series:
-    """Tell which cells have nothing in them but blanks."""
-    return cells.str.strip() == ""
-
-
-def _check_header(path: Path, header: Sequence[str], table: pd.DataFrame) -> None:
-    """Refuse a header that leaves doubt what a column is; row numbers in front need no name."""
-    named = [name for name in header if name]
-    if len(named) < 2:
-        found = next((name for sign, name in _OTHER_SEPARATORS.items() if sign in header[0]), None)
-        separator = f"its values are separated by {found}, expected ';': " if found else ""
-        raise UserError(
-            f"{path} is no CSV of boxes; {separator}its first line must be {';'.join(COLUMNS)}"
-        )
-    if len(set(named)) < len(named):
-        raise UserError(
-            f"{path} is no CSV of boxes; it names a column twice: its first line must be "
-            f"{';'.join(COLUMNS)}"
-        )
-    for number, name in enumerate(header):
-        if number and not name and not _is_blank(table[number]).all():
-            raise UserError(
-                f"{path}: column {number + 1} has values, but no name in the first line"
-            )
 
 
 def _refuse(path: Path, table: pd.DataFrame, is_bad: ArrayLike, reason: str) -> None:

@@ -26,6 +26,7 @@ from analysis.pixel_scores import (
     threshold_scores,
 )
 from tests.conftest import make_project, read_gray
+from util.bbox_csv import read_bbox_csv
 from util.config.command_line import load_config
 from util.errors import UserError
 from util.images.files import write_image
@@ -392,6 +393,31 @@ def test_named_classes_say_what_is_marked_of_each(
         truth = np.concatenate([read_gray(masks / f"{i}.png").ravel() for i in ids])
         expected = [[(truth == n).sum(), (found & (truth == n)).sum()] for n in range(3)]
         assert rows[["pixels", "found_pixels"]].to_numpy().tolist() == expected
+
+
+def test_labels_of_images_say_where_there_is_a_box(
+    project: list[str], labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = (labelled.parent / "splits" / "Test.txt").read_text().split("\n")[:-1]
+    path = tmp_path / "labels.csv"
+    path.write_text(f"image;label\n{ids[0]}.png;gull\n{ids[0]}.png;sea\n{ids[1]};\n")
+    assert evaluate_boxes([*project, "--data.image_labels", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "by label:\n prediction  gull   sea  (none)\n" in out
+    assert f"{len(ids) - 2} of {len(ids)} images are not in {path}." in out
+    table = pd.read_csv(tmp_path / "bbox_image_labels.csv", keep_default_na=False)
+    for name, rows in table.groupby("prediction"):
+        boxes = read_bbox_csv(labelled.parent / "label_sets" / str(name) / "prediction.csv")
+        sure = boxes[boxes["confidence"] > 0.1]
+        having = [int((sure["image"] == image_id).any()) for image_id in ids[:2]]
+        assert rows[["label", "images", "found_images"]].to_numpy().tolist() == [
+            ["gull", 1, having[0]],
+            ["sea", 1, having[0]],
+            ["(none)", 1, having[1]],
+        ]
+    path.write_text("image;label\n../x;gull\n")
+    with pytest.raises(UserError, match=r"has 1 bad rows: line 2: '\.\./x' is no name"):
+        evaluate_boxes([*project, "--data.image_labels", str(path)])
 
 
 def test_masks_without_an_anomaly_are_refused(

@@ -3,13 +3,16 @@
 import numpy as np
 import pandas as pd
 
-from analysis.found_shares import format_found, tabulate_found
+from analysis.found_shares import NO_LABEL, count_images, format_found, tabulate_found
 
-COUNTS = {"gull": np.array([[3, 1], [0, 0]]), "bird": np.array([[2, 2], [0, 5]])}
+COUNTS = {
+    "gull": {"sea": np.array([3, 1]), "bird": np.array([0, 0])},
+    "bird": {"sea": np.array([2, 2]), "bird": np.array([0, 5])},
+}
 
 
 def test_a_row_is_a_class_of_a_label_set_and_nothing_has_no_share() -> None:
-    table = tabulate_found("label_set", "class", "pixels", ["sea", "bird"], COUNTS)
+    table = tabulate_found("label_set", "class", "pixels", COUNTS)
     expected = pd.DataFrame(
         {
             "label_set": ["gull", "gull", "bird", "bird"],
@@ -23,7 +26,7 @@ def test_a_row_is_a_class_of_a_label_set_and_nothing_has_no_share() -> None:
 
 
 def test_the_screen_shows_a_column_a_class_in_the_order_of_the_table() -> None:
-    table = tabulate_found("label_set", "class", "pixels", ["sea", "bird"], COUNTS)
+    table = tabulate_found("label_set", "class", "pixels", COUNTS)
     lines = [line.split() for line in format_found(table).splitlines()]
     assert lines == [
         ["label_set", "sea", "bird"],
@@ -33,4 +36,22 @@ def test_the_screen_shows_a_column_a_class_in_the_order_of_the_table() -> None:
 
 
 def test_without_anything_judged_there_is_no_row() -> None:
-    assert tabulate_found("label_set", "class", "pixels", ["sea"], {}).empty
+    assert tabulate_found("label_set", "class", "pixels", {}).empty
+
+
+def test_an_image_counts_for_each_of_its_labels_and_one_without_a_row_not_at_all() -> None:
+    labels = {
+        "a": {"smoke", "chimney"},
+        "b": {"chimney"},
+        "c": frozenset[str](),
+        "other": {"whale"},
+    }
+    counts = count_images(labels, ["a", "b", "c", "unknown"], {"a", "unknown", "other"})
+    assert {name: pair.tolist() for name, pair in counts.items()} == {
+        "chimney": [1, 1],
+        "smoke": [0, 1],
+        NO_LABEL: [1, 0],
+    }
+    assert {name: pair.tolist() for name, pair in count_images({}, ["a"], {"a"}).items()} == {
+        NO_LABEL: [0, 0]
+    }

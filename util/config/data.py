@@ -48,6 +48,11 @@ class DataSection(Section):
         description="Classes that count, by the names or numbers that ground truth and masks have"
         " for them; [] = all.",
     )
+    image_labels: ConfigPath | None = Field(
+        None,
+        description="CSV with labels of whole images, image;label, a row a label, an empty one for"
+        " an image that shows none; null = none.",
+    )
     masks: ConfigPath | None = Field(
         REPOSITORY / "data/sea_scenes/SegmentationClass",
         description="Folder of true masks, <image id>.png or as data.mask_names says, for pixel"

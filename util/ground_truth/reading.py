@@ -111,13 +111,21 @@ def read_truths(
     )
 
 
-def check_known(path: Path, table: pd.DataFrame, known_ids: Collection[str]) -> None:
-    """Make sure that boxes and images have anything to do with each other.
+def check_known(
+    path: Path, table: pd.DataFrame, known_ids: Collection[str], what: str = "boxes"
+) -> None:
+    """Make sure that boxes or labels and images have anything to do with each other.
 
-    Some boxes of unknown images are counted in the log.
+    Some of unknown images are counted in the log.
+
+    Args:
+        path: Of the table, for messages.
+        table: Has the column `image`.
+        known_ids: Of the images that there are.
+        what: Its rows are.
 
     Raises:
-        UserError: Most of the boxes are of images that are not known.
+        UserError: Most of them are of images that are not known.
     """
     is_known = table["image"].isin(set(known_ids))
     if is_known.all():
@@ -126,14 +134,15 @@ def check_known(path: Path, table: pd.DataFrame, known_ids: Collection[str]) -> 
     count = int((~is_known).sum())
     if count > len(table) / 2:
         raise UserError(
-            f"{path} has {count} of its {len(table)} boxes in {listed(strangers, 3)}, which are no "
-            "images in data.images; names must agree (folders below data.images included)"
+            f"{path} has {count} of its {len(table)} {what} in {listed(strangers, 3)}, which are "
+            "no images in data.images; names must agree (folders below data.images included)"
         )
     logger.warning(
-        "%s: left out %d of %d boxes, of images that are not in data.images: %s",
+        "%s: left out %d of %d %s, of images that are not in data.images: %s",
         path,
         count,
         len(table),
+        what,
         listed(strangers, 3),
     )
 

@@ -1,0 +1,95 @@
+"""Tables as people and programs write them: CSV with `;`, of which every bad row can be named."""
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from util.errors import UserError
+
+_OTHER_SEPARATORS = {",": "','", "\t": "tabs", "|": "'|'"}
+
+
+def read_text_table(path: Path, content: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Read a CSV as text, so that bad rows can be named.
+
+    Quotes round cells do not matter; row numbers in front, blank lines and empty columns at the end
+    are passed over.
+
+    Args:
+        path: Of the file.
+        content: What its rows are, for errors, such as `boxes`.
+        columns: That its first line should name, for errors; whether it does is not looked at.
+
+    Returns:
+        The columns that the file has, as text, and first of all the number of each `line`. A cell
+        that a line lacks is empty.
+
+    Raises:
+        UserError: The file is missing or no text, has another separator or lines of more cells, or
+            its first line leaves doubt what a column is.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"the {content} {path} cannot be read: {error}") from None
+    stripped = text.lstrip()
+    first_line = text[: len(text) - len(stripped)].count("\n") + 1
+    try:
+        cells = pd.read_csv(
+            io.StringIO(stripped),
+            sep=";",
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+        )
+    except pd.errors.EmptyDataError:
+        cells = pd.DataFrame([[""]])
+    except pd.errors.ParserError as error:
+        odd = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+        if odd is None:
+            raise UserError(f"{path}: {error}") from None
+        raise UserError(
+            f"{path}: expected {odd[1]} values in each line, but line "
+            f"{int(odd[2]) + first_line - 1} has {odd[3]}"
+        ) from None
+    header = [str(cell).strip() for cell in cells.iloc[0]]
+    table = cells[1:]
+    _check_header(path, content, columns, header, table)
+    table.columns = pd.Index(header)
+    table = table.drop(columns=["", "line"], errors="ignore")  # of the name, too, that is ours
+    table.insert(0, "line", np.arange(first_line + 1, first_line + 1 + len(table)))
+    nameless = table[_is_blank(table.iloc[:, 1])]
+    return table.drop(nameless.index[nameless.iloc[:, 1:].apply(_is_blank).all(axis=1)])
+
+
+def _is_blank(cells: pd.Series) -> pd.Series:
+    """Tell which cells have nothing in them but blanks."""
+    return cells.str.strip() == ""
+
+
+def _check_header(
+    path: Path, content: str, columns: Sequence[str], header: Sequence[str], table: pd.DataFrame
+) -> None:
+    """Refuse a header that leaves doubt what a column is; row numbers in front need no name."""
+    named = [name for name in header if name]
+    if len(named) < 2:
+        found = next((name for sign, name in _OTHER_SEPARATORS.items() if sign in header[0]), None)
+        separator = f"its values are separated by {found}, expected ';': " if found else ""
+        raise UserError(
+            f"{path} is no CSV of {content}; {separator}its first line must be {';'.join(columns)}"
+        )
+    if len(set(named)) < len(named):
+        raise UserError(
+            f"{path} is no CSV of {content}; it names a column twice: its first line must be "
+            f"{';'.join(columns)}"
+        )
+    for number, name in enumerate(header):
+        if number and not name and not _is_blank(table[number]).all():
+            raise UserError(
+                f"{path}: column {number + 1} has values, but no name in the first line"
+            )
