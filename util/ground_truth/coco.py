@@ -4,67 +4,26 @@ import logging
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from util.disk.files import read_json
 from util.errors import UserError, listed
+from util.ground_truth.coco_content import Annotation, Category, Content, Image, read_content
 from util.ground_truth.table import TrueBox, to_truth_table
 from util.images.files import image_size_hw, name_to_id
 from util.running.ahead import map_ahead
 
 logger = logging.getLogger(__name__)
 
-_Id = int | str
-_Side = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_Flag = bool | float | None
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True)
-
-
-class _Image(_Entry):
-    id: _Id
-    file_name: str
-    width: _Side
-    height: _Side
-
-
-class _Category(_Entry):
-    id: _Id
-    name: str
-
-
-class _Annotation(_Entry):
-    """One object; `bbox` is x, y, width and height in pixels."""
-
-    id: _Id | None = None
-    image_id: _Id
-    category_id: _Id
-    bbox: Annotated[list[float], Field(min_length=4, max_length=4)] | None = None
-    segmentation: Any = None
-    iscrowd: _Flag = None
-    ignore: _Flag = None
-
-    def __str__(self) -> str:
-        return f"annotation {self.id}"
-
-
-class _Content(_Entry):
-    images: list[_Image]
-    categories: list[_Category]
-    annotations: list[_Annotation]
-
 
 def read_coco(path: Path, image_paths: Mapping[str, Path]) -> tuple[pd.DataFrame, list[str]]:
     """Read a COCO detection file.
 
     Boxes are taken relative to the width and height that the file gives. An annotation without a
-    box has that round its polygons.
+    box has that round its polygons. Its class is the name of its category; categories of one name
+    are one class, which is said, and supercategories are passed over.
 
     Args:
         path: Of the file.
@@ -80,9 +39,10 @@ def read_coco(path: Path, image_paths: Mapping[str, Path]) -> tuple[pd.DataFrame
         UserError: The file is damaged, or contradicts itself or the images; annotations, images or
             categories are named.
     """
-    content = _read_content(path)
+    content = read_content(path)
     images = _images_by_id(path, content.images)
     _check_pointers(path, content)
+    _check_names(path, content.categories)
     _check_images(path, images, image_paths)
     table = to_truth_table(path, _list_boxes(path, content, images))
     if num_ignored := int(table["ignore"].sum()):
@@ -96,28 +56,7 @@ def read_coco(path: Path, image_paths: Mapping[str, Path]) -> tuple[pd.DataFrame
     return table, sorted({each.name.strip() for each in content.categories})
 
 
-def _read_content(path: Path) -> _Content:
-    """Read the parts of the file that boxes need."""
-    found = read_json(path, "give a COCO detection file")
-    try:
-        return _Content.model_validate(found)
-    except ValidationError as error:
-        problems: dict[str, str] = {}
-        for details in error.errors():
-            part, *place = map(str, details["loc"])
-            name = part
-            if place:
-                number = int(place[0])
-                entry = found[part][number]
-                named = entry.get("id") if isinstance(entry, dict) else None
-                name += f" {named}" if named is not None else f", entry {number}"
-            field = f": {place[1]}" if len(place) > 1 else ""
-            problems.setdefault(f"{name}{field}", details["msg"])
-        told = [f"{name}: {message}" for name, message in problems.items()]
-        raise UserError(f"{path} is no COCO detection file: {listed(told, 3)}") from None
-
-
-def _images_by_id(path: Path, images: Sequence[_Image]) -> dict[str, _Image]:
+def _images_by_id(path: Path, images: Sequence[Image]) -> dict[str, Image]:
     """Entries of images by our id of them, of which there must be one each."""
     _refuse_twins(path, "image id", [(image.id, image.file_name) for image in images])
     try:
@@ -138,7 +77,7 @@ def _refuse_twins(path: Path, what: str, keys: Sequence[tuple[Hashable, str]]) -
         raise UserError(f"{path} has two entries for one {what}: {listed(twins)}; keep one each")
 
 
-def _check_pointers(path: Path, content: _Content) -> None:
+def _check_pointers(path: Path, content: Content) -> None:
     """Make sure that annotations point to images and categories that there are.
 
     Each has an id of its own, or none.
@@ -164,9 +103,25 @@ def _check_pointers(path: Path, content: _Content) -> None:
         )
 
 
-def _check_images(
-    path: Path, images: Mapping[str, _Image], image_paths: Mapping[str, Path]
-) -> None:
+def _check_names(path: Path, categories: Sequence[Category]) -> None:
+    """Make sure that categories have names, by which classes are chosen, and say which share one.
+
+    Raises:
+        UserError: Some have none.
+    """
+    having = defaultdict(list)
+    for category in categories:
+        having[category.name.strip()].append(category.id)
+    if nameless := having.get(""):
+        raise UserError(
+            f"{path}: {len(nameless)} categories have no name: {listed(nameless)}; classes are "
+            "chosen by name, so give them one"
+        )
+    if twins := [f"{name} ({listed(ids)})" for name, ids in having.items() if len(ids) > 1]:
+        logger.warning("%s: categories of one name count as one class: %s", path, listed(twins))
+
+
+def _check_images(path: Path, images: Mapping[str, Image], image_paths: Mapping[str, Path]) -> None:
     """Make sure that the images asked about are listed, in the shape that they have."""
     if missing := [image_id for image_id in image_paths if image_id not in images]:
         raise UserError(
@@ -211,7 +166,7 @@ def _have_one_shape(width: float, height: float, other_width: float, other_heigh
     return abs(width * other_height - height * other_width) <= longest
 
 
-def _list_boxes(path: Path, content: _Content, images: Mapping[str, _Image]) -> list[TrueBox]:
+def _list_boxes(path: Path, content: Content, images: Mapping[str, Image]) -> list[TrueBox]:
     """Make boxes relative to the size that the file gives."""
     names = {each.id: each.name.strip() for each in content.categories}
     ids = {image.id: image_id for image_id, image in images.items()}
@@ -233,7 +188,7 @@ def _list_boxes(path: Path, content: _Content, images: Mapping[str, _Image]) -> 
     ]
 
 
-def _find_boxes(path: Path, annotations: Sequence[_Annotation]) -> np.ndarray:
+def _find_boxes(path: Path, annotations: Sequence[Annotation]) -> np.ndarray:
     """(N, 4) float x, y, width, height of annotations."""
     boxes, lacking = [], []
     for each in annotations:
@@ -259,7 +214,7 @@ def _box_of_polygons(segmentation: Any) -> list[float] | None:
 
 
 def _check_units(
-    path: Path, annotations: Sequence[_Annotation], boxes_xywh: np.ndarray, sizes_wh: np.ndarray
+    path: Path, annotations: Sequence[Annotation], boxes_xywh: np.ndarray, sizes_wh: np.ndarray
 ) -> None:
     """Refuse boxes that are relative to the image, or corners; a few that may be are said."""
     has_area = (boxes_xywh[:, 2:] > 0).all(axis=1)

@@ -1,0 +1,82 @@
+"""What a COCO detection file holds, as far as boxes need it (cocodataset.org, Data format)."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from util.disk.files import read_json
+from util.errors import UserError, listed
+
+_Id = int | str
+_Side = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Flag = bool | float | None
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+class Image(_Entry):
+    """An image, by its name, and its width and height in pixels."""
+
+    id: _Id
+    file_name: str
+    width: _Side
+    height: _Side
+
+
+class Category(_Entry):
+    """A class of objects."""
+
+    id: _Id
+    name: str
+
+
+class Annotation(_Entry):
+    """One object; `bbox` is x, y, width and height in pixels."""
+
+    id: _Id | None = None
+    image_id: _Id
+    category_id: _Id
+    bbox: Annotated[list[float], Field(min_length=4, max_length=4)] | None = None
+    segmentation: Any = None
+    iscrowd: _Flag = None
+    ignore: _Flag = None
+
+    def __str__(self) -> str:
+        return f"annotation {self.id}"
+
+
+class Content(_Entry):
+    """The parts of a file that boxes need."""
+
+    images: list[Image]
+    categories: list[Category]
+    annotations: list[Annotation]
+
+
+def read_content(path: Path) -> Content:
+    """Read a file.
+
+    Raises:
+        UserError: It is damaged, or lacks what boxes need; images, categories and annotations of
+            which something is wrong are named.
+    """
+    found = read_json(path, "give a COCO detection file")
+    try:
+        return Content.model_validate(found)
+    except ValidationError as error:
+        problems: dict[str, str] = {}
+        for details in error.errors():
+            part, *place = map(str, details["loc"])
+            name = part
+            if place:
+                number = int(place[0])
+                entry = found[part][number]
+                named = entry.get("id") if isinstance(entry, dict) else None
+                name += f" {named}" if named is not None else f", entry {number}"
+            field = f": {place[1]}" if len(place) > 1 else ""
+            problems.setdefault(f"{name}{field}", details["msg"])
+        told = [f"{name}: {message}" for name, message in problems.items()]
+        raise UserError(f"{path} is no COCO detection file: {listed(told, 3)}") from None
