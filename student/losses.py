@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from segmentation_models_pytorch.losses import DiceLoss, JaccardLoss
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -160,10 +159,7 @@ def soft_jaccard(logits: Tensor, targets: Tensor, weights: Tensor | None = None)
         targets: (B, 1, H, W) float in [0, 1].
         weights: (B, 1, H, W) float >= 0, of the pixels in its sums; None = all alike.
     """
-    if weights is None:
-        return JaccardLoss("binary")(logits, targets)
-    # All sums are over |p - t|, p and t, so scaling both maps weights each pixel.
-    return JaccardLoss("binary", from_logits=False)(weights * logits.sigmoid(), weights * targets)
+    return _tversky(logits, targets, weights, alpha=1)
 
 
 def soft_dice(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -171,9 +167,17 @@ def soft_dice(logits: Tensor, targets: Tensor, weights: Tensor | None = None) ->
 
     Arguments and empty targets as for `soft_jaccard`.
     """
-    if weights is None:
-        return DiceLoss("binary")(logits, targets)
-    return DiceLoss("binary", from_logits=False)(weights * logits.sigmoid(), weights * targets)
+    return _tversky(logits, targets, weights, alpha=0.5)
+
+
+def _tversky(logits: Tensor, targets: Tensor, weights: Tensor | None, alpha: float) -> Tensor:
+    """1 - shared / (shared + alpha * distance) for soft maps; 0 where nothing is to be found."""
+    predicted = F.logsigmoid(logits).exp()  # the gradient of sigmoid() vanishes sooner
+    if weights is not None:  # all sums are over |p - t|, p and t: scaled maps weight each pixel
+        predicted, targets = weights * predicted, weights * targets
+    distance = (predicted - targets).abs().sum()
+    shared = (predicted.sum() + targets.sum() - distance) / 2
+    return (1 - shared / (shared + alpha * distance).clamp(min=1e-7)) * (targets.sum() > 0)
 
 
 LOSSES: Mapping[LossName, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {

@@ -106,6 +106,12 @@ def test_no_heavy_library_is_imported_before_the_config_asks_for_it(path: Path) 
         assert not eager & HEAVY, module
 
 
+def test_our_own_network_is_trained_without_the_library_of_the_others() -> None:
+    for module in modules_imported_with(ROOT / "student" / "training.py"):
+        eager = {imported.split(".")[0] for imported, is_eager in imports(module) if is_eager}
+        assert not eager & {"segmentation_models_pytorch", "timm"}, module
+
+
 def test_there_are_scripts_and_each_finds_the_root_by_the_same_lines() -> None:
     assert len(SCRIPTS) == 14
     for path in SCRIPTS:

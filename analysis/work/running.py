@@ -21,7 +21,7 @@ from util.running.shares import Share
 
 Outcomes = dict[Cell, Outcome]
 
-IMPORTED_ONCE = ["lightning_fabric", "pandas", "segmentation_models_pytorch", "torchvision"]
+IMPORTED_ONCE = ["lightning_fabric", "pandas", "torchvision"]
 """What training imports first of all, and slowly; none of it uses a GPU when it is imported."""
 
 

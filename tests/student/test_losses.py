@@ -1,10 +1,13 @@
 """Losses beside their formulas."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from scipy import ndimage
 from scipy.special import rel_entr, xlogy
+from segmentation_models_pytorch.losses import DiceLoss, JaccardLoss
 from torch import Tensor
 
 from student.losses import (
@@ -77,6 +80,23 @@ def test_losses_equal_their_formulas() -> None:
         assert float(soft_dice(logits, targets, given)) == pytest.approx(
             1 - overlap / (weight * (p + y)).sum(), rel=1e-5
         )
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(soft_dice, DiceLoss("binary")), (soft_jaccard, JaccardLoss("binary"))]
+)
+@pytest.mark.parametrize("share", [1, 0])
+def test_losses_of_regions_and_their_gradients_are_those_of_the_library(
+    ours: Callable[[Tensor, Tensor], Tensor],
+    theirs: Callable[[Tensor, Tensor], Tensor],
+    share: float,
+) -> None:
+    logits, targets, _ = weighted_example()
+    logits.requires_grad_()
+    found, expected = ours(logits, share * targets), theirs(logits, share * targets)
+    torch.testing.assert_close(found, expected)
+    gradients = [torch.autograd.grad(loss, logits)[0] for loss in (found, expected)]
+    torch.testing.assert_close(gradients[0], gradients[1])
 
 
 def test_edges_are_the_range_of_the_neighbours_and_count_more() -> None:
