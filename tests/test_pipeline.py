@@ -24,6 +24,7 @@ import util.csv_from_soft_labels
 import util.multi_teacher.combination_strategies
 from student.inference.opening import read_box_settings
 from tests.conftest import ROOT
+from tests.processes import run_script
 from util.config.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
@@ -336,23 +337,18 @@ def test_labels_of_another_size_are_refused(project: Path) -> None:
 
 
 KILLED = """
-import os, pathlib, runpy, signal, sys
-# A test run in the background of a shell inherits that Ctrl-C is ignored.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-writes_left, signal_number = int(sys.argv[1]), int(sys.argv[2])
+import os, pathlib
+writes_left = {write}
 plain_replace = pathlib.Path.replace
 
 def replace(self, target):
     global writes_left
     writes_left -= 1
     if writes_left == 0:
-        os.kill(os.getpid(), signal_number)
+        os.kill(os.getpid(), {number})
     return plain_replace(self, target)
 
 pathlib.Path.replace = replace
-sys.argv = sys.argv[3:]
-sys.path.insert(0, os.path.dirname(sys.argv[0]))
-runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
@@ -360,10 +356,8 @@ def stop_at_write(
     project: Path, script: str, write: int, number: signal.Signals
 ) -> subprocess.CompletedProcess[str]:
     """Run a script that is stopped just before its nth file is renamed into place."""
-    command = [sys.executable, "-c", KILLED, str(write), str(int(number)), str(ROOT / script)]
-    return subprocess.run(
-        [*command, "--config", str(project)], capture_output=True, text=True, check=False
-    )
+    killed = KILLED.format(write=write, number=int(number))
+    return run_script(script, "--config", str(project), before=killed)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
@@ -406,17 +400,14 @@ def test_a_bad_key_exits_2_without_a_traceback(tmp_path: Path) -> None:
 
 
 REFUSED = """
-import os, runpy, sys
-number = int(sys.argv[1])
+import os, sys
+sys.path.insert(0, {root!r})
+import util.disk.files
 
 def refuse(path):
-    raise OSError(number, os.strerror(number), str(path))
+    raise OSError({number}, os.strerror({number}), str(path))
 
-sys.argv = sys.argv[2:]
-sys.path.insert(0, os.path.dirname(os.path.dirname(sys.argv[0])))
-import util.disk.files
 util.disk.files._open_beside = refuse
-runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
@@ -435,12 +426,8 @@ def test_a_disk_that_refuses_is_said_and_what_is_finished_is_kept(
     shutil.copytree(finished.parent, project.parent, dirs_exist_ok=True)
     shutil.rmtree(project.parent / "label_sets" / "white_crest")
     shutil.rmtree(project.parent / "runs" / "student" / "Test")
-    done = subprocess.run(
-        [sys.executable, "-c", REFUSED, str(number), str(ROOT / script), "--config", str(project)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    refused = REFUSED.format(root=str(ROOT), number=number)
+    done = run_script(script, "--config", str(project), before=refused)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +20,7 @@ from analysis.study.measuring import count_label_set, find_judge
 from analysis.study.notes import _note_statistics
 from analysis.study.scoring import PIXEL_SCORES, Metric, resampled_for_pairs
 from tests.analysis.study_projects import conclude_study, configure, make_study
-from tests.conftest import ROOT
+from tests.processes import Script
 from tests.test_pipeline import arguments, stop_at_write
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
@@ -171,16 +169,8 @@ def test_a_process_that_is_killed_takes_only_its_cell_along(tmp_path: Path) -> N
     assert cells["status"].value_counts().to_dict() == {"done": 2, "failed": 1}
 
 
-def start(project: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROOT / "analysis/prompt_study.py"), *arguments(project, *more)]
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A test run in the background of a shell inherits that Ctrl-C is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+def start(project: Path, *more: str) -> Script:
+    return Script("analysis/prompt_study.py", *arguments(project, *more))
 
 
 def children(parent: int) -> list[int]:
