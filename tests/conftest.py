@@ -4,6 +4,8 @@ import json
 import os
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -41,6 +43,35 @@ def _escaped(text: str) -> str:
 def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait for the disk: no test pulls the plug."""
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+
+
+@pytest.fixture(scope="session")
+def exported_once() -> Generator[None]:
+    """Let torch's exporter translate equal networks once: that takes it seconds each time.
+
+    All that we do before and behind it is done each time.
+    """
+    import onnx
+    import torch
+
+    plain, translated = torch.onnx.export, dict[str, bytes]()
+
+    def describe(part: Any) -> tuple[object, ...]:
+        kinds = (bool, int, float, str, tuple)
+        return type(part), {k: v for k, v in vars(part).items() if isinstance(v, kinds)}
+
+    def export(model: Any, args: object, **options: object) -> SimpleNamespace:
+        numbers = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        content = {name: value.detach().numpy().tobytes() for name, value in numbers.items()}
+        key = repr(([describe(part) for part in model.modules()], args, options, content))
+        if key not in translated:
+            program = plain(model, args, **options)
+            translated[key] = program.model_proto.SerializeToString()
+        return SimpleNamespace(model_proto=onnx.load_from_string(translated[key]))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.onnx, "export", export)
+        yield
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from teacher.weights.known import MODELS
 from tests.conftest import ROOT
 from util.config import Config, Section, config_fields, keys_of
 
+pytestmark = pytest.mark.usefixtures("exported_once")
+
 BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
 RUN_BY_CI = {

@@ -24,6 +24,8 @@ from util.metrics.intervals import iou
 
 __all__ = ["taught"]
 
+pytestmark = pytest.mark.usefixtures("exported_once")
+
 FAST = ["--student.epochs", "1", "--study.processes", "1", "--compression.training_seeds", "0"]
 
 run = analysis.compression_curve.main
@@ -41,13 +43,13 @@ def test_multiply_adds_are_those_of_the_convolutions() -> None:
 def test_costs_are_measured_for_each_student(tmp_path: Path) -> None:
     paths = {}
     for width in (2, 8):
-        architecture = Architecture("unet", width, 2, "")
+        architecture = Architecture("unet", width, 1, "")
         content = {"model": build_model(architecture).state_dict()}
         paths[f"{width}"] = tmp_path / f"{width}.pt"
         save_checkpoint(paths[f"{width}"], {**content, "architecture": architecture.as_dict()})
     costs = measure_costs(paths, (64, 64))
     small, large = costs["2"], costs["8"]
-    model = build_model(Architecture("unet", 2, 2, ""))
+    model = build_model(Architecture("unet", 2, 1, ""))
     assert small.parameters == sum(values.numel() for values in model.parameters())
     assert large.multiply_adds > 8 * small.multiply_adds
     assert large.file_kb > small.file_kb > 4 * small.parameters / 1000

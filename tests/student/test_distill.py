@@ -166,6 +166,7 @@ def test_a_stopped_distillation_goes_on_and_ends_as_if_it_had_not_been(
             assert torch.equal(resumed[part][name], value), (part, name)
 
 
+@pytest.mark.usefixtures("exported_once")
 def test_an_exported_student_teaches_too(taught: Path) -> None:
     run = ["--student.run", "large"]
     assert student.export.main(["--config", str(taught), *run]) == 0

@@ -32,9 +32,11 @@ from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
 from util.label_set import LabelSet
 
+pytestmark = pytest.mark.usefixtures("exported_once")
+
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(tmp_path_factory: pytest.TempPathFactory, exported_once: None) -> Path:
     """A project with a checkpoint and its ONNX files; tests may read it, and add to its runs."""
     project = make_project(tmp_path_factory.mktemp("exported"))
     run = project.parent / "runs" / "student"
@@ -335,7 +337,7 @@ def test_a_file_that_differs_from_torch_is_not_kept_and_replaces_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "x.onnx"
-    export_onnx(path, make_student(), 1.0, 18, {})
+    export_onnx(path, make_student(), 2.0, 18, {})
     before = path.read_bytes()
     other = make_student()
     with torch.no_grad():
@@ -347,7 +349,7 @@ def test_a_file_that_differs_from_torch_is_not_kept_and_replaces_none(
     monkeypatch.setattr("student.deployment.onnx_file.compare_with_torch", compare_with_other)
     for target in (path, tmp_path / "new.onnx"):
         with pytest.raises(UserError, match=r"differs from torch by .*it was not kept"):
-            export_onnx(target, make_student(), 1.0, 18, {})
+            export_onnx(target, make_student(), 2.0, 18, {})
     assert path.read_bytes() == before
     assert not (tmp_path / "new.onnx").exists()
 

@@ -252,6 +252,7 @@ def test_a_stopped_prediction_goes_on_and_ends_as_if_it_had_not_been(
     assert (folder / "images" / "prediction.csv").read_bytes() == boxes
 
 
+@pytest.mark.usefixtures("exported_once")
 @pytest.mark.parametrize("name", ["best.pt", "student.onnx"])
 def test_images_that_are_predicted_at_once_get_the_same_maps(
     trained: Path, monkeypatch: pytest.MonkeyPatch, name: str
