@@ -10,8 +10,8 @@ study: $(VENV)/study.done
 	$(RUN) analysis/prompt_study.py
 
 test: $(VENV)/test.done
-	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist worksteal --ignore tests/benchmarks --ignore tests/test_repository.py
-	$(RUN) -m pytest tests/benchmarks tests/test_repository.py  # what is timed runs alone
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist worksteal -m "not timed"
+	$(RUN) -m pytest -m timed --benchmark-disable tests/benchmarks tests/test_repository.py
 
 # The libraries of the real teachers; says what is installed and which weights are there.
 teacher: $(VENV)/teacher.done

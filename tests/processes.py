@@ -30,7 +30,7 @@ class Script:
         """Start a script.
 
         Args:
-            script: Its file, from the root of this repository.
+            script: Its file, from the root of this repository, or its name as a module.
             arguments: What it is given.
             before: Python that runs in its process first.
             environment: All of its variables.
@@ -41,7 +41,7 @@ class Script:
         outputs = [str(Path(self._folder.name) / name) for name in ("stdout", "stderr")]
         context = get_context("forkserver")
         context.set_forkserver_preload(IMPORTED_ONCE)  # as studies do, in one server for both
-        given = (outputs, dict(environment), before, str(ROOT / script), arguments)
+        given = (outputs, dict(environment), before, str(script), arguments)
         self._outputs = [Path(output) for output in outputs]
         self._process: BaseProcess = context.Process(target=_become, args=given)
         self._process.start()
@@ -103,8 +103,13 @@ def _become(
     os.environ.update(environment)
     # A test run in the background of a shell inherits that Ctrl-C is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.argv = [script, *arguments]
-    sys.path[:] = [path for path in sys.path if Path(path).resolve() != ROOT]
-    sys.path.insert(0, str(Path(script).parent))
+    path = ROOT / script
+    is_module = path.suffix != ".py"
+    sys.argv = [str(path), *arguments]
+    sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != ROOT]
+    sys.path.insert(0, str(ROOT if is_module else path.parent))
     exec(compile(before, "<before the script>", "exec"), {"__name__": "before"})
-    runpy.run_path(script, run_name="__main__")
+    if is_module:
+        runpy.run_module(script, run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(str(path), run_name="__main__")

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tests.processes import run_script
 from util.config import config_fields, keys_of
 
 STAGES = ("util", "teacher", "student", "analysis")
@@ -39,6 +41,7 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
 def imports(path: Path) -> list[tuple[str, bool]]:
     """Modules that a file imports, and whether it does so as soon as it is imported."""
     tree = ast.parse(path.read_text())
@@ -107,7 +110,9 @@ def test_no_heavy_library_is_imported_before_the_config_asks_for_it(path: Path) 
 
 
 def test_our_own_network_is_trained_without_the_library_of_the_others() -> None:
-    for module in modules_imported_with(ROOT / "student" / "training.py"):
+    modules = modules_imported_with(ROOT / "student" / "trainer.py")
+    assert ROOT / "student" / "losses.py" in modules
+    for module in modules:
         eager = {imported.split(".")[0] for imported, is_eager in imports(module) if is_eager}
         assert not eager & {"segmentation_models_pytorch", "timm"}, module
 
@@ -143,6 +148,7 @@ def seconds_of_libraries() -> float:
     return max(run_timed(command, ROOT)[1] for _ in range(3))
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("path", SCRIPTS, ids=name)
 def test_help_comes_from_anywhere_at_once_and_names_what_is_read(
     path: Path, tmp_path: Path, seconds_of_libraries: float
@@ -165,10 +171,9 @@ def test_every_key_is_read_by_some_script() -> None:
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=name)
 def test_a_script_also_runs_as_a_module(path: Path) -> None:
-    module = name(path).removesuffix(".py").replace("/", ".")
-    subprocess.run(
-        [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, check=True
-    )
+    done = run_script(name(path).removesuffix(".py").replace("/", "."), "--help")
+    assert done.returncode == 0, done.stderr
+    assert "--config" in done.stdout
 
 
 def pins(path: Path) -> dict[str, set[str]]:

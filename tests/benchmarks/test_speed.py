@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -28,12 +29,25 @@ from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics.boxes import BoxMatcher
 from util.multi_teacher.combination_strategies import combine_majority
 
+T = TypeVar("T")
+
 
 def seconds_of(work: Callable[[], object]) -> float:
     """Processor time that some work takes, in all threads of this process."""
     start = time.process_time()
     work()
     return time.process_time() - start
+
+
+class Kept(Generic[T]):
+    """Work whose last result is kept, so that a slow side need not run once more to be compared."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self.work = work
+
+    def __call__(self) -> None:
+        """Do it."""
+        self.last = self.work()
 
 
 def speed_up(ours: Callable[[], object], plain: Callable[[], object], rounds: int) -> float:
@@ -73,8 +87,9 @@ def test_majority_vote_is_40_times_the_loop_over_pixels(
                     fused[row, column] = sum(votes) / len(votes)
         return fused
 
-    np.testing.assert_allclose(combine_majority(maps, 2), plain(), rtol=1e-5)
-    ratio = speed_up(lambda: combine_majority(maps, 2), plain, rounds=1)
+    ours, theirs = Kept(lambda: combine_majority(maps, 2)), Kept(plain)
+    ratio = speed_up(ours, theirs, rounds=1)
+    np.testing.assert_allclose(ours.last, theirs.last, rtol=1e-5)
     benchmark.extra_info["times the plain loop"] = round(ratio)
     benchmark(combine_majority, maps, 2)
     assert ratio >= 40
@@ -139,8 +154,9 @@ def test_both_box_metrics_are_50_times_the_double_loop(
     def plain() -> tuple[int, int, int]:
         return plain_thesis_metric_of_rows(tmp_path / "truths.csv", tmp_path / "predictions.csv")
 
-    assert ours() == plain()
-    ratio = speed_up(ours, plain, rounds=1)
+    found, expected = Kept(ours), Kept(plain)
+    ratio = speed_up(found, expected, rounds=1)
+    assert found.last == expected.last
     benchmark.extra_info["times the double loop"] = round(ratio)
     benchmark(ours)
     assert ratio >= 50

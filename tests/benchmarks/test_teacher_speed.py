@@ -33,6 +33,7 @@ def paint_scene(size_px, num_birds=15):
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("size_px", [256, 512])
 @pytest.mark.parametrize("prompts", [BIRDS, MIXED], ids=["birds", "mixed"])
 def test_ten_prompts_cost_at_most_twice_as_much_as_one(size_px, prompts):

@@ -344,7 +344,7 @@ def test_a_file_that_differs_from_torch_is_not_kept_and_replaces_none(
         next(other.parameters()).mul_(1.01)
 
     def compare_with_other(written: Path, _: DeployedModel) -> float:
-        return compare_with_torch(written, DeployedModel(other, 1.0).eval())
+        return compare_with_torch(written, DeployedModel(other, 2.0).eval())
 
     monkeypatch.setattr("student.deployment.onnx_file.compare_with_torch", compare_with_other)
     for target in (path, tmp_path / "new.onnx"):
