@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from student.data.batches import check_processes
 from student.device import build_fabric, count_processes
 from student.parallel import SyncBatchNorm2d, gather, normalise_together, share_of
 from tests.conftest import ROOT
+from tests.processes import Script
 from tests.student.student_runs import label
 from util.errors import UserError
 
@@ -58,12 +60,30 @@ def teach(project: Path) -> None:
     project.write_text(json.dumps(content))
 
 
-def launch(num_processes: int, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run Python, in one process or under torchrun in several."""
-    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(num_processes)]
-    several = [*torchrun, "--standalone"] if num_processes > 1 else []
-    return subprocess.run(
-        [sys.executable, *several, *command],
+def launch(num_processes: int, script: str, *arguments: str) -> None:
+    """Run a script in one process, or in several with what torchrun gives each."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    together = {"WORLD_SIZE": f"{num_processes}", "LOCAL_WORLD_SIZE": f"{num_processes}"}
+    together |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": f"{port}"}
+    together |= {"TORCHELASTIC_RUN_ID": "test", "GROUP_RANK": "0", "OMP_NUM_THREADS": "1"}
+    environments = [
+        {**os.environ, **together, "RANK": f"{rank}", "LOCAL_RANK": f"{rank}"}
+        for rank in range(num_processes)
+    ]
+    if num_processes == 1:
+        environments = [{**os.environ, "OMP_NUM_THREADS": "1"}]
+    running = [Script(script, *arguments, environment=environment) for environment in environments]
+    for process in running:
+        _, stderr = process.communicate()
+        assert process.returncode == 0, stderr
+
+
+def torchrun(num_processes: int, *command: str) -> None:
+    """Run a script as torchrun does: it imports torch in each process anew, which takes seconds."""
+    starts = ["-m", "torch.distributed.run", "--nproc-per-node", str(num_processes), "--standalone"]
+    subprocess.run(
+        [sys.executable, *starts, *command],
         capture_output=True,
         text=True,
         check=True,
@@ -87,9 +107,9 @@ def test_uneven_shares_give_the_loss_gradients_and_running_moments_of_the_whole_
 def test_two_processes_have_the_loss_curve_of_one_with_the_doubled_batch(project: Path) -> None:
     teach(project)
     curves = {}
-    for count, batch_size in ((1, 6), (2, 3)):
+    for count, batch_size, start in ((1, 6, launch), (2, 3, torchrun)):
         options = ["--student.run", f"{count}", "--student.batch_size", str(batch_size)]
-        launch(count, str(ROOT / "student/train.py"), "--config", str(project), *options)
+        start(count, str(ROOT / "student/train.py"), "--config", str(project), *options)
         curves[count] = pd.read_csv(project.parent / f"runs/{count}/metrics.csv")
     for column in ("train_loss", "val_loss", "learning_rate"):
         np.testing.assert_allclose(curves[2][column], curves[1][column], rtol=2e-3, err_msg=column)
