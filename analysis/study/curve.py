@@ -13,7 +13,7 @@ from analysis.work.contents import content_of, making
 from analysis.work.versions import COMBINATION, COMBINATION_CODE, code_hash, releases
 from util.config import CombinationSection, Config
 from util.label_set import LabelSet
-from util.multi_teacher.combination_strategies import Combination, build_combination
+from util.multi_teacher.strategies import Combination, build_combination
 from util.running.progress import track
 from util.settings import settings_hash
 

@@ -22,7 +22,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import read_soft_label
 from util.label_set import Content, LabelSetWriter, find_label_set
-from util.multi_teacher.combination_strategies import find_members
+from util.multi_teacher.combining import find_members
 
 Evaluation = Callable[..., int]
 SCRIPTS = [

@@ -27,7 +27,7 @@ from util.data_classes import BoxSettings
 from util.demo.sea.data_set import make_data_set
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics.boxes import BoxMatcher
-from util.multi_teacher.combination_strategies import combine_majority
+from util.multi_teacher.strategies import combine_majority
 
 T = TypeVar("T")
 

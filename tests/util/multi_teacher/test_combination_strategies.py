@@ -21,9 +21,11 @@ from util.images.masks import open_folder
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.multi_teacher.agreement import learn_weights, vote_entropy
 from util.multi_teacher.calibration import calibrate
-from util.multi_teacher.combination_strategies import (
+from util.multi_teacher.combination_strategies import main
+from util.multi_teacher.combining import combine_label_sets
+from util.multi_teacher.staple import MARGIN, START, Consensus, decision_patterns, staple
+from util.multi_teacher.strategies import (
     build_combination,
-    combine_label_sets,
     combine_majority,
     combine_maximum,
     combine_mean,
@@ -31,9 +33,7 @@ from util.multi_teacher.combination_strategies import (
     combine_noisy_or,
     combine_staple,
     combine_weighted_mean,
-    main,
 )
-from util.multi_teacher.staple import MARGIN, START, Consensus, decision_patterns, staple
 
 STACKS = arrays(
     np.float32, st.tuples(st.integers(1, 6), st.just(3), st.just(4)),

@@ -1,0 +1,204 @@
+"""Combines the label sets that the config names into one."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from util.config import CombinationSection, Config
+from util.data_classes import BoxSettings
+from util.errors import UserError, listed
+from util.images.files import find_images, fingerprint
+from util.images.masks import open_masks
+from util.images.splits import read_split
+from util.label_set import (
+    Content,
+    LabelSet,
+    LabelSetWriter,
+    check_same_images,
+    common_box_settings,
+    describe_equal,
+    find_pending,
+    make_maps,
+    map_cost,
+    prompt_to_folder,
+)
+from util.multi_teacher.agreement import learn_weights, vote_entropy
+from util.multi_teacher.calibration import CalibratedLabelSet, calibrate, find_slice
+from util.multi_teacher.strategies import Combination, build_combination
+from util.running.progress import track
+from util.running.shares import Share
+from util.settings import settings_hash
+
+OTHER_VALUES = frozenset({"staple", "vote_fraction", "vote_entropy"})
+"""Strategies whose maps have other values than those that are combined."""
+
+
+@dataclass(frozen=True)
+class Combined:
+    """What has come of a combination.
+
+    Attributes:
+        label_set: The combined one; None where other processes are still at work on it.
+        problems: Why maps could not be fused, by image id.
+    """
+
+    label_set: LabelSet | None
+    problems: dict[str, str]
+
+
+def combine(config: Config, overwrite: bool, share: Share) -> Combined:
+    """Combine this process's share of the images.
+
+    Raises:
+        UserError: A label set is missing, or they cannot be combined so; nothing is touched.
+    """
+    settings = config.combination
+    if settings.output in {*settings.label_sets, *map(prompt_to_folder, settings.label_sets)}:
+        raise UserError(
+            f"combination.output is {settings.output!r}, one of the label sets that are combined"
+        )
+    folders = find_members(config.paths.label_sets, settings.label_sets)
+    members: Sequence[LabelSet] = [LabelSet(folder) for folder in folders]
+    if equal := describe_equal({member.name: member for member in members}):
+        print(f"{equal}; each counts in the combination as if it were another opinion")
+    boxes = config.evaluation.box_settings(usual_boxes(members, settings))
+    made_by = {
+        "producer": "combination",
+        "members": [[member.name, member.manifest.get("settings_hash")] for member in members],
+    }
+    if settings.calibration != "none":
+        made_by["calibrated_on"], members = calibrate_members(members, config)
+    if settings.strategy == "agreement":
+        settings = settings.model_copy(update={"weights": learn_member_weights(members)})
+    made_by |= settings.model_dump(include=_settings_that_matter(settings))
+    combination = build_combination(settings, len(members))
+    output = config.paths.label_sets / settings.output
+    with LabelSetWriter(output, made_by, overwrite, share, boxes) as writer:
+        problems = combine_label_sets(members, combination, writer, settings.pixel_weights)
+        return Combined(writer.finish_share(boxes), problems)
+
+
+def find_members(label_sets: Path, names: Sequence[str]) -> list[Path]:
+    """Find the folders of label sets by their prompts or folder names.
+
+    Raises:
+        UserError: A name names no folder, or a label set is named twice.
+    """
+    paths = [path for path in label_sets.glob("*") if path.is_dir()]
+    there = {unicodedata.normalize("NFC", path.name): path for path in paths}
+    composed = [unicodedata.normalize("NFC", name) for name in names]
+    folders = [name if name in there else prompt_to_folder(name) for name in composed]
+    if missing := [
+        name for name, folder in zip(names, folders, strict=True) if folder not in there
+    ]:
+        raise UserError(
+            f"{label_sets} has no label set {listed(missing)}; there are: "
+            f"{', '.join(sorted(there)) or 'none'}. Label with these prompts first"
+        )
+    if len(set(folders)) < len(folders):
+        raise UserError(f"combination.label_sets names a label set twice: {listed(names, 20)}")
+    return [there[folder] for folder in folders]
+
+
+def usual_boxes(members: Sequence[LabelSet], settings: CombinationSection) -> BoxSettings:
+    """Say how boxes are found in the combined maps: as in the members, if values mean the same."""
+    common = common_box_settings(members, settings.output)
+    if settings.calibration == "none" and settings.strategy not in OTHER_VALUES:
+        return common
+    return BoxSettings(object_class=common.object_class)
+
+
+def combine_label_sets(
+    members: Sequence[LabelSet],
+    combination: Combination,
+    writer: LabelSetWriter,
+    pixel_weights: bool = False,
+) -> dict[str, str]:
+    """Write the fused soft labels that are still missing.
+
+    Images that failed in all members, and those whose maps cannot be read or differ in size, are
+    recorded as failed.
+
+    Args:
+        members: What is combined.
+        combination: Fuses the maps of an image.
+        writer: Of the combined set.
+        pixel_weights: Write weights too: 1 less the vote entropy of the pixel.
+
+    Returns:
+        Why maps could not be fused, by image id.
+
+    Raises:
+        UserError: The members have different images.
+    """
+    image_ids = check_same_images(members)
+    sources = {i: fingerprint(member.path(i) for member in members) for i in image_ids}
+    pending = find_pending(writer, sources, members[0].failed)
+
+    def combine(image_id: str) -> Content:
+        maps = _same_size(members, image_id)
+        if not pixel_weights:
+            return Content(combination(maps))
+        kept = list(maps)  # they are needed twice
+        return Content(combination(kept), weights=1 - vote_entropy(kept))
+
+    def cost_bytes(image_id: str) -> int:
+        return map_cost(members[0].path(image_id)) * len(members)
+
+    return make_maps(writer, sources, pending, combine, "combination", cost_bytes)
+
+
+def _same_size(members: Sequence[LabelSet], image_id: str) -> Iterable[np.ndarray]:
+    """Read the maps of an image one after another, making sure that their sizes agree."""
+    first = None
+    for member in members:
+        soft_label = member.read(image_id)
+        first = first or soft_label.shape
+        if soft_label.shape != first:
+            raise UserError(
+                f"{image_id} is {first} in {members[0].name}, but {soft_label.shape} in "
+                f"{member.name} (height, width); sizes must agree"
+            )
+        yield soft_label
+
+
+def calibrate_members(
+    members: Sequence[LabelSet], config: Config
+) -> tuple[str, list[CalibratedLabelSet]]:
+    """Calibrate each member on the split that the config names; prints how much that mends.
+
+    Returns:
+        A fingerprint of the masks and maps of the split, and the members, calibrated.
+    """
+    data, settings = config.data, config.combination
+    image_paths = find_images(data.images)
+    ids = read_split(data.splits, settings.calibration_split, image_paths)
+    masks = find_slice(members, ids, open_masks(data, image_paths))
+    calibrated = [calibrate(member, masks, settings.calibration) for member in members]
+    errors = [f"{each.name} {each.error_before:.4f} -> {each.error:.4f}" for each in calibrated]
+    print(f"Calibrated on {len(masks.paths)} images, calibration error there: {', '.join(errors)}")
+    maps = fingerprint(member.path(image_id) for member in members for image_id in masks.paths)
+    return settings_hash({"masks": masks.fingerprint(), "maps": maps}), calibrated
+
+
+def learn_member_weights(members: Sequence[LabelSet]) -> list[float]:
+    """Learn the weights of the members from how they agree on all images; prints them."""
+    image_ids = track(check_same_images(members), "agreement", transient=True)
+    learned = learn_weights(_same_size(members, image_id) for image_id in image_ids)
+    # Rounded, so that the last digits of another machine are no other settings.
+    weights: list[float] = learned.round(6).tolist()
+    shown = zip(members, weights, strict=True)
+    print(f"Weights: {', '.join(f'{member.name} {weight:.3f}' for member, weight in shown)}")
+    return weights
+
+
+def _settings_that_matter(settings: CombinationSection) -> set[str]:
+    """Keys that decide the maps of the strategy chosen, so that no other change remakes them."""
+    used = {"majority": {"min_votes"}, "weighted_mean": {"weights"}, "agreement": {"weights"}}
+    keys = {"strategy"} | used.get(settings.strategy, set())
+    if settings.calibration != "none":
+        keys.add("calibration")
+    return keys | ({"pixel_weights"} if settings.pixel_weights else set())
