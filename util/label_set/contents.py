@@ -26,3 +26,12 @@ class Content:
     size_hw: tuple[int, int] | None = None
     weights: np.ndarray | None = None
     logits: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        """Make sure that there is something to keep.
+
+        Raises:
+            ValueError: There is neither a map nor boxes with the size of their image.
+        """
+        if self.soft_label is None and (self.boxes is None or self.size_hw is None):
+            raise ValueError("expected a map, or boxes with the size of their image")

@@ -1,13 +1,10 @@
 """Label sets in the making, by one process or by several."""
 
-import errno
-import hashlib
 import json
 import os
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from io import FileIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -15,25 +12,23 @@ from typing import Any, Self
 from util.data_classes import BoxSettings
 from util.disk.files import write_json
 from util.errors import UserError, listed
-from util.images.files import id_to_path, write_soft_label
-from util.label_set.boxes import boxes_to_rows, find_boxes, write_boxes
+from util.label_set.boxes import boxes_to_rows, write_boxes
 from util.label_set.claiming import Claim
 from util.label_set.contents import Content
 from util.label_set.folding import Latest, find_latest, fold_records
+from util.label_set.keeping import keep, remove_maps
 from util.label_set.pixel_files import (
     WEIGHTS,
     logits_path,
     weights_path,
-    write_logits,
-    write_weights,
 )
+from util.label_set.progress import ProgressFile
 from util.label_set.reading import LabelSet
 from util.label_set.records import (
     MANIFEST,
     PREDICTION,
     READY,
     Record,
-    head_line,
     head_of,
     is_finished,
     is_ready,
@@ -92,8 +87,7 @@ class LabelSetWriter:
         self._part: tuple[Collection[str], frozenset[str]] | None = None
         self._num_labelled = 0
         self._unsaid: list[Record] = []
-        self._progress: FileIO | None = None
-        self._is_torn = False
+        self._progress: ProgressFile | None = None
         self._claim = Claim(folder, share)
         self._claim.refuse_others()
         self._damaged = _find_damaged(folder) if overwrite else []
@@ -227,12 +221,10 @@ class LabelSetWriter:
         }
         write_json(self.folder / MANIFEST, self._manifest)
         self._changed = True
-        self._progress = self._progress_path.open("ab", buffering=0)
         try:
-            self._is_torn = True
-            self._append(head_line(self._head))
+            self._progress = ProgressFile(self._progress_path, self._head)
         except BaseException:
-            self.close()  # records without a head would be lost
+            self.close()
             raise
 
     def add(self, image_id: str, content: Content, source: str, seconds: float) -> None:
@@ -245,44 +237,20 @@ class LabelSetWriter:
             seconds: How long that took.
 
         Raises:
-            ValueError: There is neither a map nor boxes with the size of their image; or values are
-                outside their range.
+            ValueError: Values are outside their range.
             OSError: Something cannot be written.
         """
-        if content.soft_label is None and (content.boxes is None or content.size_hw is None):
-            raise ValueError(f"{image_id} has neither a map nor boxes with the size of its image")
         self.begin()
-        record = {"id": image_id, "status": "empty", "source": source, "seconds": round(seconds, 4)}
-        record |= self._keep_map(image_id, content) | _keep_boxes(content)
-        for name, pixels, path, write in (
-            ("weights", content.weights, weights_path(self.folder, image_id), write_weights),
-            ("logits", content.logits, logits_path(self.folder, image_id), write_logits),
-        ):
-            if pixels is None:
-                path.unlink(missing_ok=True)
-            else:
-                write(path, pixels)
-                record[name] = True
-        self._append(json.dumps(record))  # ASCII, so that half a line is still text
+        record = {
+            "id": image_id,
+            "status": "empty",
+            "source": source,
+            "seconds": round(seconds, 4),
+            **keep(self.folder, image_id, content, self._box_settings),
+        }
+        self._append(record)
         self.failed.pop(image_id, None)
         self._num_labelled += 1
-
-    def _keep_map(self, image_id: str, content: Content) -> Record:
-        """Write the map of an image, if it has one: what its record says of that."""
-        path = id_to_path(self.folder, image_id)
-        if content.soft_label is None:
-            path.unlink(missing_ok=True)
-            return {}
-        levels = write_soft_label(path, content.soft_label)
-        kept: Record = {
-            "status": "labelled" if levels.any() else "empty",
-            "map": hashlib.blake2b(levels.data, digest_size=8).hexdigest(),
-            "size_hw": list(levels.shape),
-        }
-        if self._box_settings is not None and content.boxes is None:
-            found = find_boxes(image_id, levels, self._box_settings)
-            kept["boxes"] = boxes_to_rows(found.boxes)
-        return kept
 
     def fail(self, image_id: str, reason: str) -> None:
         """Record that an image could not be labelled, and why; the next run tries again.
@@ -295,7 +263,7 @@ class LabelSetWriter:
         record = {"id": image_id, "status": "failed", "reason": reason}
         try:
             self.begin()
-            self._append(json.dumps(record))
+            self._append(record)
         except OSError:
             self._unsaid.append(record)
 
@@ -309,19 +277,9 @@ class LabelSetWriter:
         """The progress file of this process."""
         return self.folder / f"progress{self.share.suffix}.jsonl"
 
-    def _append(self, line: str) -> None:
-        """Append a line to the progress file, in one write.
-
-        Raises:
-            OSError: It cannot be written; half of it may have been.
-        """
+    def _append(self, record: Record) -> None:
         assert self._progress is not None, "it is open from the claim on"
-        start = "\n" if self._is_torn else ""  # half a line of before shall spoil no other
-        self._is_torn = True
-        data = f"{start}{line}\n".encode()
-        if self._progress.write(data) < len(data):
-            raise OSError(errno.ENOSPC, "No space left on device", str(self._progress_path))
-        self._is_torn = False
+        self._progress.append(json.dumps(record))  # ASCII, so that half a line is still text
 
     def finish_share(self, box_settings: BoxSettings) -> LabelSet | None:
         """Finish the set, if all other processes are ready with their shares.
@@ -373,10 +331,10 @@ class LabelSetWriter:
             write_json(self.folder / MANIFEST, self._manifest)
         if self._unsaid:
             for record in self._unsaid:
-                self._append(json.dumps(record))
+                self._append(record)
             latest = find_latest(self._files(), self.hash)
         # Before the records that tell of them are replaced.
-        _remove_maps(self.folder, latest.superseded.difference(latest.places))
+        remove_maps(self.folder, latest.superseded.difference(latest.places))
         part = None if self._part is None else _Either(*self._part)
         summary = fold_records(self.folder, latest, self.hash, part, box_settings)
         boxes = {"boxes": asdict(box_settings)}
@@ -384,19 +342,8 @@ class LabelSetWriter:
         self.close()
         for path in progress_files(self.folder):
             path.unlink(missing_ok=True)
-        _remove_maps(self.folder, summary.failed)
+        remove_maps(self.folder, summary.failed)
         return LabelSet(self.folder, needs_maps=False)
-
-
-def _keep_boxes(content: Content) -> Record:
-    """What the record of an image says of a detector's own boxes, if it has any."""
-    if content.boxes is None:
-        return {}
-    rows = boxes_to_rows(content.boxes)
-    kept: Record = {"detected": rows}
-    if content.soft_label is None:
-        kept |= {"status": "labelled" if rows else "empty", "size_hw": content.size_hw}
-    return kept
 
 
 class _Either:
@@ -418,14 +365,6 @@ def _find_damaged(folder: Path) -> list[Path]:
         except UserError:
             damaged.append(path)
     return damaged
-
-
-def _remove_maps(folder: Path, image_ids: Collection[str]) -> None:
-    """Remove older maps, weights and logits that have no successor."""
-    for image_id in image_ids:
-        id_to_path(folder, image_id).unlink(missing_ok=True)
-        weights_path(folder, image_id).unlink(missing_ok=True)
-        logits_path(folder, image_id).unlink(missing_ok=True)
 
 
 def write_boxes_anew(label_set: LabelSet, settings: BoxSettings) -> None:

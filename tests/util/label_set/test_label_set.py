@@ -16,6 +16,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import read_soft_label, write_image, write_soft_label
 from util.label_set import Content, LabelSet, LabelSetWriter, check_same_images, write_boxes_anew
+from util.label_set.progress import ProgressFile
 from util.running.shares import Share
 
 SETTINGS = {"producer": "test", "threshold": 0.1}
@@ -676,7 +677,7 @@ def test_a_failure_on_a_full_disk_is_known_until_the_end(
     with LabelSetWriter(tmp_path, {"producer": "test"}) as writer:
         writer.pending({"a": "1", "b": "1"})
         with monkeypatch.context() as patch:
-            patch.setattr(LabelSetWriter, "_append", full_disk)
+            patch.setattr(ProgressFile, "append", full_disk)
             writer.fail("a", "the disk was full")
         writer.add("b", Content(np.zeros((2, 2))), "1", 0.0)
         label_set = writer.finish(BoxSettings())

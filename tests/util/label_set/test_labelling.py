@@ -20,7 +20,7 @@ from util.data_classes import BoxSettings
 from util.errors import PromptError, UserError
 from util.images.decoding import to_rgb
 from util.images.files import find_images, write_image
-from util.label_set import LabelSet, LabelSetWriter, writing
+from util.label_set import LabelSet, LabelSetWriter, keeping
 from util.label_set.labelling import find_work, label_images
 from util.running.shares import ALONE
 
@@ -181,7 +181,7 @@ def test_a_file_that_vanishes_is_a_failed_image(images: Path) -> None:
 def test_maps_that_a_full_disk_refuses_are_listed_and_the_rest_goes_on(
     images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain_write = writing.write_soft_label
+    plain_write = keeping.write_soft_label
 
     def write(path: Path, soft_label: np.ndarray) -> np.ndarray:
         if path.stem in "34":
@@ -189,7 +189,7 @@ def test_maps_that_a_full_disk_refuses_are_listed_and_the_rest_goes_on(
         return plain_write(path, soft_label)
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing, "write_soft_label", write)
+        patch.setattr(keeping, "write_soft_label", write)
         for label_set in run(images, MeanTeacher()):
             assert label_set.ids == ["0", "1", "2", "5"]
             assert "No space left" in label_set.failed["3"]

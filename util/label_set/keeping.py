@@ -1,0 +1,79 @@
+"""The files of one image in a label set, and what its record says of them."""
+
+import hashlib
+from collections.abc import Collection
+from pathlib import Path
+
+from util.data_classes import BoxSettings
+from util.images.files import id_to_path, write_soft_label
+from util.label_set.boxes import boxes_to_rows, find_boxes
+from util.label_set.contents import Content
+from util.label_set.pixel_files import logits_path, weights_path, write_logits, write_weights
+from util.label_set.records import Record
+
+
+def keep(folder: Path, image_id: str, content: Content, box_settings: BoxSettings | None) -> Record:
+    """Write what is kept of an image; older files that have no successor are removed.
+
+    Args:
+        folder: Of the label set.
+        image_id: Names the files.
+        content: Its map, its boxes or both, with weights and logits if there are any.
+        box_settings: How boxes are found in the map; None = they are not found yet.
+
+    Returns:
+        What its record says of the map and the boxes (see `util.label_set.records`).
+
+    Raises:
+        ValueError: Values are outside their range.
+        OSError: Something cannot be written.
+    """
+    record = _keep_map(folder, image_id, content, box_settings) | _keep_boxes(content)
+    for name, pixels, path, write in (
+        ("weights", content.weights, weights_path(folder, image_id), write_weights),
+        ("logits", content.logits, logits_path(folder, image_id), write_logits),
+    ):
+        if pixels is None:
+            path.unlink(missing_ok=True)
+        else:
+            write(path, pixels)
+            record[name] = True
+    return record
+
+
+def _keep_map(
+    folder: Path, image_id: str, content: Content, box_settings: BoxSettings | None
+) -> Record:
+    """Write the map of an image, if it has one."""
+    path = id_to_path(folder, image_id)
+    if content.soft_label is None:
+        path.unlink(missing_ok=True)
+        return {}
+    levels = write_soft_label(path, content.soft_label)
+    kept: Record = {
+        "status": "labelled" if levels.any() else "empty",
+        "map": hashlib.blake2b(levels.data, digest_size=8).hexdigest(),
+        "size_hw": list(levels.shape),
+    }
+    if box_settings is not None and content.boxes is None:
+        kept["boxes"] = boxes_to_rows(find_boxes(image_id, levels, box_settings).boxes)
+    return kept
+
+
+def _keep_boxes(content: Content) -> Record:
+    """What the record of an image says of a detector's own boxes, if it has any."""
+    if content.boxes is None:
+        return {}
+    rows = boxes_to_rows(content.boxes)
+    kept: Record = {"detected": rows}
+    if content.soft_label is None:
+        kept |= {"status": "labelled" if rows else "empty", "size_hw": content.size_hw}
+    return kept
+
+
+def remove_maps(folder: Path, image_ids: Collection[str]) -> None:
+    """Remove older maps, weights and logits that have no successor."""
+    for image_id in image_ids:
+        id_to_path(folder, image_id).unlink(missing_ok=True)
+        weights_path(folder, image_id).unlink(missing_ok=True)
+        logits_path(folder, image_id).unlink(missing_ok=True)
