@@ -38,7 +38,8 @@ from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import LabelSet
 from util.metrics.groups import group_images
-from util.metrics.intervals import Score, f1, iou
+from util.metrics.intervals import Score
+from util.metrics.scores import f1, iou
 from util.running.ahead import count_cores
 from util.running.run import run_script
 from util.visualization import new_figure, write_figure

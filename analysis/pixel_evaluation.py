@@ -61,7 +61,8 @@ from util.metrics.components import (
 )
 from util.metrics.groups import ImageGroups, group_images
 from util.metrics.intervals import Interval, Score, bootstrap, resamples_for
-from util.metrics.pixels import PixelHistogram, measure_pixels
+from util.metrics.pixel_metrics import measure_pixels
+from util.metrics.pixels import PixelHistogram
 from util.running.progress import track
 from util.running.run import run_script
 

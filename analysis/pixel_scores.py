@@ -7,13 +7,8 @@ The values themselves come from `util.metrics.pixels`, whose formulas and source
 
 import numpy as np
 
-from util.metrics.pixels import (
-    MAX_LEVEL,
-    TRUE_POSITIVE_RATE,
-    PixelHistogram,
-    brier_score,
-    reliability,
-)
+from util.metrics.pixel_calibration import brier_score, reliability
+from util.metrics.pixels import MAX_LEVEL, TRUE_POSITIVE_RATE, PixelHistogram
 
 THRESHOLD_SCORES = ("precision", "recall", "iou", "dice")
 CURVE_SCORES = (

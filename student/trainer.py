@@ -23,7 +23,7 @@ from student.run_folder import Row, RunFolder
 from student.seeds import mix_seed
 from student.validation import Validation, count_overlap, validate
 from util.errors import UserError, listed
-from util.metrics.intervals import iou
+from util.metrics.scores import iou
 from util.running.progress import track
 from util.settings import settings_hash
 

@@ -22,7 +22,7 @@ from util.bbox_csv import COORDINATES, boxes_to_table
 from util.data_classes import Boxes, BoxSettings
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics.boxes import BoxMatcher
-from util.metrics.intervals import iou
+from util.metrics.scores import iou
 
 TILED = PredictionSettings(tile_size_px=1024, tile_overlap_px=128, flips=False, logits=False)
 """How validation images are predicted."""

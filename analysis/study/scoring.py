@@ -10,7 +10,8 @@ from analysis.pixel_scores import CURVE_SCORES, curve_scores
 from analysis.study.measuring import Counts, Judge
 from util.config import StudySection
 from util.metrics.groups import ImageGroups
-from util.metrics.intervals import RESAMPLES, Score, f1, precision, recall, resamples_for
+from util.metrics.intervals import RESAMPLES, Score, resamples_for
+from util.metrics.scores import f1, precision, recall
 
 FEWEST_RESAMPLES = {"boxes": RESAMPLES, "pixels": 2_000}
 """For the intervals of a score. Those over whole curves, whose counts are long, take their time."""

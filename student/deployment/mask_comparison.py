@@ -17,8 +17,8 @@ from util.errors import UserError
 from util.images.files import find_images, read_image
 from util.images.masks import TrueMasks, open_masks
 from util.images.splits import read_split
-from util.metrics.intervals import iou
 from util.metrics.pixels import IGNORED
+from util.metrics.scores import iou
 from util.running.progress import track
 
 TRUTH = "truth"

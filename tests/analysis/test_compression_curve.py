@@ -20,7 +20,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import read_image
 from util.label_set import Content, LabelSet, LabelSetWriter
-from util.metrics.intervals import iou
+from util.metrics.scores import iou
 
 __all__ = ["taught"]
 

@@ -31,19 +31,11 @@ from util.config.command_line import load_config
 from util.errors import UserError
 from util.images.files import write_image
 from util.label_set import MANIFEST, LabelSet
-from util.metrics.intervals import (
-    Interval,
-    bootstrap,
-    f1,
-    paired_difference,
-    resample_weights,
-)
-from util.metrics.pixels import (
-    PixelHistogram,
-    brier_score,
-    expected_calibration_error,
-    measure_pixels,
-)
+from util.metrics.intervals import Interval, bootstrap, paired_difference, resample_weights
+from util.metrics.pixel_calibration import brier_score, expected_calibration_error
+from util.metrics.pixel_metrics import measure_pixels
+from util.metrics.pixels import PixelHistogram
+from util.metrics.scores import f1
 
 evaluate_boxes = analysis.bbox_evaluation.main
 evaluate_pixels = analysis.pixel_evaluation.main

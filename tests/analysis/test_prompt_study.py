@@ -24,7 +24,8 @@ from tests.processes import Script
 from tests.test_pipeline import arguments, stop_at_write
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
-from util.metrics.intervals import bootstrap, f1
+from util.metrics.intervals import bootstrap
+from util.metrics.scores import f1
 
 study = analysis.prompt_study.main
 

@@ -10,7 +10,8 @@ from util.bbox_csv import boxes_to_table
 from util.data_classes import Boxes
 from util.metrics.boxes import THESIS_IOU, BoxMatcher
 from util.metrics.groups import ImageGroups
-from util.metrics.intervals import RESAMPLES, Interval, bootstrap, f1, precision, recall
+from util.metrics.intervals import RESAMPLES, Interval, bootstrap
+from util.metrics.scores import f1, precision, recall
 
 BOX_SCORES = ("precision", "recall", "f1")
 

@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 
 from util.masks_to_bboxes import few_rows
-from util.metrics.intervals import mean
 from util.metrics.pixels import IGNORED
+from util.metrics.scores import mean
 
 
 @dataclass(frozen=True)

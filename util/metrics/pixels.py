@@ -16,12 +16,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 MAX_LEVEL = 65535
 IGNORED = 255
 """The truth of a pixel that does not count, as in Cityscapes and SegmentMeIfYouCan."""
-CALIBRATION_BINS = 15
 TRUE_POSITIVE_RATE = 0.95
 _CHUNK_PX = 2**18
 
@@ -197,145 +195,6 @@ class PixelCurve:
         return float(f1[best]), float(self.thresholds[best])
 
 
-def brier_score(histogram: PixelHistogram) -> float:
-    """Mean of (probability - truth)²; nan without pixels.
-
-    Brier, Verification of forecasts expressed in terms of probability, 1950; for two classes half
-    of his sum, as `brier_score_loss` of scikit-learn.
-    """
-    probability = np.arange(MAX_LEVEL + 1) / MAX_LEVEL
-    squares = histogram.negatives @ probability**2 + histogram.positives @ (1 - probability) ** 2
-    return _ratio(float(squares), (histogram.negatives + histogram.positives).sum())
-
-
-def expected_calibration_error(histogram: PixelHistogram) -> float:
-    """How far probabilities are from the share of anomalous pixels; nan without pixels.
-
-    sum_b |B_b| / N * |mean truth of B_b - mean probability of B_b| over 15 bins of equal width,
-    ((b - 1) / 15, b / 15], 0 in the first: Guo et al., On calibration of modern neural networks,
-    2017 (arXiv 1706.04599). The probability is that of an anomaly, not of the likelier class.
-    """
-    pixels, levels, anomalous = _sums_of_bins(histogram, CALIBRATION_BINS)
-    return _ratio(np.abs(anomalous - levels / MAX_LEVEL).sum(), pixels.sum())
-
-
-def reliability(histogram: PixelHistogram, num_bins: int = CALIBRATION_BINS) -> pd.DataFrame:
-    """Compare probabilities with the share of anomalous pixels, bin by bin: a reliability diagram.
-
-    The bins are those of `expected_calibration_error`, which is the mean of |share - probability|
-    weighted by pixels. DeGroot and Fienberg, The comparison and evaluation of forecasters, 1983.
-
-    Args:
-        histogram: Pixels of one image or of many.
-        num_bins: Bins of equal width, 1 to 65535.
-
-    Returns:
-        A row a bin, from 0 on: `bin_low`, `bin_high` (float, its ends; a probability on the end of
-        two bins is in the lower one), `probability` (mean), `share` (of anomalous pixels), both
-        nan in a bin without pixels, and `pixels` (int).
-
-    Raises:
-        ValueError: Another number of bins.
-    """
-    if not 1 <= num_bins <= MAX_LEVEL:
-        raise ValueError(f"a reliability diagram has 1 to {MAX_LEVEL} bins, not {num_bins}")
-    pixels, levels, anomalous = _sums_of_bins(histogram, num_bins)
-    count = np.where(pixels > 0, pixels, np.nan)
-    return pd.DataFrame(
-        {
-            "bin_low": np.arange(num_bins) / num_bins,
-            "bin_high": np.arange(1, num_bins + 1) / num_bins,
-            "probability": levels / MAX_LEVEL / count,
-            "share": anomalous / count,
-            "pixels": pixels,
-        }
-    )
-
-
-def _sums_of_bins(
-    histogram: PixelHistogram, num_bins: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Number of pixels, sum of their levels and number of anomalous ones: whole numbers a bin."""
-    first_levels = np.arange(num_bins) * MAX_LEVEL // num_bins + 1
-    first_levels[0] = 0
-    pixels = histogram.negatives + histogram.positives
-    levels = pixels * np.arange(MAX_LEVEL + 1)
-    pixels, levels, anomalous = (
-        np.add.reduceat(counts, first_levels) for counts in (pixels, levels, histogram.positives)
-    )
-    return pixels, levels, anomalous
-
-
-@dataclass(frozen=True)
-class PixelMetrics:
-    """The pixel metrics of one image or of many pooled; nan where undefined.
-
-    Attributes:
-        true_positives: Anomalous pixels with probability > threshold; the other three alike.
-        precision: TP / (TP + FP); nan if nothing is found.
-        recall: TP / (TP + FN); nan without anomaly.
-        iou: Jaccard index TP / (TP + FP + FN); nan if there is nothing and nothing is found.
-        dice: 2 TP / (2 TP + FP + FN), the F1 at the threshold; nan as the IoU.
-        average_precision: See `PixelCurve.average_precision`; nan without anomaly.
-        average_precision_trapezoid: See `PixelCurve.trapezoid_area`; nan without anomaly.
-        roc_auc: See `PixelCurve.roc_auc`; nan without anomaly or normal pixel.
-        fpr_at_95_tpr: See `PixelCurve.false_positive_rate_at`; nan as the ROC AUC.
-        best_f1: See `PixelCurve.best_f1`; nan without anomaly.
-        best_threshold: Of the best F1; nan without anomaly.
-        brier_score: See `brier_score`; nan without pixels.
-        calibration_error: See `expected_calibration_error`; nan without pixels.
-    """
-
-    true_positives: int
-    false_positives: int
-    false_negatives: int
-    true_negatives: int
-    precision: float
-    recall: float
-    iou: float
-    dice: float
-    average_precision: float
-    average_precision_trapezoid: float
-    roc_auc: float
-    fpr_at_95_tpr: float
-    best_f1: float
-    best_threshold: float
-    brier_score: float
-    calibration_error: float
-
-
-def measure_pixels(histogram: PixelHistogram, threshold: float = 0.5) -> PixelMetrics:
-    """Measure the pixels of a histogram in every way.
-
-    Args:
-        histogram: Pixels of one image or of many.
-        threshold: A pixel is anomalous above this probability (float32, as boxes are found).
-    """
-    curve = PixelCurve.of(histogram)
-    is_found = np.arange(MAX_LEVEL + 1, dtype=np.float32) / MAX_LEVEL > np.float32(threshold)
-    tp, fp = int(histogram.positives[is_found].sum()), int(histogram.negatives[is_found].sum())
-    fn, tn = curve.num_positives - tp, curve.num_negatives - fp
-    best_f1, best_threshold = curve.best_f1()
-    return PixelMetrics(
-        true_positives=tp,
-        false_positives=fp,
-        false_negatives=fn,
-        true_negatives=tn,
-        precision=_ratio(tp, tp + fp),
-        recall=_ratio(tp, tp + fn),
-        iou=_ratio(tp, tp + fp + fn),
-        dice=_ratio(2 * tp, 2 * tp + fp + fn),
-        average_precision=curve.average_precision(),
-        average_precision_trapezoid=curve.trapezoid_area(),
-        roc_auc=curve.roc_auc(),
-        fpr_at_95_tpr=curve.false_positive_rate_at(TRUE_POSITIVE_RATE),
-        best_f1=best_f1,
-        best_threshold=best_threshold,
-        brier_score=brier_score(histogram),
-        calibration_error=expected_calibration_error(histogram),
-    )
-
-
-def _ratio(numerator: float, denominator: int) -> float:
+def ratio(numerator: float, denominator: int) -> float:
     """Divide; nan where the denominator is 0."""
     return float(numerator / (denominator or np.nan))

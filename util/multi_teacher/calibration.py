@@ -17,7 +17,8 @@ from util.config import Calibration
 from util.errors import UserError, listed
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet, check_same_images
-from util.metrics.pixels import MAX_LEVEL, PixelHistogram, expected_calibration_error
+from util.metrics.pixel_calibration import expected_calibration_error
+from util.metrics.pixels import MAX_LEVEL, PixelHistogram
 from util.running.progress import track
 
 TEMPERATURES = (0.01, 100.0)

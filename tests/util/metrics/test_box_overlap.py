@@ -46,7 +46,7 @@ def test_pairs_are_those_of_a_double_loop_however_few_are_looked_at_together(
     first: PlacedBoxes, second: PlacedBoxes, least_iou: float, margin: float, at_once: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(util.box_overlap, "_PAIRS_AT_ONCE", at_once)
+        patch.setattr(util.metrics.box_overlap, "_PAIRS_AT_ONCE", at_once)
         parts = list(find_pairs(first, second, least_iou, margin))
     images = [set(first.image[part.first].tolist()) for part in parts]
     assert sum(map(len, images)) == len(set().union(*images))  # an image is in one part
@@ -66,7 +66,7 @@ def test_covered_shares_are_those_of_the_one_region_that_covers_most(
     regions: PlacedBoxes, boxes: PlacedBoxes, margin: float, at_once: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(util.box_overlap, "_PAIRS_AT_ONCE", at_once)
+        patch.setattr(util.metrics.box_overlap, "_PAIRS_AT_ONCE", at_once)
         found = covered_share(regions, boxes, margin)
     for image, (x0, y0, x1, y1), share in zip(boxes.image, boxes.boxes_xyxy, found, strict=True):
         expected = -1.0

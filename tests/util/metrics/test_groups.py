@@ -10,7 +10,8 @@ from tests.conftest import box_table
 from util.errors import UserError
 from util.metrics.average_precision import bootstrap_average_precision, rank_predictions
 from util.metrics.groups import ImageGroups, group_images
-from util.metrics.intervals import bootstrap, f1, resample_weights
+from util.metrics.intervals import bootstrap, resample_weights
+from util.metrics.scores import f1
 
 FEW = 200
 IDS = ["lake/a_1", "shore/a_1", "lake/a_2", "lake/b_1", "shore/b_7"]
@@ -72,7 +73,7 @@ def test_images_of_a_group_are_drawn_as_often_as_it(monkeypatch: pytest.MonkeyPa
     weights = np.concatenate(list(groups.resample_weights(FEW, seed=4)))
     of_groups = np.concatenate(list(resample_weights(2, FEW, seed=4)))
     assert weights.tolist() == of_groups[:, [0, 1, 0, 0, 1]].tolist()
-    monkeypatch.setattr(util.image_groups, "CHUNK_ELEMENTS", 32)
+    monkeypatch.setattr(util.metrics.groups, "CHUNK_ELEMENTS", 32)
     chunks = list(groups.resample_weights(FEW, seed=4))
     assert max(chunk.size for chunk in chunks) <= 32
     assert np.concatenate(chunks).tolist() == weights.tolist()

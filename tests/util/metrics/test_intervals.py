@@ -14,16 +14,12 @@ from util.metrics.intervals import (
     Interval,
     Score,
     bootstrap,
-    counts_of_values,
-    f1,
     holm,
-    mean,
     paired_difference,
-    precision,
-    recall,
     resample_weights,
     resamples_for,
 )
+from util.metrics.scores import counts_of_values, f1, mean, precision, recall
 
 FEW = 300
 """Resamples where their number does not matter."""
@@ -160,7 +156,7 @@ def test_few_sums_are_in_memory_at_once(
         return f1(sums)
 
     whole = bootstrap(counts, f1, FEW)
-    monkeypatch.setattr(util.statistics_over_images, "CHUNK_ELEMENTS", 1000)
+    monkeypatch.setattr(util.metrics.intervals, "CHUNK_ELEMENTS", 1000)
     in_parts = bootstrap(counts, score, FEW)
     assert max(sizes) <= 1000
     assert in_parts.resampled.tolist() == whole.resampled.tolist()

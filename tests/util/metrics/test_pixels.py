@@ -10,14 +10,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from util.images.files import read_soft_label, write_soft_label
-from util.metrics.pixels import (
-    PixelCurve,
-    PixelHistogram,
-    PixelMetrics,
-    expected_calibration_error,
-    measure_pixels,
-    reliability,
-)
+from util.metrics.pixel_calibration import expected_calibration_error, reliability
+from util.metrics.pixel_metrics import PixelMetrics, measure_pixels
+from util.metrics.pixels import PixelCurve, PixelHistogram
 
 Pixels = list[tuple[int, int]]
 """Level of probability and truth of each pixel."""

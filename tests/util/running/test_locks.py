@@ -58,7 +58,7 @@ def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
 def test_who_waits_long_says_so_and_goes_on_when_it_is_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(util.locks, "SAID_AFTER_S", 0.05)
+    monkeypatch.setattr(util.running.locks, "SAID_AFTER_S", 0.05)
     has_said = threading.Event()
     monkeypatch.setattr(util.running.locks.logger, "warning", lambda *words: has_said.set())
     with hold_elsewhere(tmp_path / ".lock") as process:
@@ -71,7 +71,7 @@ def test_who_waits_long_says_so_and_goes_on_when_it_is_free(
 
 
 def test_patience_comes_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(util.locks, "SAID_AFTER_S", 0.02)
+    monkeypatch.setattr(util.running.locks, "SAID_AFTER_S", 0.02)
     with (
         locked(tmp_path / ".lock", "the set"),
         pytest.raises(BusyError, match="is at work on the set"),

@@ -20,7 +20,8 @@ from analysis.study.statistics.draws import Draws, student_draws, teacher_draws
 from analysis.study.statistics.prompt_groups import contrast, spread
 from analysis.study.statistics.transfer import rank_correlation, slope
 from analysis.study.statistics.variance_components import student_components, teacher_components
-from util.metrics.intervals import counts_of_values, f1, mean, percentile_interval
+from util.metrics.intervals import percentile_interval
+from util.metrics.scores import counts_of_values, f1, mean
 
 NUM_STUDIES = 500
 FEW_STUDIES = 300

@@ -26,15 +26,8 @@ from analysis.study.statistics.variance_components import (
     student_components,
     teacher_components,
 )
-from util.metrics.intervals import (
-    bootstrap,
-    counts_of_values,
-    f1,
-    holm,
-    mean,
-    paired_difference,
-    shifted_p_value,
-)
+from util.metrics.intervals import bootstrap, holm, paired_difference, shifted_p_value
+from util.metrics.scores import counts_of_values, f1, mean
 
 FEW = 300
 small_scores = st.integers(0, 4).map(float)

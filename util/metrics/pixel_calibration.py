@@ -1,0 +1,77 @@
+"""How far probabilities of pixels are right: Brier score, calibration error, reliability."""
+
+import numpy as np
+import pandas as pd
+
+from util.metrics.pixels import MAX_LEVEL, PixelHistogram, ratio
+
+CALIBRATION_BINS = 15
+
+
+def brier_score(histogram: PixelHistogram) -> float:
+    """Mean of (probability - truth)²; nan without pixels.
+
+    Brier, Verification of forecasts expressed in terms of probability, 1950; for two classes half
+    of his sum, as `brier_score_loss` of scikit-learn.
+    """
+    probability = np.arange(MAX_LEVEL + 1) / MAX_LEVEL
+    squares = histogram.negatives @ probability**2 + histogram.positives @ (1 - probability) ** 2
+    return ratio(float(squares), (histogram.negatives + histogram.positives).sum())
+
+
+def expected_calibration_error(histogram: PixelHistogram) -> float:
+    """How far probabilities are from the share of anomalous pixels; nan without pixels.
+
+    sum_b |B_b| / N * |mean truth of B_b - mean probability of B_b| over 15 bins of equal width,
+    ((b - 1) / 15, b / 15], 0 in the first: Guo et al., On calibration of modern neural networks,
+    2017 (arXiv 1706.04599). The probability is that of an anomaly, not of the likelier class.
+    """
+    pixels, levels, anomalous = _sums_of_bins(histogram, CALIBRATION_BINS)
+    return ratio(np.abs(anomalous - levels / MAX_LEVEL).sum(), pixels.sum())
+
+
+def reliability(histogram: PixelHistogram, num_bins: int = CALIBRATION_BINS) -> pd.DataFrame:
+    """Compare probabilities with the share of anomalous pixels, bin by bin: a reliability diagram.
+
+    The bins are those of `expected_calibration_error`, which is the mean of |share - probability|
+    weighted by pixels. DeGroot and Fienberg, The comparison and evaluation of forecasters, 1983.
+
+    Args:
+        histogram: Pixels of one image or of many.
+        num_bins: Bins of equal width, 1 to 65535.
+
+    Returns:
+        A row a bin, from 0 on: `bin_low`, `bin_high` (float, its ends; a probability on the end of
+        two bins is in the lower one), `probability` (mean), `share` (of anomalous pixels), both
+        nan in a bin without pixels, and `pixels` (int).
+
+    Raises:
+        ValueError: Another number of bins.
+    """
+    if not 1 <= num_bins <= MAX_LEVEL:
+        raise ValueError(f"a reliability diagram has 1 to {MAX_LEVEL} bins, not {num_bins}")
+    pixels, levels, anomalous = _sums_of_bins(histogram, num_bins)
+    count = np.where(pixels > 0, pixels, np.nan)
+    return pd.DataFrame(
+        {
+            "bin_low": np.arange(num_bins) / num_bins,
+            "bin_high": np.arange(1, num_bins + 1) / num_bins,
+            "probability": levels / MAX_LEVEL / count,
+            "share": anomalous / count,
+            "pixels": pixels,
+        }
+    )
+
+
+def _sums_of_bins(
+    histogram: PixelHistogram, num_bins: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Number of pixels, sum of their levels and number of anomalous ones: whole numbers a bin."""
+    first_levels = np.arange(num_bins) * MAX_LEVEL // num_bins + 1
+    first_levels[0] = 0
+    pixels = histogram.negatives + histogram.positives
+    levels = pixels * np.arange(MAX_LEVEL + 1)
+    pixels, levels, anomalous = (
+        np.add.reduceat(counts, first_levels) for counts in (pixels, levels, histogram.positives)
+    )
+    return pixels, levels, anomalous
