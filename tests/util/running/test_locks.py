@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 import util.running.locks
+from tests.conftest import ROOT
 from util.errors import UserError
 from util.running.locks import BusyError, NoLocksError, locked
-
-ROOT = Path(__file__).resolve().parents[1]
 
 HOLD = """
 import sys
