@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from teacher.findings import Teacher
 from teacher.plans import Models, TeacherPlan
 from teacher.settings import describe_unread
-from teacher.weights.known import fault, locate
 from teacher.weights.libraries import INSTALL, lacking_libraries, missing_libraries
 from util.config import Config, TeacherSection
 from util.errors import UserError
+from util.weights.known import fault, locate
 
 if TYPE_CHECKING:
     from teacher.inference.cache import Cache

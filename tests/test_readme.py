@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from teacher.weights.known import MODELS
 from tests.conftest import ROOT
 from util.config import Config, Section, config_fields, keys_of
+from util.weights.known import MODELS
 
 pytestmark = pytest.mark.usefixtures("exported_once")
 

@@ -21,8 +21,8 @@ from teacher.saa.algorithm import VERSION
 from teacher.saa.detectors import Detections, Detector
 from teacher.saa.saliency import Saliency
 from teacher.saa.segmenters import Segmenter
-from teacher.weights.known import weights_identity
 from util.settings import library_versions
+from util.weights.known import weights_identity
 
 Identity = Mapping[str, Any]
 """What decides a model's answers but for its input: weights' hash, precision. JSON values."""

@@ -15,10 +15,10 @@ from teacher.saa.segmenters import Segmenter
 from teacher.saa.segmenters.grabcut import GrabCutSegmenter
 from teacher.saa.wording import describe_prompt, remark_on_words
 from teacher.settings import resolve_own, tile_trouble
-from teacher.weights.known import weights_identity
 from util.config import Config, TeacherSection
 from util.data_classes import BoxSettings
 from util.label_set import prompt_to_folder
+from util.weights.known import weights_identity
 
 if TYPE_CHECKING:
     from teacher.inference.cache import Cache

@@ -8,10 +8,10 @@ from teacher.plans import Models, PlannedSet, TeacherPlan
 from teacher.prompts import resolve_prompts
 from teacher.saa.algorithm import VERSION
 from teacher.settings import resolve_own, tile_trouble
-from teacher.weights.known import weights_identity
 from util.config import Config, TeacherSection
 from util.data_classes import BoxSettings
 from util.label_set import prompt_to_folder
+from util.weights.known import weights_identity
 
 if TYPE_CHECKING:
     from teacher.inference.cache import Cache

@@ -11,10 +11,10 @@ from student.inference.opening import open_predictor, read_box_settings
 from student.inference.tiles import PredictingLabeller, PredictionSettings
 from teacher.plans import Models, PlannedSet, TeacherPlan
 from teacher.settings import resolve_own
-from teacher.weights.known import weights_identity
 from util.config import Config, TeacherSection
 from util.errors import UserError
 from util.label_set import Content
+from util.weights.known import weights_identity
 
 _READ = {"name", "tile_size_px", "tile_overlap_px", "flips", "logits"}
 

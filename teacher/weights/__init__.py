@@ -1,1 +1,1 @@
-"""Weights of teachers: which are known, fetched, read, and what this machine lacks for them."""
+"""Weights of teachers: fetched, read, and what this machine lacks for them."""

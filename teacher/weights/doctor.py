@@ -16,10 +16,10 @@ from pathlib import Path
 from teacher.building import plan_teacher
 from teacher.plans import TeacherPlan
 from teacher.settings import describe_unread
-from teacher.weights.known import FETCH, MODELS, ModelWeights, default_model, fault, find, locate
 from teacher.weights.libraries import BACKENDS, INSTALL, installed_version, lacking_libraries
 from util.config import REPOSITORY, Config, TeacherSection
 from util.errors import UserError
+from util.weights.known import FETCH, MODELS, ModelWeights, default_model, fault, find, locate
 
 LIBRARIES = (
     "torch",

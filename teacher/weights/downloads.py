@@ -17,9 +17,9 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from teacher.weights.known import ModelWeights, fault, named, sha256
 from util.errors import UserError
 from util.running.progress import track
+from util.weights.known import ModelWeights, fault, named, sha256
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def fetch(name: str, folder: Path) -> Path:
     """Fetch weights that are not here yet.
 
     Args:
-        name: Of `teacher.weights.known.MODELS`, or of any repository on the hub.
+        name: Of `util.weights.known.MODELS`, or of any repository on the hub.
         folder: `paths.weights`; made where it is missing.
 
     Returns:

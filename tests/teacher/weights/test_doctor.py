@@ -14,11 +14,12 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from teacher.weights import doctor, known
+from teacher.weights import doctor
 from teacher.weights.doctor import check
-from teacher.weights.known import MODELS, ModelWeights, default_model
-from teacher.weights.libraries import INSTALL
+from teacher.weights.libraries import BACKENDS, INSTALL
 from util.config import Config, PathsSection, TeacherSection
+from util.weights import known
+from util.weights.known import MODELS, ModelWeights, default_model
 
 INSTALLED = {
     "torch": "2.15.0",
@@ -283,3 +284,13 @@ def test_offline_mode_is_pointed_out_where_something_is_to_be_fetched(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert "HF_HUB_OFFLINE is set, so unset it" in report(THESIS, tmp_path)[1]
     assert "HF_HUB_OFFLINE" not in report(THESIS, thesis_weights)[1]
+
+
+def test_every_backend_with_weights_has_a_default_and_one_block_of_rows() -> None:
+    pairs = [(row.part, row.backend) for row in MODELS]
+    starts = [pair for i, pair in enumerate(pairs) if i == 0 or pairs[i - 1] != pair]
+    assert len(starts) == len(set(starts))
+    needed = {pair for pair, libraries in BACKENDS.items() if libraries}
+    assert set(starts) == needed | {("text encoder", "groundingdino")}
+    assert default_model("segmenter", "sam").name == "sam_vit_h_4b8939"
+    assert default_model("detector", "groundingdino").name == "groundingdino_swint_ogc"

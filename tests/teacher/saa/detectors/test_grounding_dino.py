@@ -31,8 +31,8 @@ from teacher.saa.detectors.grounding_dino import (
     prepare_image,
 )
 from teacher.saa.detectors.hugging_face import HuggingFaceGroundingDino
-from teacher.weights.known import locate
 from util.errors import UserError
+from util.weights.known import locate
 
 WORDS = ["a", "bird", "sea", "shear", "##water", "gu", "##ll", "on", "water", "white"]
 PHRASES = ["bird", "A white Shearwater on water ", "sea. gull."]

@@ -1,4 +1,4 @@
-"""Weights of real teachers: which there are, where they lie on this disk, what tells them apart.
+"""Weights that others have trained: which there are, where they lie, what tells them apart.
 
 Nothing is downloaded or unpickled here; `teacher/weights/downloads.py` fetches.
 """

@@ -1,0 +1,1 @@
+"""Weights that others have trained: which are known, where they lie, what tells them apart."""
