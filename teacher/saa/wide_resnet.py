@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from teacher.inference.runtime import Runtime, check_finite
-from teacher.weights.checkpoints import load_strictly, read_tensors
+from util.learning.tensors import load_strictly, read_tensors
 
 SIDE_PX = 256
 MEAN_RGB = (0.485, 0.456, 0.406)

@@ -1,75 +1,23 @@
-"""Weights, read safely and whole: from a checkpoint, or from a folder as the hub has it."""
+"""Models of transformers, read safely and whole from a folder as the hub has it."""
 
 import logging
-import pickle
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from util.disk.files import read_json
 from util.errors import UserError, listed
+from util.learning.tensors import not_whole
 
 logger = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=nn.Module)
 P = TypeVar("P")
-
-
-def read_tensors(file: Path, what: str) -> dict[str, Tensor]:
-    """Read the tensors of a checkpoint by name.
-
-    Args:
-        file: `.safetensors`, else what `torch.save` writes, of which no code is run.
-        what: What it should hold, for the error.
-
-    Raises:
-        UserError: The file is missing or damaged.
-    """
-    try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise not_whole(file, what, "it holds more than tensors, or is damaged") from None
-    except (OSError, EOFError, RuntimeError, SafetensorError) as error:
-        raise not_whole(file, what, str(error).partition("\n")[0] or "it is cut off") from None
-    state = content.get("model", content) if isinstance(content, dict) else {}
-    return {
-        str(name).removeprefix("module."): value
-        for name, value in (state.items() if isinstance(state, dict) else ())
-        if isinstance(value, Tensor)
-    }
-
-
-def load_strictly(model: nn.Module, state: Mapping[str, Tensor], file: Path, what: str) -> None:
-    """Put weights into a model.
-
-    Args:
-        model: Its weights are replaced.
-        state: All of them, by name.
-        file: Where they come from, for the error.
-        what: What that should be.
-
-    Raises:
-        UserError: A weight is missing, unknown or of another shape.
-    """
-    wanted = model.state_dict()
-    faults = {
-        "missing": [name for name in wanted if name not in state],
-        "unknown": [name for name in state if name not in wanted],
-        "of another shape": [
-            name for name in wanted if name in state and wanted[name].shape != state[name].shape
-        ],
-    }
-    if why := [f"{fault}: {listed(names)}" for fault, names in faults.items() if names]:
-        raise not_whole(file, what, "; ".join(why))
-    model.load_state_dict(state)
 
 
 def read_model_type(folder: Path, known: Collection[str], what: str) -> str:
@@ -155,11 +103,3 @@ def _quiet_library() -> Iterator[None]:
         library.set_verbosity(verbosity)
         if has_bars:
             library.enable_progress_bar()
-
-
-def not_whole(path: Path, what: str, why: object) -> UserError:
-    """Say that a file or folder does not hold what it should, in a library's first sentence."""
-    reason = str(why).strip().partition("\n")[0].partition(". ")[0]
-    return UserError(
-        f"{path} holds no whole {what} ({reason}); fetch it again, or give another path"
-    )

@@ -33,7 +33,7 @@ from teacher.saa.detectors.fused_attention import (
     deformable_attention,
     image_text_attention,
 )
-from teacher.weights.checkpoints import load_strictly, not_whole, read_tensors
+from util.learning.tensors import load_strictly, not_whole, read_tensors
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Importing from timm.models.layers", FutureWarning)

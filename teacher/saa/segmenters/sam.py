@@ -19,7 +19,7 @@ from teacher.inference.runtime import (
     refuse_strip,
     to_half,
 )
-from teacher.weights.checkpoints import load_strictly, not_whole, read_tensors
+from util.learning.tensors import load_strictly, not_whole, read_tensors
 
 VARIANTS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 """The published models by the width of their image encoder."""
