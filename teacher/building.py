@@ -10,7 +10,7 @@ from teacher.settings import describe_unread
 from teacher.weights.libraries import INSTALL, lacking_libraries, missing_libraries
 from util.config import Config, TeacherSection
 from util.errors import UserError
-from util.weights.known import fault, locate
+from util.weights.finding import fault, locate
 
 if TYPE_CHECKING:
     from teacher.inference.cache import Cache

@@ -22,7 +22,7 @@ from teacher.saa.detectors import Detections, Detector
 from teacher.saa.saliency import Saliency
 from teacher.saa.segmenters import Segmenter
 from util.settings import library_versions
-from util.weights.known import weights_identity
+from util.weights.identity import weights_identity
 
 Identity = Mapping[str, Any]
 """What decides a model's answers but for its input: weights' hash, precision. JSON values."""

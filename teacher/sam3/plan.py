@@ -11,7 +11,7 @@ from teacher.settings import resolve_own, tile_trouble
 from util.config import Config, TeacherSection
 from util.data_classes import BoxSettings
 from util.label_set import prompt_to_folder
-from util.weights.known import weights_identity
+from util.weights.identity import weights_identity
 
 if TYPE_CHECKING:
     from teacher.inference.cache import Cache

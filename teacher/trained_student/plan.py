@@ -14,7 +14,7 @@ from teacher.settings import resolve_own
 from util.config import Config, TeacherSection
 from util.errors import UserError
 from util.label_set import Content
-from util.weights.known import weights_identity
+from util.weights.identity import weights_identity
 
 _READ = {"name", "tile_size_px", "tile_overlap_px", "flips", "logits"}
 

@@ -19,7 +19,9 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from util.errors import UserError
 from util.running.progress import track
-from util.weights.known import ModelWeights, fault, named, sha256
+from util.weights.finding import fault, find
+from util.weights.identity import sha256
+from util.weights.known import ModelWeights, named
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +46,16 @@ def fetch(name: str, folder: Path) -> Path:
 
     Raises:
         UserError: The name is unknown, the source cannot be reached or gives something else, the
-            licence is not accepted, or the disk is full. What has arrived is kept.
+            licence is not accepted, the disk is full (what has arrived is kept), or a package alone
+            has them.
     """
     row = named(name, "--fetch")
     path = folder / row.place
+    found = find(row, folder) if row.package or row.other_sha256 else None
+    if found and not fault(found, row):
+        return found
+    if not row.source:
+        raise UserError(f"{row.name} is published as a package alone: {row.how_to_get}")
     if row.is_file:
         download(row.source, path, row.size_bytes, row.sha256)
     elif not path.exists():

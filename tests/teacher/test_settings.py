@@ -121,7 +121,7 @@ def test_all_troubles_of_a_teacher_are_told_together_before_anything_is_made(
 def test_settings_that_are_not_read_are_told_before_weights_are_fetched_for_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("util.weights.known._in_hub_cache", lambda row: None)
+    monkeypatch.setattr("util.weights.finding._in_hub_cache", lambda row: None)
     project = make_project(tmp_path)
     more = ["--teacher.name=sam3", "--teacher.object_prompt=lake"]
     more += [f"--paths.weights={tmp_path}"]

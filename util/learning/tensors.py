@@ -50,6 +50,18 @@ def load_strictly(model: nn.Module, state: Mapping[str, Tensor], file: Path, wha
     Raises:
         UserError: A weight is missing, unknown or of another shape.
     """
+    if why := describe_misfits(model, state):
+        raise not_whole(file, what, why)
+    model.load_state_dict(state)
+
+
+def describe_misfits(model: nn.Module, state: Mapping[str, Tensor]) -> str:
+    """Name the tensors by which a state and a model differ, '' where they fit each other.
+
+    Args:
+        model: Has the names and shapes that are wanted.
+        state: Tensors by name.
+    """
     wanted = model.state_dict()
     faults = {
         "missing": [name for name in wanted if name not in state],
@@ -58,9 +70,7 @@ def load_strictly(model: nn.Module, state: Mapping[str, Tensor], file: Path, wha
             name for name in wanted if name in state and wanted[name].shape != state[name].shape
         ],
     }
-    if why := [f"{fault}: {listed(names)}" for fault, names in faults.items() if names]:
-        raise not_whole(file, what, "; ".join(why))
-    model.load_state_dict(state)
+    return "; ".join(f"{fault}: {listed(names)}" for fault, names in faults.items() if names)
 
 
 def not_whole(path: Path, what: str, why: object) -> UserError:

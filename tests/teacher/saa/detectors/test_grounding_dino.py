@@ -32,7 +32,7 @@ from teacher.saa.detectors.grounding_dino import (
 )
 from teacher.saa.detectors.hugging_face import HuggingFaceGroundingDino
 from util.errors import UserError
-from util.weights.known import locate
+from util.weights.finding import locate
 
 WORDS = ["a", "bird", "sea", "shear", "##water", "gu", "##ll", "on", "water", "white"]
 PHRASES = ["bird", "A white Shearwater on water ", "sea. gull."]
