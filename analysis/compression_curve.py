@@ -169,7 +169,8 @@ def change_sizes(section: CompressionSection) -> dict[str, dict[str, Any]]:
         UserError: There is none.
     """
     changes: dict[str, dict[str, Any]] = {
-        f"unet {width}": {"architecture": "unet", "width": width} for width in section.widths
+        f"unet {width}": {"architecture": "unet", "width": width, "encoder_weights": None}
+        for width in section.widths
     }
     changes |= {name: {"architecture": name} for name in section.architectures}
     if not changes:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -14,8 +15,10 @@ from student.data.batches import check_batches, count_crops
 from student.data.loading import Memory, SoftLabelPairs
 from student.data.material import Material, Sizes
 from student.data.survey import Seen, count_labels, leave_out, survey
+from student.encoder_weights import find_encoder_weights
 from student.losses import LossSettings
 from student.networks.models import Architecture, build_model
+from student.networks.pretrained import image_statistics
 from student.run_folder import RunFolder
 from student.trainer import Trainer, TrainingSettings
 from student.validation import Validation, boxes_of_labels, choose_windows, cut_truths
@@ -25,19 +28,27 @@ from util.errors import UserError
 from util.ground_truth.reading import read_truths
 
 
-def name_architecture(settings: StudentSection) -> Architecture:
-    """Return what is needed to build a student again."""
-    return Architecture(settings.architecture, settings.width, settings.depth, settings.encoder)
+def name_architecture(settings: StudentSection, encoder_weights: Path | None) -> Architecture:
+    """Return what is needed to build a student again.
+
+    Args:
+        settings: Of the student.
+        encoder_weights: Of `find_encoder_weights`; they decide how images are normalised.
+    """
+    mean, std = image_statistics(settings.encoder, encoder_weights)
+    name, width, depth = settings.architecture, settings.width, settings.depth
+    return Architecture(name, width, depth, settings.encoder, mean, std)
 
 
-def build_student(settings: StudentSection) -> nn.Module:
-    """Build the network, with the weights that its seed gives it.
+def build_student(config: Config) -> nn.Module:
+    """Build the network, with the weights that its seed, or a file for its encoder, gives it.
 
     Raises:
-        UserError: The architecture, encoder or its weights are unknown.
+        UserError: The architecture, encoder or its weights are unknown, or do not fit.
     """
-    torch.manual_seed(settings.seed)
-    return build_model(name_architecture(settings), settings.encoder_weights)
+    encoder_weights = find_encoder_weights(config.student, config.paths.weights)
+    torch.manual_seed(config.student.seed)
+    return build_model(name_architecture(config.student, encoder_weights), encoder_weights)
 
 
 def name_losses(settings: StudentSection) -> LossSettings:
@@ -102,7 +113,7 @@ def build_trainer(
     trainer = Trainer(
         fabric,
         model,
-        name_architecture(student),
+        name_architecture(student, find_encoder_weights(student, config.paths.weights)),
         training_settings(student, losses),
         pairs(list(train), augmentation=cut_crops(student, material.train)),
         run_folder,

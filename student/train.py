@@ -123,7 +123,7 @@ def build_checked(config: Config, fabric: "Fabric", num_images: int) -> "nn.Modu
     check_processes(fabric.world_size, num_images, student.batch_size)
     name_losses(student)
     check_installed(config.tracking.mode)
-    return build_student(student)
+    return build_student(config)
 
 
 @contextmanager

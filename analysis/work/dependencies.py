@@ -17,6 +17,7 @@ from analysis.work.versions import (
     teacher_libraries,
 )
 from student.data.material import WHERE_IT_RUNS
+from student.encoder_weights import identify_encoder_weights
 from student.inference.label_sets import prediction_settings
 from teacher.building import check_teacher, find_models, plan_teacher
 from util.config import CombinationSection, Config, Precision, StudentSection, TeacherSection
@@ -172,7 +173,10 @@ def student_cell(
     settings = config.student.model_copy(update=dict(changes))
     depends = {
         **school.depends,
-        "student": settings.model_dump(mode="json", exclude={*WHERE_IT_RUNS, "label_set"}),
+        "student": {
+            **settings.model_dump(mode="json", exclude={*WHERE_IT_RUNS, "label_set"}),
+            "encoder_weights": identify_encoder_weights(settings, config.paths.weights),
+        },
         "libraries": student_libraries(settings),
     }
     return Cell(

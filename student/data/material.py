@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from student.encoder_weights import identify_encoder_weights
 from util.config import Config
 from util.errors import listed
 from util.ground_truth.reading import read_truths
@@ -100,6 +101,7 @@ def collect_settings(config: Config, material: Material) -> dict[str, Any]:
     ids, label_set = [*split["train"], *split["validation"]], material.label_set
     settings = {
         **config.student.model_dump(exclude=WHERE_IT_RUNS),
+        "encoder_weights": identify_encoder_weights(config.student, config.paths.weights),
         "boxes": asdict(config.evaluation.box_settings(label_set.box_settings)),
         "min_confidence": config.evaluation.min_confidence,
         "label_set": [label_set.name, label_set.fingerprint()],

@@ -1,17 +1,16 @@
 """Students by name: our U-Net, or any architecture of segmentation-models-pytorch."""
 
-import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from student.networks.pretrained import IMAGE_MEAN, IMAGE_STD, load_encoder
 from student.networks.unet import UNet, pad_to_multiple
 from util.errors import UserError
-
-IMAGE_MEAN = (0.485, 0.456, 0.406)
-IMAGE_STD = (0.229, 0.224, 0.225)
-"""Of ImageNet, RGB in [0, 1]; what pretrained encoders expect."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +22,21 @@ class Architecture:
         width: unet: channels of the first level.
         depth: unet: how often the image is halved.
         encoder: Encoder of the other architectures.
+        image_mean: What is subtracted from RGB in [0, 1], each of three.
+        image_std: What that is divided by.
     """
 
     name: str
     width: int
     depth: int
     encoder: str
+    image_mean: Sequence[float] = IMAGE_MEAN
+    image_std: Sequence[float] = IMAGE_STD
 
-    def as_dict(self) -> dict[str, str | int]:
-        """Return plain values, which a checkpoint can hold."""
-        return asdict(self)
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON values, which a checkpoint can hold."""
+        statistics = {"image_mean": list(self.image_mean), "image_std": list(self.image_std)}
+        return {**asdict(self), **statistics}
 
 
 class NormalisedModel(nn.Module):
@@ -41,11 +45,11 @@ class NormalisedModel(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", torch.tensor(IMAGE_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGE_STD).view(3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Predict (B, 1, H, W) logits of (B, 3, H, W) float RGB in [0, 1]."""
@@ -69,20 +73,23 @@ class PaddedModel(nn.Module):
         return self.network(padded)[..., :height, :width]
 
 
-def build_model(architecture: Architecture, encoder_weights: str | None = None) -> nn.Module:
-    """Build a student with random weights.
+def build_model(architecture: Architecture, encoder_weights: Path | None = None) -> nn.Module:
+    """Build a student with random weights, but for those that are given.
 
     Args:
         architecture: Which one.
-        encoder_weights: Pretrained weights for the encoder of the other architectures, such as
-            `imagenet`; downloaded when they are not in the cache.
+        encoder_weights: File or folder of pretrained weights, for the encoder of the other
+            architectures.
 
     Raises:
-        UserError: The architecture, encoder or its weights are unknown.
+        UserError: The architecture or encoder is unknown, or the weights are not of this encoder.
     """
+    mean, std = architecture.image_mean, architecture.image_std
     if architecture.name == "unet":
-        return NormalisedModel(UNet(architecture.width, architecture.depth))
+        return NormalisedModel(UNet(architecture.width, architecture.depth), mean, std)
     import segmentation_models_pytorch as smp
+
+    from student.networks.same_padding import fix_padding
 
     names = sorted(smp.MODEL_ARCHITECTURES_MAPPING)
     if architecture.name.lower() not in names:
@@ -90,15 +97,17 @@ def build_model(architecture: Architecture, encoder_weights: str | None = None) 
             f"student.architecture is {architecture.name!r}; expected unet or one of "
             f"{', '.join(names)}"
         )
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what fails is said below
     try:
         network = smp.create_model(
-            architecture.name, architecture.encoder, encoder_weights, in_channels=3, classes=1
+            architecture.name, architecture.encoder, encoder_weights=None, in_channels=3, classes=1
         )
-    except (KeyError, ValueError, RuntimeError, OSError) as error:
+    except (KeyError, ValueError, RuntimeError) as error:
         reason = error.args[0] if isinstance(error, KeyError) else error
         raise UserError(
-            f"{architecture.name} with student.encoder {architecture.encoder!r} and "
-            f"student.encoder_weights {encoder_weights!r} cannot be built: {reason}"
+            f"{architecture.name} with student.encoder {architecture.encoder!r} cannot be built: "
+            f"{reason}"
         ) from None
-    return NormalisedModel(PaddedModel(network))
+    if encoder_weights is not None:
+        load_encoder(network.encoder, architecture.encoder, encoder_weights)
+    fix_padding(network.encoder)  # it sees multiples of 32
+    return NormalisedModel(PaddedModel(network), mean, std)

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
-from util.config.fields import ConfigPath, FolderName, Fraction, Section
+from util.config.fields import ConfigPath, FolderName, Fraction, Section, locate_model
 
 LossName = Literal["kl", "jaccard", "dice", "focal", "kd"]
 
@@ -33,7 +33,10 @@ class StudentSection(Section):
     depth: int = Field(3, ge=1, le=7, description="unet: how often it halves the image.")
     encoder: str = Field("resnet34", description="Encoder of the other architectures.")
     encoder_weights: str | None = Field(
-        None, description="Pretrained weights of that encoder, such as imagenet (a download)."
+        None,
+        description="Weights that this encoder starts from: a name that --check of the teacher"
+        " lists (efficientnet-lite0, for the encoder tu-tf_efficientnet_lite0), a hub name that was"
+        " fetched, such as smp-hub/resnet34.imagenet, or a file; null = random.",
     )
     temperature: float = Field(
         1.0, ge=1, description="Soft labels are divided by it, as in the thesis (3 there)."
@@ -114,3 +117,8 @@ class StudentSection(Section):
     checkpoint: ConfigPath | None = Field(
         None, description="Checkpoint to test; null = best.pt of the run."
     )
+
+    @field_validator("encoder_weights")
+    @classmethod
+    def _locate_weights(cls, name: str | None, info: ValidationInfo) -> str | None:
+        return name if name is None else locate_model(name, info)
