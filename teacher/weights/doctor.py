@@ -1,6 +1,6 @@
 """What `--check` reports: libraries, devices, backends, weights, and whether the teacher can run.
 
-Nothing is downloaded and no weights are read: their sizes are looked at.
+Nothing is downloaded. Of large weights only the sizes are looked at; small models are run.
 """
 
 import importlib
@@ -17,9 +17,12 @@ from teacher.building import plan_teacher
 from teacher.plans import TeacherPlan
 from teacher.settings import describe_unread
 from teacher.weights.libraries import BACKENDS, INSTALL, installed_version, lacking_libraries
+from teacher.weights.trials import PICTURE, try_models
 from util.config import REPOSITORY, Config, TeacherSection
 from util.errors import UserError
-from util.weights.known import FETCH, MODELS, ModelWeights, default_model, fault, find, locate
+from util.images.files import read_image
+from util.weights.finding import fault, find, locate
+from util.weights.known import FETCH, MODELS, ModelWeights, default_model
 
 LIBRARIES = (
     "torch",
@@ -48,6 +51,7 @@ def check(config: Config) -> int:
         "Devices": _device_lines(settings, unusable),
         "Backends": _backend_lines(unusable),
         f"Weights in {folder}": _weights_lines(folder),
+        f"Small models on {PICTURE.relative_to(REPOSITORY)}": _trial_lines(folder),
         "Without a network": [_offline_sentence(missing)],
     }
     for title, lines in sections.items():
@@ -233,6 +237,21 @@ def _weights_lines(folder: Path) -> Iterator[str]:
     yield f"in all {_size(sizes['present'])} present, {_size(sizes['missing'])} missing"
     yield "the first of each is its default"
     yield f"fetch one with: {FETCH} NAME"
+    for row in MODELS:
+        if row.package and find(row, folder) is None:
+            pythons = f", for Python {row.package.pythons}" if row.package.pythons else ""
+            yield f"{row.name} comes as a package{pythons}:"
+            yield f"  {row.package.install}"
+
+
+def _trial_lines(folder: Path) -> Iterator[str]:
+    """Say what each small model that is here gives for an example picture."""
+    try:
+        image_rgb = read_image(PICTURE)
+    except UserError as error:
+        yield f"! {error}"
+        return
+    yield from try_models(folder, image_rgb)
 
 
 def _state(row: ModelWeights, folder: Path) -> str:

