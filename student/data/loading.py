@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from student.data.augmentation import Augmentation, Sample, augment, draw_corner
-from student.seeds import mix_seed
 from util.config import PixelWeights
 from util.errors import UserError, listed
 from util.images.files import image_size_hw, read_image
 from util.label_set import LabelSet
+from util.learning.seeds import mix_seed
 from util.running.ahead import map_ahead
 
 BATCHES_AHEAD = 2
