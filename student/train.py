@@ -97,7 +97,7 @@ def train_student(config: Config, overwrite: bool) -> "Fabric":
 
 def start_processes(config: Config) -> "Fabric":
     """Choose the device, and join the other processes where there are several."""
-    from student.device import build_fabric
+    from util.learning.device import build_fabric
 
     fabric = build_fabric(config.student.device, config.student.precision)
     fabric.launch()

@@ -147,7 +147,7 @@ def choose_precision(settings: StudentSection) -> Precision:
     """
     if settings.precision != "auto":
         return settings.precision
-    from student.device import build_fabric, is_faster_in_bf16
+    from util.learning.device import build_fabric, is_faster_in_bf16
 
     device = build_fabric(settings.device, environment={}).device
     return "bf16-mixed" if is_faster_in_bf16(device) else "32-true"

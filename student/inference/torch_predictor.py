@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from student.checkpoint import load_model, read_checkpoint
-from student.device import build_fabric
+from util.learning.device import build_fabric
 
 
 class TorchPredictor:

@@ -20,7 +20,6 @@ from student.checkpoint import save_checkpoint
 from student.data.augmentation import Augmentation
 from student.data.loading import Batch, SoftLabelPairs
 from student.deployment.onnx_file import export_onnx, quantise
-from student.device import build_fabric, is_faster_in_bf16
 from student.inference.label_sets import predict_images
 from student.inference.onnx_predictor import OnnxPredictor
 from student.inference.torch_predictor import TorchPredictor, scale_images
@@ -34,6 +33,7 @@ from util.data_classes import BoxSettings
 from util.demo.sea.data_set import make_data_set
 from util.images.files import find_images, read_image, write_image
 from util.label_set import Content, LabelSet, LabelSetWriter
+from util.learning.device import build_fabric, is_faster_in_bf16
 from util.running.ahead import count_cores
 
 SETTINGS = Config().student

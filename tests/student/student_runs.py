@@ -10,7 +10,6 @@ import torch
 import student.train
 from student.data.augmentation import Augmentation
 from student.data.loading import SoftLabelPairs
-from student.device import build_fabric
 from student.losses import LossSettings
 from student.networks.models import Architecture, build_model
 from student.run_folder import RunFolder
@@ -21,6 +20,7 @@ from util.config import Config, PathsSection
 from util.data_classes import BoxSettings
 from util.images.files import find_images, read_image, write_image
 from util.label_set import Content, LabelSet, LabelSetWriter
+from util.learning.device import build_fabric
 
 Labeller = Callable[[np.ndarray], np.ndarray]
 

@@ -16,19 +16,19 @@ from torch import nn
 import student.train
 from student.checkpoint import read_checkpoint, save_checkpoint
 from student.data.batches import check_processes
-from student.device import build_fabric, count_processes
 from student.parallel import SyncBatchNorm2d, gather, normalise_together, share_of
 from tests.conftest import ROOT
 from tests.processes import Script
 from tests.student.student_runs import label
 from util.errors import UserError
+from util.learning.device import build_fabric, count_processes
 
 STEP = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import student, torch
 from torch import nn
-from student.device import build_fabric
+from util.learning.device import build_fabric
 from student.losses import LossSettings, student_loss
 from student.parallel import gather, normalise_together, share_of
 

@@ -16,7 +16,6 @@ from student.building import build_student, build_trainer
 from student.data.loading import SoftLabelPairs, Window
 from student.data.material import gather_material
 from student.data.survey import Seen
-from student.device import build_fabric
 from student.losses import LossSettings, student_loss
 from student.run_folder import RunFolder
 from student.validation import (
@@ -37,6 +36,7 @@ from util.images.files import find_images, write_image
 from util.images.splits import read_split
 from util.label_set import Content, LabelSetWriter
 from util.metrics.scores import iou
+from util.learning.device import build_fabric
 
 
 def test_the_jaccard_index_pools_pixels_and_is_one_where_both_are_empty() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import student.device
+import util.learning.device
 from analysis.study.curve import curve_sizes
 from analysis.study.design import design_study, split_strategy
 from analysis.work import versions
@@ -159,7 +159,7 @@ def test_other_masks_to_calibrate_on_give_new_combinations(planned: Path, tmp_pa
 def test_the_precision_that_auto_becomes_here_decides(
     planned: Path, monkeypatch: pytest.MonkeyPatch, is_fast: bool, precision: str
 ) -> None:
-    monkeypatch.setattr(student.device, "is_faster_in_bf16", lambda device: is_fast)
+    monkeypatch.setattr(util.learning.device, "is_faster_in_bf16", lambda device: is_fast)
     assert configure(planned).student.precision == "auto"
     plan = plan_study(planned)
     assert plan.students[0].config.student.precision == precision

@@ -10,13 +10,13 @@ import pytest
 
 from student.data.loading import SoftLabelPairs
 from student.data.survey import Seen, count_labels, leave_out, survey
-from student.device import build_fabric
 from tests.student.student_runs import label, train
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, write_image
 from util.images.splits import read_split
 from util.label_set import LabelSet
+from util.learning.device import build_fabric
 
 Pairs = Callable[[], SoftLabelPairs]
 

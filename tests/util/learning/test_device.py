@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from student.device import build_fabric
 from util.errors import UserError
+from util.learning.device import build_fabric
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
