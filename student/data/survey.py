@@ -7,9 +7,9 @@ import numpy as np
 from lightning_fabric import Fabric
 
 from student.data.loading import SoftLabelPairs, Window
-from student.parallel import gather_objects
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError, listed
+from util.learning.processes import gather_objects
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.running.ahead import map_ahead
 from util.running.progress import track

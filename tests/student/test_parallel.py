@@ -16,12 +16,12 @@ from torch import nn
 import student.train
 from student.checkpoint import read_checkpoint, save_checkpoint
 from student.data.batches import check_processes
-from student.parallel import SyncBatchNorm2d, gather, normalise_together, share_of
 from tests.conftest import ROOT
 from tests.processes import Script
 from tests.student.student_runs import label
 from util.errors import UserError
 from util.learning.device import build_fabric, count_processes
+from util.learning.processes import SyncBatchNorm2d, gather, normalise_together, share_of
 
 STEP = """
 import sys
@@ -30,7 +30,7 @@ import student, torch
 from torch import nn
 from util.learning.device import build_fabric
 from student.losses import LossSettings, student_loss
-from student.parallel import gather, normalise_together, share_of
+from util.learning.processes import gather, normalise_together, share_of
 
 fabric = build_fabric("cpu", "32-true")
 fabric.launch()
