@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from student.checkpoint import load_model, read_checkpoint
 from student.deployment.onnx_file import export_onnx
 from student.inference.onnx_predictor import OnnxPredictor
 from student.inference.tiles import Predictor
+from student.networks.models import load_model
+from util.learning.checkpoint import read_checkpoint
 from util.running.progress import track
 
 OPSET = 18

@@ -81,7 +81,8 @@ def choose_output(config: Config, checkpoint: Path) -> Path:
 
 def export(config: Config, checkpoint: Path, output: Path) -> float:
     """Write the float32 file; returns the largest difference of its logits from torch's."""
-    from student.checkpoint import load_model, read_checkpoint
+    from student.networks.models import load_model
+    from util.learning.checkpoint import read_checkpoint
 
     content = read_checkpoint(checkpoint)
     model, temperature = load_model(content, checkpoint)

@@ -49,7 +49,7 @@ def read_box_settings(checkpoint: Path) -> BoxSettings:
 
         content = OnnxPredictor(checkpoint).metadata
     else:
-        from student.checkpoint import read_checkpoint
+        from util.learning.checkpoint import read_checkpoint
 
         content = read_checkpoint(checkpoint)
     if "boxes" not in content:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from student.checkpoint import load_model, read_checkpoint
+from student.networks.models import load_model
+from util.learning.checkpoint import read_checkpoint
 from util.learning.device import build_fabric
 
 

@@ -111,3 +111,27 @@ def build_model(architecture: Architecture, encoder_weights: Path | None = None)
         load_encoder(network.encoder, architecture.encoder, encoder_weights)
     fix_padding(network.encoder)  # it sees multiples of 32
     return NormalisedModel(PaddedModel(network), mean, std)
+
+
+def load_model(content: dict[str, Any], path: Path) -> tuple[nn.Module, float]:
+    """Build the model that a checkpoint describes, with its weights.
+
+    Args:
+        content: Of `read_checkpoint`.
+        path: Where it came from, for the error.
+
+    Returns:
+        The model, and the temperature that its soft labels were divided by.
+
+    Raises:
+        UserError: Weights and architecture do not fit each other.
+    """
+    try:
+        model = build_model(Architecture(**content["architecture"]))
+        model.load_state_dict(content["model"])
+        return model, float(content.get("temperature", 1.0))
+    except Exception as error:  # types and names in it can be anything
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"the weights in {path} do not fit its architecture {content['architecture']}: {reason}"
+        ) from None

@@ -11,7 +11,6 @@ from sklearn.metrics import jaccard_score
 import analysis.compression_curve
 from analysis.compression_curve import count_overlaps
 from analysis.network_costs import count_multiply_adds, measure_costs
-from student.checkpoint import save_checkpoint
 from student.networks.models import Architecture, build_model
 from tests.student.inference.test_label_sets import make_student
 from tests.student.test_distill import arguments, taught
@@ -21,6 +20,7 @@ from util.errors import UserError
 from util.images.files import read_image
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.metrics.scores import iou
+from util.learning.checkpoint import save_checkpoint
 
 __all__ = ["taught"]
 

@@ -16,7 +16,6 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch.nn import functional as F
 
 from student.building import training_settings
-from student.checkpoint import save_checkpoint
 from student.data.augmentation import Augmentation
 from student.data.loading import Batch, SoftLabelPairs
 from student.deployment.onnx_file import export_onnx, quantise
@@ -33,6 +32,7 @@ from util.data_classes import BoxSettings
 from util.demo.sea.data_set import make_data_set
 from util.images.files import find_images, read_image, write_image
 from util.label_set import Content, LabelSet, LabelSetWriter
+from util.learning.checkpoint import save_checkpoint
 from util.learning.device import build_fabric, is_faster_in_bf16
 from util.running.ahead import count_cores
 

@@ -14,7 +14,6 @@ import student.export
 import student.test
 import student.train
 import teacher.soft_label_generation
-from student.checkpoint import read_checkpoint, save_checkpoint
 from student.losses import LossSettings, binary_kd, binary_kl, student_loss
 from teacher.building import build_teacher, check_teacher, find_models, plan_teacher
 from tests.student.inference.test_label_sets import SMALL, make_student
@@ -24,6 +23,7 @@ from util.config.command_line import load_config
 from util.errors import UserError
 from util.images.files import find_images, read_image
 from util.label_set import LabelSet
+from util.learning.checkpoint import read_checkpoint, save_checkpoint
 
 label = teacher.soft_label_generation.main
 

@@ -14,12 +14,12 @@ import torch
 from torch import nn
 
 import student.train
-from student.checkpoint import read_checkpoint, save_checkpoint
 from student.data.batches import check_processes
 from tests.conftest import ROOT
 from tests.processes import Script
 from tests.student.student_runs import label
 from util.errors import UserError
+from util.learning.checkpoint import read_checkpoint, save_checkpoint
 from util.learning.device import build_fabric, count_processes
 from util.learning.processes import SyncBatchNorm2d, gather, normalise_together, share_of
 

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 import student.train
 from student.building import training_settings
-from student.checkpoint import read_checkpoint
 from student.data.batches import shuffled_batches
 from student.losses import LossSettings, student_loss
 from student.networks.models import Architecture
@@ -33,6 +32,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, read_image, read_soft_label, write_image
 from util.label_set import Content, LabelSet, LabelSetWriter
+from util.learning.checkpoint import read_checkpoint
 
 
 def test_a_run_with_pixel_weights_is_another_run_and_notices_changed_weights(

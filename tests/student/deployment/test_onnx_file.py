@@ -17,7 +17,6 @@ import torch
 import student.export
 import student.predict
 import student.test
-from student.checkpoint import save_checkpoint
 from student.deployment.mask_comparison import Images
 from student.deployment.onnx_file import DeployedModel, compare_with_torch, export_onnx, quantise
 from student.inference.onnx_predictor import OnnxPredictor
@@ -31,6 +30,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
 from util.label_set import LabelSet
+from util.learning.checkpoint import save_checkpoint
 
 pytestmark = pytest.mark.usefixtures("exported_once")
 

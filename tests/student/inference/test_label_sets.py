@@ -16,7 +16,6 @@ from PIL import Image
 
 import student.predict
 import student.test
-from student.checkpoint import save_checkpoint
 from student.deployment.onnx_file import export_onnx
 from student.inference.label_sets import MANY, count_at_once, name_of_images
 from student.inference.opening import open_predictor
@@ -35,6 +34,7 @@ from tests.test_pipeline import run, stop_at_write
 from util.errors import UserError
 from util.images.files import name_to_id, read_image, write_image
 from util.label_set import LabelSet
+from util.learning.checkpoint import save_checkpoint
 from util.visualization import draw_overlay
 
 SMALL = Architecture("unet", width=2, depth=2, encoder="")

@@ -1,5 +1,7 @@
 """Networks: our U-Net and those of segmentation-models-pytorch."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -7,9 +9,12 @@ from student.losses import (
     LossSettings,
     student_loss,
 )
-from student.networks.models import Architecture, build_model
+from student.networks.models import Architecture, build_model, load_model
 from student.networks.unet import UNet
 from util.errors import UserError
+from util.learning.checkpoint import read_checkpoint, save_checkpoint
+
+SMALL = Architecture("unet", width=4, depth=2, encoder="")
 
 
 @pytest.mark.parametrize("size_hw", [(1, 1), (5, 7), (16, 16), (33, 18)])
@@ -53,3 +58,24 @@ def test_a_small_unet_learns_one_soft_label_by_heart() -> None:
         loss.backward()
         optimizer.step()
     assert float(loss.detach()) < 0.05
+
+
+def test_a_checkpoint_gives_the_same_outputs(tmp_path: Path) -> None:
+    model = build_model(SMALL).eval()
+    path = tmp_path / "x.pt"
+    save_checkpoint(path, {"model": model.state_dict(), "architecture": SMALL.as_dict()})
+    loaded, temperature = load_model(read_checkpoint(path), path)
+    images = torch.rand(1, 3, 9, 9)
+    torch.testing.assert_close(loaded.eval()(images), model(images), rtol=0, atol=0)
+    assert temperature == 1
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    content = {"model": build_model(SMALL).state_dict(), "architecture": SMALL.as_dict()}
+    for wrong in (
+        {"architecture": {**SMALL.as_dict(), "width": 6}},
+        {"architecture": {"name": "unet"}},
+        {"temperature": "warm"},
+    ):
+        with pytest.raises(UserError, match="do not fit its architecture"):
+            load_model(content | wrong, tmp_path / "x.pt")

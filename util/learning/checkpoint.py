@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
-from student.networks.models import Architecture, build_model
 from util.disk.files import write_bytes
 from util.errors import UserError
 
@@ -38,27 +36,3 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or not {"model", "architecture"} <= set(content):
         raise UserError(f"{path} is no checkpoint of a student: it lacks model and architecture")
     return content
-
-
-def load_model(content: dict[str, Any], path: Path) -> tuple[nn.Module, float]:
-    """Build the model that a checkpoint describes, with its weights.
-
-    Args:
-        content: Of `read_checkpoint`.
-        path: Where it came from, for the error.
-
-    Returns:
-        The model, and the temperature that its soft labels were divided by.
-
-    Raises:
-        UserError: Weights and architecture do not fit each other.
-    """
-    try:
-        model = build_model(Architecture(**content["architecture"]))
-        model.load_state_dict(content["model"])
-        return model, float(content.get("temperature", 1.0))
-    except Exception as error:  # as above: types and names in it can be anything
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"the weights in {path} do not fit its architecture {content['architecture']}: {reason}"
-        ) from None

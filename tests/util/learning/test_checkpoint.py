@@ -8,32 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from student.checkpoint import load_model, read_checkpoint, save_checkpoint
-from student.networks.models import Architecture, build_model
 from util.errors import UserError
+from util.learning.checkpoint import read_checkpoint, save_checkpoint
 
-SMALL = Architecture("unet", width=4, depth=2, encoder="")
-
-
-def content() -> dict[str, object]:
-    return {"model": build_model(SMALL).state_dict(), "architecture": SMALL.as_dict()}
-
-
-def test_a_checkpoint_gives_the_same_outputs(tmp_path: Path) -> None:
-    model = build_model(SMALL).eval()
-    path = tmp_path / "x.pt"
-    save_checkpoint(path, {"model": model.state_dict(), "architecture": SMALL.as_dict()})
-    loaded, temperature = load_model(read_checkpoint(path), path)
-    images = torch.rand(1, 3, 9, 9)
-    torch.testing.assert_close(loaded.eval()(images), model(images), rtol=0, atol=0)
-    assert temperature == 1
+CONTENT = {"model": torch.nn.Linear(9, 9).state_dict(), "architecture": {}}
 
 
 def test_bad_checkpoints_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.pt"
     with pytest.raises(UserError, match="does not exist"):
         read_checkpoint(path)
-    save_checkpoint(path, content())
+    save_checkpoint(path, CONTENT)
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(UserError, match="truncated"):
         read_checkpoint(path)
@@ -58,13 +43,3 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="safely"):
             read_checkpoint(tmp_path / name)
     assert not (tmp_path / "harm").exists()
-
-
-def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
-    for wrong in (
-        {"architecture": {**SMALL.as_dict(), "width": 6}},
-        {"architecture": {"name": "unet"}},
-        {"temperature": "warm"},
-    ):
-        with pytest.raises(UserError, match="do not fit its architecture"):
-            load_model(content() | wrong, tmp_path / "x.pt")
