@@ -26,6 +26,7 @@ from util.config import Config, StudentSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.ground_truth.reading import read_truths
+from util.learning.run_folder import RunFolder
 
 
 def name_architecture(settings: StudentSection, encoder_weights: Path | None) -> Architecture:

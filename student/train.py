@@ -68,7 +68,7 @@ def train_student(config: Config, overwrite: bool) -> "Fabric":
     """
     from student.building import build_trainer
     from student.data.material import collect_settings, gather_material
-    from student.run_folder import RunFolder
+    from util.learning.run_folder import RunFolder
 
     fabric = start_processes(config)
     material = gather_material(config)

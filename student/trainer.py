@@ -18,11 +18,11 @@ from student.data.loading import Batch, SoftLabelPairs
 from student.inference.torch_predictor import scale_images
 from student.losses import LossSettings, student_loss
 from student.networks.models import Architecture
-from student.run_folder import Row, RunFolder
 from student.validation import Validation, count_overlap, validate
 from util.errors import UserError, listed
 from util.metrics.scores import iou
 from util.learning.processes import gather, normalise_together, share_of
+from util.learning.run_folder import Row, RunFolder
 from util.learning.seeds import mix_seed
 from util.running.progress import track
 from util.settings import settings_hash

@@ -12,7 +12,6 @@ from student.data.augmentation import Augmentation
 from student.data.loading import SoftLabelPairs
 from student.losses import LossSettings
 from student.networks.models import Architecture, build_model
-from student.run_folder import RunFolder
 from student.trainer import Trainer, TrainingSettings
 from student.validation import Validation
 from tests.conftest import box_table, paint_scene
@@ -21,6 +20,7 @@ from util.data_classes import BoxSettings
 from util.images.files import find_images, read_image, write_image
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.learning.device import build_fabric
+from util.learning.run_folder import RunFolder
 
 Labeller = Callable[[np.ndarray], np.ndarray]
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 import student.train
-from student.run_folder import MADE_BY
 from tests.conftest import make_project
 from tests.student.inference.test_label_sets import SMALL, make_student
 from tests.student.student_runs import label, train
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint, save_checkpoint
+from util.learning.run_folder import MADE_BY
 from util.running.locks import locked
 from util.settings import settings_hash
 

@@ -17,7 +17,6 @@ from student.data.loading import SoftLabelPairs, Window
 from student.data.material import gather_material
 from student.data.survey import Seen
 from student.losses import LossSettings, student_loss
-from student.run_folder import RunFolder
 from student.validation import (
     SMALLEST_WINDOW_PX,
     Validation,
@@ -37,6 +36,8 @@ from util.images.splits import read_split
 from util.label_set import Content, LabelSetWriter
 from util.metrics.scores import iou
 from util.learning.device import build_fabric
+from util.learning.run_folder import RunFolder
+from util.metrics.intervals import iou
 
 
 def test_the_jaccard_index_pools_pixels_and_is_one_where_both_are_empty() -> None:
