@@ -27,7 +27,7 @@ from util.images.splits import warn_of_shared_images
 from util.running.locks import NoLocksError, locked
 from util.running.run import log_to, print_next, run_script
 from util.settings import library_versions
-from util.tracking import check_installed, tracking
+from util.learning.tracking import check_installed, tracking
 
 if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
     from lightning_fabric import Fabric
