@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from student.data.augmentation import Augmentation
-from student.data.batches import check_batches, count_crops
+from student.data.crops import check_batches, count_crops
 from student.data.loading import Memory, SoftLabelPairs
 from student.data.material import Material, Sizes
 from student.data.survey import Seen, count_labels, leave_out, survey

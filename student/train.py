@@ -24,10 +24,10 @@ from util.config import BOX_RULE, Config, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.errors import listed
 from util.images.splits import warn_of_shared_images
+from util.learning.tracking import check_installed, tracking
 from util.running.locks import NoLocksError, locked
 from util.running.run import log_to, print_next, run_script
 from util.settings import library_versions
-from util.learning.tracking import check_installed, tracking
 
 if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
     from lightning_fabric import Fabric
@@ -116,7 +116,8 @@ def build_checked(config: Config, fabric: "Fabric", num_images: int) -> "nn.Modu
         UserError: It cannot be trained so.
     """
     from student.building import build_student, name_losses
-    from student.data.batches import check_batches, check_processes
+    from student.data.crops import check_batches
+    from util.learning.batches import check_processes
 
     student = config.student
     check_batches(student, num_images)

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from student.data.batches import check_processes, shuffled_batches
 from student.data.loading import Batch, SoftLabelPairs
 from student.inference.torch_predictor import scale_images
 from student.losses import LossSettings, student_loss
@@ -21,6 +20,7 @@ from student.networks.models import Architecture
 from student.validation import Validation, count_overlap, validate
 from util.errors import UserError, listed
 from util.metrics.scores import iou
+from util.learning.batches import check_processes, shuffled_batches
 from util.learning.processes import gather, normalise_together, share_of
 from util.learning.run_folder import Row, RunFolder
 from util.learning.seeds import mix_seed

@@ -9,7 +9,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from student.data.augmentation import Augmentation, Sample, augment
-from student.data.batches import count_crops
+from student.data.crops import count_crops
 from student.data.loading import SoftLabelPairs
 from tests.benchmarks.test_speed import speed_up
 from util.config import Config

@@ -11,17 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import nn
 
 import student.train
-from student.data.batches import check_processes
 from tests.conftest import ROOT
 from tests.processes import Script
 from tests.student.student_runs import label
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint, save_checkpoint
-from util.learning.device import build_fabric, count_processes
-from util.learning.processes import SyncBatchNorm2d, gather, normalise_together, share_of
 
 STEP = """
 import sys
@@ -116,24 +112,6 @@ def test_two_processes_have_the_loss_curve_of_one_with_the_doubled_batch(project
     assert (project.parent / "runs/2/train.log").read_text().count("epoch 001") == 1
 
 
-def test_batch_normalisation_in_evaluation_is_the_plain_one() -> None:
-    torch.manual_seed(0)
-    plain = nn.BatchNorm2d(3)
-    plain(torch.rand(4, 3, 5, 5))
-    together = SyncBatchNorm2d(3)
-    together.load_state_dict(plain.state_dict())
-    images = torch.rand(2, 3, 4, 4)
-    assert torch.equal(together.eval()(images), plain.eval()(images))
-
-
-@pytest.mark.parametrize(("images", "processes"), [(3, 4), (250, 4), (9, 8)])
-def test_batches_that_leave_a_process_without_images_are_refused(
-    images: int, processes: int
-) -> None:
-    with pytest.raises(UserError, match=rf"{processes} processes cannot share {images} .*batches"):
-        check_processes(processes, images, batch_size=1)
-
-
 def test_a_run_that_other_processes_have_begun_is_not_gone_on_with(project: Path) -> None:
     teach(project)
     given = ["--config", str(project), "--student.epochs", "1"]
@@ -145,28 +123,3 @@ def test_a_run_that_other_processes_have_begun_is_not_gone_on_with(project: Path
     (path.parent / "run.json").unlink()  # or it is finished
     with pytest.raises(UserError, match="another number of processes has begun it"):
         student.train.main(given)
-
-
-def test_one_process_is_left_as_it_is() -> None:
-    fabric = build_fabric("cpu")
-    model = nn.Sequential(nn.BatchNorm2d(3))
-    assert type(normalise_together(model, fabric)[0]) is nn.BatchNorm2d  # type: ignore[index]
-    layer = torch.rand(3, 1, 2, 2)
-    assert gather(layer, 3, fabric) is layer
-    assert share_of([5, 3, 1], fabric) == [5, 3, 1]
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({}, (1, 1)),
-        ({"RANK": "0", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}, (8, 2)),
-        ({"SLURM_NTASKS": "4"}, (1, 1)),
-        ({"SLURM_NTASKS": "4", "SLURM_STEP_NUM_TASKS": "1"}, (1, 1)),
-        ({"SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_NUM_NODES": "2"}, (8, 2)),
-    ],
-)
-def test_processes_and_machines_are_counted_as_the_launcher_says(
-    environment: dict[str, str], expected: tuple[int, int]
-) -> None:
-    assert count_processes(environment) == expected

@@ -84,7 +84,7 @@ def test_too_many_processes_are_refused_before_anything_is_touched(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = content_of(trained.parent / "runs" / "student")
-    monkeypatch.setattr("student.data.batches.math.ceil", lambda value: 100)
+    monkeypatch.setattr("util.learning.batches.math.ceil", lambda value: 100)
     with pytest.raises(UserError, match="processes cannot share 6 training images"):
         train(trained, *OTHER)
     assert content_of(trained.parent / "runs" / "student") == before

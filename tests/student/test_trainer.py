@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 import student.train
 from student.building import training_settings
-from student.data.batches import shuffled_batches
 from student.losses import LossSettings, student_loss
 from student.networks.models import Architecture
 from student.trainer import Trainer
@@ -32,6 +31,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, read_image, read_soft_label, write_image
 from util.label_set import Content, LabelSet, LabelSetWriter
+from util.learning.batches import shuffled_batches
 from util.learning.checkpoint import read_checkpoint
 
 

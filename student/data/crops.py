@@ -1,24 +1,13 @@
-"""The batches of an epoch: how images are drawn into them, and how many there must be."""
+"""Crops of images in the batches of an epoch: how many there are, and how many there must be."""
 
 import math
 from collections.abc import Mapping
-
-import torch
 
 from util.config import StudentSection
 from util.errors import UserError
 
 COVERED = 1 / 16
 """Share of the mean image that an epoch's crops of it cover, if nothing else is asked for."""
-
-
-def shuffled_batches(num_items: int, batch_size: int, seed: int) -> list[list[int]]:
-    """Divide shuffled indices into batches of nearly equal size, at most `batch_size` each.
-
-    Equal, so that no batch of one is left over at the end: batch normalisation cannot use it.
-    """
-    order = torch.randperm(num_items, generator=torch.Generator().manual_seed(seed))
-    return [batch.tolist() for batch in order.tensor_split(math.ceil(num_items / batch_size))]
 
 
 def count_crops(settings: StudentSection, sizes_hw: Mapping[str, tuple[int, int] | None]) -> int:
@@ -50,18 +39,4 @@ def check_batches(settings: StudentSection, num_images: int) -> None:
             f"{settings.architecture} needs batches of at least 2 images here, but "
             f"student.batch_size is {settings.batch_size} and the training split has {num_images}, "
             "which leaves a batch of one"
-        )
-
-
-def check_processes(num_processes: int, num_images: int, batch_size: int) -> None:
-    """Make sure that each process has a part of each batch.
-
-    Raises:
-        UserError: There are batches with fewer images than processes.
-    """
-    num_batches = math.ceil(num_images / (batch_size * num_processes))
-    if num_images // num_batches < num_processes:
-        raise UserError(
-            f"{num_processes} processes cannot share {num_images} training images in "
-            f"{num_batches} batches; start fewer, or set student.batch_size higher"
         )

@@ -2,8 +2,8 @@
 
 import pytest
 
-from student.data.batches import count_crops, shuffled_batches
-from util.config import StudentSection
+from util.errors import UserError
+from util.learning.batches import check_processes, shuffled_batches
 from util.learning.seeds import mix_seed
 
 
@@ -27,19 +27,9 @@ def test_seeds_share_no_order_of_any_epoch() -> None:
     assert len(orders) == 400
 
 
-@pytest.mark.parametrize(
-    ("asked", "size_hw", "expected"),
-    [
-        (None, (256, 256), 1),
-        (None, (512, 512), 1),
-        (None, (3000, 4000), 81),  # 12 000 000 / 16 / 96^2
-        (None, None, 1),
-        (5, (256, 256), 5),
-        (5, (3000, 4000), 5),
-    ],
-)
-def test_large_images_give_as_many_crops_as_cover_a_sixteenth_of_them(
-    asked: int | None, size_hw: tuple[int, int] | None, expected: int
+@pytest.mark.parametrize(("images", "processes"), [(3, 4), (250, 4), (9, 8)])
+def test_batches_that_leave_a_process_without_images_are_refused(
+    images: int, processes: int
 ) -> None:
-    settings = StudentSection(crops_per_image=asked)
-    assert count_crops(settings, {"a": size_hw, "b": size_hw}) == expected
+    with pytest.raises(UserError, match=rf"{processes} processes cannot share {images} .*batches"):
+        check_processes(processes, images, batch_size=1)
