@@ -27,6 +27,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.ground_truth.reading import read_truths
 from util.learning.run_folder import RunFolder
+from util.learning.trainer import Trainer, TrainingSettings
 
 
 def name_architecture(settings: StudentSection, encoder_weights: Path | None) -> Architecture:

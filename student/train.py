@@ -33,8 +33,8 @@ if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
     from lightning_fabric import Fabric
     from torch import nn
 
-    from student.trainer import Trainer
     from student.validation import Validation
+    from util.learning.trainer import Trainer
 
 READS = keys_of("student", "tracking") - {"student.checkpoint"} | BOX_RULE
 READS |= {"evaluation.min_confidence"}

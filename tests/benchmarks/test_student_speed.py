@@ -24,7 +24,6 @@ from student.inference.onnx_predictor import OnnxPredictor
 from student.inference.torch_predictor import TorchPredictor, scale_images
 from student.losses import LossSettings
 from student.networks.models import Architecture, build_model
-from student.trainer import Trainer
 from tests.benchmarks.test_speed import seconds_of, speed_up
 from util.config import Config, Precision, read_config
 from util.data_classes import BoxSettings
@@ -34,6 +33,7 @@ from util.label_set import Content, LabelSet, LabelSetWriter
 from util.learning.checkpoint import save_checkpoint
 from util.learning.device import build_fabric, is_faster_in_bf16
 from util.learning.run_folder import RunFolder
+from util.learning.trainer import Trainer
 from util.running.ahead import count_cores
 
 SETTINGS = Config().student

@@ -12,7 +12,6 @@ from student.data.augmentation import Augmentation
 from student.data.loading import SoftLabelPairs
 from student.losses import LossSettings
 from student.networks.models import Architecture, build_model
-from student.trainer import Trainer, TrainingSettings
 from student.validation import Validation
 from tests.conftest import box_table, paint_scene
 from util.config import Config, PathsSection
@@ -21,6 +20,7 @@ from util.images.files import find_images, read_image, write_image
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.learning.device import build_fabric
 from util.learning.run_folder import RunFolder
+from util.learning.trainer import Trainer, TrainingSettings
 
 Labeller = Callable[[np.ndarray], np.ndarray]
 

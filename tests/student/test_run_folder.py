@@ -96,7 +96,7 @@ def test_a_first_epoch_that_fails_leaves_the_old_run_as_it_was(
     run = trained.parent / "runs" / "student"
     before = content_of(run)
     monkeypatch.setattr(
-        "student.trainer.student_loss", lambda logits, *rest: logits.sum() * float("nan")
+        "util.learning.trainer.student_loss", lambda logits, *rest: logits.sum() * float("nan")
     )
     with pytest.raises(UserError, match="became nan in epoch 1"):
         train(trained, *OTHER)
@@ -162,7 +162,7 @@ def test_a_checkpoint_of_unknown_origin_is_kept_until_its_successor_is_written(
         train(trained, *given)
     with monkeypatch.context() as patch:
         patch.setattr(
-            "student.trainer.student_loss", lambda logits, *rest: logits.sum() * float("nan")
+            "util.learning.trainer.student_loss", lambda logits, *rest: logits.sum() * float("nan")
         )
         with pytest.raises(UserError, match="became nan"):
             train(trained, *given, "--overwrite")

@@ -16,7 +16,6 @@ import student.train
 from student.building import training_settings
 from student.losses import LossSettings, student_loss
 from student.networks.models import Architecture
-from student.trainer import Trainer
 from tests.student.student_runs import (
     SETTINGS,
     find_birds,
@@ -33,6 +32,7 @@ from util.images.files import find_images, read_image, read_soft_label, write_im
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.learning.batches import shuffled_batches
 from util.learning.checkpoint import read_checkpoint
+from util.learning.trainer import Trainer
 
 
 def test_a_run_with_pixel_weights_is_another_run_and_notices_changed_weights(
@@ -80,7 +80,7 @@ def test_a_loss_that_is_no_number_names_its_batch_and_keeps_the_checkpoints(
         loss = student_loss(*given)
         return loss * float("nan") if steps > 1 else loss
 
-    monkeypatch.setattr("student.trainer.student_loss", fail_in_the_second_epoch)
+    monkeypatch.setattr("util.learning.trainer.student_loss", fail_in_the_second_epoch)
     several = ["--student.epochs", "3", "--student.run", "three", "--student.batch_size", "100"]
     with pytest.raises(UserError, match=r"became nan in epoch 2, in the batch of .*gradient_clip"):
         student.train.main([*given, *several])
@@ -99,7 +99,7 @@ def test_an_epoch_that_spoils_the_weights_is_not_kept(
     def validate(*_: Any) -> dict[str, float]:
         return {"val_f1": 0.0, "val_loss": next(losses), "val_jaccard": 0.0}
 
-    monkeypatch.setattr("student.trainer.validate", validate)
+    monkeypatch.setattr("util.learning.trainer.validate", validate)
     with pytest.raises(UserError, match="validation loss became nan in epoch 2; lower"):
         trainer.fit(make_validation(trainer), lambda row: None)
     assert len(trainer.history) == 1
@@ -171,7 +171,7 @@ def fit_to_scores(
         weights.append(deepcopy(trainer.student.state_dict()))
         return {"val_f1": next(given), "val_loss": 1.0, "val_jaccard": 0.0}
 
-    monkeypatch.setattr("student.trainer.validate", validate)
+    monkeypatch.setattr("util.learning.trainer.validate", validate)
     trainer.fit(make_validation(trainer), lambda row: None)
     return trainer, weights
 
@@ -289,7 +289,7 @@ def test_dropout_and_order_differ_from_epoch_to_epoch_and_from_seed_to_seed(
         orders.append(seed)
         return shuffled_batches(num_items, batch_size, seed)
 
-    monkeypatch.setattr("student.trainer.shuffled_batches", shuffle)
+    monkeypatch.setattr("util.learning.trainer.shuffled_batches", shuffle)
     for seed in (0, 1):
         trainer = make_trainer(tmp_path / str(seed), replace(SETTINGS, seed=seed, epochs=2))
         step = trainer.step
