@@ -12,22 +12,22 @@ from torch import nn
 
 from student.data.augmentation import Augmentation
 from student.data.crops import check_batches, count_crops
-from student.data.loading import Memory, SoftLabelPairs
+from student.data.loading import Batch, Memory, SoftLabelPairs
 from student.data.material import Material, Sizes
 from student.data.survey import Seen, count_labels, leave_out, survey
 from student.encoder_weights import find_encoder_weights
 from student.losses import LossSettings
 from student.networks.models import Architecture, build_model
 from student.networks.pretrained import image_statistics
-from student.run_folder import RunFolder
-from student.trainer import Trainer, TrainingSettings
+from student.segmentation import segmentation_task
 from student.validation import Validation, boxes_of_labels, choose_windows, cut_truths
 from util.config import Config, StudentSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.ground_truth.reading import read_truths
 from util.learning.run_folder import RunFolder
-from util.learning.trainer import Trainer, TrainingSettings
+from util.learning.task import LoopSettings
+from util.learning.trainer import Trainer
 
 
 def name_architecture(settings: StudentSection, encoder_weights: Path | None) -> Architecture:
@@ -70,7 +70,7 @@ def name_losses(settings: StudentSection) -> LossSettings:
 
 def build_trainer(
     config: Config, material: Material, fabric: Fabric, model: nn.Module, run_folder: RunFolder
-) -> tuple[Trainer, Validation]:
+) -> Trainer[Batch]:
     """Look at all images, and put those that can be read and the network together.
 
     Args:
@@ -82,6 +82,31 @@ def build_trainer(
 
     Raises:
         UserError: None of the images can be read, or too few.
+    """
+    student = config.student
+    encoder_weights = find_encoder_weights(student, config.paths.weights)
+    pairs, validation = look_at(config, material, fabric, run_folder)
+    task = segmentation_task(
+        fabric,
+        pairs,
+        validation,
+        student.num_workers,
+        list(run_folder.facts["left_out"]),
+        facts={
+            "architecture": name_architecture(student, encoder_weights).as_dict(),
+            "temperature": student.temperature,
+            "boxes": asdict(validation.box_settings),
+        },
+    )
+    return Trainer(fabric, model, loop_settings(student), task, run_folder)
+
+
+def look_at(
+    config: Config, material: Material, fabric: Fabric, run_folder: RunFolder
+) -> tuple[SoftLabelPairs, Validation]:
+    """Look at all images; returns those that can be read, to learn from and to validate on.
+
+    Arguments and errors as for `build_trainer`.
     """
     student = config.student
     boxes = config.evaluation.box_settings(material.label_set.box_settings)
@@ -112,22 +137,16 @@ def build_trainer(
         "left_out": lost | lost_too,
         "boxes_sought": len(truths),
     }
-    trainer = Trainer(
-        fabric,
-        model,
-        name_architecture(student, find_encoder_weights(student, config.paths.weights)),
-        training_settings(student, losses),
+    return (
         pairs(list(train), augmentation=cut_crops(student, material.train)),
-        run_folder,
-        facts={"boxes": asdict(boxes)},
-    )
-    return trainer, Validation(
-        pairs(list(validation), largest_side_px=side_px),
-        losses,
-        truths,
-        boxes,
-        config.evaluation.min_confidence,
-        student.validation_iou,
+        Validation(
+            pairs(list(validation), largest_side_px=side_px),
+            losses,
+            truths,
+            boxes,
+            config.evaluation.min_confidence,
+            student.validation_iou,
+        ),
     )
 
 
@@ -161,7 +180,6 @@ def cut_crops(settings: StudentSection, images: Sizes) -> Augmentation:
     )
 
 
-def training_settings(settings: StudentSection, losses: LossSettings) -> TrainingSettings:
+def loop_settings(settings: StudentSection) -> LoopSettings:
     """Take the numbers of the training loop."""
-    names = set(TrainingSettings.__dataclass_fields__) - {"losses"}
-    return TrainingSettings(losses=losses, **settings.model_dump(include=names))
+    return LoopSettings(**settings.model_dump(include=set(LoopSettings.__dataclass_fields__)))

@@ -17,7 +17,6 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from student.data.material import find_splits
-from student.train import build_checked, start_processes, train_student
 from teacher.building import plan_teacher
 from teacher.labelling import label_all, report
 from teacher.settings import as_student
@@ -40,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run both stages."""
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     config = plan_distillation(config)
+    from student.training import start_processes, train_student
+
     fabric, share = start_processes(config), read_share()
     if share.count != fabric.world_size:
         raise UserError(
@@ -63,6 +64,8 @@ def check_student(config: Config, fabric: "Fabric") -> None:
     Raises:
         UserError: It cannot.
     """
+    from student.training import build_checked
+
     splits = find_splits(config)
     if config.student.validate_against == "ground_truth":
         read_truths(config.data, splits.image_paths, splits.validation_ids)

@@ -115,13 +115,13 @@ def cut_truths(truths: pd.DataFrame, seen: Mapping[str, Seen]) -> pd.DataFrame:
     return cut[is_seen]
 
 
-def validate(fabric: Fabric, model: nn.Module, validation: Validation) -> Row:
+def validate(validation: Validation, fabric: Fabric, model: nn.Module) -> Row:
     """Measure a student as it will predict: in float32, batch normalisations put into convolutions.
 
     Args:
+        validation: What it is measured on.
         fabric: Its processes share the images.
         model: Not changed.
-        validation: What it is measured on.
 
     Returns:
         The same in every process: val_loss, the mean of the images' losses; val_jaccard;

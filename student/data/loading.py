@@ -1,9 +1,10 @@
-"""Images with soft labels for a student: checked, read ahead, kept in memory, cropped, batched."""
+"""Images with soft labels for a student: checked, kept in memory, cropped, batched."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,15 +15,11 @@ from util.config import PixelWeights
 from util.errors import UserError, listed
 from util.images.files import image_size_hw, read_image
 from util.label_set import LabelSet
+from util.learning.batches import read_ahead
 from util.learning.seeds import mix_seed
-from util.running.ahead import map_ahead
-
-BATCHES_AHEAD = 2
-"""The images of so many batches may be cropped before the student asks for them."""
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """What a student sees in a step; all (B, 1, H, W) float32 but the images.
 
     Attributes:
@@ -36,12 +33,6 @@ class Batch:
     targets: Tensor
     weights: Tensor | None = None
     teacher_logits: Tensor | None = None
-
-    def map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
-        """Change all its tensors."""
-        optional = (self.weights, self.teacher_logits)
-        changed = (None if layer is None else change(layer) for layer in optional)
-        return Batch(change(self.images), change(self.targets), *changed)
 
 
 @dataclass(frozen=True)
@@ -208,16 +199,9 @@ class SoftLabelPairs:
             epoch: Counted from 0.
             num_threads: That read and augment beside the caller; 0 = none.
         """
-
-        def cut(index: int) -> list[Sample]:
-            return self.crops(index, epoch)
-
-        order = [index for group in indices for index in group]
-        ahead = BATCHES_AHEAD * max(map(len, indices), default=0)
-        crops = map_ahead(cut, order, num_threads, ahead) if num_threads else map(cut, order)
-        for group in indices:
-            for samples in zip(*[next(crops) for _ in group], strict=True):
-                yield self._put_together(samples)
+        return read_ahead(
+            lambda index: self.crops(index, epoch), self._put_together, indices, num_threads
+        )
 
 
 def check_pairs(

@@ -124,8 +124,10 @@ def load_model(content: dict[str, Any], path: Path) -> tuple[nn.Module, float]:
         The model, and the temperature that its soft labels were divided by.
 
     Raises:
-        UserError: Weights and architecture do not fit each other.
+        UserError: It is of no student, or weights and architecture do not fit each other.
     """
+    if "architecture" not in content:
+        raise UserError(f"{path} is no checkpoint of a student: it lacks architecture")
     try:
         model = build_model(Architecture(**content["architecture"]))
         model.load_state_dict(content["model"])

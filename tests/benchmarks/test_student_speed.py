@@ -15,7 +15,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch.nn import functional as F
 
-from student.building import training_settings
+from student.building import loop_settings
 from student.data.augmentation import Augmentation
 from student.data.loading import Batch, SoftLabelPairs
 from student.deployment.onnx_file import export_onnx, quantise
@@ -24,7 +24,9 @@ from student.inference.onnx_predictor import OnnxPredictor
 from student.inference.torch_predictor import TorchPredictor, scale_images
 from student.losses import LossSettings
 from student.networks.models import Architecture, build_model
+from student.segmentation import segmentation_task
 from tests.benchmarks.test_speed import seconds_of, speed_up
+from tests.student.student_runs import make_validation
 from util.config import Config, Precision, read_config
 from util.data_classes import BoxSettings
 from util.demo.sea.data_set import make_data_set
@@ -59,18 +61,18 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(num_threads)
 
 
-def make_trainer(folder: Path, precision: Precision) -> Trainer:
+def make_trainer(folder: Path, precision: Precision) -> Trainer[Batch]:
     """A trainer with the default settings on one image, of which only its steps are used."""
     with LabelSetWriter(folder / "labels", {"producer": "test"}) as writer:
         writer.add("a", Content(np.zeros((16, 16))), "1", 0)
         label_set: LabelSet = writer.finish(BoxSettings())
     pairs = SoftLabelPairs(["a"], {}, label_set, 1.0, Augmentation(256))
-    settings = training_settings(
-        SETTINGS.model_copy(update={"epochs": 99}), LossSettings(SETTINGS.losses)
-    )
+    settings = loop_settings(SETTINGS.model_copy(update={"epochs": 99}))
     run_folder = RunFolder(folder / "run", {"settings": {}}, Config())
     fabric = build_fabric("cpu", precision)
-    return Trainer(fabric, make_model(OURS), OURS, settings, pairs, run_folder, {})
+    validation = make_validation(pairs, losses=LossSettings(SETTINGS.losses))
+    task = segmentation_task(fabric, pairs, validation, num_threads=0)
+    return Trainer(fabric, make_model(OURS), settings, task, run_folder)
 
 
 def make_batch(side_px: int) -> Batch:

@@ -5,22 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 import student.train
-from student.data.augmentation import Augmentation
 from student.data.loading import SoftLabelPairs
 from student.losses import LossSettings
-from student.networks.models import Architecture, build_model
 from student.validation import Validation
 from tests.conftest import box_table, paint_scene
-from util.config import Config, PathsSection
 from util.data_classes import BoxSettings
 from util.images.files import find_images, read_image, write_image
 from util.label_set import Content, LabelSet, LabelSetWriter
-from util.learning.device import build_fabric
-from util.learning.run_folder import RunFolder
-from util.learning.trainer import Trainer, TrainingSettings
 
 Labeller = Callable[[np.ndarray], np.ndarray]
 
@@ -51,24 +44,11 @@ def learn(project: Path, maps: Labeller, *options: str) -> Path:
     return train(project, *options)
 
 
-TINY = Architecture("unet", width=2, depth=1, encoder="")
-
-SETTINGS = TrainingSettings(
-    epochs=6,
-    patience=6,
-    batch_size=2,
-    learning_rate=0.01,
-    weight_decay=0.0,
-    losses=LossSettings({"kl": 1.0}),
-    gradient_clip=0.0,
-    ema_decay=0.0,
-    seed=0,
-    num_workers=0,
-)
+LOSSES = LossSettings({"kl": 1.0})
 
 
-def make_trainer(folder: Path, settings: TrainingSettings = SETTINGS) -> Trainer:
-    """A trainer on two images of 16 x 16 pixels in a folder of its own."""
+def make_pairs(folder: Path) -> SoftLabelPairs:
+    """Two images of 16 x 16 pixels in a folder of their own, with soft labels."""
     images = {
         name: paint_scene((16, 16), [(5, place)]) for name, place in {"a": 5, "b": 10}.items()
     }
@@ -77,27 +57,16 @@ def make_trainer(folder: Path, settings: TrainingSettings = SETTINGS) -> Trainer
             write_image(folder / "images" / f"{name}.png", image)
             writer.add(name, Content(find_birds(image)), "1", 0)
         label_set = writer.finish(BoxSettings())
-    pairs = SoftLabelPairs(
-        list(images), find_images(folder / "images"), label_set, 1.0, Augmentation(16)
-    )
-    torch.manual_seed(settings.seed)
-    run_folder = RunFolder(
-        folder / "run", {"settings": {}}, Config(paths=PathsSection(runs=folder))
-    )
-    model = build_model(TINY)
-    fabric = build_fabric("cpu")
-    return Trainer(fabric, model, TINY, settings, pairs, run_folder, facts={})
+    return SoftLabelPairs(list(images), find_images(folder / "images"), label_set, 1.0)
 
 
-def make_validation(trainer: Trainer, **changes: Any) -> Validation:
-    """What that trainer is validated by: its own images."""
-    pairs = trainer.train_pairs
-    whole = SoftLabelPairs(pairs.image_ids, pairs.image_paths, pairs.label_set, 1.0)
+def make_validation(pairs: SoftLabelPairs, **changes: Any) -> Validation:
+    """What a student is validated by: these images."""
     given = {
-        "losses": trainer.settings.losses,
+        "losses": LOSSES,
         "truths": box_table([]),
         "box_settings": BoxSettings(),
         "min_confidence": 0.1,
         "iou_threshold": 0.3,
     }
-    return Validation(whole, **(given | changes))
+    return Validation(pairs, **(given | changes))

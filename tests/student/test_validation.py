@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from student.building import build_student, build_trainer
+from student.building import look_at
 from student.data.loading import SoftLabelPairs, Window
 from student.data.material import gather_material
 from student.data.survey import Seen
@@ -27,7 +27,7 @@ from student.validation import (
 )
 from tests.conftest import box_table
 from tests.student.inference.test_label_sets import make_student
-from tests.student.student_runs import find_birds, label, make_trainer, make_validation, train
+from tests.student.student_runs import find_birds, label, make_pairs, make_validation, train
 from util.bbox_csv import COORDINATES
 from util.config.command_line import load_config
 from util.data_classes import Boxes, BoxSettings
@@ -94,7 +94,7 @@ def test_validation_loss_is_the_training_loss(tmp_path: Path, rng: np.random.Gen
     )
     model = make_student().eval()
     validation = Validation(pairs, losses, box_table([]), BoxSettings(), 0.1, 0.3)
-    found = validate(build_fabric("cpu"), model, validation)["val_loss"]
+    found = validate(validation, build_fabric("cpu"), model)["val_loss"]
     expected = []
     for index in range(2):
         batch = pairs.batch([index])
@@ -107,10 +107,10 @@ def test_validation_loss_is_the_training_loss(tmp_path: Path, rng: np.random.Gen
 
 def validate_a_box(tmp_path: Path, truths: pd.DataFrame, **settings: float) -> dict[str, float]:
     """Validate a student that finds the same box of confidence 0.7 in each of two images."""
-    trainer = make_trainer(tmp_path)
     boxes = BoxSettings(dilation_iterations=0)
-    validation = make_validation(trainer, truths=truths, box_settings=boxes, **settings)
-    return validate(trainer.fabric, Constant(logits_of_a_box(0.7)), validation)
+    pairs = make_pairs(tmp_path)
+    validation = make_validation(pairs, truths=truths, box_settings=boxes, **settings)
+    return validate(validation, build_fabric("cpu"), Constant(logits_of_a_box(0.7)))
 
 
 @pytest.mark.parametrize(("min_confidence", "found"), [(0.1, 1.0), (0.69, 1.0), (0.71, 0.0)])
@@ -141,8 +141,7 @@ def test_validation_is_as_the_config_has_it(project: Path) -> None:
     for more, num_truths in (([], len(boxes)), (["--evaluation.min_confidence", "0.31"], 0)):
         config, _ = load_config("", [*given, *more])
         fabric, folder = build_fabric("cpu"), RunFolder(project.parent, {"settings": {}}, config)
-        model = build_student(config)
-        _, validation = build_trainer(config, gather_material(config), fabric, model, folder)
+        _, validation = look_at(config, gather_material(config), fabric, folder)
         assert validation.iou_threshold == 0.7
         assert validation.min_confidence == config.evaluation.min_confidence
         assert validation.losses == LossSettings({"dice": 2.0})

@@ -1,10 +1,19 @@
-"""The batches of an epoch: how images are drawn into them."""
+"""The batches of an epoch: how images are drawn into them, and read ahead."""
 
 import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import torch
 
 from util.errors import UserError
+from util.running.ahead import map_ahead
+
+Sample = TypeVar("Sample")
+Batch = TypeVar("Batch")
+
+BATCHES_AHEAD = 2
+"""The images of so many batches may be read before they are asked for."""
 
 
 def shuffled_batches(num_items: int, batch_size: int, seed: int) -> list[list[int]]:
@@ -14,6 +23,31 @@ def shuffled_batches(num_items: int, batch_size: int, seed: int) -> list[list[in
     """
     order = torch.randperm(num_items, generator=torch.Generator().manual_seed(seed))
     return [batch.tolist() for batch in order.tensor_split(math.ceil(num_items / batch_size))]
+
+
+def read_ahead(
+    read: Callable[[int], Sequence[Sample]],
+    put_together: Callable[[Sequence[Sample]], Batch],
+    groups: Sequence[Sequence[int]],
+    num_threads: int,
+) -> Iterator[Batch]:
+    """Make batches, a few of them ahead of who asks.
+
+    Args:
+        read: Gives the crops of an image by its index; of each image as many.
+        put_together: Makes a batch of one crop of each image of a group.
+        groups: Indices of images; each group gives as many batches as there are crops of an image.
+        num_threads: That read beside the caller; 0 = none.
+
+    Raises:
+        Exception: Whatever `read` raises, when its batch is asked for.
+    """
+    order = [index for group in groups for index in group]
+    ahead = BATCHES_AHEAD * max(map(len, groups), default=0)
+    crops = map_ahead(read, order, num_threads, ahead) if num_threads else map(read, order)
+    for group in groups:
+        for samples in zip(*[next(crops) for _ in group], strict=True):
+            yield put_together(samples)
 
 
 def check_processes(num_processes: int, num_images: int, batch_size: int) -> None:
@@ -26,5 +60,5 @@ def check_processes(num_processes: int, num_images: int, batch_size: int) -> Non
     if num_images // num_batches < num_processes:
         raise UserError(
             f"{num_processes} processes cannot share {num_images} training images in "
-            f"{num_batches} batches; start fewer, or set student.batch_size higher"
+            f"{num_batches} batches; start fewer, or set batch_size higher"
         )

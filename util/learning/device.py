@@ -1,4 +1,4 @@
-"""Where a student runs, and with which numbers."""
+"""Where a network is trained or predicts, and with which numbers."""
 
 import logging
 import os
@@ -55,11 +55,11 @@ def build_fabric(
         return fabric
     except UserWarning as warning:
         raise UserError(
-            f"student.precision {precision!r} cannot be used here ({warning}); set it to auto"
+            f"precision {precision!r} cannot be used here ({warning}); set it to auto"
         ) from None
     except (RuntimeError, ValueError) as error:
         raise UserError(
-            f"student.device {device!r} with precision {precision!r} cannot be used here "
+            f"device {device!r} with precision {precision!r} cannot be used here "
             f"({error}); set it to auto or cpu"
         ) from None
 

@@ -1,4 +1,4 @@
-"""Several processes that train one student, as one process with all of their batches would."""
+"""Several processes that train one network, as one process with all of their batches would."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar, cast

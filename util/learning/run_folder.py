@@ -72,7 +72,7 @@ class RunFolder:
         elif self.best.exists() and not self._is_ours(self.best):
             raise UserError(
                 f"{self.path} holds best.pt, but no run.json that says how it was trained; give "
-                "--overwrite to replace it, or choose another student.run"
+                "--overwrite to replace it, or choose another name for the run"
             )
 
     def is_finished(self) -> bool:

@@ -4,8 +4,8 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Generic
 
 import torch
 from lightning_fabric import Fabric
@@ -13,41 +13,27 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from student.data.loading import Batch, SoftLabelPairs
-from student.inference.torch_predictor import scale_images
-from student.losses import LossSettings, student_loss
-from student.networks.models import Architecture
-from student.validation import Validation, count_overlap, validate
 from util.errors import UserError, listed
 from util.metrics.scores import iou
 from util.learning.batches import check_processes, shuffled_batches
 from util.learning.processes import gather, normalise_together, share_of
 from util.learning.run_folder import Row, RunFolder
 from util.learning.seeds import mix_seed
+from util.learning.task import Batch, LoopSettings, Task
 from util.running.progress import track
 from util.settings import settings_hash
 
 logger = logging.getLogger(__name__)
 
+REMEDY = "lower learning_rate or set gradient_clip (the checkpoints of the epoch before are kept)"
+"""What to do where a loss is no number."""
 
-@dataclass(frozen=True)
-class TrainingSettings:
-    """Numbers of the training loop; see `StudentSection` for what they mean."""
-
-    epochs: int
-    patience: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    losses: LossSettings
-    gradient_clip: float
-    ema_decay: float
-    seed: int
-    num_workers: int
+UNSAID = {"epoch", "learning_rate", "images_per_s", "waited_for_data", "seconds"}
+"""Columns of metrics.csv that a line of the log has in another form, or not at all."""
 
 
-class Trainer:
-    """Trains one student in one run folder.
+class Trainer(Generic[Batch]):
+    """Trains one network in one run folder.
 
     Nothing is written before the first epoch is done; see `RunFolder.keep`. Of several processes
     the first one writes, and all of them learn the same.
@@ -57,35 +43,30 @@ class Trainer:
         self,
         fabric: Fabric,
         model: nn.Module,
-        architecture: Architecture,
-        settings: TrainingSettings,
-        train_pairs: SoftLabelPairs,
+        settings: LoopSettings,
+        task: Task[Batch],
         run_folder: RunFolder,
-        facts: Mapping[str, Any],
     ) -> None:
         """Make a run ready to start.
 
         Args:
             fabric: Device, numbers and processes.
             model: The network, with the weights that it begins with.
-            architecture: What it is, for checkpoints.
             settings: Of the loop.
-            train_pairs: What it learns from.
+            task: What the network learns.
             run_folder: Where checkpoints and figures go.
-            facts: What checkpoints say beside the network, plain values.
 
         Raises:
             UserError: There are batches with fewer images than processes.
         """
         self.fabric = fabric
         self.settings = settings
-        self.architecture = architecture
-        self.train_pairs = train_pairs
+        self.task = task
         self.run_folder = run_folder
-        self.facts = facts
         self.batch_size = settings.batch_size * fabric.world_size
-        check_processes(fabric.world_size, len(train_pairs), settings.batch_size)
-        steps = math.ceil(len(train_pairs) / self.batch_size) * train_pairs.crops_per_image
+        num_images = len(task.image_ids)
+        check_processes(fabric.world_size, num_images, settings.batch_size)
+        steps = math.ceil(num_images / self.batch_size) * task.crops_per_image
         optimizer = torch.optim.AdamW(
             model.parameters(),
             lr=settings.learning_rate,
@@ -96,17 +77,18 @@ class Trainer:
             optimizer, max_lr=settings.learning_rate, total_steps=settings.epochs * steps
         )
         model = normalise_together(model, fabric)
-        model = model.to(memory_format=torch.channels_last)  # a third faster on CPU and GPU
+        # Convolutions become a third faster by it, on CPU and GPU.
+        model = model.to(memory_format=torch.channels_last)
         self.model, self.optimizer = fabric.setup(model, optimizer)
         self.average = _start_average(model, settings.ema_decay) if settings.ema_decay else None
         self.history: list[Row] = []
 
     @property
-    def student(self) -> nn.Module:
-        """The network that is validated, kept and tested: the average of the weights, if asked."""
-        student = self.model.module if self.average is None else self.average.module
-        assert isinstance(student, nn.Module)
-        return student
+    def network(self) -> nn.Module:
+        """What is validated, kept and tested: with the average of the weights, if asked for."""
+        network = self.model.module if self.average is None else self.average.module
+        assert isinstance(network, nn.Module)
+        return network
 
     def resume(self, content: Mapping[str, Any]) -> None:
         """Take over the state of a stopped run, as `RunFolder.read_state` gives it.
@@ -133,17 +115,14 @@ class Trainer:
             ) from None
 
     def _hash_images(self) -> str:
-        left_out = sorted(self.run_folder.facts.get("left_out", {}))  # of both splits
-        return settings_hash({"ids": list(self.train_pairs.image_ids), "left_out": left_out})
+        return settings_hash(
+            {"ids": list(self.task.image_ids), "left_out": sorted(self.task.left_out)}
+        )
 
     @property
     def best_epoch(self) -> int:
-        """Index of the best epoch so far: highest F1, then lowest loss, then earliest."""
-        return max(range(len(self.history)), key=lambda i: (*self._score(i), -i))
-
-    def _score(self, epoch: int) -> tuple[float, float]:
-        row = self.history[epoch]
-        return row["val_f1"], -row["val_loss"]
+        """Index of the best epoch so far: that of the highest score, then the earliest."""
+        return max(range(len(self.history)), key=lambda i: (self.task.score(self.history[i]), -i))
 
     @property
     def is_finished(self) -> bool:
@@ -153,26 +132,26 @@ class Trainer:
             return True
         return done > 0 and done - 1 - self.best_epoch >= self.settings.patience
 
-    def fit(self, validation: Validation, on_epoch: Callable[[Row], None]) -> None:
+    def fit(self, on_epoch: Callable[[Row], None]) -> None:
         """Train until finished.
 
         Args:
-            validation: What decides which epoch is best.
             on_epoch: Called with the figures of each epoch, in the first process.
 
         Raises:
             UserError: The loss of a batch or of the validation is no number; the last good
                 checkpoint is kept.
         """
+        if self.history and self.fabric.is_global_zero:
+            self.run_folder.write_facts()  # they may have changed since it was begun
         while not self.is_finished:
             start = time.perf_counter()
             row: Row = {"epoch": len(self.history) + 1, **self._train_epoch()}
-            row |= validate(self.fabric, self.student, validation)
+            row |= self.task.validate(self.network)
             if not math.isfinite(row["val_loss"]):
                 raise UserError(
-                    f"the validation loss became {row['val_loss']} in epoch {row['epoch']}; lower "
-                    "student.learning_rate or set student.gradient_clip (the checkpoints of the "
-                    "epoch before are kept)"
+                    f"the validation loss became {row['val_loss']} in epoch {row['epoch']}; "
+                    f"{REMEDY}"
                 )
             row |= {"seconds": time.perf_counter() - start}
             self.history.append(row)
@@ -181,37 +160,51 @@ class Trainer:
                 self._log(row)
                 on_epoch(row)
 
+    def conclude(self) -> None:
+        """Let run.json say what the training has come to, by which it counts as finished."""
+        self.run_folder.facts |= {
+            "device": str(self.fabric.device),
+            "precision": self.fabric._precision.precision,
+            "parameters": self.num_parameters,
+            "seconds": round(sum(row["seconds"] for row in self.history), 1),
+            "best": self.history[self.best_epoch],
+        }
+        self.run_folder.write_facts()
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers the network has that are learnt."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
     def _train_epoch(self) -> Row:
-        """One pass over the images: mean loss, Jaccard index, speed, and share of time waited."""
-        epoch, crops = len(self.history), self.train_pairs.crops_per_image
+        """One pass over the images: mean loss, what is counted, speed, share of time waited."""
+        epoch, crops = len(self.history), self.task.crops_per_image
+        num_images = len(self.task.image_ids)
         seed, rank = self.settings.seed, self.fabric.global_rank
-        groups = shuffled_batches(
-            len(self.train_pairs), self.batch_size, mix_seed("order", seed, epoch)
-        )
+        groups = shuffled_batches(num_images, self.batch_size, mix_seed("order", seed, epoch))
         mine = [share_of(group, self.fabric) for group in groups]
         batches = [group for group in groups for _ in range(crops)]
         torch.manual_seed(mix_seed("dropout", seed, epoch, rank))  # a resumed run, too, draws this
         self.model.train()
         total = torch.zeros((), device=self.fabric.device)
-        overlap = torch.zeros(2, dtype=torch.long, device=self.fabric.device)
+        counts = torch.zeros((), dtype=torch.long, device=self.fabric.device)
         learning_rate = float(self.scheduler.get_last_lr()[0])
         start = time.perf_counter()
         waited = 0.0
-        loader = self.train_pairs.batches(mine, epoch, self.settings.num_workers)
+        loader = self.task.batches(mine, epoch)
         for indices in track(batches, f"epoch {epoch + 1}", unit="step", transient=True):
             asked = time.perf_counter()
             batch = next(loader)
             waited += time.perf_counter() - asked
             loss, counted = self.step(batch, indices)
             total += loss * len(indices)
-            overlap += counted
+            counts = counts + counted
         seconds = time.perf_counter() - start
-        num_crops = len(self.train_pairs) * crops
         return {
-            "train_loss": float(total) / num_crops,
-            "train_jaccard": float(iou(overlap.cpu().numpy())),
+            "train_loss": float(total) / (num_images * crops),
+            **self.task.summarise(counts.cpu()),
             "learning_rate": learning_rate,
-            "images_per_s": len(self.train_pairs) / seconds,
+            "images_per_s": num_images / seconds,
             "waited_for_data": waited / seconds,
         }
 
@@ -223,18 +216,20 @@ class Trainer:
             indices: Of the whole batch.
 
         Returns:
-            Its loss, and the pixels of `count_overlap`.
+            Its loss, and what is counted there.
+
+        Raises:
+            UserError: The loss is no number; nothing is learnt from it.
         """
-        batch = batch.map(self.fabric.to_device)
-        logits = gather(self.model(scale_images(batch.images)), len(indices), self.fabric)
-        targets, weights, teacher_logits = (
-            None if layer is None else gather(layer, len(indices), self.fabric)
-            for layer in (batch.targets, batch.weights, batch.teacher_logits)
-        )
-        assert targets is not None
-        loss = student_loss(logits, targets, self.settings.losses, weights, teacher_logits)
+        gather_parts = partial(gather, num_items=len(indices), fabric=self.fabric)
+        batch = self.fabric.to_device(batch)
+        loss, counted = self.task.measure(self.model, batch, gather_parts)
         if not torch.isfinite(loss):
-            raise UserError(self._describe_failure(float(loss.detach()), indices))
+            images = listed([self.task.image_ids[index] for index in indices])
+            raise UserError(
+                f"the training loss became {float(loss.detach())} in epoch "
+                f"{len(self.history) + 1}, in the batch of {images}; {REMEDY}"
+            )
         self.fabric.backward(loss * self.fabric.world_size)
         if self.settings.gradient_clip:
             self.fabric.clip_gradients(
@@ -245,27 +240,14 @@ class Trainer:
         self.scheduler.step()
         if self.average is not None:
             self.average.update_parameters(self.model.module)
-        temperature = self.train_pairs.temperature
-        overlap = count_overlap(logits.detach(), targets, temperature, weights)
-        return loss.detach(), overlap
-
-    def _describe_failure(self, loss: float, batch: Sequence[int]) -> str:
-        """Say in which batch the loss stopped being a number, and what may help."""
-        return (
-            f"the training loss became {loss} in epoch {len(self.history) + 1}, in the batch of "
-            f"{listed([self.train_pairs.image_ids[index] for index in batch])}; lower "
-            "student.learning_rate or set student.gradient_clip (the checkpoints of the epoch "
-            "before are kept)"
-        )
+        return loss.detach(), counted
 
     def _save(self) -> None:
         """Have the run folder keep what the last epoch has brought."""
         content: dict[str, Any] = {
-            "model": self.student.state_dict(),
-            "architecture": self.architecture.as_dict(),
-            "temperature": self.train_pairs.temperature,
+            "model": self.network.state_dict(),
             "epoch": len(self.history),
-            **self.facts,
+            **self.task.facts,
         }
         state = {
             "optimizer": self.optimizer.state_dict(),
@@ -278,23 +260,18 @@ class Trainer:
         self.run_folder.keep(content, state, self.history, is_best)
 
     def _log(self, row: Row) -> None:
-        """One aligned line an epoch, with the names of metrics.csv."""
-        usual = sum(past["seconds"] for past in self.history) / len(self.history)
-        left = (self.settings.epochs - len(self.history)) * usual / 60
+        """One line an epoch, with the names of metrics.csv."""
+        done, epochs = len(self.history), self.settings.epochs
+        usual = sum(past["seconds"] for past in self.history) / done
+        figures = [f"{name} {value:.4f}" for name, value in row.items() if name not in UNSAID]
         logger.info(
-            "epoch %03d/%03d | train_loss %.4f | val_loss %.4f | train_jaccard %.3f | "
-            "val_jaccard %.3f | val_f1 %.3f | lr %.1e | "
-            "%.0f img/s | left %.1f min",
-            len(self.history),
-            self.settings.epochs,
-            row["train_loss"],
-            row["val_loss"],
-            row["train_jaccard"],
-            row["val_jaccard"],
-            row["val_f1"],
+            "epoch %03d/%03d | %s | lr %.1e | %.0f img/s | left %.1f min",
+            done,
+            epochs,
+            " | ".join(figures),
             row["learning_rate"],
             row["images_per_s"],
-            left,
+            (epochs - done) * usual / 60,
         )
 
 

@@ -219,7 +219,9 @@ def test_code_counts_without_comments_docstrings_and_layout() -> None:
     assert strip_code(plain) != strip_code(plain.replace("1", "2"))
 
 
-@pytest.mark.parametrize("file", ["student/losses.py", "util/masks_to_bboxes.py"])
+@pytest.mark.parametrize(
+    "file", ["student/losses.py", "util/learning/trainer.py", "util/masks_to_bboxes.py"]
+)
 def test_changed_code_of_students_gives_new_students(
     planned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:

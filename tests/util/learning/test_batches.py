@@ -3,7 +3,7 @@
 import pytest
 
 from util.errors import UserError
-from util.learning.batches import check_processes, shuffled_batches
+from util.learning.batches import check_processes, read_ahead, shuffled_batches
 from util.learning.seeds import mix_seed
 
 
@@ -33,3 +33,28 @@ def test_batches_that_leave_a_process_without_images_are_refused(
 ) -> None:
     with pytest.raises(UserError, match=rf"{processes} processes cannot share {images} .*batches"):
         check_processes(processes, images, batch_size=1)
+
+
+@pytest.mark.parametrize("num_threads", [0, 2])
+def test_batches_read_ahead_hold_one_crop_of_each_image_of_their_group(num_threads: int) -> None:
+    groups = [[3, 1], [0, 2, 4]]
+    made = read_ahead(lambda index: [f"{index}a", f"{index}b"], list, groups, num_threads)
+    assert list(made) == [["3a", "1a"], ["3b", "1b"], ["0a", "2a", "4a"], ["0b", "2b", "4b"]]
+
+
+@pytest.mark.parametrize(("num_threads", "least", "most"), [(0, 2, 2), (1, 2, 6), (3, 2, 6)])
+def test_two_batches_are_read_ahead_at_most(num_threads: int, least: int, most: int) -> None:
+    read: list[int] = []
+
+    def note(index: int) -> list[int]:
+        read.append(index)
+        return [index]
+
+    made = read_ahead(note, list, [[i, i + 1] for i in range(0, 20, 2)], num_threads)
+    assert next(made) == [0, 1]
+    made.close()  # type: ignore[attr-defined]  # waits for what has been begun
+    assert least <= len(read) <= most
+
+
+def test_no_groups_give_no_batches() -> None:
+    assert list(read_ahead(lambda index: [index], list, [], 1)) == []

@@ -1,4 +1,4 @@
-"""Where a student runs."""
+"""Where a network is trained or predicts."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def test_a_missing_device_is_one_sentence() -> None:
 
 
 def test_numbers_that_a_processor_lacks_are_refused_not_replaced() -> None:
-    with pytest.raises(UserError, match=r"student\.precision '16-mixed' .*set it to auto"):
+    with pytest.raises(UserError, match=r"precision '16-mixed' .*set it to auto"):
         build_fabric("cpu", "16-mixed")
 
 

@@ -3,8 +3,6 @@
 import errno
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import student.train
 from tests.conftest import make_project
 from tests.student.inference.test_label_sets import SMALL, make_student
 from tests.student.student_runs import label, train
+from tests.util.learning.stopping import StoppedError, stopping_at_write
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint, save_checkpoint
 from util.learning.run_folder import MADE_BY
@@ -96,7 +95,7 @@ def test_a_first_epoch_that_fails_leaves_the_old_run_as_it_was(
     run = trained.parent / "runs" / "student"
     before = content_of(run)
     monkeypatch.setattr(
-        "util.learning.trainer.student_loss", lambda logits, *rest: logits.sum() * float("nan")
+        "student.segmentation.student_loss", lambda logits, *rest: logits.sum() * float("nan")
     )
     with pytest.raises(UserError, match="became nan in epoch 1"):
         train(trained, *OTHER)
@@ -105,27 +104,6 @@ def test_a_first_epoch_that_fails_leaves_the_old_run_as_it_was(
         train(trained, "--student.run", "new")
     monkeypatch.undo()
     train(trained, "--student.run", "new", "--student.width", "3")  # nothing was claimed
-
-
-class StoppedError(Exception):
-    """Stands for a process that is killed."""
-
-
-@contextmanager
-def stopping_at_write(number: int) -> Iterator[None]:
-    """Stop before the nth file gets its name."""
-    plain_replace, left = Path.replace, number
-
-    def replace(self: Path, target: Path) -> Path:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise StoppedError
-        return plain_replace(self, target)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "replace", replace)
-        yield
 
 
 @pytest.mark.parametrize("write", range(1, 6))
@@ -162,7 +140,7 @@ def test_a_checkpoint_of_unknown_origin_is_kept_until_its_successor_is_written(
         train(trained, *given)
     with monkeypatch.context() as patch:
         patch.setattr(
-            "util.learning.trainer.student_loss", lambda logits, *rest: logits.sum() * float("nan")
+            "student.segmentation.student_loss", lambda logits, *rest: logits.sum() * float("nan")
         )
         with pytest.raises(UserError, match="became nan"):
             train(trained, *given, "--overwrite")

@@ -1,0 +1,79 @@
+"""What a segmentation student learns, as the training loop is told it: losses and overlaps."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from student.data.loading import Batch, SoftLabelPairs
+from student.inference.torch_predictor import scale_images
+from student.losses import LossSettings, student_loss
+from student.validation import Validation, count_overlap, validate
+from util.learning.run_folder import Row
+from util.learning.task import Gather, Task
+from util.metrics.intervals import iou
+
+
+def segmentation_task(
+    fabric: Fabric,
+    pairs: SoftLabelPairs,
+    validation: Validation,
+    num_threads: int,
+    left_out: Sequence[str] = (),
+    facts: Mapping[str, Any] | None = None,
+) -> Task[Batch]:
+    """Tell the training loop what a student learns.
+
+    Args:
+        fabric: Its processes train together.
+        pairs: What it learns from.
+        validation: What decides which epoch is best; with the losses that are trained with.
+        num_threads: That read and augment ahead; 0 = none.
+        left_out: Ids of the images of both splits that cannot be read.
+        facts: What checkpoints say beside the weights.
+    """
+    return Task(
+        pairs.image_ids,
+        partial(pairs.batches, num_threads=num_threads),
+        partial(measure, losses=validation.losses, temperature=pairs.temperature),
+        summarise_overlap,
+        partial(validate, validation, fabric),
+        score,
+        pairs.crops_per_image,
+        left_out,
+        {} if facts is None else facts,
+    )
+
+
+def measure(
+    model: nn.Module, batch: Batch, gather: Gather, losses: LossSettings, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """See a batch: its loss, and the pixels of `count_overlap`.
+
+    Args:
+        model: The network.
+        batch: This process's part of the batch.
+        gather: Makes the whole of it.
+        losses: What is summed.
+        temperature: What the soft labels are divided by.
+    """
+    logits = gather(model(scale_images(batch.images)))
+    targets, weights, teacher_logits = (
+        None if layer is None else gather(layer)
+        for layer in (batch.targets, batch.weights, batch.teacher_logits)
+    )
+    assert targets is not None
+    loss = student_loss(logits, targets, losses, weights, teacher_logits)
+    return loss, count_overlap(logits.detach(), targets, temperature, weights)
+
+
+def summarise_overlap(overlap: Tensor) -> Row:
+    """Jaccard index of the (2,) pixels of `count_overlap`."""
+    return {"train_jaccard": float(iou(overlap.numpy()))}
+
+
+def score(row: Row) -> tuple[float, float]:
+    """How good an epoch is: the box F1 decides, of equal ones the loss."""
+    return row["val_f1"], -row["val_loss"]

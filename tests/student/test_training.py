@@ -1,0 +1,149 @@
+"""Training students."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+import student.train
+from student.building import loop_settings
+from student.losses import student_loss
+from student.segmentation import score
+from tests.student.student_runs import (
+    find_birds,
+    label,
+    learn,
+    train,
+)
+from util.config import StudentSection
+from util.data_classes import BoxSettings
+from util.errors import UserError
+from util.images.files import find_images, read_image, read_soft_label, write_image
+from util.label_set import Content, LabelSet, LabelSetWriter
+from util.learning.checkpoint import read_checkpoint
+
+
+def test_a_run_with_pixel_weights_is_another_run_and_notices_changed_weights(
+    project: Path,
+) -> None:
+    images, label_set = find_images(project.parent / "images"), project.parent / "label_sets/x"
+
+    def weigh(weights: np.ndarray | None) -> None:
+        with LabelSetWriter(label_set, {"has_weights": weights is not None}, True) as writer:
+            for image_id, path in images.items():
+                soft_label = find_birds(read_image(path))
+                given = None if weights is None else np.resize(weights, soft_label.shape)
+                writer.add(image_id, Content(soft_label, weights=given), source="1", seconds=0)
+            writer.finish(BoxSettings())
+
+    def train_loss(*options: str) -> float:
+        metrics = train(project, "--student.epochs", "1", *options) / "metrics.csv"
+        return float(pd.read_csv(metrics)["train_loss"].item())
+
+    weighted = ["--student.pixel_weights", "label_set"]
+    weigh(None)
+    plain = train_loss()
+    with pytest.raises(UserError, match=r"no image .* has weights .*pixel_weights true"):
+        train_loss(*weighted)
+    weigh(np.ones(1))
+    assert train_loss(*weighted, "--overwrite") == pytest.approx(plain, rel=1e-4)
+    for image_id in list(images)[:5]:
+        path = LabelSet(label_set).weights_path(image_id)
+        write_image(path, np.zeros_like(read_soft_label(path), np.uint8))
+    with pytest.raises(UserError, match=r"weights: .* give --overwrite"):
+        train_loss(*weighted)
+    assert abs(train_loss(*weighted, "--overwrite") / plain - 1) > 1e-3
+
+
+def test_a_loss_that_is_no_number_names_its_batch_and_keeps_the_checkpoints(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label(project)
+    given = ["--config", str(project), "--student.label_set", "x"]
+    steps = 0
+
+    def fail_in_the_second_epoch(*given: Any) -> Tensor:
+        nonlocal steps
+        steps += 1
+        loss = student_loss(*given)
+        return loss * float("nan") if steps > 1 else loss
+
+    monkeypatch.setattr("student.segmentation.student_loss", fail_in_the_second_epoch)
+    several = ["--student.epochs", "3", "--student.run", "three", "--student.batch_size", "100"]
+    with pytest.raises(UserError, match=r"became nan in epoch 2, in the batch of .*gradient_clip"):
+        student.train.main([*given, *several])
+    run = project.parent / "runs/three"
+    assert len(pd.read_csv(run / "metrics.csv")) == 1
+    weights = read_checkpoint(run / "last.pt")["model"]
+    assert all(torch.isfinite(values).all() for values in weights.values())
+
+
+def keep_one_image(project: Path, split: str) -> None:
+    path = project.parent / "splits" / f"{split}.txt"
+    path.write_text(path.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+
+
+def test_one_training_image_is_enough(project: Path) -> None:
+    keep_one_image(project, "Train")
+    keep_one_image(project, "Validation")
+    metrics = pd.read_csv(learn(project, find_birds) / "metrics.csv")
+    assert np.isfinite(metrics["train_loss"]).all()
+    small = ["--student.crop_size_px", "16", "--student.depth", "4", "--overwrite"]
+    with pytest.raises(UserError, match=r"at least 2 images here.* leaves a batch of one"):
+        learn(project, find_birds, *small)
+
+
+def test_without_any_positive_pixel_a_student_learns_that_there_is_none(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--student.epochs", "20", "--student.patience", "20"]
+    options += ["--student.learning_rate", "0.03"]
+    run = learn(project, lambda image: np.zeros(image.shape[:2]), *options)
+    metrics = pd.read_csv(run / "metrics.csv")
+    assert np.isfinite(metrics.to_numpy()).all()
+    for column in ("train_loss", "val_loss"):
+        assert metrics[column].iloc[-1] < 0.8 * metrics[column].iloc[0]
+    assert metrics["val_jaccard"].iloc[-1] == 1  # nothing wanted, nothing found
+    said = capsys.readouterr().out
+    assert "It finds none of the boxes of the validation images: there are none to find" in said
+    assert "6 of the 6 label maps that it learnt from are empty" in said
+
+
+def test_images_smaller_than_the_stride_of_the_network_are_padded(project: Path) -> None:
+    for number, path in enumerate(find_images(project.parent / "images").values()):
+        write_image(path, np.full((3 + number % 4, 5, 3), 100, np.uint8))
+    run = learn(project, find_birds, "--student.depth", "5")
+    assert np.isfinite(pd.read_csv(run / "metrics.csv").to_numpy()).all()
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_run_learns_in_either_precision_and_twice_the_same(project: Path, precision: str) -> None:
+    options = ["--student.precision", precision, "--student.epochs", "4", "--overwrite"]
+    weights = []
+    for _ in range(2):
+        run = learn(project, find_birds, *options)
+        weights.append(read_checkpoint(run / "last.pt")["model"])
+    metrics = pd.read_csv(run / "metrics.csv")
+    assert metrics["train_loss"].iloc[-1] < metrics["train_loss"].iloc[0]
+    for name, values in weights[0].items():
+        assert values.dtype in (torch.float32, torch.int64)
+        assert torch.equal(values, weights[1][name]), name
+    assert json.loads((run / "run.json").read_text())["precision"] == precision
+
+
+def test_the_numbers_of_the_loop_are_those_of_the_config() -> None:
+    given = {"epochs": 3, "patience": 5, "batch_size": 7, "learning_rate": 0.03, "seed": 9}
+    given |= {"weight_decay": 0.2, "gradient_clip": 0.6, "ema_decay": 0.7}
+    assert asdict(loop_settings(StudentSection.model_validate(given))) == given
+
+
+def test_of_equal_f1_the_lower_loss_is_better() -> None:
+    rows = [{"val_f1": 0.4, "val_loss": loss} for loss in (0.5, 0.2, 0.3)]
+    assert max(rows, key=score) == rows[1]
+    assert score({"val_f1": 0.5, "val_loss": 9.0}) > score(rows[1])

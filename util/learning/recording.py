@@ -1,0 +1,62 @@
+"""A training in its run folder: alone there, logged and tracked."""
+
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Literal
+
+from lightning_fabric import Fabric
+
+from util.learning.run_folder import RunFolder
+from util.learning.tracking import Record, tracking
+from util.running.locks import NoLocksError, locked
+from util.running.run import log_to
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def working_alone(run_folder: RunFolder, fabric: Fabric) -> Iterator[None]:
+    """Keep other trainings out of a run folder; the first process speaks for all.
+
+    Raises:
+        BusyError: Another training is at work there.
+    """
+    path = run_folder.path
+    with ExitStack() as stack:
+        if fabric.is_global_zero:
+            try:
+                stack.enter_context(locked(path / ".lock", str(path), patience_s=0))
+            except NoLocksError as error:
+                logger.warning("%s; see that nothing else trains %s", error, path)
+        yield
+
+
+@contextmanager
+def recording(
+    run_folder: RunFolder, fabric: Fabric, mode: Literal["off", "offline", "online"], project: str
+) -> Iterator[Record]:
+    """Write what is logged to train.log, and track the training; the first process for all.
+
+    Args:
+        run_folder: Of the training; learns its id there, with which it goes on after a stop.
+        fabric: Of its processes.
+        mode: Of `tracking`.
+        project: Project to file it under.
+
+    Yields:
+        A function that records the figures of an epoch.
+
+    Raises:
+        UserError: It cannot be tracked.
+    """
+    if not fabric.is_global_zero:
+        yield lambda figures: None
+        return
+    path, facts = run_folder.path, run_folder.facts
+    if mode != "off":
+        facts.setdefault("tracking_id", secrets.token_hex(8))
+    record_of = tracking(mode, project, path, facts.get("tracking_id", ""), facts["settings"])
+    with record_of as record, log_to(path / "train.log"):
+        yield record
