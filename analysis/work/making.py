@@ -11,8 +11,6 @@ from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_st
 from pathlib import Path
 from typing import Any, TextIO
 
-import student.test
-import student.train
 import teacher.soft_label_generation
 import util.multi_teacher.combination_strategies
 from analysis.work.cells import (
@@ -25,19 +23,19 @@ from analysis.work.cells import (
     write_record,
 )
 from analysis.work.contents import beside, is_there, making, read_record
+from student.inference.label_sets import report_failures
+from student.testing import test_student
 from util.config import Config
 from util.disk.files import read_json, write_json
 from util.errors import UserError
 from util.label_set import MANIFEST
 from util.running.shares import working_alone
 
-Stage = Callable[[Sequence[str]], int]
-
-STAGES: dict[Kind, list[Stage]] = {
-    "teacher": [teacher.soft_label_generation.main],
-    "combination": [util.multi_teacher.combination_strategies.main],
-    "student": [student.train.main, student.test.main],
+SCRIPTS: dict[Kind, Callable[[Sequence[str]], int]] = {
+    "teacher": teacher.soft_label_generation.main,
+    "combination": util.multi_teacher.combination_strategies.main,
 }
+"""What makes the label sets of cells."""
 
 
 def make(cell: Cell) -> Outcome:
@@ -74,9 +72,6 @@ def _run(cell: Cell) -> Outcome:
     if cell.kind == "teacher" and not folder.exists():
         _take_over(cell)
     _clear_damage(cell)
-    told = beside(folder, ".config.json")
-    write_json(told, _tell(cell).model_dump(mode="json"))
-    arguments = ["--config", str(told), "--overwrite"]
     start, reason = time.perf_counter(), ""
     with (
         printing_to(log_of(folder), cell.kind != "teacher"),
@@ -84,7 +79,7 @@ def _run(cell: Cell) -> Outcome:
         working_alone(),
     ):
         try:
-            status = max(stage(arguments) for stage in STAGES[cell.kind])
+            status = _make_student(cell) if cell.kind == "student" else _make_label_sets(cell)
         except UserError as error:
             # One prompt may fail where others have their label sets, which can be learnt from.
             if cell.kind != "teacher" or not any(map(is_there, cell.label_sets)):
@@ -98,8 +93,24 @@ def _run(cell: Cell) -> Outcome:
     return Outcome("done", reason, seconds, folder)
 
 
+def _make_label_sets(cell: Cell) -> int:
+    """Let the script of a cell's kind make its label sets; 1 where images have failed, else 0."""
+    told = beside(cell.folder, ".config.json")
+    write_json(told, _tell(cell).model_dump(mode="json"))
+    return SCRIPTS[cell.kind](["--config", str(told), "--overwrite"])
+
+
+def _make_student(cell: Cell) -> int:
+    """Train and test a student; 1 where images could not be predicted, else 0."""
+    from student.training import train_student
+
+    told = _tell(cell)
+    train_student(told, overwrite=True)
+    return report_failures(test_student(told, overwrite=True))
+
+
 def _tell(cell: Cell) -> Config:
-    """The config of a cell's stages, with where they read and write."""
+    """The config of what makes a cell, with where it reads and writes."""
     config, folder = cell.config, cell.folder
     changes: dict[str, dict[str, Any]]
     if cell.kind == "teacher":

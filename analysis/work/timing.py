@@ -6,16 +6,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-import student.train
 import teacher.soft_label_generation
 from analysis.study.planning import Plan
 from analysis.work.cells import Cell, find_finished
 from analysis.work.making import one_thread, printing_to
-from util.config import Config
+from util.config import Config, override_config
 from util.data_classes import BoxSettings
 from util.disk.files import write_json, write_text
 from util.errors import UserError
@@ -113,7 +113,9 @@ def time_labelling(cell: Cell, image_paths: Mapping[str, Path]) -> float:
     counts = (min(2, len(image_paths)), min(PILOT_IMAGES, len(image_paths)))
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
-            told = _pilot_config(cell, Path(folder), dict(list(image_paths.items())[:count]))
+            trial = _pilot_config(cell, Path(folder), dict(list(image_paths.items())[:count]))
+            told = Path(folder) / "config.json"
+            write_json(told, trial.model_dump(mode="json"))
             start = time.perf_counter()
             with printing_to(Path(folder) / "log"), working_alone():
                 teacher.soft_label_generation.main(["--config", str(told)])
@@ -124,10 +126,12 @@ def time_labelling(cell: Cell, image_paths: Mapping[str, Path]) -> float:
 
 def time_training(cell: Cell, image_paths: Mapping[str, Path]) -> float:
     """Seconds that a student takes for an image and epoch, by its second epoch on a few images."""
+    from student.training import train_student
+
     ids = list(image_paths)[:PILOT_IMAGES]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        told = _pilot_config(cell, folder, {image_id: image_paths[image_id] for image_id in ids})
+        trial = _pilot_config(cell, folder, {image_id: image_paths[image_id] for image_id in ids})
         with LabelSetWriter(folder / "label_sets" / PILOT, {"producer": "trial"}) as writer:
             for image_id in ids:
                 blank = np.zeros(image_size_hw(image_paths[image_id]), np.float32)
@@ -135,26 +139,34 @@ def time_training(cell: Cell, image_paths: Mapping[str, Path]) -> float:
                 writer.add(image_id, Content(blank), "", 0)
             writer.finish(BoxSettings())
         with printing_to(folder / "log"), one_thread():
-            student.train.main(["--config", str(told)])
+            train_student(trial, overwrite=False)
         metrics = pd.read_csv(folder / "runs" / PILOT / "metrics.csv")
         return float(metrics["seconds"].iloc[-1]) / (2 * len(ids))
 
 
-def _pilot_config(cell: Cell, folder: Path, image_paths: Mapping[str, Path]) -> Path:
-    """Write a cell's config for copies of a few images in a folder."""
+def _pilot_config(cell: Cell, folder: Path, image_paths: Mapping[str, Path]) -> Config:
+    """Copy a few images into a folder; returns a cell's config for them."""
     for image_id, path in image_paths.items():
         copy = folder / "images" / f"{image_id}{path.suffix}"
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
     write_text(folder / "splits" / f"{PILOT}.txt", "\n".join(image_paths) + "\n")
-    values = cell.config.model_dump(mode="json")
-    values["data"] |= {"images": str(folder / "images"), "splits": str(folder / "splits")}
-    values["data"] |= {"train_split": PILOT, "validation_split": PILOT}
-    values["paths"] |= {"label_sets": str(folder / "label_sets"), "runs": str(folder / "runs")}
-    values["student"] |= {"label_set": PILOT, "run": PILOT, "epochs": 2}
-    values["student"] |= {"validate_against": "label_set", "pixel_weights": "none"}
-    values["tracking"] |= {"mode": "off"}
-    values["teacher"] |= {"cache_gb": 0.0}
-    told = folder / "config.json"
-    write_json(told, values)
-    return told
+    changes: dict[str, dict[str, Any]] = {
+        "data": {
+            "images": folder / "images",
+            "splits": folder / "splits",
+            "train_split": PILOT,
+            "validation_split": PILOT,
+        },
+        "paths": {"label_sets": folder / "label_sets", "runs": folder / "runs"},
+        "student": {
+            "label_set": PILOT,
+            "run": PILOT,
+            "epochs": 2,
+            "validate_against": "label_set",
+            "pixel_weights": "none",
+        },
+        "tracking": {"mode": "off"},
+        "teacher": {"cache_gb": 0.0},
+    }
+    return override_config(cell.config, changes, "a trial")

@@ -227,13 +227,13 @@ def test_a_prompt_that_fails_leaves_the_others_to_learn_from(
 ) -> None:
     project = make_study(tmp_path, epochs=1, prompts=["bird", "whale"], training_seeds=[0])
     plan = plan_study(project)
-    label = analysis.work.making.STAGES["teacher"][0]
+    label = analysis.work.making.SCRIPTS["teacher"]
 
     def label_half(argv: Sequence[str]) -> int:
         assert label([*argv, "--teacher.prompts=bird"]) == 0
         raise PromptError("the model cannot take 'whale'")
 
-    monkeypatch.setitem(analysis.work.making.STAGES, "teacher", [label_half])
+    monkeypatch.setitem(analysis.work.making.SCRIPTS, "teacher", label_half)
     monkeypatch.setattr(analysis.study.running, "_run_at_once", run_here)
     outcomes = run_plan(plan, 1)
     by_name = {cell.name: outcome for cell, outcome in outcomes.items()}

@@ -1,0 +1,79 @@
+"""Tests a student: predicts the test split, and judges its boxes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from student.inference.label_sets import find_checkpoint, folder_beside, predict_images
+from student.inference.pictures import draw_pictures
+from util.bbox_csv import read_bbox_csv
+from util.config import Config
+from util.disk.files import write_text
+from util.ground_truth.reading import read_truths
+from util.images.files import find_images, image_size_hw
+from util.images.splits import read_split
+from util.label_set import PREDICTION, LabelSet
+from util.masks_to_bboxes import as_in_thesis
+from util.metrics.box_scores import chance_f1, format_boxes, measure_boxes
+from util.metrics.boxes import BoxMatcher
+from util.metrics.groups import group_images
+
+
+def test_student(config: Config, overwrite: bool) -> LabelSet:
+    """Predict the images of the test split, and judge the boxes where there is ground truth.
+
+    Args:
+        config: Names checkpoint, split and ground truth.
+        overwrite: Whether a label set that was made with other settings may be replaced.
+
+    Returns:
+        The label set; images that could not be predicted are recorded as failed there.
+
+    Raises:
+        UserError: Images, checkpoint or ground truth are missing or wrong.
+    """
+    image_paths = find_images(config.data.images)
+    split = config.data.test_split
+    test_ids = read_split(config.data.splits, split, image_paths)
+    test_paths = {image_id: image_paths[image_id] for image_id in test_ids}
+    checkpoint = find_checkpoint(config)
+    folder = folder_beside(checkpoint, split)
+    predicted = predict_images(config, checkpoint, test_paths, folder, overwrite)
+    assert predicted is not None, "nobody else has a share"
+    print(f"{folder}: {len(predicted.ids)} images predicted")
+    if config.data.ground_truth is None:
+        print("data.ground_truth is null: nothing to judge the boxes by")
+    else:
+        judge(config, predicted, image_paths, test_ids)
+    return predicted
+
+
+def judge(
+    config: Config,
+    predicted: LabelSet,
+    image_paths: Mapping[str, Path],
+    test_ids: Sequence[str],
+) -> None:
+    """Write the metrics of the predicted boxes, show them, and draw pictures if asked for.
+
+    An image that could not be predicted is not one in which nothing was found: it is left out.
+    """
+    truths = read_truths(config.data, image_paths, test_ids)
+    predictions = read_bbox_csv(predicted.folder / PREDICTION)
+    ids, ious = predicted.ids, config.evaluation.iou_thresholds
+    if not ids:
+        print("No image was predicted, so there is nothing to judge")
+        return
+    in_thesis = as_in_thesis(
+        predictions, predicted.box_settings, lambda i: image_size_hw(image_paths[i])
+    )
+    matcher = BoxMatcher(truths, predictions, ids, config.evaluation.min_confidence, in_thesis)
+    groups, split = group_images(config.data.groups, ids), config.data.test_split
+    table = measure_boxes(matcher, ious, groups).table(chance_f1(truths, ids, ious))
+    print(format_boxes(table))
+    print(f"Boxes of {len(ids)} of {len(test_ids)} {split} images. {groups.describe_intervals()}")
+    table = table.assign(split=split, images=len(ids))
+    stem = str(predicted.folder)
+    write_text(Path(f"{stem}_metrics.csv"), table.to_csv(index=False))
+    write_text(Path(f"{stem}_metrics.json"), table.to_json(orient="records", indent=2) + "\n")
+    folder = Path(f"{stem}_pictures")
+    draw_pictures(folder, predicted, image_paths, predictions, config.evaluation.pictures, truths)
