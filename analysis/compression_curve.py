@@ -88,8 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
     warn_of_shared_images(config.data)
-    from analysis.prompt_study import report_failures
-    from analysis.work.running import run_cells
+    from analysis.work.running import report_failures, run_cells
 
     curve = plan_curve(config)
     cells = [cell for seeds in curve.students.values() for cell in seeds]

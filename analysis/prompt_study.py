@@ -22,7 +22,7 @@ from util.config import BOX_RULE, TILES, keys_of, write_config
 from util.config.command_line import OVERWRITE, load_config
 from util.demo.making import make_demo_if_asked
 from util.disk.files import read_json, write_text
-from util.errors import UserError, listed
+from util.errors import UserError
 from util.images.files import find_images
 from util.images.splits import warn_of_shared_images
 from util.running.ahead import count_cores
@@ -31,7 +31,6 @@ from util.running.shares import ALONE, parse_share
 
 if TYPE_CHECKING:  # statistics take a second to import, which --help should not
     from analysis.study.results import StudyResults
-    from analysis.work.running import Outcomes
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "plan": {
@@ -66,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from analysis.study.report.headline import is_void
     from analysis.study.report.writing import write_report
     from analysis.work.images import Images
-    from analysis.work.running import run_plan, run_share
+    from analysis.work.running import report_failures, run_plan, run_share
 
     folder = config.paths.runs / config.study.name
     design = design_study(config)
@@ -131,17 +130,6 @@ def show(results: "StudyResults") -> None:
     print(shown.to_string(index=False), "\n")
     print(f"Marking everything: {table['chance'].iloc[0]:.3f}")
     print(write_headline(results.arms[0], results.metric))
-
-
-def report_failures(outcomes: "Outcomes") -> int:
-    """Say what has failed; exit status 1 if whole cells have, else 0."""
-    for cell, outcome in outcomes.items():
-        if outcome.status == "done" and outcome.reason:
-            print(f"{cell.name}: {outcome.reason}", file=sys.stderr)
-    failed = [f"{c.name}: {o.reason}" for c, o in outcomes.items() if o.status == "failed"]
-    if failed:
-        print(f"{len(failed)} of {len(outcomes)} cells failed: {listed(failed)}", file=sys.stderr)
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

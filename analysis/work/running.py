@@ -2,6 +2,7 @@
 
 import os
 import queue
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
@@ -16,6 +17,7 @@ from analysis.study.planning import Plan
 from analysis.work.cells import Cell, Outcome, find_outcome
 from analysis.work.contents import find_entry
 from analysis.work.making import make
+from util.errors import listed
 from util.running.progress import track
 from util.running.shares import Share
 
@@ -77,6 +79,17 @@ def run_share(plan: Plan, share: Share) -> Outcomes:
     for cell in track(share.of(plan.cells), f"share {share.index + 1}/{share.count}", unit="cell"):
         _make_with_needs(cell, outcomes)
     return outcomes
+
+
+def report_failures(outcomes: Outcomes) -> int:
+    """Say what has failed; exit status 1 if whole cells have, else 0."""
+    for cell, outcome in outcomes.items():
+        if outcome.status == "done" and outcome.reason:
+            print(f"{cell.name}: {outcome.reason}", file=sys.stderr)
+    failed = [f"{c.name}: {o.reason}" for c, o in outcomes.items() if o.status == "failed"]
+    if failed:
+        print(f"{len(failed)} of {len(outcomes)} cells failed: {listed(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _make_with_needs(cell: Cell, outcomes: Outcomes) -> None:
