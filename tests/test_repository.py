@@ -115,7 +115,6 @@ def test_a_script_that_is_imported_is_seen_in_whatever_form(text: str) -> None:
 
 
 STILL_IMPORTED = {
-    "analysis/prompt_study.py": {"util.demo.make_demo"},
     "analysis/study/curve.py": {"util.multi_teacher.combination_strategies"},
     "analysis/work/making.py": {
         "teacher.soft_label_generation",
@@ -123,8 +122,6 @@ STILL_IMPORTED = {
     },
     "analysis/work/timing.py": {"teacher.soft_label_generation"},
     "student/distill.py": {"teacher.soft_label_generation"},
-    "teacher/soft_label_generation.py": {"util.demo.make_demo"},
-    "util/label_set_from_truth.py": {"util.demo.make_demo"},
 }
 """Scripts that are modules, too, by who imports them; none is to be added."""
 

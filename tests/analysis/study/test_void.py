@@ -26,7 +26,7 @@ QUICK = {"epochs": 1, "strategies": ["mean"], "training_seeds": [0, 1]}
 def without_processes() -> Iterator[None]:
     """Run all cells in this process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(analysis.study.running, "_run_at_once", run_here)
+        patch.setattr(analysis.work.running, "_run_at_once", run_here)
         yield
 
 

@@ -158,7 +158,7 @@ def test_students_of_equal_label_sets_are_trained_once(
         tmp_path, epochs=1, prompts=["whale", "cat"], strategies=[], training_seeds=[0]
     )
     plan = plan_study(project)
-    monkeypatch.setattr(analysis.study.running, "_run_at_once", run_here)
+    monkeypatch.setattr(analysis.work.running, "_run_at_once", run_here)
     outcomes = run_plan(plan, 2)
     assert {outcome.status for outcome in outcomes.values()} == {"done"}
     assert len({outcomes[cell].folder for cell in plan.students}) == 1
@@ -234,7 +234,7 @@ def test_a_prompt_that_fails_leaves_the_others_to_learn_from(
         raise PromptError("the model cannot take 'whale'")
 
     monkeypatch.setitem(analysis.work.making.SCRIPTS, "teacher", label_half)
-    monkeypatch.setattr(analysis.study.running, "_run_at_once", run_here)
+    monkeypatch.setattr(analysis.work.running, "_run_at_once", run_here)
     outcomes = run_plan(plan, 1)
     by_name = {cell.name: outcome for cell, outcome in outcomes.items()}
     assert by_name["2 prompts"].status == by_name["bird, unet, seed 0"].status == "done"
@@ -283,13 +283,13 @@ def test_a_moved_study_run_again_makes_nothing_anew_and_reads_each_image_once_at
 
     def fingerprint(paths: Sequence[Path]) -> str:
         read.update(paths)
-        return util.image_files.fingerprint(paths)
+        return util.images.files.fingerprint(paths)
 
     def run_at_once(cells: Sequence[Cell], num_processes: int) -> None:
         raise AssertionError(f"{cells} are finished")
 
-    monkeypatch.setattr(analysis.study.images, "fingerprint", fingerprint)
-    monkeypatch.setattr(analysis.study.running, "_run_at_once", run_at_once)
+    monkeypatch.setattr(analysis.work.images, "fingerprint", fingerprint)
+    monkeypatch.setattr(analysis.work.running, "_run_at_once", run_at_once)
     for more in ([], ["--plan"]):
         read.clear()
         assert study(arguments(moved, *more)) == 0
