@@ -21,7 +21,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from student.deployment.mask_comparison import Images, choose_images, compare_masks
 from student.inference.label_sets import (
-    PREDICTING,
+    PREDICTION_KEYS,
     find_checkpoint,
     hash_checkpoint,
     prediction_settings,
@@ -33,7 +33,7 @@ from util.disk.files import write_bytes
 from util.errors import UserError
 from util.running.run import print_next, run_script
 
-READS = PREDICTING - {"student.device"} | keys_of("export")
+READS = PREDICTION_KEYS - {"student.device"} | keys_of("export")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from student.inference.label_sets import (
-    PREDICTING,
+    PREDICTION_KEYS,
     find_checkpoint,
     folder_beside,
     name_of_images,
@@ -32,7 +32,7 @@ from util.label_set import PREDICTION
 from util.running.run import run_script
 from util.running.shares import read_share
 
-READS = PREDICTING | keys_of("prediction")
+READS = PREDICTION_KEYS | keys_of("prediction")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

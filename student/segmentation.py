@@ -13,7 +13,7 @@ from student.losses import LossSettings, student_loss
 from student.validation import Validation, count_overlap, validate
 from util.learning.run_folder import Row
 from util.learning.task import Gather, Task
-from util.metrics.intervals import iou
+from util.metrics.scores import iou
 
 
 def segmentation_task(

@@ -15,7 +15,7 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from student.inference.label_sets import PREDICTING, report_failures
+from student.inference.label_sets import PREDICTION_KEYS, report_failures
 from student.testing import test_student
 from util.config.command_line import OVERWRITE, load_config
 from util.images.splits import warn_of_shared_images
@@ -24,7 +24,7 @@ from util.running.run import print_next, run_script
 JUDGING = {"evaluation.min_confidence", "evaluation.iou_thresholds"}
 """Keys that analysis/bbox_evaluation.py reads, too."""
 
-READS = PREDICTING | JUDGING | {"evaluation.pictures"}
+READS = PREDICTION_KEYS | JUDGING | {"evaluation.pictures"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from student.inference.opening import open_predictor, read_box_settings
-from student.inference.tiles import PredictingLabeller, PredictionSettings
+from student.inference.tiles import PredictionSettings, StudentLabeller
 from util.config import BOX_RULE, TILES, Config, PredictionSection
 from util.errors import UserError, listed
 from util.images.files import image_size_hw
@@ -22,7 +22,7 @@ from util.running.shares import ALONE, Share
 BEST = "best.pt"
 """The checkpoint of a run that is meant where none is named."""
 
-PREDICTING = (
+PREDICTION_KEYS = (
     TILES | BOX_RULE | {f"student.{k}" for k in ("run", "checkpoint", "device", "memory_gb")}
 )
 """Keys of the config that are read wherever images are predicted."""
@@ -70,7 +70,7 @@ def predict_images(
                 work.image_paths, settings.tile_size_px, int(config.student.memory_gb * 10**9)
             )
             predictor = open_predictor(checkpoint, config.student.device, most)
-            labeller = PredictingLabeller(predictor, settings)
+            labeller = StudentLabeller(predictor, settings)
             label_images(labeller, work, {folder.name: writer}, "student", predictor.num_at_once)
         return writer.finish_share(boxes)
 

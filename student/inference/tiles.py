@@ -65,7 +65,7 @@ class PredictionSettings:
 
 
 @dataclass(frozen=True)
-class PredictingLabeller:
+class StudentLabeller:
     """A student as a `Labeller`: it makes one label set, whatever that is called."""
 
     predictor: Predictor

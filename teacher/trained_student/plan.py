@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from student.inference.opening import open_predictor, read_box_settings
-from student.inference.tiles import PredictingLabeller, PredictionSettings
+from student.inference.tiles import PredictionSettings, StudentLabeller
 from teacher.plans import Models, PlannedSet, TeacherPlan
 from teacher.settings import resolve_own
 from util.config import Config, TeacherSection
@@ -26,7 +26,7 @@ class TrainedStudent:
     Large images are predicted in tiles whose logits are blended. It finds no boxes of its own.
     """
 
-    labeller: PredictingLabeller
+    labeller: StudentLabeller
 
     def label(self, image_rgb: np.ndarray, names: Sequence[str], /) -> Iterator[Content]:
         """Label one image, (H, W, 3) uint8 RGB; see `Teacher`."""
@@ -99,7 +99,7 @@ def load_trained_student(checkpoint: Path, settings: TeacherSection) -> TrainedS
             f"{checkpoint} was trained with student.temperature {predictor.temperature:g}, so its "
             "maps are not the sigmoid of its logits; set teacher.logits to false, and use no kd"
         )
-    return TrainedStudent(PredictingLabeller(predictor, _prediction_settings(settings)))
+    return TrainedStudent(StudentLabeller(predictor, _prediction_settings(settings)))
 
 
 def _prediction_settings(settings: TeacherSection) -> PredictionSettings:

@@ -19,8 +19,8 @@ from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import read_image
 from util.label_set import Content, LabelSet, LabelSetWriter
-from util.metrics.scores import iou
 from util.learning.checkpoint import save_checkpoint
+from util.metrics.scores import iou
 
 __all__ = ["taught"]
 

@@ -34,10 +34,9 @@ from util.data_classes import Boxes, BoxSettings
 from util.images.files import find_images, write_image
 from util.images.splits import read_split
 from util.label_set import Content, LabelSetWriter
-from util.metrics.scores import iou
 from util.learning.device import build_fabric
 from util.learning.run_folder import RunFolder
-from util.metrics.intervals import iou
+from util.metrics.scores import iou
 
 
 def test_the_jaccard_index_pools_pixels_and_is_one_where_both_are_empty() -> None:

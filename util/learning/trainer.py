@@ -14,7 +14,6 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from util.errors import UserError, listed
-from util.metrics.scores import iou
 from util.learning.batches import check_processes, shuffled_batches
 from util.learning.processes import gather, normalise_together, share_of
 from util.learning.run_folder import Row, RunFolder
@@ -162,6 +161,8 @@ class Trainer(Generic[Batch]):
 
     def conclude(self) -> None:
         """Let run.json say what the training has come to, by which it counts as finished."""
+        if not self.fabric.is_global_zero:
+            return
         self.run_folder.facts |= {
             "device": str(self.fabric.device),
             "precision": self.fabric._precision.precision,

@@ -21,8 +21,8 @@ from student.inference.label_sets import MANY, count_at_once, name_of_images
 from student.inference.opening import open_predictor
 from student.inference.tiles import (
     ALIGNMENT_PX,
-    PredictingLabeller,
     PredictionSettings,
+    StudentLabeller,
     logits_to_soft_label,
     predict_in_tiles,
     split_side,
@@ -141,7 +141,7 @@ def test_the_temperature_is_undone_and_logits_are_kept_if_asked_for() -> None:
     image = np.full((3, 4, 3), 100, np.uint8)
     for asked in (True, False):
         settings = PredictionSettings(0, 0, False, logits=asked)
-        answers = list(PredictingLabeller(Brightness(), settings).label(image, ["a", "b"]))
+        answers = list(StudentLabeller(Brightness(), settings).label(image, ["a", "b"]))
         assert len(answers) == 2
         assert (answers[0].logits is not None) == asked
 
