@@ -492,7 +492,7 @@ def test_weights_beyond_those_of_the_model_are_named_and_left(
     finally:
         library.removeHandler(caplog.handler)
     assert "weights that are not used: head.bias" in caplog.text
-    assert {record.name for record in caplog.records} == {"teacher.checkpoints"}
+    assert {record.name for record in caplog.records} == {"teacher.weights.checkpoints"}
     assert "".join(capfd.readouterr()) == ""  # no bar of the library either
 
 
