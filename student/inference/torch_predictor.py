@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from student.networks.models import load_model
+from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint
-from util.learning.device import build_fabric
+from util.learning.device import choose_device
+from util.learning.memory import is_out_of_memory
 
 
 class TorchPredictor:
@@ -33,12 +35,25 @@ class TorchPredictor:
 
     @torch.inference_mode()
     def predict(self, image_rgb: np.ndarray) -> np.ndarray:
-        """Predict (H, W) float32 logits of an (H, W, 3) uint8 image."""
+        """Predict (H, W) float32 logits of an (H, W, 3) uint8 image.
+
+        Raises:
+            UserError: Memory ran out.
+        """
         if self.num_at_once > 1:
             torch.set_num_threads(self.num_threads)  # of this thread, and those that start later
-        image = torch.from_numpy(image_rgb)[None].to(self.device)
-        logits = self.model(scale_images(image.permute(0, 3, 1, 2)))
-        return logits[0, 0].float().cpu().numpy()
+        try:
+            image = torch.from_numpy(image_rgb)[None].to(self.device)
+            logits = self.model(scale_images(image.permute(0, 3, 1, 2)))
+            return logits[0, 0].float().cpu().numpy()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        height, width = image_rgb.shape[:2]  # outside of `except`, which holds the tensors
+        raise UserError(
+            f"{width} x {height} pixels at once do not fit into the memory of {self.device.type}; "
+            "set a smaller prediction.tile_size_px (of a teacher, teacher.tile_size_px)"
+        )
 
 
 def load_torch_predictor(
@@ -50,7 +65,7 @@ def load_torch_predictor(
         UserError: It is damaged, or this machine has no such device.
     """
     loaded, temperature = load_model(read_checkpoint(checkpoint), checkpoint)
-    return TorchPredictor(loaded.to(build_fabric(device).device), temperature, most_at_once)
+    return TorchPredictor(loaded.to(choose_device(device)), temperature, most_at_once)
 
 
 def scale_images(images: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from util.errors import UserError
+from util.learning.memory import is_out_of_memory
 from util.running.shares import read_local_rank
 
 logger = logging.getLogger(__name__)
@@ -144,15 +145,6 @@ class Batches:
                 self.size,
             )
         return results
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error means that an allocation failed, on any device."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).casefold()
-    has_said = "status_alloc_failed" in text or ("alloc" in text and "memory" in text)
-    return isinstance(error, RuntimeError) and has_said
 
 
 def refuse_strip(image_rgb: np.ndarray, longest_px: int, model: str) -> None:

@@ -52,7 +52,8 @@ def teach(project: Path) -> None:
     """Give a project a label set and a config that trains on it."""
     label(project)
     content = json.loads(project.read_text())
-    content["student"] |= {"label_set": "x", "precision": "32-true", "learning_rate": 1e-3}
+    given = {"label_set": "x", "device": "cpu", "precision": "32-true", "learning_rate": 1e-3}
+    content["student"] |= given
     project.write_text(json.dumps(content))
 
 

@@ -12,6 +12,7 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 
 from util.config import Precision
 from util.errors import UserError
+from util.running.shares import read_local_rank
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # run.json has the precision
 
@@ -37,6 +38,7 @@ def build_fabric(
         UserError: This machine has no such device, or it cannot compute so.
     """
     num_processes, num_nodes = count_processes(environment)
+    _check_gpus(device, num_processes // num_nodes)
     try:
         with warnings.catch_warnings():
             # Lightning would take other numbers than those asked for.
@@ -62,6 +64,33 @@ def build_fabric(
             f"device {device!r} with precision {precision!r} cannot be used here "
             f"({error}); set it to auto or cpu"
         ) from None
+
+
+def choose_device(device: Device) -> torch.device:
+    """Choose where a process works alone; those of one machine take its GPUs in turn.
+
+    Raises:
+        UserError: This machine has no such device.
+    """
+    chosen = build_fabric(device, environment={}).device
+    if chosen.type == "cuda":
+        return torch.device("cuda", read_local_rank() % torch.cuda.device_count())
+    return chosen
+
+
+def _check_gpus(device: Device, num_processes: int) -> None:
+    """Make sure that processes of this machine which train together have a GPU each.
+
+    Raises:
+        UserError: There are more of them than GPUs.
+    """
+    if num_processes == 1 or device not in ("auto", "cuda") or not torch.cuda.is_available():
+        return
+    if num_processes > (num_gpus := torch.cuda.device_count()):
+        raise UserError(
+            f"{num_processes} processes of this machine would train together, each on a GPU of its "
+            f"own, but it has {num_gpus}; start no more than that, or set student.device to cpu"
+        )
 
 
 def count_processes(environment: Mapping[str, str]) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from util.errors import UserError, listed
 from util.learning.batches import check_processes, shuffled_batches
+from util.learning.memory import is_out_of_memory
 from util.learning.processes import gather, normalise_together, share_of
 from util.learning.run_folder import Row, RunFolder
 from util.learning.seeds import mix_seed
@@ -70,7 +71,8 @@ class Trainer(Generic[Batch]):
             model.parameters(),
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
-            fused=True,
+            # Fused, it would unscale the gradients of float16 too late to clip them.
+            fused=not (settings.gradient_clip and _scaler_of(fabric)),
         )
         self.scheduler = OneCycleLR(
             optimizer, max_lr=settings.learning_rate, total_steps=settings.epochs * steps
@@ -107,6 +109,8 @@ class Trainer(Generic[Batch]):
             self.model.load_state_dict(model)
             self.optimizer.load_state_dict(content["optimizer"])
             self.scheduler.load_state_dict(content["scheduler"])
+            if scaler := content.get("scaler"):
+                self.fabric._precision.load_state_dict(scaler)
             self.history = content["history"]
         except (KeyError, RuntimeError, ValueError) as error:
             raise UserError(
@@ -138,15 +142,14 @@ class Trainer(Generic[Batch]):
             on_epoch: Called with the figures of each epoch, in the first process.
 
         Raises:
-            UserError: The loss of a batch or of the validation is no number; the last good
-                checkpoint is kept.
+            UserError: The loss of a batch or of the validation is no number, or memory ran out; the
+                last good checkpoint is kept.
         """
         if self.history and self.fabric.is_global_zero:
             self.run_folder.write_facts()  # they may have changed since it was begun
         while not self.is_finished:
             start = time.perf_counter()
-            row: Row = {"epoch": len(self.history) + 1, **self._train_epoch()}
-            row |= self.task.validate(self.network)
+            row = self._run_epoch()
             if not math.isfinite(row["val_loss"]):
                 raise UserError(
                     f"the validation loss became {row['val_loss']} in epoch {row['epoch']}; "
@@ -158,6 +161,24 @@ class Trainer(Generic[Batch]):
                 self._save()
                 self._log(row)
                 on_epoch(row)
+
+    def _run_epoch(self) -> Row:
+        """Train for an epoch, and validate.
+
+        Raises:
+            UserError: Memory ran out.
+        """
+        epoch = len(self.history) + 1
+        try:
+            row: Row = {"epoch": epoch, **self._train_epoch()}
+            return row | self.task.validate(self.network)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        raise UserError(  # outside of `except`, which holds the tensors
+            f"memory of {self.fabric.device.type} ran out in epoch {epoch}; take smaller batches, "
+            "crops or a smaller network (the checkpoints of the epoch before are kept)"
+        )
 
     def conclude(self) -> None:
         """Let run.json say what the training has come to, by which it counts as finished."""
@@ -255,6 +276,8 @@ class Trainer(Generic[Batch]):
             "scheduler": self.scheduler.state_dict(),
             "images": self._hash_images(),
         }
+        if _scaler_of(self.fabric):
+            state["scaler"] = self.fabric._precision.state_dict()
         if self.average is not None:
             state |= {"trained": self.model.state_dict(), "average": self.average.state_dict()}
         is_best = self.best_epoch == len(self.history) - 1
@@ -274,6 +297,11 @@ class Trainer(Generic[Batch]):
             row["images_per_s"],
             (epochs - done) * usual / 60,
         )
+
+
+def _scaler_of(fabric: Fabric) -> Any:
+    """What scales the loss of a training in float16; None where none does."""
+    return getattr(fabric._precision, "scaler", None)
 
 
 def _start_average(model: nn.Module, decay: float) -> AveragedModel:

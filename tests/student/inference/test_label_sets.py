@@ -5,6 +5,7 @@ import shutil
 import signal
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from torch import nn
 
 import student.predict
 import student.test
@@ -355,3 +357,14 @@ def test_what_the_config_says_of_the_student_does_not_change_a_checkpoint(traine
     config.setdefault("student", {}).update(width=7, architecture="PAN")
     trained.write_text(json.dumps(config))
     assert predict(trained) == 0
+
+
+def test_memory_that_runs_out_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = TorchPredictor(nn.Conv2d(3, 1, 1), 1.0)
+
+    def fail(_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(predictor.model, "forward", fail)
+    with pytest.raises(UserError, match=r"5 x 4 pixels .* set a smaller prediction\.tile_size_px"):
+        predictor.predict(np.zeros((4, 5, 3), np.uint8))

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from teacher.inference.runtime import Batches, Runtime, is_out_of_memory, replaying, to_half
+from teacher.inference.runtime import Batches, Runtime, replaying, to_half
 from util.errors import UserError
+from util.learning.memory import is_out_of_memory
 from util.running.shares import read_local_rank
 
 

@@ -17,6 +17,7 @@ from tests.util.learning.stopping import StoppedError, stopping_at_write
 from util.errors import UserError
 from util.learning.batches import shuffled_batches
 from util.learning.checkpoint import read_checkpoint
+from util.learning.device import build_fabric
 from util.learning.trainer import Trainer
 
 WRITES = [*["best", "config", "run", "metrics", "last"], *["best", "metrics", "last"] * 2, "run"]
@@ -257,3 +258,34 @@ def test_an_epoch_that_spoils_the_weights_is_not_kept(tmp_path: Path) -> None:
         trainer.fit(ignore)
     assert len(trainer.history) == 1
     assert len(pd.read_csv(tmp_path / "run" / "metrics.csv")) == 1
+
+
+def test_memory_that_runs_out_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(tmp_path)
+
+    def fail(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(trainer, "step", fail)
+    with pytest.raises(UserError, match=r"of cpu ran out in epoch 1; take smaller batches"):
+        trainer.fit(ignore)
+
+
+def test_the_scale_of_float16_is_kept_and_gradients_are_clipped_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fabric = build_fabric("cpu")
+    fabric._precision.scaler = torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=1)
+    for name in ("state_dict", "load_state_dict"):
+        setattr(fabric._precision, name, getattr(fabric._precision.scaler, name))
+    monkeypatch.setattr("tests.util.learning.classifier.build_fabric", lambda _: fabric)
+    trainer = make_trainer(tmp_path, replace(SETTINGS, epochs=1, gradient_clip=1.0))
+    assert not trainer.optimizer.param_groups[0]["fused"]
+    trainer.fit(ignore)
+    kept = read_checkpoint(trainer.run_folder.last)
+    assert kept["scaler"]["scale"] == 4.0
+    fabric._precision.scaler.load_state_dict(kept["scaler"] | {"scale": 8.0})
+    trainer.resume(kept)
+    assert fabric._precision.scaler.state_dict()["scale"] == 4.0
