@@ -35,7 +35,7 @@ _STUDENT = {"checkpoint", "label_set", "flips", "logits"}
 
 def resolve_own(settings: TeacherSection) -> TeacherSection:
     """Replace null by what the teacher takes then."""
-    own = _OWN[settings.name]
+    own = _OWN.get(settings.name, {})
     unset = {key: value for key, value in own.items() if getattr(settings, key) is None}
     return settings.model_copy(update=unset)
 
@@ -72,7 +72,7 @@ def _readers(settings: TeacherSection) -> Iterator[tuple[str, bool, set[str]]]:
     has_segmenter = is_saa and settings.segmenter != "grabcut"
     has_saliency = is_saa and settings.saliency != "colour_gradient"
     has_models = has_detector or has_segmenter or has_saliency or is_sam3
-    has_tiles = settings.tile_size_px is not None or resolve_own(settings).tile_size_px != 0
+    has_tiles = settings.tile_size_px is not None or bool(resolve_own(settings).tile_size_px)
     is_dino = is_saa and settings.detector == "groundingdino"
     yield "any teacher", True, _EVERY
     yield "teacher.name saa", is_saa, _SAA
