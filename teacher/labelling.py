@@ -1,5 +1,6 @@
 """Labels images with the teacher that the config asks for."""
 
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -15,6 +16,8 @@ from util.images.files import find_images
 from util.label_set import LabelSet, LabelSetWriter
 from util.label_set.labelling import Work, find_work, label_images
 from util.running.shares import Share
+
+logger = logging.getLogger(__name__)
 
 
 def label_all(config: Config, overwrite: bool, share: Share) -> list[LabelSet] | None:
@@ -32,6 +35,8 @@ def label_all(config: Config, overwrite: bool, share: Share) -> list[LabelSet] |
     plan = plan_teacher(config)
     models = find_models(config.teacher, plan, config.paths.weights)
     check_teacher(config.teacher, plan, models)
+    for remark in plan.remarks:
+        logger.warning("%s", remark)
     settings = plan.describe(models)
     boxes = {
         name: config.evaluation.box_settings(planned.boxes())

@@ -53,6 +53,8 @@ def preview(config: Config, plan: TeacherPlan, num_images: int) -> int:
     """Draw sheets of a few images, evenly spread over the folder; 1 where some have failed."""
     if num_images < 1:
         raise UserError(f"--preview is {num_images}; expected at least 1 image")
+    for remark in plan.remarks:
+        logger.warning("%s", remark)
     prompts = list(plan.label_sets)
     models = find_models(config.teacher, plan, config.paths.weights)
     teacher = build_teacher(plan, models, open_cache(config))
@@ -90,8 +92,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     share = read_share()
     with share.alone(config.paths.label_sets):
         make_demo_if_asked(config)
-    for remark in plan.remarks:
-        logger.warning("%s", remark)
     if options.preview is not None:
         return preview(config, plan, options.preview) if share.index == 0 else 0
     label_sets = label_all(config, options.overwrite, share)

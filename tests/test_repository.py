@@ -114,21 +114,10 @@ def test_a_script_that_is_imported_is_seen_in_whatever_form(text: str) -> None:
     assert "student.train" not in named_modules(text.replace("train", "training"))
 
 
-STILL_IMPORTED = {
-    "analysis.work.making": {
-        "teacher.soft_label_generation",
-        "util.multi_teacher.combination_strategies",
-    },
-    "analysis.work.timing": {"teacher.soft_label_generation"},
-}
-"""Scripts that are modules, too, by who imports them; none is to be added."""
-
-
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_no_module_imports_a_script(path: Path) -> None:
     scripts = {dotted(name(script)) for script in SCRIPTS}
-    imported = named_modules(path.read_text()) & scripts
-    assert imported == STILL_IMPORTED.get(dotted(name(path)), set())
+    assert not named_modules(path.read_text()) & scripts
 
 
 LEARNING = ROOT / "util" / "learning"

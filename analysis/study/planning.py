@@ -1,48 +1,16 @@
 """Plans a study: every piece of work of a design gets a cell, named by what it depends on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.study.design import Design, Source, Variant, split_strategy
 from analysis.work.cells import Cell
 from analysis.work.dependencies import combination_cell, open_school, student_cell, teacher_cell
 from analysis.work.images import Images
+from analysis.work.plan import Place, Plan
 from util.config import Config
 from util.errors import UserError
 from util.label_set import prompt_to_folder
-
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """Where a label set of the study is, and the cell that makes it."""
-
-    folder: Path
-    maker: Cell
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """All cells of a study, and where its label sets will be.
-
-    Attributes:
-        teachers: One a variant.
-        combinations: One a variant and combination.
-        students: One a variant, source, architecture and seed.
-        label_sets: Of each variant and source, by their names.
-        runs: Students of each variant, source and architecture by their names, by seed.
-    """
-
-    teachers: tuple[Cell, ...]
-    combinations: tuple[Cell, ...]
-    students: tuple[Cell, ...]
-    label_sets: dict[tuple[str, str], Place]
-    runs: dict[tuple[str, str, str], dict[int, Cell]]
-
-    @property
-    def cells(self) -> tuple[Cell, ...]:
-        """All cells, each after those that it needs."""
-        return (*self.teachers, *self.combinations, *self.students)
 
 
 def plan_cells(config: Config, design: Design, images: Images) -> Plan:

@@ -6,13 +6,11 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-import teacher.soft_label_generation
-import util.multi_teacher.combination_strategies
 from analysis.work.cells import (
     Cell,
     Kind,
@@ -25,17 +23,13 @@ from analysis.work.cells import (
 from analysis.work.contents import beside, is_there, making, read_record
 from student.inference.label_sets import report_failures
 from student.testing import test_student
+from teacher.labelling import label_all, report
 from util.config import Config
-from util.disk.files import read_json, write_json
+from util.disk.files import read_json
 from util.errors import UserError
 from util.label_set import MANIFEST
-from util.running.shares import working_alone
-
-SCRIPTS: dict[Kind, Callable[[Sequence[str]], int]] = {
-    "teacher": teacher.soft_label_generation.main,
-    "combination": util.multi_teacher.combination_strategies.main,
-}
-"""What makes the label sets of cells."""
+from util.multi_teacher.combining import combine
+from util.running.shares import ALONE, working_alone
 
 
 def make(cell: Cell) -> Outcome:
@@ -79,7 +73,7 @@ def _run(cell: Cell) -> Outcome:
         working_alone(),
     ):
         try:
-            status = _make_student(cell) if cell.kind == "student" else _make_label_sets(cell)
+            status = MAKERS[cell.kind](_tell(cell))
         except UserError as error:
             # One prompt may fail where others have their label sets, which can be learnt from.
             if cell.kind != "teacher" or not any(map(is_there, cell.label_sets)):
@@ -93,20 +87,35 @@ def _run(cell: Cell) -> Outcome:
     return Outcome("done", reason, seconds, folder)
 
 
-def _make_label_sets(cell: Cell) -> int:
-    """Let the script of a cell's kind make its label sets; 1 where images have failed, else 0."""
-    told = beside(cell.folder, ".config.json")
-    write_json(told, _tell(cell).model_dump(mode="json"))
-    return SCRIPTS[cell.kind](["--config", str(told), "--overwrite"])
+def _label(config: Config) -> int:
+    """Let a teacher label all images; 1 where some have failed, else 0."""
+    label_sets = label_all(config, overwrite=True, share=ALONE)
+    assert label_sets is not None, "it works alone"
+    return report(label_sets)
 
 
-def _make_student(cell: Cell) -> int:
+def _combine(config: Config) -> int:
+    """Combine label sets; 1 where maps could not be fused, else 0."""
+    problems = combine(config, overwrite=True, share=ALONE).problems
+    for image_id, reason in problems.items():
+        print(f"{image_id}: {reason}")
+    return 1 if problems else 0
+
+
+def _train_and_test(config: Config) -> int:
     """Train and test a student; 1 where images could not be predicted, else 0."""
     from student.training import train_student
 
-    told = _tell(cell)
-    train_student(told, overwrite=True)
-    return report_failures(test_student(told, overwrite=True))
+    train_student(config, overwrite=True)
+    return report_failures(test_student(config, overwrite=True))
+
+
+MAKERS: dict[Kind, Callable[[Config], int]] = {
+    "teacher": _label,
+    "combination": _combine,
+    "student": _train_and_test,
+}
+"""What makes a cell of each kind, told where it reads and writes."""
 
 
 def _tell(cell: Cell) -> Config:

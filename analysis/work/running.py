@@ -13,10 +13,10 @@ from multiprocessing.context import BaseContext
 
 from tqdm import tqdm
 
-from analysis.study.planning import Plan
 from analysis.work.cells import Cell, Outcome, find_outcome
 from analysis.work.contents import find_entry
 from analysis.work.making import make
+from analysis.work.plan import Plan
 from util.errors import listed
 from util.running.progress import track
 from util.running.shares import Share

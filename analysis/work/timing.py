@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import teacher.soft_label_generation
-from analysis.study.planning import Plan
 from analysis.work.cells import Cell, find_finished
 from analysis.work.making import one_thread, printing_to
+from analysis.work.plan import Plan
+from teacher.labelling import label_all
 from util.config import Config, override_config
 from util.data_classes import BoxSettings
-from util.disk.files import write_json, write_text
+from util.disk.files import write_text
 from util.errors import UserError
 from util.images.files import image_size_hw
 from util.images.splits import read_split
 from util.label_set import Content, LabelSetWriter
-from util.running.shares import working_alone
+from util.running.shares import ALONE, working_alone
 
 PILOT_IMAGES = 8
 """Images that teachers and students are tried on."""
@@ -114,11 +114,9 @@ def time_labelling(cell: Cell, image_paths: Mapping[str, Path]) -> float:
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
             trial = _pilot_config(cell, Path(folder), dict(list(image_paths.items())[:count]))
-            told = Path(folder) / "config.json"
-            write_json(told, trial.model_dump(mode="json"))
             start = time.perf_counter()
             with printing_to(Path(folder) / "log"), working_alone():
-                teacher.soft_label_generation.main(["--config", str(told)])
+                label_all(trial, overwrite=False, share=ALONE)
             seconds.append(time.perf_counter() - start)
     an_image = max(seconds[1] - seconds[0], 0) / max(counts[1] - counts[0], 1)
     return seconds[0] + an_image * (len(image_paths) - counts[0])

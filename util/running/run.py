@@ -99,7 +99,7 @@ def print_next(
     kept = []
     for index, word in enumerate(given):
         option, equals, _ = word.partition("=")
-        is_where = option == "--config" or option.startswith(("--data.", "--paths."))
+        is_where = option == "--config" or option.startswith(("--data.", "--paths.", "--demo."))
         if is_where or option.removeprefix("--") in also:
             kept += [word] if equals else given[index : index + 2]
     script, *arguments = command
