@@ -46,7 +46,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
-READS = keys_of("demo", "teacher") | BOX_RULE
+READS = keys_of("teacher") | BOX_RULE
 
 
 def preview(config: Config, plan: TeacherPlan, num_images: int) -> int:

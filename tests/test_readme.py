@@ -74,7 +74,7 @@ def test_the_other_commands_run_one_after_another_and_read_no_key_that_they_refu
         assert module.main(["--config", str(project), *arguments]) == 0, line
         if script.startswith("analysis/") and "evaluation" not in script:
             continue  # it runs other scripts, which read what it has set
-        known = keys_of("paths", "data") | module.READS | ALSO_READ.get(script, set())
+        known = keys_of("paths", "data", "demo") | module.READS | ALSO_READ.get(script, set())
         assert keys_read <= known, line
 
 

@@ -214,14 +214,14 @@ def test_help_comes_from_anywhere_at_once_and_names_what_is_read(
             break
     else:
         pytest.fail(f"{seconds} s, where libraries take {seconds_of_libraries} s")
-    read = keys_of("paths", "data") | import_script(path).READS
+    read = keys_of("paths", "data", "demo") | import_script(path).READS
     listed = re.findall(r"^  --(\w+\.\w+) ", shown, re.MULTILINE)
     assert listed == [key for key in config_fields() if key in read]
 
 
 def test_every_key_is_read_by_some_script() -> None:
     read = {key for script in map(import_script, SCRIPTS) for key in script.READS}
-    assert read | keys_of("paths", "data") == {*config_fields()}
+    assert read | keys_of("paths", "data", "demo") == {*config_fields()}
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=name)

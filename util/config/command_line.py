@@ -53,7 +53,7 @@ def load_config(
         argv: Arguments without the script's name; None = those of the process.
         options: What the script alone understands.
         reads: Keys that it reads, such as `student.epochs`, which `--help` shows; None = all. Those
-            of `paths` and `data` need not be named: a stage hands them on to the next.
+            of `paths`, `data` and `demo` need not be named: a stage hands them on to the next.
 
     Returns:
         The config, and the script's own options by name.
@@ -62,7 +62,7 @@ def load_config(
         UserError: The file, options or values are wrong; all are named together.
         SystemExit: `--help` (0).
     """
-    known = config_fields() if reads is None else keys_of("paths", "data") | set(reads)
+    known = config_fields() if reads is None else keys_of("paths", "data", "demo") | set(reads)
     shown = [key for key in config_fields() if key in known]
     parser = _build_parser(description, options, shown)
     arguments, unknown = parser.parse_known_args(argv)
