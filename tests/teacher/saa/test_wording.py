@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import teacher.labelling
 import teacher.soft_label_generation
 from teacher.saa.wording import describe_prompt, remark_on_words
 from tests.conftest import make_project
@@ -52,13 +53,13 @@ def test_unknown_words_stand_in_the_label_set_and_are_said_before_any_image(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    plain = teacher.soft_label_generation.label_all
+    plain = teacher.labelling.label_images
 
-    def label_all(*arguments: object) -> object:
+    def label_images(*arguments: object) -> object:
         told.extend(record.getMessage() for record in caplog.records)
         return plain(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(teacher.soft_label_generation, "label_all", label_all)
+    monkeypatch.setattr(teacher.labelling, "label_images", label_images)
     project = make_project(tmp_path)
     content = json.loads(project.read_text())
     content["teacher"]["prompts"] = ["frabjous gull", "borogove", "bird"]
