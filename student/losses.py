@@ -171,13 +171,21 @@ def soft_dice(logits: Tensor, targets: Tensor, weights: Tensor | None = None) ->
 
 
 def _tversky(logits: Tensor, targets: Tensor, weights: Tensor | None, alpha: float) -> Tensor:
-    """1 - shared / (shared + alpha * distance) for soft maps; 0 where nothing is to be found."""
-    predicted = F.logsigmoid(logits).exp()  # the gradient of sigmoid() vanishes sooner
-    if weights is not None:  # all sums are over |p - t|, p and t: scaled maps weight each pixel
-        predicted, targets = weights * predicted, weights * targets
-    distance = (predicted - targets).abs().sum()
-    shared = (predicted.sum() + targets.sum() - distance) / 2
-    return (1 - shared / (shared + alpha * distance).clamp(min=1e-7)) * (targets.sum() > 0)
+    """1 - shared / (shared + alpha * (false + missed)) for soft maps; 0 where nothing is sought.
+
+    Sums and their gradients are taken in the order of segmentation-models-pytorch, to the bit, so
+    that what was trained with its losses is trained likewise.
+    """
+    if weights is None:
+        predicted = F.logsigmoid(logits).exp()  # the gradient of sigmoid() vanishes sooner
+    else:  # all sums are over |p - t|, p and t: scaled maps weight each pixel
+        predicted, targets = weights * logits.sigmoid(), weights * targets
+    marked, sought = predicted.sum(), targets.sum()
+    distance = torch.linalg.vector_norm(predicted - targets, ord=1)
+    shared = (marked + sought - distance) / 2
+    false, missed = marked - shared, sought - shared
+    score = shared / (shared + alpha * false + alpha * missed).clamp(min=1e-7)
+    return (1 - score) * (sought > 0)
 
 
 LOSSES: Mapping[LossName, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {

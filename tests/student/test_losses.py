@@ -82,21 +82,28 @@ def test_losses_equal_their_formulas() -> None:
         )
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs"), [(soft_dice, DiceLoss("binary")), (soft_jaccard, JaccardLoss("binary"))]
-)
+@pytest.mark.parametrize(("ours", "library"), [(soft_dice, DiceLoss), (soft_jaccard, JaccardLoss)])
 @pytest.mark.parametrize("share", [1, 0])
-def test_losses_of_regions_and_their_gradients_are_those_of_the_library(
-    ours: Callable[[Tensor, Tensor], Tensor],
-    theirs: Callable[[Tensor, Tensor], Tensor],
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_losses_of_regions_and_their_gradients_are_those_of_the_library_to_the_bit(
+    ours: Callable[[Tensor, Tensor, Tensor | None], Tensor],
+    library: Callable[..., Callable[[Tensor, Tensor], Tensor]],
     share: float,
+    is_weighted: bool,
 ) -> None:
-    logits, targets, _ = weighted_example()
+    draw = torch.Generator().manual_seed(19)
+    logits = 3 * torch.randn(2, 1, 97, 97, generator=draw)
+    targets, weights = share * torch.rand(2, 2, 1, 97, 97, generator=draw)
     logits.requires_grad_()
-    found, expected = ours(logits, share * targets), theirs(logits, share * targets)
-    torch.testing.assert_close(found, expected)
+    if is_weighted:
+        found = ours(logits, targets, weights)
+        theirs = library("binary", from_logits=False)
+        expected = theirs(weights * logits.sigmoid(), weights * targets)
+    else:
+        found, expected = ours(logits, targets, None), library("binary")(logits, targets)
+    assert torch.equal(found, expected)
     gradients = [torch.autograd.grad(loss, logits)[0] for loss in (found, expected)]
-    torch.testing.assert_close(gradients[0], gradients[1])
+    assert torch.equal(gradients[0], gradients[1])
 
 
 def test_edges_are_the_range_of_the_neighbours_and_count_more() -> None:
