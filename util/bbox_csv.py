@@ -7,8 +7,8 @@ a column `ignore` (bool): its rows are regions of which nobody knows what is in 
 crowds.
 """
 
+import codecs
 import csv
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -77,11 +77,9 @@ def write_bbox_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
         rows: The values of `COLUMNS` of each box.
     """
     with whole_file(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        writer = csv.writer(text, delimiter=";", lineterminator="\n")
+        writer = csv.writer(codecs.getwriter("utf-8")(file), delimiter=";", lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(rows)
-        text.detach()  # which writes what it still holds, and leaves the file open
 
 
 def read_bbox_csv(path: Path) -> pd.DataFrame:
