@@ -31,7 +31,7 @@ def image_statistics(encoder: str, path: Path | None) -> tuple[Sequence[float], 
     """
     if path is None:
         return IMAGE_MEAN, IMAGE_STD
-    if recognise(path) is not None:
+    if (known := recognise(path)) and known.backend == _TIMM + efficientnet_lite.TIMM_NAME:
         return efficientnet_lite.IMAGE_MEAN, efficientnet_lite.IMAGE_STD
     if encoder.startswith(_TIMM):
         import timm
