@@ -16,7 +16,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from student.inference.label_sets import PREDICTION_KEYS, report_failures
-from student.testing import test_student
+from student.testing import evaluate_student
 from util.config.command_line import OVERWRITE, load_config
 from util.images.splits import warn_of_shared_images
 from util.running.run import print_next, run_script
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     warn_of_shared_images(config.data)
-    predicted = test_student(config, options.overwrite)
+    predicted = evaluate_student(config, options.overwrite)
     if config.data.ground_truth is not None:
         judged = ["--evaluation.predictions", str(predicted.folder)]
         print_next(["analysis/bbox_evaluation.py", *judged], argv, JUDGING)

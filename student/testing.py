@@ -18,7 +18,7 @@ from util.metrics.boxes import BoxMatcher
 from util.metrics.groups import group_images
 
 
-def test_student(config: Config, overwrite: bool) -> LabelSet:
+def evaluate_student(config: Config, overwrite: bool) -> LabelSet:
     """Predict the images of the test split, and judge the boxes where there is ground truth.
 
     Args:

@@ -16,7 +16,7 @@ from util.config import Config
 from util.errors import listed
 from util.learning.batches import check_processes
 from util.learning.device import build_fabric
-from util.learning.recording import recording, working_alone
+from util.learning.recording import holding, recording
 from util.learning.run_folder import RunFolder
 from util.learning.tracking import check_installed
 from util.learning.trainer import Trainer
@@ -50,7 +50,7 @@ def train_student(config: Config, overwrite: bool) -> Fabric:
             logger.info("%s is already trained", run_folder.path)
             print_verdict(run_folder.path, run_folder.read_facts())
         return fabric
-    with working_alone(run_folder, fabric):
+    with holding(run_folder, fabric):
         state = run_folder.read_state(overwrite)
         trainer = build_trainer(config, material, fabric, model, run_folder)
         if state is not None:

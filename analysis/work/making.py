@@ -22,7 +22,7 @@ from analysis.work.cells import (
 )
 from analysis.work.contents import beside, is_there, making, read_record
 from student.inference.label_sets import report_failures
-from student.testing import test_student
+from student.testing import evaluate_student
 from teacher.labelling import label_all, report
 from util.config import Config
 from util.disk.files import read_json
@@ -107,7 +107,7 @@ def _train_and_test(config: Config) -> int:
     from student.training import train_student
 
     train_student(config, overwrite=True)
-    return report_failures(test_student(config, overwrite=True))
+    return report_failures(evaluate_student(config, overwrite=True))
 
 
 MAKERS: dict[Kind, Callable[[Config], int]] = {
@@ -145,7 +145,7 @@ def _take_over(cell: Cell) -> None:
     """
     folder = cell.folder
     found = folder.parent.glob(f"{cell.place.name}-*.json")
-    records = [path for path in found if path.suffixes == [".json"]]  # not what it was told
+    records = [path for path in found if path.suffixes == [".json"]]  # not what cells were told
     for record in sorted(records, key=lambda path: path.stat().st_mtime_ns)[-1:]:
         earlier = record.with_suffix("")
         for name in filter(lambda name: is_there(earlier / name), cell.makes):

@@ -7,7 +7,7 @@ the same few lines for all, in one process or several, new or gone on with:
     fabric.launch()
     run_folder = RunFolder(path, {"settings": settings}, config)
     run_folder.check(overwrite)
-    with working_alone(run_folder, fabric):
+    with holding(run_folder, fabric):
         state = run_folder.read_state(overwrite)
         trainer = Trainer(fabric, model, loop_settings, task, run_folder)
         if state is not None:

@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def working_alone(run_folder: RunFolder, fabric: Fabric) -> Iterator[None]:
-    """Keep other trainings out of a run folder; the first process speaks for all.
+def holding(run_folder: RunFolder, fabric: Fabric) -> Iterator[None]:
+    """Hold a run folder, so that no other training works there; the first process speaks for all.
 
     Raises:
         BusyError: Another training is at work there.
