@@ -33,6 +33,21 @@ def plan_teacher(config: Config) -> TeacherPlan:
     return plan
 
 
+def prepare_teacher(config: Config) -> tuple[TeacherPlan, Models]:
+    """Plan the teacher that the config asks for, and check all that can be before it is loaded.
+
+    Returns:
+        Its plan, and a file or folder for each part that has weights.
+
+    Raises:
+        UserError: It cannot be as it is configured, or weights are missing.
+    """
+    plan = plan_teacher(config)
+    models = find_models(config.teacher, plan, config.paths.weights)
+    check_teacher(config.teacher, plan, models)
+    return plan, models
+
+
 def find_models(settings: TeacherSection, plan: TeacherPlan, weights: Path) -> Models:
     """Find the weights that the config asks for, on this disk.
 

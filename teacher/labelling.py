@@ -2,14 +2,15 @@
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
-from teacher.building import build_teacher, check_teacher, find_models, plan_teacher
+from teacher.building import build_teacher, prepare_teacher
 from teacher.findings import Teacher
 from teacher.inference.cache import Cache
 from teacher.plans import Models, TeacherPlan
 from util.config import Config
+from util.data_classes import BoxSettings
 from util.disk.walking import on_disk
 from util.errors import PromptError, listed
 from util.images.files import find_images
@@ -32,29 +33,17 @@ def label_all(config: Config, overwrite: bool, share: Share) -> list[LabelSet] |
         PromptError: Prompts cannot be answered; the others are written.
     """
     image_paths = find_images(config.data.images)
-    plan = plan_teacher(config)
-    models = find_models(config.teacher, plan, config.paths.weights)
-    check_teacher(config.teacher, plan, models)
+    plan, models = prepare_teacher(config)
     for remark in plan.remarks:
         logger.warning("%s", remark)
-    settings = plan.describe(models)
     boxes = {
         name: config.evaluation.box_settings(planned.boxes())
         for name, planned in plan.label_sets.items()
     }
     with ExitStack() as stack:
         writers = {
-            name: stack.enter_context(
-                LabelSetWriter(
-                    on_disk(config.paths.label_sets / planned.folder),
-                    {"producer": "teacher", **planned.settings, **settings},
-                    overwrite,
-                    share,
-                    boxes[name],
-                    planned.facts,
-                )
-            )
-            for name, planned in plan.label_sets.items()
+            name: stack.enter_context(writer)
+            for name, writer in _open_writers(config, plan, models, boxes, overwrite, share)
         }
         work = find_work(image_paths, writers, share)
         refused: dict[str, str] = {}
@@ -77,6 +66,30 @@ def label_all(config: Config, overwrite: bool, share: Share) -> list[LabelSet] |
         f"{len(failed)} failed; others are still at work"
     )
     return None
+
+
+def _open_writers(
+    config: Config,
+    plan: TeacherPlan,
+    models: Models,
+    boxes: Mapping[str, BoxSettings],
+    overwrite: bool,
+    share: Share,
+) -> Iterator[tuple[str, LabelSetWriter]]:
+    """Look at the label sets that the teacher makes, by their names; nothing is touched."""
+    settings = plan.describe(models)
+    for name, planned in plan.label_sets.items():
+        yield (
+            name,
+            LabelSetWriter(
+                on_disk(config.paths.label_sets / planned.folder),
+                {"producer": "teacher", **planned.settings, **settings},
+                overwrite,
+                share,
+                boxes[name],
+                planned.facts,
+            ),
+        )
 
 
 def _label_missing(

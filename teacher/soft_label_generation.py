@@ -17,9 +17,9 @@ from typing import Any
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from teacher.building import build_teacher, check_teacher, find_models, plan_teacher
+from teacher.building import build_teacher, prepare_teacher
 from teacher.labelling import label_all, open_cache, report
-from teacher.plans import TeacherPlan
+from teacher.plans import Models, TeacherPlan
 from teacher.preview import write_previews
 from util.config import BOX_RULE, Config, keys_of
 from util.config.command_line import OVERWRITE, load_config
@@ -49,14 +49,13 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 READS = keys_of("teacher") | BOX_RULE
 
 
-def preview(config: Config, plan: TeacherPlan, num_images: int) -> int:
+def preview(config: Config, plan: TeacherPlan, models: Models, num_images: int) -> int:
     """Draw sheets of a few images, evenly spread over the folder; 1 where some have failed."""
     if num_images < 1:
         raise UserError(f"--preview is {num_images}; expected at least 1 image")
     for remark in plan.remarks:
         logger.warning("%s", remark)
     prompts = list(plan.label_sets)
-    models = find_models(config.teacher, plan, config.paths.weights)
     teacher = build_teacher(plan, models, open_cache(config))
     teacher.check_prompts(prompts)
     folder = config.paths.runs / "preview"
@@ -87,13 +86,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         from teacher.weights.doctor import check
 
         return check(config)
-    plan = plan_teacher(config)
-    check_teacher(config.teacher, plan, find_models(config.teacher, plan, config.paths.weights))
+    plan, models = prepare_teacher(config)
     share = read_share()
     with share.alone(config.paths.label_sets):
         make_demo_if_asked(config)
     if options.preview is not None:
-        return preview(config, plan, options.preview) if share.index == 0 else 0
+        return preview(config, plan, models, options.preview) if share.index == 0 else 0
     label_sets = label_all(config, options.overwrite, share)
     if label_sets is None:
         return 0  # whatever has failed: torchrun would end the other processes for it

@@ -19,7 +19,7 @@ from analysis.work.versions import (
 from student.data.material import WHERE_IT_RUNS
 from student.encoder_weights import identify_encoder_weights
 from student.inference.label_sets import prediction_settings
-from teacher.building import check_teacher, find_models, plan_teacher
+from teacher.building import prepare_teacher
 from util.config import CombinationSection, Config, Precision, StudentSection, TeacherSection
 from util.data_classes import BoxSettings
 from util.ground_truth.reading import read_truths
@@ -41,9 +41,7 @@ def teacher_cell(
         images: That it labels.
     """
     told = config.model_copy(update={"teacher": settings})
-    plan = plan_teacher(told)
-    models = find_models(settings, plan, config.paths.weights)
-    check_teacher(settings, plan, models)
+    plan, models = prepare_teacher(told)
     made_by = {**plan.describe(models), "libraries": teacher_libraries(settings, plan)}
     # The first half of its name is that of the teacher: what it has said of other images is found.
     place = config.paths.cells / f"teacher-{settings_hash(made_by)[:8]}"

@@ -1,11 +1,8 @@
 """A trained student as a teacher; the one place where teachers know of students."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from student.inference.opening import open_predictor, read_box_settings
 from student.inference.tiles import PredictionSettings, StudentLabeller
@@ -13,24 +10,13 @@ from teacher.plans import Models, PlannedSet, TeacherPlan
 from teacher.settings import resolve_own
 from util.config import Config, TeacherSection
 from util.errors import UserError
-from util.label_set import Content
 from util.weights.identity import weights_identity
 
 _READ = {"name", "tile_size_px", "tile_overlap_px", "flips", "logits"}
 
 
-@dataclass(frozen=True)
-class TrainedStudent:
-    """Makes one label set; a `Teacher`.
-
-    Large images are predicted in tiles whose logits are blended. It finds no boxes of its own.
-    """
-
-    labeller: StudentLabeller
-
-    def label(self, image_rgb: np.ndarray, names: Sequence[str], /) -> Iterator[Content]:
-        """Label one image, (H, W, 3) uint8 RGB; see `Teacher`."""
-        return self.labeller.label(image_rgb, names)
+class TrainedStudent(StudentLabeller):
+    """A student as a `Teacher`."""
 
     def check_prompts(self, prompts: Sequence[str], /) -> None:
         """Refuse nothing: a student knows no prompts."""
@@ -99,7 +85,7 @@ def load_trained_student(checkpoint: Path, settings: TeacherSection) -> TrainedS
             f"{checkpoint} was trained with student.temperature {predictor.temperature:g}, so its "
             "maps are not the sigmoid of its logits; set teacher.logits to false, and use no kd"
         )
-    return TrainedStudent(StudentLabeller(predictor, _prediction_settings(settings)))
+    return TrainedStudent(predictor, _prediction_settings(settings))
 
 
 def _prediction_settings(settings: TeacherSection) -> PredictionSettings:

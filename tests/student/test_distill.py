@@ -257,7 +257,7 @@ def test_tiles_are_those_of_predictions_unless_they_are_set(taught: Path) -> Non
         check_teacher(config.teacher, plan, models)
         told: int = plan.describe(models)["tile_size_px"]
         built = build_teacher(plan, models)
-        assert built.labeller.settings.tile_size_px == told  # type: ignore[attr-defined]
+        assert built.settings.tile_size_px == told  # type: ignore[attr-defined]
         return told
 
     assert tile_size() == PredictionSection().tile_size_px == 1024
