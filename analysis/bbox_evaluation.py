@@ -38,6 +38,7 @@ from analysis.interval_tables import (
     write_table,
 )
 from util.bbox_csv import read_bbox_csv, split_ignored
+from util.config import Config
 from util.config.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
@@ -160,8 +161,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     test_ids = read_split(config.data.splits, split, image_paths)
     warn_of_shared_images(config.data)
     truths = read_truths(config.data, image_paths, test_ids)
-    of_images = config.data.image_labels
-    labels = {} if of_images is None else read_image_labels(of_images, image_paths)
+    named = config.data.image_labels
+    labels = {} if named is None else read_image_labels(named, image_paths)
     found = find_label_sets(config).checked()
     baseline = find_baseline(config, found.sets)
     opened = found.map(lambda path: open_boxes(path, image_paths))
@@ -191,14 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if equal := describe_equal(label_sets):
         print(f"{equal}.")
     if labels:
-        counts = {
-            name: count_images(labels, ids, find_images_with_boxes(one, judge.min_confidence))
-            for name, one in opened.sets.items()
-        }
-        shares = tabulate_found("prediction", "label", "images", counts)
-        print(f"Share of images with a box, by label:\n{format_found(shares)}")
-        print(f"{sum(i not in labels for i in ids)} of {len(ids)} images are not in {of_images}.")
-        write_table(config, "bbox_image_labels", shares)
+        tell_of_labels(config, labels, ids, opened.sets)
     written = write_table(config, "bbox_evaluation", table.assign(images=len(ids)))
     write_table(config, "bbox_average_precision", coco.assign(images=len(ids)))
     if baseline in judged.sets:
@@ -251,6 +245,25 @@ def tabulate_coco(judged: Mapping[str, Judged], chance: Mapping[str, float]) -> 
         for name, one in judged.items()
     ]
     return pd.DataFrame(rows)
+
+
+def tell_of_labels(
+    config: Config,
+    labels: Mapping[str, Collection[str]],
+    image_ids: Sequence[str],
+    predictions: Mapping[str, Predicted],
+) -> None:
+    """Write and print in which share of the images of each label something was found."""
+    confidence = config.evaluation.min_confidence
+    counts = {
+        name: count_images(labels, image_ids, find_images_with_boxes(one, confidence))
+        for name, one in predictions.items()
+    }
+    shares = tabulate_found("prediction", "label", "images", counts)
+    lacking = sum(image_id not in labels for image_id in image_ids)
+    print(f"Share of images with a box, by label:\n{format_found(shares)}")
+    print(f"{lacking} of {len(image_ids)} images are not in {config.data.image_labels}.")
+    write_table(config, "bbox_image_labels", shares)
 
 
 def find_images_with_boxes(predicted: Predicted, min_confidence: float) -> set[str]:

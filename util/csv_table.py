@@ -38,25 +38,7 @@ def read_text_table(path: Path, content: str, columns: Sequence[str]) -> pd.Data
         raise UserError(f"the {content} {path} cannot be read: {error}") from None
     stripped = text.lstrip()
     first_line = text[: len(text) - len(stripped)].count("\n") + 1
-    try:
-        cells = pd.read_csv(
-            io.StringIO(stripped),
-            sep=";",
-            header=None,
-            dtype=str,
-            keep_default_na=False,
-            skip_blank_lines=False,
-        )
-    except pd.errors.EmptyDataError:
-        cells = pd.DataFrame([[""]])
-    except pd.errors.ParserError as error:
-        odd = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
-        if odd is None:
-            raise UserError(f"{path}: {error}") from None
-        raise UserError(
-            f"{path}: expected {odd[1]} values in each line, but line "
-            f"{int(odd[2]) + first_line - 1} has {odd[3]}"
-        ) from None
+    cells = _parse_cells(path, stripped, first_line)
     header = [str(cell).strip() for cell in cells.iloc[0]]
     table = cells[1:]
     _check_header(path, content, columns, header, table)
@@ -65,6 +47,29 @@ def read_text_table(path: Path, content: str, columns: Sequence[str]) -> pd.Data
     table.insert(0, "line", np.arange(first_line + 1, first_line + 1 + len(table)))
     nameless = table[_is_blank(table.iloc[:, 1])]
     return table.drop(nameless.index[nameless.iloc[:, 1:].apply(_is_blank).all(axis=1)])
+
+
+def _parse_cells(path: Path, text: str, first_line: int) -> pd.DataFrame:
+    """Split text into cells; `first_line` is its number in the file, for errors."""
+    try:
+        return pd.read_csv(
+            io.StringIO(text),
+            sep=";",
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+        )
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame([[""]])
+    except pd.errors.ParserError as error:
+        odd = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+        if odd is None:
+            raise UserError(f"{path}: {error}") from None
+        raise UserError(
+            f"{path}: expected {odd[1]} values in each line, but line "
+            f"{int(odd[2]) + first_line - 1} has {odd[3]}"
+        ) from None
 
 
 def _is_blank(cells: pd.Series) -> pd.Series:

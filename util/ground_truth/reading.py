@@ -53,16 +53,7 @@ def read_ground_truth(
         UserError: The ground truth is missing, malformed, or has no such class; most of its boxes
             are of no image; a COCO file does not list images that are asked about.
     """
-    if path is None:
-        raise UserError("there is no ground truth; set data.ground_truth to true boxes or masks")
-    if not path.exists():
-        raise UserError(f"the ground truth {path} does not exist; set data.ground_truth")
-    if path.is_dir() != (file_format in ("yolo", "masks")):
-        given, expected = ("folder", "file") if path.is_dir() else ("file", "folder")
-        raise UserError(
-            f"the ground truth {path} is a {given}, but data.ground_truth_format {file_format} "
-            f"expects a {expected}"
-        )
+    path = _check_place(path, file_format)
     wanted = list(image_paths) if image_ids is None else image_ids
     if file_format == "masks":
         masks = open_folder(path, image_paths, classes, mask_values, mask_names).of(wanted)
@@ -88,6 +79,21 @@ def read_ground_truth(
     if num_twins := int(table.duplicated(["image", *COORDINATES, "obj_class"]).sum()):
         logger.warning("%s: %d boxes are there before, exactly alike; all count", path, num_twins)
     return table
+
+
+def _check_place(path: Path | None, file_format: GroundTruthFormat) -> Path:
+    """Make sure that the ground truth is there, and a file or a folder as its format has it."""
+    if path is None:
+        raise UserError("there is no ground truth; set data.ground_truth to true boxes or masks")
+    if not path.exists():
+        raise UserError(f"the ground truth {path} does not exist; set data.ground_truth")
+    if path.is_dir() != (file_format in ("yolo", "masks")):
+        given, expected = ("folder", "file") if path.is_dir() else ("file", "folder")
+        raise UserError(
+            f"the ground truth {path} is a {given}, but data.ground_truth_format {file_format} "
+            f"expects a {expected}"
+        )
+    return path
 
 
 def read_truths(
