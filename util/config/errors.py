@@ -85,8 +85,9 @@ def nearest_keys(wrong: str, known: Collection[str]) -> list[str]:
     """Find the keys that were meant by one that does not exist, by their names.
 
     A key of the section that was named is preferred, and one of another section is meant if it has
-    the very same name. A section that does not exist counts by its similarity. Where no key is
-    near, those are meant that begin with it, if they are few.
+    the very same name, be it with its section in front (`data.demo_seed` is `demo.seed`). A section
+    that does not exist counts by its similarity. Where no key is near, those are meant that begin
+    with it, if they are few.
 
     Args:
         wrong: Such as `student.epoch`, `epochs` or `techer.prompts`.
@@ -100,8 +101,8 @@ def nearest_keys(wrong: str, known: Collection[str]) -> list[str]:
 
     def nearness(key: str) -> float:
         *section, name = key.rsplit(".", 1)
-        if key.replace(".", "_") == _plain(wrong):
-            return 1.0
+        if key.replace(".", "_") in (_plain(wrong), wrong_name):
+            return 1.0 + _OF_SECTION
         near = _similarity(wrong_name, name)
         if not (wrong_section and section):
             return near

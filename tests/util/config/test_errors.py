@@ -29,6 +29,7 @@ KNOWN = [*Config.model_fields, *config_fields(), "overwrite", "preview"]
         ("student", ["student"]),
         ("teacher-prompts", ["teacher.prompts"]),
         ("data_images", ["data.images"]),
+        ("data.demo_seed", ["demo.seed"]),  # which has a section of its own now
         ("over", ["overwrite"]),
         ("teacher.tile", ["teacher.tile_size_px", "teacher.tile_overlap_px"]),
         ("teacher.s", []),  # too many begin so
