@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import util.label_set.folding
+import util.label_set.writing.folding
 from util.bbox_csv import read_bbox_csv
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import read_soft_label, write_image, write_soft_label
 from util.label_set import Content, LabelSet, LabelSetWriter, check_same_images, write_boxes_anew
-from util.label_set.progress import ProgressFile
+from util.label_set.writing.progress import ProgressFile
 from util.running.shares import Share
 
 SETTINGS = {"producer": "test", "threshold": 0.1}
@@ -549,7 +549,7 @@ def test_the_last_of_several_processes_finishes_the_set(tmp_path: Path) -> None:
 def test_boxes_travel_with_the_records_so_that_no_map_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(util.label_set.folding, "read_soft_label", full_disk)
+    monkeypatch.setattr(util.label_set.writing.folding, "read_soft_label", full_disk)
     maps = {f"image {number}": np.roll(spot(), number, axis=1) for number in range(6)}
     for index in range(4):
         share = Share(index, 4)
@@ -660,7 +660,7 @@ def test_boxes_of_fewer_images_are_not_taken_for_those_of_all_after_a_stop(
         writer.pending({"a": "1", "b": "1"})
         writer.add("b", Content(spot()), source="1", seconds=0.0)
         with monkeypatch.context() as patch:
-            patch.setattr(util.label_set.folding, "write_boxes", full_disk)
+            patch.setattr(util.label_set.writing.folding, "write_boxes", full_disk)
             with pytest.raises(OSError, match="No space"):
                 writer.finish(BOXES)
     with pytest.raises(UserError, match="unfinished"):

@@ -20,8 +20,9 @@ from util.data_classes import BoxSettings
 from util.errors import PromptError, UserError
 from util.images.decoding import to_rgb
 from util.images.files import find_images, write_image
-from util.label_set import LabelSet, LabelSetWriter, keeping
+from util.label_set import LabelSet, LabelSetWriter
 from util.label_set.labelling import find_work, label_images
+from util.label_set.writing import keeping
 from util.running.shares import ALONE
 
 PROMPTS = ("bird", "gull")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-import util.label_set.folding
 import util.label_set.reading
+import util.label_set.writing.folding
 from tests.conftest import read_gray
 from util.config import CombinationSection
 from util.data_classes import BoxSettings
@@ -333,7 +333,7 @@ def test_a_combination_reads_each_member_once_and_never_its_own_output(
         read.append(path)
         return plain(path)
 
-    for module in (util.label_set.reading, util.label_set.folding):
+    for module in (util.label_set.reading, util.label_set.writing.folding):
         monkeypatch.setattr(module, "read_soft_label", watched)
     combine(taught)
     assert len(read) == len(set(read)) == 12 * len(PROMPTS)

@@ -1,4 +1,4 @@
-"""Label sets in the making, by one process or by several."""
+"""One label set in the making."""
 
 import json
 import os
@@ -13,16 +13,12 @@ from util.data_classes import BoxSettings
 from util.disk.files import write_json
 from util.errors import UserError, listed
 from util.label_set.boxes import boxes_to_rows, write_boxes
-from util.label_set.claiming import Claim
 from util.label_set.contents import Content
-from util.label_set.folding import Latest, find_latest, fold_records
-from util.label_set.keeping import keep, remove_maps
 from util.label_set.pixel_files import (
     WEIGHTS,
     logits_path,
     weights_path,
 )
-from util.label_set.progress import ProgressFile
 from util.label_set.reading import LabelSet
 from util.label_set.records import (
     MANIFEST,
@@ -37,6 +33,10 @@ from util.label_set.records import (
     read_records,
     record_files,
 )
+from util.label_set.writing.claiming import Claim
+from util.label_set.writing.folding import Latest, find_latest, fold_records
+from util.label_set.writing.keeping import keep, remove_maps
+from util.label_set.writing.progress import ProgressFile
 from util.running.shares import ALONE, Share
 from util.settings import is_same_work, library_versions, settings_hash
 

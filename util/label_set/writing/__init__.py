@@ -1,0 +1,5 @@
+"""Label sets in the making, by one process or by several: claimed, added to, finished."""
+
+from util.label_set.writing.writer import LabelSetWriter, write_boxes_anew
+
+__all__ = ["LabelSetWriter", "write_boxes_anew"]
