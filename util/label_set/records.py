@@ -18,7 +18,6 @@ being found again.
 """
 
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -65,8 +64,6 @@ class Place(NamedTuple):
 
 
 NO_HEAD = Head("", None)
-READY = json.dumps({"ready": True})
-"""The last line of a process that has come to its end."""
 
 _ORDINARY_ID = re.compile(r"[\w-]+(/[\w-]+)*", re.ASCII)
 
@@ -99,14 +96,6 @@ def record_files(folder: Path) -> list[Path]:
     """All files with records, those last whose records count."""
     records = folder / RECORDS
     return [*([records] if records.exists() else []), *progress_files(folder)]
-
-
-def is_ready(path: Path) -> bool:
-    """Tell whether the process of a progress file has come to its end."""
-    end = f"{READY}\n".encode()
-    with path.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - len(end)))
-        return file.read() == end
 
 
 def head_line(head: Head) -> str:

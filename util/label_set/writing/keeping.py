@@ -1,6 +1,7 @@
 """The files of one image in a label set, and what its record says of them."""
 
 import hashlib
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -69,6 +70,25 @@ def _keep_boxes(content: Content) -> Record:
     if content.soft_label is None:
         kept |= {"status": "labelled" if rows else "empty", "size_hw": content.size_hw}
     return kept
+
+
+def is_kept(folder: Path, record: Record, source: str) -> bool:
+    """Tell whether an image need not be made again: nothing that its record tells of is lost.
+
+    Args:
+        folder: Of the label set.
+        record: Of the image.
+        source: Fingerprint of what it would be made from today.
+    """
+    if record["status"] == "failed" or record["source"] != source:
+        return False
+    image_id = record["id"]
+    return (
+        # Five times as quick as a Path.
+        ("map" not in record or os.path.exists(f"{folder}/{image_id}.png"))  # noqa: PTH110
+        and ("weights" not in record or weights_path(folder, image_id).exists())
+        and ("logits" not in record or logits_path(folder, image_id).exists())
+    )
 
 
 def remove_maps(folder: Path, image_ids: Collection[str]) -> None:

@@ -1,9 +1,14 @@
 """The records of one process that makes a label set, line by line, in a file of its own."""
 
 import errno
+import json
+import os
 from pathlib import Path
 
 from util.label_set.records import Head, head_line
+
+READY = json.dumps({"ready": True})
+"""The last line of a process that has come to its end."""
 
 
 class ProgressFile:
@@ -40,3 +45,18 @@ class ProgressFile:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def say_ready(path: Path) -> None:
+    """End the progress file of a process that has come to its end, if it has written one."""
+    if path.exists():
+        with path.open("a", encoding="utf-8") as progress:
+            progress.write(f"{READY}\n")
+
+
+def is_ready(path: Path) -> bool:
+    """Tell whether the process of a progress file has come to its end."""
+    end = f"{READY}\n".encode()
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - len(end)))
+        return file.read() == end

@@ -1,8 +1,6 @@
 """One label set in the making."""
 
 import json
-import os
-from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,34 +9,25 @@ from typing import Any, Self
 
 from util.data_classes import BoxSettings
 from util.disk.files import write_json
-from util.errors import UserError, listed
-from util.label_set.boxes import boxes_to_rows, write_boxes
 from util.label_set.contents import Content
-from util.label_set.pixel_files import (
-    WEIGHTS,
-    logits_path,
-    weights_path,
-)
 from util.label_set.reading import LabelSet
 from util.label_set.records import (
     MANIFEST,
     PREDICTION,
-    READY,
     Record,
     head_of,
     is_finished,
-    is_ready,
     progress_files,
-    read_manifest,
     read_records,
-    record_files,
 )
 from util.label_set.writing.claiming import Claim
+from util.label_set.writing.earlier import Earlier
 from util.label_set.writing.folding import Latest, find_latest, fold_records
-from util.label_set.writing.keeping import keep, remove_maps
-from util.label_set.writing.progress import ProgressFile
+from util.label_set.writing.keeping import is_kept, keep, remove_maps
+from util.label_set.writing.part import Part
+from util.label_set.writing.progress import ProgressFile, is_ready, say_ready
 from util.running.shares import ALONE, Share
-from util.settings import is_same_work, library_versions, settings_hash
+from util.settings import library_versions, settings_hash
 
 
 class LabelSetWriter:
@@ -84,44 +73,15 @@ class LabelSetWriter:
         self._facts = json.loads(json.dumps(dict(facts)))
         self._box_settings = box_settings
         self._head = head_of(self.hash, box_settings)
-        self._part: tuple[Collection[str], frozenset[str]] | None = None
+        self._part: Part | None = None
         self._num_labelled = 0
         self._unsaid: list[Record] = []
         self._progress: ProgressFile | None = None
         self._claim = Claim(folder, share)
         self._claim.refuse_others()
-        self._damaged = _find_damaged(folder) if overwrite else []
-        self._manifest = self._find_manifest(overwrite)
-        self._changed = bool(self._damaged) or not is_finished(folder, self._manifest)
-
-    def _find_manifest(self, overwrite: bool) -> dict[str, Any]:
-        """Read the manifest of an earlier run; {} where its work is not gone on with."""
-        if not (self.folder / MANIFEST).exists():
-            if any(p.is_file() and not p.name.startswith(".") for p in self.folder.rglob("*")):
-                raise UserError(
-                    f"{self.folder} holds other files but no {MANIFEST}; choose another folder"
-                )
-            return {}
-        try:
-            manifest = read_manifest(self.folder)
-        except UserError:
-            if not overwrite:
-                raise
-            return {}
-        made = manifest.get("settings", {})
-        may_replace = overwrite or not self._has_labelled(settings_hash(made))
-        return manifest if is_same_work(self.folder, made, self.settings, may_replace) else {}
-
-    def _has_labelled(self, made_by: str) -> bool:
-        """Tell whether there is an image that was labelled by the settings of this hash."""
-        return any(
-            record["status"] != "failed" and place.head.settings_hash == made_by
-            for record, place in read_records(self._files())
-        )
-
-    def _files(self) -> list[Path]:
-        """The files with records that can be read."""
-        return [path for path in record_files(self.folder) if path not in self._damaged]
+        self._earlier = Earlier(folder, self.settings, overwrite)
+        self._manifest = self._earlier.manifest
+        self._changed = bool(self._earlier.damaged) or not is_finished(folder, self._manifest)
 
     def __enter__(self) -> Self:
         return self
@@ -152,45 +112,20 @@ class LabelSetWriter:
         Raises:
             UserError: The map of an image would lie where the weights of another do.
         """
-        self._part = sources.keys(), frozenset(others)
-        self._refuse_clashes()
+        self._part = Part(sources.keys(), frozenset(others))
         is_done = dict.fromkeys(sources, False)
-        for record, place in read_records(self._files()):
+        for record, place in read_records(self._earlier.files()):
             image_id = record["id"]
-            is_part = image_id in is_done or image_id in self._part[1]
             if place.head.settings_hash != self.hash:
                 continue
-            self._changed |= is_part == record.get("absent", False)
+            self._changed |= (image_id in self._part) == record.get("absent", False)
             if image_id in is_done:
-                is_done[image_id] = self._is_done(record, sources[image_id])
+                is_done[image_id] = is_kept(self.folder, record, sources[image_id])
                 self.failed.pop(image_id, None)
                 if record["status"] == "failed":
                     self.failed[image_id] = record["reason"]
         self._num_labelled += sum(is_done.values())
         return [image_id for image_id, done in is_done.items() if not done]
-
-    def _refuse_clashes(self) -> None:
-        """Make sure that no map lies where a label set keeps the weights of pixels."""
-        assert self._part is not None
-        inside = [i for ids in self._part for i in ids if i.startswith(f"{WEIGHTS}/")]
-        asked = {image_id.removeprefix(f"{WEIGHTS}/"): image_id for image_id in inside}
-        if clashing := sorted(asked[i] for ids in self._part for i in ids if i in asked):
-            raise UserError(
-                f"{listed(clashing)} would lie where a label set keeps the weights of pixels; "
-                f"rename the folder {WEIGHTS!r} of images"
-            )
-
-    def _is_done(self, record: Record, source: str) -> bool:
-        """Tell whether the image of a record need not be made again."""
-        if record["status"] == "failed" or record["source"] != source:
-            return False
-        image_id = record["id"]
-        return (
-            # Five times as quick as a Path.
-            ("map" not in record or os.path.exists(f"{self.folder}/{image_id}.png"))  # noqa: PTH110
-            and ("weights" not in record or weights_path(self.folder, image_id).exists())
-            and ("logits" not in record or logits_path(self.folder, image_id).exists())
-        )
 
     def begin(self) -> None:
         """Claim the folder: it is then known what is made in it, and that this process is at it.
@@ -210,9 +145,7 @@ class LabelSetWriter:
         if self._progress is not None:
             return
         self._claim.take()
-        for path in self._damaged:
-            path.unlink(missing_ok=True)
-        self._damaged = []  # files of these names are our own from now on
+        self._earlier.remove_damaged()
         self._manifest = {
             "settings": self.settings,
             "settings_hash": self.hash,
@@ -290,17 +223,15 @@ class LabelSetWriter:
         """
         if self.share.count == 1:
             return self.finish(box_settings)
-        if self._progress_path.exists():
-            with self._progress_path.open("a", encoding="utf-8") as progress:
-                progress.write(f"{READY}\n")
+        say_ready(self._progress_path)
         with self._claim.alone():
             files = progress_files(self.folder)
             same = [path for path in files if self.share.is_other(path.stem)]
             if not all(map(is_ready, same)) or (not files and self.share.index > 0):
                 return None
             self._changed |= bool(files)
-            latest = find_latest(self._files(), self.hash)
-            if self._part is not None and not self._part[1].issubset(latest.places):
+            latest = find_latest(self._earlier.files(), self.hash)
+            if self._part is not None and not self._part.others.issubset(latest.places):
                 return None
             if not self._changed and self._has_boxes(box_settings):
                 return LabelSet(self.folder, needs_maps=False)
@@ -316,7 +247,7 @@ class LabelSetWriter:
         if not anew and not self._changed and self._has_boxes(box_settings):
             return LabelSet(self.folder, needs_maps=False)
         with self._claim.alone():
-            latest = find_latest(self._files(), self.hash)
+            latest = find_latest(self._earlier.files(), self.hash)
             return self._finish(box_settings, latest.without_boxes() if anew else latest)
 
     def _has_boxes(self, box_settings: BoxSettings) -> bool:
@@ -332,11 +263,10 @@ class LabelSetWriter:
         if self._unsaid:
             for record in self._unsaid:
                 self._append(record)
-            latest = find_latest(self._files(), self.hash)
+            latest = find_latest(self._earlier.files(), self.hash)
         # Before the records that tell of them are replaced.
         remove_maps(self.folder, latest.superseded.difference(latest.places))
-        part = None if self._part is None else _Either(*self._part)
-        summary = fold_records(self.folder, latest, self.hash, part, box_settings)
+        summary = fold_records(self.folder, latest, self.hash, self._part, box_settings)
         boxes = {"boxes": asdict(box_settings)}
         write_json(self.folder / MANIFEST, self._manifest | summary.as_dict() | boxes)
         self.close()
@@ -344,38 +274,3 @@ class LabelSetWriter:
             path.unlink(missing_ok=True)
         remove_maps(self.folder, summary.failed)
         return LabelSet(self.folder, needs_maps=False)
-
-
-class _Either:
-    """What is in either of two collections, without a copy."""
-
-    def __init__(self, one: Collection[str], other: Collection[str]) -> None:
-        self._one, self._other = one, other
-
-    def __contains__(self, image_id: object) -> bool:
-        return image_id in self._one or image_id in self._other
-
-
-def _find_damaged(folder: Path) -> list[Path]:
-    """Find the files of records that cannot be read."""
-    damaged = []
-    for path in record_files(folder):
-        try:
-            deque(read_records([path]), maxlen=0)
-        except UserError:
-            damaged.append(path)
-    return damaged
-
-
-def write_boxes_anew(label_set: LabelSet, settings: BoxSettings) -> None:
-    """Find the boxes of a label set in all of its maps, and write its `prediction.csv`."""
-    if label_set.manifest:
-        facts = label_set.manifest["facts"]
-        made_by = label_set.manifest["settings"]
-        LabelSetWriter(label_set.folder, made_by, facts=facts).finish(settings, anew=True)
-        return
-    found = (
-        (each.image_id, each.size_hw, boxes_to_rows(each.boxes))
-        for each in label_set.iterate_boxes(label_set.ids, settings)
-    )
-    write_boxes(label_set.folder / PREDICTION, found, settings.object_class)
