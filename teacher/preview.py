@@ -11,8 +11,8 @@ import numpy as np
 from teacher.findings import Finding, Scene, Teacher
 from util.errors import UserError
 from util.images.files import id_to_path
+from util.images.reading_ahead import read_ahead
 from util.label_set import Content
-from util.label_set.labelling import read_ahead
 from util.running.progress import track
 from util.visualization import PREDICTION_RGB, new_figure, write_figure
 

@@ -14,7 +14,8 @@ from typing import Protocol
 import numpy as np
 
 from util.errors import PromptError, UserError
-from util.images.files import fingerprint, image_size_hw, read_image
+from util.images.files import fingerprint
+from util.images.reading_ahead import read_ahead
 from util.label_set.contents import Content
 from util.label_set.records import LOG
 from util.label_set.writing import LabelSetWriter
@@ -32,8 +33,6 @@ TOLD_FAILURES = 5
 FUTILE_FAILURES = 20
 """When as many images have failed and none ever has not, the others are not tried."""
 
-IMAGES_AHEAD = 2
-"""How many images are read before they are asked for, and so held in memory."""
 
 ANSWERING_BYTES = 40
 """Memory that a pixel takes while a student answers, one tile of it apart."""
@@ -273,38 +272,3 @@ def _write(
         writer.fail(image_id, f"{image_id} cannot be written: {error.strerror or error}")
     except ValueError as error:
         writer.fail(image_id, str(error))
-
-
-def read_ahead(image_paths: Mapping[str, Path]) -> Iterator[tuple[str, np.ndarray | UserError]]:
-    """Read images in order, a few of them while the caller works on the last one.
-
-    Args:
-        image_paths: Path of each image by its id.
-
-    Yields:
-        Image id, and the (H, W, 3) uint8 RGB image or the error that says why there is none.
-    """
-    images = map_ahead(
-        _read,
-        image_paths.values(),
-        num_threads=1,
-        num_ahead=IMAGES_AHEAD,
-        cost_bytes=_reading_cost,
-    )
-    return zip(image_paths, images, strict=True)
-
-
-def _read(path: Path) -> np.ndarray | UserError:
-    """Read an image; an unreadable one gives its error."""
-    try:
-        return read_image(path)
-    except UserError as error:
-        return error
-
-
-def _reading_cost(path: Path) -> int:
-    """Memory that an image takes, by its header; 0 where that cannot be read."""
-    try:
-        return math.prod(image_size_hw(path)) * 3
-    except UserError:
-        return 0
