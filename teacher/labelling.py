@@ -15,7 +15,8 @@ from util.disk.walking import on_disk
 from util.errors import PromptError, listed
 from util.images.files import find_images
 from util.label_set import LabelSet, LabelSetWriter
-from util.label_set.labelling import Work, find_work, label_images
+from util.label_set.labelling import label_images
+from util.label_set.work import Work, find_work
 from util.running.shares import Share
 
 logger = logging.getLogger(__name__)

@@ -15,8 +15,9 @@ from util.config import BOX_RULE, TILES, Config, PredictionSection
 from util.errors import UserError, listed
 from util.images.files import image_size_hw
 from util.label_set import LabelSet, LabelSetWriter
-from util.label_set.labelling import ANSWERING_BYTES, find_work, label_images
+from util.label_set.labelling import ANSWERING_BYTES, label_images
 from util.label_set.records import read_manifest
+from util.label_set.work import find_work
 from util.running.shares import ALONE, Share
 
 BEST = "best.pt"

@@ -12,8 +12,8 @@ from tests.benchmarks.test_speed import best_speed_up
 from util.data_classes import BoxSettings
 from util.images.files import find_images, fingerprint, write_image, write_soft_label
 from util.label_set import LabelSet, LabelSetWriter
-from util.label_set.labelling import find_work
 from util.label_set.records import RECORDS, head_line, head_of
+from util.label_set.work import find_work
 from util.running.shares import ALONE
 from util.settings import settings_hash
 

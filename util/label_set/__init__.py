@@ -14,7 +14,7 @@ to `label_set.log`: images that failed, and the tracebacks of those that cannot 
 from util.label_set.contents import Content
 from util.label_set.finding import find_label_set, list_label_sets
 from util.label_set.joining import open_label_set
-from util.label_set.making import find_pending, make_maps
+from util.label_set.making import make_maps
 from util.label_set.reading import (
     LabelSet,
     check_same_images,
@@ -24,6 +24,7 @@ from util.label_set.reading import (
     prompt_to_folder,
 )
 from util.label_set.records import LOG, MANIFEST, PREDICTION
+from util.label_set.work import find_pending
 from util.label_set.writing import LabelSetWriter, write_boxes_anew
 
 __all__ = [

@@ -6,24 +6,22 @@ Teachers and students label alike: what labels is any `Labeller`.
 import logging
 import math
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from util.errors import PromptError, UserError
-from util.images.files import fingerprint
 from util.images.reading_ahead import read_ahead
 from util.label_set.contents import Content
 from util.label_set.records import LOG
+from util.label_set.work import Work
 from util.label_set.writing import LabelSetWriter
 from util.running.ahead import WriteBehind, map_ahead
 from util.running.interrupts import stop_between_items
 from util.running.progress import track
 from util.running.run import log_to
-from util.running.shares import Share
 
 logger = logging.getLogger(__name__)
 
@@ -56,54 +54,6 @@ class Labeller(Protocol):
             PromptError: A label set cannot be made, whatever the image.
         """
         ...
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is still to be done by this process.
-
-    Attributes:
-        image_paths: Path of each image that some label set lacks, by its id.
-        sources: Fingerprint of each of them.
-        names: Which label sets lack each of them.
-    """
-
-    image_paths: dict[str, Path]
-    sources: dict[str, str]
-    names: dict[str, tuple[str, ...]]
-
-    def without(self, refused: Collection[str]) -> "Work":
-        """Leave label sets out, and images that no other lacks."""
-        left = {i: tuple(p for p in ps if p not in refused) for i, ps in self.names.items()}
-        names = {image_id: lacking for image_id, lacking in left.items() if lacking}
-        image_paths = {image_id: self.image_paths[image_id] for image_id in names}
-        return Work(image_paths, self.sources, names)
-
-
-def find_work(
-    image_paths: Mapping[str, Path], writers: Mapping[str, LabelSetWriter], share: Share
-) -> Work:
-    """Tell which images of this process's share are still to be labelled for which label sets.
-
-    Args:
-        image_paths: Path of each image by its id.
-        writers: The label sets, by their names.
-        share: What this process does of it.
-    """
-    mine = share.of(list(image_paths))
-    others = frozenset(image_paths).difference(mine)
-    sources = {image_id: fingerprint([image_paths[image_id]]) for image_id in mine}
-    lacking: dict[str, int] = {}
-    for number, writer in enumerate(writers.values()):
-        for image_id in writer.pending(sources, others):
-            lacking[image_id] = lacking.get(image_id, 0) | 1 << number
-    # Most images are lacked by the same label sets, so that few lists do for all of them.
-    names = {
-        bits: tuple(p for number, p in enumerate(writers) if bits >> number & 1)
-        for bits in set(lacking.values())
-    }
-    wanted = {image_id: image_paths[image_id] for image_id in mine if image_id in lacking}
-    return Work(wanted, sources, {image_id: names[lacking[image_id]] for image_id in wanted})
 
 
 def label_images(

@@ -19,26 +19,6 @@ TOLD_FAILURES = 5
 """How many failures are told when they happen."""
 
 
-def find_pending(
-    writer: LabelSetWriter, sources: Mapping[str, str], failed: Mapping[str, str]
-) -> list[str]:
-    """Tell which images of this process's share are still to be made.
-
-    Args:
-        writer: Of the label set.
-        sources: Fingerprint of what each map is made from, by image id.
-        failed: Why other images of the set can have no map, by id; recorded by this.
-    """
-    everything = {**sources, **failed}
-    mine = writer.share.of(list(everything))
-    others = frozenset(everything).difference(mine)
-    pending = writer.pending({image_id: everything[image_id] for image_id in mine}, others)
-    for image_id in pending:
-        if image_id in failed:
-            writer.fail(image_id, failed[image_id])
-    return [image_id for image_id in pending if image_id not in failed]
-
-
 def make_maps(
     writer: LabelSetWriter,
     sources: Mapping[str, str],

@@ -21,7 +21,8 @@ from util.errors import PromptError, UserError
 from util.images.decoding import to_rgb
 from util.images.files import find_images, write_image
 from util.label_set import LabelSet, LabelSetWriter
-from util.label_set.labelling import find_work, label_images
+from util.label_set.labelling import label_images
+from util.label_set.work import find_work
 from util.label_set.writing import keeping
 from util.running.shares import ALONE
 
