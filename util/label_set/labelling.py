@@ -15,6 +15,7 @@ import numpy as np
 from util.errors import PromptError, UserError
 from util.images.reading_ahead import read_ahead
 from util.label_set.contents import Content
+from util.label_set.failures import Failures
 from util.label_set.records import LOG
 from util.label_set.work import Work
 from util.label_set.writing import LabelSetWriter
@@ -24,9 +25,6 @@ from util.running.progress import track
 from util.running.run import log_to
 
 logger = logging.getLogger(__name__)
-
-TOLD_FAILURES = 5
-"""How many failures are told when they happen; all are told at the end."""
 
 FUTILE_FAILURES = 20
 """When as many images have failed and none ever has not, the others are not tried."""
@@ -89,20 +87,18 @@ def label_images(
         writers[name].begin()
     answered = answering.answer_images(num_at_once)
     has_worked = any(writer.has_labelled for writer in writers.values())
-    seen = failed = 0
+    failures = Failures()
     log = next(iter(writers.values())).folder / LOG
     with log_to(log), stop_between_items("image") as should_stop, WriteBehind() as behind:
-        for answers in track(answered, label, total=len(work.image_paths)):
-            seen += 1
+        bar = track(answered, label, total=len(work.image_paths))
+        for seen, answers in enumerate(bar, start=1):
             try:
                 _lay_out(answers, work, writers, behind)
             except UserError as error:
-                failed += 1
-                if failed <= TOLD_FAILURES:
-                    logger.warning("%s failed: %s", answers.image_id, error)
+                failures.add(answers.image_id, str(error))
                 for name in answers.names:
                     behind.do(writers[name].fail, answers.image_id, str(error))
-                if failed == seen == FUTILE_FAILURES and not has_worked:
+                if len(failures.reasons) == seen == FUTILE_FAILURES and not has_worked:
                     raise UserError(f"the first {seen} images have all failed: {error}") from None
             if should_stop():
                 break

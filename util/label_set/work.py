@@ -41,8 +41,7 @@ def find_work(
         writers: The label sets, by their names.
         share: What this process does of it.
     """
-    mine = share.of(list(image_paths))
-    others = frozenset(image_paths).difference(mine)
+    mine, others = _divide(image_paths, share)
     sources = {image_id: fingerprint([image_paths[image_id]]) for image_id in mine}
     lacking: dict[str, int] = {}
     for number, writer in enumerate(writers.values()):
@@ -68,10 +67,15 @@ def find_pending(
         failed: Why other images of the set can have no map, by id; recorded by this.
     """
     everything = {**sources, **failed}
-    mine = writer.share.of(list(everything))
-    others = frozenset(everything).difference(mine)
+    mine, others = _divide(everything, writer.share)
     pending = writer.pending({image_id: everything[image_id] for image_id in mine}, others)
     for image_id in pending:
         if image_id in failed:
             writer.fail(image_id, failed[image_id])
     return [image_id for image_id in pending if image_id not in failed]
+
+
+def _divide(image_ids: Collection[str], share: Share) -> tuple[list[str], frozenset[str]]:
+    """Divide images into those of this process and those of the others."""
+    mine = share.of(list(image_ids))
+    return mine, frozenset(image_ids).difference(mine)
