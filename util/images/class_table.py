@@ -24,8 +24,6 @@ from util.images.mask_values import CHUNK_PX, IGNORED, MAX_VALUE, UNKNOWN, list_
 CLASS_NAMES = "classes.json"
 """Names of class numbers or colours, in the folder of the masks."""
 
-VOID = IGNORED
-"""The class number of pixels that are of no class: 255."""
 UNNAMED = 254
 """Instead of the class number of values that have no name; classes are numbered below it."""
 
@@ -65,7 +63,7 @@ class Classes(NamedTuple):
 
     Attributes:
         names: Of the classes, at their numbers.
-        of_value: (65536,) uint8 class number of each value of a mask; `VOID` or `UNNAMED`.
+        of_value: (65536,) uint8 class number of each value of a mask; `IGNORED` or `UNNAMED`.
     """
 
     names: tuple[str, ...]
@@ -132,8 +130,8 @@ def number_classes(table: ClassTable, meaning: np.ndarray, seen: Sequence[int]) 
         raise UserError(f"masks have {len(numbers)} classes; expected at most {UNNAMED}")
     of_value = np.full(MAX_VALUE + 1, UNNAMED, np.uint8)
     of_value[list(firsts)] = [numbers[name] for name in firsts.values()]
-    of_value[[value for value, names in named.items() if not names]] = VOID
-    of_value[meaning == IGNORED] = VOID
+    of_value[[value for value, names in named.items() if not names]] = IGNORED
+    of_value[meaning == IGNORED] = IGNORED
     return Classes(tuple(numbers), of_value)
 
 
