@@ -99,7 +99,7 @@ def train_recorded(config: Config, trainer: Trainer[Batch]) -> None:
                 run_folder.path,
                 len(trainer.task.image_ids),
                 config.student.architecture,
-                trainer.num_parameters,
+                trainer.learner.num_parameters,
                 fabric.device,
             )
             describe_labels(run_folder.facts)

@@ -87,8 +87,8 @@ def test_a_training_step_is_faster_in_bf16_than_the_plain_loop(
     benchmark: BenchmarkFixture, tmp_path: Path
 ) -> None:
     batch, trainer = make_batch(256), make_trainer(tmp_path, "auto")
-    trainer.scheduler.total_steps = 10**6
-    trainer.model.train()
+    trainer.learner.scheduler.total_steps = 10**6
+    trainer.learner.model.train()
     model = make_model(OURS).train()
     optimizer = torch.optim.AdamW(model.parameters())
     floats = scale_images(batch.images).contiguous()
@@ -206,8 +206,8 @@ def test_a_batch_is_made_sooner_than_a_student_learns_from_it(
         label_set = writer.finish(BoxSettings())
     pairs = SoftLabelPairs(list(images), images, label_set, 1.0, Augmentation(96))
     trainer = make_trainer(scenes.parent / "trainer", "32-true")
-    trainer.scheduler.total_steps = 10**6
-    trainer.model.train()
+    trainer.learner.scheduler.total_steps = 10**6
+    trainer.learner.model.train()
     batch = make_batch(96)
     ratio = speed_up(lambda: pairs.batch(range(8)), lambda: trainer.step(batch, range(8)), 7)
     benchmark.extra_info["times the student"] = round(ratio, 1)

@@ -10,13 +10,12 @@ from typing import Any, Generic
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import OneCycleLR
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from util.errors import UserError, listed
 from util.learning.batches import check_processes, shuffled_batches
+from util.learning.learner import Learner
 from util.learning.memory import is_out_of_memory
-from util.learning.processes import gather, normalise_together, share_of
+from util.learning.processes import gather, share_of
 from util.learning.run_folder import Row, RunFolder
 from util.learning.seeds import mix_seed
 from util.learning.task import Batch, LoopSettings, Task
@@ -67,29 +66,8 @@ class Trainer(Generic[Batch]):
         num_images = len(task.image_ids)
         check_processes(fabric.world_size, num_images, settings.batch_size)
         steps = math.ceil(num_images / self.batch_size) * task.crops_per_image
-        optimizer = torch.optim.AdamW(
-            model.parameters(),
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            # Fused, it would unscale the gradients of float16 too late to clip them.
-            fused=not (settings.gradient_clip and _scaler_of(fabric)),
-        )
-        self.scheduler = OneCycleLR(
-            optimizer, max_lr=settings.learning_rate, total_steps=settings.epochs * steps
-        )
-        model = normalise_together(model, fabric)
-        # Convolutions become a third faster by it, on CPU and GPU.
-        model = model.to(memory_format=torch.channels_last)
-        self.model, self.optimizer = fabric.setup(model, optimizer)
-        self.average = _start_average(model, settings.ema_decay) if settings.ema_decay else None
+        self.learner = Learner(fabric, model, settings, settings.epochs * steps)
         self.history: list[Row] = []
-
-    @property
-    def network(self) -> nn.Module:
-        """What is validated, kept and tested: with the average of the weights, if asked for."""
-        network = self.model.module if self.average is None else self.average.module
-        assert isinstance(network, nn.Module)
-        return network
 
     def resume(self, content: Mapping[str, Any]) -> None:
         """Take over the state of a stopped run, as `RunFolder.read_state` gives it.
@@ -100,17 +78,7 @@ class Trainer(Generic[Batch]):
         try:
             if content["images"] != self._hash_images():
                 raise ValueError("other images could be read when it was begun")
-            if content["scheduler"]["total_steps"] != self.scheduler.total_steps:
-                raise ValueError("another number of processes has begun it")
-            model = content["model"]
-            if self.average is not None:
-                self.average.load_state_dict(content["average"])
-                model = content["trained"]
-            self.model.load_state_dict(model)
-            self.optimizer.load_state_dict(content["optimizer"])
-            self.scheduler.load_state_dict(content["scheduler"])
-            if scaler := content.get("scaler"):
-                self.fabric._precision.load_state_dict(scaler)
+            self.learner.resume(content)
             self.history = content["history"]
         except (KeyError, RuntimeError, ValueError) as error:
             raise UserError(
@@ -171,7 +139,7 @@ class Trainer(Generic[Batch]):
         epoch = len(self.history) + 1
         try:
             row: Row = {"epoch": epoch, **self._train_epoch()}
-            return row | self.task.validate(self.network)
+            return row | self.task.validate(self.learner.network)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -187,16 +155,11 @@ class Trainer(Generic[Batch]):
         self.run_folder.facts |= {
             "device": str(self.fabric.device),
             "precision": self.fabric._precision.precision,
-            "parameters": self.num_parameters,
+            "parameters": self.learner.num_parameters,
             "seconds": round(sum(row["seconds"] for row in self.history), 1),
             "best": self.history[self.best_epoch],
         }
         self.run_folder.write_facts()
-
-    @property
-    def num_parameters(self) -> int:
-        """How many numbers the network has that are learnt."""
-        return sum(parameter.numel() for parameter in self.model.parameters())
 
     def _train_epoch(self) -> Row:
         """One pass over the images: mean loss, what is counted, speed, share of time waited."""
@@ -207,10 +170,10 @@ class Trainer(Generic[Batch]):
         mine = [share_of(group, self.fabric) for group in groups]
         batches = [group for group in groups for _ in range(crops)]
         torch.manual_seed(mix_seed("dropout", seed, epoch, rank))  # a resumed run, too, draws this
-        self.model.train()
+        self.learner.model.train()
         total = torch.zeros((), device=self.fabric.device)
         counts = torch.zeros((), dtype=torch.long, device=self.fabric.device)
-        learning_rate = float(self.scheduler.get_last_lr()[0])
+        learning_rate = self.learner.learning_rate
         start = time.perf_counter()
         waited = 0.0
         loader = self.task.batches(mine, epoch)
@@ -245,41 +208,24 @@ class Trainer(Generic[Batch]):
         """
         gather_parts = partial(gather, num_items=len(indices), fabric=self.fabric)
         batch = self.fabric.to_device(batch)
-        loss, counted = self.task.measure(self.model, batch, gather_parts)
+        loss, counted = self.task.measure(self.learner.model, batch, gather_parts)
         if not torch.isfinite(loss):
             images = listed([self.task.image_ids[index] for index in indices])
             raise UserError(
                 f"the training loss became {float(loss.detach())} in epoch "
                 f"{len(self.history) + 1}, in the batch of {images}; {REMEDY}"
             )
-        self.fabric.backward(loss * self.fabric.world_size)
-        if self.settings.gradient_clip:
-            self.fabric.clip_gradients(
-                self.model, self.optimizer, max_norm=self.settings.gradient_clip
-            )
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.scheduler.step()
-        if self.average is not None:
-            self.average.update_parameters(self.model.module)
+        self.learner.descend(loss)
         return loss.detach(), counted
 
     def _save(self) -> None:
         """Have the run folder keep what the last epoch has brought."""
         content: dict[str, Any] = {
-            "model": self.network.state_dict(),
+            "model": self.learner.network.state_dict(),
             "epoch": len(self.history),
             **self.task.facts,
         }
-        state = {
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
-            "images": self._hash_images(),
-        }
-        if _scaler_of(self.fabric):
-            state["scaler"] = self.fabric._precision.state_dict()
-        if self.average is not None:
-            state |= {"trained": self.model.state_dict(), "average": self.average.state_dict()}
+        state = {**self.learner.state(), "images": self._hash_images()}
         is_best = self.best_epoch == len(self.history) - 1
         self.run_folder.keep(content, state, self.history, is_best)
 
@@ -297,13 +243,3 @@ class Trainer(Generic[Batch]):
             row["images_per_s"],
             (epochs - done) * usual / 60,
         )
-
-
-def _scaler_of(fabric: Fabric) -> Any:
-    """What scales the loss of a training in float16; None where none does."""
-    return getattr(fabric._precision, "scaler", None)
-
-
-def _start_average(model: nn.Module, decay: float) -> AveragedModel:
-    """Keep the moving average of a network's weights and running moments."""
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)

@@ -67,8 +67,8 @@ def test_a_resumed_network_with_dropout_ends_as_if_it_had_not_been_stopped(
     resumed.resume(state)
     assert len(resumed.history) == 1
     resumed.fit(ignore)
-    assert_equal_weights(straight.network, resumed.network)
-    assert_equal_weights(straight.model, resumed.model)
+    assert_equal_weights(straight.learner.network, resumed.learner.network)
+    assert_equal_weights(straight.learner.model, resumed.learner.model)
     for column in ("train_loss", "val_loss"):
         assert [r[column] for r in straight.history] == [r[column] for r in resumed.history]
 
@@ -152,7 +152,7 @@ def test_training_stops_after_so_many_epochs_without_a_better_one(
 
 
 def first_step(trainer: Trainer[Batch]) -> None:
-    trainer.model.train()
+    trainer.learner.model.train()
     group = [0, 1, 2, 3]
     trainer.step(next(trainer.task.batches([group], 0)), group)
 
@@ -160,13 +160,13 @@ def first_step(trainer: Trainer[Batch]) -> None:
 def weights_after_a_step(folder: Path, **settings: Any) -> dict[str, Tensor]:
     trainer = make_trainer(folder, replace(SETTINGS, **settings))
     first_step(trainer)
-    return {name: value.detach() for name, value in trainer.network.named_parameters()}
+    return {name: value.detach() for name, value in trainer.learner.network.named_parameters()}
 
 
 def test_weight_decay_shrinks_each_weight_by_its_share_of_the_learning_rate(
     tmp_path: Path,
 ) -> None:
-    start = dict(make_trainer(tmp_path / "0").network.named_parameters())
+    start = dict(make_trainer(tmp_path / "0").learner.network.named_parameters())
     plain = weights_after_a_step(tmp_path / "1")
     decayed = weights_after_a_step(tmp_path / "2", weight_decay=10.0)
     rate = SETTINGS.learning_rate / 25  # where a one-cycle schedule begins
@@ -184,10 +184,10 @@ def test_clipped_gradients_have_the_norm_that_is_asked_for(
         trainer = make_trainer(tmp_path / str(clip), replace(SETTINGS, gradient_clip=clip))
 
         def see(clip: float = clip, trainer: Trainer[Batch] = trainer) -> None:
-            gradients = [p.grad for p in trainer.model.parameters() if p.grad is not None]
+            gradients = [p.grad for p in trainer.learner.model.parameters() if p.grad is not None]
             norms[clip] = float(torch.stack([g.norm() for g in gradients]).norm())
 
-        monkeypatch.setattr(trainer.optimizer, "zero_grad", see)
+        monkeypatch.setattr(trainer.learner.optimizer, "zero_grad", see)
         first_step(trainer)
     assert norms[0.0] > 1e-2
     assert norms[1e-3] == pytest.approx(1e-3, rel=1e-3)
@@ -282,7 +282,7 @@ def test_the_scale_of_float16_is_kept_and_gradients_are_clipped_with_it(
         setattr(fabric._precision, name, getattr(fabric._precision.scaler, name))
     monkeypatch.setattr("tests.util.learning.classifier.build_fabric", lambda _: fabric)
     trainer = make_trainer(tmp_path, replace(SETTINGS, epochs=1, gradient_clip=1.0))
-    assert not trainer.optimizer.param_groups[0]["fused"]
+    assert not trainer.learner.optimizer.param_groups[0]["fused"]
     trainer.fit(ignore)
     kept = read_checkpoint(trainer.run_folder.last)
     assert kept["scaler"]["scale"] == 4.0
