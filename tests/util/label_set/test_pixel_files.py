@@ -1,0 +1,77 @@
+"""Weights of pixels beside the maps."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.util.label_set.example_sets import BOXES, SETTINGS, make, spot
+from util.errors import UserError
+from util.images.files import write_soft_label
+from util.label_set import Content, LabelSet, LabelSetWriter
+
+
+def make_weighted(folder: Path, names: list[str], settings: dict[str, object]) -> LabelSet:
+    with LabelSetWriter(folder, settings) as writer:
+        for name in names:
+            writer.add(name, Content(spot(), weights=1 - spot(0.25)), source="1", seconds=0)
+        return writer.finish(BOXES)
+
+
+def test_weights_of_pixels_lie_beside_the_maps_and_are_no_maps(tmp_path: Path) -> None:
+    label_set = make_weighted(tmp_path / "set", ["a", "b/ä"], SETTINGS)
+    assert label_set.ids == ["a", "b/ä"]
+    assert (tmp_path / "set" / "weights" / "b" / "ä.png").is_file()
+    weights = label_set.read_weights("b/ä")
+    assert weights.dtype == np.float32
+    np.testing.assert_allclose(weights, 1 - spot(0.25), atol=0.5 / 255)
+    for name in ("label_set.json", "records.jsonl"):
+        (tmp_path / "set" / name).unlink()
+    assert LabelSet(tmp_path / "set").ids == ["a", "b/ä"]
+
+
+def test_without_a_file_every_pixel_has_full_weight(tmp_path: Path) -> None:
+    weights = make(tmp_path / "set", ["a"]).read_weights("a")
+    assert weights.dtype == np.float32
+    np.testing.assert_array_equal(weights, np.ones((10, 20)))
+
+
+def test_maps_in_a_folder_named_weights_are_maps_where_they_weigh_nothing(tmp_path: Path) -> None:
+    write_soft_label(tmp_path / "weights" / "x.png", spot())
+    assert LabelSet(tmp_path).ids == ["weights/x"]
+    write_soft_label(tmp_path / "x.png", spot())
+    assert LabelSet(tmp_path).ids == ["x"]
+
+
+def test_an_image_that_lies_where_weights_belong_is_refused(tmp_path: Path) -> None:
+    with (
+        LabelSetWriter(tmp_path, SETTINGS) as writer,
+        pytest.raises(UserError, match="weights/x would lie where a label set"),
+    ):
+        writer.pending({"x": "1", "weights/x": "1"})
+    with LabelSetWriter(tmp_path, SETTINGS) as writer:
+        assert writer.pending({"y": "1", "weights/x": "1"}) == ["y", "weights/x"]
+
+
+def test_an_image_that_lost_its_weights_is_pending(tmp_path: Path) -> None:
+    make_weighted(tmp_path / "set", ["a", "b"], SETTINGS)
+    (tmp_path / "set" / "weights" / "a.png").unlink()
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        assert writer.pending({"a": "1", "b": "1"}) == ["a"]
+
+
+def test_no_old_weights_are_left_by_other_settings_or_by_a_map_without(tmp_path: Path) -> None:
+    make_weighted(tmp_path / "set", ["a", "b"], SETTINGS)
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        writer.add("a", Content(spot()), source="2", seconds=0)
+    assert not (tmp_path / "set" / "weights" / "a.png").exists()
+    with LabelSetWriter(tmp_path / "set", {"producer": "other"}, overwrite=True) as writer:
+        writer.add("a", Content(spot()), source="1", seconds=0)
+        assert writer.finish(BOXES).read_weights("a").min() == 1
+    assert not list((tmp_path / "set" / "weights").glob("*.png"))
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, np.nan])
+def test_weights_lie_between_0_and_1(tmp_path: Path, value: float) -> None:
+    with LabelSetWriter(tmp_path, SETTINGS) as writer, pytest.raises(ValueError, match="weights"):
+        writer.add("a", Content(spot(), weights=np.full((10, 20), value)), source="1", seconds=0)
