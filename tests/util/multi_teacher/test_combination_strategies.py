@@ -1,19 +1,16 @@
-import itertools
+"""Label sets combined into one, as the script does it."""
+
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 import util.label_set.reading
 import util.label_set.writing.folding
 from tests.conftest import read_gray
-from util.config import CombinationSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, write_image
@@ -23,245 +20,7 @@ from util.multi_teacher.agreement import learn_weights, vote_entropy
 from util.multi_teacher.calibration import calibrate
 from util.multi_teacher.combination_strategies import main
 from util.multi_teacher.combining import combine_label_sets
-from util.multi_teacher.staple import MARGIN, START, Consensus, decision_patterns, staple
-from util.multi_teacher.strategies import (
-    build_combination,
-    combine_majority,
-    combine_maximum,
-    combine_mean,
-    combine_median,
-    combine_noisy_or,
-    combine_staple,
-    combine_weighted_mean,
-)
-
-STACKS = arrays(
-    np.float32, st.tuples(st.integers(1, 6), st.just(3), st.just(4)),
-    elements=st.sampled_from([0.0, 0.0, 0.25, 0.5, 1.0]),
-)  # fmt: skip
-
-PLAIN = ["mean", "median", "maximum", "noisy_or", "staple", "majority"]
-PLAIN += ["vote_fraction", "vote_entropy"]
-"""Strategies that need no weights."""
-
-
-def plain_majority(stack: np.ndarray, min_votes: int) -> np.ndarray:
-    """The rule of the thesis, pixel by pixel."""
-    fused = np.zeros(stack.shape[1:])
-    for row, column in itertools.product(*map(range, stack.shape[1:])):
-        votes = [value for value in stack[:, row, column] if value > 0]
-        if len(votes) >= min_votes:
-            fused[row, column] = sum(votes) / len(votes)
-    return fused
-
-
-@given(STACKS, st.integers(1, 6))
-def test_majority_is_the_mean_of_the_votes_where_there_are_enough(
-    stack: np.ndarray, min_votes: int
-) -> None:
-    np.testing.assert_allclose(
-        combine_majority(stack, min_votes), plain_majority(stack, min_votes), rtol=1e-6
-    )
-
-
-@given(STACKS)
-def test_mean_maximum_and_weighted_mean_equal_numpy(stack: np.ndarray) -> None:
-    weights = np.arange(1, len(stack) + 1, dtype=float)
-    np.testing.assert_allclose(combine_mean(stack), stack.mean(axis=0), rtol=1e-6)
-    np.testing.assert_array_equal(combine_maximum(stack), stack.max(axis=0))
-    np.testing.assert_allclose(
-        combine_weighted_mean(stack, weights.tolist()),
-        np.average(stack, axis=0, weights=weights),
-        rtol=1e-5,
-    )
-
-
-@given(STACKS)
-def test_one_teacher_alone_is_unchanged_and_inputs_are_not_touched(stack: np.ndarray) -> None:
-    before = stack.copy()
-    for combined in (
-        combine_mean(stack[:1]),
-        combine_maximum(stack[:1]),
-        combine_median(stack[:1]),
-        combine_noisy_or(stack[:1]),
-        combine_majority(stack[:1], 1),
-        combine_weighted_mean(stack[:1], [2.0]),
-    ):
-        np.testing.assert_array_equal(combined, stack[0])
-    np.testing.assert_array_equal(stack, before)
-
-
-def test_maps_are_taken_one_at_a_time() -> None:
-    alive = 0
-    most = 0
-
-    class Counted(np.ndarray):
-        def __del__(self) -> None:
-            nonlocal alive
-            alive -= 1
-
-    def stream() -> Iterator[np.ndarray]:
-        nonlocal alive, most
-        for _ in range(50):
-            alive += 1
-            most = max(most, alive)
-            yield np.full((4, 4), 0.5, np.float32).view(Counted)
-
-    for combine in (
-        combine_mean,
-        combine_maximum,
-        combine_noisy_or,
-        combine_staple,
-        lambda maps: combine_majority(maps, 2),
-    ):
-        most = 0
-        combine(stream())
-        assert most <= 4
-
-
-def test_weights_never_lift_a_map_above_one() -> None:
-    ones = np.ones((3, 2, 2), np.float32)
-    for weights in ([0.97, 0.48, 0.87], [1e308, 1e308, 1.0], [0.0, 0.0, 1e-300]):
-        assert combine_weighted_mean(ones, weights).max() <= 1
-        np.testing.assert_allclose(combine_weighted_mean(ones, weights), 1, rtol=1e-6)
-
-
-def test_noisy_or_and_median_by_hand() -> None:
-    maps = np.array([[[0.5, 0.0, 1.0]], [[0.2, 0.0, 0.3]], [[0.1, 0.4, 0.0]]], np.float32)
-    # 1 - 0.5 * 0.8 * 0.9 = 0.64; two empty maps change nothing; one certain map is enough.
-    np.testing.assert_allclose(combine_noisy_or(maps), [[0.64, 0.4, 1.0]], rtol=1e-6)
-    np.testing.assert_allclose(combine_median(maps), [[0.2, 0.0, 0.3]], rtol=1e-6)
-    np.testing.assert_allclose(combine_median(maps[:2]), [[0.35, 0.0, 0.65]], rtol=1e-6)
-
-
-@given(
-    arrays(np.float32, (5, 2, 3), elements=st.floats(0, 1, width=32, allow_subnormal=False)),
-    st.sampled_from(PLAIN),
-)
-def test_every_combination_is_a_float32_map_from_0_to_1(stack: np.ndarray, name: str) -> None:
-    before = stack.copy()
-    fused = build_combination(section(strategy=name), len(stack))(iter(stack))
-    assert (fused.dtype, fused.shape) == (np.float32, (2, 3))
-    assert fused.min() >= 0
-    assert fused.max() <= 1
-    np.testing.assert_array_equal(stack, before)
-
-
-@pytest.mark.parametrize("name", PLAIN)
-def test_empty_maps_stay_empty(name: str) -> None:
-    combination = build_combination(section(strategy=name), 3)
-    assert not combination(np.zeros((3, 4, 5), np.float32)).any()
-
-
-def plain_staple(stack: np.ndarray, steps: int) -> Consensus:
-    """The expectation maximisation of the paper, pixel by pixel and without logarithms."""
-    decisions = [(soft_label > 0).ravel().tolist() for soft_label in stack]
-    num_pixels, teachers = len(decisions[0]), range(len(decisions))
-    prior = sum(map(sum, decisions)) / (num_pixels * len(decisions))
-    p, q = [START] * len(decisions), [START] * len(decisions)
-
-    def truth_at(pixel: int) -> float:
-        true, false = prior, 1 - prior
-        for j in teachers:
-            true *= p[j] if decisions[j][pixel] else 1 - p[j]
-            false *= 1 - q[j] if decisions[j][pixel] else q[j]
-        return true / (true + false)
-
-    def inside(rate: float) -> float:
-        return min(max(rate, MARGIN), 1 - MARGIN)
-
-    for _ in range(steps):
-        truth = [truth_at(pixel) for pixel in range(num_pixels)]
-        for j in teachers:
-            found = sum(w for w, d in zip(truth, decisions[j], strict=True) if d)
-            left = sum(1 - w for w, d in zip(truth, decisions[j], strict=True) if not d)
-            p[j] = inside(found / sum(truth))
-            q[j] = inside(left / (num_pixels - sum(truth)))
-    truth = [truth_at(pixel) for pixel in range(num_pixels)]
-    return Consensus(np.reshape(truth, stack.shape[1:]), np.array(p), np.array(q))
-
-
-@pytest.mark.parametrize(("num_teachers", "steps"), [(1, 5), (2, 0), (3, 1), (5, 40), (20, 10)])
-def test_staple_equals_plain_expectation_maximisation(num_teachers: int, steps: int) -> None:
-    rng = np.random.default_rng(num_teachers)
-    truth = np.zeros((12, 17), bool)
-    truth[2:7, 3:9] = True
-    found = rng.random((num_teachers, *truth.shape)) < np.where(truth, 0.8, 0.1)
-    ours = staple(found * np.float32(0.3), tolerance=0, max_iterations=steps)
-    plain = plain_staple(found, steps)
-    np.testing.assert_allclose(ours.truth, plain.truth, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(ours.sensitivity, plain.sensitivity, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(ours.specificity, plain.specificity, rtol=0, atol=1e-9)
-
-
-def test_staple_recovers_the_truth_and_the_rates_of_simulated_teachers() -> None:
-    rng = np.random.default_rng(0)
-    sensitivity = np.array([0.95, 0.9, 0.8, 0.6, 0.3])
-    specificity = np.array([0.97, 0.99, 0.9, 0.98, 0.8])
-    truth = np.zeros((256, 256), bool)
-    truth[40:120, 60:180] = True
-    chance = np.where(truth, sensitivity[:, None, None], 1 - specificity[:, None, None])
-    maps = (rng.random(chance.shape) < chance).astype(np.float32)
-    consensus = staple(maps)
-    np.testing.assert_allclose(consensus.sensitivity, sensitivity, atol=0.02)
-    np.testing.assert_allclose(consensus.specificity, specificity, atol=0.02)
-    wrong = np.mean((consensus.truth > 0.5) != truth)
-    assert wrong < 0.5 * np.mean((combine_majority(maps, 3) > 0) != truth)
-    assert wrong < 0.02
-
-
-@pytest.mark.parametrize("num_pixels", [1, 10, 5_000, 9_999])
-@pytest.mark.parametrize("num_teachers", [1, 2, 40])
-def test_staple_believes_teachers_that_agree(num_pixels: int, num_teachers: int) -> None:
-    soft_label = np.zeros((100, 100), np.float32)
-    soft_label.flat[:num_pixels] = 0.2
-    np.testing.assert_allclose(staple([soft_label] * num_teachers).truth, soft_label > 0, atol=0.02)
-
-
-@pytest.mark.parametrize("value", [0.0, 1.0])
-def test_staple_of_full_or_empty_maps_is_certain_and_keeps_the_unknown_rates(value: float) -> None:
-    consensus = staple(np.full((3, 4, 4), value, np.float32))
-    np.testing.assert_array_equal(consensus.truth, value)
-    known, unknown = consensus.specificity, consensus.sensitivity
-    if value:
-        known, unknown = unknown, known
-    np.testing.assert_allclose(known, 1, atol=1e-8)
-    np.testing.assert_array_equal(unknown, START)
-
-
-def test_staple_of_maps_that_never_overlap_stays_near_the_prior() -> None:
-    maps = np.zeros((2, 100, 100), np.float32)
-    maps[0, :10, :10] = maps[1, 50:60, 50:60] = 1
-    np.testing.assert_allclose(staple(maps).truth, 0.01, atol=0.005)
-
-
-@pytest.mark.parametrize("num_teachers", [1, 5, 16, 17, 70])
-def test_patterns_tell_every_decision_however_many_teachers(num_teachers: int) -> None:
-    maps = np.random.default_rng(0).random((num_teachers, 8, 9)).astype(np.float32) - 0.5
-    patterns, counts, index = decision_patterns(maps)
-    np.testing.assert_array_equal(np.moveaxis(patterns[index], -1, 0), maps > 0)
-    assert len(np.unique(patterns, axis=0)) == len(patterns)
-    np.testing.assert_array_equal(counts, np.bincount(index.ravel()))
-
-
-def section(**values: object) -> CombinationSection:
-    return CombinationSection.model_validate(values)
-
-
-def test_more_votes_than_teachers_are_refused() -> None:
-    with pytest.raises(UserError, match="only 2 label sets"):
-        build_combination(section(strategy="majority", min_votes=3), 2)
-
-
-@pytest.mark.parametrize("weights", [[], [1.0], [0.0, 0.0], [1.0, 1.0, 1.0]])
-def test_weights_must_fit_the_label_sets(weights: list[float]) -> None:
-    with pytest.raises(UserError, match="one weight for each of the 2"):
-        build_combination(section(strategy="weighted_mean", weights=weights), 2)
-
-
-def test_a_strategy_of_another_name_is_refused() -> None:
-    with pytest.raises(ValueError, match="noisy_or"):
-        section(strategy="noisy-or")
+from util.multi_teacher.strategies import combine_mean
 
 
 def test_images_whose_sizes_disagree_fail_and_the_rest_is_combined(
@@ -361,15 +120,6 @@ def test_a_combination_is_written_as_a_label_set(
         combine_label_sets(members, combine_mean, writer)
         combined = writer.finish(BoxSettings())
     np.testing.assert_allclose(combined.read("a"), 0.5, atol=1e-4)
-
-
-def test_votes_may_be_the_combination_itself() -> None:
-    maps = np.array([[[0.5, 0.0, 0.0]], [[0.2, 0.3, 0.0]]], np.float32)
-    found = {
-        name: build_combination(section(strategy=name), 2)(iter(maps)).tolist()
-        for name in ("vote_fraction", "vote_entropy")
-    }
-    assert found == {"vote_fraction": [[1, 0.5, 0]], "vote_entropy": [[0, 1, 0]]}
 
 
 PROMPTS = ["bird", "gull", "whale"]
