@@ -5,40 +5,25 @@ import json
 import shlex
 import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
 
 import analysis.bbox_evaluation
 import student.test
 import student.train
-import teacher.soft_label_generation
 import util.csv_from_soft_labels
 import util.multi_teacher.combination_strategies
 from student.inference.opening import read_box_settings
 from tests.conftest import ROOT
 from tests.processes import run_script
+from tests.stages import arguments, combine, evaluate, label, stop_at_write, train
 from util.config.command_line import load_config
 from util.data_classes import BoxSettings
-from util.errors import UserError
-from util.images.files import name_to_id, read_image, read_soft_label, write_image
+from util.images.files import name_to_id, read_image
 from util.label_set import LabelSet
-
-label = teacher.soft_label_generation.main
-combine = util.multi_teacher.combination_strategies.main
-train = student.train.main
-evaluate = student.test.main
-
-
-def arguments(project: Path, *more: str) -> list[str]:
-    return ["--config", str(project), *more]
 
 
 @pytest.fixture(scope="module")
@@ -209,157 +194,6 @@ def test_without_ground_truth_the_student_is_trained_and_only_predicts(
     assert not (project.parent / "runs" / "student" / "Test_metrics.json").exists()
 
 
-def test_an_unreadable_image_is_listed_and_the_rest_is_done(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    images = sorted((project.parent / "images").rglob("*.png"))
-    images[0].write_bytes(images[0].read_bytes()[:200])
-    images[1].write_text("no image")
-    assert label(arguments(project)) == 1
-    err = capsys.readouterr().err
-    assert "2 images failed, the rest is done" in err
-    assert images[0].name in err
-    label_set = LabelSet(project.parent / "label_sets" / "bird")
-    assert len(label_set.ids) == 10
-    assert len(label_set.failed) == 2
-    assert combine(arguments(project)) == 0
-    assert train(arguments(project)) == 0  # learns from the others
-
-
-def test_odd_images_go_through_all_stages(project: Path) -> None:
-    folder = project.parent / "images"
-    paths = sorted(folder.rglob("*.png"))
-    Image.open(paths[0]).convert("L").save(paths[0])
-    Image.open(paths[1]).convert("RGBA").save(paths[1])
-    gray = np.asarray(Image.open(paths[2]).convert("L"))
-    Image.fromarray(gray.astype(np.uint16) * 257).save(paths[2])
-    turned = Image.open(paths[3]).convert("RGB")
-    exif = turned.getexif()
-    exif[0x0112] = 6
-    paths[3].unlink()
-    turned.save(paths[3].with_suffix(".jpg"), exif=exif, quality=95)
-    shutil.move(paths[9], folder / "a;b 'c' ü.png")
-    splits = project.parent / "splits" / "Test.txt"
-    name = paths[9].relative_to(folder).with_suffix("").as_posix()
-    splits.write_text(splits.read_text().replace(name, "a;b 'c' ü"))
-    for stage in (label, combine, train, evaluate):
-        assert stage(arguments(project)) == 0
-    label_set = LabelSet(project.parent / "label_sets" / "bird")
-    image_id = paths[3].relative_to(folder).with_suffix("").as_posix()
-    assert label_set.read(image_id).shape == turned.size  # height and width swapped
-
-
-def test_a_removed_image_and_a_shorter_split_leave_nothing_behind(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bad = sorted((project.parent / "images").rglob("*.png"))[0]
-    good = bad.read_bytes()
-    bad.write_text("no image")
-    assert label(arguments(project)) == 1
-    bad.write_bytes(good)
-    assert label(arguments(project)) == 0
-    for stage in (combine, train, evaluate):
-        assert stage(arguments(project)) == 0
-    split = project.parent / "splits" / "Test.txt"
-    split.write_text("\n".join(split.read_text(encoding="utf-8").splitlines()[1:]) + "\n")
-    assert evaluate(arguments(project, "--evaluation.pictures", "9")) == 0
-    assert len(LabelSet(project.parent / "runs" / "student" / "Test").ids) == 2
-    assert len(list((project.parent / "runs" / "student" / "Test_pictures").rglob("*.png"))) == 2
-
-
-def test_a_link_to_nowhere_is_a_failed_image(project: Path) -> None:
-    (project.parent / "images" / "lost.png").symlink_to(project.parent / "nowhere.png")
-    assert label(arguments(project)) == 1
-    label_set = LabelSet(project.parent / "label_sets" / "bird")
-    assert list(label_set.failed) == ["lost"]
-    assert len(label_set.ids) == 12
-
-
-def test_an_image_that_was_exchanged_is_labelled_again(project: Path) -> None:
-    label(arguments(project))
-    path = sorted((project.parent / "images").rglob("*.png"))[0]
-    image_id = path.relative_to(project.parent / "images").with_suffix("").as_posix()
-    write_image(path, np.zeros((30, 40, 3), np.uint8))
-    label(arguments(project))
-    map_path = project.parent / "label_sets" / "bird" / f"{image_id}.png"
-    assert read_soft_label(map_path).shape == (30, 40)
-
-
-BAD_INPUT = [
-    (label, ["--data.images", "nowhere"], "nowhere does not exist"),
-    (label, ["--teacher.prompts", "list:fish"], "unknown prompt list"),
-    (label, ["--teacher.prompts", "Bird", "--teacher.prompts", "bird"], "one folder name"),
-    (combine, ["--combination.label_sets", "bird"], "no label set bird; there are: none"),
-    (combine, ["--combination.output", "bird"], "one of the label sets that are combined"),
-    (train, ["--student.label_set", "nowhere"], "nowhere does not exist"),
-    (train, ["--data.train_split", "Nowhere"], "splits in this folder: Test, Train, Validation"),
-    (evaluate, ["--student.checkpoint", "nowhere.pt"], "does not exist; train first"),
-    (evaluate, ["--data.ground_truth", "nowhere.csv"], "ground truth"),
-    (analysis.bbox_evaluation.main, [], "no label set"),
-    (analysis.bbox_evaluation.main, ["--evaluation.predictions", "no.csv"], "no label set, run"),
-]
-
-
-@pytest.mark.parametrize(("stage", "more", "message"), BAD_INPUT)
-def test_bad_input_is_one_clear_sentence(
-    project: Path, stage: Callable[[Sequence[str]], int], more: list[str], message: str
-) -> None:
-    if stage is evaluate and "ground_truth" in more[0]:
-        for earlier in (label, combine, train):
-            earlier(arguments(project))
-    with pytest.raises(UserError, match=message):
-        stage(arguments(project, *more))
-
-
-def test_other_settings_are_refused_and_nothing_is_lost(project: Path) -> None:
-    for stage in (label, combine, train):
-        stage(arguments(project))
-    best = (project.parent / "runs" / "student" / "best.pt").read_bytes()
-    for stage, more, message in (
-        (label, ["--teacher.box_threshold", "0.3"], "box_threshold: 0.2 -> 0.3"),
-        (combine, ["--combination.strategy", "maximum"], "strategy: 'mean' -> 'maximum'"),
-        (train, ["--student.epochs", "3"], "epochs: 2 -> 3"),
-    ):
-        with pytest.raises(UserError, match=message):
-            stage(arguments(project, *more))
-    assert (project.parent / "runs" / "student" / "best.pt").read_bytes() == best
-    assert train(arguments(project, "--student.epochs", "3", "--overwrite")) == 0
-    assert len(pd.read_csv(project.parent / "runs" / "student" / "metrics.csv")) == 3
-
-
-def test_labels_of_another_size_are_refused(project: Path) -> None:
-    for stage in (label, combine):
-        stage(arguments(project))
-    for path in sorted((project.parent / "images").rglob("*.png"))[:2]:
-        write_image(path, np.zeros((20, 20, 3), np.uint8))
-    with pytest.raises(UserError, match="differ in"):
-        train(arguments(project))
-
-
-KILLED = """
-import os, pathlib
-writes_left = {write}
-plain_replace = pathlib.Path.replace
-
-def replace(self, target):
-    global writes_left
-    writes_left -= 1
-    if writes_left == 0:
-        os.kill(os.getpid(), {number})
-    return plain_replace(self, target)
-
-pathlib.Path.replace = replace
-"""
-
-
-def stop_at_write(
-    project: Path, script: str, write: int, number: signal.Signals
-) -> subprocess.CompletedProcess[str]:
-    """Run a script that is stopped just before its nth file is renamed into place."""
-    killed = KILLED.format(write=write, number=int(number))
-    return run_script(script, "--config", str(project), before=killed)
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_stopped_in_any_stage_ends_as_if_it_had_not_been(
     project: Path, finished: Path, number: signal.Signals
@@ -382,21 +216,6 @@ def test_a_run_stopped_in_any_stage_ends_as_if_it_had_not_been(
         assert stage(arguments(project)) == 0
     same_outcome(finished.parent, project.parent)
     assert not list(project.parent.rglob("*.tmp"))
-
-
-def run(script: str, *more: str, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / script), *more]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
-
-
-def test_a_bad_key_exits_2_without_a_traceback(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text('{"student": {"epoch": 1}}')
-    for script in ("teacher/soft_label_generation.py", "student/train.py"):
-        done = run(script, "--config", "config.json", cwd=tmp_path)
-        assert done.returncode == 2
-        assert done.stderr == (
-            "error: config.json: unknown key 'student.epoch'; did you mean 'student.epochs'?\n"
-        )
 
 
 REFUSED = """
@@ -432,11 +251,3 @@ def test_a_disk_that_refuses_is_said_and_what_is_finished_is_kept(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert len(LabelSet(project.parent / "label_sets" / "bird").ids) == 12
-
-
-def test_a_file_in_the_place_of_the_output_folder_is_one_sentence(project: Path) -> None:
-    (project.parent / "label_sets").write_text("in the way")
-    done = run("teacher/soft_label_generation.py", "--config", str(project))
-    assert done.returncode == 2
-    assert "label_sets" in done.stderr
-    assert "Traceback" not in done.stderr

@@ -15,7 +15,7 @@ from analysis.work.making import make
 from analysis.work.plan import Plan
 from analysis.work.running import run_plan
 from tests.conftest import make_project
-from tests.test_pipeline import arguments
+from tests.stages import arguments
 from util.config import Config
 from util.config.command_line import load_config
 from util.images.files import find_images

@@ -21,7 +21,7 @@ from analysis.study.notes import _note_statistics
 from analysis.study.scoring import PIXEL_SCORES, Metric, resampled_for_pairs
 from tests.analysis.study_projects import conclude_study, configure, make_study
 from tests.processes import Script
-from tests.test_pipeline import arguments, stop_at_write
+from tests.stages import arguments, stop_at_write
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
 from util.metrics.intervals import bootstrap

@@ -16,8 +16,8 @@ import student.train
 import teacher.soft_label_generation
 from student.losses import LossSettings, binary_kd, binary_kl, student_loss
 from teacher.building import build_teacher, check_teacher, find_models, plan_teacher
+from tests.stages import stop_at_write
 from tests.student.inference.test_label_sets import SMALL, make_student
-from tests.test_pipeline import stop_at_write
 from util.config import Config, PredictionSection, TeacherSection
 from util.config.command_line import load_config
 from util.errors import UserError

@@ -21,7 +21,7 @@ from analysis.work.making import make, printing_to
 from analysis.work.plan import Plan
 from analysis.work.running import run_plan
 from tests.analysis.study_projects import make_study, plan_study, run_here
-from tests.test_pipeline import arguments
+from tests.stages import arguments
 from util.config import Config, override_config
 from util.errors import PromptError, UserError
 from util.images.files import read_image, write_image

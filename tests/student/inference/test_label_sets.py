@@ -32,7 +32,7 @@ from student.inference.tiles import (
 from student.inference.torch_predictor import TorchPredictor, fuse_batch_norms, scale_images
 from student.networks.models import Architecture, build_model
 from tests.conftest import box_table
-from tests.test_pipeline import run, stop_at_write
+from tests.stages import run, stop_at_write
 from util.errors import UserError
 from util.images.files import name_to_id, read_image, write_image
 from util.label_set import LabelSet
