@@ -32,7 +32,7 @@ from analysis.interval_tables import format_differences, format_interval
 from teacher.settings import as_student
 from util.config import BOX_RULE, TILES, CompressionSection, Config, keys_of, write_config
 from util.config.command_line import load_config
-from util.disk.files import write_text
+from util.disk.whole_files import write_text
 from util.errors import UserError, listed
 from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split, warn_of_shared_images

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from util.config import Config
-from util.disk.files import write_text
+from util.disk.whole_files import write_text
 from util.errors import UserError, listed
 from util.metrics.intervals import Interval, holm, paired_difference
 

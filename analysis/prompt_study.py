@@ -21,7 +21,7 @@ import pandas as pd
 from util.config import BOX_RULE, TILES, keys_of, write_config
 from util.config.command_line import OVERWRITE, load_config
 from util.demo.making import make_demo_if_asked
-from util.disk.files import read_json, write_text
+from util.disk.whole_files import read_json, write_text
 from util.errors import UserError
 from util.images.files import find_images
 from util.images.splits import warn_of_shared_images

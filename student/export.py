@@ -29,7 +29,7 @@ from student.inference.label_sets import (
 from student.inference.opening import read_box_settings
 from util.config import BOX_RULE, TILES, Config, keys_of
 from util.config.command_line import load_config
-from util.disk.files import write_bytes
+from util.disk.whole_files import write_bytes
 from util.errors import UserError
 from util.running.run import print_next, run_script
 

@@ -7,7 +7,7 @@ from student.inference.label_sets import find_checkpoint, folder_beside, predict
 from student.inference.pictures import draw_pictures
 from util.bbox_csv import read_bbox_csv
 from util.config import Config
-from util.disk.files import write_text
+from util.disk.whole_files import write_text
 from util.ground_truth.reading import read_truths
 from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split

@@ -221,12 +221,12 @@ def test_a_run_stopped_in_any_stage_ends_as_if_it_had_not_been(
 REFUSED = """
 import os, sys
 sys.path.insert(0, {root!r})
-import util.disk.files
+import util.disk.whole_files
 
 def refuse(path):
     raise OSError({number}, os.strerror({number}), str(path))
 
-util.disk.files._open_beside = refuse
+util.disk.whole_files._open_beside = refuse
 """
 
 

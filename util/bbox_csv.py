@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from util.csv_table import read_text_table
 from util.data_classes import Boxes
-from util.disk.files import whole_file
+from util.disk.whole_files import whole_file
 from util.errors import UserError, listed
 from util.images.files import name_to_id
 

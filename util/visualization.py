@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from util.bbox_csv import COORDINATES, split_ignored
-from util.disk.files import write_bytes
 from util.disk.walking import note_pictures
+from util.disk.whole_files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

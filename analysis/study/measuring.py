@@ -16,7 +16,7 @@ from analysis.work.versions import IMAGES, JUDGE_CODE, code_hash, releases
 from util.bbox_csv import boxes_to_table, split_ignored
 from util.config import Config
 from util.data_classes import Boxes, BoxSettings
-from util.disk.files import write_bytes
+from util.disk.whole_files import write_bytes
 from util.errors import UserError
 from util.ground_truth.reading import read_truths
 from util.images.files import image_size_hw

@@ -22,7 +22,7 @@ from analysis.work.contents import (
     read_record,
 )
 from util.config import Config
-from util.disk.files import write_json
+from util.disk.whole_files import write_json
 from util.settings import settings_hash
 
 Kind = Literal["teacher", "combination", "student"]

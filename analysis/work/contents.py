@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from util.disk.files import read_json
+from util.disk.whole_files import read_json
 from util.errors import UserError
 from util.images.files import fingerprint
 from util.label_set import LabelSet

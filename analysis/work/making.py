@@ -25,7 +25,7 @@ from student.inference.label_sets import report_failures
 from student.testing import evaluate_student
 from teacher.labelling import label_all, report
 from util.config import Config
-from util.disk.files import read_json
+from util.disk.whole_files import read_json
 from util.errors import UserError
 from util.label_set import MANIFEST
 from util.multi_teacher.combining import combine

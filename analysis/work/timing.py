@@ -17,7 +17,7 @@ from analysis.work.plan import Plan
 from teacher.labelling import label_all
 from util.config import Config, override_config
 from util.data_classes import BoxSettings
-from util.disk.files import write_text
+from util.disk.whole_files import write_text
 from util.errors import UserError
 from util.images.files import image_size_hw
 from util.images.splits import read_split

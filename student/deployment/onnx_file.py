@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from student.inference.onnx_predictor import IMAGES, LOGITS, METADATA, PROBABILITIES, OnnxPredictor
 from student.inference.torch_predictor import scale_images
-from util.disk.files import write_bytes
+from util.disk.whole_files import write_bytes
 from util.errors import UserError, listed
 from util.images.files import read_image
 

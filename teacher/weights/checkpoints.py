@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from util.disk.files import read_json
+from util.disk.whole_files import read_json
 from util.errors import UserError, listed
 from util.learning.tensors import not_whole
 

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from util.config.errors import describe_errors
 from util.config.fields import REPOSITORY
 from util.config.schema import Config, config_fields
-from util.disk.files import write_json
 from util.disk.json_text import parse_json
+from util.disk.whole_files import write_json
 from util.errors import UserError
 
 DEFAULT_CONFIG = REPOSITORY / "config.json"

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from util.disk.files import read_json
+from util.disk.whole_files import read_json
 from util.errors import UserError, listed
 
 _Id = int | str

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from util.disk.files import read_json
+from util.disk.whole_files import read_json
 from util.errors import UserError, listed
 from util.images.mask_values import CHUNK_PX, IGNORED, MAX_VALUE, UNKNOWN, list_values
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
-from util.disk.files import open_file
+from util.disk.whole_files import open_file
 from util.errors import UserError
 
 logger = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from util.disk.files import open_file, write_bytes
 from util.disk.walking import Walk, on_disk, walk
+from util.disk.whole_files import open_file, write_bytes
 from util.errors import UserError, listed
 from util.images.decoding import open_image, size_hw, to_rgb, turn_upright
 

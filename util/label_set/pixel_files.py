@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from util.disk.files import write_bytes
+from util.disk.whole_files import write_bytes
 from util.images.files import id_to_path, write_image
 
 WEIGHTS = "weights"

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from util.data_classes import BoxSettings
-from util.disk.files import read_json
+from util.disk.whole_files import read_json
 from util.errors import UserError
 from util.images.files import name_to_id
 

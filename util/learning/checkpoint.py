@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from util.disk.files import write_bytes
+from util.disk.whole_files import write_bytes
 from util.errors import UserError
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from util.config import Config, write_config
-from util.disk.files import read_json, write_json, write_text
+from util.disk.whole_files import read_json, write_json, write_text
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint, save_checkpoint
 from util.settings import is_same_work, settings_hash

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.study.results import ArmResults, StudyResults
-from util.disk.files import write_text
+from util.disk.whole_files import write_text
 
 UNKNOWN = "\N{EN DASH}"
 """Stands for what cannot be had."""

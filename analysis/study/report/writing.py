@@ -16,7 +16,7 @@ from analysis.study.report.headline import write_headline
 from analysis.study.report.tables import Table, gather_tables, show_table, write_tables
 from analysis.study.results import ArmResults, StudyResults
 from analysis.study.statistics.comparisons import SIGNIFICANT
-from util.disk.files import write_text
+from util.disk.whole_files import write_text
 
 NEEDING_PROMPTS = ("spread", "components", "transfer", "gain")
 """Tables that say nothing where all prompts have one label set."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from util.bbox_csv import COLUMNS
 from util.demo.sea.scene import CLASSES, OBJECT_CLASS, Scene, make_scene
-from util.disk.files import read_json, write_bytes, write_json, write_text
+from util.disk.whole_files import read_json, write_bytes, write_json, write_text
 from util.errors import UserError, listed
 from util.images.class_table import CLASS_NAMES
 

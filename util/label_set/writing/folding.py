@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from util.data_classes import BoxSettings
-from util.disk.files import whole_file
+from util.disk.whole_files import whole_file
 from util.errors import UserError
 from util.images.files import id_to_path, read_soft_label
 from util.label_set.boxes import (

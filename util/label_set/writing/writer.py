@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from util.data_classes import BoxSettings
-from util.disk.files import write_json
+from util.disk.whole_files import write_json
 from util.label_set.contents import Content
 from util.label_set.reading import LabelSet
 from util.label_set.records import (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from util.disk.files import read_json, write_bytes, write_json
+from util.disk.whole_files import read_json, write_bytes, write_json
 from util.errors import UserError
 
 
@@ -23,7 +23,8 @@ def test_many_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> N
 
 
 def test_many_processes_may_write_one_file(tmp_path: Path) -> None:
-    write = "from util.disk.files import write_bytes as w; from pathlib import Path; import sys\n"
+    write = "import sys; from pathlib import Path\n"
+    write += "from util.disk.whole_files import write_bytes as w\n"
     write += "for _ in range(300): w(Path(sys.argv[1]), sys.argv[2].encode() * 5000)"
     command = [sys.executable, "-c", write, str(tmp_path / "map.png")]
     writers = [subprocess.Popen([*command, letter], cwd=ROOT) for letter in "ab"]
@@ -34,7 +35,8 @@ def test_many_processes_may_write_one_file(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_has_left_is_used_by_the_next(tmp_path: Path) -> None:
     killed = "import os; os.fsync = lambda _: os._exit(9)\n"
-    killed += "from util.disk.files import write_bytes; from pathlib import Path; import sys\n"
+    killed += "import sys; from pathlib import Path\n"
+    killed += "from util.disk.whole_files import write_bytes\n"
     killed += "write_bytes(Path(sys.argv[1]), b'x' * 5000)"
     path = tmp_path / "map.png"
     assert subprocess.run([sys.executable, "-c", killed, str(path)], cwd=ROOT).returncode == 9
