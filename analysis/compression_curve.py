@@ -137,10 +137,10 @@ def plan_curve(config: Config) -> Curve:
     )
     group_images(config.data.groups, test_ids)  # refuses ids without a group before any training
     logits = config.student.losses.get("kd", 0.0) > 0
-    teacher = as_student(config.teacher, checkpoint=checkpoint, label_set=TEACHER, logits=logits)
+    told = as_student(config, checkpoint=checkpoint, label_set=TEACHER, logits=logits)
     images = Images(find_images(config.data.images))
     name = f"the teacher {checkpoint}"
-    labelling = teacher_cell(config, teacher, name, [TEACHER], images)
+    labelling = teacher_cell(told, name, [TEACHER], images)
     school = open_school(config, images)
     changes = change_sizes(section)
     trainings = gather_trainings(config, labelling)

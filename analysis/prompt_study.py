@@ -18,7 +18,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
-from util.config import BOX_RULE, TILES, keys_of, write_config
+from util.config import BOX_RULE, TEACHERS, TILES, keys_of, write_config
 from util.config.command_line import OVERWRITE, load_config
 from util.demo.making import make_demo_if_asked
 from util.disk.whole_files import read_json, write_text
@@ -44,7 +44,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
-READS = keys_of("study", "teacher", "student", "tracking") | TILES | BOX_RULE
+READS = keys_of("study", "teacher", *TEACHERS, "student", "tracking") | TILES | BOX_RULE
 READS |= {"evaluation.min_confidence", "evaluation.iou_thresholds"}
 READS |= {"combination.min_votes", "combination.calibration_split", "combination.pixel_weights"}
 READS -= {f"teacher.{key}" for key in ("checkpoint", "label_set", "flips", "logits")}

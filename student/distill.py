@@ -79,8 +79,7 @@ def plan_distillation(config: Config) -> Config:
         UserError: There is no teacher, or it would be replaced by its student.
     """
     student = config.student
-    teacher = as_student(config.teacher, logits=student.losses.get("kd", 0.0) > 0)
-    config = config.model_copy(update={"teacher": teacher})
+    config = as_student(config, logits=student.losses.get("kd", 0.0) > 0)
     plan = plan_teacher(config)
     (label_set,) = plan.label_sets
     if plan.files()["student"].parent == config.paths.runs / student.run:

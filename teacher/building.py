@@ -1,14 +1,13 @@
 """From the names in the config to a teacher; libraries and models are loaded only here."""
 
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from teacher.findings import Teacher
 from teacher.plans import Models, TeacherPlan
 from teacher.settings import describe_unread
 from teacher.weights.libraries import INSTALL, lacking_libraries, missing_libraries
-from util.config import Config, TeacherSection
+from util.config import Config
 from util.errors import UserError
 from util.weights.finding import fault, locate
 
@@ -43,18 +42,17 @@ def prepare_teacher(config: Config) -> tuple[TeacherPlan, Models]:
         UserError: It cannot be as it is configured, or weights are missing.
     """
     plan = plan_teacher(config)
-    models = find_models(config.teacher, plan, config.paths.weights)
-    check_teacher(config.teacher, plan, models)
+    models = find_models(config, plan)
+    check_teacher(config, plan, models)
     return plan, models
 
 
-def find_models(settings: TeacherSection, plan: TeacherPlan, weights: Path) -> Models:
+def find_models(config: Config, plan: TeacherPlan) -> Models:
     """Find the weights that the config asks for, on this disk.
 
     Args:
-        settings: The teacher's section of the config.
+        config: Of the teacher.
         plan: Of the teacher.
-        weights: Folder of weights.
 
     Returns:
         A file or folder for each part that has weights.
@@ -66,19 +64,19 @@ def find_models(settings: TeacherSection, plan: TeacherPlan, weights: Path) -> M
     found, missing = plan.files(), []
     for part, (backend, model) in plan.weights.items():
         try:
-            found[part] = locate(model, part, backend, weights)
+            found[part] = locate(model, part, backend, config.paths.weights)
         except UserError as error:
             missing.append(str(error))
     if missing:
-        raise UserError("\n".join(filter(None, [describe_unread(settings), *missing])))
+        raise UserError("\n".join(filter(None, [describe_unread(config), *missing])))
     return found
 
 
-def check_teacher(settings: TeacherSection, plan: TeacherPlan, models: Models) -> None:
+def check_teacher(config: Config, plan: TeacherPlan, models: Models) -> None:
     """Check all that can be seen before a model is loaded or a folder touched.
 
     Args:
-        settings: The teacher's section of the config.
+        config: Of the teacher.
         plan: Of the teacher.
         models: Of `find_models`.
 
@@ -90,7 +88,7 @@ def check_teacher(settings: TeacherSection, plan: TeacherPlan, models: Models) -
     missing = missing_libraries()
     weights = [models[part] for part in backends if part != "text encoder"]
     troubles = [
-        describe_unread(settings),
+        describe_unread(config),
         *plan.troubles,
         *lacking_libraries(backends, missing),
         *(
@@ -102,10 +100,11 @@ def check_teacher(settings: TeacherSection, plan: TeacherPlan, models: Models) -
     if found := [trouble for trouble in troubles if trouble]:
         raise UserError("\n".join(found))
     is_in_torch = any(path.suffix != ".onnx" for path in models.values())
-    if is_in_torch and settings.device not in ("auto", "cpu") and "torch" not in missing:
+    device = config.teacher.device
+    if is_in_torch and device not in ("auto", "cpu") and "torch" not in missing:
         from teacher.inference.runtime import Runtime
 
-        Runtime(settings.device)
+        Runtime(device)
 
 
 def build_teacher(plan: TeacherPlan, models: Models, cache: "Cache | None" = None) -> Teacher:

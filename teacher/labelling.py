@@ -4,12 +4,13 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 from teacher.building import build_teacher, prepare_teacher
 from teacher.findings import Teacher
 from teacher.inference.cache import Cache
 from teacher.plans import Models, TeacherPlan
-from util.config import Config
+from util.config import TEACHERS, Config
 from util.data_classes import BoxSettings
 from util.disk.walking import on_disk
 from util.errors import PromptError, listed
@@ -78,7 +79,7 @@ def _open_writers(
     share: Share,
 ) -> Iterator[tuple[str, LabelSetWriter]]:
     """Look at the label sets that the teacher makes, by their names; nothing is touched."""
-    settings = plan.describe(models)
+    settings, resolved = plan.describe(models), resolve_settings(config)
     for name, planned in plan.label_sets.items():
         yield (
             name,
@@ -88,9 +89,15 @@ def _open_writers(
                 overwrite,
                 share,
                 boxes[name],
-                planned.facts,
+                {**planned.facts, "config": resolved},
             ),
         )
+
+
+def resolve_settings(config: Config) -> dict[str, Any]:
+    """Give all settings of the teacher, those of its own section too: JSON values by section."""
+    sections = ["teacher", *(TEACHERS & {config.teacher.name})]
+    return {section: getattr(config, section).model_dump(mode="json") for section in sections}
 
 
 def _label_missing(

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teacher.findings import Teacher
+from util.config import Section, TeacherSection
 from util.data_classes import BoxSettings
+from util.weights.identity import weights_identity
 
 if TYPE_CHECKING:
     from teacher.inference.cache import Cache
@@ -55,3 +57,19 @@ class TeacherPlan:
     files: Callable[[], dict[str, Path]] = dict
     troubles: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+
+
+def describe_teacher(
+    teacher: TeacherSection, own: Section, models: Models, version: int
+) -> dict[str, Any]:
+    """All that decides what the maps of a teacher of prompts are, beside the prompt.
+
+    Args:
+        teacher: Its settings that others have too.
+        own: Those of its own.
+        models: Files or folders of its weights, which are told by their content.
+        version: Of its code.
+    """
+    identities = {part: weights_identity(path) for part, path in models.items()}
+    own_settings = {"name": teacher.name, "version": version, "models": identities}
+    return {**teacher.decides(), **own.decides(), **own_settings}

@@ -21,7 +21,7 @@ from teacher.building import build_teacher, prepare_teacher
 from teacher.labelling import label_all, open_cache, report
 from teacher.plans import Models, TeacherPlan
 from teacher.preview import write_previews
-from util.config import BOX_RULE, Config, keys_of
+from util.config import BOX_RULE, TEACHERS, Config, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.demo.making import make_demo_if_asked
 from util.errors import UserError, listed
@@ -46,7 +46,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
-READS = keys_of("teacher") | BOX_RULE
+READS = keys_of("teacher", *TEACHERS) | BOX_RULE
 
 
 def preview(config: Config, plan: TeacherPlan, models: Models, num_images: int) -> int:

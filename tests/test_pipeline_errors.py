@@ -43,7 +43,7 @@ def test_other_settings_are_refused_and_nothing_is_lost(project: Path) -> None:
         stage(arguments(project))
     best = (project.parent / "runs" / "student" / "best.pt").read_bytes()
     for stage, more, message in (
-        (label, ["--teacher.box_threshold", "0.3"], "box_threshold: 0.2 -> 0.3"),
+        (label, ["--saa.box_threshold", "0.3"], "box_threshold: default -> 0.3"),
         (combine, ["--combination.strategy", "maximum"], "strategy: 'mean' -> 'maximum'"),
         (train, ["--student.epochs", "3"], "epochs: 2 -> 3"),
     ):

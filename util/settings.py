@@ -51,11 +51,16 @@ def is_same_work(
     if overwrite:
         return False
     keys = [key for key in {**made, **asked} if made.get(key) != asked.get(key)]
-    changes = listed([f"{key}: {made.get(key)!r} -> {asked.get(key)!r}" for key in keys])
+    changes = listed([f"{key}: {_show(made, key)} -> {_show(asked, key)}" for key in keys])
     raise UserError(
         f"{folder} was made with other settings ({changes}); give --overwrite to make it anew, or "
         "choose another folder"
     )
+
+
+def _show(settings: Mapping[str, Any], key: str) -> str:
+    """Show a value; settings lack what has its default."""
+    return repr(settings[key]) if key in settings else "default"
 
 
 def library_versions() -> dict[str, str]:

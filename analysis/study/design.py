@@ -3,10 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from teacher.prompts import resolve_prompts
-from util.config import Calibration, Config, Strategy, TeacherSection, override_config
+from util.config import (
+    TEACHERS,
+    Calibration,
+    Config,
+    SaaSection,
+    Strategy,
+    config_fields,
+    keys_of,
+    override_config,
+)
 from util.errors import UserError, listed
 from util.label_set import prompt_to_folder
 from util.multi_teacher.group_sampling import sample_groups
@@ -21,11 +30,11 @@ class Variant:
 
     Attributes:
         name: What tells it from the other variants; "" for the only one.
-        teacher: Its section of the config, with all prompts of the study.
+        config: With this teacher, and all prompts of the study.
     """
 
     name: str
-    teacher: TeacherSection
+    config: Config
 
 
 @dataclass(frozen=True)
@@ -84,8 +93,8 @@ class Design:
     def in_words(self) -> dict[str, str]:
         """Say what is crossed, for the report."""
         combined = [source.name for source in self.sources if not source.is_prompt]
-        teachers = [variant.teacher for variant in self.variants]
-        asked_for = [each.object_prompt for each in teachers if each.name == "saa"]
+        configs = [variant.config for variant in self.variants]
+        asked_for = [c.saa.object_prompt for c in configs if c.teacher.name == "saa"]
         return {
             "teachers": ", ".join(variant.name or "one" for variant in self.variants),
             "object prompts": ", ".join(dict.fromkeys(asked_for)) or "none",
@@ -137,26 +146,46 @@ def _refuse_repeats(what: str, names: Sequence[str]) -> None:
 def find_variants(config: Config, prompts: Sequence[str]) -> list[Variant]:
     """Cross teacher settings and object prompts; names hold only what differs."""
     study = config.study
-    object_prompts = study.object_prompts or [config.teacher.object_prompt]
-    unread = TeacherSection().object_prompt
+    object_prompts = study.object_prompts or [config.saa.object_prompt]
+    unread = SaaSection().object_prompt
     variants = []
     for changes in study.teachers:
-        if clash := {"prompts", "object_prompt"} & set(changes):
+        if others := set(changes) & set(config_fields()) - keys_of("teacher", *TEACHERS):
+            raise UserError(
+                f"study.teachers changes {listed(sorted(others))}; expected keys of the teacher"
+                f" ({', '.join(['teacher', *sorted(TEACHERS)])}), such as saa.box_threshold"
+            )
+        if clash := {"teacher.prompts", "saa.object_prompt"} & set(changes):
             raise UserError(
                 f"study.teachers changes {' and '.join(sorted(clash))}; name these in "
                 "study.prompts and study.object_prompts"
             )
-        words = [f"{key} {value}" for key, value in changes.items()]
+        words = [f"{key.split('.')[-1]} {value}" for key, value in changes.items()]
         if len(study.teachers) > 1 and not words:
             words = ["teacher as configured"]
-        is_saa = changes.get("name", config.teacher.name) == "saa"  # others read no object prompt
+        is_saa = changes.get("teacher.name", config.teacher.name) == "saa"  # which reads it alone
         for object_prompt in object_prompts if is_saa else [unread]:
-            overrides = {**changes, "prompts": list(prompts), "object_prompt": object_prompt}
-            teacher = override_config(config, {"teacher": overrides}, "study.teachers").teacher
+            told = _override(
+                config,
+                {**changes, "teacher.prompts": list(prompts), "saa.object_prompt": object_prompt},
+            )
             named = [f"object prompt {object_prompt}"] * (is_saa and len(object_prompts) > 1)
-            variants.append(Variant(", ".join([*words, *named]), teacher))
+            variants.append(Variant(", ".join([*words, *named]), told))
     _refuse_repeats("two teachers", [variant.name or "as configured" for variant in variants])
     return variants
+
+
+def _override(config: Config, changes: Mapping[str, Any]) -> Config:
+    """Replace values of a config by their keys, such as `saa.box_threshold`.
+
+    Raises:
+        UserError: A key is unknown or a value impossible.
+    """
+    overrides: dict[str, dict[str, Any]] = {}
+    for key, value in changes.items():
+        section, _, name = key.partition(".")
+        overrides.setdefault(section, {})[name] = value
+    return override_config(config, overrides, "study.teachers")
 
 
 def find_groups(config: Config, prompts: Sequence[str]) -> Mapping[str, tuple[str, ...]]:

@@ -23,7 +23,7 @@ def plan_cells(config: Config, design: Design, images: Images) -> Plan:
     teachers, combinations = [], []
     label_sets: dict[tuple[str, str], Place] = {}
     for variant in design.variants:
-        labelling = _teacher_cell(config, variant, images)
+        labelling = _teacher_cell(variant, images)
         teachers.append(labelling)
         for source in design.sources:
             if source.is_prompt:
@@ -76,15 +76,16 @@ def _refuse_twins(cells: Sequence[Cell]) -> None:
         seen[cell.folder] = cell
 
 
-def _teacher_cell(config: Config, variant: Variant, images: Images) -> Cell:
+def _teacher_cell(variant: Variant, images: Images) -> Cell:
     """All prompts of a variant at once, since they share the work on each image."""
-    if variant.teacher.name == "student":
+    teacher = variant.config.teacher
+    if teacher.name == "student":
         raise UserError(
             "teacher.name is 'student', which knows no prompts to compare; expected saa or sam3"
         )
-    name = ", ".join(filter(None, (f"{len(variant.teacher.prompts)} prompts", variant.name)))
-    folders = map(prompt_to_folder, variant.teacher.prompts)
-    return teacher_cell(config, variant.teacher, name, list(folders), images)
+    name = ", ".join(filter(None, (f"{len(teacher.prompts)} prompts", variant.name)))
+    folders = map(prompt_to_folder, teacher.prompts)
+    return teacher_cell(variant.config, name, list(folders), images)
 
 
 def _combination_cell(labelling: Cell, source: Source, variant: Variant, images: Images) -> Cell:

@@ -16,11 +16,10 @@ from analysis.work.versions import (
     student_libraries,
     teacher_libraries,
 )
-from student.data.material import WHERE_IT_RUNS
 from student.encoder_weights import identify_encoder_weights
 from student.inference.label_sets import prediction_settings
 from teacher.building import prepare_teacher
-from util.config import CombinationSection, Config, Precision, StudentSection, TeacherSection
+from util.config import CombinationSection, Config, Precision, StudentSection
 from util.data_classes import BoxSettings
 from util.ground_truth.reading import read_truths
 from util.images.masks import open_masks
@@ -28,25 +27,21 @@ from util.images.splits import read_split
 from util.settings import settings_hash
 
 
-def teacher_cell(
-    config: Config, settings: TeacherSection, name: str, folders: Sequence[str], images: Images
-) -> Cell:
+def teacher_cell(config: Config, name: str, folders: Sequence[str], images: Images) -> Cell:
     """A teacher that labels all images; its label sets lie in the cell's folder.
 
     Args:
-        config: Says where cells are, and everything but the teacher.
-        settings: The teacher.
+        config: Of the teacher; says where cells are.
         name: To show.
         folders: Of the label sets that it makes.
         images: That it labels.
     """
-    told = config.model_copy(update={"teacher": settings})
-    plan, models = prepare_teacher(told)
-    made_by = {**plan.describe(models), "libraries": teacher_libraries(settings, plan)}
+    plan, models = prepare_teacher(config)
+    made_by = {**plan.describe(models), "libraries": teacher_libraries(config.teacher, plan)}
     # The first half of its name is that of the teacher: what it has said of other images is found.
     place = config.paths.cells / f"teacher-{settings_hash(made_by)[:8]}"
     depends = {**made_by, "images": images.hash(images.paths)}
-    return Cell("teacher", name, place, depends, told, dict.fromkeys(folders, ""))
+    return Cell("teacher", name, place, depends, config, dict.fromkeys(folders, ""))
 
 
 def combination_cell(
@@ -62,9 +57,11 @@ def combination_cell(
     """
     config = labelling.config
     depends: dict[str, Any] = {
-        "combination": settings.model_dump(
-            mode="json", exclude={"output", "weights", "calibration_split"}
-        ),
+        "combination": {
+            "label_sets": settings.label_sets,
+            "strategy": settings.strategy,
+            **settings.decides(),
+        },
         "code": code_hash(*COMBINATION_CODE),
         "libraries": releases(COMBINATION),
     }
@@ -172,7 +169,7 @@ def student_cell(
     depends = {
         **school.depends,
         "student": {
-            **settings.model_dump(mode="json", exclude={*WHERE_IT_RUNS, "label_set"}),
+            **settings.decides(),
             "encoder_weights": identify_encoder_weights(settings, config.paths.weights),
         },
         "libraries": student_libraries(settings),

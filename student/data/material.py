@@ -17,9 +17,6 @@ from util.images.splits import read_split
 from util.label_set import LabelSet, open_label_set
 from util.settings import settings_hash
 
-WHERE_IT_RUNS = {"run", "device", "num_workers", "memory_gb", "checkpoint"}
-"""Keys of the student's section that do not change what is learnt."""
-
 Sizes = Mapping[str, tuple[int, int] | None]
 """(height, width) of images by their ids; None where a header cannot be read."""
 
@@ -100,7 +97,7 @@ def collect_settings(config: Config, material: Material) -> dict[str, Any]:
     split = {"train": list(material.train), "validation": list(material.validation)}
     ids, label_set = [*split["train"], *split["validation"]], material.label_set
     settings = {
-        **config.student.model_dump(exclude=WHERE_IT_RUNS),
+        **config.student.decides(),
         "encoder_weights": identify_encoder_weights(config.student, config.paths.weights),
         "boxes": asdict(config.evaluation.box_settings(label_set.box_settings)),
         "min_confidence": config.evaluation.min_confidence,

@@ -63,7 +63,7 @@ def find_remarks(
         )
     if object_masks is not None and sum(mask.pixels.any() for mask in object_masks) < 2:
         remarks.append(
-            f"teacher.object_number is {object_number}, but fewer than two objects "
+            f"saa.object_number is {object_number}, but fewer than two objects "
             f"{scene.prompt!r} take less than 1/{object_number} of the image: none can be "
             "compared, so saliency is 0"
         )

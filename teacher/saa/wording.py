@@ -8,11 +8,11 @@ from typing import Any
 
 from teacher.prompts import prompt_to_phrases, quoted
 from teacher.saa.attributes.lexicon import look_up, says_nothing
-from util.config import TeacherSection
+from util.config import SaaSection
 from util.words import split_words
 
 
-def describe_prompt(settings: TeacherSection, prompt: str) -> dict[str, Any]:
+def describe_prompt(saa: SaaSection, prompt: str) -> dict[str, Any]:
     """Facts about a prompt, for the label set that answers it.
 
     Returns:
@@ -20,14 +20,14 @@ def describe_prompt(settings: TeacherSection, prompt: str) -> dict[str, Any]:
         and `is_any_object`: whether it knows none, so that any salient object is an answer; {} for
         other teachers.
     """
-    if not has_lexicon(settings):
+    if not has_lexicon(saa):
         return {}
     return {"unknown_words": unknown_words(prompt), "is_any_object": is_any_object(prompt)}
 
 
-def has_lexicon(settings: TeacherSection) -> bool:
+def has_lexicon(saa: SaaSection) -> bool:
     """Tell whether a teacher knows only the words of a list."""
-    return settings.name == "saa" and settings.detector == "attributes"
+    return saa.detector == "attributes"
 
 
 def unknown_words(prompt: str) -> list[str]:
@@ -42,22 +42,22 @@ def is_any_object(prompt: str) -> bool:
     return all(says_nothing([look_up(word) for word in phrase]) for phrase in phrases)
 
 
-def remark_on_words(settings: TeacherSection, prompts: Sequence[str]) -> str:
+def remark_on_words(saa: SaaSection, prompts: Sequence[str]) -> str:
     """Say in a sentence what a teacher makes of words that it does not know; '' if it knows all.
 
     Args:
-        settings: The teacher.
+        saa: Of the teacher.
         prompts: What it shall look for.
     """
-    if not has_lexicon(settings):
+    if not has_lexicon(saa):
         return ""
     remarks = []
-    asked = [*prompts, settings.object_prompt]
+    asked = [*prompts, saa.object_prompt]
     if unknown := list(dict.fromkeys(word for p in asked for word in unknown_words(p))):
         remarks.append(f"does not know {quoted(unknown)}, which it passes over")
     if vague := [prompt for prompt in prompts if is_any_object(prompt)]:
         alike = ", so that their label sets are equal" * (len(vague) > 1)
         remarks.append(f"answers {quoted(vague)} with any salient object{alike}")
-    if is_any_object(settings.object_prompt):
-        remarks.append(f"finds no object {settings.object_prompt!r}")
+    if is_any_object(saa.object_prompt):
+        remarks.append(f"finds no object {saa.object_prompt!r}")
     return f"the detector 'attributes' {'; '.join(remarks)}" if remarks else ""

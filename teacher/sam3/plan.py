@@ -1,22 +1,21 @@
 """SAM 3 as the config has it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from teacher.findings import Teacher
 from teacher.inference.tiling import TiledTeacher
-from teacher.plans import Models, PlannedSet, TeacherPlan
+from teacher.plans import Models, PlannedSet, TeacherPlan, describe_teacher
 from teacher.prompts import resolve_prompts
 from teacher.saa.algorithm import VERSION
-from teacher.settings import resolve_own, tile_trouble
-from util.config import Config, TeacherSection
+from teacher.settings import tile_trouble
+from util.config import Config, Sam3Section, TeacherSection
 from util.data_classes import BoxSettings
 from util.label_set import prompt_to_folder
-from util.weights.identity import weights_identity
 
 if TYPE_CHECKING:
     from teacher.inference.cache import Cache
 
-_NUMBERS = {"box_threshold", "min_area", "area_threshold", "max_masks", "working_size_px"}
+_NUMBERS = {"box_threshold", "min_area", "area_threshold", "max_masks"}
 
 
 def plan(config: Config) -> TeacherPlan:
@@ -25,13 +24,13 @@ def plan(config: Config) -> TeacherPlan:
     Raises:
         UserError: Prompts cannot be answered together, or be names of folders.
     """
-    settings = resolve_own(config.teacher)
+    settings, sam3 = config.teacher, config.sam3
     trouble = tile_trouble(settings)
     return TeacherPlan(
         label_sets={prompt: _plan_set(prompt) for prompt in resolve_prompts(settings.prompts)},
-        describe=lambda models: _describe(settings, models),
-        load=lambda models, cache: _load(settings, models, cache),
-        weights={"teacher": ("sam3", settings.sam3_model)},
+        describe=lambda models: describe_teacher(settings, sam3, models, VERSION),
+        load=lambda models, cache: _load(settings, sam3, models, cache),
+        weights={"teacher": ("sam3", sam3.model)},
         troubles=(trouble,) if trouble else (),
     )
 
@@ -41,21 +40,16 @@ def _plan_set(prompt: str) -> PlannedSet:
     return PlannedSet(prompt_to_folder(prompt), lambda: boxes, {"prompt": prompt})
 
 
-def _describe(settings: TeacherSection, models: Models) -> dict[str, Any]:
-    """All that decides what the maps are; weights are told by their content."""
-    read = _NUMBERS | {"name"}
-    read |= {"precision"} if models else set()
-    read |= {"tile_size_px", "tile_overlap_px"} if settings.tile_size_px else set()
-    identities = {part: weights_identity(path) for part, path in models.items()}
-    return {"version": VERSION, **settings.model_dump(include=read), "models": identities}
-
-
-def _load(settings: TeacherSection, models: Models, cache: "Cache | None") -> Teacher:
+def _load(
+    settings: TeacherSection, sam3: Sam3Section, models: Models, cache: "Cache | None"
+) -> Teacher:
     from teacher.inference.runtime import Runtime
     from teacher.sam3.segment_anything_3 import Sam3Settings, load_segment_anything_3
 
     runtime = Runtime(settings.device, settings.precision, settings.compile)
-    numbers = Sam3Settings(**settings.model_dump(include=_NUMBERS))
+    numbers = Sam3Settings(
+        **sam3.model_dump(include=_NUMBERS), working_size_px=settings.working_size_px
+    )
     batch = settings.prompts_per_batch
     teacher = load_segment_anything_3(models["teacher"], runtime, batch, numbers)
     if cache is not None:

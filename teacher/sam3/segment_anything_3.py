@@ -32,7 +32,7 @@ MASK_THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class Sam3Settings:
-    """Which instances count; `teacher.settings` has the thresholds that are SAM 3's own.
+    """Which instances count; the config has the thresholds that are SAM 3's own.
 
     Attributes:
         box_threshold: An instance counts when its score is above this.

@@ -1,18 +1,19 @@
 """A trained student as a teacher; the one place where teachers know of students."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from student.inference.opening import open_predictor, read_box_settings
 from student.inference.tiles import PredictionSettings, StudentLabeller
 from teacher.plans import Models, PlannedSet, TeacherPlan
-from teacher.settings import resolve_own
 from util.config import Config, TeacherSection
 from util.errors import UserError
 from util.weights.identity import weights_identity
 
-_READ = {"name", "tile_size_px", "tile_overlap_px", "flips", "logits"}
+TILE_SIZE_PX = 1024
+"""Side of tiles where the config leaves it to the student, as in student/predict.py."""
 
 
 class TrainedStudent(StudentLabeller):
@@ -28,7 +29,7 @@ def plan(config: Config) -> TeacherPlan:
     Raises:
         UserError: Nothing names the label set: there is no such checkpoint, or no folder round it.
     """
-    settings = resolve_own(config.teacher)
+    settings = config.teacher
     name = settings.label_set or find_checkpoint(settings).parent.name.replace("+", "_")
     if not name:
         raise UserError(
@@ -70,7 +71,8 @@ def find_checkpoint(settings: TeacherSection) -> Path:
 def _describe(settings: TeacherSection, models: Models) -> dict[str, Any]:
     """All that decides what the maps are; the checkpoint is told by its content."""
     digest = weights_identity(models["student"])["sha256"]
-    return {**settings.model_dump(include=_READ), "checkpoint_sha256": digest}
+    how = asdict(_prediction_settings(settings))
+    return {"name": settings.name, **how, "checkpoint_sha256": digest}
 
 
 def load_trained_student(checkpoint: Path, settings: TeacherSection) -> TrainedStudent:
@@ -94,9 +96,8 @@ def _prediction_settings(settings: TeacherSection) -> PredictionSettings:
     Raises:
         UserError: Tiles are too small for their overlap.
     """
-    return PredictionSettings(
-        settings.tile_size_px or 0, settings.tile_overlap_px, settings.flips, settings.logits
-    )
+    size_px = TILE_SIZE_PX if settings.tile_size_px is None else settings.tile_size_px
+    return PredictionSettings(size_px, settings.tile_overlap_px, settings.flips, settings.logits)
 
 
 def _find_troubles(settings: TeacherSection) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def check(config: Config) -> int:
     }
     for title, lines in sections.items():
         print(title, *(f"  {line}" for line in lines), sep="\n", end="\n\n")
-    obstacles = [sentence] if (sentence := describe_unread(settings)) else []
+    obstacles = [sentence] if (sentence := describe_unread(config)) else []
     if plan is not None:
         obstacles += [*plan.troubles, *library_obstacles(settings, plan, unusable)]
     obstacles += missing

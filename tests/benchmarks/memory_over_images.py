@@ -56,13 +56,15 @@ def write_project(folder: Path, num_images: int) -> Path:
         "data": {"images": "images"},
         "teacher": {
             "prompts": ["bird", "gull", "white crest"],
+            "cache_gb": 0.01,
+        },
+        "saa": {
             "detector": "transformers",
             "detector_model": str(folder / "detector"),
             "segmenter": "transformers",
             "segmenter_model": str(folder / "segmenter"),
             "box_threshold": 0.05,
             "area_threshold": 1.0,
-            "cache_gb": 0.01,
         },
     }
     path = folder / "config.json"

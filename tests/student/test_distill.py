@@ -118,8 +118,9 @@ def test_tiles_of_a_student_are_blended_not_cut(taught: Path) -> None:
     image = read_image(next(iter(find_images(taught.parent / "images").values())))
 
     def predict(settings: TeacherSection) -> np.ndarray:
-        plan = plan_teacher(Config(teacher=settings))
-        teacher = build_teacher(plan, find_models(settings, plan, taught))
+        config = Config(teacher=settings)
+        plan = plan_teacher(config)
+        teacher = build_teacher(plan, find_models(config, plan))
         soft_label = next(teacher.label(image, list(plan.label_sets))).soft_label
         assert soft_label is not None
         return soft_label
@@ -253,8 +254,8 @@ def test_tiles_are_those_of_predictions_unless_they_are_set(taught: Path) -> Non
     def tile_size(*more: str) -> int:
         config, _ = load_config("", arguments(taught, "--teacher.name", "student", *more))
         plan = plan_teacher(config)
-        models = find_models(config.teacher, plan, taught)
-        check_teacher(config.teacher, plan, models)
+        models = find_models(config, plan)
+        check_teacher(config, plan, models)
         told: int = plan.describe(models)["tile_size_px"]
         built = build_teacher(plan, models)
         assert built.settings.tile_size_px == told  # type: ignore[attr-defined]
@@ -270,8 +271,8 @@ def test_tiles_are_those_of_predictions_unless_they_are_set(taught: Path) -> Non
 
 
 def test_what_another_teacher_reads_is_refused_but_left_out_of_a_distillation(taught: Path) -> None:
-    others = ["--teacher.prompts", "gull", "--teacher.object_prompt", "lake"]
-    with pytest.raises(UserError, match=r"not read teacher\.prompts .*, teacher\.object_prompt"):
+    others = ["--teacher.prompts", "gull", "--saa.object_prompt", "lake"]
+    with pytest.raises(UserError, match=r"not read teacher\.prompts .*, saa\.object_prompt"):
         label(arguments(taught, "--teacher.name", "student", *others))
     assert not (taught.parent / "label_sets").exists()
     config, _ = load_config("", arguments(taught, *others, "--teacher.flips", "true"))
@@ -280,7 +281,7 @@ def test_what_another_teacher_reads_is_refused_but_left_out_of_a_distillation(ta
     assert planned.prompts == TeacherSection().prompts
     assert planned.flips
     plan = plan_teacher(config)
-    check_teacher(planned, plan, find_models(planned, plan, taught))
+    check_teacher(config, plan, find_models(config, plan))
 
 
 def test_logits_of_divided_soft_labels_are_refused(taught: Path) -> None:

@@ -92,15 +92,14 @@ def project(tmp_path: Path, weights: Path) -> Path:
     """The project of twelve images, with small foundation models as its teacher."""
     path = make_project(tmp_path)
     content = json.loads(path.read_text())
-    content["teacher"] |= {
+    content["teacher"] |= {"device": "cpu", "cache_gb": 1}
+    content["saa"] = {
         "detector": "transformers",
         "detector_model": str(weights / "detector"),
         "segmenter": "transformers",
         "segmenter_model": str(weights / "segmenter"),
         "box_threshold": 0.05,
         "area_threshold": 1.0,
-        "device": "cpu",
-        "cache_gb": 1,
         "outline_above": 0.01,
     }
     path.write_text(json.dumps(content))
@@ -168,7 +167,7 @@ def test_a_threshold_sweep_asks_no_model(project: Path, calls: Counter[str]) -> 
     covered = []
     for threshold in ("0.02", "0.05", "0.1"):
         folder = project.parent / threshold
-        run(project, "--teacher.box_threshold", threshold, "--paths.label_sets", str(folder))
+        run(project, "--saa.box_threshold", threshold, "--paths.label_sets", str(folder))
         covered.append(sum((m > 0).sum() for m in maps(project, folder=threshold).values()))
     assert not calls
     assert covered[0] > covered[1] > covered[2]
@@ -182,7 +181,7 @@ def test_a_label_set_says_which_weights_made_it(project: Path, weights: Path) ->
     assert all(len(model["sha256"]) == 64 for model in models.values())
     assert "transformers" in manifest["versions"]
     assert run(project, "--teacher.prompts_per_batch", "1", "--teacher.cache_gb", "0") == 0
-    with pytest.raises(UserError, match="precision: 'fp32' -> 'bf16'"):
+    with pytest.raises(UserError, match="precision: default -> 'bf16'"):
         run(project, "--teacher.precision", "bf16")
 
 
@@ -192,7 +191,7 @@ def test_moved_weights_are_the_same_weights(project: Path, weights: Path, tmp_pa
     moved = tmp_path / "elsewhere" / "detector"
     moved.parent.mkdir()
     moved.symlink_to(weights / "detector")
-    assert run(project, "--teacher.detector_model", str(moved)) == 0
+    assert run(project, "--saa.detector_model", str(moved)) == 0
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "label_sets").rglob("*.png")}
 
 
@@ -287,9 +286,9 @@ def test_the_boxes_of_a_real_teacher_are_written(project: Path) -> None:
 
 
 def test_missing_weights_are_one_sentence_with_the_command(project: Path) -> None:
-    none = ("--teacher.segmenter_model", "null", "--teacher.detector_model", "null")
+    none = ("--saa.segmenter_model", "null", "--saa.detector_model", "null")
     with pytest.raises(UserError) as error:  # all that is missing at once
-        run(project, "--teacher.segmenter", "sam", "--teacher.detector", "groundingdino", *none)
+        run(project, "--saa.segmenter", "sam", "--saa.detector", "groundingdino", *none)
     for name in ("sam_vit_h_4b8939", "groundingdino_swint_ogc", "google-bert/bert-base-uncased"):
         assert f"--fetch {name}" in str(error.value)
     with pytest.raises(UserError, match="less than"):
@@ -312,7 +311,7 @@ def test_swapped_channels_change_the_maps(project: Path) -> None:
 
     config = read_config(project)
     plan = plan_teacher(config)
-    real = build_teacher(plan, find_models(config.teacher, plan, config.paths.weights))
+    real = build_teacher(plan, find_models(config, plan))
     rng = np.random.default_rng(0)
     path = next(iter(find_images(config.data.images).values()))
     tint = rng.integers(0, 90, 3)

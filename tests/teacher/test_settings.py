@@ -1,4 +1,4 @@
-"""What a teacher reads of the config, and what it takes where that is null."""
+"""What a teacher reads of the config, and what of that decides its label sets."""
 
 from pathlib import Path
 from typing import Any
@@ -7,19 +7,21 @@ import pytest
 
 import teacher.soft_label_generation
 from teacher.building import check_teacher, plan_teacher
-from teacher.plans import TeacherPlan
-from teacher.settings import as_student, describe_unread, resolve_own
+from teacher.labelling import resolve_settings
+from teacher.settings import as_student, describe_unread
 from tests.conftest import make_project
-from util.config import Config, TeacherSection
+from util.config import Config, SaaSection, TeacherSection, config_fields, override_config
 from util.errors import UserError
 
 
-def section(**values: Any) -> TeacherSection:
-    return TeacherSection(**values)
-
-
-def plan(settings: TeacherSection) -> TeacherPlan:
-    return plan_teacher(Config(teacher=settings))
+def settings(**values: Any) -> Config:
+    """A config of a teacher; names of keys that several sections have hold that of theirs."""
+    sections: dict[str, dict[str, Any]] = {"teacher": {}, "saa": {}, "sam3": {}}
+    for key, value in values.items():
+        section, _, name = key.rpartition("__")
+        section = section or ("teacher" if key in TeacherSection.model_fields else "saa")
+        sections[section][name] = value
+    return override_config(Config(), sections)
 
 
 @pytest.mark.parametrize(
@@ -28,24 +30,27 @@ def plan(settings: TeacherSection) -> TeacherPlan:
         ({}, []),
         ({"name": "sam3"}, []),
         ({"name": "student"}, []),
-        ({"name": "sam3", "detector": "groundingdino"}, ["detector"]),
+        ({"name": "sam3", "detector": "groundingdino"}, ["saa.detector"]),
         ({"name": "sam3", "object_prompt": "lake", "map_rule": "published"}, None),
-        ({"name": "sam3", "box_threshold": 0.4, "precision": "bf16"}, []),
+        ({"name": "sam3", "sam3__box_threshold": 0.4, "precision": "bf16"}, []),
+        ({"name": "sam3", "box_threshold": 0.4}, ["saa.box_threshold"]),
+        ({"sam3__box_threshold": 0.4}, ["sam3.box_threshold"]),
         ({"name": "student", "prompts": ["gull"], "object_prompt": "lake"}, None),
+        ({"name": "student", "working_size_px": 640}, ["teacher.working_size_px"]),
         ({"name": "student", "tile_overlap_px": 64, "flips": True, "checkpoint": "a.onnx"}, []),
         ({"checkpoint": "a.pt", "flips": True, "logits": True, "label_set": "x"}, None),
-        ({"sam3_model": "x"}, ["sam3_model"]),
-        ({"text_encoder": "x", "detector": "transformers"}, ["text_encoder"]),
+        ({"sam3__model": "x"}, ["sam3.model"]),
+        ({"text_encoder": "x", "detector": "transformers"}, ["saa.text_encoder"]),
         ({"text_encoder": "x", "detector": "groundingdino"}, []),
         ({"name": "sam3", "detector_model": "x", "text_encoder": "y"}, None),
         ({"detector_model": "x", "segmenter_model": "x", "saliency_model": "x"}, None),
         ({"detector": "transformers", "detector_model": "x"}, []),
         ({"segmenter": "sam", "segmenter_model": "x", "precision": "bf16"}, []),
         ({"saliency": "wide_resnet50_2", "saliency_model": "x"}, []),
-        ({"precision": "bf16"}, ["precision"]),
+        ({"precision": "bf16"}, ["teacher.precision"]),
         # How models run changes no map, so it may be set where there are none.
-        ({"device": "cuda", "cache_gb": 2, "boxes_per_batch": 1, "compile": True}, []),
-        ({"tile_overlap_px": 64}, ["tile_overlap_px"]),
+        ({"device": "cuda", "cache_gb": 2.0, "boxes_per_batch": 1, "compile": True}, []),
+        ({"tile_overlap_px": 64}, ["teacher.tile_overlap_px"]),
         ({"tile_overlap_px": 64, "tile_size_px": 256}, []),
         ({"tile_overlap_px": 64, "tile_size_px": 0}, []),
     ],
@@ -53,54 +58,56 @@ def plan(settings: TeacherSection) -> TeacherPlan:
 def test_settings_that_are_not_read_are_named_and_no_others(
     values: dict[str, Any], unread: list[str] | None
 ) -> None:
+    config = settings(**values)
+    sentence = describe_unread(config)
+    named = [key for key in config_fields() if f"{key} (" in sentence]
     if unread is None:
-        unread = [key for key in values if key != "name"]
-    sentence = describe_unread(section(**values))
-    named = [key for key in TeacherSection.model_fields if f"teacher.{key} (" in sentence]
-    assert sorted(named) == sorted(unread)
+        assert sorted(key.split(".")[1] for key in named) == sorted(values.keys() - {"name"})
+    else:
+        assert named == unread
     assert "\n" not in sentence
 
 
 def test_a_setting_that_is_not_read_is_told_with_what_reads_it() -> None:
-    sentence = describe_unread(section(name="student", prompts=["gull"], text_encoder="x"))
+    sentence = describe_unread(settings(name="student", prompts=["gull"], text_encoder="x"))
     assert "teacher 'student'" in sentence
-    assert "teacher.prompts (teacher.name saa or teacher.name sam3)" in sentence
-    assert "teacher.text_encoder (teacher.detector groundingdino)" in sentence
+    assert "teacher.prompts (teacher.name saa or sam3)" in sentence
+    assert "saa.text_encoder (teacher.name saa)" in sentence
+    sentence = describe_unread(settings(detector="transformers", text_encoder="x"))
+    assert "saa.text_encoder (saa.detector groundingdino)" in sentence
 
 
-def test_every_key_is_read_by_some_teacher() -> None:
-    fields = TeacherSection.model_fields
-    others: dict[str, Any] = {
-        key: "x" if field.annotation is not bool else True for key, field in fields.items()
-    }
-    everything = TeacherSection.model_construct(**others | {"name": "saa", "checkpoint": Path("x")})
-    sentence = describe_unread(everything)
-    for key in fields:
-        assert f"teacher.{key} ()" not in sentence
+def test_only_what_differs_from_its_default_and_changes_maps_decides_them() -> None:
+    untold = plan_teacher(settings()).describe({})
+    assert set(untold) == {"name", "version", "models"}
+    how = {"device": "cpu", "cache_gb": 3.0, "boxes_per_batch": 2, "tile_overlap_px": 7}
+    for same in ({"box_threshold": 0.2, "prompts": ["tern"]}, how, {"tile_size_px": 0}):
+        assert plan_teacher(settings(**same)).describe({}) == untold
+    for key, value in (("box_threshold", 0.3), ("working_size_px", 9), ("tile_size_px", 512)):
+        told = plan_teacher(settings(**{key: value})).describe({})
+        assert told == untold | {key: value}
+    tiled = {"tile_size_px": 512, "tile_overlap_px": 7}
+    assert plan_teacher(settings(**tiled)).describe({}) == untold | tiled
 
 
-def test_null_is_what_the_teacher_takes_of_its_own() -> None:
-    saa = resolve_own(section())
-    assert (saa.box_threshold, saa.area_threshold, saa.tile_size_px) == (0.2, 0.05, 0)
-    sam3 = resolve_own(section(name="sam3"))
-    assert (sam3.box_threshold, sam3.area_threshold, sam3.tile_size_px) == (0.3, 1.0, 0)
-    assert resolve_own(section(name="student")).tile_size_px == 1024
-    kept = resolve_own(section(name="sam3", box_threshold=0.0, area_threshold=0.05))
-    assert (kept.box_threshold, kept.area_threshold) == (0.0, 0.05)
+def test_teachers_of_equal_settings_are_told_apart() -> None:
+    assert plan_teacher(settings()).describe({}) != plan_teacher(settings(name="sam3")).describe({})
 
 
-def test_a_label_set_says_which_numbers_null_became(tmp_path: Path) -> None:
-    told = plan(section(name="sam3")).describe({})
-    assert (told["box_threshold"], told["area_threshold"], told["max_masks"]) == (0.3, 1.0, 100)
-    assert plan(section()).describe({}) == plan(section(box_threshold=0.2)).describe({})
+def test_a_label_set_says_how_settings_were_resolved() -> None:
+    told = resolve_settings(settings(name="sam3"))
+    assert set(told) == {"teacher", "sam3"}
+    assert (told["sam3"]["box_threshold"], told["sam3"]["area_threshold"]) == (0.3, 1.0)
 
 
 def test_a_student_takes_nothing_that_is_meant_for_another_teacher() -> None:
-    given = section(prompts=["gull"], detector="groundingdino", precision="bf16", flips=True)
+    given = settings(prompts=["gull"], detector="groundingdino", precision="bf16", flips=True)
     student = as_student(given, checkpoint=Path("a.pt"), logits=True)
     assert describe_unread(student) == ""
-    assert (student.name, student.flips, student.logits) == ("student", True, True)
-    strict = as_student(section(name="student", prompts=["gull"]))
+    told = student.teacher
+    assert (told.name, told.flips, told.logits) == ("student", True, True)
+    assert (student.saa, told.precision) == (SaaSection(), "fp32")
+    strict = as_student(settings(name="student", prompts=["gull"]))
     assert "teacher.prompts" in describe_unread(strict)
 
 
@@ -123,13 +130,13 @@ def test_settings_that_are_not_read_are_told_before_weights_are_fetched_for_them
 ) -> None:
     monkeypatch.setattr("util.weights.finding._in_hub_cache", lambda row: None)
     project = make_project(tmp_path)
-    more = ["--teacher.name=sam3", "--teacher.object_prompt=lake"]
+    more = ["--teacher.name=sam3", "--saa.object_prompt=lake"]
     more += [f"--paths.weights={tmp_path}"]
     with pytest.raises(UserError) as error:
         teacher.soft_label_generation.main(["--config", str(project), *more])
     unread, missing = str(error.value).splitlines()
-    assert "does not read teacher.object_prompt (teacher.name saa)" in unread
-    assert missing.startswith("teacher.sam3_model: facebook/sam3 is not in")
+    assert "does not read saa.object_prompt (teacher.name saa)" in unread
+    assert missing.startswith("sam3.model: facebook/sam3 is not in")
 
 
 @pytest.mark.parametrize(
@@ -144,28 +151,28 @@ def test_settings_that_are_not_read_are_told_before_weights_are_fetched_for_them
     ],
 )
 def test_tiles_that_cannot_be_are_refused(values: dict[str, Any], message: str) -> None:
-    settings = section(**values)
+    config = settings(**values)
     with pytest.raises(UserError, match=message):
-        check_teacher(settings, plan(settings), {})
+        check_teacher(config, plan_teacher(config), {})
 
 
 def test_a_missing_library_is_seen_before_it_is_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = section(detector="groundingdino", segmenter="sam")
+    config = settings(detector="groundingdino", segmenter="sam")
     models = {part: tmp_path for part in ("detector", "segmenter", "text encoder")}
     (tmp_path / "model.bin").write_bytes(b"1")
-    check_teacher(settings, plan(settings), models)
+    check_teacher(config, plan_teacher(config), models)
     monkeypatch.setattr("teacher.building.missing_libraries", lambda: ["timm", "groundingdino-py"])
     with pytest.raises(UserError, match=r"^detector groundingdino needs groundingdino-py: python"):
-        check_teacher(settings, plan(settings), models)
+        check_teacher(config, plan_teacher(config), models)
 
 
 def test_weights_that_are_damaged_are_seen_before_they_are_loaded(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"no tensors")
-    settings = section(segmenter="transformers")
+    config = settings(segmenter="transformers")
     with pytest.raises(UserError, match=r"model\.safetensors is damaged.*fetch it anew"):
-        check_teacher(settings, plan(settings), {"segmenter": tmp_path})
+        check_teacher(config, plan_teacher(config), {"segmenter": tmp_path})
 
 
 def test_a_device_that_this_machine_lacks_is_seen_before_a_model_is_loaded(
@@ -175,6 +182,6 @@ def test_a_device_that_this_machine_lacks_is_seen_before_a_model_is_loaded(
 
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_options: None)
     (tmp_path / "model.bin").write_bytes(b"1")
-    settings = section(segmenter="transformers", device="cuda")
+    config = settings(segmenter="transformers", device="cuda")
     with pytest.raises(UserError, match=r"teacher\.device is 'cuda', which this machine lacks"):
-        check_teacher(settings, plan(settings), {"segmenter": tmp_path})
+        check_teacher(config, plan_teacher(config), {"segmenter": tmp_path})

@@ -16,7 +16,9 @@ from util.config.fields import (
 from util.config.paths import PathsSection
 from util.config.prediction import PredictionSection
 from util.config.reading import DEFAULT_CONFIG, override_config, read_config, write_config
-from util.config.schema import BOX_RULE, TILES, Config, config_fields, keys_of
+from util.config.saa import SaaSection
+from util.config.sam3 import Sam3Section
+from util.config.schema import BOX_RULE, TEACHERS, TILES, Config, config_fields, keys_of
 from util.config.student import LossName, PixelWeights, Precision, StudentSection
 from util.config.study import StudySection
 from util.config.teacher import TeacherSection
@@ -25,6 +27,7 @@ __all__ = [
     "BOX_RULE",
     "DEFAULT_CONFIG",
     "REPOSITORY",
+    "TEACHERS",
     "TILES",
     "Calibration",
     "CombinationSection",
@@ -37,6 +40,8 @@ __all__ = [
     "PixelWeights",
     "Precision",
     "PredictionSection",
+    "SaaSection",
+    "Sam3Section",
     "Section",
     "Strategy",
     "StudentSection",

@@ -1,10 +1,10 @@
 """The section `combination`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from util.config.fields import FolderName, Section
+from util.config.fields import DECIDES_NOTHING, FolderName, Section
 
 Strategy = Literal[
     "mean",
@@ -30,6 +30,7 @@ class CombinationSection(Section):
         ["bird", "oceanic bird", "gull", "white crest", "whale"],
         min_length=1,
         description="Label sets to combine: their prompts or folder names.",
+        json_schema_extra=DECIDES_NOTHING,
     )
     strategy: Strategy = Field(
         "mean",
@@ -48,11 +49,26 @@ class CombinationSection(Section):
         " combination.calibration_split and data.masks, before maps are fused.",
     )
     calibration_split: FolderName = Field(
-        "Validation", description="Split of the images with true masks to calibrate on."
+        "Validation",
+        description="Split of the images with true masks to calibrate on.",
+        json_schema_extra=DECIDES_NOTHING,
     )
     pixel_weights: bool = Field(
         False,
         description="Write weights for student.pixel_weights: 1 where all maps agree on a pixel, 0"
         " where they are split in half.",
     )
-    output: FolderName = Field("combined", description="Folder name of the label set written.")
+    output: FolderName = Field(
+        "combined",
+        description="Folder name of the label set written.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+
+    def decides(self) -> dict[str, Any]:
+        """Give what changes a result; what the strategy does not read changes nothing."""
+        decided = super().decides()
+        if self.strategy != "majority":
+            decided.pop("min_votes", None)
+        if self.strategy not in ("weighted_mean", "agreement"):
+            decided.pop("weights", None)
+        return decided

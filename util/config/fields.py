@@ -17,11 +17,16 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic.config import JsonDict
 
 from util.disk.places import begin_elsewhere, to_place
 from util.disk.walking import on_disk
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+DECIDES_NOTHING: JsonDict = {"decides": False}
+"""Mark of a field, its `json_schema_extra`, that changes no result (where and how fast it runs), or
+names what is told by its content."""
 
 _TOO_LARGE = 2**63
 
@@ -123,6 +128,19 @@ class Section(BaseModel):
     """What all sections share: frozen, no unknown keys, no NaN, nothing that no library takes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def decides(self) -> dict[str, Any]:
+        """Give what changes a result: settings that differ from their defaults, as JSON values.
+
+        So a new key with a default leaves all that was made before it as it is.
+        """
+        fields = type(self).model_fields
+        changed = self.model_dump(mode="json", exclude_defaults=True)
+        return {
+            key: value
+            for key, value in changed.items()
+            if fields[key].json_schema_extra != DECIDES_NOTHING
+        }
 
     @field_validator("*")
     @classmethod

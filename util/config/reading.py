@@ -84,7 +84,7 @@ def override_config(
     """
     values = config.model_dump()
     for section, changes in overrides.items():
-        values[section] = {**values[section], **changes}
+        values[section] = {**values.get(section, {}), **changes}
     return _validate(values, Path.cwd(), source)
 
 

@@ -1,7 +1,7 @@
 """The schema of `config.json`: all sections, and their keys."""
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -14,6 +14,8 @@ from util.config.evaluation import EvaluationSection
 from util.config.export import ExportSection
 from util.config.paths import PathsSection
 from util.config.prediction import PredictionSection
+from util.config.saa import SaaSection
+from util.config.sam3 import Sam3Section
 from util.config.student import StudentSection
 from util.config.study import StudySection
 from util.config.teacher import TeacherSection
@@ -30,6 +32,8 @@ class Config(BaseModel):
     data: DataSection = Field(DataSection(), description=DataSection.__doc__)
     demo: DemoSection = Field(DemoSection(), description=DemoSection.__doc__)
     teacher: TeacherSection = Field(TeacherSection(), description=TeacherSection.__doc__)
+    saa: SaaSection = Field(SaaSection(), description=SaaSection.__doc__)
+    sam3: Sam3Section = Field(Sam3Section(), description=Sam3Section.__doc__)
     combination: CombinationSection = Field(
         CombinationSection(), description=CombinationSection.__doc__
     )
@@ -64,6 +68,11 @@ def keys_of(*sections: str) -> frozenset[str]:
     """Name the keys of sections, for what a script reads."""
     return frozenset(key for key in config_fields() if key.split(".")[0] in sections)
 
+
+TEACHERS = frozenset(get_args(TeacherSection.model_fields["name"].annotation)) & {
+    *Config.model_fields
+} - {"student"}
+"""Sections of one teacher each, by its name; the section of students says how they learn."""
 
 BOX_RULE = frozenset(f"evaluation.{field.name}" for field in fields(BoxSettings))
 """Keys that decide which boxes are found in soft labels."""

@@ -4,7 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from util.config.fields import ConfigPath, FolderName, Fraction, Section, locate_model
+from util.config.fields import (
+    DECIDES_NOTHING,
+    ConfigPath,
+    FolderName,
+    Fraction,
+    Section,
+    locate_model,
+)
 
 LossName = Literal["kl", "jaccard", "dice", "focal", "kd"]
 
@@ -18,11 +25,16 @@ Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 class StudentSection(Section):
     """The student, a small network that learns from soft labels."""
 
-    run: FolderName = Field("student", description="Folder name of the run, in paths.runs.")
+    run: FolderName = Field(
+        "student",
+        description="Folder name of the run, in paths.runs.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
     label_set: FolderName = Field(
         "combined",
         description="Label set to learn from; truth+combined learns from truth where that has an"
         " image, and from combined elsewhere.",
+        json_schema_extra=DECIDES_NOTHING,
     )
     architecture: str = Field(
         "unet",
@@ -37,6 +49,7 @@ class StudentSection(Section):
         description="Weights that this encoder starts from: a name that --check of the teacher"
         " lists (efficientnet-lite0, for the encoder tu-tf_efficientnet_lite0), a hub name that was"
         " fetched, such as smp-hub/resnet34.imagenet, or a file; null = random.",
+        json_schema_extra=DECIDES_NOTHING,
     )
     temperature: float = Field(
         1.0, ge=1, description="Soft labels are divided by it, as in the thesis (3 there)."
@@ -101,21 +114,29 @@ class StudentSection(Section):
         " images, and windows of the large ones.",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where it runs.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="Where it runs.", json_schema_extra=DECIDES_NOTHING
+    )
     precision: Precision = Field(
         "auto", description="Numbers it is trained with; auto = bf16-mixed where that is faster."
     )
     num_workers: int = Field(
-        1, ge=0, description="Threads that read and augment images ahead; 0 = none."
+        1,
+        ge=0,
+        description="Threads that read and augment images ahead; 0 = none.",
+        json_schema_extra=DECIDES_NOTHING,
     )
     memory_gb: float = Field(
         1.0,
         ge=0,
         description="Most memory for images that were read, so that they are read once, and for"
         " those that are predicted at once.",
+        json_schema_extra=DECIDES_NOTHING,
     )
     checkpoint: ConfigPath | None = Field(
-        None, description="Checkpoint to test; null = best.pt of the run."
+        None,
+        description="Checkpoint to test; null = best.pt of the run.",
+        json_schema_extra=DECIDES_NOTHING,
     )
 
     @field_validator("encoder_weights")

@@ -6,7 +6,10 @@ from pydantic import Field, JsonValue, ValidationInfo, field_validator
 
 from util.config.combination import Calibration
 from util.config.fields import FolderName, Section, locate_model
-from util.config.teacher import MODEL_KEYS
+from util.config.saa import SAA_MODELS
+
+_MODELS = {"teacher.checkpoint", "sam3.model", *(f"saa.{key}" for key in SAA_MODELS)}
+"""Keys of teachers whose values are names, or paths of files or folders."""
 
 
 class StudySection(Section):
@@ -19,12 +22,12 @@ class StudySection(Section):
         description="Which of them name something else than what is sought.",
     )
     object_prompts: list[str] = Field(
-        [], description="Object prompts to cross; [] = teacher.object_prompt."
+        [], description="Object prompts to cross; [] = saa.object_prompt."
     )
     teachers: list[dict[str, JsonValue]] = Field(
         [{}],
         min_length=1,
-        description='Teacher settings to cross, such as [{}, {"box_threshold": 0.1}].',
+        description='Teachers to cross, such as [{}, {"saa.box_threshold": 0.1}].',
     )
     group_sizes: list[Annotated[int, Field(ge=0)]] = Field(
         [0], description="Prompts in a group that is combined; 0 = all of them."
@@ -67,7 +70,7 @@ class StudySection(Section):
         return [
             {
                 key: locate_model(value, info)
-                if key in MODEL_KEYS and isinstance(value, str)
+                if key in _MODELS and isinstance(value, str)
                 else value
                 for key, value in changes.items()
             }

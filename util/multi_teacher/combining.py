@@ -67,16 +67,18 @@ def combine(config: Config, overwrite: bool, share: Share) -> Combined:
     boxes = config.evaluation.box_settings(usual_boxes(members, settings))
     made_by = {
         "producer": "combination",
+        "strategy": settings.strategy,
         "members": [[member.name, member.manifest.get("settings_hash")] for member in members],
     }
     if settings.calibration != "none":
         made_by["calibrated_on"], members = calibrate_members(members, config)
     if settings.strategy == "agreement":
         settings = settings.model_copy(update={"weights": learn_member_weights(members)})
-    made_by |= settings.model_dump(include=_settings_that_matter(settings))
+    made_by |= settings.decides()
     combination = build_combination(settings, len(members))
     output = config.paths.label_sets / settings.output
-    with LabelSetWriter(output, made_by, overwrite, share, boxes) as writer:
+    facts = {"config": {"combination": settings.model_dump(mode="json")}}
+    with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
         problems = combine_label_sets(members, combination, writer, settings.pixel_weights)
         return Combined(writer.finish_share(boxes), problems)
 
@@ -193,12 +195,3 @@ def learn_member_weights(members: Sequence[LabelSet]) -> list[float]:
     shown = zip(members, weights, strict=True)
     print(f"Weights: {', '.join(f'{member.name} {weight:.3f}' for member, weight in shown)}")
     return weights
-
-
-def _settings_that_matter(settings: CombinationSection) -> set[str]:
-    """Keys that decide the maps of the strategy chosen, so that no other change remakes them."""
-    used = {"majority": {"min_votes"}, "weighted_mean": {"weights"}, "agreement": {"weights"}}
-    keys = {"strategy"} | used.get(settings.strategy, set())
-    if settings.calibration != "none":
-        keys.add("calibration")
-    return keys | ({"pixel_weights"} if settings.pixel_weights else set())

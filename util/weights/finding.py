@@ -11,11 +11,11 @@ from util.weights.identity import sha256
 from util.weights.known import MODELS, SUFFIXES, ModelWeights, Package, default_model, named
 
 _KEYS = {
-    "detector": "teacher.detector_model",
-    "segmenter": "teacher.segmenter_model",
-    "saliency": "teacher.saliency_model",
-    "teacher": "teacher.sam3_model",
-    "text encoder": "teacher.text_encoder",
+    "detector": "saa.detector_model",
+    "segmenter": "saa.segmenter_model",
+    "saliency": "saa.saliency_model",
+    "teacher": "sam3.model",
+    "text encoder": "saa.text_encoder",
     "encoder": "student.encoder_weights",
 }
 

@@ -28,13 +28,13 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     vocabulary = folder / "vocab.txt"
     if not vocabulary.is_file():
         raise UserError(
-            f"teacher.text_encoder: {folder} has no vocab.txt; give a folder with that of"
+            f"saa.text_encoder: {folder} has no vocab.txt; give a folder with that of"
             " bert-base-uncased, or fetch google-bert/bert-base-uncased"
         )
     tokenizer = BertTokenizer(str(vocabulary), do_lower_case=True)
     if tokenizer.convert_tokens_to_ids(list(BETWEEN_WORDS)) != _NUMBERS:
         raise UserError(
-            f"teacher.text_encoder: {vocabulary} is not the vocabulary of bert-base-uncased, with"
+            f"saa.text_encoder: {vocabulary} is not the vocabulary of bert-base-uncased, with"
             " which GroundingDINO was trained"
         )
     return tokenizer

@@ -72,7 +72,7 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
         (["--student.validate_against=ground_truth"], LEARNERS),
         (["--prediction.flips=true"], LEARNERS),
         (["--combination.pixel_weights=true"], COMBINED),
-        (["--teacher.box_threshold=0.3"], EVERYTHING - LEARNERS),
+        (["--saa.box_threshold=0.3"], EVERYTHING - LEARNERS),
     ],
 )
 def test_a_changed_setting_gives_new_cells_where_it_matters(
@@ -89,7 +89,7 @@ def test_a_changed_setting_gives_new_cells_where_it_matters(
 
 
 def test_a_student_and_a_combination_of_a_new_teacher_are_new(planned: Path) -> None:
-    before, after = plan_study(planned), plan_study(planned, "--teacher.box_threshold=0.3")
+    before, after = plan_study(planned), plan_study(planned, "--saa.box_threshold=0.3")
     assert after.combinations[0].folder.parent != before.combinations[0].folder.parent
     assert after.students[0].reads != before.students[0].reads
 
@@ -299,7 +299,7 @@ def test_teachers_that_read_no_object_prompt_are_not_crossed_with_them(tmp_path:
     project = make_study(
         tmp_path,
         prompts=["bird", "gull"],
-        teachers=[{}, {"name": "sam3"}],
+        teachers=[{}, {"teacher.name": "sam3"}],
         object_prompts=["sea", "water"],
     )
     variants = design_study(configure(project)).variants
@@ -308,11 +308,13 @@ def test_teachers_that_read_no_object_prompt_are_not_crossed_with_them(tmp_path:
         "teacher as configured, object prompt water",
         "name sam3",
     ]
-    assert describe_unread(variants[2].teacher) == ""
+    assert describe_unread(variants[2].config) == ""
 
 
 def test_what_a_teacher_does_not_read_is_refused_before_anything_is_made(tmp_path: Path) -> None:
-    project = make_study(tmp_path, teachers=[{}, {"map_rule": "published", "flips": True}])
+    project = make_study(
+        tmp_path, teachers=[{}, {"saa.map_rule": "published", "teacher.flips": True}]
+    )
     with pytest.raises(UserError, match=r"does not read teacher\.flips"):
         plan_study(project)
     assert not (tmp_path / "cells").exists()

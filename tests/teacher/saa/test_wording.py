@@ -9,11 +9,11 @@ import teacher.labelling
 import teacher.soft_label_generation
 from teacher.saa.wording import describe_prompt, remark_on_words
 from tests.conftest import make_project
-from util.config import TeacherSection
+from util.config import SaaSection
 from util.label_set import LabelSet
 
-EMBEDDED = TeacherSection()
-OTHER = TeacherSection(detector="groundingdino")
+EMBEDDED = SaaSection()
+OTHER = SaaSection(detector="groundingdino")
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,6 @@ def test_a_prompt_is_described_by_the_words_that_the_lexicon_lacks(
     expected = {"unknown_words": unknown, "is_any_object": is_any_object}
     assert describe_prompt(EMBEDDED, prompt) == expected
     assert describe_prompt(OTHER, prompt) == {}
-    assert describe_prompt(TeacherSection(name="sam3"), prompt) == {}
 
 
 def test_one_sentence_tells_the_unknown_words_of_all_prompts() -> None:
@@ -72,6 +71,7 @@ def test_unknown_words_stand_in_the_label_set_and_are_said_before_any_image(
         name: LabelSet(tmp_path / "label_sets" / name).manifest["facts"]
         for name in ("frabjous_gull", "borogove", "bird")
     }
+    assert all(each.pop("config")["saa"]["object_prompt"] == "sea" for each in facts.values())
     assert facts == {
         "frabjous_gull": {"unknown_words": ["frabjous"], "is_any_object": False},
         "borogove": {"unknown_words": ["borogove"], "is_any_object": True},

@@ -37,7 +37,7 @@ from tests.teacher.saa.segmenters.test_sam import (
     paint,
     randomise,
 )
-from util.config import Config, TeacherSection
+from util.config import Config, Sam3Section, TeacherSection
 from util.errors import PromptError, UserError
 
 SIDE_PX = 56
@@ -227,16 +227,18 @@ def test_an_instance_as_large_as_the_image_counts_where_there_is_no_limit() -> N
 
 def test_thresholds_that_the_config_leaves_out_are_those_of_the_library(tmp_path: Path) -> None:
     write_folder(tmp_path)
-    settings = TeacherSection(name="sam3", sam3_model=str(tmp_path), device="cpu")
-    teacher = build_teacher(plan_teacher(Config(teacher=settings)), {"teacher": tmp_path})
+    config = Config(teacher=TeacherSection(name="sam3", device="cpu"))
+    teacher = build_teacher(plan_teacher(config), {"teacher": tmp_path})
     assert isinstance(teacher, SegmentAnything3)
     process = Sam3ImageProcessor.post_process_instance_segmentation
     own = inspect.signature(process).parameters
     assert teacher.settings.box_threshold == own["threshold"].default
     assert own["mask_threshold"].default == MASK_THRESHOLD
     assert teacher.settings.area_threshold == 1
-    set_by_hand = settings.model_copy(update={"box_threshold": 0.2, "area_threshold": 0.05})
-    teacher = build_teacher(plan_teacher(Config(teacher=set_by_hand)), {"teacher": tmp_path})
+    by_hand = Config(
+        teacher=config.teacher, sam3=Sam3Section(box_threshold=0.2, area_threshold=0.05)
+    )
+    teacher = build_teacher(plan_teacher(by_hand), {"teacher": tmp_path})
     assert isinstance(teacher, SegmentAnything3)
     assert (teacher.settings.box_threshold, teacher.settings.area_threshold) == (0.2, 0.05)
 

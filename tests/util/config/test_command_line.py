@@ -132,9 +132,9 @@ def test_objects_are_given_one_by_one_or_as_a_list() -> None:
 
 
 def test_null_stands_for_none_where_there_may_be_none() -> None:
-    config = read("--data.masks", "null", "--teacher.object_prompt", "null")
+    config = read("--data.masks", "null", "--saa.object_prompt", "null")
     assert config.data.masks is None
-    assert config.teacher.object_prompt == "null"
+    assert config.saa.object_prompt == "null"
     assert 'student.width is "null"; expected a whole number' in refused("--student.width", "null")
 
 

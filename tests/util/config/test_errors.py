@@ -16,11 +16,14 @@ KNOWN = [*Config.model_fields, *config_fields(), "overwrite", "preview"]
         ("student.prompts", ["teacher.prompts", "study.prompts"]),
         ("techer.prompts", ["teacher.prompts"]),
         ("evaluation.off_target", ["study.off_target"]),
-        ("teacher.min_area_px", ["teacher.min_area"]),  # before evaluation.min_area_px
+        ("saa.min_area_px", ["saa.min_area"]),  # before evaluation.min_area_px
+        ("teacher.detector", ["saa.detector"]),
+        ("teacher.box_threshold", ["saa.box_threshold", "sam3.box_threshold"]),
+        ("teacher.sam3_model", ["sam3.model"]),
         ("paths.run", ["paths.runs"]),  # before student.run
         ("student.batch", ["student.batch_size"]),
         ("batch", []),
-        ("student.model", []),  # not tracking.mode
+        ("student.mod", []),  # not tracking.mode
         ("object", []),  # not project
         ("tile_size_px", ["teacher.tile_size_px", "prediction.tile_size_px"]),
         ("techer", ["teacher"]),

@@ -124,15 +124,17 @@ def test_a_model_is_a_path_where_it_is_on_this_disk_and_a_name_elsewhere(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "mine.pth").touch()
-    teacher = {"detector_model": "mine.pth", "sam3_model": "facebook/sam3", "text_encoder": "~/b"}
-    teacher["saliency_model"] = "x" * 5000
-    study = {"teachers": [{"segmenter_model": "mine.pth", "max_masks": 3}, {}]}
-    config = read_config(write(tmp_path, {"teacher": teacher, "study": study}))
-    assert config.teacher.detector_model == str(tmp_path / "mine.pth")
-    assert config.teacher.sam3_model == "facebook/sam3"
-    assert config.teacher.saliency_model == "x" * 5000
-    assert config.teacher.text_encoder == str(tmp_path / "home" / "b")
-    there = {"segmenter_model": str(tmp_path / "mine.pth"), "max_masks": 3}
+    saa = {"detector_model": "mine.pth", "text_encoder": "~/b"}
+    saa["saliency_model"] = "x" * 5000
+    study = {"teachers": [{"saa.segmenter_model": "mine.pth", "saa.max_masks": 3}, {}]}
+    config = read_config(
+        write(tmp_path, {"saa": saa, "sam3": {"model": "facebook/sam3"}, "study": study})
+    )
+    assert config.saa.detector_model == str(tmp_path / "mine.pth")
+    assert config.sam3.model == "facebook/sam3"
+    assert config.saa.saliency_model == "x" * 5000
+    assert config.saa.text_encoder == str(tmp_path / "home" / "b")
+    there = {"saa.segmenter_model": str(tmp_path / "mine.pth"), "saa.max_masks": 3}
     assert config.study.teachers == [there, {}]
 
 
@@ -249,9 +251,9 @@ def test_all_wrong_values_are_named_together_with_the_nearest_key(tmp_path: Path
         ("teacher", {"prompts": [1]}, "teacher.prompts.0 is 1; expected text"),
         ("teacher", {"flips": 1}, "teacher.flips is 1; expected true or false"),
         ("teacher", {"compile": "no"}, 'teacher.compile is "no"; expected true or false'),
-        ("teacher", {"object_prompt": ""}, 'prompt is ""; expected text that is not empty'),
-        ("teacher", {"box_threshold": "0.2"}, 'box_threshold is "0.2"; expected a number'),
-        ("teacher", {"box_threshold": 2}, "box_threshold is 2; expected at most 1"),
+        ("saa", {"object_prompt": ""}, 'prompt is ""; expected text that is not empty'),
+        ("saa", {"box_threshold": "0.2"}, 'box_threshold is "0.2"; expected a number'),
+        ("sam3", {"box_threshold": 2}, "box_threshold is 2; expected at most 1"),
         (
             "student",
             {"losses": {"l1": 1}},
@@ -306,10 +308,10 @@ def test_long_values_are_cut_short_in_what_is_said(tmp_path: Path) -> None:
     deep: object = 1
     for _ in range(400):
         deep = [deep]
-    content = {"student": {"width": "9" * 5000}, "study": {"teachers": [{"max_masks": deep}]}}
+    content = {"student": {"width": "9" * 5000}, "study": {"teachers": [{"saa.max_masks": deep}]}}
     text = refused(write(tmp_path, content))
     assert "(5002 characters); expected a whole number" in text
-    assert "study.teachers.0.max_masks" in text
+    assert "study.teachers.0.saa.max_masks" in text
     assert max(map(len, text.splitlines())) < 500
 
 
@@ -354,8 +356,8 @@ def test_replaced_values_are_taken_as_they_are_and_wrong_ones_named() -> None:
     changed = override_config(Config(), {"student": {"epochs": 3, "checkpoint": "a/../b"}})
     assert (changed.student.epochs, changed.student.checkpoint) == (3, Path.cwd() / "b")
     assert changed.data == Config().data
-    with pytest.raises(UserError, match=r'^study\.teachers: teacher\.max_masks is "3"'):
-        override_config(Config(), {"teacher": {"max_masks": "3"}}, "study.teachers")
+    with pytest.raises(UserError, match=r'^study\.teachers: saa\.max_masks is "3"'):
+        override_config(Config(), {"saa": {"max_masks": "3"}}, "study.teachers")
     with pytest.raises(UserError, match=r"teacher\.cache_gb is Infinity; expected a fin"):
         override_config(Config(), {"teacher": {"cache_gb": math.inf}})
 

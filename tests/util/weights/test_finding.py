@@ -79,7 +79,7 @@ def test_what_is_missing_is_named_with_the_command_that_fetches_it(
     tmp_path: Path, hub_cache: Path
 ) -> None:
     command = "python teacher/soft_label_generation.py --fetch "
-    with pytest.raises(UserError, match=f"teacher.segmenter_model.*{command}sam_vit_h_4b8939$"):
+    with pytest.raises(UserError, match=f"saa.segmenter_model.*{command}sam_vit_h_4b8939$"):
         locate(None, "segmenter", "sam", tmp_path)
     with pytest.raises(UserError, match=f"text_encoder.*{command}google-bert/bert-base-uncased$"):
         locate(None, "text encoder", "groundingdino", tmp_path)
@@ -110,7 +110,7 @@ def test_weights_of_another_backend_are_refused(tmp_path: Path) -> None:
 def test_names_that_would_leave_the_folder_or_are_missing_files_are_refused(
     name: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"teacher.detector_model is .* which is no file"):
+    with pytest.raises(UserError, match=r"saa.detector_model is .* which is no file"):
         locate(name, "detector", "transformers", tmp_path)
 
 
