@@ -4,8 +4,9 @@ Precedence: default < file < `--section.key value`. The loaded config is frozen 
 paths only, so that a copy of it in a run folder repeats the run from anywhere.
 """
 
+from util.config.analyses.compression import CompressionSection
+from util.config.analyses.study import StudySection
 from util.config.combination import Calibration, CombinationSection, Strategy
-from util.config.compression import CompressionSection
 from util.config.data import DataSection
 from util.config.demo import DemoSection
 from util.config.fields import (
@@ -14,14 +15,13 @@ from util.config.fields import (
     expand_path,
 )
 from util.config.paths import PathsSection
-from util.config.prediction import PredictionSection
 from util.config.reading import DEFAULT_CONFIG, override_config, read_config, write_config
-from util.config.saa import SaaSection
-from util.config.sam3 import Sam3Section
 from util.config.schema import BOX_RULE, TEACHERS, TILES, Config, config_fields, keys_of
-from util.config.student import LossName, PixelWeights, Precision, StudentSection
-from util.config.study import StudySection
-from util.config.teacher import TeacherSection
+from util.config.students.prediction import PredictionSection
+from util.config.students.student import LossName, PixelWeights, Precision, StudentSection
+from util.config.teachers.saa import SaaSection
+from util.config.teachers.sam3 import Sam3Section
+from util.config.teachers.teacher import TeacherSection
 
 __all__ = [
     "BOX_RULE",

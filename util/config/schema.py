@@ -6,19 +6,19 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from util.config.analyses.compression import CompressionSection
+from util.config.analyses.evaluation import EvaluationSection
+from util.config.analyses.study import StudySection
 from util.config.combination import CombinationSection
-from util.config.compression import CompressionSection
 from util.config.data import DataSection
 from util.config.demo import DemoSection
-from util.config.evaluation import EvaluationSection
-from util.config.export import ExportSection
 from util.config.paths import PathsSection
-from util.config.prediction import PredictionSection
-from util.config.saa import SaaSection
-from util.config.sam3 import Sam3Section
-from util.config.student import StudentSection
-from util.config.study import StudySection
-from util.config.teacher import TeacherSection
+from util.config.students.export import ExportSection
+from util.config.students.prediction import PredictionSection
+from util.config.students.student import StudentSection
+from util.config.teachers.saa import SaaSection
+from util.config.teachers.sam3 import Sam3Section
+from util.config.teachers.teacher import TeacherSection
 from util.config.tracking import TrackingSection
 from util.data_classes import BoxSettings
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from util.config import CombinationSection, StudentSection, config_fields
-from util.config.saa import SAA_MODELS
+from util.config.teachers.saa import SAA_MODELS
 
 
 def test_what_differs_from_its_default_decides_and_where_something_runs_does_not() -> None:

@@ -6,7 +6,7 @@ from pydantic import Field, JsonValue, ValidationInfo, field_validator
 
 from util.config.combination import Calibration
 from util.config.fields import FolderName, Section, locate_model
-from util.config.saa import SAA_MODELS
+from util.config.teachers.saa import SAA_MODELS
 
 _MODELS = {"teacher.checkpoint", "sam3.model", *(f"saa.{key}" for key in SAA_MODELS)}
 """Keys of teachers whose values are names, or paths of files or folders."""

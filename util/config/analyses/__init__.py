@@ -1,0 +1,1 @@
+"""Sections of what judges: evaluation, the prompt study and the compression curve."""

@@ -1,0 +1,1 @@
+"""Sections of students: how they learn, predict and are exported."""
