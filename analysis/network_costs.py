@@ -12,10 +12,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from student.deployment.onnx_file import export_onnx
-from student.inference.onnx_predictor import OnnxPredictor
-from student.inference.tiles import Predictor
-from student.networks.models import load_model
 from util.learning.checkpoint import read_checkpoint
+from util.learning.inference.onnx_predictor import OnnxPredictor
+from util.learning.inference.tiles import Predictor
+from util.learning.networks.models import load_model
 from util.running.progress import track
 
 OPSET = 18

@@ -17,14 +17,14 @@ from student.data.material import Material, Sizes
 from student.data.survey import Seen, count_labels, leave_out, survey
 from student.encoder_weights import find_encoder_weights
 from student.losses import LossSettings
-from student.networks.models import Architecture, build_model
-from student.networks.pretrained import image_statistics
 from student.segmentation import segmentation_task
 from student.validation import Validation, boxes_of_labels, choose_windows, cut_truths
 from util.config import Config, StudentSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.ground_truth.reading import read_truths
+from util.learning.networks.models import Architecture, build_model
+from util.learning.networks.pretrained import image_statistics
 from util.learning.run_folder import RunFolder
 from util.learning.task import LoopSettings
 from util.learning.trainer import Trainer

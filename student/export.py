@@ -26,11 +26,11 @@ from student.inference.label_sets import (
     hash_checkpoint,
     prediction_settings,
 )
-from student.inference.opening import read_box_settings
 from util.config import BOX_RULE, TILES, Config, keys_of
 from util.config.command_line import load_config
 from util.disk.whole_files import write_bytes
 from util.errors import UserError
+from util.learning.inference.opening import read_box_settings
 from util.running.run import print_next, run_script
 
 READS = PREDICTION_KEYS - {"student.device"} | keys_of("export")
@@ -81,8 +81,8 @@ def choose_output(config: Config, checkpoint: Path) -> Path:
 
 def export(config: Config, checkpoint: Path, output: Path) -> float:
     """Write the float32 file; returns the largest difference of its logits from torch's."""
-    from student.networks.models import load_model
     from util.learning.checkpoint import read_checkpoint
+    from util.learning.networks.models import load_model
 
     content = read_checkpoint(checkpoint)
     model, temperature = load_model(content, checkpoint)
@@ -104,7 +104,7 @@ def export(config: Config, checkpoint: Path, output: Path) -> float:
 def make_int8(config: Config, exported: Path, int8: Path, images: Images) -> list[str]:
     """Write the int8 version; returns its size, and what it loses on images it has not seen."""
     from student.deployment.onnx_file import quantise
-    from student.inference.onnx_predictor import OnnxPredictor
+    from util.learning.inference.onnx_predictor import OnnxPredictor
 
     chosen = list(images.calibration.values())[: config.export.calibration_images]
     num_read = quantise(exported, int8, chosen, config.prediction.tile_size_px)

@@ -8,9 +8,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from student.data.loading import Batch, SoftLabelPairs
-from student.inference.torch_predictor import scale_images
 from student.losses import LossSettings, student_loss
 from student.validation import Validation, count_overlap, validate
+from util.learning.inference.torch_predictor import scale_images
 from util.learning.run_folder import Row
 from util.learning.task import Gather, Task
 from util.metrics.scores import iou

@@ -16,7 +16,6 @@ import student.test
 import student.train
 import util.csv_from_soft_labels
 import util.multi_teacher.combination_strategies
-from student.inference.opening import read_box_settings
 from tests.conftest import ROOT
 from tests.processes import run_script
 from tests.stages import arguments, combine, evaluate, label, stop_at_write, train
@@ -24,6 +23,7 @@ from util.config.command_line import load_config
 from util.data_classes import BoxSettings
 from util.images.files import name_to_id, read_image
 from util.label_set import LabelSet
+from util.learning.inference.opening import read_box_settings
 
 
 @pytest.fixture(scope="module")

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from student.inference.tiles import (
-    PredictionSettings,
-    Predictor,
-    logits_to_soft_label,
-    predict_in_tiles,
-)
 from util.config import DataSection
 from util.errors import UserError
 from util.images.files import find_images, read_image
 from util.images.masks import TrueMasks, open_masks
 from util.images.splits import read_split
+from util.learning.inference.tiles import (
+    PredictionSettings,
+    Predictor,
+    logits_to_soft_label,
+    predict_in_tiles,
+)
 from util.metrics.pixels import IGNORED
 from util.metrics.scores import iou
 from util.running.progress import track

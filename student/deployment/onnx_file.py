@@ -16,11 +16,17 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
-from student.inference.onnx_predictor import IMAGES, LOGITS, METADATA, PROBABILITIES, OnnxPredictor
-from student.inference.torch_predictor import scale_images
 from util.disk.whole_files import write_bytes
 from util.errors import UserError, listed
 from util.images.files import read_image
+from util.learning.inference.onnx_predictor import (
+    IMAGES,
+    LOGITS,
+    METADATA,
+    PROBABILITIES,
+    OnnxPredictor,
+)
+from util.learning.inference.torch_predictor import scale_images
 
 TOLERANCE = 1e-4
 """Largest difference to torch, in logits, or in shares of large ones."""

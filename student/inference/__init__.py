@@ -1,1 +1,1 @@
-"""From a checkpoint and images to label sets; .onnx needs no torch."""
+"""Label sets that students write, and pictures of them."""

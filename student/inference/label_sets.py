@@ -9,8 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from student.inference.opening import open_predictor, read_box_settings
-from student.inference.tiles import PredictionSettings, StudentLabeller
 from util.config import BOX_RULE, TILES, Config, PredictionSection
 from util.errors import UserError, listed
 from util.images.files import image_size_hw
@@ -18,6 +16,8 @@ from util.label_set import LabelSet, LabelSetWriter
 from util.label_set.labelling import ANSWERING_BYTES, label_images
 from util.label_set.records import read_manifest
 from util.label_set.work import find_work
+from util.learning.inference.opening import open_predictor, read_box_settings
+from util.learning.inference.tiles import PredictionSettings, StudentLabeller
 from util.running.shares import ALONE, Share
 
 BEST = "best.pt"

@@ -5,11 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from student.inference.opening import open_predictor, read_box_settings
-from student.inference.tiles import PredictionSettings, StudentLabeller
 from teacher.plans import Models, PlannedSet, TeacherPlan
 from util.config import Config, TeacherSection
 from util.errors import UserError
+from util.learning.inference.opening import open_predictor, read_box_settings
+from util.learning.inference.tiles import PredictionSettings, StudentLabeller
 from util.weights.identity import weights_identity
 
 TILE_SIZE_PX = 1024

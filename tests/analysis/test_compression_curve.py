@@ -11,7 +11,6 @@ from sklearn.metrics import jaccard_score
 import analysis.compression_curve
 from analysis.compression_curve import count_overlaps
 from analysis.network_costs import count_multiply_adds, measure_costs
-from student.networks.models import Architecture, build_model
 from tests.student.inference.test_label_sets import make_student
 from tests.student.test_distill import arguments, taught
 from tests.util.test_label_set_from_truth import write_truth
@@ -20,6 +19,7 @@ from util.errors import UserError
 from util.images.files import read_image
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.learning.checkpoint import save_checkpoint
+from util.learning.networks.models import Architecture, build_model
 from util.metrics.scores import iou
 
 __all__ = ["taught"]

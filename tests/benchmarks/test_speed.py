@@ -18,13 +18,13 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from scipy import ndimage
 
 from student.losses import LossSettings, student_loss
-from student.networks.models import Architecture, build_model
 from tests.conftest import box_table
 from tests.plain_metrics import plain_thesis_metric_of_rows
 from util.bbox_csv import COLUMNS, read_bbox_csv, write_bbox_csv
 from util.config import Config
 from util.data_classes import BoxSettings
 from util.demo.sea.data_set import make_data_set
+from util.learning.networks.models import Architecture, build_model
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics.boxes import BoxMatcher
 from util.multi_teacher.strategies import combine_majority

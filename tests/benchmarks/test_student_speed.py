@@ -20,10 +20,7 @@ from student.data.augmentation import Augmentation
 from student.data.loading import Batch, SoftLabelPairs
 from student.deployment.onnx_file import export_onnx, quantise
 from student.inference.label_sets import predict_images
-from student.inference.onnx_predictor import OnnxPredictor
-from student.inference.torch_predictor import TorchPredictor, scale_images
 from student.losses import LossSettings
-from student.networks.models import Architecture, build_model
 from student.segmentation import segmentation_task
 from tests.benchmarks.test_speed import seconds_of, speed_up
 from tests.student.student_runs import make_validation
@@ -34,6 +31,9 @@ from util.images.files import find_images, read_image, write_image
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.learning.checkpoint import save_checkpoint
 from util.learning.device import build_fabric, is_faster_in_bf16
+from util.learning.inference.onnx_predictor import OnnxPredictor
+from util.learning.inference.torch_predictor import TorchPredictor, scale_images
+from util.learning.networks.models import Architecture, build_model
 from util.learning.run_folder import RunFolder
 from util.learning.trainer import Trainer
 from util.running.ahead import count_cores

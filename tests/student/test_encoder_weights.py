@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from student.encoder_weights import find_encoder_weights, identify_encoder_weights
-from student.networks.models import load_model
 from tests.student.student_runs import learn, train
 from util.config import StudentSection
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint
+from util.learning.networks.models import load_model
 
 LITE = "tu-tf_efficientnet_lite0"
 PRETRAINED = ["--student.architecture", "Unet", "--student.encoder", LITE]

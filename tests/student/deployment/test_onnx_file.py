@@ -19,10 +19,6 @@ import student.predict
 import student.test
 from student.deployment.mask_comparison import Images
 from student.deployment.onnx_file import DeployedModel, compare_with_torch, export_onnx, quantise
-from student.inference.onnx_predictor import OnnxPredictor
-from student.inference.opening import open_predictor, read_box_settings
-from student.inference.tiles import logits_to_soft_label
-from student.networks.models import Architecture, build_model
 from tests.conftest import ROOT, make_project
 from tests.student.inference.test_label_sets import SMALL, make_student
 from util.config.command_line import load_config
@@ -31,6 +27,10 @@ from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
 from util.label_set import LabelSet
 from util.learning.checkpoint import save_checkpoint
+from util.learning.inference.onnx_predictor import OnnxPredictor
+from util.learning.inference.opening import open_predictor, read_box_settings
+from util.learning.inference.tiles import logits_to_soft_label
+from util.learning.networks.models import Architecture, build_model
 
 pytestmark = pytest.mark.usefixtures("exported_once")
 

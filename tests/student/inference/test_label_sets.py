@@ -20,8 +20,14 @@ import student.predict
 import student.test
 from student.deployment.onnx_file import export_onnx
 from student.inference.label_sets import MANY, count_at_once, name_of_images
-from student.inference.opening import open_predictor
-from student.inference.tiles import (
+from tests.conftest import box_table
+from tests.stages import run, stop_at_write
+from util.errors import UserError
+from util.images.files import name_to_id, read_image, write_image
+from util.label_set import LabelSet
+from util.learning.checkpoint import save_checkpoint
+from util.learning.inference.opening import open_predictor
+from util.learning.inference.tiles import (
     ALIGNMENT_PX,
     PredictionSettings,
     StudentLabeller,
@@ -29,14 +35,8 @@ from student.inference.tiles import (
     predict_in_tiles,
     split_side,
 )
-from student.inference.torch_predictor import TorchPredictor, fuse_batch_norms, scale_images
-from student.networks.models import Architecture, build_model
-from tests.conftest import box_table
-from tests.stages import run, stop_at_write
-from util.errors import UserError
-from util.images.files import name_to_id, read_image, write_image
-from util.label_set import LabelSet
-from util.learning.checkpoint import save_checkpoint
+from util.learning.inference.torch_predictor import TorchPredictor, fuse_batch_norms, scale_images
+from util.learning.networks.models import Architecture, build_model
 from util.visualization import draw_overlay
 
 SMALL = Architecture("unet", width=2, depth=2, encoder="")

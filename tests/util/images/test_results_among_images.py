@@ -9,12 +9,12 @@ import analysis.bbox_evaluation
 import student.predict
 import teacher.soft_label_generation
 import util.multi_teacher.combination_strategies
-from student.networks.models import Architecture, build_model
 from tests.conftest import paint_scene
 from util.errors import UserError
 from util.images.files import find_images, write_image
 from util.label_set import LabelSet
 from util.learning.checkpoint import save_checkpoint
+from util.learning.networks.models import Architecture, build_model
 
 PHOTOS = ["a", "flight 1/b", "flight 1/c"]
 

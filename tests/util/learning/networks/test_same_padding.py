@@ -5,7 +5,7 @@ import torch
 from timm.layers import Conv2dSame
 from torch import nn
 
-from student.networks.same_padding import EvenConv2dSame, fix_padding
+from util.learning.networks.same_padding import EvenConv2dSame, fix_padding
 
 
 @pytest.mark.parametrize("kernel", [2, 3, 5, 7])

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from student.networks.models import load_model
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint
 from util.learning.device import choose_device
 from util.learning.memory import is_out_of_memory
+from util.learning.networks.models import load_model
 
 
 class TorchPredictor:

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from student.networks.models import Architecture, build_model
-from student.networks.pretrained import IMAGE_MEAN, IMAGE_STD, image_statistics, load_encoder
 from util.errors import UserError
+from util.learning.networks.models import Architecture, build_model
+from util.learning.networks.pretrained import IMAGE_MEAN, IMAGE_STD, image_statistics, load_encoder
 from util.weights.finding import locate
 
 LITE = "tu-tf_efficientnet_lite0"

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
-from student.inference.tiles import Predictor
 from util.data_classes import BoxSettings, parse_box_settings
+from util.learning.inference.tiles import Predictor
 
 
 def open_predictor(
@@ -24,10 +24,10 @@ def open_predictor(
         UserError: The file is damaged or of another model; what runs it is not installed.
     """
     if checkpoint.suffix == ".onnx":
-        from student.inference.onnx_predictor import OnnxPredictor
+        from util.learning.inference.onnx_predictor import OnnxPredictor
 
         return OnnxPredictor(checkpoint, most_at_once)
-    from student.inference.torch_predictor import load_torch_predictor
+    from util.learning.inference.torch_predictor import load_torch_predictor
 
     return load_torch_predictor(checkpoint, device, most_at_once)
 
@@ -45,7 +45,7 @@ def read_box_settings(checkpoint: Path) -> BoxSettings:
         UserError: The file is missing or damaged; what reads it is not installed.
     """
     if checkpoint.suffix == ".onnx":
-        from student.inference.onnx_predictor import OnnxPredictor
+        from util.learning.inference.onnx_predictor import OnnxPredictor
 
         content = OnnxPredictor(checkpoint).metadata
     else:

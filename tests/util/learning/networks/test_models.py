@@ -9,10 +9,10 @@ from student.losses import (
     LossSettings,
     student_loss,
 )
-from student.networks.models import Architecture, build_model, load_model
-from student.networks.unet import UNet
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint, save_checkpoint
+from util.learning.networks.models import Architecture, build_model, load_model
+from util.learning.networks.unet import UNet
 
 SMALL = Architecture("unet", width=4, depth=2, encoder="")
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from student.networks.pretrained import IMAGE_MEAN, IMAGE_STD, load_encoder
-from student.networks.unet import UNet, pad_to_multiple
 from util.errors import UserError
+from util.learning.networks.pretrained import IMAGE_MEAN, IMAGE_STD, load_encoder
+from util.learning.networks.unet import UNet, pad_to_multiple
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def build_model(architecture: Architecture, encoder_weights: Path | None = None)
         return NormalisedModel(UNet(architecture.width, architecture.depth), mean, std)
     import segmentation_models_pytorch as smp
 
-    from student.networks.same_padding import fix_padding
+    from util.learning.networks.same_padding import fix_padding
 
     names = sorted(smp.MODEL_ARCHITECTURES_MAPPING)
     if architecture.name.lower() not in names:
