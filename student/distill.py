@@ -17,13 +17,20 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from student.data.material import find_splits
-from teacher.building import plan_teacher
-from teacher.labelling import label_all, report
-from teacher.settings import as_student
+from student.inference.label_sets import TrainedStudent, predict_images
 from util.config import BOX_RULE, Config, keys_of
 from util.config.command_line import OVERWRITE, load_config
+from util.disk.walking import on_disk
 from util.errors import UserError
 from util.ground_truth.reading import read_truths
+from util.images.files import find_images
+from util.label_set.reporting import report
+from util.learning.inference.opening import read_box_settings
+from util.learning.inference.student_teacher import (
+    find_checkpoint,
+    name_label_set,
+    prediction_settings,
+)
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
 
@@ -38,7 +45,8 @@ READS |= {"teacher.tile_size_px", "teacher.tile_overlap_px", "evaluation.min_con
 def main(argv: Sequence[str] | None = None) -> int:
     """Run both stages."""
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
-    config = plan_distillation(config)
+    teacher = configured_teacher(config)
+    config = plan_student(config, teacher.checkpoint)
     from student.training import start_processes, train_student
 
     fabric, share = start_processes(config), read_share()
@@ -48,14 +56,48 @@ def main(argv: Sequence[str] | None = None) -> int:
             "teacher/soft_label_generation.py, and train with student/train.py afterwards"
         )
     check_student(config, fabric)
-    labelled = label_all(config, options.overwrite, share)
+    image_paths = find_images(config.data.images)
+    folder = on_disk(config.paths.label_sets / config.student.label_set)
+    labelled = predict_images(teacher, image_paths, folder, options.overwrite, share)
     fabric.barrier()  # until all shares are labelled
-    status = 0 if labelled is None else report(labelled)
+    status = 0 if labelled is None else report([labelled])
     fabric = train_student(config, options.overwrite)
     if fabric.is_global_zero:
         test = ["student/test.py", "--student.run", config.student.run]
         print_next(test, argv, BOX_RULE | {"student.device"})
     return status
+
+
+def configured_teacher(config: Config) -> TrainedStudent:
+    """Give the student that teaches, as the config says it labels; with logits for the loss kd.
+
+    Raises:
+        UserError: There is none, or its tiles are too small for their overlap.
+    """
+    settings, student = config.teacher, config.student
+    checkpoint = find_checkpoint(settings)
+    return TrainedStudent(
+        checkpoint,
+        prediction_settings(settings, logits=student.losses.get("kd", 0.0) > 0),
+        config.evaluation.box_settings(read_box_settings(checkpoint)),
+        settings.device,
+        student.memory_gb,
+    )
+
+
+def plan_student(config: Config, checkpoint: Path) -> Config:
+    """Let the student learn from what the teacher writes.
+
+    Raises:
+        UserError: The teacher would be replaced by its student, or nothing names its label set.
+    """
+    run = config.student.run
+    if checkpoint.parent == config.paths.runs / run:
+        raise UserError(
+            f"student.run is {run!r}, the run of teacher.checkpoint itself; name another"
+        )
+    student = config.student.model_copy(update={"label_set": name_label_set(config.teacher)})
+    return config.model_copy(update={"student": student})
 
 
 def check_student(config: Config, fabric: "Fabric") -> None:
@@ -70,25 +112,6 @@ def check_student(config: Config, fabric: "Fabric") -> None:
     if config.student.validate_against == "ground_truth":
         read_truths(config.data, splits.image_paths, splits.validation_ids)
     build_checked(config, fabric, len(splits.train_ids))
-
-
-def plan_distillation(config: Config) -> Config:
-    """Let the teacher be a student, and the student learn from what it writes.
-
-    Raises:
-        UserError: There is no teacher, or it would be replaced by its student.
-    """
-    student = config.student
-    config = as_student(config, logits=student.losses.get("kd", 0.0) > 0)
-    plan = plan_teacher(config)
-    (label_set,) = plan.label_sets
-    if plan.files()["student"].parent == config.paths.runs / student.run:
-        raise UserError(
-            f"student.run is {student.run!r}, the run of teacher.checkpoint itself; name another"
-        )
-    return config.model_copy(
-        update={"student": student.model_copy(update={"label_set": label_set})}
-    )
 
 
 if __name__ == "__main__":

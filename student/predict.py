@@ -17,6 +17,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from student.inference.label_sets import (
     PREDICTION_KEYS,
+    configured_student,
     find_checkpoint,
     folder_beside,
     name_of_images,
@@ -43,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     usual = folder_beside(checkpoint, "predicted") / name_of_images(config.data.images, checkpoint)
     folder = config.prediction.output or usual
     share = read_share()
-    predicted = predict_images(config, checkpoint, image_paths, folder, options.overwrite, share)
+    student = configured_student(config, checkpoint)
+    predicted = predict_images(student, image_paths, folder, options.overwrite, share)
     if predicted is None:
         print(f"share {share.index + 1} of {share.count} is done; others are still at work")
         return 0

@@ -3,7 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from student.inference.label_sets import find_checkpoint, folder_beside, predict_images
+from student.inference.label_sets import (
+    configured_student,
+    find_checkpoint,
+    folder_beside,
+    predict_images,
+)
 from student.inference.pictures import draw_pictures
 from util.bbox_csv import read_bbox_csv
 from util.config import Config
@@ -37,7 +42,9 @@ def evaluate_student(config: Config, overwrite: bool) -> LabelSet:
     test_paths = {image_id: image_paths[image_id] for image_id in test_ids}
     checkpoint = find_checkpoint(config)
     folder = folder_beside(checkpoint, split)
-    predicted = predict_images(config, checkpoint, test_paths, folder, overwrite)
+    predicted = predict_images(
+        configured_student(config, checkpoint), test_paths, folder, overwrite
+    )
     assert predicted is not None, "nobody else has a share"
     print(f"{folder}: {len(predicted.ids)} images predicted")
     if config.data.ground_truth is None:

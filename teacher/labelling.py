@@ -1,7 +1,6 @@
 """Labels images with the teacher that the config asks for."""
 
 import logging
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -13,10 +12,11 @@ from teacher.plans import Models, TeacherPlan
 from util.config import TEACHERS, Config
 from util.data_classes import BoxSettings
 from util.disk.walking import on_disk
-from util.errors import PromptError, listed
+from util.errors import PromptError
 from util.images.files import find_images
 from util.label_set import LabelSet, LabelSetWriter
 from util.label_set.labelling import label_images
+from util.label_set.reporting import report
 from util.label_set.work import Work, find_work
 from util.running.shares import Share
 
@@ -141,19 +141,3 @@ def open_cache(config: Config) -> Cache | None:
     """Open the cache that the config asks for."""
     gigabytes = config.teacher.cache_gb
     return Cache(config.paths.cache, int(gigabytes * 10**9)) if gigabytes else None
-
-
-def report(label_sets: Sequence[LabelSet]) -> int:
-    """Say what was written; exit status 1 where images have failed, else 0."""
-    failed: dict[str, str] = {}
-    for label_set in label_sets:
-        counts = label_set.manifest["counts"]
-        print(
-            f"{label_set.folder}: {counts['labelled']} labelled, {counts['empty']} empty "
-            f"(nothing found), {counts['failed']} failed"
-        )
-        failed |= label_set.failed
-    if failed:
-        reasons = listed([f"{image_id}: {reason}" for image_id, reason in failed.items()])
-        print(f"{len(failed)} images failed, the rest is done: {reasons}", file=sys.stderr)
-    return 1 if failed else 0

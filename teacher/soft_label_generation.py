@@ -18,7 +18,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from teacher.building import build_teacher, prepare_teacher
-from teacher.labelling import label_all, open_cache, report
+from teacher.labelling import label_all, open_cache
 from teacher.plans import Models, TeacherPlan
 from teacher.preview import write_previews
 from util.config import BOX_RULE, TEACHERS, Config, keys_of
@@ -27,6 +27,7 @@ from util.demo.making import make_demo_if_asked
 from util.errors import UserError, listed
 from util.images.files import find_images
 from util.label_set import LabelSet
+from util.label_set.reporting import report
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
 

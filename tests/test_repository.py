@@ -27,8 +27,6 @@ SHARED_LINES = {
 """
     for depth in (1, 2)
 }
-BRIDGES = {"teacher/trained_student/plan.py": "student", "student/distill.py": "teacher"}
-"""A student is a teacher of the next one: these modules, and no others, see both sides."""
 MAY_IMPORT = {
     "util": {"util"},
     "teacher": {"teacher", "util"},
@@ -66,7 +64,7 @@ def imports(path: Path) -> list[tuple[str, bool]]:
 def test_stages_import_only_what_they_may(path: Path) -> None:
     stage = path.relative_to(ROOT).parts[0]
     ours = {module.split(".")[0] for module, _ in imports(path)} & {*STAGES, "tests"}
-    assert ours <= MAY_IMPORT[stage] | {BRIDGES.get(name(path), stage)}
+    assert ours <= MAY_IMPORT[stage]
 
 
 BY_NAME = {"import_module", "__import__", "run_module", "run_path"}

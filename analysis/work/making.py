@@ -23,11 +23,12 @@ from analysis.work.cells import (
 from analysis.work.contents import beside, is_there, making, read_record
 from student.inference.label_sets import report_failures
 from student.testing import evaluate_student
-from teacher.labelling import label_all, report
+from teacher.labelling import label_all
 from util.config import Config
 from util.disk.whole_files import read_json
 from util.errors import UserError
 from util.label_set import MANIFEST
+from util.label_set.reporting import report
 from util.multi_teacher.combining import combine
 from util.running.shares import ALONE, working_alone
 

@@ -1,23 +1,29 @@
 """Writes the label set of a student's predictions; needs no torch for an exported student."""
 
-import hashlib
 import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from util.config import BOX_RULE, TILES, Config, PredictionSection
+from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.images.files import image_size_hw
 from util.label_set import LabelSet, LabelSetWriter
 from util.label_set.labelling import ANSWERING_BYTES, label_images
 from util.label_set.records import read_manifest
 from util.label_set.work import find_work
-from util.learning.inference.opening import open_predictor, read_box_settings
-from util.learning.inference.tiles import PredictionSettings, StudentLabeller
+from util.learning.inference.opening import (
+    check_there,
+    describe_student,
+    hash_checkpoint,
+    open_labeller,
+    read_box_settings,
+)
+from util.learning.inference.tiles import PredictionSettings
 from util.running.shares import ALONE, Share
 
 BEST = "best.pt"
@@ -35,9 +41,43 @@ TILE_BYTES = 512
 """Memory that a pixel takes in the network: 290 for our width of 8, 420 for a Unet of resnet34."""
 
 
+@dataclass(frozen=True)
+class TrainedStudent:
+    """A trained student, and how it labels.
+
+    Attributes:
+        checkpoint: A `.pt` or `.onnx`.
+        settings: How images are put before it, and whether its logits are kept.
+        boxes: How boxes are found in its maps.
+        device: Where a `.pt` runs.
+        memory_gb: Most memory for images that are predicted at once.
+    """
+
+    checkpoint: Path
+    settings: PredictionSettings
+    boxes: BoxSettings
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    memory_gb: float
+
+
+def configured_student(config: Config, checkpoint: Path) -> TrainedStudent:
+    """Give a student as sections `prediction`, `student` and `evaluation` say it labels.
+
+    Raises:
+        UserError: The checkpoint is missing or damaged, or tiles are too small for their overlap.
+    """
+    check_there(checkpoint)
+    return TrainedStudent(
+        checkpoint,
+        prediction_settings(config.prediction),
+        config.evaluation.box_settings(read_box_settings(checkpoint)),
+        config.student.device,
+        config.student.memory_gb,
+    )
+
+
 def predict_images(
-    config: Config,
-    checkpoint: Path,
+    student: TrainedStudent,
     image_paths: Mapping[str, Path],
     folder: Path,
     overwrite: bool,
@@ -46,8 +86,7 @@ def predict_images(
     """Predict the images that are still missing; one that cannot be read is recorded as failed.
 
     Args:
-        config: Says how images are put before the student, and where it runs.
-        checkpoint: A `.pt` or `.onnx`.
+        student: Predicts them.
         image_paths: Path of each image by its id.
         folder: Of the label set.
         overwrite: Start anew where it was made with other settings.
@@ -61,19 +100,17 @@ def predict_images(
         UserError: The checkpoint cannot be used, or the label set was made with other settings.
         KeyboardInterrupt: A stop was asked for; the image at hand is finished.
     """
-    settings = prediction_settings(config.prediction)
-    made_by = describe_student(checkpoint, settings)
-    boxes = config.evaluation.box_settings(read_box_settings(checkpoint))
-    with LabelSetWriter(folder, made_by, overwrite, share, boxes) as writer:
+    made_by = describe_student(student.checkpoint, student.settings)
+    with LabelSetWriter(folder, made_by, overwrite, share, student.boxes) as writer:
         work = find_work(image_paths, {folder.name: writer}, share)
         if work.image_paths:
             most = count_at_once(
-                work.image_paths, settings.tile_size_px, int(config.student.memory_gb * 10**9)
+                work.image_paths, student.settings.tile_size_px, int(student.memory_gb * 10**9)
             )
-            predictor = open_predictor(checkpoint, config.student.device, most)
-            labeller = StudentLabeller(predictor, settings)
-            label_images(labeller, work, {folder.name: writer}, "student", predictor.num_at_once)
-        return writer.finish_share(boxes)
+            labeller = open_labeller(student.checkpoint, student.settings, student.device, most)
+            at_once = labeller.predictor.num_at_once
+            label_images(labeller, work, {folder.name: writer}, "student", at_once)
+        return writer.finish_share(student.boxes)
 
 
 def count_at_once(image_paths: Mapping[str, Path], tile_size_px: int, limit_bytes: int) -> int:
@@ -136,29 +173,6 @@ def prediction_settings(section: PredictionSection) -> PredictionSettings:
     """Take from the config how images are put before a student."""
     tiles = (section.tile_size_px, section.tile_overlap_px)
     return PredictionSettings(*tiles, flips=section.flips, logits=False)
-
-
-def describe_student(checkpoint: Path, settings: PredictionSettings) -> dict[str, Any]:
-    """All that decides what a student's maps are.
-
-    Raises:
-        UserError: There is no such checkpoint.
-    """
-    if not checkpoint.is_file():
-        raise UserError(
-            f"the checkpoint {checkpoint} does not exist; train first: student/train.py"
-        )
-    return {
-        "producer": "student",
-        "checkpoint_sha256": hash_checkpoint(checkpoint),
-        **asdict(settings),
-    }
-
-
-def hash_checkpoint(checkpoint: Path) -> str:
-    """Hash a checkpoint that is there: 16 hexadecimal digits."""
-    with checkpoint.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def is_of_another_checkpoint(folder: Path) -> bool:

@@ -19,7 +19,7 @@ from student.building import loop_settings
 from student.data.augmentation import Augmentation
 from student.data.loading import Batch, SoftLabelPairs
 from student.deployment.onnx_file import export_onnx, quantise
-from student.inference.label_sets import predict_images
+from student.inference.label_sets import configured_student, predict_images
 from student.losses import LossSettings
 from student.segmentation import segmentation_task
 from tests.benchmarks.test_speed import seconds_of, speed_up
@@ -184,7 +184,12 @@ def test_the_test_stage_takes_at_most_twice_its_model(
     def stage() -> None:
         nonlocal num_runs
         num_runs += 1
-        predict_images(config, checkpoint, paths, scenes.parent / f"{num_runs}", overwrite=False)
+        predict_images(
+            configured_student(config, checkpoint),
+            paths,
+            scenes.parent / f"{num_runs}",
+            overwrite=False,
+        )
 
     stage()
     ratios = [seconds_of(stage) / seconds_of(model_alone) for _ in range(3)]

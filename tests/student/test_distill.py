@@ -91,7 +91,7 @@ def test_a_student_labels_like_any_teacher_and_as_it_predicts(taught: Path) -> N
     assert label(arguments(taught, *options)) == 0
     labelled = LabelSet(taught.parent / "label_sets" / "large")
     assert len(labelled.ids) == 12
-    assert labelled.manifest["settings"]["name"] == "student"
+    assert labelled.manifest["settings"]["producer"] == "student"
     given = ["--config", str(taught), "--student.run", "large"]
     assert student.test.main(given) == 0
     tested = LabelSet(taught.parent / "runs" / "large" / "Test")
@@ -145,6 +145,18 @@ def test_one_command_labels_and_trains_and_a_second_one_changes_nothing(
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*.pt")}
     assert student.distill.main(arguments(taught, *options)) == 0
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*.pt")} == before
+
+
+def test_a_label_set_of_a_student_is_the_same_whichever_script_makes_it(taught: Path) -> None:
+    options = ["--student.run", "small", "--student.losses", "kd=1", "--student.epochs", "1"]
+    assert student.distill.main(arguments(taught, *options)) == 0
+    maps = [*(taught.parent / "label_sets/large").rglob("*.png")]
+    before = {path: path.stat().st_mtime_ns for path in maps}
+    as_teacher = ["--teacher.name", "student", "--teacher.logits", "true"]
+    assert label(arguments(taught, *as_teacher)) == 0
+    assert {path: path.stat().st_mtime_ns for path in maps} == before
+    with pytest.raises(UserError, match="logits: True -> False"):
+        label(arguments(taught, *as_teacher[:2]))
 
 
 @pytest.mark.parametrize("write", [3, 20, 23])
@@ -244,10 +256,10 @@ def test_a_check_says_whether_the_checkpoint_is_there(
 
 def test_the_config_of_a_distillation_is_a_config(taught: Path) -> None:
     config, _ = load_config("", arguments(taught))
-    planned = student.distill.plan_distillation(config)
-    assert planned.teacher.name == "student"
+    teacher = student.distill.configured_teacher(config)
+    assert not teacher.settings.logits
+    planned = student.distill.plan_student(config, teacher.checkpoint)
     assert planned.student.label_set == "large"
-    assert not planned.teacher.logits
 
 
 def test_tiles_are_those_of_predictions_unless_they_are_set(taught: Path) -> None:
@@ -276,12 +288,9 @@ def test_what_another_teacher_reads_is_refused_but_left_out_of_a_distillation(ta
         label(arguments(taught, "--teacher.name", "student", *others))
     assert not (taught.parent / "label_sets").exists()
     config, _ = load_config("", arguments(taught, *others, "--teacher.flips", "true"))
-    config = student.distill.plan_distillation(config)
-    planned = config.teacher
-    assert planned.prompts == TeacherSection().prompts
-    assert planned.flips
-    plan = plan_teacher(config)
-    check_teacher(config, plan, find_models(config, plan))
+    assert student.distill.configured_teacher(config).settings.flips
+    with pytest.raises(UserError, match=r"--teacher\.prompts is not read by"):
+        student.distill.main(arguments(taught, *others))
 
 
 def test_logits_of_divided_soft_labels_are_refused(taught: Path) -> None:

@@ -1,10 +1,13 @@
 """Opens a trained student, whatever runs it: torch for `.pt`, ONNX Runtime for `.onnx`."""
 
+import hashlib
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from util.data_classes import BoxSettings, parse_box_settings
-from util.learning.inference.tiles import Predictor
+from util.errors import UserError
+from util.learning.inference.tiles import PredictionSettings, Predictor, StudentLabeller
 
 
 def open_predictor(
@@ -55,3 +58,61 @@ def read_box_settings(checkpoint: Path) -> BoxSettings:
     if "boxes" not in content:
         return BoxSettings(object_class=checkpoint.parent.name)
     return parse_box_settings(content["boxes"], checkpoint)
+
+
+def open_labeller(
+    checkpoint: Path,
+    settings: PredictionSettings,
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    most_at_once: int = 1,
+) -> StudentLabeller:
+    """Load a trained student that labels images.
+
+    Args:
+        checkpoint: As `open_predictor`.
+        settings: How images are put before it, and whether its logits are kept.
+        device: As `open_predictor`.
+        most_at_once: As `open_predictor`.
+
+    Raises:
+        UserError: The checkpoint cannot be used, or its logits are not those of its maps.
+    """
+    predictor = open_predictor(checkpoint, device, most_at_once)
+    if settings.logits and predictor.temperature != 1:
+        raise UserError(
+            f"{checkpoint} was trained with student.temperature {predictor.temperature:g}, so its "
+            "maps are not the sigmoid of its logits; set teacher.logits to false, and use no kd"
+        )
+    return StudentLabeller(predictor, settings)
+
+
+def check_there(checkpoint: Path) -> None:
+    """Make sure that there is a checkpoint.
+
+    Raises:
+        UserError: There is none.
+    """
+    if not checkpoint.is_file():
+        raise UserError(
+            f"the checkpoint {checkpoint} does not exist; train first: student/train.py"
+        )
+
+
+def describe_student(checkpoint: Path, settings: PredictionSettings) -> dict[str, Any]:
+    """All that decides what a student's maps are, whichever stage makes them.
+
+    Raises:
+        UserError: There is no such checkpoint.
+    """
+    check_there(checkpoint)
+    return {
+        "producer": "student",
+        "checkpoint_sha256": hash_checkpoint(checkpoint),
+        **asdict(settings),
+    }
+
+
+def hash_checkpoint(checkpoint: Path) -> str:
+    """Hash a checkpoint that is there: 16 hexadecimal digits."""
+    with checkpoint.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
