@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from transformers import (
     Sam2ImageProcessor,
@@ -15,20 +14,9 @@ from transformers import (
     SamModel,
 )
 
-from teacher.inference.crop_masks import CropMask
-from teacher.inference.enlarging import Enlargement, Step
-from teacher.inference.runtime import (
-    Batches,
-    Encoding,
-    Runtime,
-    check_finite,
-    refuse_strip,
-    to_half,
-)
+from teacher.inference.runtime import Runtime
+from teacher.saa.segmenters.sam_family import Padding, SamFamilySegmenter
 from teacher.weights.checkpoints import read_model, read_model_type, read_processor
-
-MASK_THRESHOLD = 0.0
-"""A pixel belongs to a mask above this logit, as in the library's post-processing."""
 
 SamFamily = SamModel | SamHQModel | Sam2Model
 
@@ -40,11 +28,8 @@ _FAMILY: dict[str, tuple[Any, Any]] = {
 }
 
 
-class HuggingFaceSegmenter:
-    """Outlines the object in each box with the single mask of a SAM; a `Segmenter`.
-
-    A mask stays where the model puts it, so it may leave its box.
-    """
+class HuggingFaceSegmenter(SamFamilySegmenter[SamFamily]):
+    """A SAM, SAM-HQ or SAM 2, which sees images as its processor makes them; a `Segmenter`."""
 
     def __init__(
         self,
@@ -53,78 +38,47 @@ class HuggingFaceSegmenter:
         runtime: Runtime,
         boxes_per_batch: int,
     ) -> None:
-        self.model = runtime.place(model)
+        name = type(model).__name__.removesuffix("Model")
+        padding = None if isinstance(model, Sam2Model) else _padding_of(processor)
+        super().__init__(model, model.vision_encoder, name, padding, runtime, boxes_per_batch)
         self.processor = processor
-        self.runtime = runtime
-        self.batches = Batches(boxes_per_batch, "boxes")
-        self.name = type(model).__name__.removesuffix("Model")
-        runtime.compile(model.vision_encoder)
         if isinstance(model, SamHQModel):
             _repair_decoder(model)
 
-    def encode(self, image_rgb: np.ndarray) -> Encoding:
-        """Run the image encoder on an image, (H, W, 3) uint8 RGB, as the processor resizes it.
-
-        Returns:
-            What the decoder asks of the image, float16, and the sizes (height, width) of the image,
-            `size_hw`, and of what the encoder saw of it before padding, `input_hw`.
-
-        Raises:
-            UserError: Memory ran out, the encoder has answered with NaN, or the image is too long
-                a strip.
-        """
-        if longest_px := self.processor.size.get("longest_edge"):  # SAM 2 resizes to a square
-            refuse_strip(image_rgb, longest_px, self.name)
+    def _resize(self, image_rgb: np.ndarray) -> tuple[Tensor, Sequence[int] | Tensor]:
+        """Let the processor resize, normalise and pad an image; SAM 2 pads nothing."""
         seen = self.processor(image_rgb, return_tensors="pt", input_data_format="channels_last")
-        # SAM 2 pads nothing.
-        input_hw = seen.get("reshaped_input_sizes", [seen["pixel_values"].shape[-2:]])[0]
-        with self.runtime.inference():
-            pixels = seen["pixel_values"].to(self.runtime.device)
-            features = to_half(_image_features(self.model, pixels), self.name)
-        sizes = {"size_hw": image_rgb.shape[:2], "input_hw": input_hw}
-        return features | {name: torch.as_tensor(size) for name, size in sizes.items()}
+        pixels = seen["pixel_values"]
+        return pixels, seen.get("reshaped_input_sizes", [pixels.shape[-2:]])[0]
 
-    def segment(self, encoding: Encoding, boxes_xyxy: np.ndarray) -> list[CropMask]:
-        """Outline the object in each of (N, 4) boxes; no boxes need no model.
+    def _look(self, pixels: Tensor) -> Mapping[str, Tensor]:
+        """Run the image encoder and name what the model's decoder wants of it."""
+        model = self.model
+        if isinstance(model, Sam2Model):
+            finest, finer, embedding = model.get_image_embeddings(pixels)
+            return {"embedding": embedding, "finer": finer, "finest": finest}
+        if isinstance(model, SamHQModel):
+            embedding, intermediate = model.get_image_embeddings(pixels)
+            return {"embedding": embedding, "intermediate": intermediate[0]}  # others are not used
+        return {"embedding": model.get_image_embeddings(pixels)}
 
-        Raises:
-            UserError: Memory ran out on a single box, or the decoder has answered with NaN.
-        """
-        scale_hw = encoding["input_hw"].numpy(force=True) / encoding["size_hw"].numpy(force=True)
-        boxes = boxes_xyxy * np.tile(scale_hw[::-1], 2)
-        with self.runtime.inference():
-            return self.batches.map(lambda batch: self._outline(encoding, batch), list(boxes))
+    def _embed(self, boxes: Tensor) -> dict[str, Any]:
+        """Embed boxes as the model does whole."""
+        sparse, dense = self.model.prompt_encoder(
+            input_points=None, input_labels=None, input_boxes=boxes[None], input_masks=None
+        )
+        return {
+            "image_positional_embeddings": self.model.get_image_wide_positional_embeddings(),
+            "sparse_prompt_embeddings": sparse,
+            "dense_prompt_embeddings": dense,
+        }
 
-    def _outline(self, encoding: Encoding, boxes: Sequence[np.ndarray]) -> list[CropMask]:
-        """Outline a batch; each mask is enlarged where it is."""
-        model, device = self.model, self.runtime.device
-        with torch.autocast(device.type, enabled=False):  # half precision moves corners by pixels
-            sparse, dense = model.prompt_encoder(
-                input_points=None,
-                input_labels=None,
-                input_boxes=torch.tensor(np.stack(boxes), dtype=torch.float32, device=device)[None],
-                input_masks=None,
-            )
-            positions = model.get_image_wide_positional_embeddings()
-        logits, *_ = model.mask_decoder(
-            **_decoder_features(encoding, device),
-            image_positional_embeddings=positions,
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=False,
-        )  # (1, N, 1, h, w)
-        small = check_finite(logits, self.name)[0, :, 0].float().numpy(force=True)
-        enlarged = Enlargement(small.shape[1:], self._steps(encoding))
-        return [enlarged.mask_above(each, MASK_THRESHOLD) for each in small]
-
-    def _steps(self, encoding: Encoding) -> list[Step]:
-        """How the processor enlarges masks; SAM 2 has no padding to cut off."""
-        size_hw = encoding["size_hw"].tolist()
-        if isinstance(self.model, Sam2Model):
-            return [(size_hw, size_hw)]
-        square: Any = self.processor.pad_size
-        seen_hw = encoding["input_hw"].tolist()
-        return [((square["height"], square["width"]), seen_hw), (size_hw, size_hw)]
+    def _decode(self, features: Mapping[str, Tensor], prompt: Mapping[str, Any]) -> Tensor:
+        """Run the decoder, which answers with (1, N, 1, h, w)."""
+        logits, *_ = self.model.mask_decoder(
+            **_decoder_features(features), **prompt, multimask_output=False
+        )
+        return logits[0, :, 0]
 
 
 def load_hugging_face_segmenter(
@@ -147,20 +101,14 @@ def load_hugging_face_segmenter(
     return HuggingFaceSegmenter(model, processor, runtime, boxes_per_batch)
 
 
-def _image_features(model: SamFamily, pixels: Tensor) -> Mapping[str, Tensor]:
-    """Run the image encoder and name what the model's decoder wants of it."""
-    if isinstance(model, Sam2Model):
-        finest, finer, embedding = model.get_image_embeddings(pixels)
-        return {"embedding": embedding, "finer": finer, "finest": finest}
-    if isinstance(model, SamHQModel):
-        embedding, intermediate = model.get_image_embeddings(pixels)
-        return {"embedding": embedding, "intermediate": intermediate[0]}  # others are not used
-    return {"embedding": model.get_image_embeddings(pixels)}
+def _padding_of(processor: Any) -> Padding:
+    """Read how a processor resizes and pads."""
+    square = processor.pad_size
+    return Padding(processor.size["longest_edge"], (square["height"], square["width"]))
 
 
-def _decoder_features(encoding: Encoding, device: torch.device) -> dict[str, Any]:
+def _decoder_features(kept: Mapping[str, Tensor]) -> dict[str, Any]:
     """Hand the kept features back to the decoder, by the names of its arguments."""
-    kept = {n: v.to(device).float() for n, v in encoding.items() if v.is_floating_point()}
     features: dict[str, Any] = {"image_embeddings": kept["embedding"]}
     if "finest" in kept:
         features["high_resolution_features"] = [kept["finest"], kept["finer"]]
