@@ -87,7 +87,7 @@ class Bench:
     def __init__(self, device: str, precision: str, sam: str, vocabulary: Path) -> None:
         from segment_anything import sam_model_registry
 
-        from teacher.saa.detectors.grounding_dino import load_tokenizer
+        from teacher.saa.detectors.captions import load_tokenizer
 
         torch.manual_seed(0)
         runtime = Runtime(device, precision)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from transformers import (
 
 import teacher.soft_label_generation
 from teacher.building import build_teacher, find_models, plan_teacher
-from teacher.saa.detectors.hugging_face import HuggingFaceGroundingDino
+from teacher.saa.detectors.hugging_face_dino import HuggingFaceGroundingDino
 from teacher.saa.segmenters.hugging_face import HuggingFaceSegmenter
 from tests.conftest import make_project
 from tests.teacher.saa.segmenters.test_hugging_face import write_folder as write_segmenter

@@ -16,18 +16,9 @@ from torch import Tensor, nn
 from torchvision.transforms import functional as transforms
 from transformers import BertConfig, BertModel, PreTrainedTokenizerBase
 
-from teacher.inference.runtime import Batches, Encoding, Runtime, refuse_strip, replaying
-from teacher.saa.detectors import Detections
-from teacher.saa.detectors.captions import (
-    check_lengths,
-    keep_levels,
-    kept_levels,
-    load_tokenizer,
-    name_tokens,
-    read_answer,
-    repeat,
-    to_caption,
-)
+from teacher.inference.runtime import Runtime, refuse_strip, replaying
+from teacher.saa.detectors.caption_detector import CaptionDetector, repeat
+from teacher.saa.detectors.captions import load_tokenizer
 from teacher.saa.detectors.fused_attention import (
     ImageTextProjections,
     deformable_attention,
@@ -73,11 +64,8 @@ class TextEncoder(BertModel):
         return super().forward(**tokens, attention_mask=attention_mask[:, None])
 
 
-class GroundingDinoDetector:
-    """The original GroundingDINO; a `Detector`.
-
-    The image is encoded by the backbone alone, because all that follows looks at the text, too.
-    """
+class GroundingDinoDetector(CaptionDetector[original.GroundingDINO]):
+    """The original GroundingDINO, which sees images resized as published; a `Detector`."""
 
     def __init__(
         self,
@@ -86,65 +74,41 @@ class GroundingDinoDetector:
         runtime: Runtime,
         prompts_per_batch: int,
     ) -> None:
-        self.model = runtime.place(model)
-        self.tokenizer = tokenizer
-        self.runtime = runtime
-        self.batches = Batches(prompts_per_batch, "prompts")
-        for part in model.backbone[0].modules():
-            if isinstance(part, WindowAttention | Mlp):  # as a whole: minutes for each image size
-                runtime.compile(part)
+        super().__init__(
+            model,
+            model.backbone[0],
+            (WindowAttention, Mlp),
+            tokenizer,
+            model.max_text_len,
+            runtime,
+            prompts_per_batch,
+        )
         speed_up(model)
 
-    def encode(self, image_rgb: np.ndarray) -> Encoding:
-        """Run the backbone on an image, (H, W, 3) uint8 RGB, resized as published.
+    def _resize(self, image_rgb: np.ndarray) -> Tensor:
+        return prepare_image(image_rgb)[None]
 
-        Returns:
-            `level_0`, ... (1, C, h, w) float16, fine to coarse, and `size_hw` of the image.
-
-        Raises:
-            UserError: Memory ran out, or the backbone has answered with NaN.
-        """
-        with self.runtime.inference(), _quiet():
-            pixels = prepare_image(image_rgb).to(self.runtime.device)[None]
+    def _look(self, pixels: Tensor) -> list[Tensor]:
+        with _quiet():
             levels = self.model.backbone[0](_nested(pixels))
-        return keep_levels([level.tensors for level in levels.values()], image_rgb)
+        return [level.tensors for level in levels.values()]
 
-    def detect(self, encoding: Encoding, phrases: Sequence[str]) -> list[Detections]:
-        """Answer several phrases about one image; see `Detections`.
-
-        Raises:
-            UserError: Memory ran out on a single phrase, the model has answered with NaN, or
-                phrases are too long.
-        """
-        self.check_phrases(phrases)
-        with self.runtime.inference(), _quiet():
-            return self.batches.map(lambda batch: self._answer(encoding, batch), phrases)
-
-    def check_phrases(self, phrases: Sequence[str]) -> None:
-        """Refuse phrases of more tokens than the model reads; see `Detector`."""
-        check_lengths(
-            self.tokenizer, list(map(to_caption, phrases)), self.model.max_text_len, "the detector"
-        )
-
-    def _answer(self, encoding: Encoding, phrases: Sequence[str]) -> list[Detections]:
-        """Answer a batch; the model masks what follows a shorter caption."""
-        captions, count = [to_caption(phrase) for phrase in phrases], len(phrases)
-        tokens = [name_tokens(self.tokenizer, caption) for caption in captions]
-        features = [_nested(level) for level in kept_levels(encoding)]
-        positions = [repeat(self.model.backbone[1](feature), count) for feature in features]
-        repeated = [_nested(repeat(feature.tensors, count)) for feature in features]
-        with (
-            replaying(self.model.backbone, (repeated, positions)),
-            # The package has no module of its own for this sum, so it is replaced by its name.
-            patch.object(
-                ms_deform_attn, "multi_scale_deformable_attn_pytorch", deformable_attention
-            ),
-        ):
-            # Of the samples, only the mask is looked at.
-            answer = self.model(repeated[-1], captions=captions)
-        size_hw = encoding["size_hw"].tolist()
-        rows = zip(answer["pred_logits"], answer["pred_boxes"], tokens, strict=True)
-        return [read_answer(*row, size_hw=size_hw) for row in rows]
+    def _ask(self, levels: Sequence[Tensor], captions: list[str]) -> tuple[Tensor, Tensor]:
+        features = [_nested(level) for level in levels]
+        count = len(captions)
+        with _quiet():
+            positions = [repeat(self.model.backbone[1](feature), count) for feature in features]
+            repeated = [_nested(repeat(feature.tensors, count)) for feature in features]
+            with (
+                replaying(self.model.backbone, (repeated, positions)),
+                # The package has no module of its own for this sum, so it is replaced by its name.
+                patch.object(
+                    ms_deform_attn, "multi_scale_deformable_attn_pytorch", deformable_attention
+                ),
+            ):
+                # Of the samples, only the mask is looked at.
+                answer = self.model(repeated[-1], captions=captions)
+        return answer["pred_logits"], answer["pred_boxes"]
 
 
 def prepare_image(image_rgb: np.ndarray) -> Tensor:

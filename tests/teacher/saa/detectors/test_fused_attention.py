@@ -10,7 +10,7 @@ from transformers.models.grounding_dino.modeling_grounding_dino import (
     MultiScaleDeformableAttention,
 )
 
-from teacher.saa.detectors import fused_attention, grounding_dino, hugging_face
+from teacher.saa.detectors import fused_attention, grounding_dino, hugging_face_dino
 from teacher.saa.detectors.fused_attention import deformable_attention
 from teacher.saa.detectors.grounding_dino import BiMultiHeadAttention, ms_deform_attn
 
@@ -102,7 +102,7 @@ def test_transformers_gets_the_same_samples() -> None:
     layer = MultiScaleDeformableAttention()
     given = (value, sizes, SIZES_HW, None, locations, weights, 64)
     expected = layer(*given)
-    hugging_face.speed_up(layer)
+    hugging_face_dino.speed_up(layer)
     torch.testing.assert_close(layer(*given), expected, **CLOSE)
 
 
@@ -150,7 +150,7 @@ def test_fusion_is_that_of_transformers(batch: int, masked: bool) -> None:
     image, text, *padding = pictures_and_texts(batch)
     masks = padding if masked else []
     expected = [output for output, _ in layer(image, text, *masks)]
-    hugging_face.speed_up(layer)
+    hugging_face_dino.speed_up(layer)
     found = [output for output, _ in layer(image, text, *masks)]
     torch.testing.assert_close(found, expected, **CLOSE)
 
@@ -187,5 +187,5 @@ def test_plain_attention_is_that_of_transformers(masked: bool) -> None:
     given = (queries, keys, values, mask if masked else None, True)
     with torch.no_grad():
         expected, _ = layer(*given)
-        hugging_face.speed_up(layer)
+        hugging_face_dino.speed_up(layer)
         torch.testing.assert_close(layer(*given)[0], expected, **CLOSE)

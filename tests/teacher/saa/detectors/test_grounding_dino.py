@@ -20,17 +20,17 @@ from transformers import (
 )
 
 from teacher.inference.runtime import Runtime
-from teacher.saa.detectors import Detections, captions, grounding_dino
+from teacher.saa.detectors import Detections, caption_detector, grounding_dino
+from teacher.saa.detectors.captions import load_tokenizer
 from teacher.saa.detectors.grounding_dino import (
     GroundingDinoDetector,
     build_grounding_dino,
     load_grounding_dino,
-    load_tokenizer,
     ms_deform_attn,
     original,
     prepare_image,
 )
-from teacher.saa.detectors.hugging_face import HuggingFaceGroundingDino
+from teacher.saa.detectors.hugging_face_dino import HuggingFaceGroundingDino
 from util.errors import UserError
 from util.weights.finding import locate
 
@@ -172,7 +172,7 @@ def test_encode_then_detect_is_the_library_whole(
     model: original.GroundingDINO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What it costs is looked at below.
-    monkeypatch.setattr(captions, "to_half", lambda features, _model: dict(features))
+    monkeypatch.setattr(caption_detector, "to_half", lambda features, _model: dict(features))
     detector = detector_of(model)
     found = detector.detect(detector.encode(paint()), PHRASES)
     for answer, caption in zip(found, CAPTIONS, strict=True):

@@ -29,12 +29,10 @@ from transformers import (
 )
 
 from teacher.inference.runtime import Runtime
-from teacher.saa.detectors import Detections, captions, hugging_face
-from teacher.saa.detectors.hugging_face import (
-    HuggingFaceGroundingDino,
-    HuggingFaceOwl,
-    load_hugging_face_detector,
-)
+from teacher.saa.detectors import Detections, caption_detector, owl
+from teacher.saa.detectors.hugging_face import load_hugging_face_detector
+from teacher.saa.detectors.hugging_face_dino import HuggingFaceGroundingDino
+from teacher.saa.detectors.owl import HuggingFaceOwl
 from util.errors import PromptError, UserError
 
 AnyDetector = HuggingFaceGroundingDino | HuggingFaceOwl
@@ -255,7 +253,7 @@ def encoder_of(detector: AnyDetector) -> nn.Module:
 def test_encode_then_detect_is_the_library_whole(
     detector: AnyDetector, whole: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (captions, hugging_face):  # what it costs is looked at below
+    for module in (caption_detector, owl):  # what it costs is looked at below
         monkeypatch.setattr(module, "to_half", lambda features, _model: dict(features))
     for phrase, answer in zip(
         PHRASES, detector.detect(detector.encode(paint()), PHRASES), strict=True
