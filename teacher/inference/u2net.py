@@ -6,12 +6,13 @@ import cv2
 import numpy as np
 
 from teacher.inference.onnx_session import open_session
+from util.images.imagenet import IMAGE_MEAN, IMAGE_STD
 
 SIDE_PX = 320
 """Side of the square that the network sees, whatever the shape of the image."""
 
-_IMAGE_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-_IMAGE_STD = np.array([0.229, 0.224, 0.225], np.float32)
+_MEAN = np.array(IMAGE_MEAN, np.float32)
+_STD = np.array(IMAGE_STD, np.float32)
 
 
 class U2Net:
@@ -51,4 +52,4 @@ def prepare(image_rgb: np.ndarray) -> np.ndarray:
     """
     small = cv2.resize(image_rgb, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
     scaled = small.astype(np.float32) / max(int(small.max()), 1)
-    return ((scaled - _IMAGE_MEAN) / _IMAGE_STD).transpose(2, 0, 1)[None]
+    return ((scaled - _MEAN) / _STD).transpose(2, 0, 1)[None]

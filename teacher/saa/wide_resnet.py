@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from teacher.inference.runtime import Runtime, check_finite
+from util.images.imagenet import IMAGE_MEAN, IMAGE_STD
 from util.learning.tensors import load_strictly, read_tensors
 
 SIDE_PX = 256
-MEAN_RGB = (0.485, 0.456, 0.406)
-STD_RGB = (0.229, 0.224, 0.225)
 NOT_NEEDED = ("layer4.", "fc.")
 """The last stage and the classifier, which a checkpoint may hold."""
 
@@ -35,7 +34,7 @@ class WideResNetFeatures:
         self.runtime = runtime
         self.mean, self.std = (
             torch.tensor(values, device=runtime.device).view(3, 1, 1)
-            for values in (MEAN_RGB, STD_RGB)
+            for values in (IMAGE_MEAN, IMAGE_STD)
         )
         runtime.compile(network)
 

@@ -24,6 +24,7 @@ from teacher.saa.detectors.fused_attention import (
     deformable_attention,
     image_text_attention,
 )
+from util.images.imagenet import IMAGE_MEAN, IMAGE_STD
 from util.learning.tensors import load_strictly, not_whole, read_tensors
 
 with warnings.catch_warnings():
@@ -39,8 +40,6 @@ with warnings.catch_warnings():
 
 SHORT_SIDE_PX = 800
 LONG_SIDE_PX = 1333  # at most, even if the short side becomes shorter then
-MEAN_RGB = (0.485, 0.456, 0.406)
-STD_RGB = (0.229, 0.224, 0.225)
 
 Variant = Literal["swin_t", "swin_b"]
 
@@ -119,7 +118,7 @@ def prepare_image(image_rgb: np.ndarray) -> Tensor:
     """
     refuse_strip(image_rgb, LONG_SIDE_PX, "GroundingDINO")
     resized, _ = resize(Image.fromarray(image_rgb), None, SHORT_SIDE_PX, LONG_SIDE_PX)
-    pixels: Tensor = transforms.normalize(transforms.to_tensor(resized), MEAN_RGB, STD_RGB)
+    pixels: Tensor = transforms.normalize(transforms.to_tensor(resized), IMAGE_MEAN, IMAGE_STD)
     return pixels
 
 

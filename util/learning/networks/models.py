@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from util.errors import UserError
-from util.learning.networks.pretrained import IMAGE_MEAN, IMAGE_STD, load_encoder
+from util.images.imagenet import IMAGE_MEAN, IMAGE_STD
+from util.learning.networks.pretrained import load_encoder
 from util.learning.networks.unet import UNet, pad_to_multiple
 
 

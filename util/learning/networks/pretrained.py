@@ -6,13 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from util.images.imagenet import IMAGE_MEAN, IMAGE_STD
 from util.learning.tensors import describe_misfits, not_whole, read_tensors
 from util.weights import efficientnet_lite
 from util.weights.identity import recognise
-
-IMAGE_MEAN = (0.485, 0.456, 0.406)
-IMAGE_STD = (0.229, 0.224, 0.225)
-"""Of ImageNet, RGB in [0, 1]; what most pretrained encoders expect."""
 
 _TIMM = "tu-"
 """What segmentation-models-pytorch puts before the name of an encoder that timm builds."""

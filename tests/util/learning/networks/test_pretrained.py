@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from util.errors import UserError
+from util.images.imagenet import IMAGE_MEAN, IMAGE_STD
 from util.learning.networks.models import Architecture, build_model
-from util.learning.networks.pretrained import IMAGE_MEAN, IMAGE_STD, image_statistics, load_encoder
+from util.learning.networks.pretrained import image_statistics, load_encoder
 from util.weights.finding import locate
 
 LITE = "tu-tf_efficientnet_lite0"
