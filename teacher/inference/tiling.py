@@ -33,8 +33,8 @@ class TiledTeacher:
         """Answer all prompts about one image, (H, W, 3) uint8 RGB; see `Teacher`."""
         height, width = image_rgb.shape[:2]
         found: list[list[tuple[Place, Finding]]] = [[] for _ in prompts]
-        for top in self.starts(height):
-            for left in self.starts(width):
+        for top in spread_starts(height, self.tile_size_px, self.overlap_px):
+            for left in spread_starts(width, self.tile_size_px, self.overlap_px):
                 tile = image_rgb[top : top + self.tile_size_px, left : left + self.tile_size_px]
                 answers = self.teacher.label(np.ascontiguousarray(tile), prompts)
                 for parts, finding in zip(found, answers, strict=True):
@@ -46,13 +46,23 @@ class TiledTeacher:
         """Refuse prompts that the teacher of the tiles cannot answer; see `Teacher`."""
         self.teacher.check_prompts(prompts)
 
-    def starts(self, length: int) -> list[int]:
-        """First pixels of the tiles along a side of the image, spread evenly."""
-        if length <= self.tile_size_px:
-            return [0]
-        step = self.tile_size_px - self.overlap_px
-        count = 1 + -(-(length - self.tile_size_px) // step)
-        return [round(i * (length - self.tile_size_px) / (count - 1)) for i in range(count)]
+
+def spread_starts(length_px: int, tile_size_px: int, overlap_px: int) -> list[int]:
+    """Say where the fewest tiles of one size begin along a side of an image, spread evenly.
+
+    No tile is smaller than another, since models resize each of them as a whole. A student resizes
+    none: its tiles (`student.inference.tiles.split_side`) begin on the grid of its network, the
+    last may be smaller, and logits are blended, where the maps of these are joined by maximum.
+
+    Args:
+        length_px: Of the side.
+        tile_size_px: Of the tiles; a side that is no longer has one.
+        overlap_px: Least overlap of neighbours, less than the size.
+    """
+    if length_px <= tile_size_px:
+        return [0]
+    count = 1 + -(-(length_px - tile_size_px) // (tile_size_px - overlap_px))
+    return [round(i * (length_px - tile_size_px) / (count - 1)) for i in range(count)]
 
 
 def _move(finding: Finding, top: int, left: int) -> tuple[Place, Finding]:

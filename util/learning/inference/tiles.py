@@ -146,7 +146,10 @@ class Stretch:
 
 
 def split_side(length_px: int, tile_size_px: int, overlap_px: int) -> list[Stretch]:
-    """Split a side of an image into overlapping stretches.
+    """Split a side of an image into overlapping stretches that begin on the network's grid.
+
+    So a tile is predicted like the same place of the whole image. Where a teacher's tiles lie
+    (`teacher.inference.tiling.spread_starts`) is another matter: its models see no common grid.
 
     Args:
         length_px: Of the side.
