@@ -10,6 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from util.errors import UserError
 
+Device = Literal["auto", "cpu", "cuda", "mps"]
+"""Where a network runs, by torch's names; `auto` = a GPU where there is one."""
+
 
 @dataclass(frozen=True)
 class Boxes:

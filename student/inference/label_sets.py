@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from util.config import BOX_RULE, TILES, Config, PredictionSection
-from util.data_classes import BoxSettings
+from util.data_classes import BoxSettings, Device
 from util.errors import UserError, listed
 from util.images.files import image_size_hw
 from util.label_set import LabelSet, LabelSetWriter
@@ -56,7 +55,7 @@ class TrainedStudent:
     checkpoint: Path
     settings: PredictionSettings
     boxes: BoxSettings
-    device: Literal["auto", "cpu", "cuda", "mps"]
+    device: Device
     memory_gb: float
 
 

@@ -13,14 +13,17 @@ import numpy as np
 import torch
 from torch import nn
 
+from util.data_classes import Device
 from util.errors import UserError
 from util.learning.memory import is_out_of_memory
 from util.running.shares import read_local_rank
 
 logger = logging.getLogger(__name__)
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["fp32", "bf16", "fp16"]
+"""The numbers of matrix products; weights and sums stay float32. What training keeps in its runs
+under Lightning's names is the same: 32-true, bf16-mixed and 16-mixed."""
+
 Encoding = dict[str, torch.Tensor]
 """What an encoder says about an image, by name; floats are kept in half precision."""
 

@@ -4,19 +4,17 @@ import logging
 import os
 import warnings
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 
 from util.config import Precision
+from util.data_classes import Device
 from util.errors import UserError
 from util.running.shares import read_local_rank
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # run.json has the precision
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def build_fabric(

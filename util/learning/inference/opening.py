@@ -3,16 +3,16 @@
 import hashlib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from util.data_classes import BoxSettings, parse_box_settings
+from util.data_classes import BoxSettings, Device, parse_box_settings
 from util.errors import UserError
 from util.learning.inference.tiles import PredictionSettings, Predictor, StudentLabeller
 
 
 def open_predictor(
     checkpoint: Path,
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    device: Device = "auto",
     most_at_once: int = 1,
 ) -> Predictor:
     """Load a trained student.
@@ -63,7 +63,7 @@ def read_box_settings(checkpoint: Path) -> BoxSettings:
 def open_labeller(
     checkpoint: Path,
     settings: PredictionSettings,
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    device: Device = "auto",
     most_at_once: int = 1,
 ) -> StudentLabeller:
     """Load a trained student that labels images.

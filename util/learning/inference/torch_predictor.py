@@ -1,13 +1,13 @@
 """Runs a checkpoint in torch."""
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from util.data_classes import Device
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint
 from util.learning.device import choose_device
@@ -56,9 +56,7 @@ class TorchPredictor:
         )
 
 
-def load_torch_predictor(
-    checkpoint: Path, device: Literal["auto", "cpu", "cuda", "mps"], most_at_once: int = 1
-) -> TorchPredictor:
+def load_torch_predictor(checkpoint: Path, device: Device, most_at_once: int = 1) -> TorchPredictor:
     """Load a checkpoint of student/train.py.
 
     Raises:
