@@ -17,7 +17,7 @@ import pandas as pd
 
 import teacher.soft_label_generation
 from tests.conftest import paint_scene
-from tests.teacher.saa.segmenters.test_hugging_face import write_folder as write_segmenter
+from tests.teacher.saa.segmenters.small_sams import write_folder as write_segmenter
 from tests.teacher.test_foundation_teacher import write_detector
 from util.images.files import write_image
 from util.visualization import new_figure, write_figure

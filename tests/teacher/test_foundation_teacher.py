@@ -22,7 +22,7 @@ from teacher.building import build_teacher, find_models, plan_teacher
 from teacher.saa.detectors.hugging_face_dino import HuggingFaceGroundingDino
 from teacher.saa.segmenters.hugging_face import HuggingFaceSegmenter
 from tests.conftest import make_project
-from tests.teacher.saa.segmenters.test_hugging_face import write_folder as write_segmenter
+from tests.teacher.saa.segmenters.small_sams import write_folder as write_segmenter
 from util.errors import PromptError, UserError
 from util.images.files import find_images, read_image, write_image
 from util.label_set import LabelSet

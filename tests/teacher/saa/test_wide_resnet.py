@@ -13,13 +13,10 @@ from torch import nn
 from teacher.inference.runtime import Runtime
 from teacher.saa.saliency import FeatureSaliency
 from teacher.saa.wide_resnet import WideResNetFeatures, build_wide_resnet, load_wide_resnet
-from tests.teacher.saa.segmenters.test_sam import (
-    State,
-    counting,
-    one_thread,  # noqa: F401
-    paint,
-)
+from tests.teacher.saa.small_models import State, counting, paint
 from util.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 FIRST_CHANNELS = (0, 256, 768)
 """Where the features of each stage begin."""

@@ -29,16 +29,11 @@ from teacher.sam3.segment_anything_3 import (
     lay_out,
     load_segment_anything_3,
 )
-from tests.teacher.saa.segmenters.test_sam import (
-    Size,
-    counting,
-    full,
-    one_thread,  # noqa: F401
-    paint,
-    randomise,
-)
+from tests.teacher.saa.small_models import Size, counting, full, paint, randomise
 from util.config import Config, Sam3Section, TeacherSection
 from util.errors import PromptError, UserError
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIDE_PX = 56
 WIDTH = 32
