@@ -1,97 +1,18 @@
-import inspect
-import json
-import string
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
-from transformers import (
-    CLIPTokenizer,
-    Sam3Config,
-    Sam3ImageProcessor,
-    Sam3Model,
-    Sam3Processor,
-)
 
-from teacher.building import build_teacher, plan_teacher
 from teacher.findings import Finding
-from teacher.inference.runtime import Runtime
-from teacher.sam3.segment_anything_3 import (
-    MASK_THRESHOLD,
-    Sam3Settings,
-    SegmentAnything3,
-    lay_out,
-    load_segment_anything_3,
-)
-from tests.teacher.saa.small_models import Size, counting, full, paint, randomise
-from util.config import Config, Sam3Section, TeacherSection
+from teacher.sam3.segment_anything_3 import SegmentAnything3, lay_out
+from tests.teacher.saa.small_models import Size, counting, full, paint
+from tests.teacher.sam3.small_sam3 import ALL, SIDE_PX, WIDTH, build
 from util.errors import PromptError, UserError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-SIDE_PX = 56
-WIDTH = 32
-PART = {"hidden_size": WIDTH, "num_attention_heads": 2}
-ENCODER = PART | {"num_layers": 1, "intermediate_size": WIDTH}
-VIT = PART | {
-    "model_type": "sam3_vit_model",
-    "intermediate_size": WIDTH,
-    "num_hidden_layers": 2,
-    "image_size": SIDE_PX,
-    "pretrain_image_size": 28,
-    "window_size": 2,
-    "global_attn_indexes": [1],
-}
-TEXT = PART | {
-    "model_type": "clip_text_model",
-    "intermediate_size": WIDTH,
-    "num_hidden_layers": 1,
-    "projection_dim": WIDTH,
-    "vocab_size": 54,
-    "bos_token_id": 0,
-    "eos_token_id": 1,
-    "max_position_embeddings": 32,
-}
-ALL = Sam3Settings(box_threshold=0.0, area_threshold=2.0, max_masks=100)
-"""Every instance counts."""
-
-
-def small_model() -> Sam3Model:
-    torch.manual_seed(0)
-    config = Sam3Config(
-        vision_config={"backbone_config": VIT, "fpn_hidden_size": WIDTH},
-        text_config=TEXT,
-        geometry_encoder_config=ENCODER,
-        detr_encoder_config=ENCODER,
-        detr_decoder_config=ENCODER | {"num_queries": 8},
-        mask_decoder_config=PART,
-    )
-    model = Sam3Model(config)
-    randomise(model)
-    return model.eval()
-
-
-def small_processor() -> Sam3Processor:
-    """The library's processor, with a tokenizer that knows single letters."""
-    letters = [*string.ascii_lowercase, *(f"{c}</w>" for c in string.ascii_lowercase)]
-    words = ["<|startoftext|>", "<|endoftext|>", *letters]
-    tokenizer = CLIPTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=[])
-    square = {"height": SIDE_PX, "width": SIDE_PX}
-    return Sam3Processor(Sam3ImageProcessor(size=square), tokenizer)
-
-
-def build(
-    settings: Sam3Settings = ALL, batch: int = 2, precision: Any = "fp32"
-) -> SegmentAnything3:
-    return SegmentAnything3(
-        small_model(), small_processor(), Runtime("cpu", precision), batch, settings
-    )
 
 
 def whole_forward(teacher: SegmentAnything3, image: np.ndarray, phrase: str) -> Any:
@@ -220,24 +141,6 @@ def test_an_instance_as_large_as_the_image_counts_where_there_is_no_limit() -> N
         assert len(found.scores) == count
 
 
-def test_thresholds_that_the_config_leaves_out_are_those_of_the_library(tmp_path: Path) -> None:
-    write_folder(tmp_path)
-    config = Config(teacher=TeacherSection(name="sam3", device="cpu"))
-    teacher = build_teacher(plan_teacher(config), {"teacher": tmp_path})
-    assert isinstance(teacher, SegmentAnything3)
-    process = Sam3ImageProcessor.post_process_instance_segmentation
-    own = inspect.signature(process).parameters
-    assert teacher.settings.box_threshold == own["threshold"].default
-    assert own["mask_threshold"].default == MASK_THRESHOLD
-    assert teacher.settings.area_threshold == 1
-    by_hand = Config(
-        teacher=config.teacher, sam3=Sam3Section(box_threshold=0.2, area_threshold=0.05)
-    )
-    teacher = build_teacher(plan_teacher(by_hand), {"teacher": tmp_path})
-    assert isinstance(teacher, SegmentAnything3)
-    assert (teacher.settings.box_threshold, teacher.settings.area_threshold) == (0.2, 0.05)
-
-
 def test_prompts_that_are_too_long_are_told_together_without_an_image() -> None:
     teacher = build()
     teacher.check_prompts(["tern", "sea | gull"])
@@ -345,69 +248,3 @@ def test_lay_out_keeps_the_best_value_inside_masks_and_0_outside() -> None:
     edge = 30 - 30 * (0.5 / 0.9 - 0.5)  # where the interpolated probability falls to 0.5
     assert (soft_label > 0).all(0).nonzero()[0].max() == int(edge - 0.5)
     assert (soft_label[:, :15] == np.float32(0.45)).all()
-
-
-def write_folder(folder: Path) -> Sam3Model:
-    """SAM 3's folder as the hub has it: of the video model, the detector in a part of it."""
-    model = small_model()
-    model.save_pretrained(folder)
-    small_processor().save_pretrained(folder)
-    config = {"model_type": "sam3_video", "detector_config": model.config.to_dict()}
-    (folder / "config.json").write_text(json.dumps(config))
-    state = {f"detector_model.{k}": v.contiguous() for k, v in model.state_dict().items()}
-    state |= {"tracker_model.weight": torch.ones(1), "tracker_neck.weight": torch.ones(1)}
-    save_file(state, folder / "model.safetensors", {"format": "pt"})
-    return model
-
-
-def load(folder: Path) -> SegmentAnything3:
-    return load_segment_anything_3(folder, Runtime("cpu"), 2, ALL)
-
-
-def test_the_published_folder_is_loaded_whole(tmp_path: Path) -> None:
-    model = write_folder(tmp_path)
-    image = paint((40, 60))
-    (loaded,), (built,) = (teacher.label(image, ["tern"]) for teacher in (load(tmp_path), build()))
-    np.testing.assert_allclose(loaded.soft_label, built.soft_label, rtol=1e-5)
-    weights = load(tmp_path).model.state_dict()
-    assert weights.keys() == model.state_dict().keys()
-
-
-def test_a_folder_of_the_image_model_alone_is_loaded(tmp_path: Path) -> None:
-    small_model().save_pretrained(tmp_path)
-    small_processor().save_pretrained(tmp_path)
-    assert len(list(load(tmp_path).label(paint((40, 60)), ["tern"]))) == 1
-
-
-def drop_a_weight(folder: Path) -> None:
-    state = load_file(folder / "model.safetensors")
-    del state["detector_model.text_projection.bias"]
-    save_file(state, folder / "model.safetensors", {"format": "pt"})
-
-
-def cut_weights(folder: Path) -> None:
-    weights = folder / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:9000])
-
-
-@pytest.mark.parametrize(
-    ("spoil", "why"),
-    [
-        (drop_a_weight, "missing: text_projection.bias"),
-        (cut_weights, "Sam3Model"),
-        (lambda folder: (folder / "model.safetensors").unlink(), "no file named"),
-        (lambda folder: (folder / "tokenizer.json").unlink(), "lacks the vocabulary"),
-        (lambda folder: (folder / "processor_config.json").unlink(), "Sam3Processor"),
-        (lambda folder: (folder / "config.json").unlink(), "the model type None"),
-        (lambda folder: (folder / "config.json").write_text('{"model_type": "sam"}'), "'sam'"),
-        (lambda folder: (folder / "config.json").write_text("{"), "is damaged"),
-    ],
-)
-def test_other_folders_are_refused(tmp_path: Path, spoil: Callable[[Path], None], why: str) -> None:
-    write_folder(tmp_path)
-    spoil(tmp_path)
-    with pytest.raises(UserError) as error:
-        load(tmp_path)
-    assert str(tmp_path) in str(error.value)
-    assert why in str(error.value)
-    assert "\n" not in str(error.value)
