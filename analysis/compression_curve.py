@@ -22,7 +22,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import numpy as np
 import pandas as pd
 
-from analysis.compression_differences import (
+from analysis.compression.differences import (
     TEACHER,
     CountsOfRuns,
     compare_students,
@@ -241,7 +241,7 @@ def tabulate(
     Columns are training, student, those of `Costs`, and for each score of `count_scores` SCORE,
     SCORE_low and SCORE_high.
     """
-    from analysis.network_costs import measure_costs
+    from analysis.compression.costs import measure_costs
 
     checkpoints = {TEACHER: curve.teacher}
     checkpoints |= {
@@ -298,7 +298,7 @@ def count_overlaps(runs: Runs, truth: LabelSet, test_ids: Sequence[str]) -> Coun
 
 def count_found_boxes(config: Config, runs: Runs, test_ids: Sequence[str]) -> CountsOfRuns:
     """Count true positives, false positives and false negatives of each image, as the thesis."""
-    from analysis.study.measuring import count_label_set, find_judge
+    from analysis.work.judging import count_label_set, find_judge
 
     judge = find_judge(config, find_images(config.data.images)).only(test_ids)
     store = config.paths.cells / "counts"

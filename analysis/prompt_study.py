@@ -60,11 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     warn_of_shared_images(config.data)
     from analysis.study.concluding import conclude
     from analysis.study.design import design_study
-    from analysis.study.measuring import find_judge
     from analysis.study.planning import plan_cells
     from analysis.study.report.headline import is_void
     from analysis.study.report.writing import write_report
     from analysis.work.images import Images
+    from analysis.work.judging import find_judge
     from analysis.work.running import report_failures, run_plan, run_share
 
     folder = config.paths.runs / config.study.name

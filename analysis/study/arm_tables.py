@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 
 from analysis.study.arms import Arm, draw_teachers
-from analysis.study.curve import (
+from analysis.study.combined_counts import (
     LEARNS_FROM_ALL_IMAGES,
     Combined,
     count_combined,
     curve_sizes,
 )
 from analysis.study.design import split_strategy
-from analysis.study.measuring import Counts, Judge
 from analysis.study.results import ArmResults
 from analysis.study.scoring import FEWEST_RESAMPLES, Metric, find_metrics
 from analysis.study.statistics.combining_gain import combining_gain, pick_groups
@@ -23,6 +22,7 @@ from analysis.study.statistics.draws import LARGEST_VARIANCE, Draws, teacher_dra
 from analysis.study.statistics.prompt_groups import contrast, spread
 from analysis.study.statistics.transfer import kendall_w, rank_correlation, slope
 from analysis.study.statistics.variance_components import student_components, teacher_components
+from analysis.work.judging import Counts, Judge
 from util.config import Config
 
 COMPARISON_COLUMNS = ["family", "a", "b", "difference", "low", "high", "p", "p_holm"]

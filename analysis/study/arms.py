@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from analysis.study.design import Source
-from analysis.study.measuring import Counts
 from analysis.study.scoring import Metric
 from analysis.study.statistics.draws import Draws, student_draws, teacher_draws
 from analysis.work.cells import Cell
+from analysis.work.judging import Counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Arm:
         runs: Cells of the students of each source, by its name and by seed.
         teachers: Counts of each source's label set, by its name.
         students: Counts of each of its students' predictions, by seed; empty where all failed.
-        chance: Counts of marking everything (see `analysis.study.measuring.count_everything`).
+        chance: Counts of marking everything (see `analysis.work.judging.count_everything`).
         metric: The score that is judged.
     """
 

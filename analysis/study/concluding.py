@@ -12,7 +12,6 @@ from analysis.study.arm_tables import COMPARISON_COLUMNS, analyse_arm, stack
 from analysis.study.arms import Arm, draw_students, draw_teachers
 from analysis.study.design import Design
 from analysis.study.examples import choose_gallery
-from analysis.study.measuring import Counts, Judge, count_everything, count_label_set
 from analysis.study.notes import find_notes
 from analysis.study.results import StudyResults
 from analysis.study.scoring import Metric, find_judged_metric, resampled_for_pairs
@@ -20,6 +19,7 @@ from analysis.study.statistics.comparisons import compare_pairs
 from analysis.study.statistics.draws import Draws
 from analysis.work.cells import predictions
 from analysis.work.contents import content_of, find_entry
+from analysis.work.judging import Counts, Judge, count_everything, count_label_set
 from analysis.work.plan import Plan
 from analysis.work.running import Outcomes
 from util.config import Config

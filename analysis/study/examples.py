@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.study.arms import Arm
-from analysis.study.measuring import Counts, Judge
 from analysis.study.results import GalleryRow, Panel
 from analysis.study.scoring import Metric
 from analysis.work.cells import predictions
+from analysis.work.judging import Counts, Judge
 from util.bbox_csv import COLUMNS, boxes_to_table, split_ignored
 from util.images.files import read_image
 from util.label_set import LabelSet

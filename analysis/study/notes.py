@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from analysis.study.arms import Arm
-from analysis.study.curve import LEARNS_FROM_ALL_IMAGES
+from analysis.study.combined_counts import LEARNS_FROM_ALL_IMAGES
 from analysis.study.design import Design
-from analysis.study.measuring import Judge
 from analysis.study.statistics.comparisons import SIGNIFICANT
+from analysis.work.judging import Judge
 from analysis.work.running import Outcomes
 from util.errors import listed
 

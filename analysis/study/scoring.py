@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from analysis.pixel_scores import CURVE_SCORES, curve_scores
-from analysis.study.measuring import Counts, Judge
+from analysis.work.judging import Counts, Judge
 from util.config import StudySection
 from util.metrics.groups import ImageGroups
 from util.metrics.intervals import RESAMPLES, Score, resamples_for

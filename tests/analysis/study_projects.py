@@ -6,11 +6,11 @@ from pathlib import Path
 
 from analysis.study.concluding import conclude
 from analysis.study.design import design_study
-from analysis.study.measuring import find_judge
 from analysis.study.planning import plan_cells
 from analysis.study.results import StudyResults
 from analysis.work.cells import Cell, Outcome
 from analysis.work.images import Images
+from analysis.work.judging import find_judge
 from analysis.work.making import make
 from analysis.work.plan import Plan
 from analysis.work.running import run_plan

@@ -16,9 +16,9 @@ import analysis.prompt_study
 import analysis.study.scoring
 from analysis.study.design import design_study
 from analysis.study.examples import choose_images
-from analysis.study.measuring import count_label_set, find_judge
 from analysis.study.notes import _note_statistics
 from analysis.study.scoring import PIXEL_SCORES, Metric, resampled_for_pairs
+from analysis.work.judging import count_label_set, find_judge
 from tests.analysis.study_projects import conclude_study, configure, make_study
 from tests.processes import Script
 from tests.stages import arguments, stop_at_write

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import util.learning.device
-from analysis.study.curve import curve_sizes
+from analysis.study.combined_counts import curve_sizes
 from analysis.study.design import design_study, split_strategy
 from analysis.work import versions
 from analysis.work.cells import Cell

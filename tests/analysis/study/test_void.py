@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 import analysis.work.running
-from analysis.study.measuring import Judge, count_everything, count_label_set, find_judge
 from analysis.study.report.headline import is_void, write_headline
 from analysis.study.report.writing import write_report
 from analysis.study.results import StudyResults
 from analysis.study.scoring import find_metrics
+from analysis.work.judging import Judge, count_everything, count_label_set, find_judge
 from tests.analysis.study_projects import conclude_study, configure, make_study, run_here
 from tests.conftest import box_table
 from util.data_classes import BoxSettings

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from analysis.study.design import split_strategy
-from analysis.study.measuring import Judge, KeptCounts, Tally, write_arrays
 from analysis.study.scoring import Metric
 from analysis.work.contents import content_of, making
+from analysis.work.judging import Judge, KeptCounts, Tally, write_arrays
 from analysis.work.versions import COMBINATION, COMBINATION_CODE, code_hash, releases
 from util.config import CombinationSection, Config
 from util.label_set import LabelSet

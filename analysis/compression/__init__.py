@@ -1,0 +1,1 @@
+"""The compression curve: one teacher, distilled into students of several sizes."""
