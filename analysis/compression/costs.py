@@ -12,6 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from student.deployment.onnx_file import export_onnx
+from util.images.files import image_size_hw
 from util.learning.checkpoint import read_checkpoint
 from util.learning.inference.onnx_predictor import OnnxPredictor
 from util.learning.inference.tiles import Predictor
@@ -37,6 +38,18 @@ class Costs:
     multiply_adds: int
     file_kb: float
     cpu_ms: float
+
+
+def find_seen_size(image: Path, tile_size_px: int | None) -> tuple[int, int]:
+    """Height and width of what a student sees at once of an image, which is cut into tiles.
+
+    Args:
+        image: Its file.
+        tile_size_px: Of the tiles; None = it is seen whole.
+    """
+    height, width = image_size_hw(image)
+    largest = tile_size_px or max(height, width)
+    return min(height, largest), min(width, largest)
 
 
 def measure_costs(checkpoints: Mapping[str, Path], size_hw: tuple[int, int]) -> dict[str, Costs]:

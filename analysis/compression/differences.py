@@ -47,7 +47,7 @@ def name_student(training: str, name: str) -> str:
 
 
 def compare_students(
-    students: Sequence[tuple[str, str]], draws: Mapping[str, Draws]
+    students: Sequence[tuple[str, ...]], draws: Mapping[str, Draws]
 ) -> pd.DataFrame:
     """Compare students in every score, over the same images, each with its own seeds.
 

@@ -13,6 +13,7 @@ from analysis.study.arms import Arm, draw_students, draw_teachers
 from analysis.study.design import Design
 from analysis.study.examples import choose_gallery
 from analysis.study.notes import find_notes
+from analysis.study.planning import StudyPlan
 from analysis.study.results import StudyResults
 from analysis.study.scoring import Metric, find_judged_metric, resampled_for_pairs
 from analysis.study.statistics.comparisons import compare_pairs
@@ -20,7 +21,6 @@ from analysis.study.statistics.draws import Draws
 from analysis.work.cells import predictions
 from analysis.work.contents import content_of, find_entry
 from analysis.work.judging import Counts, Judge, count_everything, count_label_set
-from analysis.work.plan import Plan
 from analysis.work.running import Outcomes
 from util.config import Config
 from util.errors import UserError, listed
@@ -34,7 +34,7 @@ from util.settings import library_versions
 def conclude(
     config: Config,
     design: Design,
-    plan: Plan,
+    plan: StudyPlan,
     outcomes: Outcomes,
     judge: Judge,
     image_paths: Mapping[str, Path],
@@ -83,7 +83,7 @@ def name_classes(config: Config) -> str:
     return ", ".join(config.data.ground_truth_classes) or "all"
 
 
-def find_made(plan: Plan, outcomes: Outcomes) -> list[Path]:
+def find_made(plan: StudyPlan, outcomes: Outcomes) -> list[Path]:
     """Folders of the label sets that could be made: of teachers, combinations and students."""
     makers = [(place.folder, place.maker) for place in plan.label_sets.values()]
     made = [
@@ -122,7 +122,7 @@ def keep_common_images(
 
 
 def build_arms(
-    design: Design, plan: Plan, counts: Mapping[Path, Counts], chance: Counts, metric: Metric
+    design: Design, plan: StudyPlan, counts: Mapping[Path, Counts], chance: Counts, metric: Metric
 ) -> list[Arm]:
     """Sort the counts by teacher and student architecture."""
     arms = []

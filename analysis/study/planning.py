@@ -1,19 +1,39 @@
 """Plans a study: every piece of work of a design gets a cell, named by what it depends on."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.study.design import Design, Source, Variant, split_strategy
 from analysis.work.cells import Cell
-from analysis.work.dependencies import combination_cell, open_school, student_cell, teacher_cell
+from analysis.work.dependencies import combination_cell, open_school, teacher_cell
 from analysis.work.images import Images
-from analysis.work.plan import Place, Plan
+from analysis.work.plan import Plan, plan_seeds
 from util.config import Config
 from util.errors import UserError
 from util.label_set import prompt_to_folder
 
 
-def plan_cells(config: Config, design: Design, images: Images) -> Plan:
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a label set of the study is, and the cell that makes it."""
+
+    folder: Path
+    maker: Cell
+
+
+@dataclass(frozen=True, eq=False)
+class StudyPlan(Plan):
+    """All cells of a study: runs are of each variant, source and architecture.
+
+    Attributes:
+        label_sets: Where that of each variant and source will be.
+    """
+
+    label_sets: dict[tuple[str, str], Place]
+
+
+def plan_cells(config: Config, design: Design, images: Images) -> StudyPlan:
     """Give every piece of work of a design its cell.
 
     Raises:
@@ -35,8 +55,7 @@ def plan_cells(config: Config, design: Design, images: Images) -> Plan:
             label_sets[variant.name, source.name] = place
     _refuse_twins([*teachers, *combinations])
     runs = _plan_students(config, design, label_sets, images) if design.training_seeds else {}
-    students = [cell for cells in runs.values() for cell in cells.values()]
-    return Plan(tuple(teachers), tuple(combinations), tuple(students), label_sets, runs)
+    return StudyPlan(tuple(teachers), tuple(combinations), runs, label_sets)
 
 
 def _plan_students(
@@ -44,20 +63,18 @@ def _plan_students(
     design: Design,
     label_sets: Mapping[tuple[str, str], Place],
     images: Images,
-) -> dict[tuple[str, str, str], dict[int, Cell]]:
+) -> dict[tuple[str, ...], dict[int, Cell]]:
     """Students of each label set and architecture, by seed."""
     school = open_school(config, images)
     return {
-        (variant, source, architecture): {
-            seed: student_cell(
-                school,
-                place.folder,
-                ", ".join(filter(None, (source, variant, architecture))),
-                {"architecture": architecture, "seed": seed},
-                (place.maker,),
-            )
-            for seed in design.training_seeds
-        }
+        (variant, source, architecture): plan_seeds(
+            school,
+            place.folder,
+            ", ".join(filter(None, (source, variant, architecture))),
+            {"architecture": architecture},
+            design.training_seeds,
+            (place.maker,),
+        )
         for (variant, source), place in label_sets.items()
         for architecture in design.architectures
     }

@@ -1,38 +1,49 @@
-"""The cells of a grid of teachers, combinations and students, and where label sets will be."""
+"""The cells of a grid of teachers, combinations and students."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from analysis.work.cells import Cell
-
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """Where a label set of the study is, and the cell that makes it."""
-
-    folder: Path
-    maker: Cell
+from analysis.work.dependencies import School, student_cell
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """All cells of a study, and where its label sets will be.
+    """All cells of a grid.
 
     Attributes:
-        teachers: One a variant.
-        combinations: One a variant and combination.
-        students: One a variant, source, architecture and seed.
-        label_sets: Of each variant and source, by their names.
-        runs: Students of each variant, source and architecture by their names, by seed.
+        teachers: They need no other cell.
+        combinations: Of the teachers' label sets.
+        runs: Students by seed, by the names of what is crossed, such as teacher and architecture.
     """
 
     teachers: tuple[Cell, ...]
     combinations: tuple[Cell, ...]
-    students: tuple[Cell, ...]
-    label_sets: dict[tuple[str, str], Place]
-    runs: dict[tuple[str, str, str], dict[int, Cell]]
+    runs: dict[tuple[str, ...], dict[int, Cell]]
+
+    @property
+    def students(self) -> tuple[Cell, ...]:
+        """All students."""
+        return tuple(cell for by_seed in self.runs.values() for cell in by_seed.values())
 
     @property
     def cells(self) -> tuple[Cell, ...]:
         """All cells, each after those that it needs."""
         return (*self.teachers, *self.combinations, *self.students)
+
+
+def plan_seeds(
+    school: School,
+    label_set: Path,
+    name: str,
+    changes: Mapping[str, Any],
+    seeds: Iterable[int],
+    needs: tuple[Cell, ...] = (),
+) -> dict[int, Cell]:
+    """Give a student that is trained with several seeds its cells (see `student_cell`)."""
+    return {
+        seed: student_cell(school, label_set, name, {**changes, "seed": seed}, needs)
+        for seed in seeds
+    }

@@ -31,31 +31,18 @@ def run_plan(plan: Plan, num_processes: int) -> Outcomes:
     """Run all cells of a plan; what is finished is kept, what fails stops nothing else.
 
     Args:
-        plan: Of the study.
+        plan: Of the grid.
         num_processes: Combinations and students that are worked on at once; teachers run in this
             process, one after another, and may use all cores and the GPU.
-    """
-    return run_cells(plan.teachers, [plan.combinations, plan.students], num_processes)
-
-
-def run_cells(
-    teachers: Sequence[Cell], stages: Sequence[Sequence[Cell]], num_processes: int
-) -> Outcomes:
-    """Run teachers one after another, then the cells of each stage at once.
-
-    Args:
-        teachers: Use all cores and the GPU.
-        stages: What needs those, then what needs the stage before.
-        num_processes: Cells of a stage that are worked on at once.
 
     Returns:
-        How each went, in this order.
+        How each went, in the plan's order.
     """
-    outcomes: Outcomes = {cell: make(cell) for cell in teachers}
-    for cells in stages:
+    outcomes: Outcomes = {cell: make(cell) for cell in plan.teachers}
+    for cells in (plan.combinations, plan.students):
         ready = [cell for cell in cells if _can_run(cell, outcomes)]
         outcomes |= _run_stage(ready, num_processes)
-    return {cell: outcomes[cell] for cells in (teachers, *stages) for cell in cells}
+    return {cell: outcomes[cell] for cell in plan.cells}
 
 
 def _run_stage(cells: Sequence[Cell], num_processes: int) -> Outcomes:

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,6 @@ def estimate_work(
         [cell for cell in cells if cell not in finished]
         for cells in (plan.teachers, plan.combinations, trainings)
     )
-    num_prompts = len(plan.teachers[0].config.teacher.prompts)
     labelling = sum(time_labelling(cell, image_paths) for cell in teachers)
     passes = config.student.epochs * (train + validation) + test
     by_architecture = {cell.config.student.architecture: cell for cell in students}
@@ -70,12 +69,14 @@ def estimate_work(
     at_once = max(min(num_processes, len(students)), 1)
     training = sum(an_image[cell.config.student.architecture] * passes for cell in students)
     return [
-        Work(
-            "label sets", len(plan.teachers) * num_prompts, len(teachers) * num_prompts, labelling
-        ),
+        Work("label sets", _count_made(plan.teachers), _count_made(teachers), labelling),
         Work("combinations", len(plan.combinations), len(combinations), 0.0),
         Work("trainings", len(trainings), len(students), training / at_once),
     ]
+
+
+def _count_made(teachers: Iterable[Cell]) -> int:
+    return sum(len(cell.makes) for cell in teachers)
 
 
 def keep_distinct(students: Sequence[Cell]) -> list[Cell]:

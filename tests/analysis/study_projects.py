@@ -6,13 +6,12 @@ from pathlib import Path
 
 from analysis.study.concluding import conclude
 from analysis.study.design import design_study
-from analysis.study.planning import plan_cells
+from analysis.study.planning import StudyPlan, plan_cells
 from analysis.study.results import StudyResults
 from analysis.work.cells import Cell, Outcome
 from analysis.work.images import Images
 from analysis.work.judging import find_judge
 from analysis.work.making import make
-from analysis.work.plan import Plan
 from analysis.work.running import run_plan
 from tests.conftest import make_project
 from tests.stages import arguments
@@ -43,7 +42,7 @@ def configure(project: Path, *more: str) -> Config:
     return load_config("", arguments(project, *more))[0]
 
 
-def plan_study(project: Path, *more: str) -> Plan:
+def plan_study(project: Path, *more: str) -> StudyPlan:
     """Give the work of a project's study its cells."""
     config = configure(project, *more)
     return plan_cells(config, design_study(config), Images(find_images(config.data.images)))

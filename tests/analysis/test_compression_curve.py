@@ -10,7 +10,7 @@ from sklearn.metrics import jaccard_score
 
 import analysis.compression_curve
 from analysis.compression.costs import count_multiply_adds, measure_costs
-from analysis.compression_curve import count_overlaps
+from analysis.compression.measuring import count_overlaps
 from tests.student.inference.test_label_sets import make_student
 from tests.student.test_distill import arguments, taught
 from tests.util.test_label_set_from_truth import write_truth
