@@ -24,8 +24,8 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import numpy as np
 import pandas as pd
 
-from analysis.found_label_sets import find_baseline, find_label_sets, on_common_images
-from analysis.found_shares import count_images, format_found, tabulate_found
+from analysis.evaluation.found_label_sets import find_baseline, find_label_sets, on_common_images
+from analysis.evaluation.found_shares import count_images, format_found, tabulate_found
 from analysis.interval_tables import (
     Scores,
     compare_with,

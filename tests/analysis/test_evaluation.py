@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, jaccard_score, roc_auc_scor
 import analysis.bbox_evaluation
 import analysis.pixel_evaluation
 import teacher.soft_label_generation
-from analysis.found_label_sets import find_label_sets
+from analysis.evaluation.found_label_sets import find_label_sets
 from analysis.interval_tables import compare_with, format_differences, format_scores, name_scores
 from analysis.pixel_evaluation import move_to
 from analysis.pixel_scores import (

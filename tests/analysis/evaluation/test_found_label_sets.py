@@ -14,7 +14,7 @@ import pytest
 import analysis.bbox_evaluation
 import analysis.pixel_evaluation
 import util.csv_from_soft_labels
-from analysis.found_label_sets import find_baseline, find_label_sets
+from analysis.evaluation.found_label_sets import find_baseline, find_label_sets
 from student.inference.label_sets import hash_checkpoint
 from tests.conftest import make_project
 from util.config.command_line import load_config

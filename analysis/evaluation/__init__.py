@@ -1,0 +1,1 @@
+"""Evaluations: label sets and boxes, judged side by side on the same images."""
