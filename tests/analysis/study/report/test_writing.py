@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.study.report.figures import _keep_apart, shortened
 from analysis.study.report.gallery import LONG_SIDE_PX, encode
 from analysis.study.report.headline import write_headline
+from analysis.study.report.label_set_plots import _keep_apart
+from analysis.study.report.plot_style import shortened
 from analysis.study.report.tables import format_latex, format_number, show_table
 from analysis.study.report.writing import write_report
 from tests.analysis.study.study_examples import CHANCE, PROMPTS, make_arm, make_results, make_void
