@@ -141,6 +141,19 @@ def write_table(config: Config, name: str, table: pd.DataFrame) -> Path:
     return path
 
 
+def tell_differences(
+    config: Config,
+    name: str,
+    baseline: str,
+    scores: Mapping[str, Scores],
+    metrics: Collection[str],
+) -> None:
+    """Write how label sets differ from one (see `compare_with`) as a table; print some metrics."""
+    differences = compare_with(baseline, scores)
+    print(f"Minus {baseline}:\n{format_differences(differences, metrics)}")
+    write_table(config, name, differences)
+
+
 def _read_other_splits(path: Path, split: str) -> pd.DataFrame:
     """Read the rows of other splits as text; none from a file that is no table of ours."""
     try:

@@ -12,87 +12,35 @@ above that by which the boxes of the label set were found.
 """
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import numpy as np
 import pandas as pd
 
-from analysis.evaluation.found_label_sets import find_baseline, find_label_sets, on_common_images
+from analysis.evaluation.found_label_sets import open_compared
 from analysis.evaluation.found_shares import format_found, tabulate_found
+from analysis.evaluation.pixels import Measured, measure, open_maps
 from analysis.interval_tables import (
-    Scores,
-    compare_with,
-    format_differences,
     format_scores,
-    name_scores,
     say_what_is_empty,
+    tell_differences,
     with_ends,
     write_table,
 )
-from analysis.pixel_scores import (
-    CALIBRATION_SCORES,
-    CURVE_SCORES,
-    THRESHOLD_SCORES,
-    calibration_scores,
-    calibration_sums,
-    curve_scores,
-    pixels_by_bin,
-    threshold_scores,
-)
 from util.config.command_line import load_config
-from util.errors import UserError
 from util.images.files import find_images
-from util.images.masks import TrueMasks, open_masks
+from util.images.masks import open_masks
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import LabelSet, describe_equal
-from util.metrics.classes import count_pairs
-from util.metrics.components import (
-    ANOMALY_TRACK,
-    OBSTACLE_TRACK,
-    ComponentScores,
-    component_scores,
-    measure_components,
-)
-from util.metrics.groups import ImageGroups, group_images
-from util.metrics.intervals import Interval, Score, bootstrap, resamples_for
-from util.metrics.pixel_metrics import measure_pixels
-from util.metrics.pixels import PixelHistogram
-from util.running.progress import track
 from util.running.run import run_script
 
 READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
 
-TRACKS = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
-
-COMPONENT_SCORES = ("mean_siou", "mean_ppv", "mean_f1")
-CHANCE_SCORES = ("average_precision", "iou", "dice")
 SHOWN = ("average_precision", "roc_auc", "fpr_at_95_tpr", "iou")
 ALSO_SHOWN = ("best_f1", "brier_score", "calibration_error", "obstacle_mean_f1", "empty_share")
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """How the maps of a label set fare.
-
-    Attributes:
-        values: Those of `PixelMetrics`, and of `ComponentMetrics` as TRACK_NAME, of all images;
-            `CHANCE_SCORES` of a map that marks every pixel as chance_NAME; the share of maps that
-            are nowhere above the threshold, empty_share; and the threshold.
-        scores: Those of them that have intervals.
-        images: The values of `PixelMetrics` and whether the map is_empty, a row an image.
-        by_class: (C, 2) int64, pixels of each class that are not above the threshold, and that are.
-    """
-
-    values: dict[str, float]
-    scores: Scores
-    images: pd.DataFrame
-    by_class: np.ndarray
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,18 +51,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     test_ids = read_split(config.data.splits, split, image_paths)
     warn_of_shared_images(config.data)
     masks = open_masks(config.data, image_paths)
-    found = find_label_sets(config).checked()
-    baseline = find_baseline(config, found.sets)
-    opened, ids = on_common_images(found.map(open_maps), test_ids, lambda one: one.ids, config)
-    groups = group_images(config.data.groups, ids)
-    num_resamples = resamples_for(len(opened.sets) - 1)  # each but the baseline is compared
+    compared = open_compared(config, test_ids, open_maps)
+    ids, groups = compared.image_ids, compared.groups
     asked = config.evaluation.threshold
 
     def measure_one(one: LabelSet) -> Measured:
         threshold = one.box_settings.threshold if asked is None else asked
-        return measure(one, masks.of(ids), threshold, groups, num_resamples)
+        return measure(one, masks.of(ids), threshold, groups, compared.num_resamples)
 
-    measured = opened.map(measure_one).checked()
+    measured = compared.found.map(measure_one).checked()
     rows = [
         {"label_set": name, "images": len(ids), **with_ends(one.values, one.scores)}
         for name, one in measured.sets.items()
@@ -125,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"Pixels of {len(ids)} {split} images, {describe_chance(table)}.")
     print(groups.describe_intervals())
     say_what_is_empty(table, "label_set", "pixel above the threshold")
-    if equal := describe_equal(opened.sets):
+    if equal := describe_equal(compared.found.sets):
         print(f"{equal}.")
     written = write_table(config, "pixel_evaluation", table)
     if masks.class_names:
@@ -136,158 +81,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         shares = tabulate_found("label_set", "class", "pixels", by_class)
         print(f"Share of pixels above the threshold, by class:\n{format_found(shares)}")
         write_table(config, "pixel_evaluation_classes", shares)
-    if baseline in measured.sets:
+    if compared.baseline in measured.sets:
         scores = {name: one.scores for name, one in measured.sets.items()}
-        differences = compare_with(baseline, scores)
-        print(f"Minus {baseline}:\n{format_differences(differences, (*SHOWN, 'dice'))}")
-        write_table(config, "pixel_differences", differences)
+        shown = (*SHOWN, "dice")
+        tell_differences(config, "pixel_differences", compared.baseline, scores, shown)
     images = pd.concat({n: one.images for n, one in measured.sets.items()}, names=["label_set"])
     by_image = write_table(config, "pixel_evaluation_images", images.reset_index("label_set"))
     print(f"Wrote {written} and {by_image}")
     return measured.report()
 
 
-def open_maps(path: Path) -> LabelSet:
-    """Open a label set, which must have maps.
-
-    Raises:
-        UserError: It is damaged, or a file.
-    """
-    if path.is_file():
-        raise UserError(f"{path} holds no maps; give the folder of a label set instead")
-    return LabelSet(path)
-
-
 def describe_chance(table: pd.DataFrame) -> str:
     """Say what a map that marks every pixel would score, which needs no knowledge."""
     share, dice = table.loc[0, ["chance_average_precision", "chance_dice"]]
     return f"{share:.3%} of them anomalous (marking all: AP and IoU {share:.4f}, F1 {dice:.4f})"
-
-
-def measure(
-    label_set: LabelSet,
-    masks: TrueMasks,
-    threshold: float,
-    groups: ImageGroups,
-    num_resamples: int,
-) -> Measured:
-    """Measure a label set, pooled over images with intervals, and each image by itself.
-
-    Args:
-        label_set: Has a map of each image.
-        masks: True masks by id of the images.
-        threshold: Pixels above it are found.
-        groups: Of the images, which resamples draw together.
-        num_resamples: For the intervals.
-
-    Raises:
-        UserError: A map and its mask do not fit, or no mask has an anomaly.
-    """
-    sums = Sums(threshold, len(masks.class_names))
-    for image_id in track(masks.paths, label_set.name, transient=True):
-        soft_label, truth = label_set.read(image_id), masks.read(image_id)
-        try:
-            sums.add(image_id, soft_label, truth)
-            if masks.class_names:
-                sums.add_classes(soft_label, masks.read_classes(image_id))
-        except ValueError as error:
-            raise UserError(f"{image_id} of {label_set.folder}: {error}") from None
-    if not sums.pooled.positives.any():
-        raise UserError(
-            f"no mask of the split has an anomalous pixel: the masks in {masks.folder} are read as "
-            f"{masks.read_as}; see data.ground_truth_classes and data.mask_values"
-        )
-    return sums.measure(lambda counts, score: bootstrap(groups.sum(counts), score, num_resamples))
-
-
-class Sums:
-    """What is counted of the maps of a label set, an image at a time.
-
-    Attributes:
-        pooled: Pixels of all images.
-    """
-
-    def __init__(self, threshold: float, num_classes: int) -> None:
-        self.pooled = PixelHistogram()
-        self._by_class = np.zeros((num_classes, 2), np.int64)
-        self._threshold = threshold
-        self._tracks = {name: ComponentScores(limits) for name, limits in TRACKS.items()}
-        self._rows: list[dict[str, Any]] = []
-        self._by_bin: list[np.ndarray] = []
-        self._calibration: list[np.ndarray] = []
-
-    def add(self, image_id: str, soft_label: np.ndarray, truth: np.ndarray) -> None:
-        """Count an image: (H, W) float32 in [0, 1], and uint8, 0 normal, 1 anomalous, 255 ignored.
-
-        Raises:
-            ValueError: They do not fit each other.
-        """
-        histogram = PixelHistogram()
-        histogram.add(soft_label, truth)
-        is_found = soft_label > self._threshold
-        for components in self._tracks.values():
-            components.add(is_found, truth)
-        self.pooled += histogram
-        values = asdict(measure_pixels(histogram, self._threshold))
-        self._rows.append({"image": image_id, "is_empty": not is_found.any(), **values})
-        self._by_bin.append(pixels_by_bin(histogram))
-        self._calibration.append(calibration_sums(histogram))
-
-    def add_classes(self, soft_label: np.ndarray, classes: np.ndarray) -> None:
-        """Count an image by class: (H, W) float32 in [0, 1], and uint8, 255 of no class."""
-        is_found = soft_label > self._threshold
-        self._by_class += count_pairs(classes, is_found, *self._by_class.shape)
-
-    def measure(self, resample: Callable[[np.ndarray, Score], Interval]) -> Measured:
-        """Measure what was counted.
-
-        Args:
-            resample: Finds the interval of a score of counts (N, ..., K), a row an image.
-        """
-        images = pd.DataFrame(self._rows)
-        counts = images[["true_positives", "false_positives", "false_negatives"]].to_numpy()
-        values = asdict(measure_pixels(self.pooled, self._threshold))
-        calibration = np.array(self._calibration)
-        curve = resample(np.array(self._by_bin), curve_scores)
-        scores = {
-            **name_scores(THRESHOLD_SCORES, resample(counts, threshold_scores)),
-            **name_scores(CURVE_SCORES, move_to([values[s] for s in CURVE_SCORES], curve)),
-            **name_scores(CALIBRATION_SCORES, resample(calibration, calibration_scores)),
-        }
-        for name, components in self._tracks.items():
-            found = asdict(measure_components(components))
-            values |= {f"{name}_{key}": value for key, value in found.items()}
-            names = [f"{name}_{score}" for score in COMPONENT_SCORES]
-            scores |= name_scores(names, resample(components.counts(), component_scores))
-        chance = asdict(measure_pixels(mark_everything(self.pooled)))
-        values |= {f"chance_{score}": chance[score] for score in CHANCE_SCORES}
-        values |= {"empty_share": float(images["is_empty"].mean()), "threshold": self._threshold}
-        return Measured(values, scores, images, self._by_class)
-
-
-def mark_everything(pixels: PixelHistogram) -> PixelHistogram:
-    """Give every pixel probability 1, for which nothing need be known."""
-    everything = PixelHistogram()
-    everything.positives[-1] = pixels.positives.sum()
-    everything.negatives[-1] = pixels.negatives.sum()
-    return everything
-
-
-def move_to(exact: Sequence[float], interval: Interval) -> Interval:
-    """Move an interval of scores in [0, 1], and all resamples, by what bins made its estimate err.
-
-    Args:
-        exact: (S,) scores of all images.
-        interval: Of shape (S,).
-    """
-    error = interval.estimate - exact
-    return replace(
-        interval,
-        estimate=np.array(exact),
-        low=np.clip(interval.low - error, 0, 1),
-        high=np.clip(interval.high - error, 0, 1),
-        resampled=np.clip(interval.resampled - error, 0, 1),
-    )
 
 
 if __name__ == "__main__":

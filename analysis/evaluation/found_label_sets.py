@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 from student.inference.label_sets import is_of_another_checkpoint
 from util.config import Config
@@ -13,6 +13,8 @@ from util.disk.places import name_in
 from util.disk.walking import on_disk
 from util.errors import UserError, listed
 from util.label_set import PREDICTION, find_label_set, list_label_sets
+from util.metrics.groups import ImageGroups, group_images
+from util.metrics.intervals import resamples_for
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -132,12 +134,60 @@ def name_by_place(path: Path, config: Config) -> str:
     return str(named)
 
 
+class OfImages(Protocol):
+    """What is about some images."""
+
+    @property
+    def ids(self) -> Collection[str] | None:
+        """The images that it has, of this split and of others; None = nobody knows."""
+
+
+S = TypeVar("S", bound=OfImages)
+
+
+@dataclass(frozen=True, eq=False)
+class Compared(Generic[S]):
+    """Label sets that are judged on the same images.
+
+    Attributes:
+        found: The label sets, and what cannot be judged.
+        image_ids: The images.
+        groups: Of the images, which resamples draw together.
+        num_resamples: For intervals that tell each label set from the baseline.
+        baseline: Name of the label set that the others are compared with, if any.
+    """
+
+    found: Found[S]
+    image_ids: list[str]
+    groups: ImageGroups
+    num_resamples: int
+    baseline: str | None
+
+
+def open_compared(
+    config: Config, test_ids: Sequence[str], open_one: Callable[[Path], S]
+) -> Compared[S]:
+    """Open what is to be judged, on the images that all have (see `on_common_images`).
+
+    Args:
+        config: Names what to judge, the baseline and the split.
+        test_ids: The images of the split.
+        open_one: Opens a label set.
+
+    Raises:
+        UserError: Nothing is left to judge, the baseline is not judged, or `data.groups` does not
+            fit.
+    """
+    found = find_label_sets(config).checked()
+    baseline = find_baseline(config, found.sets)
+    opened, ids = on_common_images(found.map(open_one), test_ids, config)
+    groups = group_images(config.data.groups, ids)
+    return Compared(opened, ids, groups, resamples_for(len(opened.sets) - 1), baseline)
+
+
 def on_common_images(
-    opened: Found[T],
-    test_ids: Sequence[str],
-    ids_of: Callable[[T], Collection[str] | None],
-    config: Config,
-) -> tuple[Found[T], list[str]]:
+    opened: Found[S], test_ids: Sequence[str], config: Config
+) -> tuple[Found[S], list[str]]:
     """Find the images that all label sets have, on which alone they can be compared.
 
     An image that could not be labelled is not one in which nothing was found. A label set without
@@ -147,7 +197,6 @@ def on_common_images(
     Args:
         opened: The label sets.
         test_ids: The images of the split.
-        ids_of: The images that one has, of this split and of others; None = nobody knows.
         config: Names the split and what is asked for.
 
     Returns:
@@ -157,7 +206,7 @@ def on_common_images(
         UserError: No label set or no image is left.
     """
     split = config.data.test_split
-    having = {name: ids_of(one) for name, one in opened.sets.items()}
+    having = {name: one.ids for name, one in opened.sets.items()}
     lacking = {
         name: [] if ids is None else sorted(set(test_ids).difference(ids))
         for name, ids in having.items()

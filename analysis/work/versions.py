@@ -36,7 +36,7 @@ STUDENT_CODE = (
 )
 JUDGE_CODE = (
     *("util/*.py", "util/images/*.py", "util/ground_truth/*.py", "util/metrics/*.py"),
-    *("analysis/*.py", "analysis/**/judging.py"),
+    *("analysis/pixel_scores.py", "analysis/**/judging.py"),
     *_MAP_CODE,
 )
 

@@ -12,8 +12,8 @@ import analysis.bbox_evaluation
 import analysis.pixel_evaluation
 import teacher.soft_label_generation
 from analysis.evaluation.found_label_sets import find_label_sets
+from analysis.evaluation.pixels import move_to
 from analysis.interval_tables import compare_with, format_differences, format_scores, name_scores
-from analysis.pixel_evaluation import move_to
 from analysis.pixel_scores import (
     BIN_STARTS,
     CALIBRATION_SCORES,

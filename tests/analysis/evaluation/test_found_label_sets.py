@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import analysis.bbox_evaluation
+import analysis.evaluation.found_label_sets
 import analysis.pixel_evaluation
 import util.csv_from_soft_labels
 from analysis.evaluation.found_label_sets import find_baseline, find_label_sets
@@ -77,10 +78,10 @@ class Project:
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    boxes, pixels = analysis.bbox_evaluation, analysis.pixel_evaluation
-    for script in (boxes, pixels):  # what is tested here does not depend on their number
-        monkeypatch.setattr(script, "resamples_for", lambda _: 100)
-    monkeypatch.setattr(boxes, "draw_precision_recall", lambda path, *_: path.write_bytes(b""))
+    # What is tested here does not depend on their number.
+    monkeypatch.setattr(analysis.evaluation.found_label_sets, "resamples_for", lambda _: 100)
+    script = analysis.bbox_evaluation
+    monkeypatch.setattr(script, "draw_precision_recall", lambda path, *_: path.write_bytes(b""))
     return Project(tmp_path)
 
 
