@@ -33,7 +33,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Scene:
+class Example:
     """One image of the gallery.
 
     Attributes:
@@ -49,9 +49,9 @@ class Scene:
     sources: Sequence[Sequence[Picture]]
 
 
-def render_gallery(rows: Iterable[GalleryRow]) -> list[Scene]:
+def render_gallery(rows: Iterable[GalleryRow]) -> list[Example]:
     """Encode the pictures of a gallery; a teacher's map begins a new source."""
-    scenes = []
+    examples = []
     for row in rows:
         image = encode(row.image_rgb, row.truths, TRUTH_RGB, "image, true boxes")
         sources: list[list[Picture]] = []
@@ -62,8 +62,8 @@ def render_gallery(rows: Iterable[GalleryRow]) -> list[Scene]:
             if not sources or panel.title.endswith("teacher"):
                 sources.append([])
             sources[-1].append(picture)
-        scenes.append(Scene(row.image_id, row.why, image, sources))
-    return scenes
+        examples.append(Example(row.image_id, row.why, image, sources))
+    return examples
 
 
 def encode(

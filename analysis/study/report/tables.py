@@ -36,8 +36,8 @@ LONG = 40
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What a table shows, and the number it is sorted by; None for text."""
+class Entry:
+    """What a table shows in one place, and the number it is sorted by; None for text."""
 
     text: str
     number: float | None = None
@@ -50,12 +50,12 @@ class Column:
     Attributes:
         title: Its head.
         is_number: Whether it is to be aligned as numbers are.
-        cells: From top to bottom.
+        entries: From top to bottom.
     """
 
     title: str
     is_number: bool
-    cells: Sequence[Cell]
+    entries: Sequence[Entry]
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,15 @@ class Table:
     columns: Sequence[Column]
 
     @property
-    def rows(self) -> list[tuple[Cell, ...]]:
-        """Cells from top to bottom."""
-        return list(zip(*(column.cells for column in self.columns), strict=True))
+    def rows(self) -> list[tuple[Entry, ...]]:
+        """Entries from left to right, from top to bottom."""
+        return list(zip(*(column.entries for column in self.columns), strict=True))
 
     @property
     def has_unknown(self) -> bool:
         """Whether a number in it could not be had."""
-        return any(UNKNOWN in cell.text for c in self.columns if c.is_number for cell in c.cells)
+        numbers = [column.entries for column in self.columns if column.is_number]
+        return any(UNKNOWN in entry.text for entries in numbers for entry in entries)
 
 
 def show_table(frame: pd.DataFrame) -> Table:
@@ -91,16 +92,16 @@ def show_table(frame: pd.DataFrame) -> Table:
         is_number = pd.api.types.is_numeric_dtype(values.dtype)
         after = names[position + 1 : position + 3]
         if not is_number:
-            cells = [Cell(str(value)) for value in values]
+            entries = [Entry(str(value)) for value in values]
         elif len(after) == 2 and after[0].endswith("low") and after[1].endswith("high"):
-            cells = _cells(values, frame.iloc[:, position + 1 : position + 3].to_numpy(float))
+            entries = _entries(values, frame.iloc[:, position + 1 : position + 3].to_numpy(float))
         else:
-            cells = _cells(values, None)
-        columns.append(Column(TITLES.get(name, name.replace("_", " ")), is_number, cells))
+            entries = _entries(values, None)
+        columns.append(Column(TITLES.get(name, name.replace("_", " ")), is_number, entries))
     return Table(columns)
 
 
-def _cells(values: pd.Series, ends: np.ndarray | None) -> list[Cell]:
+def _entries(values: pd.Series, ends: np.ndarray | None) -> list[Entry]:
     """Numbers, with the (R, 2) ends of their intervals if they have any."""
     name = str(values.name)
     if name in ("p", "p_holm"):
@@ -115,7 +116,7 @@ def _cells(values: pd.Series, ends: np.ndarray | None) -> list[Cell]:
                 text if text == UNKNOWN else f"{text} {format_interval(low, high, *style)}"
                 for text, (low, high) in zip(texts, ends, strict=True)
             ]
-    return [Cell(text, float(value)) for text, value in zip(texts, values, strict=True)]
+    return [Entry(text, float(value)) for text, value in zip(texts, values, strict=True)]
 
 
 def format_number(value: float, decimals: int = 3, is_signed: bool = False) -> str:
@@ -170,7 +171,7 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
 
 def format_latex(table: Table) -> str:
     """Set a table with the rules of booktabs; every text in it is escaped."""
-    texts = [[" ".join(cell.text.split()) for cell in row] for row in table.rows]
+    texts = [[" ".join(entry.text.split()) for entry in row] for row in table.rows]
     latex = pd.DataFrame(texts, columns=[column.title for column in table.columns]).to_latex(
         index=False,
         escape=True,

@@ -45,7 +45,7 @@ class Family:
 
 
 @dataclass(frozen=True)
-class Section:
+class ArmView:
     """What the report shows of an arm.
 
     Attributes:
@@ -113,7 +113,7 @@ def render_report(results: StudyResults, plots: dict[str, str]) -> str:
     return environment.get_template("report.html.jinja").render(
         results=results,
         headline=write_headline(results.arms[0], results.metric),
-        sections=[
+        arms=[
             show_arm(arm, f"-{number}" if len(results.arms) > 1 else "")
             for number, arm in enumerate(results.arms, start=1)
         ],
@@ -127,7 +127,7 @@ def render_report(results: StudyResults, plots: dict[str, str]) -> str:
     )
 
 
-def show_arm(arm: ArmResults, suffix: str) -> Section:
+def show_arm(arm: ArmResults, suffix: str) -> ArmView:
     """Round and sort the tables of an arm; what needs prompts that differ is there if some do."""
     frames = {
         "scores": rank_scores(arm.scores),
@@ -141,7 +141,7 @@ def show_arm(arm: ArmResults, suffix: str) -> Section:
     left_out = () if arm.has_different_prompts else NEEDING_PROMPTS
     tables = {n: show_table(f) for n, f in frames.items() if len(f) and n not in left_out}
     has_students = bool(arm.scores["student"].notna().any())
-    return Section(arm.name, suffix, has_students, tables, group_comparisons(arm.comparisons))
+    return ArmView(arm.name, suffix, has_students, tables, group_comparisons(arm.comparisons))
 
 
 def rank_scores(scores: pd.DataFrame) -> pd.DataFrame:

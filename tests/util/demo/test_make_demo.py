@@ -17,14 +17,14 @@ from util.bbox_csv import read_bbox_csv
 from util.demo.sea import data_set as writing
 from util.demo.sea.canvas import Canvas, Layer
 from util.demo.sea.data_set import make_data_set
-from util.demo.sea.scene import CLASSES, OBJECT_CLASS, Scene, make_scene
+from util.demo.sea.scene import CLASSES, OBJECT_CLASS, SeaScene, make_scene
 from util.errors import UserError
 from util.images.files import find_images
 from util.images.masks import open_folder
 
 
 @pytest.fixture(scope="module")
-def scenes() -> list[Scene]:
+def scenes() -> list[SeaScene]:
     return [make_scene((3, number), 256) for number in range(80)]
 
 
@@ -85,7 +85,7 @@ def test_any_size_works(size_px: int) -> None:
         assert scene.class_mask.dtype == np.uint8
 
 
-def test_the_mask_holds_exactly_the_classes_of_the_instances(scenes: list[Scene]) -> None:
+def test_the_mask_holds_exactly_the_classes_of_the_instances(scenes: list[SeaScene]) -> None:
     for scene in scenes:
         ids = {CLASSES.index(name) for name, _ in scene.instances}
         assert set(np.unique(scene.class_mask)) - {0} == ids
@@ -93,7 +93,7 @@ def test_the_mask_holds_exactly_the_classes_of_the_instances(scenes: list[Scene]
 
 
 def test_every_box_is_tight_around_its_class_where_nothing_else_of_it_is_near(
-    scenes: list[Scene],
+    scenes: list[SeaScene],
 ) -> None:
     num_checked = 0
     for scene in scenes:
@@ -107,7 +107,7 @@ def test_every_box_is_tight_around_its_class_where_nothing_else_of_it_is_near(
     assert num_checked > 20
 
 
-def test_the_boxes_of_a_class_cover_all_its_pixels(scenes: list[Scene]) -> None:
+def test_the_boxes_of_a_class_cover_all_its_pixels(scenes: list[SeaScene]) -> None:
     for scene in scenes:
         uncovered = scene.class_mask.copy()
         for name, (x0, y0, x1, y1) in scene.instances:
@@ -145,12 +145,12 @@ def test_half_covered_pixels_are_object_and_fainter_ones_are_not() -> None:
     assert canvas.instances() == [("bird", (0, 0, 2, 2))]
 
 
-def test_some_scenes_have_no_bird_and_most_do(scenes: list[Scene]) -> None:
+def test_some_scenes_have_no_bird_and_most_do(scenes: list[SeaScene]) -> None:
     num_empty = sum(all(name != "bird" for name, _ in scene.instances) for scene in scenes)
     assert 0.1 < num_empty / len(scenes) < 0.35
 
 
-def test_most_birds_take_one_to_five_percent_of_the_side(scenes: list[Scene]) -> None:
+def test_most_birds_take_one_to_five_percent_of_the_side(scenes: list[SeaScene]) -> None:
     shares = np.array(
         [
             max(x1 - x0, y1 - y0) / 256
@@ -164,13 +164,13 @@ def test_most_birds_take_one_to_five_percent_of_the_side(scenes: list[Scene]) ->
     assert shares.max() <= 0.1
 
 
-def test_some_birds_are_cut_by_the_border(scenes: list[Scene]) -> None:
+def test_some_birds_are_cut_by_the_border(scenes: list[SeaScene]) -> None:
     boxes = [box for scene in scenes for name, box in scene.instances if name == "bird"]
     num_cut = sum(min(box) == 0 or max(box) == 256 for box in boxes)
     assert 0.02 * len(boxes) < num_cut < 0.3 * len(boxes)
 
 
-def test_birds_stand_out_from_the_water_around_them(scenes: list[Scene]) -> None:
+def test_birds_stand_out_from_the_water_around_them(scenes: list[SeaScene]) -> None:
     contrasts = []
     for scene in scenes:
         image = scene.image_rgb.astype(np.float32)

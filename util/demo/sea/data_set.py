@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from util.bbox_csv import COLUMNS
-from util.demo.sea.scene import CLASSES, OBJECT_CLASS, Scene, make_scene
+from util.demo.sea.scene import CLASSES, OBJECT_CLASS, SeaScene, make_scene
 from util.disk.whole_files import read_json, write_bytes, write_json, write_text
 from util.errors import UserError, listed
 from util.images.class_table import CLASS_NAMES
@@ -132,7 +132,7 @@ def _check_strangers(folder: Path, stems: list[str]) -> None:
         )
 
 
-def _write_scene(folder: Path, stem: str, scene: Scene) -> None:
+def _write_scene(folder: Path, stem: str, scene: SeaScene) -> None:
     """Write the picture of a scene and its class mask."""
     image_bgr = cv2.cvtColor(scene.image_rgb, cv2.COLOR_RGB2BGR)
     jpeg = _encode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
@@ -148,7 +148,7 @@ def _encode(suffix: str, image: np.ndarray, parameters: list[int]) -> bytes:
     return bytes(data)
 
 
-def _csv_rows(stem: str, scene: Scene) -> list[str]:
+def _csv_rows(stem: str, scene: SeaScene) -> list[str]:
     """Return the boxes of a scene as rows of the thesis' CSV; none for an empty sea."""
     size_px = scene.image_rgb.shape[0]
     rows = []

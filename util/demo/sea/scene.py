@@ -28,7 +28,7 @@ OBJECT_CLASS = {
 
 
 @dataclass(frozen=True)
-class Scene:
+class SeaScene:
     """A picture and the truth about it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Scene:
     instances: tuple[Instance, ...]
 
 
-def make_scene(seed: int | tuple[int, int], size_px: int) -> Scene:
+def make_scene(seed: int | tuple[int, int], size_px: int) -> SeaScene:
     """Paint one scene.
 
     Args:
@@ -61,7 +61,7 @@ def make_scene(seed: int | tuple[int, int], size_px: int) -> Scene:
         _paint_distractors(canvas, rng, weather, sea)
     if rng.random() < 0.8:
         _paint_birds(canvas, rng, weather, sea)
-    return Scene(
+    return SeaScene(
         photograph(rng, canvas.image_rgb), canvas.class_mask(CLASSES), tuple(canvas.instances())
     )
 

@@ -115,8 +115,8 @@ def test_what_cannot_be_had_is_a_dash_with_a_note(page: Page) -> None:
     results.arms[0].scores.loc[0, ["student", "student_low", "student_high"]] = np.nan
     table = show_table(results.arms[0].scores)
     student = next(column for column in table.columns if column.title == "student")
-    assert student.cells[0].text == "\N{EN DASH}"
-    assert student.cells[4].text == "0.030 [\N{EN DASH}]"  # of boat
+    assert student.entries[0].text == "\N{EN DASH}"
+    assert student.entries[4].text == "0.030 [\N{EN DASH}]"  # of boat
     assert table.has_unknown
     assert results.notes[0] in page.text
 
@@ -220,7 +220,7 @@ def test_numbers_are_rounded_for_readers() -> None:
     frame = pd.DataFrame(
         {"p": [0.0004, 0.0126, np.nan], "n": [1, 2, 3], "difference": [0.1, -1, 0]}
     )
-    texts = [[cell.text for cell in column.cells] for column in show_table(frame).columns]
+    texts = [[entry.text for entry in column.entries] for column in show_table(frame).columns]
     assert texts == [
         ["< 0.001", "0.013", "\N{EN DASH}"],
         ["1", "2", "3"],
