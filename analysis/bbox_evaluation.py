@@ -13,7 +13,7 @@ others.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -23,12 +23,14 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 from analysis.evaluation.boxes import (
     COCO_SCORES,
     BoxJudge,
+    Judged,
+    Predicted,
     open_boxes,
     tabulate_boxes,
     tabulate_coco,
     tell_of_labels,
 )
-from analysis.evaluation.found_label_sets import open_compared
+from analysis.evaluation.found_label_sets import Compared, open_compared
 from analysis.interval_tables import (
     format_scores,
     say_what_is_empty,
@@ -36,6 +38,7 @@ from analysis.interval_tables import (
     write_table,
 )
 from util.bbox_csv import split_ignored
+from util.config import Config
 from util.config.command_line import load_config
 from util.ground_truth.image_labels import read_image_labels
 from util.ground_truth.reading import read_truths
@@ -58,51 +61,61 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
     image_paths = find_images(config.data.images)
-    split, ious = config.data.test_split, config.evaluation.iou_thresholds
-    test_ids = read_split(config.data.splits, split, image_paths)
+    test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     warn_of_shared_images(config.data)
     truths = read_truths(config.data, image_paths, test_ids)
     named = config.data.image_labels
     labels = {} if named is None else read_image_labels(named, image_paths)
     compared = open_compared(config, test_ids, lambda path: open_boxes(path, image_paths))
-    opened, ids = compared.found, compared.image_ids
     judge = BoxJudge(
-        truths[truths["image"].isin(ids)],
-        ids,
+        truths[truths["image"].isin(compared.image_ids)],
+        compared.image_ids,
         compared.groups,
         compared.num_resamples,
         config.evaluation.min_confidence,
-        ious,
+        config.evaluation.iou_thresholds,
         cache(lambda image_id: image_size_hw(image_paths[image_id])),
     )
-    judged = opened.map(judge.judge).checked()
+    judged = compared.found.map(judge.judge).checked()
+    tell(config, compared, judge, judged.sets, labels)
+    return judged.report()
+
+
+def tell(
+    config: Config,
+    compared: Compared[Predicted],
+    judge: BoxJudge,
+    judged: Mapping[str, Judged],
+    labels: Mapping[str, Collection[str]],
+) -> None:
+    """Print and write how predictions fare, and what is found by the labels of images."""
+    opened, num_images = compared.found.sets, len(compared.image_ids)
+    split, ious = config.data.test_split, config.evaluation.iou_thresholds
     chance, coco_chance = judge.chance()
-    table, coco = tabulate_boxes(judged.sets, chance), tabulate_coco(judged.sets, coco_chance)
+    table, coco = tabulate_boxes(judged, chance), tabulate_coco(judged, coco_chance)
     with_truth = split_ignored(judge.truths)[0]["image"].nunique()
     print(format_boxes(table))
     print(format_scores(coco, "prediction", COCO_SCORES))
     print(
-        f"Boxes of {len(ids)} {split} images, {len(ids) - with_truth} without a true box; marking "
-        f"everything has AP50 {coco_chance['AP50']:.3f}."
+        f"Boxes of {num_images} {split} images, {num_images - with_truth} without a true box; "
+        f"marking everything has AP50 {coco_chance['AP50']:.3f}."
     )
     print(judge.groups.describe_intervals())
     say_what_is_empty(table, "prediction", "box")
-    label_sets = {name: one.label_set for name, one in opened.sets.items() if one.label_set}
+    label_sets = {name: one.label_set for name, one in opened.items() if one.label_set}
     if equal := describe_equal(label_sets):
         print(f"{equal}.")
     if labels:
-        tell_of_labels(config, labels, ids, opened.sets)
-    written = write_table(config, "bbox_evaluation", table.assign(images=len(ids)))
-    write_table(config, "bbox_average_precision", coco.assign(images=len(ids)))
-    if compared.baseline in judged.sets:
-        scores = {name: one.scores for name, one in judged.sets.items()}
-        shown = [*(f"f1, {metric}" for metric in name_metrics(ious)), *COCO_SCORES]
-        tell_differences(config, "bbox_differences", compared.baseline, scores, shown)
-    curves = {name: one.matcher.confidence_curve(ious[0]) for name, one in judged.sets.items()}
+        tell_of_labels(config, labels, compared.image_ids, opened)
+    written = write_table(config, "bbox_evaluation", table.assign(images=num_images))
+    write_table(config, "bbox_average_precision", coco.assign(images=num_images))
+    scores = {name: one.scores for name, one in judged.items()}
+    shown = [*(f"f1, {metric}" for metric in name_metrics(ious)), *COCO_SCORES]
+    tell_differences(config, "bbox_differences", compared.baseline, scores, shown)
+    curves = {name: one.matcher.confidence_curve(ious[0]) for name, one in judged.items()}
     picture = written.with_name(f"bbox_evaluation_{split}.png")
     draw_precision_recall(picture, curves, ious[0])
     print(f"Wrote {written} and {picture}")
-    return judged.report()
 
 
 if __name__ == "__main__":

@@ -144,11 +144,16 @@ def write_table(config: Config, name: str, table: pd.DataFrame) -> Path:
 def tell_differences(
     config: Config,
     name: str,
-    baseline: str,
+    baseline: str | None,
     scores: Mapping[str, Scores],
     metrics: Collection[str],
 ) -> None:
-    """Write how label sets differ from one (see `compare_with`) as a table; print some metrics."""
+    """Write how label sets differ from one (see `compare_with`) as a table; print some metrics.
+
+    Where there is no baseline, or it could not be judged, there is nothing to tell.
+    """
+    if baseline is None or baseline not in scores:
+        return
     differences = compare_with(baseline, scores)
     print(f"Minus {baseline}:\n{format_differences(differences, metrics)}")
     write_table(config, name, differences)

@@ -12,7 +12,7 @@ above that by which the boxes of the label set were found.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
@@ -20,7 +20,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
-from analysis.evaluation.found_label_sets import open_compared
+from analysis.evaluation.found_label_sets import Compared, open_compared
 from analysis.evaluation.found_shares import format_found, tabulate_found
 from analysis.evaluation.pixels import Measured, measure, open_maps
 from analysis.interval_tables import (
@@ -30,6 +30,7 @@ from analysis.interval_tables import (
     with_ends,
     write_table,
 )
+from util.config import Config
 from util.config.command_line import load_config
 from util.images.files import find_images
 from util.images.masks import open_masks
@@ -47,48 +48,56 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
     image_paths = find_images(config.data.images)
-    split = config.data.test_split
-    test_ids = read_split(config.data.splits, split, image_paths)
+    test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     warn_of_shared_images(config.data)
     masks = open_masks(config.data, image_paths)
     compared = open_compared(config, test_ids, open_maps)
-    ids, groups = compared.image_ids, compared.groups
     asked = config.evaluation.threshold
 
     def measure_one(one: LabelSet) -> Measured:
         threshold = one.box_settings.threshold if asked is None else asked
-        return measure(one, masks.of(ids), threshold, groups, compared.num_resamples)
+        judged_by = (masks.of(compared.image_ids), threshold, compared.groups)
+        return measure(one, *judged_by, compared.num_resamples)
 
     measured = compared.found.map(measure_one).checked()
+    tell(config, compared, measured.sets, masks.class_names)
+    return measured.report()
+
+
+def tell(
+    config: Config,
+    compared: Compared[LabelSet],
+    measured: Mapping[str, Measured],
+    class_names: Sequence[str],
+) -> None:
+    """Print and write how label sets fare, and what is found of each class of the masks."""
+    num_images = len(compared.image_ids)
     rows = [
-        {"label_set": name, "images": len(ids), **with_ends(one.values, one.scores)}
-        for name, one in measured.sets.items()
+        {"label_set": name, "images": num_images, **with_ends(one.values, one.scores)}
+        for name, one in measured.items()
     ]
     table = pd.DataFrame(rows)
     print(format_scores(table, "label_set", SHOWN))
     print(format_scores(table, "label_set", ALSO_SHOWN, decimals=4))
-    print(f"Pixels of {len(ids)} {split} images, {describe_chance(table)}.")
-    print(groups.describe_intervals())
+    print(f"Pixels of {num_images} {config.data.test_split} images, {describe_chance(table)}.")
+    print(compared.groups.describe_intervals())
     say_what_is_empty(table, "label_set", "pixel above the threshold")
     if equal := describe_equal(compared.found.sets):
         print(f"{equal}.")
     written = write_table(config, "pixel_evaluation", table)
-    if masks.class_names:
+    if class_names:
         by_class = {
-            name: dict(zip(masks.class_names, one.by_class, strict=True))
-            for name, one in measured.sets.items()
+            name: dict(zip(class_names, one.by_class, strict=True))
+            for name, one in measured.items()
         }
         shares = tabulate_found("label_set", "class", "pixels", by_class)
         print(f"Share of pixels above the threshold, by class:\n{format_found(shares)}")
         write_table(config, "pixel_evaluation_classes", shares)
-    if compared.baseline in measured.sets:
-        scores = {name: one.scores for name, one in measured.sets.items()}
-        shown = (*SHOWN, "dice")
-        tell_differences(config, "pixel_differences", compared.baseline, scores, shown)
-    images = pd.concat({n: one.images for n, one in measured.sets.items()}, names=["label_set"])
+    scores = {name: one.scores for name, one in measured.items()}
+    tell_differences(config, "pixel_differences", compared.baseline, scores, (*SHOWN, "dice"))
+    images = pd.concat({n: one.images for n, one in measured.items()}, names=["label_set"])
     by_image = write_table(config, "pixel_evaluation_images", images.reset_index("label_set"))
     print(f"Wrote {written} and {by_image}")
-    return measured.report()
 
 
 def describe_chance(table: pd.DataFrame) -> str:

@@ -61,7 +61,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     from analysis.study.concluding import conclude
     from analysis.study.design import design_study
     from analysis.study.planning import plan_cells
-    from analysis.study.report.headline import is_void
     from analysis.study.report.writing import write_report
     from analysis.work.images import Images
     from analysis.work.judging import find_judge
@@ -92,11 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_config(folder, config)
     show(results)
     print(f"Wrote {folder}: report.html, figures, tables, cells.csv")
-    if is_void(results.arms[0]):
-        words = [word for prompt in design.prompts for word in ("--teacher.prompts", prompt)]
-        print_next(["teacher/soft_label_generation.py", "--preview", "3", *words], argv)
-    else:
-        print(f"Next: open {folder / 'report.html'}")
+    say_next(results, design.prompts, folder / "report.html", argv)
     return report_failures(outcomes)
 
 
@@ -130,6 +125,19 @@ def show(results: "StudyResults") -> None:
     print(shown.to_string(index=False), "\n")
     print(f"Marking everything: {table['chance'].iloc[0]:.3f}")
     print(write_headline(results.arms[0], results.metric))
+
+
+def say_next(
+    results: "StudyResults", prompts: Sequence[str], report: Path, argv: Sequence[str] | None
+) -> None:
+    """Say what to do next: read the report or, where nothing was found, look at previews."""
+    from analysis.study.report.headline import is_void
+
+    if is_void(results.arms[0]):
+        words = [word for prompt in prompts for word in ("--teacher.prompts", prompt)]
+        print_next(["teacher/soft_label_generation.py", "--preview", "3", *words], argv)
+    else:
+        print(f"Next: open {report}")
 
 
 if __name__ == "__main__":

@@ -80,20 +80,26 @@ def combining_gain(
         raise ValueError(
             "a combination needs two prompts or more; size 1 is the prompts themselves"
         )
-    strategy_of = dict.fromkeys(groups.names, "") if strategies is None else strategies
-    order = list(dict.fromkeys(strategy_of[name] for name in groups.names)) or [""]
-    of_size: dict[int, dict[str, list[str]]] = {}
-    for name in groups.names:
-        of_strategy = of_size.setdefault(len(members[name]), {})
-        of_strategy.setdefault(strategy_of[name], []).append(name)
+    strategy_of = {name: "" if strategies is None else strategies[name] for name in groups.names}
+    order = list(dict.fromkeys(strategy_of.values())) or [""]
     alone = {name: [name] for name in singles.names}
     tables = [_tabulate_size(1, dict.fromkeys(order, singles), singles, alone)]
-    for size, names in of_size.items():
+    for size, names in _sort_by_size(members, strategy_of).items():
         selected = {strategy: groups.select(group) for strategy, group in names.items()}
         tables.append(_tabulate_size(size, selected, singles, members))
     table = pd.concat(tables, ignore_index=True)
     position = table["strategy"].map(order.index)
     return table.iloc[np.lexsort((table["size"], position))].reset_index(drop=True)
+
+
+def _sort_by_size(
+    members: Mapping[str, Sequence[str]], strategy_of: Mapping[str, str]
+) -> dict[int, dict[str, list[str]]]:
+    """Names of the groups by how many members they have, and by strategy."""
+    of_size: dict[int, dict[str, list[str]]] = {}
+    for name, strategy in strategy_of.items():
+        of_size.setdefault(len(members[name]), {}).setdefault(strategy, []).append(name)
+    return of_size
 
 
 def _tabulate_size(

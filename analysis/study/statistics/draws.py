@@ -221,11 +221,34 @@ def _seed_noise(scores: Sequence[np.ndarray], num_draws: int, seed: int) -> np.n
     Returns:
         (R, L); None where no label set has two defined scores.
     """
+    # Three streams, so that more worlds begin with the same ones; none is that of the images.
+    of_variance, of_pick, of_noise = np.random.default_rng([seed, 1]).spawn(3)
+    variances = _draw_variances(scores, num_draws, of_variance, of_pick)
+    if variances is None:
+        return None
+    num_trainings = np.array([len(s) for s in scores])
+    noise = of_noise.standard_normal(variances.shape)
+    noise *= np.sqrt(np.minimum(variances, LARGEST_VARIANCE) / num_trainings)
+    return noise
+
+
+def _draw_variances(
+    scores: Sequence[np.ndarray],
+    num_draws: int,
+    of_variance: np.random.Generator,
+    of_pick: np.random.Generator,
+) -> np.ndarray | None:
+    """Draw (R, L) variances over seeds; None where no label set has two defined scores.
+
+    Args:
+        scores: (S,) of each label set.
+        num_draws: R.
+        of_variance: Draws those of label sets whose scores are two or more, and defined.
+        of_pick: Picks one of those for each of the others.
+    """
     known = [i for i, s in enumerate(scores) if len(s) > 1 and np.isfinite(s).all()]
     if not known:
         return None
-    # Three streams, so that more worlds begin with the same ones; none is that of the images.
-    of_variance, of_pick, of_noise = np.random.default_rng([seed, 1]).spawn(3)
     df = np.array([len(scores[i]) - 1 for i in known])
     squares = np.array([scores[i].var() * len(scores[i]) for i in known])
     drawn = squares / of_variance.chisquare(df, (num_draws, len(known)))
@@ -234,7 +257,4 @@ def _seed_noise(scores: Sequence[np.ndarray], num_draws: int, seed: int) -> np.n
     variances[:, known] = drawn
     picked = of_pick.integers(len(known), size=(num_draws, len(unknown)))
     variances[:, unknown] = np.take_along_axis(drawn, picked, axis=1)
-    num_trainings = np.array([len(s) for s in scores])
-    noise = of_noise.standard_normal(variances.shape)
-    noise *= np.sqrt(np.minimum(variances, LARGEST_VARIANCE) / num_trainings)
-    return noise
+    return variances

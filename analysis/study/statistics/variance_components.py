@@ -31,6 +31,17 @@ TEACHER = ("prompt", "image", "residual")
 STUDENT = ("prompt", "training seed", "image", "prompt x image", "residual")
 """Components, and sources of mean squares, in this order."""
 
+STUDENT_EQUATIONS = np.array(
+    [
+        [1, -1, 0, -1, 1],
+        [0, 1, 0, 0, -1],
+        [0, 0, 1, -1, 0],
+        [0, 0, 0, 1, -1],
+        [0, 0, 0, 0, 1],
+    ]
+)
+"""What makes components, each times how often it is in a mean, of mean squares: both `STUDENT`."""
+
 
 def teacher_components(values: np.ndarray, num_draws: int = 10_000, seed: int = 0) -> pd.DataFrame:
     """Split the variance of teachers' scores: y_pi = mu + prompt_p + image_i + residual_pi.
@@ -91,18 +102,7 @@ def student_components(values: np.ndarray, num_draws: int = 10_000, seed: int = 
         return table.reindex(pd.Index(STUDENT, name="component")).reset_index()
     num_prompts, num_seeds, num_images = _with_all_values(values).shape
     divisors = [num_seeds * num_images, num_images, num_prompts * num_seeds, num_seeds, 1]
-    solve = (
-        np.array(
-            [
-                [1, -1, 0, -1, 1],
-                [0, 1, 0, 0, -1],
-                [0, 0, 1, -1, 0],
-                [0, 0, 0, 1, -1],
-                [0, 0, 0, 0, 1],
-            ]
-        )
-        / np.maximum(divisors, 1)[:, None]
-    )
+    solve = STUDENT_EQUATIONS / np.maximum(divisors, 1)[:, None]
     return _components(values, STUDENT, solve, num_draws, seed)
 
 
