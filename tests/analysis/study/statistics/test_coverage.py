@@ -5,8 +5,6 @@ in what they make of their teacher and of their seed. Truths are those of all im
 unless a test says otherwise. 500 studies know a coverage of 0.95 to 0.01; the seeds are fixed.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -19,123 +17,23 @@ from analysis.study.statistics.comparisons import compare_pairs
 from analysis.study.statistics.draws import Draws, student_draws, teacher_draws
 from analysis.study.statistics.prompt_groups import contrast, spread
 from analysis.study.statistics.transfer import rank_correlation, slope
-from analysis.study.statistics.variance_components import student_components, teacher_components
+from tests.analysis.study.statistics.simulated_studies import (
+    FEW_STUDIES,
+    NUM_DRAWS,
+    NUM_STUDIES,
+    coverage,
+    draws_of_students,
+    f1_of_recall,
+    few_prompts,
+    holds,
+    many_prompts,
+    measured,
+    population,
+    recall_of_teacher,
+    simulate,
+)
 from util.metrics.intervals import percentile_interval
 from util.metrics.scores import counts_of_values, f1, mean
-
-NUM_STUDIES = 500
-FEW_STUDIES = 300
-NUM_DRAWS = 1000
-NUM_SEEDS = 3
-NUM_IMAGES = 150
-FALSE_ALARMS = 0.4
-"""For each bird; in F1 as in the counts."""
-SEED_SD = 0.2
-"""In logits of recall."""
-
-
-@dataclass(frozen=True)
-class Studies:
-    """M simulated studies.
-
-    Attributes:
-        teacher: (M, P, N, 3) counts.
-        student: (M, P, S, N, 3) counts.
-        teacher_truth: (M, P) F1 over all images.
-        student_truth: (M, P) F1 over all images and seeds.
-    """
-
-    teacher: np.ndarray
-    student: np.ndarray
-    teacher_truth: np.ndarray
-    student_truth: np.ndarray
-
-
-def recall_of_teacher(ability: np.ndarray) -> np.ndarray:
-    return scipy.special.expit(0.8 + 0.5 * ability)
-
-
-def recall_of_student(ability: np.ndarray, own: np.ndarray) -> np.ndarray:
-    return scipy.special.expit(0.6 + 0.35 * ability + own)
-
-
-def f1_of_recall(recall: np.ndarray) -> np.ndarray:
-    return f1(np.stack([recall, np.full_like(recall, FALSE_ALARMS), 1 - recall], axis=-1))
-
-
-def draw_counts(rng: np.random.Generator, birds: np.ndarray, recall: np.ndarray) -> np.ndarray:
-    """(..., N, 3) counts from birds (..., N) and recall (..., 1); false alarms come in clusters."""
-    hits = rng.binomial(birds, recall)
-    clusters = rng.gamma(1, 2 * FALSE_ALARMS, hits.shape)  # two birds an image
-    return np.stack([hits, rng.poisson(clusters), birds - hits], axis=-1)
-
-
-def simulate(rng: np.random.Generator, ability: np.ndarray) -> Studies:
-    """Make studies of prompts of given ability (M, P)."""
-    birds = rng.poisson(rng.gamma(0.8, 2.5, (len(ability), 1, NUM_IMAGES)))
-    own = rng.normal(0, 0.15, ability.shape)
-    seeds = own[..., None] + rng.normal(0, SEED_SD, (*ability.shape, NUM_SEEDS))
-    student_recall = recall_of_student(ability[..., None], seeds)
-    nodes, weights = np.polynomial.hermite_e.hermegauss(15)  # the mean over normal seeds
-    of_seeds = recall_of_student(ability[..., None], own[..., None] + SEED_SD * nodes)
-    teacher_recall = recall_of_teacher(ability)
-    return Studies(
-        draw_counts(
-            rng, np.broadcast_to(birds, (*ability.shape, NUM_IMAGES)), teacher_recall[..., None]
-        ),
-        draw_counts(
-            rng,
-            np.broadcast_to(birds[:, :, None], (*seeds.shape, NUM_IMAGES)),
-            student_recall[..., None],
-        ),
-        f1_of_recall(teacher_recall),
-        f1_of_recall(of_seeds) @ (weights / weights.sum()),
-    )
-
-
-@cache
-def few_prompts() -> Studies:
-    """Studies of five prompts and of five combinations, to be drawn image by image."""
-    rng = np.random.default_rng(1)
-    return simulate(rng, rng.normal(size=(NUM_STUDIES, 10)))
-
-
-@cache
-def draws_of_students() -> list[Draws]:
-    return [
-        student_draws(
-            {str(p): list(seeds) for p, seeds in enumerate(study)}, f1, NUM_DRAWS, seed=number
-        )
-        for number, study in enumerate(few_prompts().student)
-    ]
-
-
-@cache
-def many_prompts() -> tuple[np.ndarray, np.ndarray]:
-    """(M, 20) scores of teachers and of students, means over seeds."""
-    rng = np.random.default_rng(2)
-    return measured(simulate(rng, rng.normal(size=(NUM_STUDIES, 20))))
-
-
-@cache
-def population() -> tuple[np.ndarray, np.ndarray]:
-    """(40, 500) the same scores of very many prompts, each row over other images."""
-    rng = np.random.default_rng(3)
-    return measured(simulate(rng, rng.normal(size=(40, 500))))
-
-
-def measured(studies: Studies) -> tuple[np.ndarray, np.ndarray]:
-    return f1(studies.teacher.sum(axis=2)), f1(studies.student.sum(axis=3)).mean(axis=2)
-
-
-def coverage(low: object, high: object, truth: object) -> float:
-    low, high = np.asarray(low), np.asarray(high)
-    return float(np.mean((low <= truth) & (truth <= high)))
-
-
-def holds(covered: float) -> bool:
-    return covered >= 0.93
-
 
 # Scores of label sets
 
@@ -324,83 +222,3 @@ def test_the_difference_of_on_and_off_target_prompts() -> None:
     ]
     truth = very_many[0].mean() - very_many[1].mean()
     assert holds(coverage([f.low for f in found], [f.high for f in found], truth))
-
-
-# Variance components
-
-SD = np.array([0.08, 0.03, 0.2, 0.1, 0.12])
-"""Of prompts, training seeds, images, prompts on images, trainings on images."""
-
-
-def components_cover(
-    tables: Iterable[tuple[np.ndarray, np.ndarray]], variances: np.ndarray
-) -> np.ndarray:
-    """(2, C) coverage of variances and of shares."""
-    truths = variances, variances / variances.sum()
-    rows = [
-        [(low <= t) & (t <= high) for (low, high), t in zip(e, truths, strict=True)] for e in tables
-    ]
-    return np.mean(rows, axis=0)
-
-
-def ends(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(2, C) ends of variances, and of shares."""
-    make = student_components if values.ndim == 3 else teacher_components
-    table = make(values, NUM_DRAWS)
-    return table[["low", "high"]].to_numpy().T, table[["share_low", "share_high"]].to_numpy().T
-
-
-def draw_values(
-    rng: np.random.Generator, image: np.ndarray, difficulty: np.ndarray | float
-) -> np.ndarray:
-    """(P, S, N) of 10 prompts: normal effects but for those of images (N,)."""
-    num_images = len(image)
-    return (
-        rng.normal(0, SD[0], (10, 1, 1))
-        + rng.normal(0, SD[1], (10, NUM_SEEDS, 1))
-        + image
-        + rng.normal(0, SD[3], (10, 1, num_images)) * difficulty
-        + rng.normal(0, SD[4], (10, NUM_SEEDS, num_images)) * difficulty
-    )
-
-
-def test_components_of_students() -> None:
-    rng = np.random.default_rng(7)
-    values = [draw_values(rng, rng.normal(0, SD[2], 120), 1) for _ in range(NUM_STUDIES)]
-    assert (components_cover(map(ends, values), SD**2) >= 0.93).all()
-
-
-def test_components_of_teachers() -> None:
-    rng = np.random.default_rng(8)
-    values = [draw_values(rng, rng.normal(0, SD[2], 120), 1)[:, 0] for _ in range(NUM_STUDIES)]
-    sources = np.array([SD[0] ** 2 + SD[1] ** 2, SD[2] ** 2, SD[3] ** 2 + SD[4] ** 2])
-    assert (components_cover(map(ends, values), sources) >= 0.93).all()
-
-
-def test_components_where_images_are_skewed_and_some_are_hard() -> None:
-    rng = np.random.default_rng(9)
-    values = [
-        draw_values(
-            rng, SD[2] * (rng.exponential(1, 200) - 1), rng.exponential(1 / np.sqrt(2), 200)
-        )
-        for _ in range(NUM_STUDIES)
-    ]
-    # Without the correction of the degrees of freedom, that of the residual would be 0.16.
-    assert (components_cover(map(ends, values), SD**2) >= 0.92).all()
-
-
-def test_components_of_bounded_scores_of_images() -> None:
-    # F1-like scores of images in [0, 1], many of them 0 or 1.
-    rng = np.random.default_rng(10)
-
-    def bounded(num_prompts: int, num_seeds: int, num_images: int) -> np.ndarray:
-        prompt = rng.normal(0, 0.1, (num_prompts, 1, 1))
-        seed = rng.normal(0, 0.05, (num_prompts, num_seeds, 1))
-        image = rng.normal(0, 0.4, num_images)
-        both = rng.normal(0, 0.2, (num_prompts, 1, num_images))
-        error = rng.normal(0, 0.2, (num_prompts, num_seeds, num_images))
-        return np.clip(0.6 + prompt + seed + image + both + error, 0, 1)
-
-    truth = student_components(bounded(300, 20, 3000), 2).variance.to_numpy()
-    values = [bounded(10, NUM_SEEDS, 150) for _ in range(NUM_STUDIES)]
-    assert (components_cover(map(ends, values), truth) >= 0.93).all()
