@@ -59,3 +59,9 @@ def conclude_study(project: Path, *more: str) -> StudyResults:
 def run_here(cells: Sequence[Cell], num_processes: int) -> Iterator[tuple[Cell, Outcome]]:
     """Run cells in this process, for tests that are not about processes."""
     return ((cell, make(cell)) for cell in cells)
+
+
+def tables_of(project: Path) -> dict[str, bytes]:
+    """Content of all tables but those with times."""
+    folder = project.parent / "runs" / "study" / "tables"
+    return {p.name: p.read_bytes() for p in folder.glob("*.csv") if p.stem != "cells"}

@@ -13,16 +13,8 @@ import analysis.pixel_evaluation
 import teacher.soft_label_generation
 from analysis.evaluation.found_label_sets import find_label_sets
 from analysis.evaluation.pixels import move_to
-from analysis.interval_tables import compare_with, format_differences, format_scores, name_scores
 from analysis.pixel_scores import (
-    BIN_STARTS,
-    CALIBRATION_SCORES,
-    CURVE_SCORES,
     THRESHOLD_SCORES,
-    calibration_scores,
-    calibration_sums,
-    curve_scores,
-    pixels_by_bin,
     threshold_scores,
 )
 from tests.conftest import make_project, read_gray
@@ -31,13 +23,10 @@ from util.config.command_line import load_config
 from util.errors import UserError
 from util.images.files import write_image
 from util.label_set import MANIFEST, LabelSet
-from util.metrics.intervals import Interval, bootstrap, paired_difference, resample_weights
-from util.metrics.pixel_calibration import brier_score, expected_calibration_error
-from util.metrics.pixel_metrics import measure_pixels
-from util.metrics.pixels import PixelHistogram
-from util.metrics.scores import f1
+from util.metrics.intervals import Interval, bootstrap
 
 evaluate_boxes = analysis.bbox_evaluation.main
+
 evaluate_pixels = analysis.pixel_evaluation.main
 
 
@@ -92,112 +81,12 @@ def test_pixel_values_are_those_of_scikit_learn(
     assert of_bird["true_positives"].sum() == row["true_positives"]
 
 
-def draw_histograms(rng: np.random.Generator, num_images: int) -> list[PixelHistogram]:
-    """Histograms of images whose maps are sparse and find some of the anomalies."""
-    histograms = []
-    for _ in range(num_images):
-        truth = (rng.random((60, 60)) < rng.uniform(0, 0.1)).astype(np.uint8)
-        soft_label = rng.beta(0.2, 3, truth.shape) + 0.4 * truth * rng.random(truth.shape)
-        soft_label[rng.random(truth.shape) < 0.6] = 0
-        histogram = PixelHistogram()
-        histogram.add(np.clip(soft_label, 0, 1), truth)
-        histograms.append(histogram)
-    return histograms
-
-
-def test_scores_in_bins_are_close_to_the_exact_ones(rng: np.random.Generator) -> None:
-    histograms = draw_histograms(rng, 12)
-    pooled = sum(histograms, PixelHistogram())
-    by_bin = np.array([pixels_by_bin(histogram) for histogram in [*histograms, pooled]])
-    assert BIN_STARTS[0] == 0
-    assert (by_bin[-1].sum(), by_bin[:-1].sum()) == (12 * 3600, 12 * 3600)
-    exact = [
-        [getattr(measure_pixels(histogram), name) for name in CURVE_SCORES]
-        for histogram in [*histograms, pooled]
-    ]
-    np.testing.assert_allclose(curve_scores(by_bin)[-1], exact[-1], atol=2e-3)
-    np.testing.assert_allclose(curve_scores(by_bin), exact, atol=0.03)
-    unseen = by_bin[-1].copy()
-    unseen[: len(BIN_STARTS)] = 0
-    assert np.isnan(curve_scores(unseen)).all()
-
-
-def test_scores_in_bins_are_exact_where_a_bin_holds_one_level() -> None:
-    histogram = PixelHistogram()
-    levels = BIN_STARTS[[0, 5, 300, 700, -2, -1]]
-    histogram.positives[levels] = [3, 0, 2, 5, 4, 0]
-    histogram.negatives[levels] = [50, 9, 7, 3, 1, 1]
-    exact = [getattr(measure_pixels(histogram), name) for name in CURVE_SCORES]
-    np.testing.assert_allclose(curve_scores(pixels_by_bin(histogram)), exact, rtol=1e-12)
-
-
-def test_calibration_intervals_are_those_of_images_that_are_really_drawn_again(
-    rng: np.random.Generator,
-) -> None:
-    histograms = [*draw_histograms(rng, 5), PixelHistogram()]  # all of the last one is ignored
-    sums = np.array([calibration_sums(histogram) for histogram in histograms])
-    interval = bootstrap(sums, calibration_scores, 40)
-    plain = []
-    for weights in next(resample_weights(6, 40)):
-        drawn = np.repeat(np.arange(6), weights)
-        pooled = sum((histograms[i] for i in drawn), PixelHistogram())
-        plain.append([brier_score(pooled), expected_calibration_error(pooled)])
-    np.testing.assert_allclose(interval.resampled, plain, rtol=1e-10)
-    assert np.isnan(calibration_scores(sums[-1])).all()
-    assert len(CALIBRATION_SCORES) == 2
-
-
-def test_threshold_scores_are_undefined_as_0_of_0() -> None:
-    scores = threshold_scores(np.array([[2, 1, 3], [0, 0, 4], [0, 0, 0]]))
-    np.testing.assert_allclose(scores[0], [2 / 3, 2 / 5, 2 / 6, 4 / 8])
-    np.testing.assert_array_equal(scores[1], [np.nan, 0, 0, 0])
-    assert np.isnan(scores[2]).all()
-
-
 def test_an_interval_moves_with_its_estimate_and_stays_in_range() -> None:
     ends = np.array([0.4, 0.9]), np.array([0.5, 0.97]), np.array([[0.4, 0.9], [0.5, 1.0]])
     moved = move_to([0.5, 0.98], Interval(np.array([0.45, 0.95]), *ends))
     np.testing.assert_allclose(moved.estimate, [0.5, 0.98])
     np.testing.assert_allclose([moved.low, moved.high], [[0.45, 0.93], [0.55, 1]])
     np.testing.assert_allclose(moved.resampled, [[0.45, 0.93], [0.55, 1]])
-
-
-def test_differences_are_those_of_the_paired_bootstrap(rng: np.random.Generator) -> None:
-    counts = {name: rng.poisson(2, (30, 3)) for name in "abc"}
-    scores = {name: name_scores(["f1"], bootstrap(c[:, None], f1)) for name, c in counts.items()}
-    table = compare_with("b", scores).set_index("label_set")
-    assert table.index.tolist() == ["a", "c"]
-    for name in "ac":
-        interval, p = paired_difference(bootstrap(counts[name], f1), bootstrap(counts["b"], f1))
-        expected = [interval.estimate, interval.low, interval.high, p]
-        columns = ["difference", "low", "high", "p"]
-        np.testing.assert_allclose(table.loc[name, columns].astype(float), expected, atol=1e-12)
-    p = table["p"].sort_values()
-    assert table.loc[p.index[0], "p_holm"] == pytest.approx(2 * p.iloc[0])
-    assert compare_with("b", {"b": scores["b"]}).empty
-
-
-def test_numbers_on_the_screen_have_their_intervals_and_signs() -> None:
-    table = pd.DataFrame(
-        {
-            "label_set": ["bird", "gull", "whale"],
-            "iou": [0.25, 0.5, np.nan],
-            "iou_low": [0.125, np.nan, np.nan],
-            "iou_high": [0.375, np.nan, np.nan],
-        }
-    )
-    lines = format_scores(table, "label_set", ["iou"], decimals=2).splitlines()
-    assert [line.split()[1:] for line in lines[1:]] == [
-        ["0.25", "[0.12,", "0.38]"],
-        ["0.50"],
-        ["-"],
-    ]
-    columns = ["label_set", "metric", "difference", "low", "high", "p", "p_holm"]
-    rows = [("gull", name, -0.1, -0.2, 0.01, 0.0004, 0.5) for name in ("dice", "iou", "other")]
-    lines = format_differences(pd.DataFrame(rows, columns=columns), ["iou", "dice"]).splitlines()
-    assert lines[1].split() == ["iou", "gull", "-0.100", "[-0.200,", "+0.010]", "<0.001", "0.500"]
-    assert lines[2].split()[0] == "dice"
-    assert len(lines) == 3
 
 
 def test_pixel_differences_are_paired_and_told(

@@ -20,6 +20,7 @@ from tests.analysis.study.study_examples import CHANCE, PROMPTS, make_arm, make_
 from tests.conftest import box_table
 
 VOID = {"meta", "link", "img", "br", "hr"}
+
 PLOTS = {"scores", "transfer", "gain", "components", "reliability"}
 
 
@@ -227,100 +228,6 @@ def test_numbers_are_rounded_for_readers() -> None:
         ["+0.100", "\N{MINUS SIGN}1.000", "0.000"],
     ]
     assert format_number(-0.0001) == "0.000"
-
-
-def test_the_headline_is_made_from_the_numbers() -> None:
-    assert write_headline(make_arm(PROMPTS, True, True), "F1") == (
-        "Wording moved the teacher's F1 between 0.01 (whale) and 0.68 (bird) and the student's "
-        "between 0.00 (whale) and 0.57 (bird); a point of difference between teachers became 0.80 "
-        "[0.34, 1.26] points between students (perhaps all of it); combining all six prompts by "
-        "majority:2 (the best of two strategies) gained 0.27 [0.22, 0.32] for the student over one "
-        "of them picked at random, and gained 0.03 [\u22120.02, 0.08] (perhaps nothing) against "
-        "the best single one."
-    )
-
-
-def test_the_headline_says_what_cannot_be_had() -> None:
-    assert write_headline(make_arm(PROMPTS[:1], True, False), "F1") == (
-        "The only prompt, bird, has F1 0.68 for the teacher and 0.57 for the student."
-    )
-    arm = make_arm(PROMPTS, False, True)
-    alone = replace(arm, gain=arm.gain.assign(over_best_low=np.nan))
-    assert "lost 0.02 (no interval can be had)" in write_headline(alone, "F1")
-    two = write_headline(make_arm(PROMPTS[:2], True, False), "F1")
-    assert two.endswith("reaches the students cannot be said.")
-    alone = write_headline(make_arm(PROMPTS, False, False), "F1")
-    assert alone == ("Wording moved the teacher's F1 between 0.01 (whale) and 0.68 (bird).")
-
-
-def test_the_headline_says_that_students_which_find_nothing_do_not_differ() -> None:
-    arm = make_arm(PROMPTS, True, True)
-    nothing = {"value": 0.0, "low": 0.0, "high": 0.0}
-    gain = arm.gain.assign(**dict.fromkeys(arm.gain.columns[4:], 0.0))
-    arm = replace(
-        arm,
-        scores=arm.scores.assign(student=0.0),
-        transfer=arm.transfer.assign(**nothing),
-        gain=gain,
-    )
-    headline = write_headline(arm, "F1")
-    assert "the student's not at all (0.00 for each prompt); nothing of a difference" in headline
-    assert "changed nothing for the student" in headline
-    silent = replace(arm, scores=arm.scores.assign(student_empty=1.0))
-    opening = "No student finds anything in any test image. Wording moved the teacher's F1 between"
-    assert write_headline(silent, "F1").startswith(opening)
-    almost = arm.scores.assign(student_empty=[0.9] + [1.0] * (len(arm.scores) - 1))
-    assert "finds anything" not in write_headline(replace(arm, scores=almost), "F1")
-
-
-def test_the_headline_opens_with_the_fact_that_nothing_was_found() -> None:
-    arm = make_arm(PROMPTS, True, True)
-    assert write_headline(make_void(arm), "F1") == (
-        "The teacher found nothing: none of its label sets marks anything in any test image; no "
-        "student finds anything in any test image."
-    )
-    assert write_headline(make_void(arm, "zorb"), "F1") == (
-        "The teacher found nothing: none of its label sets marks anything in any test image; the "
-        "teacher does not know words of any of the six prompts; no student finds anything in any "
-        "test image."
-    )
-    alone = make_void(make_arm(PROMPTS[:1], False, False), "zorb")
-    alone = replace(alone, scores=alone.scores.assign(student=np.nan, student_empty=np.nan))
-    assert write_headline(alone, "F1") == (
-        "The teacher found nothing: its label set marks nothing in any test image; the teacher "
-        "does not know words of the prompt."
-    )
-
-
-def test_the_headline_says_that_all_label_sets_are_one() -> None:
-    arm = make_void(make_arm(PROMPTS, True, True))
-    scores = arm.scores.assign(teacher=0.4, teacher_empty=0.1, student=0.3, student_empty=0.0)
-    words = ["zorb, quix", "quix", "", "", "", "", "", ""]
-    arm = replace(arm, scores=scores.assign(unknown_words=words))
-    assert write_headline(arm, "F1") == (
-        "The teacher gave one and the same label set for all six prompts, so wording could change "
-        "nothing: F1 is 0.40 for the teacher and 0.30 for the student; the teacher does not know "
-        "words of two of the six prompts."
-    )
-
-
-def test_the_headline_speaks_of_the_prompts_that_differ() -> None:
-    arm = make_arm(PROMPTS, False, False)
-    scores = arm.scores.copy()
-    scores.loc[5, ["same_as", "teacher"]] = ["boat", 0.08]
-    headline = write_headline(replace(arm, scores=scores), "F1")
-    assert headline == "Wording moved the teacher's F1 between 0.08 (boat) and 0.68 (bird)."
-
-
-def test_the_headline_says_that_marking_everything_is_as_good() -> None:
-    arm = make_arm(PROMPTS, True, False)
-    high = write_headline(replace(arm, scores=arm.scores.assign(chance=0.6)), "F1")
-    assert high.endswith("; no student is better than marking everything (0.60).")
-    higher = write_headline(replace(arm, scores=arm.scores.assign(chance=0.7)), "F1")
-    assert higher.endswith("; no teacher and no student is better than marking everything (0.70).")
-    assert "marking" not in write_headline(arm, "F1")
-    unknown = write_headline(replace(arm, scores=arm.scores.assign(chance=np.nan)), "F1")
-    assert "marking" not in unknown
 
 
 def test_chance_empty_images_equal_sets_and_unknown_words_stand_in_table_and_report(

@@ -5,7 +5,6 @@ from functools import cache
 
 import numpy as np
 import scipy.special
-import scipy.stats
 
 from analysis.study.statistics.draws import Draws, student_draws
 from util.metrics.scores import f1

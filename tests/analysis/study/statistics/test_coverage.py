@@ -9,7 +9,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-import scipy.special
 import scipy.stats
 
 from analysis.study.statistics.combining_gain import combining_gain

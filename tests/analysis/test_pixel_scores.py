@@ -1,0 +1,80 @@
+"""Pixel scores of sums over images: close to the exact ones, and resampled as images are."""
+
+import numpy as np
+
+from analysis.pixel_scores import (
+    BIN_STARTS,
+    CALIBRATION_SCORES,
+    CURVE_SCORES,
+    calibration_scores,
+    calibration_sums,
+    curve_scores,
+    pixels_by_bin,
+    threshold_scores,
+)
+from util.metrics.intervals import bootstrap, resample_weights
+from util.metrics.pixel_calibration import brier_score, expected_calibration_error
+from util.metrics.pixel_metrics import measure_pixels
+from util.metrics.pixels import PixelHistogram
+
+
+def draw_histograms(rng: np.random.Generator, num_images: int) -> list[PixelHistogram]:
+    """Histograms of images whose maps are sparse and find some of the anomalies."""
+    histograms = []
+    for _ in range(num_images):
+        truth = (rng.random((60, 60)) < rng.uniform(0, 0.1)).astype(np.uint8)
+        soft_label = rng.beta(0.2, 3, truth.shape) + 0.4 * truth * rng.random(truth.shape)
+        soft_label[rng.random(truth.shape) < 0.6] = 0
+        histogram = PixelHistogram()
+        histogram.add(np.clip(soft_label, 0, 1), truth)
+        histograms.append(histogram)
+    return histograms
+
+
+def test_scores_in_bins_are_close_to_the_exact_ones(rng: np.random.Generator) -> None:
+    histograms = draw_histograms(rng, 12)
+    pooled = sum(histograms, PixelHistogram())
+    by_bin = np.array([pixels_by_bin(histogram) for histogram in [*histograms, pooled]])
+    assert BIN_STARTS[0] == 0
+    assert (by_bin[-1].sum(), by_bin[:-1].sum()) == (12 * 3600, 12 * 3600)
+    exact = [
+        [getattr(measure_pixels(histogram), name) for name in CURVE_SCORES]
+        for histogram in [*histograms, pooled]
+    ]
+    np.testing.assert_allclose(curve_scores(by_bin)[-1], exact[-1], atol=2e-3)
+    np.testing.assert_allclose(curve_scores(by_bin), exact, atol=0.03)
+    unseen = by_bin[-1].copy()
+    unseen[: len(BIN_STARTS)] = 0
+    assert np.isnan(curve_scores(unseen)).all()
+
+
+def test_scores_in_bins_are_exact_where_a_bin_holds_one_level() -> None:
+    histogram = PixelHistogram()
+    levels = BIN_STARTS[[0, 5, 300, 700, -2, -1]]
+    histogram.positives[levels] = [3, 0, 2, 5, 4, 0]
+    histogram.negatives[levels] = [50, 9, 7, 3, 1, 1]
+    exact = [getattr(measure_pixels(histogram), name) for name in CURVE_SCORES]
+    np.testing.assert_allclose(curve_scores(pixels_by_bin(histogram)), exact, rtol=1e-12)
+
+
+def test_calibration_intervals_are_those_of_images_that_are_really_drawn_again(
+    rng: np.random.Generator,
+) -> None:
+    histograms = [*draw_histograms(rng, 5), PixelHistogram()]  # all of the last one is ignored
+    sums = np.array([calibration_sums(histogram) for histogram in histograms])
+    interval = bootstrap(sums, calibration_scores, 40)
+    plain = []
+    for weights in next(resample_weights(6, 40)):
+        drawn = np.repeat(np.arange(6), weights)
+        pooled = sum((histograms[i] for i in drawn), PixelHistogram())
+        plain.append([brier_score(pooled), expected_calibration_error(pooled)])
+    np.testing.assert_allclose(interval.resampled, plain, rtol=1e-10)
+    assert np.isnan(calibration_scores(sums[-1])).all()
+    assert len(CALIBRATION_SCORES) == 2
+
+
+def test_threshold_scores_are_undefined_as_0_of_0() -> None:
+    scores = threshold_scores(np.array([[2, 1, 3], [0, 0, 4], [0, 0, 0]]))
+    np.testing.assert_allclose(scores[0], [2 / 3, 2 / 5, 2 / 6, 4 / 8])
+    np.testing.assert_array_equal(scores[1], [np.nan, 0, 0, 0])
+    assert np.isnan(scores[2]).all()
