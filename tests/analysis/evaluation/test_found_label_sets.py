@@ -86,6 +86,8 @@ def test_a_bad_label_set_is_left_out_with_its_reason_and_stops_no_other(
     assert score(made.table(name), "good") == 1
     assert set(made.table(name).index) == {"good"}
     assert "bad is left out: " in capsys.readouterr().err
+    if fault != "not there":  # what cannot be judged is no baseline, which spoils no other
+        assert made.run(evaluate, *named, "--evaluation.baseline", "bad") == 1
     with pytest.raises(UserError, match=r"nothing is left to judge\nbad: "):
         made.run(evaluate, "--evaluation.predictions", "bad")
 
