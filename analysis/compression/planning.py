@@ -12,7 +12,7 @@ from analysis.work.images import Images
 from analysis.work.plan import Plan, plan_seeds
 from student.inference.label_sets import find_checkpoint
 from teacher.settings import as_student
-from util.config import CompressionSection, Config, TeacherSection
+from util.config import CompressionSection, Config
 from util.errors import UserError, listed
 from util.images.splits import read_split
 from util.label_set import LabelSet
@@ -43,12 +43,12 @@ def plan_curve(config: Config, images: Images) -> Plan:
     Raises:
         UserError: There is no teacher, no student to train, or `data.groups` does not fit.
     """
-    teacher = choose_teacher(config)
+    taught_by = choose_teacher(config)
     data = config.data
     test_ids = read_split(data.splits, data.test_split, images.paths)
     group_images(data.groups, test_ids)  # refuses ids without a group before any training
-    name = f"the teacher {teacher.checkpoint}"
-    labelling = teacher_cell(config, teacher, name, [TEACHER], images)
+    name = f"the teacher {taught_by.teacher.checkpoint}"
+    labelling = teacher_cell(taught_by, name, [TEACHER], images)
     school = open_school(config, images)
     students = change_sizes(config.compression)
     runs: dict[tuple[str, ...], dict[int, Cell]] = {
@@ -66,7 +66,7 @@ def plan_curve(config: Config, images: Images) -> Plan:
     return Plan((labelling,), (), runs)
 
 
-def choose_teacher(config: Config) -> TeacherSection:
+def choose_teacher(config: Config) -> Config:
     """Let the student that the config names be the teacher.
 
     Raises:
@@ -78,7 +78,7 @@ def choose_teacher(config: Config) -> TeacherSection:
             f"{checkpoint} cannot be measured beside students; give the .pt that it is of"
         )
     logits = config.student.losses.get("kd", 0.0) > 0
-    return as_student(config.teacher, checkpoint=checkpoint, label_set=TEACHER, logits=logits)
+    return as_student(config, checkpoint=checkpoint, label_set=TEACHER, logits=logits)
 
 
 def change_sizes(section: CompressionSection) -> dict[str, dict[str, Any]]:

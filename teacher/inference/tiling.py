@@ -51,8 +51,8 @@ def spread_starts(length_px: int, tile_size_px: int, overlap_px: int) -> list[in
     """Say where the fewest tiles of one size begin along a side of an image, spread evenly.
 
     No tile is smaller than another, since models resize each of them as a whole. A student resizes
-    none: its tiles (`util.learning.inference.tiles.split_side`) begin on the grid of its network, the
-    last may be smaller, and logits are blended, where the maps of these are joined by maximum.
+    none: its tiles (`util.learning.inference.tiles.split_side`) begin on the grid of its network,
+    the last may be smaller, and logits are blended, where the maps of these are joined by maximum.
 
     Args:
         length_px: Of the side.
