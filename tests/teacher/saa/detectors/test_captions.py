@@ -26,7 +26,7 @@ def test_a_missing_vocabulary_is_fetched_by_one_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    with pytest.raises(UserError, match=r"teacher\.text_encoder.*--fetch google-bert/bert-base"):
+    with pytest.raises(UserError, match=r"saa\.text_encoder.*--fetch google-bert/bert-base"):
         locate(None, "text encoder", "groundingdino", tmp_path / "weights")
     with pytest.raises(UserError, match=r"has no vocab\.txt; give a .* or fetch google-bert"):
         load_tokenizer(tmp_path)
