@@ -9,8 +9,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from tests.benchmarks.test_speed import seconds_of
-from util.metrics.pixel_metrics import PixelMetrics, measure_pixels
-from util.metrics.pixels import PixelHistogram
+from util.metrics.pixelwise.pixel_metrics import PixelMetrics, measure_pixels
+from util.metrics.pixelwise.pixels import PixelHistogram
 
 PIXELS = 10**7
 

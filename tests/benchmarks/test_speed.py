@@ -23,7 +23,8 @@ from tests.plain_metrics import plain_thesis_metric_of_rows
 from util.bbox_csv import COLUMNS, read_bbox_csv, write_bbox_csv
 from util.config import Config
 from util.data_classes import BoxSettings
-from util.demo.sea.data_set import make_data_set
+from util.demo.data_set import make_data_set
+from util.demo.sea.data_set import SEA
 from util.learning.networks.models import Architecture, build_model
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics.boxes import BoxMatcher
@@ -180,7 +181,7 @@ def test_scenes_are_made_faster_than_a_student_trains_on_them(
 
     def paint() -> None:
         nonlocal made
-        make_data_set(tmp_path / str(made), num_scenes=8, size_px=256, seed=made)
+        make_data_set(tmp_path / str(made), SEA, num_scenes=8, size_px=256, seed=made)
         made += 1
 
     ratio = speed_up(paint, train, rounds=7)

@@ -26,7 +26,8 @@ from tests.benchmarks.test_speed import seconds_of, speed_up
 from tests.student.student_runs import make_validation
 from util.config import Config, Precision, read_config
 from util.data_classes import BoxSettings
-from util.demo.sea.data_set import make_data_set
+from util.demo.data_set import make_data_set
+from util.demo.sea.data_set import SEA
 from util.images.files import find_images, read_image, write_image
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.learning.checkpoint import save_checkpoint
@@ -34,7 +35,7 @@ from util.learning.device import build_fabric, is_faster_in_bf16
 from util.learning.inference.onnx_predictor import OnnxPredictor
 from util.learning.inference.torch_predictor import TorchPredictor, scale_images
 from util.learning.networks.models import Architecture, build_model
-from util.learning.run_folder import RunFolder
+from util.learning.runs.run_folder import RunFolder
 from util.learning.trainer import Trainer
 from util.running.ahead import count_cores
 
@@ -160,7 +161,7 @@ def test_our_unet_predicts_twice_as_fast_as_one_with_resnet18(
 @pytest.fixture
 def scenes(tmp_path: Path) -> Path:
     """A config beside 60 scenes of 256 x 256 pixels, with a checkpoint of the default student."""
-    make_data_set(tmp_path / "data/sea_scenes", num_scenes=60, size_px=256, seed=0)
+    make_data_set(tmp_path / "data/sea_scenes", SEA, num_scenes=60, size_px=256, seed=0)
     content = {"model": make_model(OURS).state_dict(), "architecture": OURS.as_dict()}
     save_checkpoint(tmp_path / "best.pt", {**content, "temperature": 1.0})
     (tmp_path / "config.json").write_text(json.dumps({"student": {"epochs": 2}}))

@@ -1,5 +1,7 @@
 """The section `demo`."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from util.config.fields import Section
@@ -8,6 +10,15 @@ from util.config.fields import Section
 class DemoSection(Section):
     """The painted scenes of the demo."""
 
+    kind: Literal["sea", "road"] = Field(
+        "sea",
+        description="What is painted: the sea from above, or streets from a car, with things of no"
+        " known class on them.",
+    )
     scenes: int = Field(240, ge=4, description="How many scenes are made.")
-    size_px: int = Field(256, ge=32, description="Side of a scene in pixels.")
+    size_px: int = Field(
+        256,
+        ge=32,
+        description="Height of a scene in pixels; the sea is as wide, a street twice as wide.",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the scenes.")

@@ -1,9 +1,12 @@
-"""Make the demo data set: painted aerial pictures of the sea, with exact masks and boxes.
+"""Make a demo data set: painted pictures with exact masks and boxes.
 
     python util/demo/make_demo.py --demo.scenes 500 --paths.demo data/more_scenes
+    python util/demo/make_demo.py --config configs/road.json
 
-It stands in for the marine-bird data of the thesis, which is not public, and has its layout: Pascal
-VOC folders and one CSV of boxes. Writes paths.demo.
+Pictures of the sea from above stand in for the marine-bird data of the thesis, which is not public,
+in its layout: Pascal VOC folders and one CSV of boxes. Streets from a car (demo.kind road) have
+their classes in SegmentationClass and things of no class in labels_masks, coded as in
+SegmentMeIfYouCan. Writes paths.demo.
 Next: python teacher/soft_label_generation.py
 """
 

@@ -1,8 +1,12 @@
 """Makes the demo that the config asks for."""
 
 from util.config import Config
-from util.demo.sea.data_set import make_data_set
+from util.demo.data_set import SceneKind, make_data_set
+from util.demo.road.data_set import ROAD
+from util.demo.sea.data_set import SEA
 from util.running.progress import track
+
+KINDS: dict[str, SceneKind] = {"sea": SEA, "road": ROAD}
 
 
 def make_demo(config: Config) -> None:
@@ -14,6 +18,7 @@ def make_demo(config: Config) -> None:
     demo = config.demo
     make_data_set(
         config.paths.demo,
+        KINDS[demo.kind],
         demo.scenes,
         demo.size_px,
         demo.seed,

@@ -14,10 +14,10 @@ import pytest
 import analysis.pixel_evaluation
 from util import label_set_from_truth
 from util.bbox_csv import read_bbox_csv
-from util.demo.sea import data_set as writing
-from util.demo.sea.canvas import Canvas, Layer
-from util.demo.sea.data_set import make_data_set
-from util.demo.sea.scene import CLASSES, OBJECT_CLASS, SeaScene, make_scene
+from util.demo.canvas import Canvas, Layer
+from util.demo.data_set import CSV_HEADER, make_data_set
+from util.demo.sea.data_set import PAINTER_VERSION, SEA
+from util.demo.sea.scene import CLASSES, NUMBERS, OBJECT_CLASS, SeaScene, make_scene
 from util.errors import UserError
 from util.images.files import find_images
 from util.images.masks import open_folder
@@ -31,7 +31,7 @@ def scenes() -> list[SeaScene]:
 @pytest.fixture(scope="module")
 def data_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scenes")
-    make_data_set(folder, num_scenes=40, size_px=96, seed=5)
+    make_data_set(folder, SEA, num_scenes=40, size_px=96, seed=5)
     return folder
 
 
@@ -54,7 +54,7 @@ def read_rows(folder: Path) -> list[dict[str, str]]:
 
 
 def test_the_same_seed_gives_the_same_bytes(data_set: Path, tmp_path: Path) -> None:
-    make_data_set(tmp_path, num_scenes=40, size_px=96, seed=5)
+    make_data_set(tmp_path, SEA, num_scenes=40, size_px=96, seed=5)
     assert files_of(tmp_path) == files_of(data_set)
 
 
@@ -66,7 +66,7 @@ def test_another_seed_gives_other_scenes() -> None:
 def test_a_scene_and_its_split_do_not_depend_on_the_size_of_the_set(
     data_set: Path, tmp_path: Path
 ) -> None:
-    make_data_set(tmp_path, num_scenes=7, size_px=96, seed=5)
+    make_data_set(tmp_path, SEA, num_scenes=7, size_px=96, seed=5)
     large = files_of(data_set)
     for name, data in files_of(tmp_path).items():
         if name.startswith(("JPEGImages", "SegmentationClass")):
@@ -121,7 +121,7 @@ def test_an_instance_keeps_only_its_visible_pixels() -> None:
     canvas.paint(square(1, 2, 4), "bird")
     canvas.paint(square(3, 2, 4), "boat")
     assert canvas.instances() == [("bird", (1, 2, 3, 6)), ("boat", (3, 2, 7, 6))]
-    assert canvas.class_mask(CLASSES)[2].tolist() == [0, 1, 1, 2, 2, 2, 2, 0, 0, 0]
+    assert canvas.class_mask(NUMBERS)[2].tolist() == [0, 1, 1, 2, 2, 2, 2, 0, 0, 0]
 
 
 def test_an_instance_that_is_hidden_or_outside_is_dropped() -> None:
@@ -197,7 +197,7 @@ def test_the_layout_is_voc(data_set: Path) -> None:
         "num_scenes": 40,
         "size_px": 96,
         "seed": 5,
-        "version": writing.PAINTER_VERSION,
+        "version": PAINTER_VERSION,
     }
 
 
@@ -212,7 +212,7 @@ def test_the_files_hold_the_scene(data_set: Path) -> None:
 
 def test_the_csv_holds_every_instance_with_its_thesis_class(data_set: Path) -> None:
     rows = read_rows(data_set)
-    assert list(rows[0]) == writing.CSV_HEADER.split(";")
+    assert list(rows[0]) == CSV_HEADER.split(";")
     for number in range(40):
         found = [row for row in rows if row["image"] == f"scene_{number:04d}"]
         instances = make_scene((5, number), 96).instances
@@ -239,9 +239,9 @@ def test_a_stopped_set_is_completed(data_set: Path, tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make_data_set(tmp_path, 40, 96, 5, progress=stop_at_third)
+        make_data_set(tmp_path, SEA, 40, 96, 5, progress=stop_at_third)
     assert not (tmp_path / "scenes.json").exists()
-    make_data_set(tmp_path, 40, 96, 5)
+    make_data_set(tmp_path, SEA, 40, 96, 5)
     assert files_of(tmp_path) == files_of(data_set)
 
 
@@ -249,7 +249,7 @@ def test_a_complete_set_is_left_alone(data_set: Path) -> None:
     def fail(items: object) -> object:
         raise AssertionError("painted again")
 
-    make_data_set(data_set, 40, 96, 5, progress=fail)
+    make_data_set(data_set, SEA, 40, 96, 5, progress=fail)
 
 
 def test_the_masks_name_their_classes_as_the_csv_does(data_set: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_complete_set_of_an_earlier_version_gets_the_names_it_lacks(
     shutil.copytree(data_set, older)
     (older / "SegmentationClass" / "classes.json").unlink()
     (older / "SegmentationClass" / "scene_0000.png").write_bytes(b"not painted again")
-    make_data_set(older, 40, 96, 5)
+    make_data_set(older, SEA, 40, 96, 5)
     name = "SegmentationClass/classes.json"
     assert files_of(older)[name] == files_of(data_set)[name]
     assert (older / "SegmentationClass" / "scene_0000.png").read_bytes() == b"not painted again"
@@ -299,20 +299,20 @@ def test_masks_and_boxes_of_a_class_are_of_the_same_scenes(data_set: Path) -> No
 
 def test_a_folder_with_other_scenes_is_refused(data_set: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="already holds scenes made with"):
-        make_data_set(data_set, 40, 96, seed=6)
+        make_data_set(data_set, SEA, 40, 96, seed=6)
     (tmp_path / "JPEGImages").mkdir()
     (tmp_path / "JPEGImages" / "holiday.jpg").write_bytes(b"")
     with pytest.raises(UserError, match=r"not of this set: holiday\.jpg"):
-        make_data_set(tmp_path, 2, 96, seed=6)
+        make_data_set(tmp_path, SEA, 2, 96, seed=6)
 
 
 def test_a_broken_settings_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "scenes.json").write_text("{")
     with pytest.raises(UserError, match=r"scenes\.json is damaged"):
-        make_data_set(tmp_path, 1, 64, 0)
+        make_data_set(tmp_path, SEA, 1, 64, 0)
 
 
 def test_numbers_out_of_range_are_refused_together(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"num_scenes is 0.*size_px is 8.*seed is -1"):
-        make_data_set(tmp_path, 0, 8, -1)
+        make_data_set(tmp_path, SEA, 0, 8, -1)
     assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from util.demo.sea.canvas import Canvas, Colour, Layer, colour
+from util.demo.canvas import Canvas, Colour, Layer, colour
 from util.demo.sea.foam import paint_bird_wake
 from util.demo.sea.sketch import Sketch, ellipse_points, shadow_of
 from util.demo.sea.water import Sea

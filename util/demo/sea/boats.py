@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from util.demo.sea.canvas import Canvas, Layer, colour
+from util.demo.canvas import Canvas, Layer, colour
 from util.demo.sea.foam import paint_boat_wake
 from util.demo.sea.sketch import Sketch, ellipse_points, shadow_of
 from util.demo.sea.water import Sea

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from util.demo.sea.canvas import Canvas, Layer, colour
+from util.demo.canvas import Canvas, Layer, colour
 from util.demo.sea.sketch import Sketch
 from util.demo.sea.weather import Weather
 

@@ -5,10 +5,11 @@ import math
 import cv2
 import numpy as np
 
-from util.demo.sea.canvas import Canvas, Layer
-from util.demo.sea.noise import Window, open_window, smoothstep
+from util.demo.canvas import Canvas, Layer
+from util.demo.noise import smoothstep
 from util.demo.sea.water import Sea
 from util.demo.sea.weather import Weather
+from util.demo.sea.window import Window, open_window
 
 
 def foam_layer(window: Window, alpha: np.ndarray, weather: Weather) -> Layer:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from util.demo.camera import photograph
+from util.demo.canvas import Canvas, Instance
 from util.demo.sea.birds import draw_plumage, paint_bird
 from util.demo.sea.boats import paint_boat, paint_buoy
-from util.demo.sea.camera import photograph
-from util.demo.sea.canvas import Canvas, Instance
 from util.demo.sea.debris import paint_debris
 from util.demo.sea.foam import paint_streak
 from util.demo.sea.water import Sea, paint_sea
@@ -16,6 +16,7 @@ from util.demo.sea.weather import Weather, draw_weather
 from util.demo.sea.whales import paint_whale
 
 CLASSES = ("sea", "bird", "boat", "buoy", "whale", "foam", "debris")
+NUMBERS = {name: number for number, name in enumerate(CLASSES)}
 OBJECT_CLASS = {
     "bird": "bird",
     "boat": "anthro",
@@ -62,7 +63,7 @@ def make_scene(seed: int | tuple[int, int], size_px: int) -> SeaScene:
     if rng.random() < 0.8:
         _paint_birds(canvas, rng, weather, sea)
     return SeaScene(
-        photograph(rng, canvas.image_rgb), canvas.class_mask(CLASSES), tuple(canvas.instances())
+        photograph(rng, canvas.image_rgb), canvas.class_mask(NUMBERS), tuple(canvas.instances())
     )
 
 

@@ -5,7 +5,7 @@ import math
 import cv2
 import numpy as np
 
-from util.demo.sea.canvas import Colour, Layer
+from util.demo.canvas import Colour, Layer
 
 _SUBPIXEL_BITS = 4
 

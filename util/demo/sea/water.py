@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from util.demo.sea.noise import fractal_noise, smoothstep
+from util.demo.noise import fractal_noise, smoothstep
 from util.demo.sea.weather import Weather
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from util.demo.sea.canvas import Colour, colour
+from util.demo.canvas import Colour, colour
 
 _WATER_COLOURS: tuple[tuple[Colour, float], ...] = (
     (colour(14, 52, 92), 0.26),  # deep blue

@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 
-from util.demo.sea.canvas import Canvas, Layer, colour
+from util.demo.canvas import Canvas, Layer, colour
+from util.demo.noise import smoothstep
 from util.demo.sea.foam import foam_layer
-from util.demo.sea.noise import Window, open_window, smoothstep
 from util.demo.sea.water import Sea
 from util.demo.sea.weather import Weather
+from util.demo.sea.window import Window, open_window
 
 _SKINS = (colour(34, 40, 46), colour(52, 60, 66), colour(28, 28, 32), colour(72, 76, 78))
 

@@ -1,11 +1,13 @@
 """The picture in the making, which knows to what object each of its pixels belongs.
 
-Coordinates in this package are pixels, x to the right and y down; angles are radians from x to y.
+Coordinates are pixels, x to the right and y down; angles are radians from x to y.
 Colours are RGB in linear light, 1.0 = what the camera shows as white.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 SOLID_ALPHA = 0.5
@@ -41,7 +43,7 @@ class Canvas:
 
     Attributes:
         image_rgb: (H, W, 3) float32, linear light.
-        instance_map: (H, W) int32, 0 = sea, n = the n-th object painted.
+        instance_map: (H, W) int32, 0 = what was there first, n = the n-th object painted.
     """
 
     def __init__(self, image_rgb: np.ndarray) -> None:
@@ -51,7 +53,7 @@ class Canvas:
 
     @property
     def size_px(self) -> int:
-        """Side of the square picture."""
+        """Height of the picture."""
         return self.image_rgb.shape[0]
 
     def paint(self, layer: Layer, class_name: str | None = None) -> None:
@@ -60,27 +62,32 @@ class Canvas:
         Args:
             layer: The patch.
             class_name: What the patch shows, as a new instance. None for things that are no objects
-                (shadows, wakes); where they hide an object, its pixels become sea again.
+                (shadows, wakes); where they hide one, its pixels are what was there first again.
         """
         height, width = layer.rgba.shape[:2]
         x0, y0 = max(layer.x, 0), max(layer.y, 0)
-        x1 = min(layer.x + width, self.size_px)
+        x1 = min(layer.x + width, self.image_rgb.shape[1])
         y1 = min(layer.y + height, self.size_px)
         if x0 >= x1 or y0 >= y1:
             return
         window = (slice(y0, y1), slice(x0, x1))
         rgba = layer.rgba[y0 - layer.y : y1 - layer.y, x0 - layer.x : x1 - layer.x]
         pixels = self.image_rgb[window]
-        pixels *= 1 - rgba[..., 3:]
+        # Merged copies: NumPy is slow at spreading one value over three channels.
+        pixels *= cv2.merge([1 - rgba[..., 3]] * 3)
         pixels += rgba[..., :3]
         if class_name is not None:
             self._objects.append((class_name, window))
         owner = len(self._objects) if class_name is not None else 0
         self.instance_map[window][rgba[..., 3] >= SOLID_ALPHA] = owner
 
-    def class_mask(self, classes: tuple[str, ...]) -> np.ndarray:
-        """Return (H, W) uint8, the index in `classes` of what each pixel shows, 0 = sea."""
-        indices = [0, *(classes.index(name) for name, _ in self._objects)]
+    def class_mask(self, numbers: Mapping[str, int]) -> np.ndarray:
+        """Return (H, W) uint8, the number of the class that each pixel shows.
+
+        Args:
+            numbers: Of every class painted, 0 to 255. What was there first has 0.
+        """
+        indices = [0, *(numbers[name] for name, _ in self._objects)]
         return np.array(indices, np.uint8)[self.instance_map]
 
     def instances(self) -> list[Instance]:

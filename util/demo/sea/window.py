@@ -1,41 +1,9 @@
-"""Random textures: clouds of several sizes, and a window of the picture in an object's frame."""
+"""A window of the picture in an object's frame."""
 
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-
-
-def smoothstep(low: float, high: float, values: np.ndarray) -> np.ndarray:
-    """Rise smoothly from 0 at `low` to 1 at `high`; same shape as `values`, float32."""
-    ramp = np.clip((values - low) * (1 / (high - low)), 0, 1)
-    return ramp * ramp * (3 - 2 * ramp)
-
-
-def fractal_noise(
-    rng: np.random.Generator, size_px: int, cells: tuple[int, ...], decay: float
-) -> np.ndarray:
-    """Sum clouds of several sizes.
-
-    Args:
-        rng: Source of the noise.
-        size_px: Side of the square result.
-        cells: Number of clouds along a side, one entry a size; above `size_px` means `size_px`.
-        decay: Strength of each size relative to the one before.
-
-    Returns:
-        (size_px, size_px) float32, mean about 0, standard deviation about 1.
-    """
-    total = np.zeros((size_px, size_px), np.float32)
-    for octave, num_cells in enumerate(cells):
-        side = min(num_cells, size_px) + 1
-        coarse = rng.standard_normal((side, side), np.float32) * np.float32(decay**octave)
-        total += cv2.resize(coarse, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
-    # Linear interpolation between independent values keeps 4/9 of their variance on average.
-    variance = 4 / 9 * sum(decay ** (2 * octave) for octave in range(len(cells)))
-    total *= np.float32(variance**-0.5)
-    return total
 
 
 @dataclass(frozen=True)

@@ -14,29 +14,28 @@ def photograph(rng: np.random.Generator, image_rgb: np.ndarray) -> np.ndarray:
     Returns:
         (H, W, 3) uint8.
     """
-    size_px = image_rgb.shape[0]
-    gain = np.float32(rng.uniform(0.75, 1.45)) * _falloff(rng, size_px)
+    size_hw = image_rgb.shape[:2]
+    gain = np.float32(rng.uniform(0.75, 1.45)) * _falloff(rng, size_hw)
     # Merged copies, here and below: NumPy is slow at spreading one value over three channels.
     exposed = image_rgb * cv2.merge([gain] * 3)
     blurred: np.ndarray = cv2.GaussianBlur(exposed, (0, 0), float(rng.uniform(0.35, 0.7)))
-    blurred += np.float32(rng.uniform(0, 0.012))  # haze between sea and camera
-    # A soft shoulder keeps glint and foam from clipping hard; the root is the display's gamma.
+    blurred += np.float32(rng.uniform(0, 0.012))  # haze before the camera
+    # A soft shoulder keeps the brightest from clipping hard; the root is the display's gamma.
     display = np.sqrt(blurred / (1 + 0.25 * blurred) * np.float32(1.25))
     # Photon noise has the same strength everywhere after the root.
     noise_level = float(rng.uniform(1.0, 4.5))
-    noise = rng.standard_normal((size_px, size_px), np.float32) * np.float32(noise_level)
+    noise = rng.standard_normal(size_hw, np.float32) * np.float32(noise_level)
     display *= 255
     display += cv2.merge([noise] * 3)
     display += 0.5
     return np.clip(display, 0, 255).astype(np.uint8)
 
 
-def _falloff(rng: np.random.Generator, size_px: int) -> np.ndarray:
+def _falloff(rng: np.random.Generator, size_hw: tuple[int, int]) -> np.ndarray:
     """Return (H, W) float32, a gain near 1: darker corners and one side lighter than the other."""
-    grid = (np.arange(size_px, dtype=np.float32) + 0.5) / size_px - 0.5
+    rows, columns = ((np.arange(side, dtype=np.float32) + 0.5) / side - 0.5 for side in size_hw)
     tilt_x, tilt_y = (np.float32(tilt) for tilt in rng.normal(0, 0.2, 2))
     vignette = np.float32(rng.uniform(0, 0.7))
-    squares = grid * grid
-    columns = 1 + tilt_x * grid - vignette * squares
-    rows = 1 + tilt_y * grid - vignette * squares
-    return columns[None, :] * rows[:, None]
+    across = 1 + tilt_x * columns - vignette * (columns * columns)
+    down = 1 + tilt_y * rows - vignette * (rows * rows)
+    return across[None, :] * down[:, None]

@@ -1,0 +1,1 @@
+"""What stands in a street, of classes that networks learn and of none."""
