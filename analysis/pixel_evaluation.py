@@ -8,7 +8,8 @@ paths.runs/pixel_evaluation.csv, and pixel_evaluation_images.csv with a row an i
 splits stay in them. Where the masks have names of classes, pixel_evaluation_classes.csv says which
 share of the pixels of each class is found. evaluation.baseline names a label set that the others
 are compared with, by image: pixel_differences.csv. Pixels count above evaluation.threshold, or
-above that by which the boxes of the label set were found.
+above that by which the boxes of the label set were found. evaluation.benchmark adds a table in the
+words of the road-anomaly benchmark, by its code of 2021 or 2023: road_anomaly.csv.
 """
 
 import sys
@@ -23,6 +24,7 @@ import pandas as pd
 from analysis.evaluation.found_label_sets import Compared, open_compared
 from analysis.evaluation.found_shares import format_found, tabulate_found
 from analysis.evaluation.pixels import Measured, measure, open_maps
+from analysis.evaluation.road_anomaly import tell_road_anomaly
 from analysis.interval_tables import (
     format_scores,
     say_what_is_empty,
@@ -39,6 +41,7 @@ from util.label_set import LabelSet, describe_equal
 from util.running.run import run_script
 
 READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
+READS |= {"evaluation.benchmark"}
 
 SHOWN = ("average_precision", "roc_auc", "fpr_at_95_tpr", "iou")
 ALSO_SHOWN = ("best_f1", "brier_score", "calibration_error", "obstacle_mean_f1", "empty_share")
@@ -61,6 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     measured = compared.found.map(measure_one).checked()
     tell(config, compared, measured.sets, masks.class_names)
+    if config.evaluation.benchmark != "none":
+        exact = {name: one.values for name, one in measured.sets.items()}
+        judged = {name: compared.found.sets[name] for name in exact}
+        truths = masks.of(compared.image_ids)
+        tell_road_anomaly(config, config.evaluation.benchmark, judged, truths, exact)
     return measured.report()
 
 

@@ -2,13 +2,14 @@
 
     interval = bootstrap(np.array([pixels_by_bin(h) for h in histograms_of_images]), curve_scores)
 
-The values themselves come from `util.metrics.pixels`, whose formulas and sources these are.
+The values themselves come from `util.metrics.pixelwise.pixels`, whose formulas and sources these
+are.
 """
 
 import numpy as np
 
-from util.metrics.pixel_calibration import brier_score, reliability
-from util.metrics.pixels import MAX_LEVEL, TRUE_POSITIVE_RATE, PixelHistogram
+from util.metrics.pixelwise.pixel_calibration import brier_score, reliability
+from util.metrics.pixelwise.pixels import MAX_LEVEL, TRUE_POSITIVE_RATE, PixelHistogram
 
 THRESHOLD_SCORES = ("precision", "recall", "iou", "dice")
 CURVE_SCORES = (

@@ -22,21 +22,18 @@ from analysis.pixel_scores import (
 from util.errors import UserError
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet
-from util.metrics.classes import count_pairs
 from util.metrics.components import (
-    ANOMALY_TRACK,
-    OBSTACLE_TRACK,
+    TRACKS,
     ComponentScores,
     component_scores,
     measure_components,
 )
 from util.metrics.groups import ImageGroups
 from util.metrics.intervals import Interval, Score, bootstrap
-from util.metrics.pixel_metrics import measure_pixels
-from util.metrics.pixels import PixelHistogram
+from util.metrics.pixelwise.classes import count_pairs
+from util.metrics.pixelwise.pixel_metrics import measure_pixels
+from util.metrics.pixelwise.pixels import PixelHistogram
 from util.running.progress import track
-
-TRACKS = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 
 COMPONENT_SCORES = ("mean_siou", "mean_ppv", "mean_f1")
 CHANCE_SCORES = ("average_precision", "iou", "dice")

@@ -25,8 +25,8 @@ from analysis.work.running import Outcomes
 from util.config import Config
 from util.errors import UserError, listed
 from util.label_set import LabelSet
-from util.metrics.pixel_calibration import reliability
-from util.metrics.pixels import PixelHistogram
+from util.metrics.pixelwise.pixel_calibration import reliability
+from util.metrics.pixelwise.pixels import PixelHistogram
 from util.running.progress import track
 from util.settings import library_versions
 

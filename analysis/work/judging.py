@@ -27,7 +27,7 @@ from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
 from util.metrics.box_scores import count_boxes
 from util.metrics.boxes import BoxMatcher
 from util.metrics.groups import ImageGroups, group_images
-from util.metrics.pixels import PixelHistogram
+from util.metrics.pixelwise.pixels import PixelHistogram
 from util.settings import settings_hash
 
 

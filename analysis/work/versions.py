@@ -35,7 +35,7 @@ STUDENT_CODE = (
     *_MAP_CODE,
 )
 JUDGE_CODE = (
-    *("util/*.py", "util/images/*.py", "util/ground_truth/*.py", "util/metrics/*.py"),
+    *("util/*.py", "util/images/*.py", "util/ground_truth/*.py", "util/metrics/**/*.py"),
     *("analysis/pixel_scores.py", "analysis/**/judging.py"),
     *_MAP_CODE,
 )

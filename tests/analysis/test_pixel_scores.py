@@ -13,9 +13,9 @@ from analysis.pixel_scores import (
     threshold_scores,
 )
 from util.metrics.intervals import bootstrap, resample_weights
-from util.metrics.pixel_calibration import brier_score, expected_calibration_error
-from util.metrics.pixel_metrics import measure_pixels
-from util.metrics.pixels import PixelHistogram
+from util.metrics.pixelwise.pixel_calibration import brier_score, expected_calibration_error
+from util.metrics.pixelwise.pixel_metrics import measure_pixels
+from util.metrics.pixelwise.pixels import PixelHistogram
 
 
 def draw_histograms(rng: np.random.Generator, num_images: int) -> list[PixelHistogram]:

@@ -9,8 +9,8 @@ A pixel metric is ruled by large anomalies; here each connected component counts
     interval = bootstrap(scores.counts(), component_scores)
 
 Source: Chan et al., SegmentMeIfYouCan: a benchmark for anomaly segmentation, 2021 (arXiv
-2104.14812), with the details of the benchmark's code (`SegEval`). The benchmark takes the threshold
-of the best pixel F1 over all images.
+2104.14812), with the details of the benchmark's code (`SegEval`). The benchmark takes the pixels
+above the threshold of the best pixel F1 over all images (`util.metrics.pixelwise.road_anomaly`).
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from util.masks_to_bboxes import few_rows
-from util.metrics.pixels import IGNORED
+from util.metrics.pixelwise.pixels import IGNORED
 from util.metrics.scores import mean
 
 
@@ -39,6 +39,7 @@ class SizeLimits:
 ANOMALY_TRACK = SizeLimits(prediction_px=500, truth_px=100)
 OBSTACLE_TRACK = SizeLimits(prediction_px=50, truth_px=10)
 """Of the images of the benchmark, 1280x720 to 2048x1024; LostAndFound has these limits too."""
+TRACKS = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 F1_THRESHOLDS = np.arange(5, 16) / 20
 """0.25, 0.30 .. 0.75, each the nearest float, so that a ratio that is equal compares as equal."""
 

@@ -53,6 +53,11 @@ class EvaluationSection(Section):
     baseline: Place | None = Field(
         None, description="Label set that the evaluations compare the others with, named likewise."
     )
+    benchmark: Literal["none", "2021", "2023"] = Field(
+        "none",
+        description="Version of the road-anomaly benchmark's code by which label sets are judged"
+        " too.",
+    )
     pictures: int = Field(
         0, ge=0, description="Test pictures with boxes to draw, spread over the split; 0 = none."
     )

@@ -4,8 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from util.metrics.pixel_calibration import brier_score, expected_calibration_error
-from util.metrics.pixels import MAX_LEVEL, TRUE_POSITIVE_RATE, PixelCurve, PixelHistogram, ratio
+from util.metrics.pixelwise.pixel_calibration import brier_score, expected_calibration_error
+from util.metrics.pixelwise.pixels import (
+    MAX_LEVEL,
+    TRUE_POSITIVE_RATE,
+    PixelCurve,
+    PixelHistogram,
+    ratio,
+)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from util.metrics.pixels import MAX_LEVEL, PixelHistogram, ratio
+from util.metrics.pixelwise.pixels import MAX_LEVEL, PixelHistogram, ratio
 
 CALIBRATION_BINS = 15
 

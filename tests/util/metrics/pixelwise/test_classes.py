@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, jaccard_score
 
-from util.metrics.classes import ClassConfusion, count_pairs
+from util.metrics.pixelwise.classes import ClassConfusion, count_pairs
 
 
 def test_confusion_and_iou_are_those_of_scikit_learn(rng: np.random.Generator) -> None:

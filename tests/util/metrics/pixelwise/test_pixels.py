@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from util.images.files import read_soft_label, write_soft_label
-from util.metrics.pixel_calibration import expected_calibration_error, reliability
-from util.metrics.pixel_metrics import PixelMetrics, measure_pixels
-from util.metrics.pixels import PixelCurve, PixelHistogram
+from util.metrics.pixelwise.pixel_calibration import expected_calibration_error, reliability
+from util.metrics.pixelwise.pixel_metrics import PixelMetrics, measure_pixels
+from util.metrics.pixelwise.pixels import PixelCurve, PixelHistogram
 
 Pixels = list[tuple[int, int]]
 """Level of probability and truth of each pixel."""

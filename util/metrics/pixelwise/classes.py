@@ -8,7 +8,7 @@ confusion.iou(), confusion.mean_iou()
 
 import numpy as np
 
-from util.metrics.pixels import IGNORED
+from util.metrics.pixelwise.pixels import IGNORED
 
 _CHUNK_PX = 2**18
 
