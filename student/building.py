@@ -25,7 +25,7 @@ from util.errors import UserError
 from util.ground_truth.reading import read_truths
 from util.learning.networks.models import Architecture, build_model
 from util.learning.networks.pretrained import image_statistics
-from util.learning.run_folder import RunFolder
+from util.learning.runs.run_folder import RunFolder
 from util.learning.task import LoopSettings
 from util.learning.trainer import Trainer
 

@@ -16,14 +16,25 @@ from util.config import Config
 from util.errors import listed
 from util.learning.batches import check_processes
 from util.learning.device import build_fabric
-from util.learning.recording import holding, recording
-from util.learning.run_folder import RunFolder
-from util.learning.tracking import check_installed
+from util.learning.runs.recording import holding, recording
+from util.learning.runs.run_folder import RunFolder
+from util.learning.runs.tracking import check_installed
 from util.learning.trainer import Trainer
 from util.settings import library_versions
 from util.visualization import draw_curves
 
 logger = logging.getLogger(__name__)
+
+PANELS = {
+    "loss": {"train_loss": "training", "val_loss": "validation"},
+    "Jaccard index, pixels": {"train_jaccard": "training", "val_jaccard": "validation"},
+    "boxes, validation": {
+        "val_precision": "precision",
+        "val_recall": "recall",
+        "val_f1": "f1",
+    },
+}
+"""Of the picture of a run's epochs."""
 
 
 def train_student(config: Config, overwrite: bool) -> Fabric:
@@ -57,7 +68,7 @@ def train_student(config: Config, overwrite: bool) -> Fabric:
             trainer.resume(state)
         train_recorded(config, trainer)
         if fabric.is_global_zero:
-            draw_curves(run_folder.path / "curves.png", trainer.history)
+            draw_curves(run_folder.path / "curves.png", trainer.history, PANELS)
             trainer.conclude()
             print_verdict(run_folder.path, run_folder.facts)
     return fabric

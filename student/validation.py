@@ -19,7 +19,7 @@ from util.data_classes import Boxes, BoxSettings
 from util.learning.inference.tiles import PredictionSettings, logits_to_soft_label, predict_in_tiles
 from util.learning.inference.torch_predictor import TorchPredictor
 from util.learning.processes import gather_objects
-from util.learning.run_folder import Row
+from util.learning.runs.run_folder import Row
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics.boxes import BoxMatcher
 from util.metrics.scores import iou

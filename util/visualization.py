@@ -69,8 +69,20 @@ def draw_boxes(
         cv2.rectangle(image_rgb, (x0 - 1, y0 - 1), (x1, y1), colour_rgb)
 
 
-def draw_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
-    """Plot loss, Jaccard index and validation F1 over the epochs of a run as PNG."""
+def draw_curves(
+    path: Path,
+    history: Sequence[Mapping[str, float]],
+    panels: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Plot losses and scores over the epochs of a run as PNG.
+
+    Args:
+        path: Of the picture.
+        history: Figures of each epoch, `epoch` among them.
+        panels: Columns of the history, with their names in the legend, by the title of their axis;
+            the first panel has losses, the others what lies between 0 and 1. What is measured in
+            training, `train_...`, is dashed.
+    """
     from matplotlib.ticker import LogFormatter
 
     class PlainLogFormatter(LogFormatter):
@@ -80,21 +92,17 @@ def draw_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
             return f"{x:g}" if super().__call__(x, pos) else ""
 
     figure = new_figure(width_inch=11, height_inch=3.2)
-    losses, overlaps, scores = figure.subplots(1, 3)
+    axes = figure.subplots(1, len(panels))
     epochs = [row["epoch"] for row in history]
-    for axis, name in ((losses, "loss"), (overlaps, "jaccard")):
-        training = [row[f"train_{name}"] for row in history]
-        axis.plot(epochs, training, label="training", linestyle="--")
-        axis.plot(epochs, [row[f"val_{name}"] for row in history], label="validation")
+    for axis, (title, columns) in zip(axes, panels.items(), strict=True):
+        for column, label in columns.items():
+            style = "--" if column.startswith("train_") else "-"
+            axis.plot(epochs, [row[column] for row in history], style, label=label)
+        axis.set(xlabel="epoch", ylabel=title, ylim=(0, 1) if axis is not axes[0] else None)
         axis.legend()
-    losses.set(xlabel="epoch", ylabel="loss", yscale="log")
-    losses.yaxis.set_major_formatter(PlainLogFormatter())
-    losses.yaxis.set_minor_formatter(PlainLogFormatter())
-    overlaps.set(xlabel="epoch", ylabel="Jaccard index, pixels", ylim=(0, 1))
-    for name in ("val_precision", "val_recall", "val_f1"):
-        scores.plot(epochs, [row[name] for row in history], label=name.removeprefix("val_"))
-    scores.set(xlabel="epoch", ylabel="boxes, validation", ylim=(0, 1))
-    scores.legend()
+    axes[0].set_yscale("log")
+    axes[0].yaxis.set_major_formatter(PlainLogFormatter())
+    axes[0].yaxis.set_minor_formatter(PlainLogFormatter())
     write_figure(path, figure)
 
 

@@ -1,6 +1,5 @@
 """Crops and augments training samples: geometry of image and maps alike, colour of the image."""
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,10 +8,7 @@ from torch import Generator, Tensor
 from torchvision.transforms.v2 import functional as VF
 
 from student.data.foreground import Foreground, find_foreground
-
-BRIGHTNESS = CONTRAST = SATURATION = 0.25
-HUE = 0.03
-"""Largest changes at strength 1: factors of 1 +- 0.25, and 0.03 of a turn of the colour wheel."""
+from util.learning.augmentation import change_colours, draw_below, draw_between
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ def augment(sample: Sample, augmentation: Augmentation, generator: Generator) ->
         image, maps = _zoom(image, maps, augmentation.crop_size_px)
     if augmentation.strength:
         image, maps = _turn(image, maps, generator)
-        image = _change_colours(image, augmentation.strength, generator)
+        image = change_colours(image, augmentation.strength, generator)
     return Sample(image, maps)
 
 
@@ -82,7 +78,7 @@ def draw_side(augmentation: Augmentation, generator: Generator) -> int:
     """Draw the side of what becomes a crop; all zooms between the ends are equally likely."""
     if augmentation.zoom == 1:
         return augmentation.crop_size_px
-    exponent = _uniform(generator, -1, 1)
+    exponent = draw_between(generator, -1, 1)
     return round(augmentation.crop_size_px * augmentation.zoom**exponent)
 
 
@@ -99,14 +95,14 @@ def draw_corner(
     """
     height, width = sample.image.shape[-2:]
     lowest, rightmost = max(height - side, 0), max(width - side, 0)
-    top = _integer(generator, lowest + 1)
-    left = _integer(generator, rightmost + 1)
-    if _uniform(generator, 0, 1) >= foreground_crops or not len(sample.foreground.ends):
+    top = draw_below(generator, lowest + 1)
+    left = draw_below(generator, rightmost + 1)
+    if draw_between(generator, 0, 1) >= foreground_crops or not len(sample.foreground.ends):
         return top, left
     row, column = sample.foreground.draw(generator)
     return (
-        min(max(row - _integer(generator, side), 0), lowest),
-        min(max(column - _integer(generator, side), 0), rightmost),
+        min(max(row - draw_below(generator, side), 0), lowest),
+        min(max(column - draw_below(generator, side), 0), rightmost),
     )
 
 
@@ -127,29 +123,8 @@ def _zoom(image: Tensor, maps: Tensor, side: int) -> tuple[Tensor, Tensor]:
 
 def _turn(image: Tensor, maps: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
     """Flip and turn by a quarter, half or three quarters, all alike and without interpolation."""
-    quarters = _integer(generator, 4)
+    quarters = draw_below(generator, 4)
     image, maps = (torch.rot90(layers, quarters, dims=(-2, -1)) for layers in (image, maps))
-    if _integer(generator, 2):
+    if draw_below(generator, 2):
         image, maps = VF.horizontal_flip(image), VF.horizontal_flip(maps)
     return image, maps
-
-
-def _change_colours(image: Tensor, strength: float, generator: Generator) -> Tensor:
-    """Change light and colour of a (3, H, W) uint8 image."""
-    for change, largest in (
-        (VF.adjust_brightness, BRIGHTNESS),
-        (VF.adjust_contrast, CONTRAST),
-        (VF.adjust_saturation, SATURATION),
-    ):
-        factor = 1 + largest * strength * _uniform(generator, -1, 1)
-        image = change(image, max(factor, 0.0))
-    turn = HUE * strength * _uniform(generator, -1, 1)
-    return VF.adjust_hue(image, math.copysign(min(abs(turn), 0.5), turn))
-
-
-def _uniform(generator: Generator, low: float, high: float) -> float:
-    return low + (high - low) * float(torch.rand((), generator=generator))
-
-
-def _integer(generator: Generator, below: int) -> int:
-    return int(torch.randint(below, (), generator=generator))

@@ -17,7 +17,7 @@ from util.learning.inference.tiles import (
     logits_to_soft_label,
     predict_in_tiles,
 )
-from util.metrics.pixels import IGNORED
+from util.metrics.pixelwise.pixels import IGNORED
 from util.metrics.scores import iou
 from util.running.progress import track
 

@@ -35,7 +35,7 @@ from util.images.files import find_images, write_image
 from util.images.splits import read_split
 from util.label_set import Content, LabelSetWriter
 from util.learning.device import build_fabric
-from util.learning.run_folder import RunFolder
+from util.learning.runs.run_folder import RunFolder
 from util.metrics.scores import iou
 
 

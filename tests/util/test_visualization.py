@@ -6,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import util.visualization
+from student.training import PANELS
 from tests.conftest import box_table
 from util.images.files import find_images
 from util.visualization import (
@@ -92,7 +93,7 @@ def test_numbers_at_a_logarithmic_axis_are_plain(
         {"epoch": epoch, **dict.fromkeys(names, loss), **dict.fromkeys(scores, 0.5)}
         for epoch, loss in enumerate(losses)
     ]
-    draw_curves(tmp_path / "x.png", rows)
+    draw_curves(tmp_path / "x.png", rows, PANELS)
     labels = [label.get_text() for label in drawn[0].axes[0].get_yticklabels(which="both")]
     numbers = [float(label) for label in labels if label]
     assert len(set(numbers)) == len(numbers) >= 2

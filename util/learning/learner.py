@@ -6,15 +6,17 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, PolynomialLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from util.learning.processes import normalise_together
 from util.learning.task import LoopSettings
 
+POLY_POWER = 0.9
+
 
 class Learner:
-    """A network with AdamW, a one-cycle schedule and, if asked for, an average of its weights.
+    """A network with AdamW, a schedule and, if asked for, an average of its weights.
 
     Attributes:
         model: The network that sees the batches, on its device and in all processes.
@@ -36,14 +38,15 @@ class Learner:
         """
         self._fabric = fabric
         self._gradient_clip = settings.gradient_clip
+        self._num_steps = num_steps
         optimizer = torch.optim.AdamW(
-            model.parameters(),
+            _group_weights(model, settings),
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
             # Fused, it would unscale the gradients of float16 too late to clip them.
             fused=not (settings.gradient_clip and _scaler_of(fabric)),
         )
-        self.scheduler = OneCycleLR(optimizer, max_lr=settings.learning_rate, total_steps=num_steps)
+        self.scheduler = _schedule(optimizer, settings, num_steps)
         model = normalise_together(model, fabric)
         # Convolutions become a third faster by it, on CPU and GPU.
         model = model.to(memory_format=torch.channels_last)
@@ -98,7 +101,7 @@ class Learner:
             RuntimeError: The weights are those of another network.
             ValueError: It is of another number of processes, or of another optimizer.
         """
-        if content["scheduler"]["total_steps"] != self.scheduler.total_steps:
+        if content["scheduler"].get("total_steps", self._num_steps) != self._num_steps:
             raise ValueError("another number of processes has begun it")
         model = content["model"]
         if self.average is not None:
@@ -109,6 +112,33 @@ class Learner:
         self.scheduler.load_state_dict(content["scheduler"])
         if scaler := content.get("scaler"):
             self._fabric._precision.load_state_dict(scaler)
+
+
+def _group_weights(model: nn.Module, settings: LoopSettings) -> Any:
+    """Give the weights of a network in groups of one learning rate, those of the full rate first.
+
+    The first group has what no name begins, and decides the rate that is told.
+    """
+    if not settings.rates:
+        return model.parameters()
+    groups: dict[str, list[nn.Parameter]] = {"": [], **{name: [] for name in settings.rates}}
+    for name, parameter in model.named_parameters():
+        prefix = next((each for each in settings.rates if name.startswith(each)), "")
+        groups[prefix].append(parameter)
+    return [
+        {"params": weights, "lr": settings.learning_rate * settings.rates.get(prefix, 1.0)}
+        for prefix, weights in groups.items()
+    ]
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, settings: LoopSettings, num_steps: int
+) -> LRScheduler:
+    """Let learning rates change step by step."""
+    if settings.schedule == "poly":
+        return PolynomialLR(optimizer, num_steps, POLY_POWER)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    return OneCycleLR(optimizer, max_lr=rates, total_steps=num_steps)
 
 
 def _scaler_of(fabric: Fabric) -> Any:

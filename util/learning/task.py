@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from torch import Tensor, nn
 
-from util.learning.run_folder import Row
+from util.learning.runs.run_folder import Row
 
 Batch = TypeVar("Batch")
 """What a network sees in a step: tensors, or a collection of them, or what has a method `to`."""
@@ -57,11 +57,15 @@ class LoopSettings:
         epochs: Most passes over the images, >= 1.
         patience: It stops after so many epochs without a better one, >= 1.
         batch_size: Images in a step of each process, >= 1.
-        learning_rate: Peak of the one-cycle schedule, > 0.
+        learning_rate: Largest of the schedule, > 0.
         weight_decay: Of AdamW, >= 0.
         gradient_clip: Largest norm of the gradients of a step; 0 = not clipped.
         ema_decay: Of the moving average of the weights, in [0, 1); 0 = none is kept.
         seed: Of order and dropout.
+        schedule: `one_cycle` rises and falls (Smith and Topin, arXiv 1708.07120); `poly` falls from
+            the largest rate, by (1 - step / steps) to the power of 0.9 (Chen et al., arXiv
+            1606.00915).
+        rates: Share of the learning rate that weights learn with whose names begin so.
     """
 
     epochs: int
@@ -72,3 +76,5 @@ class LoopSettings:
     gradient_clip: float
     ema_decay: float
     seed: int
+    schedule: Literal["one_cycle", "poly"] = "one_cycle"
+    rates: Mapping[str, float] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from util.learning.batches import check_processes, shuffled_batches
 from util.learning.learner import Learner
 from util.learning.memory import is_out_of_memory
 from util.learning.processes import gather, share_of
-from util.learning.run_folder import Row, RunFolder
+from util.learning.runs.run_folder import Row, RunFolder
 from util.learning.seeds import mix_seed
 from util.learning.task import Batch, LoopSettings, Task
 from util.running.progress import track

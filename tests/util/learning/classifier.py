@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from util.config import Config, PathsSection
 from util.learning.batches import read_ahead
 from util.learning.device import build_fabric
-from util.learning.run_folder import Row, RunFolder
+from util.learning.runs.run_folder import Row, RunFolder
 from util.learning.task import Gather, LoopSettings, Task
 from util.learning.trainer import Trainer
 

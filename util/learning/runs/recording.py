@@ -8,8 +8,8 @@ from typing import Literal
 
 from lightning_fabric import Fabric
 
-from util.learning.run_folder import RunFolder
-from util.learning.tracking import Record, tracking
+from util.learning.runs.run_folder import RunFolder
+from util.learning.runs.tracking import Record, tracking
 from util.running.locks import NoLocksError, locked
 from util.running.run import log_to
 

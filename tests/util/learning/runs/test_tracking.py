@@ -12,7 +12,7 @@ import pytest
 
 from tests.student.student_runs import label, train
 from util.errors import UserError
-from util.learning.tracking import tracking
+from util.learning.runs.tracking import tracking
 
 
 class FakeError(Exception):

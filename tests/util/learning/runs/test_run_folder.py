@@ -15,7 +15,7 @@ from tests.student.student_runs import label, train
 from tests.util.learning.stopping import StoppedError, stopping_at_write
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint, save_checkpoint
-from util.learning.run_folder import MADE_BY
+from util.learning.runs.run_folder import MADE_BY
 from util.running.locks import locked
 from util.settings import settings_hash
 

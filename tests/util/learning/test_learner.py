@@ -1,0 +1,62 @@
+"""How fast weights learn: schedules, and groups of weights with rates of their own."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from tests.util.learning.classifier import SETTINGS
+from util.learning.device import build_fabric
+from util.learning.learner import Learner
+from util.learning.task import LoopSettings
+
+
+def make_learner(settings: LoopSettings, num_steps: int = 10) -> Learner:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    return Learner(build_fabric("cpu"), model, settings, num_steps)
+
+
+def descend(learner: Learner) -> None:
+    learner.descend(learner.model(torch.ones(4, 2)).square().sum())
+
+
+def test_the_poly_schedule_is_its_formula() -> None:
+    learner = make_learner(replace(SETTINGS, learning_rate=0.2, schedule="poly"))
+    for step in range(10):
+        assert learner.learning_rate == pytest.approx(0.2 * (1 - step / 10) ** 0.9)
+        descend(learner)
+    assert learner.learning_rate == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("schedule", ["poly", "one_cycle"])
+def test_weights_of_a_name_learn_with_their_share_of_the_rate(schedule: str) -> None:
+    settings = replace(SETTINGS, schedule=schedule, rates={"0.": 0.1})  # type: ignore[arg-type]
+    learner = make_learner(settings)
+    for _ in range(5):
+        full, slow = (group["lr"] for group in learner.optimizer.param_groups)
+        assert full == learner.learning_rate
+        assert slow == pytest.approx(0.1 * full)
+        descend(learner)
+
+
+def test_a_rate_of_nothing_leaves_weights_as_they_are() -> None:
+    learner = make_learner(replace(SETTINGS, schedule="poly", rates={"0.": 0.0}))
+    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    descend(learner)
+    for name, value in learner.network.state_dict().items():
+        assert torch.equal(value, before[name]) == name.startswith("0."), name
+
+
+def test_a_learner_goes_on_with_its_groups_as_if_it_had_not_been_stopped() -> None:
+    settings = replace(SETTINGS, schedule="poly", rates={"0.": 0.1})
+    straight, stopped, resumed = (make_learner(settings) for _ in range(3))
+    for learner in (straight, stopped):
+        for _ in range(4):
+            descend(learner)
+    resumed.resume({**stopped.state(), "model": stopped.network.state_dict()})
+    for learner in (straight, resumed):
+        descend(learner)
+    for name, value in straight.network.state_dict().items():
+        assert torch.equal(resumed.network.state_dict()[name], value), name

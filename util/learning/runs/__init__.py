@@ -1,0 +1,1 @@
+"""A training in its folder: what is kept there, logged and tracked."""
