@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from teacher.findings import Teacher
 from teacher.plans import Models, TeacherPlan
 from teacher.settings import describe_unread
-from teacher.weights.libraries import INSTALL, lacking_libraries, missing_libraries
+from teacher.weights.libraries import installed, lacking_libraries, missing_libraries
 from util.config import Config
 from util.errors import UserError
 from util.weights.finding import fault, locate
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PLANNERS = {
     "saa": "teacher.saa.plan",
     "sam3": "teacher.sam3.plan",
+    "maskomaly": "teacher.maskomaly.plan",
     "student": "teacher.trained_student.plan",
 }
 """The module whose function `plan` knows each teacher; its libraries are needed only then."""
@@ -118,9 +119,5 @@ def build_teacher(plan: TeacherPlan, models: Models, cache: "Cache | None" = Non
     Raises:
         UserError: A library is missing, or weights are not what they should be.
     """
-    try:
+    with installed("the teacher"):
         return plan.load(models, cache)
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"the teacher needs {error.name}, which is not installed; run {INSTALL}"
-        ) from None

@@ -7,7 +7,7 @@ from typing import Any
 
 from teacher.building import build_teacher, prepare_teacher
 from teacher.findings import Teacher
-from teacher.inference.cache import Cache
+from teacher.inference.cache import open_cache
 from teacher.plans import Models, TeacherPlan
 from util.config import TEACHERS, Config
 from util.data_classes import BoxSettings
@@ -113,7 +113,7 @@ def _label_missing(
     Returns:
         Why label sets cannot be made, by name; nothing is made for them.
     """
-    cache = open_cache(config)
+    cache = open_cache(config.paths.cache, config.teacher.cache_gb)
     teacher = build_teacher(plan, models, cache)
     if refused := _find_refused(teacher, list(writers)):
         work = work.without(refused)
@@ -135,9 +135,3 @@ def _find_refused(teacher: Teacher, prompts: Sequence[str]) -> dict[str, str]:
         except PromptError as error:
             refused[prompt] = str(error)
     return refused
-
-
-def open_cache(config: Config) -> Cache | None:
-    """Open the cache that the config asks for."""
-    gigabytes = config.teacher.cache_gb
-    return Cache(config.paths.cache, int(gigabytes * 10**9)) if gigabytes else None

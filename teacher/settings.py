@@ -9,6 +9,7 @@ from typing import Any
 from util.config import TEACHERS, Config, TeacherSection, config_fields, keys_of
 
 _PROMPTED = {"teacher.prompts", "teacher.working_size_px"}
+_TILED = {"teacher.tile_size_px", "teacher.compile"}
 _STUDENT = {f"teacher.{key}" for key in ("checkpoint", "label_set", "flips", "logits")}
 
 
@@ -38,6 +39,7 @@ def _conditions(config: Config) -> Iterator[tuple[str, bool, Set[str]]]:
         yield f"teacher.name {name}", teacher.name == name, keys_of(name)
     yield "teacher.name student", is_student, _STUDENT
     yield "teacher.name saa or sam3", is_saa or is_sam3, _PROMPTED
+    yield "teacher.name saa, sam3 or student", teacher.name != "maskomaly", _TILED
     yield "foundation models", has_models, {"teacher.precision"}
     yield "teacher.tile_size_px", has_tiles, {"teacher.tile_overlap_px"}
     for part, is_there in has_parts.items():

@@ -18,7 +18,8 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from teacher.building import build_teacher, prepare_teacher
-from teacher.labelling import label_all, open_cache
+from teacher.inference.cache import open_cache
+from teacher.labelling import label_all
 from teacher.plans import Models, TeacherPlan
 from teacher.preview import write_previews
 from util.config import BOX_RULE, TEACHERS, Config, keys_of
@@ -57,7 +58,8 @@ def preview(config: Config, plan: TeacherPlan, models: Models, num_images: int) 
     for remark in plan.remarks:
         logger.warning("%s", remark)
     prompts = list(plan.label_sets)
-    teacher = build_teacher(plan, models, open_cache(config))
+    cache = open_cache(config.paths.cache, config.teacher.cache_gb)
+    teacher = build_teacher(plan, models, cache)
     teacher.check_prompts(prompts)
     folder = config.paths.runs / "preview"
     images = find_images(config.data.images)

@@ -40,7 +40,7 @@ from util.label_set import (
     map_cost,
     prompt_to_folder,
 )
-from util.metrics.pixels import IGNORED
+from util.metrics.pixelwise.pixels import IGNORED
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
 from util.settings import settings_hash

@@ -141,6 +141,11 @@ class Cache:
             self._total -= size
 
 
+def open_cache(folder: Path, gigabytes: float) -> Cache | None:
+    """Open the cache that the config asks for; None for 0 gigabytes."""
+    return Cache(folder, int(gigabytes * 10**9)) if gigabytes else None
+
+
 def image_key(image_rgb: np.ndarray) -> str:
     """Hash the content of an image, (H, W, 3) uint8."""
     digest = hashlib.blake2b(repr(image_rgb.shape).encode(), digest_size=16)

@@ -3,6 +3,9 @@
 import importlib.metadata
 import importlib.util
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+
+from util.errors import UserError
 
 INSTALL = "python -m pip install --no-deps -r requirements-teacher.txt"
 """Command that installs the libraries of real teachers, all pinned."""
@@ -30,6 +33,24 @@ _MODULES = {
     "timm": "timm",
 }
 """What is imported of each of them."""
+
+
+@contextmanager
+def installed(what: str) -> Iterator[None]:
+    """Say in a sentence which library is missing where it is imported.
+
+    Args:
+        what: Needs it.
+
+    Raises:
+        UserError: A library is missing.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{what} needs {error.name}, which is not installed; run {INSTALL}"
+        ) from None
 
 
 def installed_version(library: str) -> str | None:

@@ -16,7 +16,7 @@ from util.errors import UserError
 
 def settings(**values: Any) -> Config:
     """A config of a teacher; names of keys that several sections have hold that of theirs."""
-    sections: dict[str, dict[str, Any]] = {"teacher": {}, "saa": {}, "sam3": {}}
+    sections: dict[str, dict[str, Any]] = {"teacher": {}, "saa": {}, "sam3": {}, "maskomaly": {}}
     for key, value in values.items():
         section, _, name = key.rpartition("__")
         section = section or ("teacher" if key in TeacherSection.model_fields else "saa")
@@ -48,6 +48,9 @@ def settings(**values: Any) -> Config:
         ({"segmenter": "sam", "segmenter_model": "x", "precision": "bf16"}, []),
         ({"saliency": "wide_resnet50_2", "saliency_model": "x"}, []),
         ({"precision": "bf16"}, ["teacher.precision"]),
+        ({"name": "maskomaly", "prompts": ["cow"], "tile_size_px": 512, "flips": True}, None),
+        ({"name": "maskomaly", "device": "cpu", "cache_gb": 1.0}, []),
+        ({"maskomaly__scores": ["rba"]}, ["maskomaly.scores"]),
         # How models run changes no map, so it may be set where there are none.
         ({"device": "cuda", "cache_gb": 2.0, "boxes_per_batch": 1, "compile": True}, []),
         ({"tile_overlap_px": 64}, ["teacher.tile_overlap_px"]),

@@ -19,6 +19,8 @@ from util.config.reading import DEFAULT_CONFIG, override_config, read_config, wr
 from util.config.schema import BOX_RULE, TEACHERS, TILES, Config, config_fields, keys_of
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import LossName, PixelWeights, Precision, StudentSection
+from util.config.teachers.mask2former import Mask2FormerSection
+from util.config.teachers.maskomaly import MaskomalySection
 from util.config.teachers.saa import SaaSection
 from util.config.teachers.sam3 import Sam3Section
 from util.config.teachers.teacher import TeacherSection
@@ -36,6 +38,8 @@ __all__ = [
     "DataSection",
     "DemoSection",
     "LossName",
+    "Mask2FormerSection",
+    "MaskomalySection",
     "PathsSection",
     "PixelWeights",
     "Precision",

@@ -16,6 +16,8 @@ from util.config.paths import PathsSection
 from util.config.students.export import ExportSection
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import StudentSection
+from util.config.teachers.mask2former import Mask2FormerSection
+from util.config.teachers.maskomaly import MaskomalySection
 from util.config.teachers.saa import SaaSection
 from util.config.teachers.sam3 import Sam3Section
 from util.config.teachers.teacher import TeacherSection
@@ -34,6 +36,10 @@ class Config(BaseModel):
     teacher: TeacherSection = Field(TeacherSection(), description=TeacherSection.__doc__)
     saa: SaaSection = Field(SaaSection(), description=SaaSection.__doc__)
     sam3: Sam3Section = Field(Sam3Section(), description=Sam3Section.__doc__)
+    maskomaly: MaskomalySection = Field(MaskomalySection(), description=MaskomalySection.__doc__)
+    mask2former: Mask2FormerSection = Field(
+        Mask2FormerSection(), description=Mask2FormerSection.__doc__
+    )
     combination: CombinationSection = Field(
         CombinationSection(), description=CombinationSection.__doc__
     )

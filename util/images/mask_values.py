@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import numpy as np
 
 from util.errors import UserError, listed
-from util.metrics.pixels import IGNORED
+from util.metrics.pixelwise.pixels import IGNORED
 
 NORMAL, ANOMALOUS, UNKNOWN = 0, 1, 2
 """Beside `IGNORED`, which is 255."""

@@ -1,7 +1,7 @@
 """Calibration: a teacher's values become shares of anomalous pixels, as a labelled slice has them.
 
 A label set has 65,536 levels, so a calibration is a table with a probability for each, fitted to
-the pixels of the slice by level and truth (`util.metrics.pixels.PixelHistogram`).
+the pixels of the slice by level and truth (`util.metrics.pixelwise.pixels.PixelHistogram`).
 
 Level 0 stays 0 and takes no part in the fit: where a teacher finds nothing it still votes no. The
 price is that what it misses stays out of the account: in its values above 0, a calibrated teacher
@@ -17,8 +17,8 @@ from util.config import Calibration
 from util.errors import UserError, listed
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet, check_same_images
-from util.metrics.pixel_calibration import expected_calibration_error
-from util.metrics.pixels import MAX_LEVEL, PixelHistogram
+from util.metrics.pixelwise.pixel_calibration import expected_calibration_error
+from util.metrics.pixelwise.pixels import MAX_LEVEL, PixelHistogram
 from util.running.progress import track
 
 TEMPERATURES = (0.01, 100.0)

@@ -15,8 +15,8 @@ from util.errors import UserError
 from util.images.files import write_image
 from util.images.masks import TrueMasks, open_folder
 from util.label_set import LabelSet
-from util.metrics.pixel_calibration import expected_calibration_error
-from util.metrics.pixels import PixelHistogram
+from util.metrics.pixelwise.pixel_calibration import expected_calibration_error
+from util.metrics.pixelwise.pixels import PixelHistogram
 from util.multi_teacher.calibration import (
     TEMPERATURES,
     CalibratedLabelSet,

@@ -1,0 +1,70 @@
+"""Crops of road scenes: scaled, flipped, in other light, with the masks of their classes."""
+
+import cv2
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from util.images.mask_values import IGNORED
+from util.learning.augmentation import change_colours, draw_below, draw_between
+
+
+def cut_crop(
+    image_rgb: np.ndarray,
+    classes: np.ndarray,
+    size_hw: tuple[int, int],
+    factor: float,
+    scale: float,
+    strength: float,
+    generator: Generator,
+) -> tuple[Tensor, Tensor]:
+    """Draw a crop of an image and change it.
+
+    Args:
+        image_rgb: (H, W, 3) uint8.
+        classes: (H, W) uint8, 255 = of no class.
+        size_hw: Of the crop.
+        factor: That both sides of the image are multiplied by before all.
+        scale: The image is enlarged or reduced up to so many times, >= 1.
+        strength: Of the changes of light and colour; above 0 half of the crops are flipped.
+        generator: Decides what is done, and nothing else does.
+
+    Returns:
+        (3, h, w) uint8 RGB and (h, w) uint8 classes; what lies beyond a small image is of no class.
+    """
+    drawn = scale ** draw_between(generator, -1, 1)
+    image_rgb, classes = resize_pair(image_rgb, classes, factor * drawn)
+    height, width = size_hw
+    top = draw_below(generator, max(classes.shape[0] - height, 0) + 1)
+    left = draw_below(generator, max(classes.shape[1] - width, 0) + 1)
+    place = (slice(top, top + height), slice(left, left + width))
+    image, crop = image_rgb[place], classes[place]
+    missing = [(0, height - crop.shape[0]), (0, width - crop.shape[1])]
+    image = np.pad(image, [*missing, (0, 0)], mode="edge")
+    crop = np.pad(crop, missing, constant_values=IGNORED)
+    if strength and draw_below(generator, 2):
+        image, crop = image[:, ::-1], crop[:, ::-1]
+    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
+    if strength:
+        pixels = change_colours(pixels, strength, generator)
+    return pixels, torch.from_numpy(np.ascontiguousarray(crop))
+
+
+def resize_pair(
+    image_rgb: np.ndarray, classes: np.ndarray, factor: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Resize an image, and its classes by the nearest pixel.
+
+    Args:
+        image_rgb: (H, W, 3) uint8.
+        classes: (H, W) uint8.
+        factor: Of both sides; 1 = as they are.
+    """
+    if factor == 1:
+        return image_rgb, classes
+    size_wh = tuple(max(round(side * factor), 1) for side in classes.shape[::-1])
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    return (
+        cv2.resize(image_rgb, size_wh, interpolation=how),
+        cv2.resize(classes, size_wh, interpolation=cv2.INTER_NEAREST),
+    )

@@ -1,0 +1,48 @@
+"""Count what the queries of networks show on ordinary images, and choose those of the ground.
+
+    python teacher/maskomaly/inlier_queries.py --config configs/road.json
+
+Reads the runs maskomaly.networks and the images of the train split; writes, in each run,
+times_predicted_stats.csv, high_conf_stats.csv, specialized.csv and queries.json.
+Next: python teacher/maskomaly/outlier_queries.py
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from teacher.inference.cache import open_cache
+from teacher.weights.libraries import installed
+from util.config import keys_of
+from util.config.command_line import load_config
+from util.images.files import find_images
+from util.images.splits import read_split
+from util.running.run import print_next, run_script
+
+READS = keys_of("maskomaly") | {"teacher.device", "teacher.cache_gb"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script."""
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
+    image_paths = find_images(config.data.images)
+    ids = read_split(config.data.splits, config.data.train_split, image_paths)
+    chosen = {image_id: image_paths[image_id] for image_id in ids}
+    with installed("road scenes"):
+        from teacher.maskomaly.querying.choosing import choose_inliers
+        from teacher.maskomaly.teacher import load_passes
+
+    cache = open_cache(config.paths.cache, config.teacher.cache_gb)
+    for network in config.maskomaly.networks:
+        run = config.paths.runs / network
+        passes = load_passes(run, config.teacher.device, cache)
+        choose_inliers(run, passes, chosen, config.maskomaly)
+    print_next(["teacher/maskomaly/outlier_queries.py"], argv)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))

@@ -1,0 +1,190 @@
+"""Mask2Former (Cheng et al., arXiv 2112.01527) as transformers has it, over a small backbone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    Mask2FormerConfig,
+    Mask2FormerForUniversalSegmentation,
+    SwinConfig,
+    TimmBackboneConfig,
+)
+from transformers.models.mask2former.modeling_mask2former import (
+    Mask2FormerForUniversalSegmentationOutput,
+)
+
+from util.errors import UserError
+from util.learning.checkpoint import read_checkpoint
+from util.learning.networks.pretrained import IMAGE_MEAN, IMAGE_STD
+from util.learning.tensors import load_strictly, read_tensors
+from util.weights import efficientnet_lite
+
+LARGEST_STRIDE = 32
+"""Images are padded to a multiple of it, at the bottom and on the right."""
+
+
+@dataclass(frozen=True)
+class RoadNetworkSettings:
+    """What is needed to build a network again; kept in its checkpoint.
+
+    Attributes:
+        backbone: `efficientnet-lite0` or `swin-tiny-random`.
+        classes: Names of what it learns, at their numbers.
+        hidden: Channels of both decoders, a multiple of 32.
+        queries: Masks that are proposed for an image.
+        encoder_layers: Of the pixel decoder.
+        decoder_layers: Of the query decoder, and one.
+        points: Pixels of each mask that a loss is measured at.
+        short_side_px: Shorter side that images are resized to before all; 0 = as they are.
+    """
+
+    backbone: str
+    classes: Sequence[str]
+    hidden: int
+    queries: int
+    encoder_layers: int
+    decoder_layers: int
+    points: int
+    short_side_px: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON values, which a checkpoint can hold."""
+        return {**asdict(self), "classes": list(self.classes)}
+
+
+class RoadNetwork(nn.Module):
+    """A Mask2Former that takes RGB in [0, 1].
+
+    The backbone's batch normalisation stays as it was pretrained: batches are small.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: Mask2FormerForUniversalSegmentation, settings: RoadNetworkSettings):
+        super().__init__()
+        self.network = network
+        self.settings = settings
+        is_lite = settings.backbone == "efficientnet-lite0"
+        mean, std = (
+            (efficientnet_lite.IMAGE_MEAN, efficientnet_lite.IMAGE_STD)
+            if is_lite
+            else (IMAGE_MEAN, IMAGE_STD)
+        )
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+
+    @property
+    def backbone(self) -> nn.Module:
+        """What is pretrained."""
+        encoder = self.network.model.pixel_level_module.encoder
+        assert isinstance(encoder, nn.Module)
+        return encoder
+
+    def train(self, mode: bool = True) -> Self:
+        """Let it learn, or not; statistics of its batches are never learnt."""
+        super().train(mode)
+        for module in self.backbone.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+    def forward(
+        self,
+        images: Tensor,
+        masks: Sequence[Tensor] | None = None,
+        classes: Sequence[Tensor] | None = None,
+    ) -> Mask2FormerForUniversalSegmentationOutput:
+        """Propose masks and, where true ones are given, measure the loss.
+
+        Args:
+            images: (B, 3, H, W) float RGB in [0, 1]; sides are multiples of `LARGEST_STRIDE`.
+            masks: (N, H, W) float 0 or 1 of each image, N of its own.
+            classes: (N,) int64 of these.
+        """
+        pixels = (images - self.mean) / self.std
+        output: Mask2FormerForUniversalSegmentationOutput = self.network(
+            pixel_values=pixels,
+            mask_labels=None if masks is None else list(masks),
+            class_labels=None if classes is None else list(classes),
+            output_auxiliary_logits=masks is not None,
+        )
+        return output
+
+
+def build_network(settings: RoadNetworkSettings, backbone_weights: Path | None) -> RoadNetwork:
+    """Build a network whose weights are random but for the backbone's; draws from torch's seed.
+
+    Args:
+        settings: What it is.
+        backbone_weights: File of them; None = random, or loaded later.
+
+    Raises:
+        UserError: The weights are damaged or of another backbone.
+    """
+    names = dict(enumerate(settings.classes))
+    config = Mask2FormerConfig(
+        backbone_config=_backbone(settings.backbone),
+        feature_size=settings.hidden,
+        mask_feature_size=settings.hidden,
+        hidden_dim=settings.hidden,
+        encoder_feedforward_dim=4 * settings.hidden,
+        dim_feedforward=8 * settings.hidden,
+        encoder_layers=settings.encoder_layers,
+        decoder_layers=settings.decoder_layers,
+        num_attention_heads=4,
+        num_queries=settings.queries,
+        id2label=names,
+        label2id={name: number for number, name in names.items()},
+        train_num_points=settings.points,
+    )
+    network = RoadNetwork(Mask2FormerForUniversalSegmentation(config), settings)
+    if backbone_weights is not None:  # after building, which draws all weights at random
+        _load_lite(network.backbone, backbone_weights)
+    return network
+
+
+def _backbone(name: str) -> TimmBackboneConfig | SwinConfig:
+    if name == "efficientnet-lite0":
+        return TimmBackboneConfig(  # type: ignore[call-arg]  # keyword arguments of its base
+            backbone=efficientnet_lite.TIMM_NAME, out_indices=[1, 2, 3, 4], features_only=True
+        )
+    return SwinConfig(  # type: ignore[call-arg]  # keyword arguments of its base
+        embed_dim=24,
+        depths=[1, 1, 1, 1],
+        num_heads=[1, 2, 4, 8],
+        window_size=7,
+        out_features=["stage1", "stage2", "stage3", "stage4"],
+    )
+
+
+def _load_lite(backbone: nn.Module, path: Path) -> None:
+    """Put the weights of EfficientNet-Lite0 into a backbone, which lacks what comes after it."""
+    what = "backbone efficientnet-lite0"
+    state = read_tensors(path, what)
+    names = efficientnet_lite.timm_names(state)
+    wanted = backbone.state_dict()
+    named = {f"_backbone.{names[published]}": tensor for published, tensor in state.items()}
+    load_strictly(backbone, {n: t for n, t in named.items() if n in wanted}, path, what)
+
+
+def load_network(checkpoint: Path) -> RoadNetwork:
+    """Load a network as training has left it, ready to answer.
+
+    Raises:
+        UserError: The file is missing, damaged, or of another kind of network.
+    """
+    content = read_checkpoint(checkpoint)
+    told = content.get("road_network")
+    if not isinstance(told, Mapping):
+        raise UserError(
+            f"{checkpoint} is no network of road scenes; expected the best.pt of a run of "
+            "teacher/maskomaly/train_mask2former.py"
+        )
+    network = build_network(RoadNetworkSettings(**told), None)
+    load_strictly(network, content["model"], checkpoint, "Mask2Former")
+    return network.eval()

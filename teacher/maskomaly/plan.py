@@ -1,0 +1,82 @@
+"""Networks of road scenes as teachers: a label set a network and score."""
+
+from typing import TYPE_CHECKING, Any
+
+from teacher.findings import Teacher
+from teacher.plans import PlannedSet, TeacherPlan
+from util.config import Config
+from util.data_classes import BoxSettings
+from util.errors import UserError
+from util.settings import settings_hash
+from util.weights.identity import weights_identity
+
+if TYPE_CHECKING:
+    from teacher.inference.cache import Cache
+
+VERSION = 1
+"""Counts up whenever the same network and settings give other maps."""
+
+BEST = "best.pt"
+QUERIES = "queries.json"
+WITH_QUERIES = frozenset({"maskomaly", "maskomaly_corrected"})
+"""Scores that need the queries of their network."""
+
+
+def plan(config: Config) -> TeacherPlan:
+    """Plan a label set for each network and score, `NETWORK-SCORE`.
+
+    Raises:
+        UserError: A network or its queries are missing.
+    """
+    section = config.maskomaly
+    missing = []
+    for network in section.networks:
+        folder = config.paths.runs / network
+        if not (folder / BEST).is_file():
+            missing.append(
+                f"{folder} has no {BEST}; train it with teacher/maskomaly/train_mask2former.py, or "
+                "name another run in maskomaly.networks"
+            )
+        elif WITH_QUERIES.intersection(section.scores) and not (folder / QUERIES).is_file():
+            missing.append(
+                f"{folder} has no {QUERIES}; choose queries with teacher/maskomaly/"
+                "inlier_queries.py and outlier_queries.py, or take other maskomaly.scores"
+            )
+    if "uno" in section.scores:
+        missing.append(
+            "the score uno needs a network trained with a negative class, which "
+            "teacher/maskomaly/train_mask2former.py does not train; leave it out"
+        )
+    if missing:
+        raise UserError("\n".join(missing))
+    return TeacherPlan(
+        label_sets={
+            f"{network}-{score}": _plan_set(config, network, score)
+            for network in section.networks
+            for score in section.scores
+        },
+        describe=lambda _: {"name": "maskomaly", "version": VERSION},
+        load=lambda _, cache: _load(config, cache),
+    )
+
+
+def _plan_set(config: Config, network: str, score: str) -> PlannedSet:
+    """Plan the label set of one score, which other networks and scores do not change."""
+    folder, section = config.paths.runs / network, config.maskomaly
+    settings: dict[str, Any] = {
+        "score": score,
+        "network": weights_identity(folder / BEST)["sha256"],
+    }
+    if score in WITH_QUERIES:
+        chosen = (folder / QUERIES).read_text(encoding="utf-8")
+        rules = {"inlier_threshold", "border_threshold", "inlier_weight", "corrected_border_rule"}
+        decided = section.decides()
+        settings |= {key: decided[key] for key in rules & decided.keys()}
+        settings["queries"] = settings_hash({"queries": chosen})
+    return PlannedSet(f"{network}-{score}", lambda: BoxSettings(object_class="anomaly"), settings)
+
+
+def _load(config: Config, cache: "Cache | None") -> Teacher:
+    from teacher.maskomaly.teacher import load_maskomaly
+
+    return load_maskomaly(config.maskomaly, config.paths.runs, config.teacher.device, cache)

@@ -1,0 +1,1 @@
+"""What the queries of a network show, and which of them see anomalies."""

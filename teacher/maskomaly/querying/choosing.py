@@ -1,0 +1,166 @@
+"""Chooses the queries of networks: what each shows on ordinary images, and which see anomalies."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from teacher.maskomaly.plan import BEST, QUERIES
+from teacher.maskomaly.querying.outlier_overlap import (
+    OutlierOverlap,
+    OverlapSettings,
+    choose_outlier_queries,
+)
+from teacher.maskomaly.querying.queries import Queries, read_queries, write_queries
+from teacher.maskomaly.querying.query_statistics import QueryStatistics, StatisticsSettings
+from teacher.maskomaly.raw_outputs import RawOutputs
+from teacher.maskomaly.teacher import NetworkPasses
+from util.config import MaskomalySection
+from util.disk.whole_files import write_text
+from util.images.files import read_image
+from util.images.mask_values import ANOMALOUS, IGNORED
+from util.images.masks import TrueMasks
+from util.running.progress import track
+from util.weights.identity import weights_identity
+
+GROUND_CLASSES = ("road", "pavement", "sidewalk", "ground", "terrain")
+"""Names of classes that lie on the ground."""
+
+
+def passes_over(
+    passes: NetworkPasses, image_paths: dict[str, Path], label: str
+) -> Iterator[tuple[str, np.ndarray, RawOutputs]]:
+    """Let a network see images, with a progress bar: id, (H, W, 3) uint8 RGB, what it says."""
+    for image_id in track(list(image_paths), label):
+        image_rgb = read_image(image_paths[image_id])
+        yield image_id, image_rgb, passes.see(image_rgb)
+
+
+def choose_inliers(
+    run: Path, passes: NetworkPasses, image_paths: dict[str, Path], section: MaskomalySection
+) -> None:
+    """Count what queries show, write the tables, and choose those that know the ground.
+
+    A specialised query of a class of the ground is a ground query. Outlier queries that were chosen
+    before stay.
+
+    Args:
+        run: Folder of the network's run, where the tables and `queries.json` go.
+        passes: Of the network.
+        image_paths: Of ordinary images, by id.
+        section: What makes a query specialised.
+    """
+    statistics = open_statistics(passes, section)
+    for _, _, outputs in passes_over(passes, image_paths, "queries"):
+        statistics.add(outputs.class_logits)
+    specialised = statistics.specialised_table()
+    for name, table in (
+        ("times_predicted_stats", statistics.times_predicted_table()),
+        ("high_conf_stats", statistics.high_confidence_table()),
+        ("specialized", specialised),
+    ):
+        write_text(run / f"{name}.csv", table.to_csv())
+    ground = specialised.index[specialised["class"].isin(GROUND_CLASSES)]
+    before = find_queries(run, passes)
+    classes = {int(query): statistics.dominant_class(query)[0] for query in ground}
+    kept = {q: name for q, name in before.dominant_classes.items() if q in before.outlier_queries}
+    write_queries(
+        run / QUERIES,
+        replace(before, ground_queries=tuple(classes), dominant_classes=classes | kept),
+    )
+    names = [f"{query} ({name})" for query, name in classes.items()]
+    print(
+        f"{run}: {len(specialised)} of {before.num_queries} queries show one class alone; of the "
+        f"ground: {', '.join(names) or 'none'}"
+    )
+
+
+def open_statistics(passes: NetworkPasses, section: MaskomalySection) -> QueryStatistics:
+    """Begin to count what the queries of a network show."""
+    settings = passes.network.settings
+    return QueryStatistics(
+        settings.queries,
+        settings.classes,
+        StatisticsSettings(
+            high_confidence=section.high_confidence,
+            void=section.void,
+            least_share=section.dominance,
+            least_cases=section.least_cases,
+        ),
+    )
+
+
+def find_queries(run: Path, passes: NetworkPasses) -> Queries:
+    """Read the queries of a network, or begin with none.
+
+    Raises:
+        UserError: The file is damaged, or of another network.
+    """
+    settings, identity = passes.network.settings, weights_identity(run / BEST)["sha256"]
+    if (run / QUERIES).exists():
+        return read_queries(run / QUERIES, settings.queries, len(settings.classes), identity)
+    return Queries(settings.queries, len(settings.classes), weights_sha256=identity)
+
+
+def choose_outliers(
+    run: Path,
+    passes: NetworkPasses,
+    image_paths: dict[str, Path],
+    masks: TrueMasks,
+    section: MaskomalySection,
+) -> None:
+    """Measure how well queries overlap with anomalies, and choose those that see them.
+
+    Args:
+        run: Folder of the network's run; ground queries that were chosen there stay.
+        passes: Of the network.
+        image_paths: Of images with anomalies, by id.
+        masks: Of these.
+        section: From when on overlap is enough.
+
+    Raises:
+        UserError: `queries.json` is of another network, or a mask cannot be read.
+    """
+    queries = find_queries(run, passes)
+    statistics = open_statistics(passes, section)
+    settings = OverlapSettings(
+        ignored=section.overlap,
+        least_overlap=section.least_overlap,
+        fallback_queries=section.fallback_queries,
+    )
+    overlap = OutlierOverlap(queries.num_queries, settings)
+    for image_id, image_rgb, outputs in passes_over(passes, image_paths, "overlaps"):
+        statistics.add(outputs.class_logits)
+        truth = masks.read(image_id, image_rgb.shape[:2])
+        overlap.add(outputs, truth == ANOMALOUS, truth == IGNORED)
+    means = overlap.means()
+    choice = choose_outlier_queries(means, statistics, settings)
+    write_text(run / "outlier_overlap.csv", tabulate_overlap(means, statistics, choice.queries))
+    classes = dict(zip(choice.queries, choice.dominant_classes, strict=True))
+    ground = {q: n for q, n in queries.dominant_classes.items() if q in queries.ground_queries}
+    write_queries(
+        run / QUERIES,
+        replace(
+            queries,
+            outlier_queries=choice.queries,
+            dominant_classes=ground | classes,
+            images=tuple(image_paths),
+        ),
+    )
+    chosen = [f"{query} ({name}, IoU {means[query]:.3f})" for query, name in classes.items()]
+    print(f"{run}: outlier queries {', '.join(chosen) or 'none'}")
+
+
+def tabulate_overlap(means: np.ndarray, statistics: QueryStatistics, chosen: Sequence[int]) -> str:
+    """Write what each query shows and its mean IoU with anomalies, the best first, as CSV."""
+    table = pd.DataFrame(
+        {
+            "query": range(len(means)),
+            "class": [statistics.dominant_class(query)[0] for query in range(len(means))],
+            "mean_iou": means,
+            "chosen": [query in chosen for query in range(len(means))],
+        }
+    )
+    return table.sort_values("mean_iou", ascending=False, kind="stable").to_csv(index=False)

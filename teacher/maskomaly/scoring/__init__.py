@@ -1,0 +1,1 @@
+"""Maps of anomaly from the raw masks of a network."""

@@ -1,0 +1,127 @@
+"""Networks of road scenes that label images: each sees an image once, for all its scores."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from teacher.inference.cache import Cache, cache_key, image_key
+from teacher.maskomaly.network import RoadNetwork, load_network
+from teacher.maskomaly.plan import BEST, QUERIES, VERSION, WITH_QUERIES
+from teacher.maskomaly.querying.queries import Queries, read_queries
+from teacher.maskomaly.raw_outputs import RawOutputs
+from teacher.maskomaly.scoring.rejection import MaskomalySettings
+from teacher.maskomaly.scoring.scores import Score, compute_scores
+from teacher.maskomaly.segmenting import pass_image
+from util.config import MaskomalySection
+from util.data_classes import Device
+from util.label_set import Content
+from util.learning.device import choose_device
+from util.settings import library_versions
+from util.weights.identity import weights_identity
+
+
+class NetworkPasses:
+    """What a network says of images, remembered where there is a cache."""
+
+    def __init__(self, network: RoadNetwork, checkpoint: Path, cache: Cache | None) -> None:
+        """Have a network answer.
+
+        Args:
+            network: Ready to answer.
+            checkpoint: That it was loaded from, which tells its answers from those of others.
+            cache: Remembers them; None = nothing does.
+        """
+        self.network = network
+        self._cache = cache
+        self._identity = {
+            "weights": weights_identity(checkpoint)["sha256"],
+            "version": VERSION,
+            "libraries": library_versions(),
+        }
+
+    def see(self, image_rgb: np.ndarray) -> RawOutputs:
+        """Let the network see an image, (H, W, 3) uint8 RGB, if it has not seen it before."""
+        if self._cache is None:
+            return pass_image(self.network, image_rgb)
+        key = cache_key(image=image_key(image_rgb), **self._identity)
+        if (kept := self._cache.read("encodings", key)) is not None:
+            return RawOutputs.from_arrays(kept)
+        outputs = pass_image(self.network, image_rgb)
+        arrays = outputs.to_arrays()
+        self._cache.write("encodings", key, arrays)
+        return RawOutputs.from_arrays(arrays)  # so that a second time gives the same maps
+
+
+class MaskomalyTeacher:
+    """Scores of anomaly by the masks of networks; a `Teacher` that knows no prompts."""
+
+    def __init__(
+        self,
+        networks: dict[str, NetworkPasses],
+        queries: dict[str, Queries],
+        settings: MaskomalySettings,
+    ) -> None:
+        """Put networks together.
+
+        Args:
+            networks: By their runs.
+            queries: Of those whose scores need them.
+            settings: Numbers of Maskomaly.
+        """
+        self._networks = networks
+        self._queries = queries
+        self._settings = settings
+
+    def label(self, image_rgb: np.ndarray, names: Sequence[str], /) -> Iterator[Content]:
+        """Score an image, (H, W, 3) uint8 RGB; `names` are NETWORK-SCORE."""
+        asked: dict[str, list[Score]] = {}
+        for name in names:
+            network, _, score = name.rpartition("-")
+            asked.setdefault(network, []).append(score)  # type: ignore[arg-type]  # as planned
+        maps: dict[str, np.ndarray] = {}
+        for network, scores in asked.items():
+            outputs = self._networks[network].see(image_rgb)
+            found = compute_scores(outputs, scores, self._queries.get(network), self._settings)
+            maps |= {f"{network}-{score}": each for score, each in found.items()}
+        for name in names:
+            yield Content(maps[name])
+
+    def check_prompts(self, prompts: Sequence[str], /) -> None:
+        """Refuse nothing: networks know no prompts."""
+
+
+def load_passes(run: Path, device: Device, cache: Cache | None) -> NetworkPasses:
+    """Load the network of a run.
+
+    Raises:
+        UserError: Its checkpoint is missing or damaged, or there is no such device.
+    """
+    network = load_network(run / BEST).to(choose_device(device))
+    return NetworkPasses(network, run / BEST, cache)
+
+
+def load_maskomaly(
+    section: MaskomalySection, runs: Path, device: Device, cache: Cache | None
+) -> MaskomalyTeacher:
+    """Load the networks that the config names, and their queries where scores need them.
+
+    Raises:
+        UserError: Something is missing, damaged, or of another network.
+    """
+    networks = {name: load_passes(runs / name, device, cache) for name in section.networks}
+    queries = {}
+    if WITH_QUERIES.intersection(section.scores):
+        for name, passes in networks.items():
+            settings = passes.network.settings
+            identity = weights_identity(runs / name / BEST)["sha256"]
+            queries[name] = read_queries(
+                runs / name / QUERIES, settings.queries, len(settings.classes), identity
+            )
+    numbers = MaskomalySettings(
+        section.inlier_threshold,
+        section.border_threshold,
+        section.inlier_weight,
+        section.corrected_border_rule,
+    )
+    return MaskomalyTeacher(networks, queries, numbers)

@@ -1,0 +1,294 @@
+"""Trains a Mask2Former on class masks: from images and splits to a finished run."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Generator, Tensor, nn
+
+from teacher.maskomaly.augmentation import cut_crop
+from teacher.maskomaly.network import RoadNetwork, RoadNetworkSettings, build_network
+from teacher.maskomaly.segmenting import pass_image, predict_classes
+from util.config import Config
+from util.errors import UserError
+from util.images.files import find_images, fingerprint, read_image
+from util.images.mask_values import IGNORED
+from util.images.masks import TrueMasks, open_folder
+from util.images.splits import read_split
+from util.learning.batches import read_ahead
+from util.learning.device import build_fabric
+from util.learning.processes import gather_objects
+from util.learning.runs.recording import holding, recording
+from util.learning.runs.run_folder import Row, RunFolder
+from util.learning.seeds import mix_seed
+from util.learning.task import Gather, LoopSettings, Task
+from util.learning.trainer import Trainer
+from util.metrics.pixelwise.classes import ClassConfusion
+from util.settings import library_versions, settings_hash
+from util.visualization import draw_curves
+from util.weights.finding import locate
+
+logger = logging.getLogger(__name__)
+
+BACKBONE_ENCODER = "tu-tf_efficientnet_lite0"
+"""What the table of weights calls the encoder that the backbone is."""
+
+
+PANELS = {
+    "loss": {"train_loss": "training"},
+    "IoU, validation": {"val_miou": "mean of the classes"},
+}
+"""Of the picture of a run's epochs."""
+
+
+class Batch(NamedTuple):
+    """Crops: (B, 3, H, W) uint8 RGB, and (B, H, W) uint8 classes, 255 = of none."""
+
+    images: Tensor
+    classes: Tensor
+
+
+@dataclass(frozen=True)
+class RoadScenes:
+    """Images with class masks.
+
+    Attributes:
+        image_paths: Path of each image by its id.
+        masks: Of these images.
+        train_ids: To learn from.
+        validation_ids: To choose the best epoch by.
+    """
+
+    image_paths: Mapping[str, Path]
+    masks: TrueMasks
+    train_ids: Sequence[str]
+    validation_ids: Sequence[str]
+
+    def read(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Read an image, (H, W, 3) uint8 RGB, and its classes, (H, W) uint8.
+
+        Raises:
+            UserError: One of them cannot be read, or their sizes differ.
+        """
+        image_rgb = read_image(self.image_paths[image_id])
+        return image_rgb, self.masks.read_classes(image_id, image_rgb.shape[:2])
+
+
+def gather_scenes(config: Config) -> RoadScenes:
+    """Find images and class masks of the splits.
+
+    Raises:
+        UserError: Something is missing, or the masks have no names of classes.
+    """
+    data, section = config.data, config.mask2former
+    image_paths = find_images(data.images)
+    folder = section.masks or data.masks
+    if folder is None:
+        raise UserError("there are no class masks to learn from; set mask2former.masks")
+    masks = open_folder(
+        folder, image_paths.keys(), values=section.mask_values, names=section.mask_names
+    )
+    if not masks.class_names:
+        raise UserError(
+            f"the masks in {folder} have no names of classes; write them to {folder}/classes.json, "
+            'such as {"0": "road", "1": "car", "255": null}'
+        )
+    train, validation = (
+        read_split(data.splits, split, image_paths)
+        for split in (data.train_split, data.validation_split)
+    )
+    used = masks.of([*train, *validation])
+    return RoadScenes(image_paths, used, train, validation)
+
+
+def train_network(config: Config, overwrite: bool) -> Fabric:
+    """Train a network to its end, or what is left of it, and say how good it is.
+
+    Args:
+        config: Names images, masks and run.
+        overwrite: Whether a run with other settings may be replaced.
+
+    Returns:
+        What tells this process from others that have trained with it.
+
+    Raises:
+        UserError: Something that it is to learn from is missing or wrong; nothing is changed then.
+    """
+    section = config.mask2former
+    fabric = build_fabric(section.device, section.precision)
+    fabric.launch()
+    scenes = gather_scenes(config)
+    settings = settings_of(config, scenes.masks.class_names)
+    weights = find_backbone(config)
+    torch.manual_seed(section.seed)
+    model = build_network(settings, weights)
+    facts = {
+        "settings": {
+            **section.decides(),
+            "classes": list(scenes.masks.class_names),
+            "images": settings_hash({"train": scenes.train_ids, "val": scenes.validation_ids}),
+            "files": fingerprint(scenes.image_paths[i] for i in scenes.masks.paths),
+            "masks": scenes.masks.fingerprint(),
+        },
+        "versions": library_versions(),
+    }
+    run_folder = RunFolder(config.paths.runs / section.run, facts, config)
+    run_folder.check(overwrite)
+    if run_folder.is_finished():
+        if fabric.is_global_zero:
+            logger.info("%s is already trained", run_folder.path)
+            print_verdict(run_folder)
+        return fabric
+    with holding(run_folder, fabric):
+        state = run_folder.read_state(overwrite)
+        trainer = Trainer(
+            fabric, model, loop_settings(config), task(config, scenes, fabric, settings), run_folder
+        )
+        if state is not None:
+            trainer.resume(state)
+        with recording(run_folder, fabric, config.tracking.mode, config.tracking.project) as record:
+            trainer.fit(record)
+        if fabric.is_global_zero:
+            draw_curves(run_folder.path / "curves.png", trainer.history, PANELS)
+            trainer.conclude()
+            print_verdict(run_folder)
+    return fabric
+
+
+def settings_of(config: Config, classes: Sequence[str]) -> RoadNetworkSettings:
+    """Say what network the config asks for."""
+    section = config.mask2former
+    return RoadNetworkSettings(
+        section.backbone,
+        classes,
+        section.hidden,
+        section.queries,
+        section.encoder_layers,
+        section.decoder_layers,
+        section.points,
+        section.short_side_px,
+    )
+
+
+def find_backbone(config: Config) -> Path | None:
+    """Find the weights that the backbone starts with; None where it starts at random.
+
+    Raises:
+        UserError: They are missing.
+    """
+    if config.mask2former.backbone != "efficientnet-lite0":
+        return None
+    return locate("efficientnet-lite0", "encoder", BACKBONE_ENCODER, config.paths.weights)
+
+
+def loop_settings(config: Config) -> LoopSettings:
+    """Say how the network is trained."""
+    section = config.mask2former
+    return LoopSettings(
+        epochs=section.epochs,
+        patience=section.patience,
+        batch_size=section.batch_size,
+        learning_rate=section.learning_rate,
+        weight_decay=section.weight_decay,
+        gradient_clip=section.gradient_clip,
+        ema_decay=0.0,
+        seed=section.seed,
+        schedule="poly",
+        rates={"network.model.pixel_level_module.encoder.": section.backbone_rate},
+    )
+
+
+def task(
+    config: Config, scenes: RoadScenes, fabric: Fabric, settings: RoadNetworkSettings
+) -> Task[Batch]:
+    """Tell the training loop what the network learns."""
+    return Task(
+        scenes.train_ids,
+        partial(batches, config, scenes),
+        measure,
+        lambda counts: {},
+        partial(validate, scenes, fabric),
+        lambda row: (row["val_miou"],),
+        facts={"road_network": settings.as_dict()},
+    )
+
+
+def batches(
+    config: Config, scenes: RoadScenes, groups: Sequence[Sequence[int]], epoch: int
+) -> Iterator[Batch]:
+    """Make the batches of an epoch; see `Task`."""
+    section = config.mask2former
+    size_hw = (section.crop_height_px, section.crop_width_px)
+
+    def read(index: int) -> list[tuple[Tensor, Tensor]]:
+        image_rgb, classes = scenes.read(scenes.train_ids[index])
+        generator = Generator().manual_seed(mix_seed("crop", section.seed, epoch, index))
+        factor = section.short_side_px / min(classes.shape) if section.short_side_px else 1.0
+        how = (size_hw, factor, section.scale, section.augmentation)
+        return [cut_crop(image_rgb, classes, *how, generator)]
+
+    def put_together(crops: Sequence[tuple[Tensor, Tensor]]) -> Batch:
+        images, classes = zip(*crops, strict=True)
+        return Batch(torch.stack(images), torch.stack(classes))
+
+    return read_ahead(read, put_together, groups, section.num_workers)
+
+
+def measure(model: nn.Module, batch: Batch, gather: Gather) -> tuple[Tensor, Tensor]:
+    """See a batch: its loss; nothing is counted."""
+    truths = [split_classes(classes) for classes in batch.classes]
+    masks, classes = [mask for mask, _ in truths], [numbers for _, numbers in truths]
+    loss = model(batch.images.float() / 255, masks, classes).loss.squeeze()
+    losses = gather(loss.expand(len(batch.images)))
+    return losses.mean(), torch.zeros((), dtype=torch.long, device=loss.device)
+
+
+def split_classes(classes: Tensor) -> tuple[Tensor, Tensor]:
+    """Split a mask of classes, (H, W) uint8, into one mask a class that it has.
+
+    Returns:
+        (N, H, W) float 0 or 1, and (N,) int64 numbers of the classes; N is 0 where all is ignored.
+    """
+    numbers = classes.unique()
+    numbers = numbers[numbers != IGNORED]
+    return (classes == numbers[:, None, None]).float(), numbers.long()
+
+
+def validate(scenes: RoadScenes, fabric: Fabric, network: nn.Module) -> Row:
+    """Measure the IoU of the classes over the validation images, each process its part.
+
+    The mean is that of the classes that these images show, and the loss that the trainer asks for
+    is what it lacks to 1.
+    """
+    assert isinstance(network, RoadNetwork)
+    network.eval()
+    names = scenes.masks.class_names
+    mine = range(fabric.global_rank, len(scenes.validation_ids), fabric.world_size)
+    counted = []
+    for index in mine:
+        image_rgb, classes = scenes.read(scenes.validation_ids[index])
+        confusion = ClassConfusion(len(names))
+        confusion.add(predict_classes(pass_image(network, image_rgb)), classes)
+        counted.append((index, confusion.counts))
+    total = ClassConfusion(len(names))
+    for _, counts in gather_objects(counted, fabric):
+        total.counts += counts
+    iou, is_there = total.iou(), total.counts.sum(axis=1) > 0
+    shown = {f"iou {names[number]}": float(iou[number]) for number in np.flatnonzero(is_there)}
+    miou = float(np.mean(iou[is_there]))
+    return {"val_loss": 1 - miou, "val_miou": miou, **shown}
+
+
+def print_verdict(run_folder: RunFolder) -> None:
+    """Say how good the best epoch is."""
+    best = run_folder.read_facts()["best"]
+    print(
+        f"{run_folder.path}: best epoch {best['epoch']:.0f}, mean IoU of the classes "
+        f"{best['val_miou']:.3f} on validation images"
+    )

@@ -1,0 +1,195 @@
+"""Road scenes from painted streets to maps: the scripts, one after another, on a small network."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import analysis.pixel_evaluation
+import teacher.maskomaly.inlier_queries
+import teacher.maskomaly.outlier_queries
+import teacher.maskomaly.train_mask2former
+import teacher.soft_label_generation
+import util.demo.make_demo
+from teacher.maskomaly.network import load_network
+from teacher.maskomaly.querying.queries import PUBLISHED_QUERIES, write_queries
+from teacher.maskomaly.segmenting import pass_image, predict_classes
+from util.errors import UserError
+from util.images.files import find_images, read_image
+from util.label_set import LabelSet
+from util.learning.checkpoint import read_checkpoint, save_checkpoint
+
+train = teacher.maskomaly.train_mask2former.main
+label = teacher.soft_label_generation.main
+
+SCORES = ["maskomaly", "mask2anomaly", "rba"]
+
+
+@pytest.fixture(scope="module")
+def roads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A config of painted streets and of a small network that has been trained; not changed."""
+    folder = tmp_path_factory.mktemp("roads")
+    demo = folder / "data/road_scenes"
+    config = {
+        "paths": {"demo": "data/road_scenes"},
+        "data": {
+            "images": "data/road_scenes/JPEGImages",
+            "splits": "data/road_scenes/ImageSets/Segmentation",
+            "ground_truth": "data/road_scenes/ground_truth.csv",
+            "masks": "data/road_scenes/labels_masks",
+            "mask_names": {"$": "_labels_semantic"},
+        },
+        "demo": {"kind": "road", "scenes": 20, "size_px": 64},
+        "teacher": {"name": "maskomaly", "device": "cpu", "cache_gb": 0.1},
+        "maskomaly": {"scores": SCORES},
+        "mask2former": {
+            "masks": "data/road_scenes/SegmentationClass",
+            "backbone": "swin-tiny-random",
+            "hidden": 32,
+            "queries": 8,
+            "encoder_layers": 1,
+            "points": 64,
+            "crop_height_px": 64,
+            "crop_width_px": 96,
+            "epochs": 2,
+            "device": "cpu",
+        },
+    }
+    path = folder / "config.json"
+    path.write_text(json.dumps(config))
+    arguments = ["--config", str(path)]
+    assert util.demo.make_demo.main(arguments) == 0
+    assert demo.is_dir()
+    assert train(arguments) == 0
+    assert teacher.maskomaly.inlier_queries.main(arguments) == 0
+    assert teacher.maskomaly.outlier_queries.main(arguments) == 0
+    return path
+
+
+@pytest.fixture
+def road(roads: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be changed."""
+    shutil.copytree(roads.parent, tmp_path / "copy")
+    return tmp_path / "copy" / "config.json"
+
+
+def test_a_run_holds_what_runs_of_students_hold(roads: Path) -> None:
+    run = roads.parent / "runs/mask2former"
+    names = {"best.pt", "last.pt", "config.json", "run.json", "metrics.csv", "curves.png"}
+    assert names <= {path.name for path in run.iterdir()}
+    metrics = pd.read_csv(run / "metrics.csv")
+    assert len(metrics) == 2
+    assert metrics["val_miou"].between(0, 1).all()
+    iou = metrics.filter(like="iou ").iloc[-1]
+    assert metrics["val_miou"].iloc[-1] == pytest.approx(iou.mean())
+    assert metrics["train_loss"].iloc[1] < metrics["train_loss"].iloc[0]
+
+
+def test_the_queries_are_tables_and_a_choice(roads: Path) -> None:
+    run = roads.parent / "runs/mask2former"
+    cases = pd.read_csv(run / "times_predicted_stats.csv", index_col="query")
+    splits = roads.parent / "data/road_scenes/ImageSets/Segmentation"
+    num_images = len((splits / "Train.txt").read_text().split())
+    assert (cases.sum(axis=1) == num_images).all()
+    shares = pd.read_csv(run / "high_conf_stats.csv", index_col="query")
+    assert (shares.isna() == (cases == 0)).all(axis=None)
+    overlap = pd.read_csv(run / "outlier_overlap.csv")
+    queries = json.loads((run / "queries.json").read_text())
+    assert overlap.loc[overlap["chosen"], "query"].tolist() == queries["outlier_queries"]
+    assert queries["images"] == (splits / "Queries.txt").read_text().split()
+    assert queries["num_queries"] == 8
+
+
+def test_each_score_is_a_label_set_that_is_judged(
+    road: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--config", str(road)]
+    assert label(arguments) == 0
+    for score in SCORES:
+        label_set = LabelSet(road.parent / f"label_sets/mask2former-{score}")
+        assert len(label_set.ids) == 20
+        assert label_set.manifest["settings"]["score"] == score
+    judge = [*arguments, "--evaluation.benchmark", "2023"]
+    assert analysis.pixel_evaluation.main(judge) == 0
+    table = pd.read_csv(road.parent / "runs/road_anomaly.csv")
+    assert set(table["method"]) == {
+        f"mask2former-{s}" for s in ("maskomaly", "mask2anomaly", "rba")
+    }
+    capsys.readouterr()
+    assert label(arguments) == 0  # nothing is left to be made
+    more = [*arguments, "--maskomaly.scores", "eam"]
+    assert label(more) == 0
+    assert "20 answers found, 0 made" in capsys.readouterr().out  # no network was asked
+
+
+def test_another_threshold_changes_the_score_that_reads_it_alone(road: Path) -> None:
+    arguments = ["--config", str(road)]
+    assert label(arguments) == 0
+    changed = [*arguments, "--maskomaly.inlier_weight", "0.5"]
+    assert label([*changed, "--maskomaly.scores", "rba"]) == 0
+    with pytest.raises(UserError, match=r"inlier_weight: default -> 0\.5"):
+        label([*changed, "--maskomaly.scores", "maskomaly"])
+
+
+def test_a_trained_network_gives_what_it_gave_and_a_finished_run_is_left_alone(road: Path) -> None:
+    checkpoint = road.parent / "runs/mask2former/best.pt"
+    image = read_image(
+        next(iter(find_images(road.parent / "data/road_scenes/JPEGImages").values()))
+    )
+    one, other = (pass_image(load_network(checkpoint), image) for _ in range(2))
+    assert torch.equal(one.mask_logits, other.mask_logits)
+    classes = predict_classes(one)
+    assert classes.shape == image.shape[:2]
+    assert classes.max() < one.num_classes
+    before = checkpoint.stat().st_mtime_ns
+    assert train(["--config", str(road)]) == 0
+    assert checkpoint.stat().st_mtime_ns == before
+
+
+def test_a_stopped_training_ends_as_if_it_had_not_been(road: Path) -> None:
+    once = ["--config", str(road), "--mask2former.run", "once"]
+    assert train([*once, "--mask2former.epochs", "1"]) == 0
+    run = road.parent / "runs"
+    first = read_checkpoint(run / "once/best.pt")["model"]
+    again = read_checkpoint(run / "mask2former/last.pt")
+    assert again["epoch"] == 2
+    # The poly schedule knows its end, so a shorter training differs; the same one does not.
+    assert train([*once[:3], "same"]) == 0
+    same = read_checkpoint(run / "same/last.pt")["model"]
+    for name, weights in again["model"].items():
+        assert torch.equal(same[name], weights), name
+    assert any(not torch.equal(first[name], weights) for name, weights in again["model"].items())
+
+
+def test_padding_is_cut_off_before_maps_are_enlarged(road: Path) -> None:
+    network = load_network(road.parent / "runs/mask2former/best.pt")
+    image = np.random.default_rng(0).integers(0, 255, (50, 70, 3), np.uint8)
+    outputs = pass_image(network, image)
+    assert outputs.mask_logits.shape[1:] == (13, 18)
+    assert (outputs.input_size_hw, outputs.size_hw) == ((50, 70), (50, 70))
+
+
+def test_bad_input_is_one_sentence(road: Path, tmp_path: Path) -> None:
+    arguments = ["--config", str(road)]
+    runs = road.parent / "runs"
+    with pytest.raises(UserError, match=r"other has no best\.pt; train it"):
+        label([*arguments, "--maskomaly.networks", "other"])
+    with pytest.raises(UserError, match="needs a network trained with a negative class"):
+        label([*arguments, "--maskomaly.scores", "uno"])
+    write_queries(runs / "mask2former/queries.json", PUBLISHED_QUERIES)
+    with pytest.raises(UserError, match="chosen for a network of 100 queries and 19 classes"):
+        label(arguments)
+    (runs / "mask2former/queries.json").unlink()
+    with pytest.raises(UserError, match=r"mask2former has no queries\.json; choose queries"):
+        label(arguments)
+    save_checkpoint(runs / "mask2former/best.pt", {"model": {}})
+    with pytest.raises(UserError, match="is no network of road scenes"):
+        label([*arguments, "--maskomaly.scores", "rba"])
+    (road.parent / "data/road_scenes/SegmentationClass/classes.json").unlink()
+    with pytest.raises(UserError, match="have no names of classes"):
+        train([*arguments, "--mask2former.run", "new"])
+    assert not (road.parent / "label_sets").exists()

@@ -1,0 +1,80 @@
+"""The section `mask2former`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from util.config.data import MaskValues, Pattern
+from util.config.fields import DECIDES_NOTHING, ConfigPath, FolderName, Fraction, Section
+from util.config.students.student import Precision
+
+
+class Mask2FormerSection(Section):
+    """A Mask2Former that learns ordinary classes of road scenes; see the section `maskomaly`."""
+
+    run: FolderName = Field(
+        "mask2former",
+        description="Folder name of the run, in paths.runs.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    masks: ConfigPath | None = Field(
+        None,
+        description="Folder of the class masks to learn from, with classes.json; null = data.masks."
+        " Images and splits are those of section data.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    mask_names: dict[Pattern, str] = Field(
+        {},
+        description="What makes the name of a mask of its image's id, as data.mask_names.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    mask_values: dict[MaskValues, Literal["normal", "anomalous", "ignored"]] = Field(
+        {},
+        description="Which values of masks are ignored, as data.mask_values.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    backbone: Literal["efficientnet-lite0", "swin-tiny-random"] = Field(
+        "efficientnet-lite0",
+        description="efficientnet-lite0 = with the weights of ImageNet that the requirements"
+        " carry; swin-tiny-random = a very small Swin that starts at random.",
+    )
+    hidden: int = Field(64, ge=32, multiple_of=32, description="Channels of both decoders.")
+    queries: int = Field(30, ge=1, description="Masks that are proposed for an image.")
+    encoder_layers: int = Field(2, ge=1, description="Layers of the pixel decoder.")
+    decoder_layers: int = Field(4, ge=2, description="Layers of the query decoder, and one.")
+    points: int = Field(2000, ge=16, description="Pixels of each mask that a loss is measured at.")
+    short_side_px: int = Field(
+        0, ge=0, description="Shorter side that images are resized to before all; 0 = as they are."
+    )
+    crop_height_px: int = Field(192, ge=32, description="Height of the training crops.")
+    crop_width_px: int = Field(256, ge=32, description="Width of the training crops.")
+    scale: float = Field(
+        1.5, ge=1, le=4, description="Crops are enlarged or reduced up to so many times."
+    )
+    augmentation: float = Field(
+        2.0, ge=0, description="Strength of changes of light and colour; above 0 with flips."
+    )
+    epochs: int = Field(10, ge=1, description="Passes over the training split.")
+    patience: int = Field(10, ge=1, description="Stop after so many epochs without a better one.")
+    batch_size: int = Field(4, ge=1, description="Crops in a step.")
+    learning_rate: float = Field(0.0005, gt=0, description="At the start of the poly schedule.")
+    backbone_rate: Fraction = Field(
+        0.1, description="Share of the learning rate that the backbone learns with."
+    )
+    weight_decay: float = Field(0.05, ge=0, description="Decay of AdamW.")
+    gradient_clip: float = Field(
+        0.01, ge=0, description="Largest norm of the gradients of a step; 0 = not clipped."
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="Where it runs.", json_schema_extra=DECIDES_NOTHING
+    )
+    precision: Precision = Field(
+        "32-true", description="Numbers it is trained with; auto = bf16-mixed where that is faster."
+    )
+    num_workers: int = Field(
+        1,
+        ge=0,
+        description="Threads that read and augment images ahead; 0 = none.",
+        json_schema_extra=DECIDES_NOTHING,
+    )

@@ -1,0 +1,77 @@
+"""The section `maskomaly`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from util.config.fields import DECIDES_NOTHING, FolderName, Fraction, Section
+
+AnomalyScore = Literal[
+    "maskomaly",
+    "maskomaly_corrected",
+    "rba",
+    "eam",
+    "mask2anomaly",
+    "max_logit",
+    "entropy",
+    "uno",
+]
+
+
+class MaskomalySection(Section):
+    """Networks of ordinary classes of road scenes as teachers of anomalies."""
+
+    networks: list[FolderName] = Field(
+        ["mask2former"],
+        min_length=1,
+        description="Runs of teacher/maskomaly/train_mask2former.py, in paths.runs.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    scores: list[AnomalyScore] = Field(
+        ["mask2anomaly"],
+        min_length=1,
+        description="Maps that are made of each network's masks, a label set each: maskomaly as"
+        " published and corrected, which need its queries.json; rba, eam, mask2anomaly (1 - the"
+        " best class), max_logit and entropy, which do not; uno, of a negative class.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    query_split: FolderName = Field(
+        "Queries",
+        description="Split whose true masks choose outlier queries; scores there are in sample.",
+    )
+    inlier_threshold: Fraction = Field(
+        0.7, description="A mask of a class more probable than this is no anomaly."
+    )
+    border_threshold: Fraction = Field(
+        0.1, description="Where two masks are above this there is a border, which is no anomaly."
+    )
+    inlier_weight: Fraction = Field(
+        0.6, description="Share of the inlier map in the score; the outlier map has the rest."
+    )
+    corrected_border_rule: Literal["off", "inlier_queries"] = Field(
+        "off",
+        description="maskomaly_corrected: off = no borders; inlier_queries = those between queries"
+        " that are no outlier queries.",
+    )
+    least_overlap: Fraction = Field(
+        0.25, description="Queries whose masks overlap so much with anomalies are outlier queries."
+    )
+    fallback_queries: int = Field(
+        4, ge=1, description="Where none does, so many of the best are taken."
+    )
+    overlap: Literal["left_out", "published"] = Field(
+        "left_out",
+        description="Ignored pixels: left out of masks and anomalies, or taken from the union"
+        " wherever they lie, as the published code does.",
+    )
+    void: Literal["left_out", "counts", "class"] = Field(
+        "left_out",
+        description="Images in which a query shows nothing: no cases; cases; or void is a class.",
+    )
+    dominance: Fraction = Field(
+        1.0, description="Share of its cases in which a specialised query shows one class."
+    )
+    high_confidence: Fraction = Field(
+        0.9, description="Probability from which on a prediction is confident."
+    )
+    least_cases: int = Field(1, ge=1, description="Fewest cases of a specialised query.")
