@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from teacher.findings import Teacher
+from teacher.maskomaly.run_files import BEST, QUERIES, VERSION, WITH_QUERIES
 from teacher.plans import PlannedSet, TeacherPlan
 from util.config import Config
 from util.data_classes import BoxSettings
@@ -12,14 +13,6 @@ from util.weights.identity import weights_identity
 
 if TYPE_CHECKING:
     from teacher.inference.cache import Cache
-
-VERSION = 1
-"""Counts up whenever the same network and settings give other maps."""
-
-BEST = "best.pt"
-QUERIES = "queries.json"
-WITH_QUERIES = frozenset({"maskomaly", "maskomaly_corrected"})
-"""Scores that need the queries of their network."""
 
 
 def plan(config: Config) -> TeacherPlan:

@@ -7,9 +7,9 @@ import numpy as np
 
 from teacher.inference.cache import Cache, cache_key, image_key
 from teacher.maskomaly.network import RoadNetwork, load_network
-from teacher.maskomaly.plan import BEST, QUERIES, VERSION, WITH_QUERIES
 from teacher.maskomaly.querying.queries import Queries, read_queries
 from teacher.maskomaly.raw_outputs import RawOutputs
+from teacher.maskomaly.run_files import BEST, QUERIES, VERSION, WITH_QUERIES
 from teacher.maskomaly.scoring.rejection import MaskomalySettings
 from teacher.maskomaly.scoring.scores import Score, compute_scores
 from teacher.maskomaly.segmenting import pass_image

@@ -21,6 +21,12 @@ from util.config.command_line import load_config
 from util.demo.making import make_demo
 from util.running.run import print_next, run_script
 
+NEXT = {
+    "sea": "teacher/soft_label_generation.py",
+    "road": "teacher/maskomaly/train_mask2former.py",
+}
+"""The stage that reads scenes of each kind."""
+
 READS: frozenset[str] = frozenset()
 """Keys of the config beside `paths`, `data` and `demo`."""
 
@@ -30,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, _ = load_config(__doc__ or "", argv, reads=READS)
     make_demo(config)
     print(f"{config.paths.demo}: {config.demo.scenes} scenes")
-    print_next(["teacher/soft_label_generation.py"], argv)
+    print_next([NEXT[config.demo.kind]], argv)
     return 0
 
 

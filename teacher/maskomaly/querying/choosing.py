@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from teacher.maskomaly.plan import BEST, QUERIES
 from teacher.maskomaly.querying.outlier_overlap import (
     OutlierOverlap,
     OverlapSettings,
@@ -16,6 +15,7 @@ from teacher.maskomaly.querying.outlier_overlap import (
 from teacher.maskomaly.querying.queries import Queries, read_queries, write_queries
 from teacher.maskomaly.querying.query_statistics import QueryStatistics, StatisticsSettings
 from teacher.maskomaly.raw_outputs import RawOutputs
+from teacher.maskomaly.run_files import BEST, QUERIES
 from teacher.maskomaly.teacher import NetworkPasses
 from util.config import MaskomalySection
 from util.disk.whole_files import write_text
