@@ -1,1 +1,1 @@
-"""Scripts that read label sets and runs; nothing imports them."""
+"""Scripts that read label sets and runs, and what they share; no other stage imports them."""

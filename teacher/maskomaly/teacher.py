@@ -10,7 +10,7 @@ from teacher.maskomaly.network import RoadNetwork, load_network
 from teacher.maskomaly.querying.queries import Queries, read_queries
 from teacher.maskomaly.raw_outputs import RawOutputs
 from teacher.maskomaly.run_files import BEST, QUERIES, VERSION, WITH_QUERIES
-from teacher.maskomaly.scoring.rejection import MaskomalySettings
+from teacher.maskomaly.scoring.maskomaly_score import MaskomalySettings
 from teacher.maskomaly.scoring.scores import Score, compute_scores
 from teacher.maskomaly.segmenting import pass_image
 from util.config import MaskomalySection

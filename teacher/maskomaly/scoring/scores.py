@@ -11,7 +11,7 @@ from teacher.maskomaly.querying.queries import Queries
 from teacher.maskomaly.raw_outputs import STRIDE, RawOutputs
 from teacher.maskomaly.scoring.bands import mask_bands
 from teacher.maskomaly.scoring.class_evidence import ClassEvidence, EvidenceBand
-from teacher.maskomaly.scoring.rejection import Maskomaly, MaskomalyBand, MaskomalySettings
+from teacher.maskomaly.scoring.maskomaly_score import Maskomaly, MaskomalyBand, MaskomalySettings
 from util.errors import UserError
 
 MaskomalyScore = Literal["maskomaly", "maskomaly_corrected"]

@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score
 
 from teacher.maskomaly.querying.queries import Queries
 from teacher.maskomaly.raw_outputs import RawOutputs
-from teacher.maskomaly.scoring.rejection import MaskomalySettings
+from teacher.maskomaly.scoring.maskomaly_score import MaskomalySettings
 from teacher.maskomaly.scoring.scores import EvidenceScore, Score, compute_scores, to_unit
 from tests.plain_road_scores import (
     make_outputs,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from teacher.maskomaly.querying.queries import Queries
 from teacher.maskomaly.raw_outputs import RawOutputs
-from teacher.maskomaly.scoring.rejection import Maskomaly, MaskomalySettings
+from teacher.maskomaly.scoring.maskomaly_score import Maskomaly, MaskomalySettings
 from tests.plain_road_scores import plain_maskomaly
 
 ROAD, CAR, VOID = (9.0, 0.0, 0.0), (0.0, 9.0, 0.0), (0.0, 0.0, 9.0)
