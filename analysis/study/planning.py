@@ -96,9 +96,10 @@ def _refuse_twins(cells: Sequence[Cell]) -> None:
 def _teacher_cell(variant: Variant, images: Images) -> Cell:
     """All prompts of a variant at once, since they share the work on each image."""
     teacher = variant.config.teacher
-    if teacher.name == "student":
+    if teacher.name not in ("saa", "sam3"):
         raise UserError(
-            "teacher.name is 'student', which knows no prompts to compare; expected saa or sam3"
+            f"teacher.name is {teacher.name!r}, which knows no prompts to compare; expected saa or "
+            "sam3"
         )
     name = ", ".join(filter(None, (f"{len(teacher.prompts)} prompts", variant.name)))
     folders = map(prompt_to_folder, teacher.prompts)

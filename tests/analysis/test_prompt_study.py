@@ -173,6 +173,8 @@ def test_arms_cross_teachers_object_prompts_and_architectures(tmp_path: Path) ->
         (['--study.teachers=[{}, {"teacher.device": "cpu"}]'], "has one teacher twice"),
         (["--study.strategies=majority", "--study.strategies=majority:2"], "combination twice"),
         (["--study.group_sizes=1"], "2 prompts or more"),
+        (["--teacher.name=student"], "'student', which knows no prompts to compare"),
+        (["--teacher.name=maskomaly"], "'maskomaly', which knows no prompts to compare"),
         (["--study.architectures=unet", "--study.architectures=unet"], "two architectures"),
         (["--study.training_seeds=0", "--study.training_seeds=0"], "two training seeds"),
         (["--study.group_sizes=2", "--study.group_sizes=2"], None),
