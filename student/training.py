@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,11 @@ from util.config import Config
 from util.errors import listed
 from util.learning.batches import check_processes
 from util.learning.device import build_fabric
-from util.learning.runs.recording import holding, recording
 from util.learning.runs.run_folder import RunFolder
 from util.learning.runs.tracking import check_installed
+from util.learning.runs.training import train_to_end
 from util.learning.trainer import Trainer
 from util.settings import library_versions
-from util.visualization import draw_curves
 
 logger = logging.getLogger(__name__)
 
@@ -55,22 +55,17 @@ def train_student(config: Config, overwrite: bool) -> Fabric:
     model = build_checked(config, fabric, len(material.train))
     facts = {"settings": collect_settings(config, material), "versions": library_versions()}
     run_folder = RunFolder(config.paths.runs / config.student.run, facts, config)
-    run_folder.check(overwrite)
-    if run_folder.is_finished():
-        if fabric.is_global_zero:
-            logger.info("%s is already trained", run_folder.path)
-            print_verdict(run_folder.path, run_folder.read_facts())
-        return fabric
-    with holding(run_folder, fabric):
-        state = run_folder.read_state(overwrite)
-        trainer = build_trainer(config, material, fabric, model, run_folder)
-        if state is not None:
-            trainer.resume(state)
-        train_recorded(config, trainer)
-        if fabric.is_global_zero:
-            draw_curves(run_folder.path / "curves.png", trainer.history, PANELS)
-            trainer.conclude()
-            print_verdict(run_folder.path, run_folder.facts)
+    train_to_end(
+        run_folder,
+        fabric,
+        overwrite,
+        config.tracking,
+        lambda: build_trainer(config, material, fabric, model, run_folder),
+        partial(announce, config.student.architecture),
+        PANELS,
+    )
+    if fabric.is_global_zero:
+        print_verdict(run_folder.path, run_folder.read_facts())
     return fabric
 
 
@@ -100,21 +95,17 @@ def build_checked(config: Config, fabric: Fabric, num_images: int) -> nn.Module:
     return build_student(config)
 
 
-def train_recorded(config: Config, trainer: Trainer[Batch]) -> None:
-    """Train to the end, and log what is learnt from and each epoch."""
-    run_folder, fabric = trainer.run_folder, trainer.fabric
-    with recording(run_folder, fabric, config.tracking.mode, config.tracking.project) as record:
-        if fabric.is_global_zero:
-            logger.info(
-                "%s: %d training images, %s with %d parameters on %s",
-                run_folder.path,
-                len(trainer.task.image_ids),
-                config.student.architecture,
-                trainer.learner.num_parameters,
-                fabric.device,
-            )
-            describe_labels(run_folder.facts)
-        trainer.fit(record)
+def announce(architecture: str, trainer: Trainer[Batch]) -> None:
+    """Log what is learnt from, and by what."""
+    logger.info(
+        "%s: %d training images, %s with %d parameters on %s",
+        trainer.run_folder.path,
+        len(trainer.task.image_ids),
+        architecture,
+        trainer.learner.num_parameters,
+        trainer.fabric.device,
+    )
+    describe_labels(trainer.run_folder.facts)
 
 
 def describe_labels(facts: Mapping[str, Any]) -> None:

@@ -24,14 +24,14 @@ from util.images.splits import read_split
 from util.learning.batches import read_ahead
 from util.learning.device import build_fabric
 from util.learning.processes import gather_objects
-from util.learning.runs.recording import holding, recording
 from util.learning.runs.run_folder import Row, RunFolder
+from util.learning.runs.tracking import check_installed
+from util.learning.runs.training import train_to_end
 from util.learning.seeds import mix_seed
 from util.learning.task import Gather, LoopSettings, Task
 from util.learning.trainer import Trainer
 from util.metrics.pixelwise.classes import ClassConfusion
 from util.settings import library_versions, settings_hash
-from util.visualization import draw_curves
 from util.weights.finding import locate
 
 logger = logging.getLogger(__name__)
@@ -121,6 +121,7 @@ def train_network(config: Config, overwrite: bool) -> Fabric:
         UserError: Something that it is to learn from is missing or wrong; nothing is changed then.
     """
     section = config.mask2former
+    check_installed(config.tracking.mode)
     fabric = build_fabric(section.device, section.precision)
     fabric.launch()
     scenes = gather_scenes(config)
@@ -139,26 +140,30 @@ def train_network(config: Config, overwrite: bool) -> Fabric:
         "versions": library_versions(),
     }
     run_folder = RunFolder(config.paths.runs / section.run, facts, config)
-    run_folder.check(overwrite)
-    if run_folder.is_finished():
-        if fabric.is_global_zero:
-            logger.info("%s is already trained", run_folder.path)
-            print_verdict(run_folder)
-        return fabric
-    with holding(run_folder, fabric):
-        state = run_folder.read_state(overwrite)
-        trainer = Trainer(
-            fabric, model, loop_settings(config), task(config, scenes, fabric, settings), run_folder
-        )
-        if state is not None:
-            trainer.resume(state)
-        with recording(run_folder, fabric, config.tracking.mode, config.tracking.project) as record:
-            trainer.fit(record)
-        if fabric.is_global_zero:
-            draw_curves(run_folder.path / "curves.png", trainer.history, PANELS)
-            trainer.conclude()
-            print_verdict(run_folder)
+    learnt = task(config, scenes, fabric, settings)
+    train_to_end(
+        run_folder,
+        fabric,
+        overwrite,
+        config.tracking,
+        lambda: Trainer(fabric, model, loop_settings(config), learnt, run_folder),
+        announce,
+        PANELS,
+    )
+    if fabric.is_global_zero:
+        print_verdict(run_folder)
     return fabric
+
+
+def announce(trainer: Trainer[Batch]) -> None:
+    """Log what is learnt from, and by what."""
+    logger.info(
+        "%s: %d training images, Mask2Former with %d parameters on %s",
+        trainer.run_folder.path,
+        len(trainer.task.image_ids),
+        trainer.learner.num_parameters,
+        trainer.fabric.device,
+    )
 
 
 def settings_of(config: Config, classes: Sequence[str]) -> RoadNetworkSettings:
