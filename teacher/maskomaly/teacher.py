@@ -41,16 +41,19 @@ class NetworkPasses:
         }
 
     def see(self, image_rgb: np.ndarray) -> RawOutputs:
-        """Let the network see an image, (H, W, 3) uint8 RGB, if it has not seen it before."""
+        """Let the network see an image, (H, W, 3) uint8 RGB, if it has not seen it before.
+
+        Masks have half precision whether they are remembered or not, so that a cache changes no
+        map.
+        """
         if self._cache is None:
-            return pass_image(self.network, image_rgb)
+            return RawOutputs.from_arrays(pass_image(self.network, image_rgb).to_arrays())
         key = cache_key(image=image_key(image_rgb), **self._identity)
-        if (kept := self._cache.read("encodings", key)) is not None:
-            return RawOutputs.from_arrays(kept)
-        outputs = pass_image(self.network, image_rgb)
-        arrays = outputs.to_arrays()
-        self._cache.write("encodings", key, arrays)
-        return RawOutputs.from_arrays(arrays)  # so that a second time gives the same maps
+        arrays = self._cache.read("encodings", key)
+        if arrays is None:
+            arrays = pass_image(self.network, image_rgb).to_arrays()
+            self._cache.write("encodings", key, arrays)
+        return RawOutputs.from_arrays(arrays)
 
 
 class MaskomalyTeacher:

@@ -25,9 +25,6 @@ from util.images.masks import TrueMasks
 from util.running.progress import track
 from util.weights.identity import weights_identity
 
-GROUND_CLASSES = ("road", "pavement", "sidewalk", "ground", "terrain")
-"""Names of classes that lie on the ground."""
-
 
 def passes_over(
     passes: NetworkPasses, image_paths: dict[str, Path], label: str
@@ -50,7 +47,7 @@ def choose_inliers(
         run: Folder of the network's run, where the tables and `queries.json` go.
         passes: Of the network.
         image_paths: Of ordinary images, by id.
-        section: What makes a query specialised.
+        section: What makes a query specialised, and which classes are of the ground.
     """
     statistics = open_statistics(passes, section)
     for _, _, outputs in passes_over(passes, image_paths, "queries"):
@@ -62,7 +59,7 @@ def choose_inliers(
         ("specialized", specialised),
     ):
         write_text(run / f"{name}.csv", table.to_csv())
-    ground = specialised.index[specialised["class"].isin(GROUND_CLASSES)]
+    ground = specialised.index[specialised["class"].isin(section.ground_classes)]
     before = find_queries(run, passes)
     classes = {int(query): statistics.dominant_class(query)[0] for query in ground}
     kept = {q: name for q, name in before.dominant_classes.items() if q in before.outlier_queries}

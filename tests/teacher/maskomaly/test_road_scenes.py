@@ -13,6 +13,7 @@ import analysis.pixel_evaluation
 import teacher.maskomaly.inlier_queries
 import teacher.maskomaly.outlier_queries
 import teacher.maskomaly.train_mask2former
+import teacher.maskomaly.training
 import teacher.soft_label_generation
 import util.demo.make_demo
 from teacher.maskomaly.network import load_network
@@ -150,19 +151,43 @@ def test_a_trained_network_gives_what_it_gave_and_a_finished_run_is_left_alone(r
     assert checkpoint.stat().st_mtime_ns == before
 
 
-def test_a_stopped_training_ends_as_if_it_had_not_been(road: Path) -> None:
-    once = ["--config", str(road), "--mask2former.run", "once"]
-    assert train([*once, "--mask2former.epochs", "1"]) == 0
-    run = road.parent / "runs"
-    first = read_checkpoint(run / "once/best.pt")["model"]
-    again = read_checkpoint(run / "mask2former/last.pt")
-    assert again["epoch"] == 2
-    # The poly schedule knows its end, so a shorter training differs; the same one does not.
-    assert train([*once[:3], "same"]) == 0
-    same = read_checkpoint(run / "same/last.pt")["model"]
-    for name, weights in again["model"].items():
-        assert torch.equal(same[name], weights), name
-    assert any(not torch.equal(first[name], weights) for name, weights in again["model"].items())
+def test_a_stopped_training_ends_as_if_it_had_not_been(
+    road: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["--config", str(road), "--mask2former.run", "stopped"]
+    seen: list[object] = []
+    plain = teacher.maskomaly.training.measure
+
+    def measure(*given: object) -> object:
+        seen.append(given)
+        if len(seen) == 5:  # of 3 batches an epoch
+            raise KeyboardInterrupt
+        return plain(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(teacher.maskomaly.training, "measure", measure)
+    with pytest.raises(KeyboardInterrupt):
+        train(arguments)
+    runs = road.parent / "runs"
+    assert read_checkpoint(runs / "stopped/last.pt")["epoch"] == 1
+    seen.clear()
+    assert train(arguments) == 0
+    assert len(seen) == 3  # the second epoch alone
+    straight, resumed = (
+        read_checkpoint(runs / name / "last.pt") for name in ("mask2former", "stopped")
+    )
+    assert straight["epoch"] == resumed["epoch"] == 2
+    for name, weights in straight["model"].items():
+        assert torch.equal(resumed["model"][name], weights), name
+
+
+def test_a_cache_changes_no_map(road: Path) -> None:
+    arguments = ["--config", str(road), "--maskomaly.scores", "rba"]
+    folders = {size: str(road.parent / f"with {size}") for size in ("0", "0.1")}
+    for size, folder in folders.items():
+        assert label([*arguments, "--teacher.cache_gb", size, "--paths.label_sets", folder]) == 0
+    one, other = (LabelSet(Path(folder) / "mask2former-rba") for folder in folders.values())
+    for image_id in one.ids:
+        np.testing.assert_array_equal(one.read(image_id), other.read(image_id))
 
 
 def test_padding_is_cut_off_before_maps_are_enlarged(road: Path) -> None:

@@ -39,6 +39,11 @@ class MaskomalySection(Section):
         "Queries",
         description="Split whose true masks choose outlier queries; scores there are in sample.",
     )
+    ground_classes: list[str] = Field(
+        ["road", "pavement", "sidewalk", "terrain"],
+        description="Classes whose specialised queries are of the ground: what these mark is no"
+        " anomaly, however sure the network is of it.",
+    )
     inlier_threshold: Fraction = Field(
         0.7, description="A mask of a class more probable than this is no anomaly."
     )
