@@ -1,5 +1,6 @@
 """Mask2Former (Cheng et al., arXiv 2112.01527) as transformers has it, over a small backbone."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -126,6 +127,8 @@ def build_network(settings: RoadNetworkSettings, backbone_weights: Path | None) 
     Raises:
         UserError: The weights are damaged or of another backbone.
     """
+    # It says that it may not know our backbone, whose strides and channels it does get.
+    logging.getLogger("transformers.models.mask2former").setLevel(logging.ERROR)
     names = dict(enumerate(settings.classes))
     config = Mask2FormerConfig(
         backbone_config=_backbone(settings.backbone),
