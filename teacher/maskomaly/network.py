@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from transformers import (
     Mask2FormerConfig,
     Mask2FormerForUniversalSegmentation,
@@ -90,7 +91,7 @@ class RoadNetwork(nn.Module):
         """Let it learn, or not; statistics of its batches are never learnt."""
         super().train(mode)
         for module in self.backbone.modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, _BatchNorm):  # whatever it became for several processes
                 module.eval()
         return self
 
@@ -146,6 +147,9 @@ def build_network(settings: RoadNetworkSettings, backbone_weights: Path | None) 
         train_num_points=settings.points,
     )
     network = RoadNetwork(Mask2FormerForUniversalSegmentation(config), settings)
+    if settings.backbone == "swin-tiny-random":
+        # What comes last in it is not used, and has no gradient for several processes to share.
+        network.backbone.get_submodule("layernorm").requires_grad_(False)
     if backbone_weights is not None:  # after building, which draws all weights at random
         _load_lite(network.backbone, backbone_weights)
     return network

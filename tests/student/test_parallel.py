@@ -23,6 +23,7 @@ STEP = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import student, torch
+from timm.layers import BatchNormAct2d
 from torch import nn
 from util.learning.device import build_fabric
 from student.losses import LossSettings, student_loss
@@ -32,7 +33,8 @@ fabric = build_fabric("cpu", "32-true")
 fabric.launch()
 torch.manual_seed(0)
 model = nn.Sequential(
-    nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 1, 3, padding=1)
+    nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(),
+    nn.Conv2d(4, 4, 3, padding=1), BatchNormAct2d(4), nn.Conv2d(4, 1, 3, padding=1)
 ).double()
 images, targets = torch.rand(5, 3, 6, 7).double(), torch.rand(5, 1, 6, 7).double()
 mine = share_of(list(range(5)), fabric)
@@ -96,7 +98,7 @@ def test_uneven_shares_give_the_loss_gradients_and_running_moments_of_the_whole_
     for count in (1, 2):
         launch(count, str(tmp_path / "step.py"), str(ROOT), str(tmp_path / f"{count}.pt"))
     one, two = (torch.load(tmp_path / f"{count}.pt", weights_only=True) for count in (1, 2))
-    assert len(one) == 1 + 6 + 9
+    assert len(one) == 1 + 10 + 16
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, rtol=1e-5, atol=1e-7, msg=name)
 

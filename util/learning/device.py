@@ -87,7 +87,7 @@ def _check_gpus(device: Device, num_processes: int) -> None:
     if num_processes > (num_gpus := torch.cuda.device_count()):
         raise UserError(
             f"{num_processes} processes of this machine would train together, each on a GPU of its "
-            f"own, but it has {num_gpus}; start no more than that, or set student.device to cpu"
+            f"own, but it has {num_gpus}; start no more than that, or set the device to cpu"
         )
 
 

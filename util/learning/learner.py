@@ -101,7 +101,8 @@ class Learner:
             RuntimeError: The weights are those of another network.
             ValueError: It is of another number of processes, or of another optimizer.
         """
-        if content["scheduler"].get("total_steps", self._num_steps) != self._num_steps:
+        begun = content["scheduler"]
+        if begun.get("total_steps", begun.get("total_iters")) != self._num_steps:
             raise ValueError("another number of processes has begun it")
         model = content["model"]
         if self.average is not None:

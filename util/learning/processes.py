@@ -61,11 +61,18 @@ def normalise_together(model: nn.Module, fabric: Fabric) -> nn.Module:
     """
     if fabric.world_size == 1:
         return model
+    layers = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    have_activation = any(hasattr(layer, "act") for layer in layers)
+    if fabric.device.type == "cuda" and have_activation:  # torch would lose the activations
+        from timm.layers import convert_sync_batchnorm
+
+        return cast(nn.Module, convert_sync_batchnorm(model))
     if fabric.device.type == "cuda":
         return cast(nn.Module, nn.SyncBatchNorm.convert_sync_batchnorm(model))
-    for module in model.modules():
-        if type(module) is nn.BatchNorm2d:
-            module.__class__ = SyncBatchNorm2d  # the same parameters and buffers, another forward
+    for layer in layers:  # the same parameters and buffers, another forward
+        layer.__class__ = (
+            _with_activation(type(layer)) if hasattr(layer, "act") else SyncBatchNorm2d
+        )
     return model
 
 
@@ -97,6 +104,18 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
         self.num_batches_tracked += 1
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+
+
+def _with_activation(kind: type[nn.BatchNorm2d]) -> type[nn.BatchNorm2d]:
+    """Make a kind of layer of timm's, which normalises and activates, see all processes."""
+
+    def forward(self: Any, input: Tensor) -> Any:
+        """Normalise (B, C, H, W), and activate."""
+        if not self.training:
+            return kind.forward(self, input)
+        return self.act(self.drop(SyncBatchNorm2d.forward(self, input)))
+
+    return type(f"Sync{kind.__name__}", (SyncBatchNorm2d, kind), {"forward": forward})
 
 
 def _sum_over_processes(values: Tensor) -> Tensor:

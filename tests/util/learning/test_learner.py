@@ -49,6 +49,14 @@ def test_a_rate_of_nothing_leaves_weights_as_they_are() -> None:
         assert torch.equal(value, before[name]) == name.startswith("0."), name
 
 
+@pytest.mark.parametrize("schedule", ["poly", "one_cycle"])
+def test_a_training_of_another_length_is_not_gone_on_with(schedule: str) -> None:
+    settings = replace(SETTINGS, schedule=schedule)  # type: ignore[arg-type]
+    begun, other = make_learner(settings, 10), make_learner(settings, 20)
+    with pytest.raises(ValueError, match="another number of processes"):
+        other.resume({**begun.state(), "model": begun.network.state_dict()})
+
+
 def test_a_learner_goes_on_with_its_groups_as_if_it_had_not_been_stopped() -> None:
     settings = replace(SETTINGS, schedule="poly", rates={"0.": 0.1})
     straight, stopped, resumed = (make_learner(settings) for _ in range(3))
