@@ -91,7 +91,7 @@ def check_teacher(config: Config, plan: TeacherPlan, models: Models) -> None:
     troubles = [
         describe_unread(config),
         *plan.troubles,
-        *lacking_libraries(backends, missing),
+        *lacking_libraries(backends, plan.libraries, missing),
         *(
             f"{path} cannot be used ({trouble}); remove it and fetch it anew"
             for path in weights
@@ -101,6 +101,7 @@ def check_teacher(config: Config, plan: TeacherPlan, models: Models) -> None:
     if found := [trouble for trouble in troubles if trouble]:
         raise UserError("\n".join(found))
     is_in_torch = any(path.suffix != ".onnx" for path in models.values())
+    is_in_torch |= "torch" in plan.libraries
     device = config.teacher.device
     if is_in_torch and device not in ("auto", "cpu") and "torch" not in missing:
         from teacher.inference.runtime import Runtime

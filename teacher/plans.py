@@ -46,6 +46,7 @@ class TeacherPlan:
         load: Loads its models and puts it together; the cache remembers what models say.
         weights: Backend and model of each part that has weights, as the config names them.
         files: Finds those that the config names by their path, by part.
+        libraries: That it needs beside those of `weights`.
         troubles: Why it cannot be as it is configured, a sentence each.
         remarks: What users should know before it starts, a sentence each.
     """
@@ -55,6 +56,7 @@ class TeacherPlan:
     load: Callable[[Models, "Cache | None"], Teacher]
     weights: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
     files: Callable[[], dict[str, Path]] = dict
+    libraries: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 

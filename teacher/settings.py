@@ -9,7 +9,10 @@ from typing import Any
 from util.config import TEACHERS, Config, TeacherSection, config_fields, keys_of
 
 _PROMPTED = {"teacher.prompts", "teacher.working_size_px"}
-_TILED = {"teacher.tile_size_px", "teacher.compile"}
+_TILED = {"teacher.tile_size_px"}
+_MASKOMALY = {
+    f"maskomaly.{key}" for key in ("inlier_threshold", "border_threshold", "inlier_weight")
+}
 _STUDENT = {f"teacher.{key}" for key in ("checkpoint", "label_set", "flips", "logits")}
 
 
@@ -34,12 +37,14 @@ def _conditions(config: Config) -> Iterator[tuple[str, bool, Set[str]]]:
         "saliency": saa.saliency != "colour_gradient",
     }
     has_models = is_sam3 or (is_saa and any(has_parts.values()))
+    uses_queries = any(score.startswith("maskomaly") for score in config.maskomaly.scores)
     has_tiles = is_student or teacher.tile_size_px is not None
     for name in sorted(TEACHERS):
         yield f"teacher.name {name}", teacher.name == name, keys_of(name)
     yield "teacher.name student", is_student, _STUDENT
     yield "teacher.name saa or sam3", is_saa or is_sam3, _PROMPTED
     yield "teacher.name saa, sam3 or student", teacher.name != "maskomaly", _TILED
+    yield "a score maskomaly", uses_queries, _MASKOMALY | {"maskomaly.corrected_border_rule"}
     yield "foundation models", has_models, {"teacher.precision"}
     yield "teacher.tile_size_px", has_tiles, {"teacher.tile_overlap_px"}
     for part, is_there in has_parts.items():

@@ -16,13 +16,14 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from teacher.inference.cache import open_cache
 from teacher.weights.libraries import installed
-from util.config import keys_of
 from util.config.command_line import load_config
 from util.images.files import find_images
 from util.images.splits import read_split
 from util.running.run import print_next, run_script
 
-READS = keys_of("maskomaly") | {"teacher.device", "teacher.cache_gb"}
+CHOICE = ("ground_classes", "void", "dominance", "high_confidence", "least_cases")
+READS = {f"queries.{key}" for key in CHOICE}
+READS |= {"maskomaly.networks", "teacher.device", "teacher.cache_gb"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for network in config.maskomaly.networks:
         run = config.paths.runs / network
         passes = load_passes(run, config.teacher.device, cache)
-        choose_inliers(run, passes, chosen, config.maskomaly)
+        choose_inliers(run, passes, chosen, config.queries)
     print_next(["teacher/maskomaly/outlier_queries.py"], argv)
     return 0
 

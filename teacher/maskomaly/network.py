@@ -149,7 +149,7 @@ def build_network(settings: RoadNetworkSettings, backbone_weights: Path | None) 
     network = RoadNetwork(Mask2FormerForUniversalSegmentation(config), settings)
     if settings.backbone == "swin-tiny-random":
         # What comes last in it is not used, and has no gradient for several processes to share.
-        network.backbone.get_submodule("layernorm").requires_grad_(False)
+        network.backbone.get_submodule("swin.layernorm").requires_grad_(False)
     if backbone_weights is not None:  # after building, which draws all weights at random
         _load_lite(network.backbone, backbone_weights)
     return network

@@ -2,7 +2,7 @@
 
     python teacher/maskomaly/outlier_queries.py --config configs/road.json
 
-Reads the runs maskomaly.networks, the images of the split maskomaly.query_split and data.masks;
+Reads the runs maskomaly.networks, the images of the split queries.split and data.masks;
 writes, in each run, outlier_overlap.csv, the mean IoU of each query with the anomalies, and the
 choice to queries.json. Scores of these images are in sample from then on.
 Next: python teacher/soft_label_generation.py
@@ -17,21 +17,22 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from teacher.inference.cache import open_cache
 from teacher.weights.libraries import installed
-from util.config import keys_of
 from util.config.command_line import load_config
 from util.images.files import find_images
 from util.images.masks import open_masks
 from util.images.splits import read_split
 from util.running.run import print_next, run_script
 
-READS = keys_of("maskomaly") | {"teacher.device", "teacher.cache_gb"}
+CHOICE = ("split", "least_overlap", "fallback_queries", "ignored", "void")
+READS = {f"queries.{key}" for key in CHOICE}
+READS |= {"maskomaly.networks", "teacher.device", "teacher.cache_gb"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
     image_paths = find_images(config.data.images)
-    ids = read_split(config.data.splits, config.maskomaly.query_split, image_paths)
+    ids = read_split(config.data.splits, config.queries.split, image_paths)
     masks = open_masks(config.data, image_paths.keys()).of(ids)
     chosen = {image_id: image_paths[image_id] for image_id in ids}
     with installed("road scenes"):
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for network in config.maskomaly.networks:
         run = config.paths.runs / network
         passes = load_passes(run, config.teacher.device, cache)
-        choose_outliers(run, passes, chosen, masks, config.maskomaly)
+        choose_outliers(run, passes, chosen, masks, config.queries)
     print_next(["teacher/soft_label_generation.py"], argv)
     return 0
 

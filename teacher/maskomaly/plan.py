@@ -1,8 +1,10 @@
 """Networks of road scenes as teachers: a label set a network and score."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teacher.findings import Teacher
+from teacher.maskomaly.querying.queries import Queries, read_queries
 from teacher.maskomaly.run_files import BEST, QUERIES, VERSION, WITH_QUERIES
 from teacher.plans import PlannedSet, TeacherPlan
 from util.config import Config
@@ -35,6 +37,16 @@ def plan(config: Config) -> TeacherPlan:
                 f"{folder} has no {QUERIES}; choose queries with teacher/maskomaly/"
                 "inlier_queries.py and outlier_queries.py, or take other maskomaly.scores"
             )
+    remarks: list[str] = []
+    for network in section.networks if WITH_QUERIES.intersection(section.scores) else ():
+        if (path := config.paths.runs / network / QUERIES).is_file():
+            queries = read_queries(path)
+            if not (queries.outlier_queries or queries.images):
+                missing.append(
+                    f"{path} names no outlier queries, without which maskomaly is half of itself; "
+                    "run teacher/maskomaly/outlier_queries.py"
+                )
+            remarks += _remarks(path, queries)
     if "uno" in section.scores:
         missing.append(
             "the score uno needs a network trained with a negative class, which "
@@ -50,7 +62,22 @@ def plan(config: Config) -> TeacherPlan:
         },
         describe=lambda _: {"name": "maskomaly", "version": VERSION},
         load=lambda _, cache: _load(config, cache),
+        libraries=("torch", "torchvision", "transformers", "timm"),
+        remarks=tuple(remarks),
     )
+
+
+def _remarks(path: Path, queries: Queries) -> list[str]:
+    """Say what scores lack that need queries."""
+    told = []
+    if not queries.outlier_queries:
+        told.append(f"{path}: no query saw an anomaly, so nothing raises the score of Maskomaly")
+    if not queries.ground_queries:
+        told.append(
+            f"{path} names no queries of the ground: either none shows it alone, or "
+            "teacher/maskomaly/inlier_queries.py was not run"
+        )
+    return told
 
 
 def _plan_set(config: Config, network: str, score: str) -> PlannedSet:

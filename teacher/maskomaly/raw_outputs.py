@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -77,25 +77,34 @@ class RawOutputs:
         """(Q, K + 1) or (Q, K + 2) float32, each row of sum 1, void included."""
         return self.class_logits.softmax(dim=1)
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """Turn into arrays to be kept, by `numpy.savez` or `teacher.inference.cache.Cache`.
+    def rounded(self) -> "RawOutputs":
+        """Give what is left of them when they are kept: masks of half precision, on their device.
 
         Mask logits are kept in half precision, in which a mask's probability is off by 1.2e-4 at
         most: half of the last bit of a logit, |logit| / 2048, times the slope of the sigmoid, below
         0.23 / |logit|. Maps change by less than 1e-3, but where the border rule, which has a
         threshold, changes its mind.
         """
+        return replace(self, mask_logits=self._halved().float())
+
+    def _halved(self) -> Tensor:
         largest = torch.finfo(torch.float16).max
+        return self.mask_logits.clamp(-largest, largest).half()
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Turn into arrays to be kept, `rounded`, by `teacher.inference.cache.Cache`."""
         return {
             "class_logits": self.class_logits.cpu().numpy(),
-            "mask_logits": self.mask_logits.clamp(-largest, largest).half().cpu().numpy(),
+            "mask_logits": self._halved().cpu().numpy(),
             "sizes": np.array([self.input_size_hw, self.size_hw]),
             "has_negative_class": np.array(self.has_negative_class),
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "RawOutputs":
-        """Read what `to_arrays` gave, onto the processor.
+    def from_arrays(
+        cls, arrays: Mapping[str, np.ndarray], device: torch.device | str = "cpu"
+    ) -> "RawOutputs":
+        """Read what `to_arrays` gave, onto a device.
 
         Raises:
             UserError: Arrays are missing or do not belong together.
@@ -103,8 +112,8 @@ class RawOutputs:
         try:
             (input_height, input_width), (height, width) = arrays["sizes"].tolist()
             return cls(
-                torch.tensor(arrays["class_logits"]),
-                torch.tensor(arrays["mask_logits"]).float(),
+                torch.tensor(arrays["class_logits"], device=device),
+                torch.tensor(arrays["mask_logits"], device=device).float(),
                 (input_height, input_width),
                 (height, width),
                 bool(arrays["has_negative_class"]),

@@ -15,6 +15,7 @@ from teacher.maskomaly.scoring.scores import Score, compute_scores
 from teacher.maskomaly.segmenting import pass_image
 from util.config import MaskomalySection
 from util.data_classes import Device
+from util.errors import UserError
 from util.label_set import Content
 from util.learning.device import choose_device
 from util.settings import library_versions
@@ -40,6 +41,19 @@ class NetworkPasses:
             "libraries": library_versions(),
         }
 
+    def check_queries(self, queries: Queries, run: Path) -> None:
+        """Make sure that queries are of this network.
+
+        Raises:
+            UserError: They are of another one.
+        """
+        settings = self.network.settings
+        identity = str(self._identity["weights"])
+        try:
+            queries.check_network(settings.queries, len(settings.classes), identity)
+        except UserError as error:
+            raise UserError(f"{run / QUERIES}: {error}") from None
+
     def see(self, image_rgb: np.ndarray) -> RawOutputs:
         """Let the network see an image, (H, W, 3) uint8 RGB, if it has not seen it before.
 
@@ -47,13 +61,14 @@ class NetworkPasses:
         map.
         """
         if self._cache is None:
-            return RawOutputs.from_arrays(pass_image(self.network, image_rgb).to_arrays())
+            return pass_image(self.network, image_rgb).rounded()
         key = cache_key(image=image_key(image_rgb), **self._identity)
         arrays = self._cache.read("encodings", key)
         if arrays is None:
-            arrays = pass_image(self.network, image_rgb).to_arrays()
-            self._cache.write("encodings", key, arrays)
-        return RawOutputs.from_arrays(arrays)
+            outputs = pass_image(self.network, image_rgb).rounded()
+            self._cache.write("encodings", key, outputs.to_arrays())
+            return outputs
+        return RawOutputs.from_arrays(arrays, next(self.network.parameters()).device)
 
 
 class MaskomalyTeacher:
@@ -116,11 +131,8 @@ def load_maskomaly(
     queries = {}
     if WITH_QUERIES.intersection(section.scores):
         for name, passes in networks.items():
-            settings = passes.network.settings
-            identity = weights_identity(runs / name / BEST)["sha256"]
-            queries[name] = read_queries(
-                runs / name / QUERIES, settings.queries, len(settings.classes), identity
-            )
+            queries[name] = read_queries(runs / name / QUERIES)
+            passes.check_queries(queries[name], runs / name)
     numbers = MaskomalySettings(
         section.inlier_threshold,
         section.border_threshold,

@@ -88,12 +88,12 @@ def gather_scenes(config: Config) -> RoadScenes:
     """
     data, section = config.data, config.mask2former
     image_paths = find_images(data.images)
-    folder = section.masks or data.masks
+    folder, names, values = section.masks, section.mask_names, {}
+    if folder is None:
+        folder, names, values = data.masks, data.mask_names, dict(data.mask_values)
     if folder is None:
         raise UserError("there are no class masks to learn from; set mask2former.masks")
-    masks = open_folder(
-        folder, image_paths.keys(), values=section.mask_values, names=section.mask_names
-    )
+    masks = open_folder(folder, image_paths.keys(), values=values, names=names)
     if not masks.class_names:
         raise UserError(
             f"the masks in {folder} have no names of classes; write them to {folder}/classes.json, "
@@ -136,6 +136,7 @@ def train_network(config: Config, overwrite: bool) -> Fabric:
             "images": settings_hash({"train": scenes.train_ids, "val": scenes.validation_ids}),
             "files": fingerprint(scenes.image_paths[i] for i in scenes.masks.paths),
             "masks": scenes.masks.fingerprint(),
+            "class_of_value": scenes.masks.class_of_value,
         },
         "versions": library_versions(),
     }

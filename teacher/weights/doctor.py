@@ -116,8 +116,8 @@ def library_obstacles(
 ) -> Iterator[str]:
     """Say which libraries and devices the configured teacher lacks."""
     backends = {part: backend for part, (backend, _) in plan.weights.items()}
-    yield from lacking_libraries(backends, unusable)
-    if backends and "torch" not in unusable:
+    yield from lacking_libraries(backends, plan.libraries, unusable)
+    if (backends or "torch" in plan.libraries) and "torch" not in unusable:
         try:
             _runtime_sentence(settings)
         except UserError as error:

@@ -66,14 +66,19 @@ def missing_libraries() -> list[str]:
     return [name for name, module in _MODULES.items() if importlib.util.find_spec(module) is None]
 
 
-def lacking_libraries(backends: Mapping[str, str], unusable: Collection[str]) -> Iterator[str]:
+def lacking_libraries(
+    backends: Mapping[str, str], others: Collection[str], unusable: Collection[str]
+) -> Iterator[str]:
     """Say which libraries the parts of a teacher lack, each with the command that installs them.
 
     Args:
         backends: Backend of each part that needs some.
+        others: Libraries that the teacher needs beside those.
         unusable: Libraries that cannot be used.
     """
-    for part, backend in backends.items():
-        needed = BACKENDS.get((part, backend), ())
+    needs = {
+        f"{part} {backend}": BACKENDS.get((part, backend), ()) for part, backend in backends.items()
+    }
+    for who, needed in [*needs.items(), ("the teacher", others)]:
         if lacking := [name for name in needed if name in unusable]:
-            yield f"{part} {backend} needs {', '.join(lacking)}: {INSTALL}"
+            yield f"{who} needs {', '.join(lacking)}: {INSTALL}"

@@ -13,6 +13,8 @@ from tests.conftest import make_project
 from util.config import Config, SaaSection, TeacherSection, config_fields, override_config
 from util.errors import UserError
 
+WITH_QUERIES = {"maskomaly__scores": ["maskomaly_corrected"]}
+
 
 def settings(**values: Any) -> Config:
     """A config of a teacher; names of keys that several sections have hold that of theirs."""
@@ -50,6 +52,8 @@ def settings(**values: Any) -> Config:
         ({"precision": "bf16"}, ["teacher.precision"]),
         ({"name": "maskomaly", "prompts": ["cow"], "tile_size_px": 512, "flips": True}, None),
         ({"name": "maskomaly", "device": "cpu", "cache_gb": 1.0}, []),
+        ({"name": "maskomaly", "maskomaly__inlier_weight": 0.5}, ["maskomaly.inlier_weight"]),
+        ({"name": "maskomaly", "maskomaly__border_threshold": 0.5, **WITH_QUERIES}, []),
         ({"maskomaly__scores": ["rba"]}, ["maskomaly.scores"]),
         # How models run changes no map, so it may be set where there are none.
         ({"device": "cuda", "cache_gb": 2.0, "boxes_per_batch": 1, "compile": True}, []),

@@ -21,6 +21,7 @@ from util.config.students.prediction import PredictionSection
 from util.config.students.student import LossName, PixelWeights, Precision, StudentSection
 from util.config.teachers.mask2former import Mask2FormerSection
 from util.config.teachers.maskomaly import MaskomalySection
+from util.config.teachers.queries import QueriesSection
 from util.config.teachers.saa import SaaSection
 from util.config.teachers.sam3 import Sam3Section
 from util.config.teachers.teacher import TeacherSection
@@ -44,6 +45,7 @@ __all__ = [
     "PixelWeights",
     "Precision",
     "PredictionSection",
+    "QueriesSection",
     "SaaSection",
     "Sam3Section",
     "Section",

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -129,18 +129,25 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    defaults_version: ClassVar[int] = 1
+    """Counts up whenever a default that decides changes, so that what was made with the old one is
+    not taken for what the new one would give."""
+
     def decides(self) -> dict[str, Any]:
         """Give what changes a result: settings that differ from their defaults, as JSON values.
 
         So a new key with a default leaves all that was made before it as it is.
         """
-        fields = type(self).model_fields
         changed = self.model_dump(mode="json", exclude_defaults=True)
-        return {
-            key: value
-            for key, value in changed.items()
-            if fields[key].json_schema_extra != DECIDES_NOTHING
-        }
+        decided = {key: value for key, value in changed.items() if self.is_deciding(key)}
+        if self.defaults_version > 1:
+            decided["defaults_version"] = self.defaults_version
+        return decided
+
+    @classmethod
+    def is_deciding(cls, key: str) -> bool:
+        """Tell whether a key of the section changes results."""
+        return cls.model_fields[key].json_schema_extra != DECIDES_NOTHING
 
     @field_validator("*")
     @classmethod

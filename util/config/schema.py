@@ -18,6 +18,7 @@ from util.config.students.prediction import PredictionSection
 from util.config.students.student import StudentSection
 from util.config.teachers.mask2former import Mask2FormerSection
 from util.config.teachers.maskomaly import MaskomalySection
+from util.config.teachers.queries import QueriesSection
 from util.config.teachers.saa import SaaSection
 from util.config.teachers.sam3 import Sam3Section
 from util.config.teachers.teacher import TeacherSection
@@ -37,6 +38,7 @@ class Config(BaseModel):
     saa: SaaSection = Field(SaaSection(), description=SaaSection.__doc__)
     sam3: Sam3Section = Field(Sam3Section(), description=Sam3Section.__doc__)
     maskomaly: MaskomalySection = Field(MaskomalySection(), description=MaskomalySection.__doc__)
+    queries: QueriesSection = Field(QueriesSection(), description=QueriesSection.__doc__)
     mask2former: Mask2FormerSection = Field(
         Mask2FormerSection(), description=Mask2FormerSection.__doc__
     )

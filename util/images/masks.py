@@ -106,6 +106,14 @@ class TrueMasks:
         """The names of classes, at their numbers; () where `classes.json` gives none."""
         return self._classes.names if self.table.names else ()
 
+    @property
+    def class_of_value(self) -> dict[str, str]:
+        """The name of the class of each value that masks have and that is of one."""
+        numbers = self._classes.of_value[list(self.seen.values)].tolist()
+        named = zip(self.seen.values, numbers, strict=True)
+        names = self._classes.names
+        return {str(value): names[number] for value, number in named if number < len(names)}
+
     @cached_property
     def _classes(self) -> Classes:
         return number_classes(self.table, self.meaning, self.seen.values)

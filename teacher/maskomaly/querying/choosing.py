@@ -1,5 +1,6 @@
 """Chooses the queries of networks: what each shows on ordinary images, and which see anomalies."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +18,16 @@ from teacher.maskomaly.querying.query_statistics import QueryStatistics, Statist
 from teacher.maskomaly.raw_outputs import RawOutputs
 from teacher.maskomaly.run_files import BEST, QUERIES
 from teacher.maskomaly.teacher import NetworkPasses
-from util.config import MaskomalySection
+from util.config import QueriesSection
 from util.disk.whole_files import write_text
+from util.errors import UserError
 from util.images.files import read_image
 from util.images.mask_values import ANOMALOUS, IGNORED
 from util.images.masks import TrueMasks
 from util.running.progress import track
 from util.weights.identity import weights_identity
+
+logger = logging.getLogger(__name__)
 
 
 def passes_over(
@@ -36,7 +40,7 @@ def passes_over(
 
 
 def choose_inliers(
-    run: Path, passes: NetworkPasses, image_paths: dict[str, Path], section: MaskomalySection
+    run: Path, passes: NetworkPasses, image_paths: dict[str, Path], section: QueriesSection
 ) -> None:
     """Count what queries show, write the tables, and choose those that know the ground.
 
@@ -49,7 +53,7 @@ def choose_inliers(
         image_paths: Of ordinary images, by id.
         section: What makes a query specialised, and which classes are of the ground.
     """
-    statistics = open_statistics(passes, section)
+    before, statistics = find_queries(run, passes), open_statistics(passes, section)
     for _, _, outputs in passes_over(passes, image_paths, "queries"):
         statistics.add(outputs.class_logits)
     specialised = statistics.specialised_table()
@@ -60,7 +64,6 @@ def choose_inliers(
     ):
         write_text(run / f"{name}.csv", table.to_csv())
     ground = specialised.index[specialised["class"].isin(section.ground_classes)]
-    before = find_queries(run, passes)
     classes = {int(query): statistics.dominant_class(query)[0] for query in ground}
     kept = {q: name for q, name in before.dominant_classes.items() if q in before.outlier_queries}
     write_queries(
@@ -74,7 +77,7 @@ def choose_inliers(
     )
 
 
-def open_statistics(passes: NetworkPasses, section: MaskomalySection) -> QueryStatistics:
+def open_statistics(passes: NetworkPasses, section: QueriesSection) -> QueryStatistics:
     """Begin to count what the queries of a network show."""
     settings = passes.network.settings
     return QueryStatistics(
@@ -90,14 +93,20 @@ def open_statistics(passes: NetworkPasses, section: MaskomalySection) -> QuerySt
 
 
 def find_queries(run: Path, passes: NetworkPasses) -> Queries:
-    """Read the queries of a network, or begin with none.
+    """Read the queries of a network; begin with none where they are of other weights, or missing.
 
     Raises:
-        UserError: The file is damaged, or of another network.
+        UserError: The file is damaged.
     """
     settings, identity = passes.network.settings, weights_identity(run / BEST)["sha256"]
     if (run / QUERIES).exists():
-        return read_queries(run / QUERIES, settings.queries, len(settings.classes), identity)
+        queries = read_queries(run / QUERIES)
+        try:
+            queries.check_network(settings.queries, len(settings.classes), identity)
+        except UserError:
+            logger.warning("%s is of other weights, and is made anew", run / QUERIES)
+        else:
+            return queries
     return Queries(settings.queries, len(settings.classes), weights_sha256=identity)
 
 
@@ -106,7 +115,7 @@ def choose_outliers(
     passes: NetworkPasses,
     image_paths: dict[str, Path],
     masks: TrueMasks,
-    section: MaskomalySection,
+    section: QueriesSection,
 ) -> None:
     """Measure how well queries overlap with anomalies, and choose those that see them.
 
@@ -118,12 +127,12 @@ def choose_outliers(
         section: From when on overlap is enough.
 
     Raises:
-        UserError: `queries.json` is of another network, or a mask cannot be read.
+        UserError: `queries.json` is damaged, or a mask cannot be read.
     """
     queries = find_queries(run, passes)
     statistics = open_statistics(passes, section)
     settings = OverlapSettings(
-        ignored=section.overlap,
+        ignored=section.ignored,
         least_overlap=section.least_overlap,
         fallback_queries=section.fallback_queries,
     )

@@ -87,32 +87,22 @@ def write_queries(path: Path, queries: Queries) -> None:
     write_json(path, asdict(queries))
 
 
-def read_queries(
-    path: Path, num_queries: int, num_classes: int, weights_sha256: str = ""
-) -> Queries:
-    """Read `queries.json` for a network.
+def read_queries(path: Path) -> Queries:
+    """Read `queries.json`; whether it is of a network, `Queries.check_network` says.
 
     Lists that the file lacks are empty, so that it can be written by hand.
 
-    Args:
-        path: Of the file.
-        num_queries: Q of the network.
-        num_classes: K of it.
-        weights_sha256: Of it; '' = not asked.
-
     Raises:
         UserError: The file is missing or damaged, has unknown keys, values of another type or
-            indices that are none, or is of another network.
+            indices that are none.
     """
     content = read_json(path, "choose the queries anew")
     if not content:
         raise UserError(f"{path}, which names the queries, is missing or empty; choose queries")
     try:
-        queries = _parse(content)
-        queries.check_network(num_queries, num_classes, weights_sha256)
+        return _parse(content)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    return queries
 
 
 def _parse(content: Mapping[str, Any]) -> Queries:

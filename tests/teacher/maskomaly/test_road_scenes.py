@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ import util.demo.make_demo
 from teacher.maskomaly.network import load_network
 from teacher.maskomaly.querying.queries import PUBLISHED_QUERIES, write_queries
 from teacher.maskomaly.segmenting import pass_image, predict_classes
+from tests.conftest import ROOT
+from tests.student.test_parallel import launch
 from util.errors import UserError
 from util.images.files import find_images, read_image
 from util.label_set import LabelSet
@@ -131,9 +134,15 @@ def test_another_threshold_changes_the_score_that_reads_it_alone(road: Path) -> 
     arguments = ["--config", str(road)]
     assert label(arguments) == 0
     changed = [*arguments, "--maskomaly.inlier_weight", "0.5"]
-    assert label([*changed, "--maskomaly.scores", "rba"]) == 0
-    with pytest.raises(UserError, match=r"inlier_weight: default -> 0\.5"):
-        label([*changed, "--maskomaly.scores", "maskomaly"])
+    with pytest.raises(
+        UserError, match=r"-maskomaly was made with .*inlier_weight: default -> 0\.5"
+    ):
+        label(changed)
+    label_sets = road.parent / "label_sets"
+    before = {path: path.stat().st_mtime_ns for path in label_sets.rglob("*.png")}
+    assert label([*changed, "--overwrite"]) == 0
+    made = {path.parent.name for path, t in before.items() if path.stat().st_mtime_ns != t}
+    assert made == {"mask2former-maskomaly"}
 
 
 def test_a_trained_network_gives_what_it_gave_and_a_finished_run_is_left_alone(road: Path) -> None:
@@ -188,6 +197,78 @@ def test_a_cache_changes_no_map(road: Path) -> None:
     one, other = (LabelSet(Path(folder) / "mask2former-rba") for folder in folders.values())
     for image_id in one.ids:
         np.testing.assert_array_equal(one.read(image_id), other.read(image_id))
+
+
+def test_two_processes_train_together(road: Path) -> None:
+    script = str(ROOT / "teacher/maskomaly/train_mask2former.py")
+    launch(2, script, "--config", str(road), "--mask2former.run", "two")
+    content = read_checkpoint(road.parent / "runs/two/last.pt")
+    assert content["epoch"] == 2
+    assert all(value.isfinite().all() for value in content["model"].values())
+
+
+def test_queries_of_weights_that_were_trained_anew_are_chosen_anew(
+    road: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    arguments = ["--config", str(road)]
+    path = road.parent / "runs/mask2former/queries.json"
+    before = json.loads(path.read_text())
+    assert train([*arguments, "--mask2former.seed", "1", "--overwrite"]) == 0
+    with pytest.raises(UserError, match=r"queries\.json: the queries were chosen for a network of"):
+        label(arguments)
+    assert teacher.maskomaly.inlier_queries.main(arguments) == 0
+    assert "is of other weights, and is made anew" in caplog.text
+    with pytest.raises(
+        UserError, match="names no outlier queries, without which maskomaly is half"
+    ):
+        label(arguments)
+    assert teacher.maskomaly.outlier_queries.main(arguments) == 0
+    assert json.loads(path.read_text())["weights_sha256"] != before["weights_sha256"]
+    assert label(arguments) == 0
+
+
+def test_classes_that_are_grouped_otherwise_are_another_training(road: Path) -> None:
+    classes = road.parent / "data/road_scenes/SegmentationClass/classes.json"
+    names = json.loads(classes.read_text())
+    first, second, *_ = [key for key, name in names.items() if name]
+    classes.write_text(json.dumps(names | {first: names[second]}))
+    with pytest.raises(UserError, match=r"was made with other settings .*class_of_value"):
+        train(["--config", str(road)])
+
+
+def test_masks_of_the_data_are_named_as_the_data_says(road: Path) -> None:
+    content = json.loads(road.read_text())
+    masks = content["mask2former"].pop("masks")
+    content["data"] |= {"masks": masks, "mask_names": {"^": "x_"}}
+    content["mask2former"] |= {"run": "named", "epochs": 1}
+    road.write_text(json.dumps(content))
+    for path in list((road.parent / masks).glob("*.png")):
+        path.rename(path.with_name(f"x_{path.name}"))
+    assert train(["--config", str(road)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("script", "key"),
+    [
+        (label, "queries.least_overlap"),
+        (teacher.maskomaly.inlier_queries.main, "maskomaly.scores"),
+        (teacher.maskomaly.inlier_queries.main, "queries.least_overlap"),
+        (teacher.maskomaly.outlier_queries.main, "queries.dominance"),
+    ],
+)
+def test_keys_that_a_script_does_not_read_are_refused(
+    roads: Path, script: Callable[[Sequence[str]], int], key: str
+) -> None:
+    with pytest.raises(UserError, match=f"--{key} is not read by"):
+        script(["--config", str(roads), f"--{key}", "1"])
+
+
+def test_a_missing_library_is_seen_before_a_network_is_loaded(
+    roads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("teacher.building.missing_libraries", lambda: ["transformers"])
+    with pytest.raises(UserError, match="the teacher needs transformers: python -m pip"):
+        label(["--config", str(roads)])
 
 
 def test_padding_is_cut_off_before_maps_are_enlarged(road: Path) -> None:

@@ -1,10 +1,21 @@
 """What of a section decides results, so that work made with other settings is told from it."""
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
-from util.config import CombinationSection, StudentSection, config_fields
+from util.config import (
+    CombinationSection,
+    Mask2FormerSection,
+    MaskomalySection,
+    SaaSection,
+    Sam3Section,
+    StudentSection,
+    TeacherSection,
+    config_fields,
+)
 from util.config.teachers.saa import SAA_MODELS
 
 
@@ -12,6 +23,43 @@ def test_what_differs_from_its_default_decides_and_where_something_runs_does_not
     assert StudentSection().decides() == {}
     told = StudentSection(epochs=3, width=8, device="cpu", run="x", num_workers=4)
     assert told.decides() == {"epochs": 3}  # 8 is the default width
+
+
+PINNED = Path(__file__).with_name("deciding_defaults.json")
+DECIDING = {
+    "combination": CombinationSection,
+    "mask2former": Mask2FormerSection,
+    "maskomaly": MaskomalySection,
+    "saa": SaaSection,
+    "sam3": Sam3Section,
+    "student": StudentSection,
+    "teacher": TeacherSection,
+}
+"""Sections whose `decides` tells finished work from other."""
+
+
+def test_a_default_that_decides_is_changed_with_the_version_of_its_section() -> None:
+    told = {
+        name: {
+            "defaults_version": section.defaults_version,
+            **{
+                k: v for k, v in section().model_dump(mode="json").items() if section.is_deciding(k)
+            },
+        }
+        for name, section in DECIDING.items()
+    }
+    assert told == json.loads(PINNED.read_text()), (
+        "what was made with an old default would pass as made with the new one: count up "
+        f"defaults_version of its section, then write the new values to {PINNED.name}; a new key "
+        "needs no new version"
+    )
+
+
+def test_another_version_of_defaults_decides() -> None:
+    class Changed(StudentSection):
+        defaults_version: ClassVar[int] = 2
+
+    assert Changed().decides() == {"defaults_version": 2}
 
 
 def test_a_new_key_with_a_default_decides_nothing() -> None:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from util.config.data import MaskValues, Pattern
+from util.config.data import Pattern
 from util.config.fields import DECIDES_NOTHING, ConfigPath, FolderName, Fraction, Section
 from util.config.students.student import Precision
 
@@ -19,18 +19,15 @@ class Mask2FormerSection(Section):
     )
     masks: ConfigPath | None = Field(
         None,
-        description="Folder of the class masks to learn from, with classes.json; null = data.masks."
-        " Images and splits are those of section data.",
+        description="Folder of the class masks to learn from, with classes.json, where null is of"
+        " no class; null = data.masks, named and read as section data says. Images and splits are"
+        " those of section data.",
         json_schema_extra=DECIDES_NOTHING,
     )
     mask_names: dict[Pattern, str] = Field(
         {},
-        description="What makes the name of a mask of its image's id, as data.mask_names.",
-        json_schema_extra=DECIDES_NOTHING,
-    )
-    mask_values: dict[MaskValues, Literal["normal", "anomalous", "ignored"]] = Field(
-        {},
-        description="Which values of masks are ignored, as data.mask_values.",
+        description="What makes the name of a mask in mask2former.masks of its image's id, as"
+        " data.mask_names.",
         json_schema_extra=DECIDES_NOTHING,
     )
     backbone: Literal["efficientnet-lite0", "swin-tiny-random"] = Field(

@@ -35,15 +35,6 @@ class MaskomalySection(Section):
         " best class), max_logit and entropy, which do not; uno, of a negative class.",
         json_schema_extra=DECIDES_NOTHING,
     )
-    query_split: FolderName = Field(
-        "Queries",
-        description="Split whose true masks choose outlier queries; scores there are in sample.",
-    )
-    ground_classes: list[str] = Field(
-        ["road", "pavement", "sidewalk", "terrain"],
-        description="Classes whose specialised queries are of the ground: what these mark is no"
-        " anomaly, however sure the network is of it.",
-    )
     inlier_threshold: Fraction = Field(
         0.7, description="A mask of a class more probable than this is no anomaly."
     )
@@ -58,25 +49,3 @@ class MaskomalySection(Section):
         description="maskomaly_corrected: off = no borders; inlier_queries = those between queries"
         " that are no outlier queries.",
     )
-    least_overlap: Fraction = Field(
-        0.25, description="Queries whose masks overlap so much with anomalies are outlier queries."
-    )
-    fallback_queries: int = Field(
-        4, ge=1, description="Where none does, so many of the best are taken."
-    )
-    overlap: Literal["left_out", "published"] = Field(
-        "left_out",
-        description="Ignored pixels: left out of masks and anomalies, or taken from the union"
-        " wherever they lie, as the published code does.",
-    )
-    void: Literal["left_out", "counts", "class"] = Field(
-        "left_out",
-        description="Images in which a query shows nothing: no cases; cases; or void is a class.",
-    )
-    dominance: Fraction = Field(
-        1.0, description="Share of its cases in which a specialised query shows one class."
-    )
-    high_confidence: Fraction = Field(
-        0.9, description="Probability from which on a prediction is confident."
-    )
-    least_cases: int = Field(1, ge=1, description="Fewest cases of a specialised query.")

@@ -29,19 +29,21 @@ def write(path: Path, **changes: Any) -> None:
 
 def test_what_was_written_is_read(path: Path) -> None:
     write_queries(path, QUERIES)
-    assert read_queries(path, 30, 11) == QUERIES
-    assert read_queries(path, 30, 11, "abc") == QUERIES
+    assert read_queries(path) == QUERIES
+    read_queries(path).check_network(30, 11)
+    read_queries(path).check_network(30, 11, "abc")
 
 
 def test_lists_may_be_left_out_by_hand(path: Path) -> None:
     path.write_text('{"num_queries": 30, "num_classes": 11, "outlier_queries": [3]}')
-    assert read_queries(path, 30, 11, "abc") == Queries(30, 11, outlier_queries=(3,))
+    assert read_queries(path) == Queries(30, 11, outlier_queries=(3,))
+    read_queries(path).check_network(30, 11, "abc")
 
 
 def test_the_published_queries_are_those_of_a_hundred_and_nineteen_classes(path: Path) -> None:
     PUBLISHED_QUERIES.check_network(100, 19)
     write_queries(path, PUBLISHED_QUERIES)
-    assert read_queries(path, 100, 19) == PUBLISHED_QUERIES
+    assert read_queries(path) == PUBLISHED_QUERIES
 
 
 @pytest.mark.parametrize(
@@ -57,9 +59,9 @@ def test_queries_of_another_network_are_refused_in_one_sentence(
 ) -> None:
     write_queries(path, QUERIES)
     with pytest.raises(UserError, match=message) as caught:
-        read_queries(path, *network)
+        read_queries(path).check_network(*network)
     text = str(caught.value)
-    assert text.startswith(f"{path}: the queries were chosen for a network of ")
+    assert text.startswith("the queries were chosen for a network of ")
     assert text.endswith("; choose queries for it, or give the network that they belong to")
 
 
@@ -85,7 +87,7 @@ def test_each_mistake_is_named_with_the_file(
 ) -> None:
     write(path, **changes)
     with pytest.raises(UserError, match=message) as caught:
-        read_queries(path, 30, 11)
+        read_queries(path)
     assert str(path) in str(caught.value)
 
 
@@ -94,4 +96,4 @@ def test_a_file_that_is_missing_empty_or_damaged_is_named(path: Path, text: str 
     if text is not None:
         path.write_text(text)
     with pytest.raises(UserError, match=r"queries\.json.*choose"):
-        read_queries(path, 30, 11)
+        read_queries(path)
