@@ -59,6 +59,25 @@ def draw_overlay(
     return np.hstack(panels)
 
 
+def fit_long_side(picture: np.ndarray, long_side_px: int) -> np.ndarray:
+    """Reduce a picture to a long side, or enlarge it by the largest whole number that fits.
+
+    Args:
+        picture: (H, W) or (H, W, 3), uint8 or float32.
+        long_side_px: Longest side, in pixels.
+
+    Returns:
+        The same with (H', W'), at least one pixel each.
+    """
+    long_side = max(picture.shape[:2])
+    if long_side > long_side_px:
+        scale, how = long_side_px / long_side, cv2.INTER_AREA
+    else:
+        scale, how = float(long_side_px // long_side), cv2.INTER_NEAREST
+    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
+    return cv2.resize(picture, (width, height), interpolation=how)
+
+
 def draw_boxes(
     image_rgb: np.ndarray, boxes: pd.DataFrame, colour_rgb: tuple[int, int, int]
 ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.study.results import GalleryRow
-from util.visualization import PREDICTION_RGB, TRUTH_RGB, draw_boxes
+from util.visualization import PREDICTION_RGB, TRUTH_RGB, draw_boxes, fit_long_side
 
 LONG_SIDE_PX = 360
 JPEG_QUALITY = 85
@@ -79,14 +79,9 @@ def encode(
         colour_rgb: Of the boxes.
         title: Of the picture.
     """
-    long_side = max(picture_rgb.shape[:2])
-    if long_side > LONG_SIDE_PX:
-        scale, how = LONG_SIDE_PX / long_side, cv2.INTER_AREA
-    else:
-        scale, how = float(LONG_SIDE_PX // long_side), cv2.INTER_NEAREST
-    height, width = (max(1, round(side * scale)) for side in picture_rgb.shape[:2])
-    resized = cv2.resize(picture_rgb, (width, height), interpolation=how)
+    resized = fit_long_side(picture_rgb, LONG_SIDE_PX)
     draw_boxes(resized, boxes, colour_rgb)
+    height, width = resized.shape[:2]
     bgr = cv2.cvtColor(resized, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     uri = "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()

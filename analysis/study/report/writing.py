@@ -8,15 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from analysis.page_templates import load_template, write_page
 from analysis.study.report.figures import write_figures
 from analysis.study.report.gallery import render_gallery
 from analysis.study.report.headline import write_headline
 from analysis.study.report.tables import Table, gather_tables, show_table, write_tables
 from analysis.study.results import ArmResults, StudyResults
 from analysis.study.statistics.comparisons import SIGNIFICANT
-from util.disk.whole_files import write_text
 
 NEEDING_PROMPTS = ("spread", "components", "transfer", "gain")
 """Tables that say nothing where all prompts have one label set."""
@@ -82,9 +81,7 @@ def write_report(results: StudyResults, folder: Path) -> None:
     _remove_others(
         folder / "tables", {f"{n}.{suffix}" for n in tables for suffix in ("csv", "tex")}
     )
-    page = render_report(results, plots)
-    # Names of files that are not UTF-8 hold what no page can.
-    write_text(folder / "report.html", page.encode(errors="replace").decode())
+    write_page(folder / "report.html", render_report(results, plots))
 
 
 def _remove_others(folder: Path, names: Collection[str]) -> None:
@@ -101,16 +98,8 @@ def render_report(results: StudyResults, plots: dict[str, str]) -> str:
         results: Of the study.
         plots: SVG elements by name, as `write_figures` names them.
     """
-    here = Path(__file__).parent
-    environment = Environment(
-        loader=FileSystemLoader(here),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     cells = results.cells.drop(columns="folder")
-    return environment.get_template("report.html.jinja").render(
+    return load_template(Path(__file__).with_name("report.html.jinja")).render(
         results=results,
         headline=write_headline(results.arms[0], results.metric),
         arms=[

@@ -61,6 +61,12 @@ class EvaluationSection(Section):
     pictures: int = Field(
         0, ge=0, description="Test pictures with boxes to draw, spread over the split; 0 = none."
     )
+    heatmaps: int = Field(
+        12,
+        ge=1,
+        description="Test images that heatmaps.py draws maps of, spread over the split; more than"
+        " there are = all.",
+    )
 
     def box_settings(self, usual: BoxSettings) -> BoxSettings:
         """Say how soft labels become boxes: as usual, but for what the config says.

@@ -1,0 +1,1 @@
+"""Heat maps of label sets: pictures, sheets that lay them side by side, and a page."""
