@@ -10,6 +10,7 @@ from teacher.plans import PlannedSet, TeacherPlan
 from util.config import Config
 from util.data_classes import BoxSettings
 from util.errors import UserError
+from util.label_set import CHOSEN_ON
 from util.settings import settings_hash
 from util.weights.identity import weights_identity
 
@@ -87,13 +88,17 @@ def _plan_set(config: Config, network: str, score: str) -> PlannedSet:
         "score": score,
         "network": weights_identity(folder / BEST)["sha256"],
     }
+    facts = {}
     if score in WITH_QUERIES:
         chosen = (folder / QUERIES).read_text(encoding="utf-8")
         rules = {"inlier_threshold", "border_threshold", "inlier_weight", "corrected_border_rule"}
         decided = section.decides()
         settings |= {key: decided[key] for key in rules & decided.keys()}
         settings["queries"] = settings_hash({"queries": chosen})
-    return PlannedSet(f"{network}-{score}", lambda: BoxSettings(object_class="anomaly"), settings)
+        facts = {CHOSEN_ON: list(read_queries(folder / QUERIES).images)}
+    return PlannedSet(
+        f"{network}-{score}", lambda: BoxSettings(object_class="anomaly"), settings, facts
+    )
 
 
 def _load(config: Config, cache: "Cache | None") -> Teacher:

@@ -23,11 +23,12 @@ from util.label_set.reading import (
     map_cost,
     prompt_to_folder,
 )
-from util.label_set.records import LOG, MANIFEST, PREDICTION
+from util.label_set.records import CHOSEN_ON, LOG, MANIFEST, PREDICTION
 from util.label_set.work import find_pending
 from util.label_set.writing import LabelSetWriter, write_boxes_anew
 
 __all__ = [
+    "CHOSEN_ON",
     "LOG",
     "MANIFEST",
     "PREDICTION",

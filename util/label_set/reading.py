@@ -24,6 +24,7 @@ from util.images.files import (
 from util.label_set.boxes import BYTES_A_PIXEL, FoundBoxes, find_boxes
 from util.label_set.pixel_files import WEIGHTS, logits_path, weights_path
 from util.label_set.records import (
+    CHOSEN_ON,
     MANIFEST,
     Record,
     is_finished,
@@ -132,6 +133,11 @@ class LabelSet:
         if "boxes" not in self.manifest:
             return BoxSettings(object_class=self.name)
         return parse_box_settings(self.manifest["boxes"], self.folder / MANIFEST)
+
+    @property
+    def chosen_on(self) -> frozenset[str]:
+        """Images by whose truth its settings were chosen: its figures there are in sample."""
+        return frozenset(self.manifest.get("facts", {}).get(CHOSEN_ON, ()))
 
     @property
     def has_weights(self) -> bool:

@@ -35,6 +35,8 @@ MANIFEST = "label_set.json"
 RECORDS = "records.jsonl"
 PREDICTION = "prediction.csv"
 LOG = "label_set.log"
+CHOSEN_ON = "chosen_on"
+"""Of the facts of a manifest: ids of images by whose truth the settings were chosen, if any."""
 REMEDY = "make that label set anew with --overwrite"
 
 STATUSES = ("labelled", "empty", "failed")
@@ -77,6 +79,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     manifest = read_json(folder / MANIFEST, REMEDY)
     counts = manifest.get("counts", dict.fromkeys(STATUSES, 0))
     is_whole = isinstance(counts, dict) and set(counts) == set(STATUSES)
+    facts = manifest.get("facts", {})
+    chosen_on = facts.get(CHOSEN_ON, []) if isinstance(facts, dict) else None
+    is_whole &= isinstance(chosen_on, list) and all(isinstance(i, str) for i in chosen_on)
     if manifest and not (is_whole and isinstance(manifest.get("settings"), dict)):
         raise UserError(f"{folder / MANIFEST} is damaged; {REMEDY}")
     return manifest

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from util.images.files import find_images, fingerprint
 from util.images.masks import open_masks
 from util.images.splits import read_split
 from util.label_set import (
+    CHOSEN_ON,
     Content,
     LabelSet,
     LabelSetWriter,
@@ -77,7 +79,9 @@ def combine(config: Config, overwrite: bool, share: Share) -> Combined:
     made_by |= settings.decides()
     combination = build_combination(settings, len(members))
     output = config.paths.label_sets / settings.output
-    facts = {"config": {"combination": settings.model_dump(mode="json")}}
+    facts: dict[str, Any] = {"config": {"combination": settings.model_dump(mode="json")}}
+    if chosen_on := frozenset[str]().union(*(member.chosen_on for member in members)):
+        facts[CHOSEN_ON] = sorted(chosen_on)
     with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
         problems = combine_label_sets(members, combination, writer, settings.pixel_weights)
         return Combined(writer.finish_share(boxes), problems)

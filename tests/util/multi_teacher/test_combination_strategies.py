@@ -183,6 +183,18 @@ def test_members_are_calibrated_on_the_slice_before_they_are_fused(
     assert combined.manifest["settings"]["calibration"] == method
 
 
+def test_a_combination_is_chosen_on_what_its_members_were_and_on_its_slice(taught: Path) -> None:
+    for prompt, ids in zip(PROMPTS, (["a", "b"], ["b", "c"], None), strict=True):
+        path = taught.parent / "label_sets" / prompt / "label_set.json"
+        manifest = json.loads(path.read_text())
+        manifest["facts"] = {} if ids is None else {"chosen_on": ids}
+        path.write_text(json.dumps(manifest))
+    assert combine(taught).chosen_on == {"a", "b", "c"}
+    combined = combine(taught, "--combination.calibration", "isotonic", "--overwrite")
+    slice_ids = (taught.parent / "splits" / "Validation.txt").read_text("utf-8").split("\n")[:-1]
+    assert combined.chosen_on == {"a", "b", "c", *slice_ids}
+
+
 def test_another_slice_to_calibrate_on_is_another_combination(taught: Path) -> None:
     options = ["--combination.calibration", "isotonic"]
     first = combine(taught, *options).fingerprint()

@@ -12,6 +12,7 @@ from util.disk.whole_files import write_json
 from util.label_set.contents import Content
 from util.label_set.reading import LabelSet
 from util.label_set.records import (
+    CHOSEN_ON,
     MANIFEST,
     PREDICTION,
     Record,
@@ -58,7 +59,8 @@ class LabelSetWriter:
             box_settings: How maps become boxes, if that is known already: those of images that are
                 added are then found meanwhile, and need not be read again at the end.
             facts: What else readers of the set should know, such as words that the teacher does
-                not; decides no map. JSON values, kept in the manifest under `facts`.
+                not, or by which images its settings were chosen (`CHOSEN_ON`); decides no map. JSON
+                values, kept in the manifest under `facts`.
 
         Raises:
             UserError: The set was made with other settings, the folder is no label set, or another
@@ -82,6 +84,9 @@ class LabelSetWriter:
         self._earlier = Earlier(folder, self.settings, overwrite)
         self._manifest = self._earlier.manifest
         self._changed = bool(self._earlier.damaged) or not is_finished(folder, self._manifest)
+        # What is in sample must be known of sets that are finished, too.
+        told = self._manifest.get("facts", {}).get(CHOSEN_ON)
+        self._changed |= told != self._facts.get(CHOSEN_ON)
 
     def __enter__(self) -> Self:
         return self

@@ -183,7 +183,10 @@ def test_a_stop_at_any_write_while_a_set_is_replaced_can_be_repeated(
 
 @pytest.mark.parametrize(
     "content",
-    ["[]", "null", '{"settings": 1}', '{"settings": {}, "counts": {"a": 1}}', "[" * 9999],
+    [
+        *("[]", "null", '{"settings": 1}', '{"settings": {}, "counts": {"a": 1}}', "[" * 9999),
+        *('{"settings": {}, "facts": []}', '{"settings": {}, "facts": {"chosen_on": [1]}}'),
+    ],
 )
 def test_a_manifest_of_another_shape_is_named_and_can_be_replaced(
     tmp_path: Path, content: str
@@ -231,6 +234,19 @@ def test_nothing_is_written_where_nothing_has_changed(tmp_path: Path) -> None:
         assert writer.pending({"a": "1"}) == []
         writer.finish(BOXES)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "set").iterdir()} == before
+
+
+def test_a_finished_set_learns_what_chose_its_settings_and_keeps_its_maps(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    assert not make(folder, ["a"]).chosen_on
+    before = (folder / "a.png").stat().st_mtime_ns
+    for _ in range(2):
+        with LabelSetWriter(folder, SETTINGS, facts={"chosen_on": ["a", "b"]}) as writer:
+            assert writer.pending({"a": "1"}) == []
+            assert writer.finish(BOXES).chosen_on == {"a", "b"}
+    write_boxes_anew(LabelSet(folder), BoxSettings())
+    assert LabelSet(folder).chosen_on == {"a", "b"}
+    assert (folder / "a.png").stat().st_mtime_ns == before
 
 
 def test_other_box_settings_remake_the_boxes_alone(tmp_path: Path) -> None:
