@@ -126,6 +126,16 @@ def say_what_is_empty(table: pd.DataFrame, index: str, what: str) -> None:
         print(f"{everywhere}: there is no {what} in any image of {listed(names)}")
 
 
+def say_what_is_in_sample(table: pd.DataFrame, index: str) -> None:
+    """Say which rows of a table are judged on images that chose their settings, by `in_sample`."""
+    for name, count, total in table[[index, "in_sample", "images"]].itertuples(index=False):
+        if count:
+            print(
+                f"{name}: {count} of {total} images chose its settings, so its figures are in "
+                "sample"
+            )
+
+
 def write_table(config: Config, name: str, table: pd.DataFrame) -> Path:
     """Write a table of the test split as paths.runs/NAME.csv, the split its second column.
 

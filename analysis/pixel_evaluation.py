@@ -9,7 +9,9 @@ splits stay in them. Where the masks have names of classes, pixel_evaluation_cla
 share of the pixels of each class is found. evaluation.baseline names a label set that the others
 are compared with, by image: pixel_differences.csv. Pixels count above evaluation.threshold, or
 above that by which the boxes of the label set were found. evaluation.benchmark adds a table in the
-words of the road-anomaly benchmark, by its code of 2021 or 2023: road_anomaly.csv.
+words of the road-anomaly benchmark, by its code of 2021 or 2023: road_anomaly.csv. With
+evaluation.trivial_baselines there are rows of maps that know nothing of anomalies, and of each
+label set's maps on other images, which take no part in comparisons.
 """
 
 import sys
@@ -21,13 +23,15 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
-from analysis.evaluation.found_label_sets import Compared, open_compared
+from analysis.evaluation.found_label_sets import Compared, Found, open_compared
 from analysis.evaluation.found_shares import format_found, tabulate_found
-from analysis.evaluation.pixels import Measured, measure, open_maps
+from analysis.evaluation.pixels import Maps, Measured, measure, open_maps
 from analysis.evaluation.road_anomaly import tell_road_anomaly
+from analysis.evaluation.trivial_baselines import build_baselines
 from analysis.interval_tables import (
     format_scores,
     say_what_is_empty,
+    say_what_is_in_sample,
     tell_differences,
     with_ends,
     write_table,
@@ -41,7 +45,7 @@ from util.label_set import LabelSet, describe_equal
 from util.running.run import run_script
 
 READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
-READS |= {"evaluation.benchmark"}
+READS |= {"evaluation.benchmark", "evaluation.trivial_baselines"}
 
 SHOWN = ("average_precision", "roc_auc", "fpr_at_95_tpr", "iou")
 ALSO_SHOWN = ("best_f1", "brier_score", "calibration_error", "obstacle_mean_f1", "empty_share")
@@ -57,18 +61,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     compared = open_compared(config, test_ids, open_maps)
     asked = config.evaluation.threshold
 
-    def measure_one(one: LabelSet) -> Measured:
+    judged: dict[str, Maps] = {**compared.found.sets}
+    if config.evaluation.trivial_baselines:
+        folder = config.data.images
+        judged |= build_baselines(judged, compared.image_ids, image_paths, folder)
+
+    def measure_one(one: Maps) -> Measured:
         threshold = one.box_settings.threshold if asked is None else asked
         judged_by = (masks.of(compared.image_ids), threshold, compared.groups)
         return measure(one, *judged_by, compared.num_resamples)
 
-    measured = compared.found.map(measure_one).checked()
+    measured = Found(judged, compared.found.problems).map(measure_one).checked()
     tell(config, compared, measured.sets, masks.class_names)
     if config.evaluation.benchmark != "none":
         exact = {name: one.values for name, one in measured.sets.items()}
-        judged = {name: compared.found.sets[name] for name in exact}
+        fitting = {name: judged[name] for name in exact}
         truths = masks.of(compared.image_ids)
-        tell_road_anomaly(config, config.evaluation.benchmark, judged, truths, exact)
+        tell_road_anomaly(config, config.evaluation.benchmark, fitting, truths, exact)
     return measured.report()
 
 
@@ -90,6 +99,7 @@ def tell(
     print(f"Pixels of {num_images} {config.data.test_split} images, {describe_chance(table)}.")
     print(compared.groups.describe_intervals())
     say_what_is_empty(table, "label_set", "pixel above the threshold")
+    say_what_is_in_sample(table, "label_set")
     if equal := describe_equal(compared.found.sets):
         print(f"{equal}.")
     written = write_table(config, "pixel_evaluation", table)
@@ -101,7 +111,8 @@ def tell(
         shares = tabulate_found("label_set", "class", "pixels", by_class)
         print(f"Share of pixels above the threshold, by class:\n{format_found(shares)}")
         write_table(config, "pixel_evaluation_classes", shares)
-    scores = {name: one.scores for name, one in measured.items()}
+    label_sets = measured.keys() & compared.found.sets.keys()
+    scores = {name: measured[name].scores for name in measured if name in label_sets}
     tell_differences(config, "pixel_differences", compared.baseline, scores, (*SHOWN, "dice"))
     images = pd.concat({n: one.images for n, one in measured.items()}, names=["label_set"])
     by_image = write_table(config, "pixel_evaluation_images", images.reset_index("label_set"))

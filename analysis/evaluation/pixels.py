@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from analysis.pixel_scores import (
     pixels_by_bin,
     threshold_scores,
 )
+from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet
@@ -39,6 +40,29 @@ COMPONENT_SCORES = ("mean_siou", "mean_ppv", "mean_f1")
 CHANCE_SCORES = ("average_precision", "iou", "dice")
 
 
+class Maps(Protocol):
+    """Maps of images, such as those of a label set."""
+
+    @property
+    def name(self) -> str:
+        """To show."""
+
+    @property
+    def folder(self) -> Path:
+        """Where they, or what they are made of, lie."""
+
+    @property
+    def box_settings(self) -> BoxSettings:
+        """How boxes are found in them; pixels count above the same threshold."""
+
+    @property
+    def chosen_on(self) -> frozenset[str]:
+        """Images by whose truth their settings were chosen."""
+
+    def read(self, image_id: str, /) -> np.ndarray:
+        """Read the map of an image, (H, W) float32 in [0, 1]."""
+
+
 @dataclass(frozen=True, eq=False)
 class Measured:
     """How the maps of a label set fare.
@@ -46,7 +70,8 @@ class Measured:
     Attributes:
         values: Those of `PixelMetrics`, and of `ComponentMetrics` as TRACK_NAME, of all images;
             `CHANCE_SCORES` of a map that marks every pixel as chance_NAME; the share of maps that
-            are nowhere above the threshold, empty_share; and the threshold.
+            are nowhere above the threshold, empty_share; the threshold; and how many of the images
+            chose the settings of the maps, in_sample.
         scores: Those of them that have intervals.
         images: The values of `PixelMetrics` and whether the map is_empty, a row an image.
         by_class: (C, 2) int64, pixels of each class that are not above the threshold, and that are.
@@ -70,16 +95,16 @@ def open_maps(path: Path) -> LabelSet:
 
 
 def measure(
-    label_set: LabelSet,
+    maps: Maps,
     masks: TrueMasks,
     threshold: float,
     groups: ImageGroups,
     num_resamples: int,
 ) -> Measured:
-    """Measure a label set, pooled over images with intervals, and each image by itself.
+    """Measure maps, pooled over images with intervals, and each image by itself.
 
     Args:
-        label_set: Has a map of each image.
+        maps: Have one of each image.
         masks: True masks by id of the images.
         threshold: Pixels above it are found.
         groups: Of the images, which resamples draw together.
@@ -89,20 +114,24 @@ def measure(
         UserError: A map and its mask do not fit, or no mask has an anomaly.
     """
     sums = Sums(threshold, len(masks.class_names))
-    for image_id in track(masks.paths, label_set.name, transient=True):
-        soft_label, truth = label_set.read(image_id), masks.read(image_id)
+    for image_id in track(masks.paths, maps.name, transient=True):
+        soft_label, truth = maps.read(image_id), masks.read(image_id)
         try:
             sums.add(image_id, soft_label, truth)
             if masks.class_names:
                 sums.add_classes(soft_label, masks.read_classes(image_id))
         except ValueError as error:
-            raise UserError(f"{image_id} of {label_set.folder}: {error}") from None
+            raise UserError(f"{image_id} of {maps.folder}: {error}") from None
     if not sums.pooled.positives.any():
         raise UserError(
             f"no mask of the split has an anomalous pixel: the masks in {masks.folder} are read as "
             f"{masks.read_as}; see data.ground_truth_classes and data.mask_values"
         )
-    return sums.measure(lambda counts, score: bootstrap(groups.sum(counts), score, num_resamples))
+    measured = sums.measure(
+        lambda counts, score: bootstrap(groups.sum(counts), score, num_resamples)
+    )
+    in_sample = len(maps.chosen_on.intersection(masks.paths))
+    return replace(measured, values=measured.values | {"in_sample": in_sample})
 
 
 class Sums:

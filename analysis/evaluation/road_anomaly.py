@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.evaluation.pixels import Maps
 from analysis.interval_tables import write_table
 from util.config import Config
 from util.images.masks import TrueMasks
-from util.label_set import LabelSet
 from util.metrics.components import TRACKS, ComponentScores, measure_components
 from util.metrics.pixelwise.road_anomaly import SUBMITTED, RoadAnomalyPixels, Version
 from util.running.progress import track
@@ -23,7 +23,7 @@ from util.running.progress import track
 def tell_road_anomaly(
     config: Config,
     version: Version,
-    label_sets: Mapping[str, LabelSet],
+    judged: Mapping[str, Maps],
     masks: TrueMasks,
     exact: Mapping[str, Mapping[str, float]],
 ) -> None:
@@ -32,9 +32,9 @@ def tell_road_anomaly(
     Args:
         config: Says where, and which split is judged.
         version: Of the benchmark's code.
-        label_sets: By name; have a map of each image that fits its mask.
+        judged: By name; have a map of each image that fits its mask.
         masks: True masks by id of the images.
-        exact: By name of label set, the values of `PixelMetrics`: in the columns `exact_`.
+        exact: By the same names, the values of `PixelMetrics`: in the columns `exact_`.
     """
     table = pd.DataFrame(
         [
@@ -44,7 +44,7 @@ def tell_road_anomaly(
                 "exact_AP": exact[name]["average_precision"],
                 "exact_FPR95": exact[name]["fpr_at_95_tpr"],
             }
-            for name, one in label_sets.items()
+            for name, one in judged.items()
             for row in measure_submission(one, masks, version)
         ]
     )
@@ -53,25 +53,23 @@ def tell_road_anomaly(
     print(f"Wrote {write_table(config, 'road_anomaly', table)}")
 
 
-def measure_submission(
-    label_set: LabelSet, masks: TrueMasks, version: Version
-) -> list[dict[str, Any]]:
-    """Measure a label set as the benchmark would: a row a track, which differ in components alone.
+def measure_submission(maps: Maps, masks: TrueMasks, version: Version) -> list[dict[str, Any]]:
+    """Measure maps as the benchmark would: a row a track, which differ in components alone.
 
     Args:
-        label_set: Has a map of each image that fits its mask.
+        maps: Have one of each image that fits its mask.
         masks: True masks by id of the images.
         version: Of the benchmark's code.
     """
-    bar = f"{label_set.name} in the benchmark"
+    bar = f"{maps.name} in the benchmark"
     pixels = RoadAnomalyPixels(version)
     for image_id in track(masks.paths, bar, transient=True):
-        pixels.add(label_set.read(image_id).astype(SUBMITTED), masks.read(image_id))
+        pixels.add(maps.read(image_id).astype(SUBMITTED), masks.read(image_id))
     of_pixels = pixels.measure()
     threshold = np.float64(of_pixels.best_threshold)  # a Python float would be rounded to float16
     components = {name: ComponentScores(limits) for name, limits in TRACKS.items()}
     for image_id in track(masks.paths, bar, transient=True):
-        is_found = label_set.read(image_id).astype(SUBMITTED) > threshold
+        is_found = maps.read(image_id).astype(SUBMITTED) > threshold
         truth = masks.read(image_id)
         for scores in components.values():
             scores.add(is_found, truth)

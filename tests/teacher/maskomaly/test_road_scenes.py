@@ -130,6 +130,29 @@ def test_each_score_is_a_label_set_that_is_judged(
     assert "20 answers found, 0 made" in capsys.readouterr().out  # no network was asked
 
 
+def test_scores_of_images_that_chose_the_queries_are_said_to_be_in_sample(
+    road: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--config", str(road)]
+    assert label(arguments) == 0
+    chosen = json.loads((road.parent / "runs/mask2former/queries.json").read_text())["images"]
+    label_sets = road.parent / "label_sets"
+    assert LabelSet(label_sets / "mask2former-maskomaly").chosen_on == set(chosen)
+    assert not LabelSet(label_sets / "mask2former-rba").chosen_on  # it has no queries
+    capsys.readouterr()
+    for split, names, number in (("Queries", chosen, len(chosen)), ("Test", [], 0)):
+        assert analysis.pixel_evaluation.main([*arguments, "--data.test_split", split]) == 0
+        said = [line for line in capsys.readouterr().out.splitlines() if "in sample" in line]
+        sentence = (
+            f"mask2former-maskomaly: {number} of {number} images chose its settings, so its "
+            "figures are in sample"
+        )
+        assert said == ([sentence] if names else [])
+        table = pd.read_csv(road.parent / "runs/pixel_evaluation.csv").set_index("label_set")
+        counts = table.loc[table["split"] == split, "in_sample"].to_dict()
+        assert counts == {f"mask2former-{s}": number * (s == "maskomaly") for s in SCORES}
+
+
 def test_another_threshold_changes_the_score_that_reads_it_alone(road: Path) -> None:
     arguments = ["--config", str(road)]
     assert label(arguments) == 0

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from util.config.fields import Fraction, Place, Section
+from util.config.fields import DECIDES_NOTHING, Fraction, Place, Section
 from util.data_classes import BoxSettings
 
 
@@ -57,6 +57,12 @@ class EvaluationSection(Section):
         "none",
         description="Version of the road-anomaly benchmark's code by which label sets are judged"
         " too.",
+    )
+    trivial_baselines: bool = Field(
+        False,
+        description="Whether maps are judged beside ones that know nothing of what is anomalous,"
+        " and beside their own of other images.",
+        json_schema_extra=DECIDES_NOTHING,
     )
     pictures: int = Field(
         0, ge=0, description="Test pictures with boxes to draw, spread over the split; 0 = none."
