@@ -113,6 +113,7 @@ def _combination_cell(labelling: Cell, source: Source, variant: Variant, images:
     changes = {
         "label_sets": [prompt_to_folder(prompt) for prompt in source.members],
         "strategy": strategy,
+        "tune_weights": False,  # no strategy of a study has weights that are set
         "min_votes": max(votes, 1),
         "calibration": source.calibration,
     }

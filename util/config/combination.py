@@ -43,6 +43,16 @@ class CombinationSection(Section):
     weights: list[Annotated[float, Field(ge=0)]] = Field(
         [], description="weighted_mean: one weight for each label set."
     )
+    tune_weights: bool = Field(
+        False,
+        description="weighted_mean: find the weights with the best pixel average precision on"
+        " images of combination.tuning_split and data.masks; scores there are in sample.",
+    )
+    tuning_split: FolderName = Field(
+        "Validation",
+        description="Split of the images with true masks to tune weights on.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
     calibration: Calibration = Field(
         "none",
         description="Makes each map's values the shares of pixels that are anomalous, on images of"

@@ -8,15 +8,15 @@ price is that what it misses stays out of the account: in its values above 0, a 
 says what share of the pixels that it marks so are anomalous, but its 0 is no promise.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
 from util.config import Calibration
-from util.errors import UserError, listed
+from util.errors import UserError
 from util.images.masks import TrueMasks
-from util.label_set import LabelSet, check_same_images
+from util.label_set import LabelSet
 from util.metrics.pixelwise.pixel_calibration import expected_calibration_error
 from util.metrics.pixelwise.pixels import MAX_LEVEL, PixelHistogram
 from util.running.progress import track
@@ -56,29 +56,6 @@ class CalibratedLabelSet(LabelSet):
     def read(self, image_id: str) -> np.ndarray:
         """Read a calibrated soft label, (H, W) float32 in [0, 1]."""
         return self.table[np.rint(super().read(image_id) * MAX_LEVEL).astype(np.uint16)]
-
-
-def find_slice(
-    label_sets: Sequence[LabelSet], image_ids: Sequence[str], masks: TrueMasks
-) -> TrueMasks:
-    """Take the true masks of the images to calibrate label sets on.
-
-    Args:
-        label_sets: All with the same images.
-        image_ids: The images of the slice; those that could not be labelled are left out.
-        masks: Of all images.
-
-    Raises:
-        UserError: Images have no soft label or no mask.
-    """
-    labelled = set(check_same_images(label_sets))
-    failed = label_sets[0].failed
-    if missing := [i for i in image_ids if i not in labelled and i not in failed]:
-        raise UserError(
-            f"{len(missing)} of {len(image_ids)} images of combination.calibration_split have no "
-            f"soft label ({listed(missing)}); label them first"
-        )
-    return masks.of([i for i in image_ids if i in labelled])
 
 
 def calibrate(label_set: LabelSet, masks: TrueMasks, method: Calibration) -> CalibratedLabelSet:

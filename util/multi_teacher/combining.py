@@ -1,19 +1,15 @@
 """Combines the label sets that the config names into one."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from util.config import CombinationSection, Config
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
-from util.images.files import find_images, fingerprint
-from util.images.masks import open_masks
-from util.images.splits import read_split
+from util.images.files import fingerprint
 from util.label_set import (
     CHOSEN_ON,
     Content,
@@ -27,12 +23,17 @@ from util.label_set import (
     map_cost,
     prompt_to_folder,
 )
-from util.multi_teacher.agreement import learn_weights, vote_entropy
-from util.multi_teacher.calibration import CalibratedLabelSet, calibrate, find_slice
+from util.multi_teacher.agreement import vote_entropy
+from util.multi_teacher.calibration import CalibratedLabelSet, calibrate
+from util.multi_teacher.member_weights import (
+    check_tuned,
+    learn_member_weights,
+    read_maps,
+    tune_member_weights,
+)
+from util.multi_teacher.slices import hash_slice, open_slice
 from util.multi_teacher.strategies import Combination, build_combination
-from util.running.progress import track
 from util.running.shares import Share
-from util.settings import settings_hash
 
 OTHER_VALUES = frozenset({"staple", "vote_fraction", "vote_entropy"})
 """Strategies whose maps have other values than those that are combined."""
@@ -58,6 +59,8 @@ def combine(config: Config, overwrite: bool, share: Share) -> Combined:
         UserError: A label set is missing, or they cannot be combined so; nothing is touched.
     """
     settings = config.combination
+    if settings.tune_weights:
+        check_tuned(settings)
     if settings.output in {*settings.label_sets, *map(prompt_to_folder, settings.label_sets)}:
         raise UserError(
             f"combination.output is {settings.output!r}, one of the label sets that are combined"
@@ -74,13 +77,23 @@ def combine(config: Config, overwrite: bool, share: Share) -> Combined:
     }
     if settings.calibration != "none":
         made_by["calibrated_on"], members = calibrate_members(members, config)
+    facts: dict[str, Any] = {}
+    chosen_on: frozenset[str] = frozenset()
     if settings.strategy == "agreement":
         settings = settings.model_copy(update={"weights": learn_member_weights(members)})
+    elif settings.tune_weights:
+        masks = open_slice(members, config, "tuning_split")
+        made_by["tuned_on"] = hash_slice(members, masks)
+        tuned = tune_member_weights(members, masks, settings.tuning_split)
+        settings = settings.model_copy(update={"weights": list(tuned.weights)})
+        names = [member.name for member in members]
+        facts["average_precision"] = tuned.as_facts(names)
+        chosen_on = frozenset(masks.paths)
     made_by |= settings.decides()
     combination = build_combination(settings, len(members))
     output = config.paths.label_sets / settings.output
-    facts: dict[str, Any] = {"config": {"combination": settings.model_dump(mode="json")}}
-    if chosen_on := frozenset[str]().union(*(member.chosen_on for member in members)):
+    facts["config"] = {"combination": settings.model_dump(mode="json")}
+    if chosen_on := chosen_on.union(*(member.chosen_on for member in members)):
         facts[CHOSEN_ON] = sorted(chosen_on)
     with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
         problems = combine_label_sets(members, combination, writer, settings.pixel_weights)
@@ -145,7 +158,7 @@ def combine_label_sets(
     pending = find_pending(writer, sources, members[0].failed)
 
     def combine(image_id: str) -> Content:
-        maps = _same_size(members, image_id)
+        maps = read_maps(members, image_id)
         if not pixel_weights:
             return Content(combination(maps))
         kept = list(maps)  # they are needed twice
@@ -157,20 +170,6 @@ def combine_label_sets(
     return make_maps(writer, sources, pending, combine, "combination", cost_bytes)
 
 
-def _same_size(members: Sequence[LabelSet], image_id: str) -> Iterable[np.ndarray]:
-    """Read the maps of an image one after another, making sure that their sizes agree."""
-    first = None
-    for member in members:
-        soft_label = member.read(image_id)
-        first = first or soft_label.shape
-        if soft_label.shape != first:
-            raise UserError(
-                f"{image_id} is {first} in {members[0].name}, but {soft_label.shape} in "
-                f"{member.name} (height, width); sizes must agree"
-            )
-        yield soft_label
-
-
 def calibrate_members(
     members: Sequence[LabelSet], config: Config
 ) -> tuple[str, list[CalibratedLabelSet]]:
@@ -179,23 +178,9 @@ def calibrate_members(
     Returns:
         A fingerprint of the masks and maps of the split, and the members, calibrated.
     """
-    data, settings = config.data, config.combination
-    image_paths = find_images(data.images)
-    ids = read_split(data.splits, settings.calibration_split, image_paths)
-    masks = find_slice(members, ids, open_masks(data, image_paths))
-    calibrated = [calibrate(member, masks, settings.calibration) for member in members]
+    masks = open_slice(members, config, "calibration_split")
+    method = config.combination.calibration
+    calibrated = [calibrate(member, masks, method) for member in members]
     errors = [f"{each.name} {each.error_before:.4f} -> {each.error:.4f}" for each in calibrated]
     print(f"Calibrated on {len(masks.paths)} images, calibration error there: {', '.join(errors)}")
-    maps = fingerprint(member.path(image_id) for member in members for image_id in masks.paths)
-    return settings_hash({"masks": masks.fingerprint(), "maps": maps}), calibrated
-
-
-def learn_member_weights(members: Sequence[LabelSet]) -> list[float]:
-    """Learn the weights of the members from how they agree on all images; prints them."""
-    image_ids = track(check_same_images(members), "agreement", transient=True)
-    learned = learn_weights(_same_size(members, image_id) for image_id in image_ids)
-    # Rounded, so that the last digits of another machine are no other settings.
-    weights: list[float] = learned.round(6).tolist()
-    shown = zip(members, weights, strict=True)
-    print(f"Weights: {', '.join(f'{member.name} {weight:.3f}' for member, weight in shown)}")
-    return weights
+    return hash_slice(members, masks), calibrated

@@ -1,6 +1,7 @@
 """What a study crosses, and what the cells of its work depend on."""
 
 import importlib.metadata
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,6 +87,14 @@ def test_a_changed_setting_gives_new_cells_where_it_matters(
         if identify(old) != identify(cell) and cell.place.parent == old.place.parent
     }
     assert new == made_anew
+
+
+def test_weights_that_a_config_tunes_are_none_of_a_study(planned: Path) -> None:
+    told = json.loads(planned.read_text())
+    told["combination"] |= {"strategy": "weighted_mean", "tune_weights": True}
+    tuned = planned.with_name("tuned.json")
+    tuned.write_text(json.dumps(told))
+    assert identities(tuned) == identities(planned)
 
 
 def test_a_student_and_a_combination_of_a_new_teacher_are_new(planned: Path) -> None:

@@ -77,7 +77,8 @@ def test_a_new_key_with_a_default_decides_nothing() -> None:
         ({"strategy": "median", "min_votes": 3, "weights": [1, 2]}, {"strategy": "median"}),
         ({"strategy": "majority", "min_votes": 3}, {"strategy": "majority", "min_votes": 3}),
         ({"weights": [1, 2], "strategy": "weighted_mean"}, None),
-        ({"label_sets": ["a"], "output": "b", "calibration_split": "c"}, {}),
+        ({"label_sets": ["a"], "output": "b", "calibration_split": "c", "tuning_split": "d"}, {}),
+        ({"weights": [0.3, 0.7], "strategy": "weighted_mean", "tune_weights": True}, None),
         ({"calibration": "isotonic", "pixel_weights": True}, None),
     ],
 )

@@ -22,11 +22,11 @@ from util.multi_teacher.calibration import (
     CalibratedLabelSet,
     calibrate,
     count_pixels,
-    find_slice,
     fit_table,
     fit_temperature,
     recount,
 )
+from util.multi_teacher.slices import find_slice
 
 METHODS = ["temperature", "isotonic"]
 LEVELS = st.integers(0, 65535) | st.sampled_from([0, 0, 1, 32768, 65535])
@@ -237,11 +237,12 @@ def test_a_slice_needs_soft_labels_masks_and_an_anomaly(
     tmp_path: Path, masks: TrueMasks, write_label_set: Callable[..., LabelSet]
 ) -> None:
     label_set = write_label_set("one", MAPS)
-    assert find_slice([label_set], ["b", "a"], masks).paths == masks.paths
+    split = "combination.calibration_split"
+    assert find_slice([label_set], ["b", "a"], masks, split).paths == masks.paths
     with pytest.raises(UserError, match=r"1 of 2 images .*calibration_split .*\(d\); label"):
-        find_slice([label_set], ["a", "d"], masks)
+        find_slice([label_set], ["a", "d"], masks, split)
     with pytest.raises(UserError, match=r"1 images have no mask .*: c"):
-        find_slice([label_set], ["a", "c"], masks)
+        find_slice([label_set], ["a", "c"], masks, split)
     write_image(tmp_path / "masks" / "a.png", np.array([[0, 0, 255], [0, 0, 0]], np.uint8))
     with pytest.raises(UserError, match=r"1 masks .* no anomalous pixel.*calibration_split"):
         count_pixels(label_set, masks.of(["a"]))

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from util.errors import UserError
 from util.images.files import find_images, write_image
 from util.images.masks import open_folder
 from util.label_set import Content, LabelSet, LabelSetWriter
+from util.metrics.pixelwise.pixels import PixelCurve, PixelHistogram
 from util.multi_teacher.agreement import learn_weights, vote_entropy
 from util.multi_teacher.calibration import calibrate
 from util.multi_teacher.combination_strategies import main
@@ -141,9 +142,9 @@ def taught(project: Path) -> Path:
     return project
 
 
-def combine(project: Path, *options: str) -> LabelSet:
-    names = json.dumps(PROMPTS)
-    given = ["--config", str(project), "--combination.label_sets", names, *options]
+def combine(project: Path, *options: str, names: Sequence[str] = PROMPTS) -> LabelSet:
+    told = json.dumps(names)
+    given = ["--config", str(project), "--combination.label_sets", told, *options]
     assert main(given) == 0
     return LabelSet(project.parent / "label_sets" / "combined")
 
@@ -253,3 +254,87 @@ def test_lost_weights_alone_are_made_again(taught: Path) -> None:
     combine(taught, *options)
     assert lost.read_bytes() == content
     assert kept.stat().st_mtime_ns == made
+
+
+TUNED = ["--combination.strategy", "weighted_mean", "--combination.tune_weights", "true"]
+
+
+def combine_two(project: Path, *options: str) -> LabelSet:
+    return combine(project, *options, names=PROMPTS[:2])
+
+
+def test_tuned_weights_give_what_they_give_by_hand_and_say_how_good_they_are(
+    taught: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuned = combine_two(taught, *TUNED)
+    facts, settings = tuned.manifest["facts"], tuned.manifest["settings"]
+    ids = (taught.parent / "splits" / "Validation.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    assert facts["chosen_on"] == ids
+    pooled = PixelHistogram()
+    masks = open_folder(taught.parent / "masks", ids)
+    for image_id in ids:
+        pooled.add(tuned.read(image_id), masks.read(image_id))
+    measured = PixelCurve.of(pooled).average_precision()
+    figures = facts["average_precision"]
+    assert figures["in_sample"] == pytest.approx(measured, abs=1e-8)
+    assert figures["in_sample"] >= max(figures["equal_weights"], *figures["members"].values())
+    said = f"AP on 3 images of Validation: weighted mean {measured:.3f} in sample, "
+    assert f"{said}{figures['leave_one_out']:.3f} leave-one-out; members bird" in (
+        capsys.readouterr().out
+    )
+    assert settings["weights"] == facts["config"]["combination"]["weights"]
+    by_hand = ["--combination.weights", json.dumps(settings["weights"])]
+    combine_two(taught, *TUNED[:2], *by_hand, "--combination.output", "by_hand")
+    given = LabelSet(taught.parent / "label_sets" / "by_hand")
+    assert given.content == tuned.content
+    assert "chosen_on" not in given.manifest["facts"]
+
+
+def test_processes_and_a_later_run_tune_the_same_weights(
+    taught: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = combine_two(taught, *TUNED)
+    made = alone.path(alone.ids[0]).stat().st_mtime_ns
+    (alone.path(alone.ids[1])).unlink()
+    again = combine_two(taught, *TUNED)
+    assert again.manifest["settings"] == alone.manifest["settings"]
+    assert (again.content, again.path(again.ids[0]).stat().st_mtime_ns) == (alone.content, made)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        combine_two(taught, *TUNED, "--combination.output", "shared")
+    shared = LabelSet(taught.parent / "label_sets" / "shared")
+    assert shared.content == alone.content
+    for key in ("settings", "facts"):
+        told = {**shared.manifest[key]}
+        if key == "facts":
+            told["config"]["combination"]["output"] = "combined"
+        assert told == alone.manifest[key]
+
+
+def test_other_images_or_masks_to_tune_on_are_another_combination(taught: Path) -> None:
+    combine_two(taught, *TUNED)
+    with pytest.raises(UserError, match=r"tuned_on: .* give --overwrite"):
+        combine_two(taught, *TUNED, "--combination.tuning_split", "Test")
+    mask = find_images(taught.parent / "masks")["flight 1/möwe_06"]
+    write_image(mask, 1 - read_gray(mask))
+    with pytest.raises(UserError, match="tuned_on"):
+        combine_two(taught, *TUNED)
+
+
+def test_weights_are_tuned_on_calibrated_maps(taught: Path) -> None:
+    calibrated = combine_two(taught, *TUNED, "--combination.calibration", "isotonic")
+    plain = combine_two(taught, *TUNED, "--overwrite")
+    figures = [each.manifest["facts"]["average_precision"] for each in (calibrated, plain)]
+    assert figures[0] != figures[1]
+
+
+def test_what_cannot_be_tuned_is_said(taught: Path) -> None:
+    with pytest.raises(UserError, match=r"strategy is 'mean'; .*weights is \[1.0\]; leave"):
+        combine_two(taught, "--combination.tune_weights", "true", "--combination.weights", "[1]")
+    masks = find_images(taught.parent / "masks")
+    for image_id in ("flight 1/möwe_06", "flight 1/möwe_07", "flight 1/möwe_08"):
+        write_image(masks[image_id], np.zeros_like(read_gray(masks[image_id])))
+    with pytest.raises(UserError, match=r"3 masks to tune .* no anomalous .*\.tuning_split"):
+        combine_two(taught, *TUNED)
+    assert not (taught.parent / "label_sets" / "combined").exists()

@@ -36,7 +36,13 @@ class PixelHistogram:
     negatives: np.ndarray = field(default_factory=lambda: np.zeros(MAX_LEVEL + 1, np.int64))
     positives: np.ndarray = field(default_factory=lambda: np.zeros(MAX_LEVEL + 1, np.int64))
 
-    def add(self, soft_label: np.ndarray, truth: np.ndarray, ignore: int = IGNORED) -> None:
+    def add(
+        self,
+        soft_label: np.ndarray,
+        truth: np.ndarray,
+        ignore: int = IGNORED,
+        times: np.ndarray | None = None,
+    ) -> None:
         """Count the pixels of one image.
 
         Args:
@@ -44,6 +50,7 @@ class PixelHistogram:
                 uint16 levels, value / 65535.
             truth: (H, W) uint8 or bool: 0 normal, 1 anomalous.
             ignore: Pixels with this truth are left out.
+            times: (H, W) int, how many pixels each one stands for; None: 1.
 
         Raises:
             ValueError: Shapes or types are wrong, a probability is outside [0, 1] or NaN, or a
@@ -62,7 +69,10 @@ class PixelHistogram:
             offsets = first_bin[truths[chunk]]
             if offsets.min() < 0:
                 raise ValueError(f"a truth has other values than 0, 1 and {ignore} (ignored)")
-            counts += np.bincount(offsets + _to_levels(scores[chunk]), minlength=len(counts))
+            bins = offsets + _to_levels(scores[chunk])
+            weights = None if times is None else times.reshape(-1)[chunk]
+            # With weights they are floats, exact up to 2**53.
+            counts += np.bincount(bins, weights, len(counts)).astype(np.int64, copy=False)
         negatives, positives, _ = np.split(counts, 3)
         self.negatives += negatives
         self.positives += positives
@@ -70,6 +80,10 @@ class PixelHistogram:
     def __add__(self, other: "PixelHistogram") -> "PixelHistogram":
         """Count the pixels of both."""
         return PixelHistogram(self.negatives + other.negatives, self.positives + other.positives)
+
+    def __sub__(self, other: "PixelHistogram") -> "PixelHistogram":
+        """Take away the pixels of another, all of which were counted here too."""
+        return PixelHistogram(self.negatives - other.negatives, self.positives - other.positives)
 
 
 def _to_levels(scores: np.ndarray) -> np.ndarray:

@@ -29,6 +29,19 @@ def histogram_of(pixels: Sequence[tuple[int, int]]) -> PixelHistogram:
     return histogram
 
 
+def test_pixels_that_stand_for_several_count_so_often_and_are_taken_away_again() -> None:
+    pixels, times = [(7, 0), (9, 1), (9, 0), (65535, 1)], [3, 1, 0, 2]
+    levels, truth = np.array(pixels, np.int64).T
+    histogram = PixelHistogram()
+    histogram.add(levels.astype(np.uint16), truth.astype(np.uint8), times=np.array(times))
+    repeated = [pixel for pixel, count in zip(pixels, times, strict=True) for _ in range(count)]
+    expected = histogram_of(repeated)
+    for counted in (histogram, histogram + histogram_of(pixels) - histogram_of(pixels)):
+        assert counted.negatives.dtype == np.int64
+        np.testing.assert_array_equal(counted.negatives, expected.negatives)
+        np.testing.assert_array_equal(counted.positives, expected.positives)
+
+
 def ratio(numerator: float, denominator: float) -> float:
     return numerator / denominator if denominator else math.nan
 
