@@ -5,8 +5,8 @@
 Reads paths.label_sets/NAME for every name in combination.label_sets; to calibrate them, also
 data.masks of combination.calibration_split, and to tune weights those of combination.tuning_split.
 Writes paths.label_sets/OUTPUT. Memory does not grow with their number (median, agreement and pixel
-weights: one image of each; tuning: a sample of the pixels of its split, 2 MB an image at most for
-two). Under `torchrun` or Slurm the processes share the images.
+weights: one image of each; tuning: a sample of the pixels of its split, 1 MB an image as a rule).
+Under `torchrun` or Slurm the processes share the images.
 Next: python student/train.py
 """
 
