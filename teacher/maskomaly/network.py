@@ -25,6 +25,8 @@ from util.learning.networks.pretrained import IMAGE_MEAN, IMAGE_STD
 from util.learning.tensors import load_strictly, read_tensors
 from util.weights import efficientnet_lite
 
+NEGATIVE = "negative"
+"""What the class of pasted things is called."""
 LARGEST_STRIDE = 32
 """Images are padded to a multiple of it, at the bottom and on the right."""
 
@@ -42,6 +44,7 @@ class RoadNetworkSettings:
         decoder_layers: Of the query decoder, and one.
         points: Pixels of each mask that a loss is measured at.
         short_side_px: Shorter side that images are resized to before all; 0 = as they are.
+        has_negative_class: Whether it learns a further class, of things that were pasted.
     """
 
     backbone: str
@@ -52,6 +55,12 @@ class RoadNetworkSettings:
     decoder_layers: int
     points: int
     short_side_px: int = 0
+    has_negative_class: bool = False
+
+    @property
+    def told_apart(self) -> list[str]:
+        """What the class logits of a query are for, in their order; void, the last, left out."""
+        return [*self.classes, *([NEGATIVE] if self.has_negative_class else [])]
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON values, which a checkpoint can hold."""
@@ -130,7 +139,7 @@ def build_network(settings: RoadNetworkSettings, backbone_weights: Path | None) 
     """
     # It says that it may not know our backbone, whose strides and channels it does get.
     logging.getLogger("transformers.models.mask2former").setLevel(logging.ERROR)
-    names = dict(enumerate(settings.classes))
+    names = dict(enumerate(settings.told_apart))
     config = Mask2FormerConfig(
         backbone_config=_backbone(settings.backbone),
         feature_size=settings.hidden,
@@ -152,7 +161,8 @@ def build_network(settings: RoadNetworkSettings, backbone_weights: Path | None) 
         network.backbone.get_submodule("swin.layernorm").requires_grad_(False)
     if backbone_weights is not None:  # after building, which draws all weights at random
         _load_lite(network.backbone, backbone_weights)
-    return network
+    # Its convolutions take a sixth less time so, on processors.
+    return network.to(memory_format=torch.channels_last)
 
 
 def _backbone(name: str) -> TimmBackboneConfig | SwinConfig:

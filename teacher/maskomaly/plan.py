@@ -48,11 +48,6 @@ def plan(config: Config) -> TeacherPlan:
                     "run teacher/maskomaly/outlier_queries.py"
                 )
             remarks += _remarks(path, queries)
-    if "uno" in section.scores:
-        missing.append(
-            "the score uno needs a network trained with a negative class, which "
-            "teacher/maskomaly/train_mask2former.py does not train; leave it out"
-        )
     if missing:
         raise UserError("\n".join(missing))
     return TeacherPlan(

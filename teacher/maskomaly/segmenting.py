@@ -33,6 +33,7 @@ def pass_image(network: RoadNetwork, image_rgb: np.ndarray) -> RawOutputs:
         masks[:, : -(-height // STRIDE), : -(-width // STRIDE)].contiguous(),
         (height, width),
         image_rgb.shape[:2],
+        network.settings.has_negative_class,
     )
 
 

@@ -15,7 +15,7 @@ from teacher.maskomaly.scoring.scores import Score, compute_scores
 from teacher.maskomaly.segmenting import pass_image
 from util.config import MaskomalySection
 from util.data_classes import Device
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.label_set import Content
 from util.learning.device import choose_device
 from util.settings import library_versions
@@ -119,6 +119,22 @@ def load_passes(run: Path, device: Device, cache: Cache | None) -> NetworkPasses
     return NetworkPasses(network, run / BEST, cache)
 
 
+def _check_negative_class(section: MaskomalySection, networks: dict[str, NetworkPasses]) -> None:
+    """Make sure that networks have learnt what the score uno asks for.
+
+    Raises:
+        UserError: Some have not.
+    """
+    lacking = [
+        n for n, passes in networks.items() if not passes.network.settings.has_negative_class
+    ]
+    if "uno" in section.scores and lacking:
+        raise UserError(
+            f"the score uno needs a negative class, which {listed(lacking)} did not learn; train "
+            "with mask2former.negatives class, or leave it out"
+        )
+
+
 def load_maskomaly(
     section: MaskomalySection, runs: Path, device: Device, cache: Cache | None
 ) -> MaskomalyTeacher:
@@ -128,6 +144,7 @@ def load_maskomaly(
         UserError: Something is missing, damaged, or of another network.
     """
     networks = {name: load_passes(runs / name, device, cache) for name in section.networks}
+    _check_negative_class(section, networks)
     queries = {}
     if WITH_QUERIES.intersection(section.scores):
         for name, passes in networks.items():

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     warn_of_shared_images(config.data)
     with installed("road scenes"):
-        from teacher.maskomaly.training import train_network
+        from teacher.maskomaly.learning.training import train_network
 
     fabric = train_network(config, options.overwrite)
     if fabric.is_global_zero:

@@ -212,6 +212,7 @@ def open_folder(
     values: Mapping[str, str] = MappingProxyType({}),
     names: Mapping[str, str] = MappingProxyType({}),
     has_other_numbers: bool = False,
+    table: ClassTable | None = None,
 ) -> TrueMasks:
     """Find the true masks in a folder, and what they mean.
 
@@ -223,6 +224,7 @@ def open_folder(
         values: What values mean, as data.mask_values; {} = recognised.
         names: What makes the name of a mask of its image's id, as data.mask_names.
         has_other_numbers: Whether numbers among the classes are names too, those of YOLO.
+        table: Names of classes, instead of those in `classes.json`.
 
     Raises:
         UserError: As `open_masks`.
@@ -233,7 +235,8 @@ def open_folder(
             "data.ground_truth where its format is masks"
         )
     paths = _find_paths(folder, image_ids, names)
-    table = read_class_table(folder / CLASS_NAMES)
+    if table is None:
+        table = read_class_table(folder / CLASS_NAMES)
     seen = look_at_some(list(paths.values()), table.colours)
     meaning, numbers = find_meaning(folder, seen, table, classes, values, has_other_numbers)
     unnamed = ""

@@ -82,7 +82,7 @@ def open_statistics(passes: NetworkPasses, section: QueriesSection) -> QueryStat
     settings = passes.network.settings
     return QueryStatistics(
         settings.queries,
-        settings.classes,
+        settings.told_apart,
         StatisticsSettings(
             high_confidence=section.high_confidence,
             void=section.void,

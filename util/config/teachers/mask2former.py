@@ -19,7 +19,7 @@ class Mask2FormerSection(Section):
     )
     masks: ConfigPath | None = Field(
         None,
-        description="Folder of the class masks to learn from, with classes.json, where null is of"
+        description="Folder of the class masks to learn from, in whose classes.json null is of"
         " no class; null = data.masks, named and read as section data says. Images and splits are"
         " those of section data.",
         json_schema_extra=DECIDES_NOTHING,
@@ -28,6 +28,12 @@ class Mask2FormerSection(Section):
         {},
         description="What makes the name of a mask in mask2former.masks of its image's id, as"
         " data.mask_names.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    classes: Literal["classes.json", "cityscapes", "cityscapes_train_ids", "camvid"] = Field(
+        "classes.json",
+        description="Names of the classes of mask values: those in classes.json beside the masks;"
+        " of Cityscapes, by labelIds or by train ids; or of CamVid, numbered as by SegNet.",
         json_schema_extra=DECIDES_NOTHING,
     )
     backbone: Literal["efficientnet-lite0", "swin-tiny-random"] = Field(
@@ -51,6 +57,13 @@ class Mask2FormerSection(Section):
     augmentation: float = Field(
         2.0, ge=0, description="Strength of changes of light and colour; above 0 with flips."
     )
+    negatives: Literal["none", "unlabelled", "class"] = Field(
+        "unlabelled",
+        description="Things of random outlines, cut out of other training images or of random"
+        " colours, that are pasted into crops: unlabelled = no mask has them; class = a mask of a"
+        " further class has them, which the score uno needs.",
+    )
+    negative_share: Fraction = Field(0.5, description="Share of the crops that get some.")
     epochs: int = Field(10, ge=1, description="Passes over the training split.")
     patience: int = Field(10, ge=1, description="Stop after so many epochs without a better one.")
     batch_size: int = Field(4, ge=1, description="Crops in a step.")

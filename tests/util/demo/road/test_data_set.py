@@ -25,7 +25,8 @@ from util.label_set import open_label_set
 
 SCENES = 40
 SIZE_PX = 48
-SPLITS = {"Train": 22, "Validation": 6, "Queries": 4, "Test": 8}
+SPLITS = {"Train": 18, "Validation": 4, "Queries": 4, "Unlabelled": 6, "Test": 8}
+WITH_ANOMALIES = ("Queries", "Unlabelled", "Test")
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +103,12 @@ def test_anomalies_are_in_queries_and_test_alone(data_set: Path) -> None:
         for stem in ids_of(data_set, split):
             mask = read_gray(data_set / "labels_masks" / f"{stem}_labels_semantic.png")
             assert set(np.unique(mask)) <= {0, 1, VOID}
-            assert (mask == 1).any() == (split in ("Queries", "Test"))
+            assert (mask == 1).any() == (split in WITH_ANOMALIES)
 
 
 def test_the_boxes_are_those_of_the_anomalies(data_set: Path) -> None:
     table = read_bbox_csv(data_set / "ground_truth.csv")
-    assert set(table["image"]) == {*ids_of(data_set, "Queries"), *ids_of(data_set, "Test")}
+    assert set(table["image"]) == {i for split in WITH_ANOMALIES for i in ids_of(data_set, split)}
     for stem, rows in table.groupby("image"):
         mask = read_gray(data_set / "labels_masks" / f"{stem}_labels_semantic.png") == 1
         edges = rows[["xmin", "ymin", "xmax", "ymax"]].to_numpy()

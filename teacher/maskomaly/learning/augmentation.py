@@ -1,5 +1,7 @@
 """Crops of road scenes: scaled, flipped, in other light, with the masks of their classes."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import torch
@@ -7,6 +9,9 @@ from torch import Generator, Tensor
 
 from util.images.mask_values import IGNORED
 from util.learning.augmentation import change_colours, draw_below, draw_between
+
+Paste = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Changes a crop, (h, w, 3) uint8 RGB, and its classes, (h, w) uint8."""
 
 
 def cut_crop(
@@ -17,6 +22,7 @@ def cut_crop(
     scale: float,
     strength: float,
     generator: Generator,
+    paste: Paste | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Draw a crop of an image and change it.
 
@@ -28,6 +34,7 @@ def cut_crop(
         scale: The image is enlarged or reduced up to so many times, >= 1.
         strength: Of the changes of light and colour; above 0 half of the crops are flipped.
         generator: Decides what is done, and nothing else does.
+        paste: Changes the crop before its light and colours are changed.
 
     Returns:
         (3, h, w) uint8 RGB and (h, w) uint8 classes; what lies beyond a small image is of no class.
@@ -44,6 +51,8 @@ def cut_crop(
     crop = np.pad(crop, missing, constant_values=IGNORED)
     if strength and draw_below(generator, 2):
         image, crop = image[:, ::-1], crop[:, ::-1]
+    if paste is not None:
+        image, crop = paste(image, crop)
     pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
     if strength:
         pixels = change_colours(pixels, strength, generator)

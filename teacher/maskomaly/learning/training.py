@@ -1,8 +1,7 @@
 """Trains a Mask2Former on class masks: from images and splits to a finished run."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -12,15 +11,15 @@ import torch
 from lightning_fabric import Fabric
 from torch import Generator, Tensor, nn
 
-from teacher.maskomaly.augmentation import cut_crop
+from teacher.maskomaly.learning.augmentation import cut_crop
+from teacher.maskomaly.learning.negatives import paste_negatives
+from teacher.maskomaly.learning.scenes import RoadScenes, gather_scenes
 from teacher.maskomaly.network import RoadNetwork, RoadNetworkSettings, build_network
 from teacher.maskomaly.segmenting import pass_image, predict_classes
 from util.config import Config
-from util.errors import UserError
-from util.images.files import find_images, fingerprint, read_image
+from util.images.files import fingerprint, read_image
 from util.images.mask_values import IGNORED
-from util.images.masks import TrueMasks, open_folder
-from util.images.splits import read_split
+from util.learning.augmentation import draw_below, draw_between
 from util.learning.batches import read_ahead
 from util.learning.device import build_fabric
 from util.learning.processes import gather_objects
@@ -52,59 +51,6 @@ class Batch(NamedTuple):
 
     images: Tensor
     classes: Tensor
-
-
-@dataclass(frozen=True)
-class RoadScenes:
-    """Images with class masks.
-
-    Attributes:
-        image_paths: Path of each image by its id.
-        masks: Of these images.
-        train_ids: To learn from.
-        validation_ids: To choose the best epoch by.
-    """
-
-    image_paths: Mapping[str, Path]
-    masks: TrueMasks
-    train_ids: Sequence[str]
-    validation_ids: Sequence[str]
-
-    def read(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-        """Read an image, (H, W, 3) uint8 RGB, and its classes, (H, W) uint8.
-
-        Raises:
-            UserError: One of them cannot be read, or their sizes differ.
-        """
-        image_rgb = read_image(self.image_paths[image_id])
-        return image_rgb, self.masks.read_classes(image_id, image_rgb.shape[:2])
-
-
-def gather_scenes(config: Config) -> RoadScenes:
-    """Find images and class masks of the splits.
-
-    Raises:
-        UserError: Something is missing, or the masks have no names of classes.
-    """
-    data, section = config.data, config.mask2former
-    image_paths = find_images(data.images)
-    folder, names, values = section.masks, section.mask_names, {}
-    if folder is None:
-        folder, names, values = data.masks, data.mask_names, dict(data.mask_values)
-    if folder is None:
-        raise UserError("there are no class masks to learn from; set mask2former.masks")
-    masks = open_folder(folder, image_paths.keys(), values=values, names=names)
-    if not masks.class_names:
-        raise UserError(
-            f"the masks in {folder} have no names of classes; write them to {folder}/classes.json, "
-            'such as {"0": "road", "1": "car", "255": null}'
-        )
-    train, validation = (
-        read_split(data.splits, split, image_paths)
-        for split in (data.train_split, data.validation_split)
-    )
-    used = masks.of([*train, *validation])
-    return RoadScenes(image_paths, used, train, validation)
 
 
 def train_network(config: Config, overwrite: bool) -> Fabric:
@@ -179,6 +125,7 @@ def settings_of(config: Config, classes: Sequence[str]) -> RoadNetworkSettings:
         section.decoder_layers,
         section.points,
         section.short_side_px,
+        section.negatives == "class",
     )
 
 
@@ -231,13 +178,21 @@ def batches(
     """Make the batches of an epoch; see `Task`."""
     section = config.mask2former
     size_hw = (section.crop_height_px, section.crop_width_px)
+    ids, pastes = scenes.train_ids, section.negatives != "none"
+    number = len(scenes.masks.class_names) if section.negatives == "class" else IGNORED
 
     def read(index: int) -> list[tuple[Tensor, Tensor]]:
-        image_rgb, classes = scenes.read(scenes.train_ids[index])
+        image_rgb, classes = scenes.read(ids[index])
         generator = Generator().manual_seed(mix_seed("crop", section.seed, epoch, index))
         factor = section.short_side_px / min(classes.shape) if section.short_side_px else 1.0
-        how = (size_hw, factor, section.scale, section.augmentation)
-        return [cut_crop(image_rgb, classes, *how, generator)]
+        how = (size_hw, factor, section.scale, section.augmentation, generator)
+        paste = None
+        if pastes and draw_between(generator, 0, 1) < section.negative_share:
+            other_rgb = read_image(scenes.image_paths[ids[draw_below(generator, len(ids))]])
+            paste = partial(
+                paste_negatives, other_rgb=other_rgb, number=number, generator=generator
+            )
+        return [cut_crop(image_rgb, classes, *how, paste)]
 
     def put_together(crops: Sequence[tuple[Tensor, Tensor]]) -> Batch:
         images, classes = zip(*crops, strict=True)

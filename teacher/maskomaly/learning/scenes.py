@@ -1,0 +1,68 @@
+"""Road scenes with masks of classes, to learn from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from util.config import Config
+from util.errors import UserError
+from util.images.files import find_images, read_image
+from util.images.known_classes import KNOWN_CLASSES
+from util.images.masks import TrueMasks, open_folder
+from util.images.splits import read_split
+
+
+@dataclass(frozen=True)
+class RoadScenes:
+    """Images with class masks.
+
+    Attributes:
+        image_paths: Path of each image by its id.
+        masks: Of these images.
+        train_ids: To learn from.
+        validation_ids: To choose the best epoch by.
+    """
+
+    image_paths: Mapping[str, Path]
+    masks: TrueMasks
+    train_ids: Sequence[str]
+    validation_ids: Sequence[str]
+
+    def read(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Read an image, (H, W, 3) uint8 RGB, and its classes, (H, W) uint8.
+
+        Raises:
+            UserError: One of them cannot be read, or their sizes differ.
+        """
+        image_rgb = read_image(self.image_paths[image_id])
+        return image_rgb, self.masks.read_classes(image_id, image_rgb.shape[:2])
+
+
+def gather_scenes(config: Config) -> RoadScenes:
+    """Find images and class masks of the splits.
+
+    Raises:
+        UserError: Something is missing, or the masks have no names of classes.
+    """
+    data, section = config.data, config.mask2former
+    image_paths = find_images(data.images)
+    folder, names, values = section.masks, section.mask_names, {}
+    if folder is None:
+        folder, names, values = data.masks, data.mask_names, dict(data.mask_values)
+    if folder is None:
+        raise UserError("there are no class masks to learn from; set mask2former.masks")
+    table = KNOWN_CLASSES.get(section.classes)
+    masks = open_folder(folder, image_paths.keys(), values=values, names=names, table=table)
+    if not masks.class_names:
+        raise UserError(
+            f"the masks in {folder} have no names of classes; write them to {folder}/classes.json, "
+            'such as {"0": "road", "1": "car", "255": null}, or set mask2former.classes'
+        )
+    train, validation = (
+        read_split(data.splits, split, image_paths)
+        for split in (data.train_split, data.validation_split)
+    )
+    used = masks.of([*train, *validation])
+    return RoadScenes(image_paths, used, train, validation)
