@@ -4,10 +4,28 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: study test teacher benchmark check pins clean
+.PHONY: study road test teacher benchmark check pins clean
 
 study: $(VENV)/study.done
 	$(RUN) analysis/prompt_study.py
+
+# Streets: a small and a large network, their scores, the ensemble, a student; ROAD names its config.
+ROAD ?= configs/road.json
+STUDENT := --data.train_split Train+Unlabelled --data.validation_split Queries
+road: $(VENV)/teacher.done
+	$(RUN) util/demo/make_demo.py --config $(ROAD)
+	$(RUN) teacher/maskomaly/train_mask2former.py --config $(ROAD) --mask2former.run small \
+		--mask2former.hidden 32 --mask2former.decoder_layers 2 --mask2former.encoder_layers 1 \
+		--mask2former.epochs 10
+	$(RUN) teacher/maskomaly/train_mask2former.py --config $(ROAD)
+	$(RUN) teacher/maskomaly/inlier_queries.py --config $(ROAD)
+	$(RUN) teacher/maskomaly/outlier_queries.py --config $(ROAD)
+	$(RUN) teacher/soft_label_generation.py --config $(ROAD)
+	$(RUN) util/multi_teacher/combination_strategies.py --config $(ROAD)
+	$(RUN) student/train.py --config $(ROAD) $(STUDENT)
+	$(RUN) student/test.py --config $(ROAD) $(STUDENT)
+	$(RUN) analysis/heatmaps.py --config $(ROAD)
+	$(RUN) analysis/pixel_evaluation.py --config $(ROAD)
 
 test: $(VENV)/test.done
 	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist worksteal -m "not timed"

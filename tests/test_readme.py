@@ -19,6 +19,7 @@ COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
 RUN_BY_CI = {
     "make study",
     "make test",
+    "make road",
     "python3 -m venv .venv",
     ".venv/bin/python -m pip install --no-deps -r requirements.txt",
     "uv venv .venv",
@@ -30,7 +31,15 @@ RUN_BY_CI = {
 def test_commands_that_set_up_are_run_by_ci() -> None:
     assert {line for line in COMMANDS if not line.startswith("python ")} == RUN_BY_CI
     ci = (ROOT / ".ci" / "run").read_text() + (ROOT / "Makefile").read_text()
-    for fragment in ("make study", "make test", "-m venv", "pip install", "uv venv", "uv pip"):
+    for fragment in (
+        "make study",
+        "make test",
+        "make road",
+        "-m venv",
+        "pip install",
+        "uv venv",
+        "uv pip",
+    ):
         assert fragment in ci
 
 

@@ -83,14 +83,15 @@ def _plan_set(config: Config, network: str, score: str) -> PlannedSet:
         "score": score,
         "network": weights_identity(folder / BEST)["sha256"],
     }
-    facts = {}
+    facts, deciding = {}, {"smoothing_px"}
     if score in WITH_QUERIES:
         chosen = (folder / QUERIES).read_text(encoding="utf-8")
-        rules = {"inlier_threshold", "border_threshold", "inlier_weight", "corrected_border_rule"}
-        decided = section.decides()
-        settings |= {key: decided[key] for key in rules & decided.keys()}
+        deciding |= {"inlier_threshold", "border_threshold", "inlier_weight"}
+        deciding |= {"corrected_border_rule"}
         settings["queries"] = settings_hash({"queries": chosen})
         facts = {CHOSEN_ON: list(read_queries(folder / QUERIES).images)}
+    decided = section.decides()
+    settings |= {key: decided[key] for key in deciding & decided.keys()}
     return PlannedSet(
         f"{network}-{score}", lambda: BoxSettings(object_class="anomaly"), settings, facts
     )

@@ -79,6 +79,7 @@ class MaskomalyTeacher:
         networks: dict[str, NetworkPasses],
         queries: dict[str, Queries],
         settings: MaskomalySettings,
+        smoothing_px: float,
     ) -> None:
         """Put networks together.
 
@@ -86,10 +87,12 @@ class MaskomalyTeacher:
             networks: By their runs.
             queries: Of those whose scores need them.
             settings: Numbers of Maskomaly.
+            smoothing_px: Of all maps; see `compute_scores`.
         """
         self._networks = networks
         self._queries = queries
         self._settings = settings
+        self._smoothing_px = smoothing_px
 
     def label(self, image_rgb: np.ndarray, names: Sequence[str], /) -> Iterator[Content]:
         """Score an image, (H, W, 3) uint8 RGB; `names` are NETWORK-SCORE."""
@@ -100,7 +103,8 @@ class MaskomalyTeacher:
         maps: dict[str, np.ndarray] = {}
         for network, scores in asked.items():
             outputs = self._networks[network].see(image_rgb)
-            found = compute_scores(outputs, scores, self._queries.get(network), self._settings)
+            how = (self._queries.get(network), self._settings, self._smoothing_px)
+            found = compute_scores(outputs, scores, *how)
             maps |= {f"{network}-{score}": each for score, each in found.items()}
         for name in names:
             yield Content(maps[name])
@@ -156,4 +160,4 @@ def load_maskomaly(
         section.inlier_weight,
         section.corrected_border_rule,
     )
-    return MaskomalyTeacher(networks, queries, numbers)
+    return MaskomalyTeacher(networks, queries, numbers, section.smoothing_px)

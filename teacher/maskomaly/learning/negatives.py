@@ -49,7 +49,9 @@ def paste_negatives(
             filling = cut_patch(other_rgb, (height, width), generator)
         else:
             filling = draw_pattern((height, width), generator)
-        top = draw_below(generator, classes.shape[0]) - height // 2
+        # Rather low: there is more of the ground, where things are, and of what is near.
+        row = math.sqrt(draw_between(generator, 0, 1)) * classes.shape[0]
+        top = int(row) - height // 2
         left = draw_below(generator, classes.shape[1]) - width // 2
         _paste(image_rgb, classes, outline, filling, (top, left), number)
     return image_rgb, classes
@@ -77,7 +79,7 @@ def _paste(
 def draw_outline(size_px: int, generator: Generator) -> np.ndarray:
     """Draw the share of each pixel that a thing covers, (h, w) float32 in [0, 1].
 
-    Some ellipses around a middle, stretched and turned, with a soft edge.
+    Some ellipses and polygons around a middle, or a body on legs, with a soft edge.
 
     Args:
         size_px: About the longer side of the thing.
@@ -96,12 +98,23 @@ def draw_outline(size_px: int, generator: Generator) -> np.ndarray:
                 for a in angles
             ]
             cv2.fillPoly(canvas, [np.array(points).astype(np.int32)], 255)
+    if draw_below(generator, 2):
+        _draw_legs(canvas, size_px, generator)
     if not canvas.any():
         canvas[size_px - 1 : size_px + 1, size_px - 1 : size_px + 1] = 255
     rows, columns = np.flatnonzero(canvas.any(1)), np.flatnonzero(canvas.any(0))
     cut = canvas[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     soft: np.ndarray = cv2.GaussianBlur(np.pad(cut, 1), (3, 3), 0).astype(np.float32) / 255
     return soft
+
+
+def _draw_legs(canvas: np.ndarray, size_px: int, generator: Generator) -> None:
+    """Put thin upright things below the middle of a canvas, (2 size, 2 size), in place."""
+    length = round(size_px * draw_between(generator, 0.2, 0.6))
+    thickness = max(round(size_px * draw_between(generator, 0.04, 0.15)), 1)
+    for _ in range(1 + draw_below(generator, 4)):
+        column = round(size_px * draw_between(generator, 0.6, 1.4))
+        cv2.line(canvas, (column, size_px), (column, size_px + length), 255, thickness)
 
 
 def cut_patch(image_rgb: np.ndarray, size_hw: tuple[int, int], generator: Generator) -> np.ndarray:
@@ -117,22 +130,27 @@ def cut_patch(image_rgb: np.ndarray, size_hw: tuple[int, int], generator: Genera
     )
     patch = image_rgb[top : top + part[0], left : left + part[1]]
     resized = cv2.resize(patch, size_hw[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    gain = np.array([draw_between(generator, 0.5, 1.5) for _ in range(3)], np.float32)
-    return np.clip(resized * gain, 0, 255)
+    tint = np.array([draw_between(generator, 0.8, 1.2) for _ in range(3)], np.float32)
+    return np.clip(resized * tint * draw_between(generator, 0.5, 1.5), 0, 255)
 
 
 def draw_pattern(size_hw: tuple[int, int], generator: Generator) -> np.ndarray:
-    """Draw two colours that blend by noise of a random grain, lit from above; (h, w, 3) float32."""
+    """Draw two colours that blend by noise of a random grain, lit from above; (h, w, 3) float32.
+
+    Most are dull: were all of them vivid, a network would take signs for negatives, and learn
+    nothing of brown animals.
+    """
     height, width = size_hw
-    seed = draw_below(generator, 2**31)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(draw_below(generator, 2**31))
     cells = [max(round(side / rng.uniform(2, 16)), 1) for side in size_hw]
     noise = cv2.resize(
         rng.random(cells, np.float32), (width, height), interpolation=cv2.INTER_CUBIC
     )
-    colours = rng.uniform(0, 255, (2, 3)).astype(np.float32)
+    vividness = 128 * rng.random() ** 2
+    colours = rng.uniform(10, 240, (2, 1)) + vividness * rng.uniform(-1, 1, (2, 3))
     blend = np.clip(noise * rng.uniform(0.3, 1.5), 0, 1)[..., None]
-    light = np.linspace(rng.uniform(1, 1.3), rng.uniform(0.6, 1), height, dtype=np.float32)
-    grain = rng.normal(0, rng.uniform(0, 12), (height, width, 1)).astype(np.float32)
-    pixels = (colours[0] * blend + colours[1] * (1 - blend)) * light[:, None, None] + grain
-    return np.clip(pixels, 0, 255)
+    light = np.linspace(rng.uniform(1, 1.3), rng.uniform(0.6, 1), height)[:, None, None]
+    grain = rng.normal(0, rng.uniform(0, 12), (height, width, 1))
+    pixels = (colours[0] * blend + colours[1] * (1 - blend)) * light + grain
+    filling: np.ndarray = np.clip(pixels, 0, 255).astype(np.float32)
+    return filling

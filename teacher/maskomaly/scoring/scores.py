@@ -38,6 +38,7 @@ def compute_scores(
     scores: Sequence[Score],
     queries: Queries | None = None,
     settings: MaskomalySettings = MaskomalySettings(),  # noqa: B008  frozen
+    smoothing_px: float = 0.0,
 ) -> dict[Score, np.ndarray]:
     """Score the pixels of one image.
 
@@ -55,6 +56,8 @@ def compute_scores(
         scores: Which maps.
         queries: Of the network; `maskomaly` and `maskomaly_corrected` need them.
         settings: Numbers of these two.
+        smoothing_px: Standard deviation of a Gaussian over each map, in pixels of the network's
+            input. Masks fade where they meet, and a thin line of doubt there is no anomaly.
 
     Returns:
         Each map, (H, W) float32 in [0, 1], 1 = an anomaly.
@@ -84,7 +87,7 @@ def compute_scores(
             for score in of_classes:
                 raw[score][rows] = _EVIDENCE_RULES[score](band)
     # Each raw map goes as its successor comes.
-    return {s: to_unit(_to_image(raw.pop(s), s, outputs), s) for s in [*raw]}
+    return {s: to_unit(_to_image(raw.pop(s), s, outputs, smoothing_px), s) for s in [*raw]}
 
 
 def to_unit(raw: np.ndarray, score: Score) -> np.ndarray:
@@ -129,11 +132,13 @@ def _maskomaly(
     return Maskomaly(outputs, queries, settings)
 
 
-def _to_image(grid: Tensor, score: Score, outputs: RawOutputs) -> np.ndarray:
-    """Crop the padding of a map, (4 h, 4 w), and resize it to the image."""
+def _to_image(grid: Tensor, score: Score, outputs: RawOutputs, smoothing_px: float) -> np.ndarray:
+    """Crop the padding of a map, (4 h, 4 w), smooth it and resize it to the image."""
     is_published = score == "maskomaly"
     height, width = grid.shape if is_published else outputs.input_size_hw
     seen = grid[:height, :width].cpu().numpy()
+    if smoothing_px:
+        seen = cv2.GaussianBlur(seen, (0, 0), smoothing_px, borderType=cv2.BORDER_REPLICATE)
     size_hw = outputs.size_hw
     if seen.shape == size_hw:
         return np.ascontiguousarray(seen)

@@ -63,11 +63,11 @@ class Mask2FormerSection(Section):
         " colours, that are pasted into crops: unlabelled = no mask has them; class = a mask of a"
         " further class has them, which the score uno needs.",
     )
-    negative_share: Fraction = Field(0.5, description="Share of the crops that get some.")
+    negative_share: Fraction = Field(1.0, description="Share of the crops that get some.")
     epochs: int = Field(10, ge=1, description="Passes over the training split.")
     patience: int = Field(10, ge=1, description="Stop after so many epochs without a better one.")
     batch_size: int = Field(4, ge=1, description="Crops in a step.")
-    learning_rate: float = Field(0.0005, gt=0, description="At the start of the poly schedule.")
+    learning_rate: float = Field(0.001, gt=0, description="At the start of the poly schedule.")
     backbone_rate: Fraction = Field(
         0.1, description="Share of the learning rate that the backbone learns with."
     )

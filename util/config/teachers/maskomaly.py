@@ -35,6 +35,12 @@ class MaskomalySection(Section):
         " best class), max_logit and entropy, which do not; uno, of a negative class.",
         json_schema_extra=DECIDES_NOTHING,
     )
+    smoothing_px: float = Field(
+        0.0,
+        ge=0,
+        description="Standard deviation of a Gaussian over each map, in pixels of the network's"
+        " input: borders between masks are no anomalies; 0 = none, as published.",
+    )
     inlier_threshold: Fraction = Field(
         0.7, description="A mask of a class more probable than this is no anomaly."
     )

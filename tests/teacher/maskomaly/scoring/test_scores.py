@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from sklearn.metrics import average_precision_score
 
 from teacher.maskomaly.querying.queries import Queries
@@ -60,6 +61,17 @@ def test_maskomaly_is_the_published_one(outputs: RawOutputs) -> None:
         ours["maskomaly_corrected"], plain_maskomaly_of(outputs, []), rtol=0, atol=1e-6
     )
     assert (ours["maskomaly_corrected"] > ours["maskomaly"] + 0.1).any()
+
+
+@pytest.mark.parametrize("score", ["rba", "mask2anomaly", "entropy"])
+def test_smoothing_is_that_of_scipy_before_scores_are_brought_to_0_1(
+    score: EvidenceScore, outputs: RawOutputs
+) -> None:
+    ours = compute_scores(outputs, [score], smoothing_px=2.5)[score]
+    raw = plain_raw_score(score, outputs, torch.float64)
+    expected = plain_unit(score, ndimage.gaussian_filter(raw, 2.5, mode="nearest"))
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-4)
+    assert np.abs(ours - compute_scores(outputs, [score])[score]).max() > 0.01
 
 
 @pytest.mark.parametrize("score", EVIDENCE)

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# An example: a step of road scenes on a cluster. Submit steps from the repository's root, each after
+# the one before it has ended:
+#   sbatch --ntasks=4 teacher/maskomaly/slurm_job.sh teacher/maskomaly/train_mask2former.py --config my/small.json
+#   sbatch --ntasks=4 teacher/maskomaly/slurm_job.sh teacher/maskomaly/train_mask2former.py --config my/large.json
+#   sbatch teacher/maskomaly/slurm_job.sh teacher/maskomaly/inlier_queries.py --config my/large.json
+#   sbatch teacher/maskomaly/slurm_job.sh teacher/maskomaly/outlier_queries.py --config my/large.json
+#   sbatch --ntasks=8 teacher/maskomaly/slurm_job.sh teacher/soft_label_generation.py --config my/large.json
+#   sbatch --gpus-per-task=0 teacher/maskomaly/slurm_job.sh analysis/pixel_evaluation.py --config my/large.json
+#   sbatch --gpus-per-task=0 teacher/maskomaly/slurm_job.sh analysis/heatmaps.py --config my/large.json
+# Several tasks train one network together, or share the images that are labelled. Submit a step again
+# after a time limit: it goes on where it was.
+#SBATCH --job-name=murmuration-road
+#SBATCH --ntasks=1
+#SBATCH --gpus-per-task=1
+#SBATCH --cpus-per-task=8
+#SBATCH --mem-per-cpu=4G
+#SBATCH --time=24:00:00
+set -euo pipefail
+export HF_HUB_OFFLINE=1 OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-8}"
+exec srun .venv/bin/python "$@"
