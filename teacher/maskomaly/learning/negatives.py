@@ -122,7 +122,7 @@ def cut_patch(image_rgb: np.ndarray, size_hw: tuple[int, int], generator: Genera
     height, width = image_rgb.shape[:2]
     factor = 2.0 ** draw_between(generator, -1, 1)
     part = [
-        max(min(round(s * factor), limit), 2)
+        max(min(round(s * factor), limit), 1)
         for s, limit in zip(size_hw, (height, width), strict=True)
     ]
     top, left = (
