@@ -2,10 +2,10 @@
 
     python teacher/maskomaly/train_mask2former.py --config configs/road.json
 
-Reads data.images, the train and validation splits and the class masks (mask2former.masks, with
-classes.json); writes paths.runs/RUN: config.json, run.json, best.pt, last.pt, metrics.csv with the
-IoU of each class, curves.png, train.log. A stopped run goes on after its last epoch. Under
-`torchrun` or Slurm the processes train one network together.
+Reads data.images, the train and validation splits and the class masks (mask2former.masks, whose
+classes are named by mask2former.classes); writes paths.runs/RUN: config.json, run.json, best.pt,
+last.pt, metrics.csv with the IoU of each class, curves.png, train.log. A stopped run goes on after
+its last epoch. Under `torchrun` or Slurm the processes train one network together.
 Next: python teacher/maskomaly/inlier_queries.py
 """
 

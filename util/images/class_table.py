@@ -41,10 +41,12 @@ class ClassTable:
     Attributes:
         names: Of each value, that of its class first; () = of no class.
         colours: That stand for these values: 0 is black, the others follow as in the file.
+        source: What says so, for messages; '' = `classes.json` in the folder of the masks.
     """
 
     names: Mapping[int, tuple[str, ...]]
     colours: Colours = ()
+    source: str = ""
 
     def show(self, values: Sequence[int]) -> str:
         """List values for a message, the first eight and how many more: `0, 50, 85-90`, or colours.

@@ -1,7 +1,11 @@
 """Tables of classes of known data sets, for masks that come without `classes.json`."""
 
+from collections.abc import Collection
+
 from util.images.class_table import ClassTable
 
+_CITYSCAPES_VOID = (0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30, 255)
+"""Of no class: what is not judged there, such as caravans, and 255, as which -1 is stored."""
 _CITYSCAPES = {
     7: "road",
     8: "sidewalk",
@@ -40,14 +44,17 @@ _CAMVID = (
 """The 11 classes of CamVid, in the order that SegNet (arXiv 1511.00561) gave them."""
 
 
-def _name_all(names: dict[int, str]) -> ClassTable:
-    """Make a table in which every other value of 8 bits is of no class."""
-    return ClassTable({value: (names[value],) if value in names else () for value in range(256)})
+def _table(source: str, names: dict[int, str], void: Collection[int]) -> ClassTable:
+    """Make a table; values that are neither named nor void are refused, as in `classes.json`."""
+    of_value = {value: (name,) for value, name in names.items()}
+    return ClassTable(of_value | dict.fromkeys(void, ()), source=f"the table {source}")
 
 
 KNOWN_CLASSES = {
-    "cityscapes": _name_all(_CITYSCAPES),
-    "cityscapes_train_ids": _name_all(dict(enumerate(_CITYSCAPES.values()))),
-    "camvid": _name_all(dict(enumerate(_CAMVID))),
+    "cityscapes": _table("cityscapes", _CITYSCAPES, _CITYSCAPES_VOID),
+    "cityscapes_train_ids": _table(
+        "cityscapes_train_ids", dict(enumerate(_CITYSCAPES.values())), [255]
+    ),
+    "camvid": _table("camvid", dict(enumerate(_CAMVID)), [11, 255]),
 }
-"""By the names that the config has for them; what is not named there is of no class."""
+"""By the names that the config has for them."""

@@ -74,7 +74,7 @@ def _find_any(
         )
     meaning = meaning_of_settings(values) if values else meaning_of_names(table.names)
     if odd := [value for value in seen.values if meaning[value] == UNKNOWN]:
-        where = "data.mask_values" if values else f"{folder / CLASS_NAMES}"
+        where = "data.mask_values" if values else table.source or folder / CLASS_NAMES
         raise UserError(
             f"the masks in {folder} have the values {list_values(odd)}, of which {where} says "
             "nothing"

@@ -142,7 +142,8 @@ class TrueMasks:
             odd = np.unique(values[is_unnamed]).tolist()
             raise UserError(
                 f"the mask {self.paths[image_id]} has the values {list_values(odd)}, to which "
-                f"{self.folder / CLASS_NAMES} gives no name; add them, null for what is of no class"
+                f"{self.table.source or self.folder / CLASS_NAMES} gives no name; add them, null "
+                "for what is of no class"
             )
         return classes
 

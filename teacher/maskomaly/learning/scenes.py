@@ -44,12 +44,18 @@ def gather_scenes(config: Config) -> RoadScenes:
     """Find images and class masks of the splits.
 
     Raises:
-        UserError: Something is missing, or the masks have no names of classes.
+        UserError: Something is missing, masks have no names of classes, or values without one,
+            or mask2former.mask_names is told without mask2former.masks.
     """
     data, section = config.data, config.mask2former
     image_paths = find_images(data.images)
     folder, names, values = section.masks, section.mask_names, {}
     if folder is None:
+        if names:
+            raise UserError(
+                "mask2former.mask_names is of mask2former.masks, which is not set: then the masks "
+                "are those of data.masks, named by data.mask_names; set or take out one of them"
+            )
         folder, names, values = data.masks, data.mask_names, dict(data.mask_values)
     if folder is None:
         raise UserError("there are no class masks to learn from; set mask2former.masks")

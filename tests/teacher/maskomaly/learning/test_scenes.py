@@ -71,6 +71,30 @@ def test_known_tables_name_what_masks_have(
     assert names == expected
 
 
+@pytest.mark.parametrize("known", ["camvid", "cityscapes", "cityscapes_train_ids"])
+def test_values_that_a_known_table_has_not_are_refused(tmp_path: Path, known: str) -> None:
+    save(tmp_path / "images/a.png", np.zeros((4, 4, 3), np.uint8))
+    save(tmp_path / "masks/a.png", np.array([[7, 8, 50, 255]] * 4, np.uint8))
+    write_splits(tmp_path / "splits", ["a"])
+    config = Config.model_validate(
+        {
+            "data": {"images": tmp_path / "images", "splits": tmp_path / "splits"},
+            "mask2former": {"masks": tmp_path / "masks", "classes": known},
+        }
+    )
+    with pytest.raises(UserError, match=f"the values 50, of which the table {known} says nothing"):
+        gather_scenes(config)
+
+
+def test_names_of_masks_without_their_folder_are_refused(tmp_path: Path) -> None:
+    save(tmp_path / "images/a.png", np.zeros((4, 4, 3), np.uint8))
+    config = Config.model_validate(
+        {"data": {"images": tmp_path / "images"}, "mask2former": {"mask_names": {"$": "_x"}}}
+    )
+    with pytest.raises(UserError, match=r"mask2former\.mask_names is of mask2former\.masks"):
+        gather_scenes(config)
+
+
 def test_masks_without_names_of_classes_are_refused_with_what_to_do(tmp_path: Path) -> None:
     save(tmp_path / "images/a.png", np.zeros((4, 4, 3), np.uint8))
     save(tmp_path / "masks/a.png", np.array([[0, 1, 2, 2]] * 4, np.uint8))
