@@ -13,11 +13,12 @@ from student.building import build_student, build_trainer, name_losses
 from student.data.crops import check_batches
 from student.data.loading import Batch
 from student.data.material import collect_settings, gather_material
-from util.config import Config
+from util.config import Config, values_in
 from util.errors import listed
 from util.learning.batches import check_processes
 from util.learning.device import build_fabric
 from util.learning.runs.run_folder import RunFolder
+from util.learning.runs.run_plan import RunPlan
 from util.learning.runs.tracking import check_installed
 from util.learning.runs.training import train_to_end
 from util.learning.trainer import Trainer
@@ -54,12 +55,13 @@ def train_student(config: Config, overwrite: bool) -> Fabric:
     material = gather_material(config)
     model = build_checked(config, fabric, len(material.train))
     facts = {"settings": collect_settings(config, material), "versions": library_versions()}
-    run_folder = RunFolder(config.paths.runs / config.student.run, facts, config)
+    folder = config.paths.runs / config.student.run
+    plan = RunPlan(folder, values_in(folder, config), config.tracking, overwrite)
+    run_folder = RunFolder(plan.folder, facts, plan.config)
     train_to_end(
         run_folder,
         fabric,
-        overwrite,
-        config.tracking,
+        plan,
         lambda: build_trainer(config, material, fabric, model, run_folder),
         partial(announce, config.student.architecture),
         PANELS,

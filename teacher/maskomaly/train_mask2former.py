@@ -17,9 +17,10 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from teacher.weights.libraries import installed
-from util.config import keys_of
+from util.config import keys_of, values_in
 from util.config.command_line import OVERWRITE, load_config
 from util.images.splits import warn_of_shared_images
+from util.learning.runs.run_plan import RunPlan
 from util.running.run import print_next, run_script
 
 READS = keys_of("mask2former", "tracking")
@@ -32,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with installed("road scenes"):
         from teacher.maskomaly.learning.training import train_network
 
-    fabric = train_network(config, options.overwrite)
+    section, folder = config.mask2former, config.paths.runs / config.mask2former.run
+    plan = RunPlan(folder, values_in(folder, config), config.tracking, options.overwrite)
+    fabric = train_network(section, config.data, config.paths.weights, plan)
     if fabric.is_global_zero:
         print_next(["teacher/maskomaly/inlier_queries.py"], argv)
     return 0

@@ -69,7 +69,7 @@ def make_trainer(folder: Path, precision: Precision) -> Trainer[Batch]:
         label_set: LabelSet = writer.finish(BoxSettings())
     pairs = SoftLabelPairs(["a"], {}, label_set, 1.0, Augmentation(256))
     settings = loop_settings(SETTINGS.model_copy(update={"epochs": 99}))
-    run_folder = RunFolder(folder / "run", {"settings": {}}, Config())
+    run_folder = RunFolder(folder / "run", {"settings": {}}, {})
     fabric = build_fabric("cpu", precision)
     validation = make_validation(pairs, losses=LossSettings(SETTINGS.losses))
     task = segmentation_task(fabric, pairs, validation, num_threads=0)

@@ -139,7 +139,7 @@ def test_validation_is_as_the_config_has_it(project: Path) -> None:
     given = ["--config", str(project), "--student.label_set", "x", *options]
     for more, num_truths in (([], len(boxes)), (["--evaluation.min_confidence", "0.31"], 0)):
         config, _ = load_config("", [*given, *more])
-        fabric, folder = build_fabric("cpu"), RunFolder(project.parent, {"settings": {}}, config)
+        fabric, folder = build_fabric("cpu"), RunFolder(project.parent, {"settings": {}}, {})
         _, validation = look_at(config, gather_material(config), fabric, folder)
         assert validation.iou_threshold == 0.7
         assert validation.min_confidence == config.evaluation.min_confidence

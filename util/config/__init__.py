@@ -15,7 +15,13 @@ from util.config.fields import (
     expand_path,
 )
 from util.config.paths import PathsSection
-from util.config.reading import DEFAULT_CONFIG, override_config, read_config, write_config
+from util.config.reading import (
+    DEFAULT_CONFIG,
+    override_config,
+    read_config,
+    values_in,
+    write_config,
+)
 from util.config.schema import BOX_RULE, TEACHERS, TILES, Config, config_fields, keys_of
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import LossName, PixelWeights, Precision, StudentSection
@@ -58,5 +64,6 @@ __all__ = [
     "keys_of",
     "override_config",
     "read_config",
+    "values_in",
     "write_config",
 ]

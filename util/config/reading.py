@@ -88,11 +88,11 @@ def override_config(
     return _validate(values, Path.cwd(), source)
 
 
-def write_config(folder: Path, config: Config) -> None:
-    """Keep a copy of a config, `config.json`, in a folder of `paths.runs`.
+def values_in(folder: Path, config: Config) -> dict[str, Any]:
+    """Give the JSON values of a copy of a config in a folder of `paths.runs`.
 
-    Paths beside `paths.runs` are written relative to the copy, so that a project which is moved or
-    copied as a whole reads and writes its own files. All others are absolute.
+    Paths beside `paths.runs` are relative to the folder, so that a project which is moved or copied
+    as a whole reads and writes its own files. All others are absolute.
     """
     project = config.paths.runs.parent
     is_link = folder.resolve() != project.resolve() / folder.relative_to(project)
@@ -101,8 +101,12 @@ def write_config(folder: Path, config: Config) -> None:
         is_beside = path.is_relative_to(project) and not is_link
         return os.path.relpath(path, folder) if is_beside else str(path)
 
-    values = config.model_dump(mode="json", context={"move": from_folder})
-    write_json(folder / "config.json", values)
+    return config.model_dump(mode="json", context={"move": from_folder})
+
+
+def write_config(folder: Path, config: Config) -> None:
+    """Keep a copy of a config, `config.json`, in a folder of `paths.runs`."""
+    write_json(folder / "config.json", values_in(folder, config))
 
 
 def _validate(values: Any, base: Path, source: str) -> Config:

@@ -5,7 +5,7 @@ the same few lines for all, in one process or several, new or gone on with:
 
     fabric = build_fabric(device, precision)
     fabric.launch()
-    run_folder = RunFolder(path, {"settings": settings}, config)
+    run_folder = RunFolder(path, {"settings": settings}, config_values)
     run_folder.check(overwrite)
     with holding(run_folder, fabric):
         state = run_folder.read_state(overwrite)

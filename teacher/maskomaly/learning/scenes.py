@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from util.config import Config
+from util.config import DataSection, Mask2FormerSection
 from util.errors import UserError
 from util.images.files import find_images, read_image
 from util.images.known_classes import KNOWN_CLASSES
@@ -40,14 +40,17 @@ class RoadScenes:
         return image_rgb, self.masks.read_classes(image_id, image_rgb.shape[:2])
 
 
-def gather_scenes(config: Config) -> RoadScenes:
+def gather_scenes(data: DataSection, section: Mask2FormerSection) -> RoadScenes:
     """Find images and class masks of the splits.
+
+    Args:
+        data: Names images and splits, and masks where the section names none.
+        section: Names masks of its own, and classes.
 
     Raises:
         UserError: Something is missing, masks have no names of classes, or values without one,
             or mask2former.mask_names is told without mask2former.masks.
     """
-    data, section = config.data, config.mask2former
     image_paths = find_images(data.images)
     folder, names, values = section.masks, section.mask_names, {}
     if folder is None:

@@ -16,7 +16,7 @@ from teacher.maskomaly.learning.negatives import paste_negatives
 from teacher.maskomaly.learning.scenes import RoadScenes, gather_scenes
 from teacher.maskomaly.network import RoadNetwork, RoadNetworkSettings, build_network
 from teacher.maskomaly.segmenting import pass_image, predict_classes
-from util.config import Config
+from util.config import DataSection, Mask2FormerSection
 from util.images.files import fingerprint, read_image
 from util.images.mask_values import IGNORED
 from util.learning.augmentation import draw_below, draw_between
@@ -24,6 +24,7 @@ from util.learning.batches import read_ahead
 from util.learning.device import build_fabric
 from util.learning.processes import gather_objects
 from util.learning.runs.run_folder import Row, RunFolder
+from util.learning.runs.run_plan import RunPlan
 from util.learning.runs.tracking import check_installed
 from util.learning.runs.training import train_to_end
 from util.learning.seeds import mix_seed
@@ -53,12 +54,16 @@ class Batch(NamedTuple):
     classes: Tensor
 
 
-def train_network(config: Config, overwrite: bool) -> Fabric:
+def train_network(
+    section: Mask2FormerSection, data: DataSection, weights_folder: Path, plan: RunPlan
+) -> Fabric:
     """Train a network to its end, or what is left of it, and say how good it is.
 
     Args:
-        config: Names images, masks and run.
-        overwrite: Whether a run with other settings may be replaced.
+        section: The network, and how it is trained.
+        data: Names images, splits and masks.
+        weights_folder: Where weights to start with are looked for.
+        plan: Of the run.
 
     Returns:
         What tells this process from others that have trained with it.
@@ -66,13 +71,12 @@ def train_network(config: Config, overwrite: bool) -> Fabric:
     Raises:
         UserError: Something that it is to learn from is missing or wrong; nothing is changed then.
     """
-    section = config.mask2former
-    check_installed(config.tracking.mode)
+    check_installed(plan.tracking.mode)
     fabric = build_fabric(section.device, section.precision)
     fabric.launch()
-    scenes = gather_scenes(config)
-    settings = settings_of(config, scenes.masks.class_names)
-    weights = find_backbone(config)
+    scenes = gather_scenes(data, section)
+    settings = settings_of(section, scenes.masks.class_names)
+    weights = find_backbone(section.backbone, weights_folder)
     torch.manual_seed(section.seed)
     model = build_network(settings, weights)
     facts = {
@@ -86,14 +90,13 @@ def train_network(config: Config, overwrite: bool) -> Fabric:
         },
         "versions": library_versions(),
     }
-    run_folder = RunFolder(config.paths.runs / section.run, facts, config)
-    learnt = task(config, scenes, fabric, settings)
+    run_folder = RunFolder(plan.folder, facts, plan.config)
+    learnt = task(section, scenes, fabric, settings)
     train_to_end(
         run_folder,
         fabric,
-        overwrite,
-        config.tracking,
-        lambda: Trainer(fabric, model, loop_settings(config), learnt, run_folder),
+        plan,
+        lambda: Trainer(fabric, model, loop_settings(section), learnt, run_folder),
         announce,
         PANELS,
     )
@@ -113,9 +116,8 @@ def announce(trainer: Trainer[Batch]) -> None:
     )
 
 
-def settings_of(config: Config, classes: Sequence[str]) -> RoadNetworkSettings:
-    """Say what network the config asks for."""
-    section = config.mask2former
+def settings_of(section: Mask2FormerSection, classes: Sequence[str]) -> RoadNetworkSettings:
+    """Say what network the section asks for, of these classes."""
     return RoadNetworkSettings(
         section.backbone,
         classes,
@@ -129,20 +131,19 @@ def settings_of(config: Config, classes: Sequence[str]) -> RoadNetworkSettings:
     )
 
 
-def find_backbone(config: Config) -> Path | None:
-    """Find the weights that the backbone starts with; None where it starts at random.
+def find_backbone(backbone: str, weights_folder: Path) -> Path | None:
+    """Find the weights that a backbone starts with; None where it starts at random.
 
     Raises:
         UserError: They are missing.
     """
-    if config.mask2former.backbone != "efficientnet-lite0":
+    if backbone != "efficientnet-lite0":
         return None
-    return locate("efficientnet-lite0", "encoder", BACKBONE_ENCODER, config.paths.weights)
+    return locate("efficientnet-lite0", "encoder", BACKBONE_ENCODER, weights_folder)
 
 
-def loop_settings(config: Config) -> LoopSettings:
+def loop_settings(section: Mask2FormerSection) -> LoopSettings:
     """Say how the network is trained."""
-    section = config.mask2former
     return LoopSettings(
         epochs=section.epochs,
         patience=section.patience,
@@ -158,12 +159,12 @@ def loop_settings(config: Config) -> LoopSettings:
 
 
 def task(
-    config: Config, scenes: RoadScenes, fabric: Fabric, settings: RoadNetworkSettings
+    section: Mask2FormerSection, scenes: RoadScenes, fabric: Fabric, settings: RoadNetworkSettings
 ) -> Task[Batch]:
     """Tell the training loop what the network learns."""
     return Task(
         scenes.train_ids,
-        partial(batches, config, scenes),
+        partial(batches, section, scenes),
         measure,
         lambda counts: {},
         partial(validate, scenes, fabric),
@@ -173,10 +174,9 @@ def task(
 
 
 def batches(
-    config: Config, scenes: RoadScenes, groups: Sequence[Sequence[int]], epoch: int
+    section: Mask2FormerSection, scenes: RoadScenes, groups: Sequence[Sequence[int]], epoch: int
 ) -> Iterator[Batch]:
     """Make the batches of an epoch; see `Task`."""
-    section = config.mask2former
     size_hw = (section.crop_height_px, section.crop_width_px)
     ids, pastes = scenes.train_ids, section.negatives != "none"
     number = len(scenes.masks.class_names) if section.negatives == "class" else IGNORED

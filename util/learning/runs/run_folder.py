@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from util.config import Config, write_config
 from util.disk.whole_files import read_json, write_json, write_text
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint, save_checkpoint
@@ -35,13 +34,13 @@ class RunFolder:
         last: That of the last one, with all that is needed to go on.
     """
 
-    def __init__(self, path: Path, facts: Mapping[str, Any], config: Config) -> None:
+    def __init__(self, path: Path, facts: Mapping[str, Any], config: Mapping[str, Any]) -> None:
         """Name a folder; nothing is read or written.
 
         Args:
             path: Of the folder.
             facts: With `settings`.
-            config: What the training is told; kept as config.json.
+            config: All that the training is told, JSON values; kept as config.json.
         """
         self.path = path
         self.facts: dict[str, Any] = json.loads(json.dumps(dict(facts)))
@@ -134,7 +133,7 @@ class RunFolder:
         if is_best:
             save_checkpoint(self.best, content)
         if is_first:
-            write_config(self.path, self._config)
+            write_json(self.path / "config.json", self._config)
             self.write_facts()
         metrics = pd.DataFrame(history).to_csv(index=False, float_format="%.6g")
         write_text(self.path / "metrics.csv", metrics)

@@ -39,7 +39,7 @@ def test_cityscapes_is_read_as_it_is_laid_out(tmp_path: Path) -> None:
             },
         }
     )
-    scenes = gather_scenes(config)
+    scenes = gather_scenes(config.data, config.mask2former)
     assert scenes.masks.class_names[:3] == ("road", "sidewalk", "building")
     assert len(scenes.masks.class_names) == 19
     _, classes = scenes.read(image_id)
@@ -65,7 +65,7 @@ def test_known_tables_name_what_masks_have(
             "mask2former": {"masks": tmp_path / "masks", "classes": known},
         }
     )
-    scenes = gather_scenes(config)
+    scenes = gather_scenes(config.data, config.mask2former)
     _, classes = scenes.read("a")
     names = [None if c == 255 else scenes.masks.class_names[c] for c in classes[0]]
     assert names == expected
@@ -83,7 +83,7 @@ def test_values_that_a_known_table_has_not_are_refused(tmp_path: Path, known: st
         }
     )
     with pytest.raises(UserError, match=f"the values 50, of which the table {known} says nothing"):
-        gather_scenes(config)
+        gather_scenes(config.data, config.mask2former)
 
 
 def test_names_of_masks_without_their_folder_are_refused(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_names_of_masks_without_their_folder_are_refused(tmp_path: Path) -> None
         {"data": {"images": tmp_path / "images"}, "mask2former": {"mask_names": {"$": "_x"}}}
     )
     with pytest.raises(UserError, match=r"mask2former\.mask_names is of mask2former\.masks"):
-        gather_scenes(config)
+        gather_scenes(config.data, config.mask2former)
 
 
 def test_masks_without_names_of_classes_are_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -106,4 +106,4 @@ def test_masks_without_names_of_classes_are_refused_with_what_to_do(tmp_path: Pa
         }
     )
     with pytest.raises(UserError, match=r"classes\.json.*or set mask2former\.classes"):
-        gather_scenes(config)
+        gather_scenes(config.data, config.mask2former)

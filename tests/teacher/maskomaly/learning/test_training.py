@@ -8,7 +8,7 @@ import pytest
 
 from teacher.maskomaly.learning.scenes import RoadScenes, gather_scenes
 from teacher.maskomaly.learning.training import Batch, batches
-from util.config import Config
+from util.config import DataSection, Mask2FormerSection
 
 IDS = ["a", "b", "c", "d"]
 
@@ -25,21 +25,21 @@ def scenes(tmp_path: Path) -> RoadScenes:
         assert cv2.imwrite(str(tmp_path / f"masks/{image_id}.png"), np.zeros((48, 64), np.uint8))
     for split in ("Train", "Validation"):
         (tmp_path / f"splits/{split}.txt").write_text("\n".join(IDS))
-    return gather_scenes(config_of("none", tmp_path))
+    data = DataSection(images=tmp_path / "images", splits=tmp_path / "splits")
+    return gather_scenes(data, section_of("none", tmp_path))
 
 
-def config_of(negatives: str, folder: Path = Path(), share: float = 1.0) -> Config:
+def section_of(negatives: str, folder: Path = Path(), share: float = 1.0) -> Mask2FormerSection:
     """Ask for crops of the size of the images."""
     told = {"masks": folder / "masks", "classes": "cityscapes_train_ids", "scale": 1}
     told |= {"crop_height_px": 48, "crop_width_px": 64, "num_workers": 0}
     told |= {"negatives": negatives, "negative_share": share}
-    data = {"images": folder / "images", "splits": folder / "splits"}
-    return Config.model_validate({"data": data, "mask2former": told})
+    return Mask2FormerSection.model_validate(told)
 
 
-def seen(scenes: RoadScenes, config: Config) -> list[Batch]:
+def seen(scenes: RoadScenes, section: Mask2FormerSection) -> list[Batch]:
     """Batches of six epochs, of all images each."""
-    return [b for epoch in range(6) for b in batches(config, scenes, [[0, 1, 2, 3]], epoch)]
+    return [b for epoch in range(6) for b in batches(section, scenes, [[0, 1, 2, 3]], epoch)]
 
 
 def has(batch: Batch, number: int) -> list[bool]:
@@ -51,23 +51,23 @@ def has(batch: Batch, number: int) -> list[bool]:
 def test_pasted_things_are_of_no_class_or_of_the_one_after_the_known(
     scenes: RoadScenes, negatives: str, number: int
 ) -> None:
-    crops = seen(scenes, config_of(negatives))
+    crops = seen(scenes, section_of(negatives))
     assert sum(sum(has(batch, number)) for batch in crops) > 20  # of 24; some lie beyond the edge
     assert {int(c) for batch in crops for c in batch.classes.unique()} == {0, number}
 
 
 def test_nothing_is_pasted_where_nothing_is_asked_for(scenes: RoadScenes) -> None:
-    for config in (config_of("none"), config_of("unlabelled", share=0.0)):
-        assert all((batch.classes == 0).all() for batch in seen(scenes, config))
+    for section in (section_of("none"), section_of("unlabelled", share=0.0)):
+        assert all((batch.classes == 0).all() for batch in seen(scenes, section))
 
 
 def test_a_share_of_the_crops_gets_things(scenes: RoadScenes) -> None:
-    crops = seen(scenes, config_of("unlabelled", share=0.5))
+    crops = seen(scenes, section_of("unlabelled", share=0.5))
     assert 5 < sum(sum(has(batch, 255)) for batch in crops) < 19
 
 
 def test_an_epoch_gives_the_same_crops_again_and_another_epoch_others(scenes: RoadScenes) -> None:
-    first, again = (seen(scenes, config_of("unlabelled")) for _ in range(2))
+    first, again = (seen(scenes, section_of("unlabelled")) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         assert (one.images == other.images).all()
         assert (one.classes == other.classes).all()
