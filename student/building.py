@@ -1,4 +1,4 @@
-"""Puts network, images and soft labels together, as a config has it."""
+"""Puts network, images and soft labels together."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,10 +19,8 @@ from student.encoder_weights import find_encoder_weights
 from student.losses import LossSettings
 from student.segmentation import segmentation_task
 from student.validation import Validation, boxes_of_labels, choose_windows, cut_truths
-from util.config import Config, StudentSection
-from util.data_classes import BoxSettings
+from util.config import StudentSection
 from util.errors import UserError
-from util.ground_truth.reading import read_truths
 from util.learning.networks.models import Architecture, build_model
 from util.learning.networks.pretrained import image_statistics
 from util.learning.runs.run_folder import RunFolder
@@ -42,15 +40,19 @@ def name_architecture(settings: StudentSection, encoder_weights: Path | None) ->
     return Architecture(name, width, depth, settings.encoder, mean, std)
 
 
-def build_student(config: Config) -> nn.Module:
+def build_student(settings: StudentSection, weights_folder: Path) -> nn.Module:
     """Build the network, with the weights that its seed, or a file for its encoder, gives it.
+
+    Args:
+        settings: Of the student.
+        weights_folder: Where the weights of an encoder are looked for.
 
     Raises:
         UserError: The architecture, encoder or its weights are unknown, or do not fit.
     """
-    encoder_weights = find_encoder_weights(config.student, config.paths.weights)
-    torch.manual_seed(config.student.seed)
-    return build_model(name_architecture(config.student, encoder_weights), encoder_weights)
+    encoder_weights = find_encoder_weights(settings, weights_folder)
+    torch.manual_seed(settings.seed)
+    return build_model(name_architecture(settings, encoder_weights), encoder_weights)
 
 
 def name_losses(settings: StudentSection) -> LossSettings:
@@ -69,12 +71,18 @@ def name_losses(settings: StudentSection) -> LossSettings:
 
 
 def build_trainer(
-    config: Config, material: Material, fabric: Fabric, model: nn.Module, run_folder: RunFolder
+    student: StudentSection,
+    weights_folder: Path,
+    material: Material,
+    fabric: Fabric,
+    model: nn.Module,
+    run_folder: RunFolder,
 ) -> Trainer[Batch]:
     """Look at all images, and put those that can be read and the network together.
 
     Args:
-        config: Says how.
+        student: How it is trained.
+        weights_folder: Where the weights of its encoder are looked for.
         material: Images and soft labels.
         fabric: Device and processes.
         model: Of `build_student`.
@@ -83,9 +91,8 @@ def build_trainer(
     Raises:
         UserError: None of the images can be read, or too few.
     """
-    student = config.student
-    encoder_weights = find_encoder_weights(student, config.paths.weights)
-    pairs, validation = look_at(config, material, fabric, run_folder)
+    encoder_weights = find_encoder_weights(student, weights_folder)
+    pairs, validation = look_at(student, material, fabric, run_folder)
     task = segmentation_task(
         fabric,
         pairs,
@@ -102,14 +109,12 @@ def build_trainer(
 
 
 def look_at(
-    config: Config, material: Material, fabric: Fabric, run_folder: RunFolder
+    student: StudentSection, material: Material, fabric: Fabric, run_folder: RunFolder
 ) -> tuple[SoftLabelPairs, Validation]:
     """Look at all images; returns those that can be read, to learn from and to validate on.
 
     Arguments and errors as for `build_trainer`.
     """
-    student = config.student
-    boxes = config.evaluation.box_settings(material.label_set.box_settings)
     losses = name_losses(student)
     validation_ids, side_px = choose_windows(
         material.validation, int(student.validation_mp * 10**6)
@@ -124,13 +129,14 @@ def look_at(
         has_logits=losses.needs_logits,
         memory=Memory(int(student.memory_gb * 10**9)),
     )
-    look = partial(survey, settings=boxes, fabric=fabric, num_threads=student.num_workers)
-    train, lost = leave_out(look(pairs(list(material.train))), config.data.train_split)
+    look = partial(survey, settings=material.boxes, fabric=fabric, num_threads=student.num_workers)
+    train_split, validation_split = material.split_names
+    train, lost = leave_out(look(pairs(list(material.train))), train_split)
     validation, lost_too = leave_out(
-        look(pairs(validation_ids, largest_side_px=side_px)), config.data.validation_split
+        look(pairs(validation_ids, largest_side_px=side_px)), validation_split
     )
     check_batches(student, len(train))
-    truths = find_truths(config, material, validation, boxes)
+    truths = find_truths(material, validation)
     seen = {"train": train, "validation": validation}
     run_folder.facts |= {
         "labels": {name: asdict(count_labels(list(each.values()))) for name, each in seen.items()},
@@ -143,30 +149,24 @@ def look_at(
             pairs(list(validation), largest_side_px=side_px),
             losses,
             truths,
-            boxes,
-            config.evaluation.min_confidence,
+            material.boxes,
+            material.min_confidence,
             student.validation_iou,
         ),
     )
 
 
-def find_truths(
-    config: Config, material: Material, seen: Mapping[str, Seen], boxes: BoxSettings
-) -> pd.DataFrame:
+def find_truths(material: Material, seen: Mapping[str, Seen]) -> pd.DataFrame:
     """Find the boxes that validation seeks, in the part of each image that it looks at.
 
     Args:
-        config: Says whose boxes they are.
-        material: Images and soft labels.
+        material: Images, soft labels and true boxes.
         seen: What each image of the validation split shows.
-        boxes: How soft labels become boxes.
-
-    Raises:
-        UserError: The ground truth cannot be read.
     """
-    if config.student.validate_against == "ground_truth":
-        return cut_truths(read_truths(config.data, material.image_paths, list(seen)), seen)
-    return boxes_of_labels(seen, boxes.object_class, config.evaluation.min_confidence)
+    if material.truths is None:
+        return boxes_of_labels(seen, material.boxes.object_class, material.min_confidence)
+    is_seen = material.truths["image"].isin(set(seen))
+    return cut_truths(material.truths[is_seen].reset_index(drop=True), seen)
 
 
 def cut_crops(settings: StudentSection, images: Sizes) -> Augmentation:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from student.data.material import find_splits
+from student.data.material import find_splits, gather_material
 from student.inference.label_sets import TrainedStudent, predict_images
-from util.config import BOX_RULE, Config, keys_of
+from util.config import BOX_RULE, Config, keys_of, values_in
 from util.config.command_line import OVERWRITE, load_config
 from util.disk.walking import on_disk
 from util.errors import UserError
@@ -31,6 +31,8 @@ from util.learning.inference.student_teacher import (
     name_label_set,
     prediction_settings,
 )
+from util.learning.runs.run_plan import RunPlan
+from util.learning.runs.tracking import check_installed
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
 
@@ -49,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = plan_student(config, teacher.checkpoint)
     from student.training import start_processes, train_student
 
-    fabric, share = start_processes(config), read_share()
+    student, paths = config.student, config.paths
+    fabric, share = start_processes(student), read_share()
     if share.count != fabric.world_size:
         raise UserError(
             f"{share.count} tasks of a job array cannot train one student; let them label with "
@@ -57,13 +60,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     check_student(config, fabric)
     image_paths = find_images(config.data.images)
-    folder = on_disk(config.paths.label_sets / config.student.label_set)
+    folder = on_disk(paths.label_sets / student.label_set)
     labelled = predict_images(teacher, image_paths, folder, options.overwrite, share)
     fabric.barrier()  # until all shares are labelled
     status = 0 if labelled is None else report([labelled])
-    fabric = train_student(config, options.overwrite)
+    material = gather_material(student, config.data, config.evaluation, paths.label_sets)
+    run = paths.runs / student.run
+    plan = RunPlan(run, values_in(run, config), config.tracking, options.overwrite)
+    fabric = train_student(student, material, paths.weights, plan)
     if fabric.is_global_zero:
-        test = ["student/test.py", "--student.run", config.student.run]
+        test = ["student/test.py", "--student.run", student.run]
         print_next(test, argv, BOX_RULE | {"student.device"})
     return status
 
@@ -108,10 +114,11 @@ def check_student(config: Config, fabric: "Fabric") -> None:
     """
     from student.training import build_checked
 
-    splits = find_splits(config)
+    splits = find_splits(config.data)
     if config.student.validate_against == "ground_truth":
         read_truths(config.data, splits.image_paths, splits.validation_ids)
-    build_checked(config, fabric, len(splits.train_ids))
+    check_installed(config.tracking.mode)
+    build_checked(config.student, config.paths.weights, fabric, len(splits.train_ids))
 
 
 if __name__ == "__main__":

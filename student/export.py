@@ -39,8 +39,8 @@ READS = PREDICTION_KEYS - {"student.device"} | keys_of("export")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
-    checkpoint = find_checkpoint(config)
-    output = choose_output(config, checkpoint)
+    checkpoint = find_checkpoint(config.student, config.paths.runs)
+    output = choose_output(config.export.output, checkpoint)
     images = choose_images(config.data) if config.export.int8 else None
     with TemporaryDirectory() as folder:  # all is made and measured before a file is replaced
         exported = Path(folder) / output.name
@@ -62,8 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def choose_output(config: Config, checkpoint: Path) -> Path:
-    """Choose where the float32 file goes.
+def choose_output(asked: Path | None, checkpoint: Path) -> Path:
+    """Choose where the float32 file goes: as asked for, or beside the checkpoint.
 
     Raises:
         UserError: The checkpoint is exported already, or the name does not end in .onnx.
@@ -73,7 +73,7 @@ def choose_output(config: Config, checkpoint: Path) -> Path:
             f"student.checkpoint is {checkpoint}, which is exported already; give the .pt of "
             "student/train.py that it was made of"
         )
-    output = config.export.output or checkpoint.with_name("student.onnx")
+    output = asked or checkpoint.with_name("student.onnx")
     if output.suffix != ".onnx":
         raise UserError(f"export.output is {output}; expected a name that ends in .onnx")
     return output

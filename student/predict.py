@@ -18,7 +18,6 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 from student.inference.label_sets import (
     PREDICTION_KEYS,
     configured_student,
-    find_checkpoint,
     folder_beside,
     name_of_images,
     predict_images,
@@ -40,11 +39,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     image_paths = find_images(config.data.images)
-    checkpoint = find_checkpoint(config)
-    usual = folder_beside(checkpoint, "predicted") / name_of_images(config.data.images, checkpoint)
+    student = configured_student(
+        config.student, config.prediction, config.evaluation, config.paths.runs
+    )
+    beside = folder_beside(student.checkpoint, "predicted")
+    usual = beside / name_of_images(config.data.images, student.checkpoint)
     folder = config.prediction.output or usual
     share = read_share()
-    student = configured_student(config, checkpoint)
     predicted = predict_images(student, image_paths, folder, options.overwrite, share)
     if predicted is None:
         print(f"share {share.index + 1} of {share.count} is done; others are still at work")

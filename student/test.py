@@ -15,7 +15,7 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from student.inference.label_sets import PREDICTION_KEYS, report_failures
+from student.inference.label_sets import PREDICTION_KEYS, configured_student, report_failures
 from student.testing import evaluate_student
 from util.config.command_line import OVERWRITE, load_config
 from util.images.splits import warn_of_shared_images
@@ -31,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     warn_of_shared_images(config.data)
-    predicted = evaluate_student(config, options.overwrite)
+    evaluation = config.evaluation
+    student = configured_student(config.student, config.prediction, evaluation, config.paths.runs)
+    predicted = evaluate_student(student, config.data, evaluation, options.overwrite)
     if config.data.ground_truth is not None:
         judged = ["--evaluation.predictions", str(predicted.folder)]
         print_next(["analysis/bbox_evaluation.py", *judged], argv, JUDGING)

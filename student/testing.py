@@ -3,15 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from student.inference.label_sets import (
-    configured_student,
-    find_checkpoint,
-    folder_beside,
-    predict_images,
-)
+from student.inference.label_sets import TrainedStudent, folder_beside, predict_images
 from student.inference.pictures import draw_pictures
 from util.bbox_csv import read_bbox_csv
-from util.config import Config
+from util.config import DataSection, EvaluationSection
 from util.disk.whole_files import write_text
 from util.ground_truth.reading import read_truths
 from util.images.files import find_images, image_size_hw
@@ -23,11 +18,15 @@ from util.metrics.boxes import BoxMatcher
 from util.metrics.groups import group_images
 
 
-def evaluate_student(config: Config, overwrite: bool) -> LabelSet:
+def evaluate_student(
+    student: TrainedStudent, data: DataSection, evaluation: EvaluationSection, overwrite: bool
+) -> LabelSet:
     """Predict the images of the test split, and judge the boxes where there is ground truth.
 
     Args:
-        config: Names checkpoint, split and ground truth.
+        student: Is tested; its predictions lie beside its checkpoint.
+        data: Names images, split and ground truth.
+        evaluation: How boxes are judged.
         overwrite: Whether a label set that was made with other settings may be replaced.
 
     Returns:
@@ -36,26 +35,24 @@ def evaluate_student(config: Config, overwrite: bool) -> LabelSet:
     Raises:
         UserError: Images, checkpoint or ground truth are missing or wrong.
     """
-    image_paths = find_images(config.data.images)
-    split = config.data.test_split
-    test_ids = read_split(config.data.splits, split, image_paths)
+    image_paths = find_images(data.images)
+    split = data.test_split
+    test_ids = read_split(data.splits, split, image_paths)
     test_paths = {image_id: image_paths[image_id] for image_id in test_ids}
-    checkpoint = find_checkpoint(config)
-    folder = folder_beside(checkpoint, split)
-    predicted = predict_images(
-        configured_student(config, checkpoint), test_paths, folder, overwrite
-    )
+    folder = folder_beside(student.checkpoint, split)
+    predicted = predict_images(student, test_paths, folder, overwrite)
     assert predicted is not None, "nobody else has a share"
     print(f"{folder}: {len(predicted.ids)} images predicted")
-    if config.data.ground_truth is None:
+    if data.ground_truth is None:
         print("data.ground_truth is null: nothing to judge the boxes by")
     else:
-        judge(config, predicted, image_paths, test_ids)
+        judge(data, evaluation, predicted, image_paths, test_ids)
     return predicted
 
 
 def judge(
-    config: Config,
+    data: DataSection,
+    evaluation: EvaluationSection,
     predicted: LabelSet,
     image_paths: Mapping[str, Path],
     test_ids: Sequence[str],
@@ -64,17 +61,17 @@ def judge(
 
     An image that could not be predicted is not one in which nothing was found: it is left out.
     """
-    truths = read_truths(config.data, image_paths, test_ids)
+    truths = read_truths(data, image_paths, test_ids)
     predictions = read_bbox_csv(predicted.folder / PREDICTION)
-    ids, ious = predicted.ids, config.evaluation.iou_thresholds
+    ids, ious = predicted.ids, evaluation.iou_thresholds
     if not ids:
         print("No image was predicted, so there is nothing to judge")
         return
     in_thesis = as_in_thesis(
         predictions, predicted.box_settings, lambda i: image_size_hw(image_paths[i])
     )
-    matcher = BoxMatcher(truths, predictions, ids, config.evaluation.min_confidence, in_thesis)
-    groups, split = group_images(config.data.groups, ids), config.data.test_split
+    matcher = BoxMatcher(truths, predictions, ids, evaluation.min_confidence, in_thesis)
+    groups, split = group_images(data.groups, ids), data.test_split
     table = measure_boxes(matcher, ious, groups).table(chance_f1(truths, ids, ious))
     print(format_boxes(table))
     print(f"Boxes of {len(ids)} of {len(test_ids)} {split} images. {groups.describe_intervals()}")
@@ -83,4 +80,4 @@ def judge(
     write_text(Path(f"{stem}_metrics.csv"), table.to_csv(index=False))
     write_text(Path(f"{stem}_metrics.json"), table.to_json(orient="records", indent=2) + "\n")
     folder = Path(f"{stem}_pictures")
-    draw_pictures(folder, predicted, image_paths, predictions, config.evaluation.pictures, truths)
+    draw_pictures(folder, predicted, image_paths, predictions, evaluation.pictures, truths)

@@ -16,9 +16,11 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from util.config import BOX_RULE, keys_of
+from student.data.material import gather_material
+from util.config import BOX_RULE, keys_of, values_in
 from util.config.command_line import OVERWRITE, load_config
 from util.images.splits import warn_of_shared_images
+from util.learning.runs.run_plan import RunPlan
 from util.running.run import print_next, run_script
 
 READS = keys_of("student", "tracking") - {"student.checkpoint"} | BOX_RULE
@@ -31,7 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     warn_of_shared_images(config.data)
     from student.training import train_student
 
-    fabric = train_student(config, options.overwrite)
+    student, paths = config.student, config.paths
+    material = gather_material(student, config.data, config.evaluation, paths.label_sets)
+    folder = paths.runs / student.run
+    plan = RunPlan(folder, values_in(folder, config), config.tracking, options.overwrite)
+    fabric = train_student(student, material, paths.weights, plan)
     if fabric.is_global_zero:
         test = ["student/test.py", "--student.run", config.student.run]
         print_next(test, argv, BOX_RULE | {"student.device"})

@@ -1,4 +1,4 @@
-"""Trains a student: from label set and splits to a finished run."""
+"""Trains a student: from what it learns from to a finished run."""
 
 import logging
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from torch import nn
 from student.building import build_student, build_trainer, name_losses
 from student.data.crops import check_batches
 from student.data.loading import Batch
-from student.data.material import collect_settings, gather_material
-from util.config import Config, values_in
+from student.data.material import Material, collect_settings
+from util.config import StudentSection
 from util.errors import listed
 from util.learning.batches import check_processes
 from util.learning.device import build_fabric
@@ -38,32 +38,38 @@ PANELS = {
 """Of the picture of a run's epochs."""
 
 
-def train_student(config: Config, overwrite: bool) -> Fabric:
+def train_student(
+    student: StudentSection, material: Material, weights_folder: Path, plan: RunPlan
+) -> Fabric:
     """Train a student to its end, or what is left of it, and say how good it is.
 
     Args:
-        config: Names label set, splits and run.
-        overwrite: Whether a run with other settings may be replaced.
+        student: The network, and how it is trained.
+        material: What it learns from.
+        weights_folder: Where the weights of an encoder are looked for.
+        plan: Of the run.
 
     Returns:
         What tells this process from others that have trained with it.
 
     Raises:
-        UserError: Something that it is to learn from is missing or wrong; nothing is changed then.
+        UserError: It cannot be trained so, or what it is to learn from cannot be read; nothing is
+            changed then.
     """
-    fabric = start_processes(config)
-    material = gather_material(config)
-    model = build_checked(config, fabric, len(material.train))
-    facts = {"settings": collect_settings(config, material), "versions": library_versions()}
-    folder = config.paths.runs / config.student.run
-    plan = RunPlan(folder, values_in(folder, config), config.tracking, overwrite)
+    check_installed(plan.tracking.mode)
+    fabric = start_processes(student)
+    model = build_checked(student, weights_folder, fabric, len(material.train))
+    facts = {
+        "settings": collect_settings(student, material, weights_folder),
+        "versions": library_versions(),
+    }
     run_folder = RunFolder(plan.folder, facts, plan.config)
     train_to_end(
         run_folder,
         fabric,
         plan,
-        lambda: build_trainer(config, material, fabric, model, run_folder),
-        partial(announce, config.student.architecture),
+        lambda: build_trainer(student, weights_folder, material, fabric, model, run_folder),
+        partial(announce, student.architecture),
         PANELS,
     )
     if fabric.is_global_zero:
@@ -71,30 +77,31 @@ def train_student(config: Config, overwrite: bool) -> Fabric:
     return fabric
 
 
-def start_processes(config: Config) -> Fabric:
+def start_processes(student: StudentSection) -> Fabric:
     """Choose the device, and join the other processes where there are several."""
-    fabric = build_fabric(config.student.device, config.student.precision)
+    fabric = build_fabric(student.device, student.precision)
     fabric.launch()
     return fabric
 
 
-def build_checked(config: Config, fabric: Fabric, num_images: int) -> nn.Module:
+def build_checked(
+    student: StudentSection, weights_folder: Path, fabric: Fabric, num_images: int
+) -> nn.Module:
     """Build the student; all that can be checked without labels is checked.
 
     Args:
-        config: Names the student and how it is trained.
+        student: The network, and how it is trained.
+        weights_folder: Where the weights of an encoder are looked for.
         fabric: Its processes will train it.
         num_images: To learn from.
 
     Raises:
         UserError: It cannot be trained so.
     """
-    student = config.student
     check_batches(student, num_images)
     check_processes(fabric.world_size, num_images, student.batch_size)
     name_losses(student)
-    check_installed(config.tracking.mode)
-    return build_student(config)
+    return build_student(student, weights_folder)
 
 
 def announce(architecture: str, trainer: Trainer[Batch]) -> None:

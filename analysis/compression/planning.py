@@ -72,7 +72,7 @@ def choose_teacher(config: Config) -> Config:
     Raises:
         UserError: It is not there, or has become an ONNX file.
     """
-    checkpoint = config.teacher.checkpoint or find_checkpoint(config)
+    checkpoint = config.teacher.checkpoint or find_checkpoint(config.student, config.paths.runs)
     if checkpoint.suffix == ".onnx":
         raise UserError(
             f"{checkpoint} cannot be measured beside students; give the .pt that it is of"

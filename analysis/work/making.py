@@ -21,14 +21,16 @@ from analysis.work.cells import (
     write_record,
 )
 from analysis.work.contents import beside, is_there, making, read_record
-from student.inference.label_sets import report_failures
+from student.data.material import gather_material
+from student.inference.label_sets import configured_student, report_failures
 from student.testing import evaluate_student
 from teacher.labelling import label_all
-from util.config import Config
+from util.config import Config, values_in
 from util.disk.whole_files import read_json
 from util.errors import UserError
 from util.label_set import MANIFEST
 from util.label_set.reporting import report
+from util.learning.runs.run_plan import RunPlan
 from util.multi_teacher.combining import combine
 from util.running.shares import ALONE, working_alone
 
@@ -107,8 +109,13 @@ def _train_and_test(config: Config) -> int:
     """Train and test a student; 1 where images could not be predicted, else 0."""
     from student.training import train_student
 
-    train_student(config, overwrite=True)
-    return report_failures(evaluate_student(config, overwrite=True))
+    student, data, evaluation, paths = config.student, config.data, config.evaluation, config.paths
+    material = gather_material(student, data, evaluation, paths.label_sets)
+    folder = paths.runs / student.run
+    plan = RunPlan(folder, values_in(folder, config), config.tracking, overwrite=True)
+    train_student(student, material, paths.weights, plan)
+    trained = configured_student(student, config.prediction, evaluation, paths.runs)
+    return report_failures(evaluate_student(trained, data, evaluation, overwrite=True))
 
 
 MAKERS: dict[Kind, Callable[[Config], int]] = {

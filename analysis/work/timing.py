@@ -14,14 +14,16 @@ import pandas as pd
 from analysis.work.cells import Cell, find_finished
 from analysis.work.making import one_thread, printing_to
 from analysis.work.plan import Plan
+from student.data.material import gather_material
 from teacher.labelling import label_all
-from util.config import Config, override_config
+from util.config import Config, override_config, values_in
 from util.data_classes import BoxSettings
 from util.disk.whole_files import write_text
 from util.errors import UserError
 from util.images.files import image_size_hw
 from util.images.splits import read_split
 from util.label_set import Content, LabelSetWriter
+from util.learning.runs.run_plan import RunPlan
 from util.running.shares import ALONE, working_alone
 
 PILOT_IMAGES = 8
@@ -138,7 +140,10 @@ def time_training(cell: Cell, image_paths: Mapping[str, Path]) -> float:
                 writer.add(image_id, Content(blank), "", 0)
             writer.finish(BoxSettings())
         with printing_to(folder / "log"), one_thread():
-            train_student(trial, overwrite=False)
+            student, paths, run = trial.student, trial.paths, folder / "runs" / PILOT
+            material = gather_material(student, trial.data, trial.evaluation, paths.label_sets)
+            plan = RunPlan(run, values_in(run, trial), trial.tracking, overwrite=False)
+            train_student(student, material, paths.weights, plan)
         metrics = pd.read_csv(folder / "runs" / PILOT / "metrics.csv")
         return float(metrics["seconds"].iloc[-1]) / (2 * len(ids))
 

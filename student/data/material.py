@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from student.encoder_weights import identify_encoder_weights
-from util.config import Config
+from util.config import DataSection, EvaluationSection, StudentSection
+from util.data_classes import BoxSettings
 from util.errors import listed
 from util.ground_truth.reading import read_truths
 from util.images.files import find_images, fingerprint
@@ -23,10 +26,10 @@ Sizes = Mapping[str, tuple[int, int] | None]
 
 @dataclass(frozen=True)
 class Splits:
-    """The images that a config names.
+    """The images of splits.
 
     Attributes:
-        image_paths: Path of each image by its id.
+        image_paths: Path of each image by its id, of other splits too.
         train_ids: Images to learn from.
         validation_ids: Images to choose the best epoch by.
     """
@@ -45,21 +48,29 @@ class Material:
         label_set: Has a soft label for all images below.
         train: Images to learn from.
         validation: Images to choose the best epoch by.
+        split_names: Of the two, for messages.
+        boxes: How maps become boxes.
+        min_confidence: Boxes count above this confidence.
+        truths: Table of the true boxes of the validation images; None where the best epoch is
+            chosen by the boxes of their soft labels.
     """
 
     image_paths: Mapping[str, Path]
     label_set: LabelSet
     train: Sizes
     validation: Sizes
+    split_names: tuple[str, str]
+    boxes: BoxSettings
+    min_confidence: float
+    truths: pd.DataFrame | None
 
 
-def find_splits(config: Config) -> Splits:
-    """Find the images of the splits.
+def find_splits(data: DataSection) -> Splits:
+    """Find the images of the splits to learn from and to validate on.
 
     Raises:
         UserError: Images or lists are missing.
     """
-    data = config.data
     image_paths = find_images(data.images)
     train_ids, validation_ids = (
         read_split(data.splits, split, image_paths)
@@ -68,16 +79,24 @@ def find_splits(config: Config) -> Splits:
     return Splits(image_paths, train_ids, validation_ids)
 
 
-def gather_material(config: Config) -> Material:
+def gather_material(
+    student: StudentSection, data: DataSection, evaluation: EvaluationSection, label_sets: Path
+) -> Material:
     """Find images and soft labels of the splits, and make sure that they belong together.
+
+    Args:
+        student: Names the label set, and says what of it is learnt and validated against.
+        data: Names images, splits and true boxes.
+        evaluation: How maps become boxes, and which of them count.
+        label_sets: Folder of the label sets.
 
     Raises:
         UserError: Something is missing, or does not fit.
     """
     from student.data.loading import check_logits, check_pairs, check_weights
 
-    student, splits = config.student, find_splits(config)
-    label_set = open_label_set(config.paths.label_sets, student.label_set)
+    splits = find_splits(data)
+    label_set = open_label_set(label_sets, student.label_set)
     train, validation = (
         check_pairs(ids, splits.image_paths, label_set)
         for ids in (splits.train_ids, splits.validation_ids)
@@ -89,27 +108,46 @@ def gather_material(config: Config) -> Material:
     asked = {*splits.train_ids, *splits.validation_ids}
     if failed := sorted(asked.intersection(label_set.failed)):
         print(f"{len(failed)} images are left out, since labelling failed: {listed(failed)}")
-    return Material(splits.image_paths, label_set, train, validation)
+    truths = None
+    if student.validate_against == "ground_truth":
+        truths = read_truths(data, splits.image_paths, list(validation))
+    return Material(
+        splits.image_paths,
+        label_set,
+        train,
+        validation,
+        (data.train_split, data.validation_split),
+        evaluation.box_settings(label_set.box_settings),
+        evaluation.min_confidence,
+        truths,
+    )
 
 
-def collect_settings(config: Config, material: Material) -> dict[str, Any]:
-    """All that decides what is learnt, as JSON values."""
+def collect_settings(
+    student: StudentSection, material: Material, weights_folder: Path
+) -> dict[str, Any]:
+    """All that decides what is learnt, as JSON values.
+
+    Args:
+        student: How it is learnt, and by what.
+        material: What is learnt.
+        weights_folder: Where the weights of an encoder are looked for.
+    """
     split = {"train": list(material.train), "validation": list(material.validation)}
     ids, label_set = [*split["train"], *split["validation"]], material.label_set
     settings = {
-        **config.student.decides(),
-        "encoder_weights": identify_encoder_weights(config.student, config.paths.weights),
-        "boxes": asdict(config.evaluation.box_settings(label_set.box_settings)),
-        "min_confidence": config.evaluation.min_confidence,
+        **student.decides(),
+        "encoder_weights": identify_encoder_weights(student, weights_folder),
+        "boxes": asdict(material.boxes),
+        "min_confidence": material.min_confidence,
         "label_set": [label_set.name, label_set.fingerprint()],
         "images": settings_hash(split),
         "image_files": fingerprint(material.image_paths[image_id] for image_id in ids),
     }
-    if config.student.validate_against == "ground_truth":
-        truths = read_truths(config.data, material.image_paths, list(material.validation))
-        settings["validation_boxes"] = settings_hash({"boxes": truths.to_csv()})
-    if config.student.pixel_weights == "label_set":
+    if material.truths is not None:
+        settings["validation_boxes"] = settings_hash({"boxes": material.truths.to_csv()})
+    if student.pixel_weights == "label_set":
         settings["weights"] = fingerprint(map(label_set.weights_path, ids))
-    if config.student.losses.get("kd"):
+    if student.losses.get("kd"):
         settings["logits"] = fingerprint(map(label_set.logits_path, ids))
     return settings

@@ -7,7 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from util.config import BOX_RULE, TILES, Config, PredictionSection
+from util.config import (
+    BOX_RULE,
+    TILES,
+    EvaluationSection,
+    PredictionSection,
+    StudentSection,
+)
 from util.data_classes import BoxSettings, Device
 from util.errors import UserError, listed
 from util.images.files import image_size_hw
@@ -59,19 +65,31 @@ class TrainedStudent:
     memory_gb: float
 
 
-def configured_student(config: Config, checkpoint: Path) -> TrainedStudent:
-    """Give a student as sections `prediction`, `student` and `evaluation` say it labels.
+def configured_student(
+    student: StudentSection,
+    prediction: PredictionSection,
+    evaluation: EvaluationSection,
+    runs: Path,
+) -> TrainedStudent:
+    """Give a trained student as the config says that it labels.
+
+    Args:
+        student: Names its run or checkpoint, its device and memory.
+        prediction: How images are put before it.
+        evaluation: How boxes are found in its maps.
+        runs: Folder of the runs.
 
     Raises:
         UserError: The checkpoint is missing or damaged, or tiles are too small for their overlap.
     """
+    checkpoint = find_checkpoint(student, runs)
     check_there(checkpoint)
     return TrainedStudent(
         checkpoint,
-        prediction_settings(config.prediction),
-        config.evaluation.box_settings(read_box_settings(checkpoint)),
-        config.student.device,
-        config.student.memory_gb,
+        prediction_settings(prediction),
+        evaluation.box_settings(read_box_settings(checkpoint)),
+        student.device,
+        student.memory_gb,
     )
 
 
@@ -141,9 +159,9 @@ def report_failures(predicted: LabelSet) -> int:
     return 1
 
 
-def find_checkpoint(config: Config) -> Path:
-    """Find the checkpoint that the config names: by its path, or the best one of its run."""
-    return config.student.checkpoint or config.paths.runs / config.student.run / BEST
+def find_checkpoint(student: StudentSection, runs: Path) -> Path:
+    """Find the checkpoint of a student: by its path, or the best one of its run among `runs`."""
+    return student.checkpoint or runs / student.run / BEST
 
 
 def folder_beside(checkpoint: Path, name: str) -> Path:

@@ -174,7 +174,8 @@ def test_the_test_stage_takes_at_most_twice_its_model(
     config = read_config(scenes)
     paths = find_images(config.data.images)
     images = [read_image(path) for path in paths.values()]
-    checkpoint = scenes.parent / "best.pt"
+    section = config.student.model_copy(update={"checkpoint": scenes.parent / "best.pt"})
+    student = configured_student(section, config.prediction, config.evaluation, config.paths.runs)
     predictor = TorchPredictor(make_model(OURS), 1.0)
     num_runs = 0
 
@@ -186,7 +187,7 @@ def test_the_test_stage_takes_at_most_twice_its_model(
         nonlocal num_runs
         num_runs += 1
         predict_images(
-            configured_student(config, checkpoint),
+            student,
             paths,
             scenes.parent / f"{num_runs}",
             overwrite=False,

@@ -140,7 +140,9 @@ def test_validation_is_as_the_config_has_it(project: Path) -> None:
     for more, num_truths in (([], len(boxes)), (["--evaluation.min_confidence", "0.31"], 0)):
         config, _ = load_config("", [*given, *more])
         fabric, folder = build_fabric("cpu"), RunFolder(project.parent, {"settings": {}}, {})
-        _, validation = look_at(config, gather_material(config), fabric, folder)
+        label_sets = config.paths.label_sets
+        material = gather_material(config.student, config.data, config.evaluation, label_sets)
+        _, validation = look_at(config.student, material, fabric, folder)
         assert validation.iou_threshold == 0.7
         assert validation.min_confidence == config.evaluation.min_confidence
         assert validation.losses == LossSettings({"dice": 2.0})

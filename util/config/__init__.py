@@ -5,6 +5,7 @@ paths only, so that a copy of it in a run folder repeats the run from anywhere.
 """
 
 from util.config.analyses.compression import CompressionSection
+from util.config.analyses.evaluation import EvaluationSection
 from util.config.analyses.study import StudySection
 from util.config.combination import Calibration, CombinationSection, Strategy
 from util.config.data import DataSection
@@ -44,6 +45,7 @@ __all__ = [
     "Config",
     "DataSection",
     "DemoSection",
+    "EvaluationSection",
     "LossName",
     "Mask2FormerSection",
     "MaskomalySection",
