@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv, {**OVERWRITE, **OPTIONS}, READS)
     share = None if options.cell is None else parse_share(options.cell)
     with (share or ALONE).alone(config.paths.cells):
-        make_demo_if_asked(config)
+        make_demo_if_asked(config.data.images, config.paths.demo, config.demo)
     warn_of_shared_images(config.data)
     from analysis.study.concluding import conclude
     from analysis.study.design import design_study

@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan, models = prepare_teacher(config)
     share = read_share()
     with share.alone(config.paths.label_sets):
-        make_demo_if_asked(config)
+        make_demo_if_asked(config.data.images, config.paths.demo, config.demo)
     if options.preview is not None:
         return preview(config, plan, models, options.preview) if share.index == 0 else 0
     label_sets = label_all(config, options.overwrite, share)

@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"--name is {options.name!r}; expected letters, digits and _, such as "
             f"{prompt_to_folder(options.name) or 'truth'}"
         )
-    make_demo_if_asked(config)
+    make_demo_if_asked(config.data.images, config.paths.demo, config.demo)
     image_paths = find_images(config.data.images)
     ids = list(image_paths)
     if options.split is not None:

@@ -99,10 +99,13 @@ def _label(config: Config) -> int:
 
 def _combine(config: Config) -> int:
     """Combine label sets; 1 where maps could not be fused, else 0."""
-    problems = combine(config, overwrite=True, share=ALONE).problems
-    for image_id, reason in problems.items():
+    settings, label_sets = config.combination, config.paths.label_sets
+    combined = combine(
+        settings, config.data, config.evaluation, label_sets, overwrite=True, share=ALONE
+    )
+    for image_id, reason in combined.problems.items():
         print(f"{image_id}: {reason}")
-    return 1 if problems else 0
+    return 1 if combined.problems else 0
 
 
 def _train_and_test(config: Config) -> int:

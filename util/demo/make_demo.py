@@ -34,7 +34,7 @@ READS: frozenset[str] = frozenset()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
-    make_demo(config)
+    make_demo(config.paths.demo, config.demo)
     print(f"{config.paths.demo}: {config.demo.scenes} scenes")
     print_next([NEXT[config.demo.kind]], argv)
     return 0

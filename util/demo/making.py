@@ -1,6 +1,8 @@
-"""Makes the demo that the config asks for."""
+"""Makes the demo that a config asks for."""
 
-from util.config import Config
+from pathlib import Path
+
+from util.config import DemoSection
 from util.demo.data_set import SceneKind, make_data_set
 from util.demo.road.data_set import ROAD
 from util.demo.sea.data_set import SEA
@@ -9,15 +11,14 @@ from util.running.progress import track
 KINDS: dict[str, SceneKind] = {"sea": SEA, "road": ROAD}
 
 
-def make_demo(config: Config) -> None:
-    """Make the scenes of the config, with a progress bar; nothing where they are there.
+def make_demo(folder: Path, demo: DemoSection) -> None:
+    """Make scenes in a folder, with a progress bar; nothing where they are there.
 
     Raises:
         UserError: The folder holds something else.
     """
-    demo = config.demo
     make_data_set(
-        config.paths.demo,
+        folder,
         KINDS[demo.kind],
         demo.scenes,
         demo.size_px,
@@ -26,7 +27,7 @@ def make_demo(config: Config) -> None:
     )
 
 
-def make_demo_if_asked(config: Config) -> None:
-    """Make the demo where the config's images are its, and they are not there yet."""
-    if config.data.images == config.paths.demo / "JPEGImages":
-        make_demo(config)
+def make_demo_if_asked(images: Path, folder: Path, demo: DemoSection) -> None:
+    """Make the demo in its folder where the folder of images is its, and they are not there yet."""
+    if images == folder / "JPEGImages":
+        make_demo(folder, demo)

@@ -31,7 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     settings, share = config.combination, read_share()
-    combined = combine(config, options.overwrite, share)
+    combined = combine(
+        settings,
+        config.data,
+        config.evaluation,
+        config.paths.label_sets,
+        options.overwrite,
+        share,
+    )
     if combined.label_set is None:
         print(f"share {share.index + 1} of {share.count} is done; others are still at work")
         return 0

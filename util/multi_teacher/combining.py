@@ -1,4 +1,4 @@
-"""Combines the label sets that the config names into one."""
+"""Combines several label sets into one."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from util.config import CombinationSection, Config
+from util.config import Calibration, CombinationSection, DataSection, EvaluationSection
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.images.files import fingerprint
@@ -52,37 +52,53 @@ class Combined:
     problems: dict[str, str]
 
 
-def combine(config: Config, overwrite: bool, share: Share) -> Combined:
+def combine(
+    settings: CombinationSection,
+    data: DataSection,
+    evaluation: EvaluationSection,
+    label_sets: Path,
+    overwrite: bool,
+    share: Share,
+) -> Combined:
     """Combine this process's share of the images.
+
+    Args:
+        settings: What is combined, and how.
+        data: Names the images with true masks to calibrate or tune weights on.
+        evaluation: How boxes are found in the combined maps.
+        label_sets: Folder of the label sets, the combined one among them.
+        overwrite: Whether one that was made with other settings may be replaced.
+        share: This process's.
 
     Raises:
         UserError: A label set is missing, or they cannot be combined so; nothing is touched.
     """
-    settings = config.combination
     if settings.tune_weights:
         check_tuned(settings)
     if settings.output in {*settings.label_sets, *map(prompt_to_folder, settings.label_sets)}:
         raise UserError(
             f"combination.output is {settings.output!r}, one of the label sets that are combined"
         )
-    folders = find_members(config.paths.label_sets, settings.label_sets)
+    folders = find_members(label_sets, settings.label_sets)
     members: Sequence[LabelSet] = [LabelSet(folder) for folder in folders]
     if equal := describe_equal({member.name: member for member in members}):
         print(f"{equal}; each counts in the combination as if it were another opinion")
-    boxes = config.evaluation.box_settings(usual_boxes(members, settings))
+    boxes = evaluation.box_settings(usual_boxes(members, settings))
     made_by = {
         "producer": "combination",
         "strategy": settings.strategy,
         "members": [[member.name, member.manifest.get("settings_hash")] for member in members],
     }
     if settings.calibration != "none":
-        made_by["calibrated_on"], members = calibrate_members(members, config)
+        made_by["calibrated_on"], members = calibrate_members(
+            members, data, settings.calibration_split, settings.calibration
+        )
     facts: dict[str, Any] = {}
     chosen_on: frozenset[str] = frozenset()
     if settings.strategy == "agreement":
         settings = settings.model_copy(update={"weights": learn_member_weights(members)})
     elif settings.tune_weights:
-        masks = open_slice(members, config, "tuning_split")
+        masks = open_slice(members, data, settings.tuning_split, "combination.tuning_split")
         made_by["tuned_on"] = hash_slice(members, masks)
         tuned = tune_member_weights(members, masks, settings.tuning_split)
         settings = settings.model_copy(update={"weights": list(tuned.weights)})
@@ -91,7 +107,7 @@ def combine(config: Config, overwrite: bool, share: Share) -> Combined:
         chosen_on = frozenset(masks.paths)
     made_by |= settings.decides()
     combination = build_combination(settings, len(members))
-    output = config.paths.label_sets / settings.output
+    output = label_sets / settings.output
     facts["config"] = {"combination": settings.model_dump(mode="json")}
     if chosen_on := chosen_on.union(*(member.chosen_on for member in members)):
         facts[CHOSEN_ON] = sorted(chosen_on)
@@ -171,15 +187,14 @@ def combine_label_sets(
 
 
 def calibrate_members(
-    members: Sequence[LabelSet], config: Config
+    members: Sequence[LabelSet], data: DataSection, split: str, method: Calibration
 ) -> tuple[str, list[CalibratedLabelSet]]:
-    """Calibrate each member on the split that the config names; prints how much that mends.
+    """Calibrate each member on a split; prints how much that mends.
 
     Returns:
         A fingerprint of the masks and maps of the split, and the members, calibrated.
     """
-    masks = open_slice(members, config, "calibration_split")
-    method = config.combination.calibration
+    masks = open_slice(members, data, split, "combination.calibration_split")
     calibrated = [calibrate(member, masks, method) for member in members]
     errors = [f"{each.name} {each.error_before:.4f} -> {each.error:.4f}" for each in calibrated]
     print(f"Calibrated on {len(masks.paths)} images, calibration error there: {', '.join(errors)}")

@@ -1,9 +1,8 @@
 """Labelled slices: images with true masks to calibrate label sets or tune weights on."""
 
 from collections.abc import Sequence
-from typing import Literal
 
-from util.config import Config
+from util.config import DataSection
 from util.errors import UserError, listed
 from util.images.files import find_images, fingerprint
 from util.images.masks import TrueMasks, open_masks
@@ -36,18 +35,21 @@ def find_slice(
     return masks.of([i for i in image_ids if i in labelled])
 
 
-def open_slice(
-    members: Sequence[LabelSet], config: Config, key: Literal["calibration_split", "tuning_split"]
-) -> TrueMasks:
-    """Open the true masks of the split that a key of `combination` names.
+def open_slice(members: Sequence[LabelSet], data: DataSection, split: str, key: str) -> TrueMasks:
+    """Open the true masks of the images of a split.
+
+    Args:
+        members: Have soft labels of these images.
+        data: Names images, splits and masks.
+        split: Name of the split.
+        key: Of the config that names it, for the error.
 
     Raises:
         UserError: There is no such split, or it lacks soft labels or masks.
     """
-    data = config.data
     image_paths = find_images(data.images)
-    ids = read_split(data.splits, getattr(config.combination, key), image_paths)
-    return find_slice(members, ids, open_masks(data, image_paths), f"combination.{key}")
+    ids = read_split(data.splits, split, image_paths)
+    return find_slice(members, ids, open_masks(data, image_paths), key)
 
 
 def hash_slice(members: Sequence[LabelSet], masks: TrueMasks) -> str:

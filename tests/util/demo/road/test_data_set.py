@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import ROOT
 from util import label_set_from_truth
 from util.bbox_csv import read_bbox_csv
-from util.config.reading import override_config, read_config
+from util.config.reading import read_config
 from util.demo.data_set import make_data_set
 from util.demo.making import make_demo
 from util.demo.road.data_set import PAINTER_VERSION, ROAD
@@ -158,8 +158,7 @@ def test_the_config_of_streets_makes_streets(tmp_path: Path) -> None:
     config = read_config(ROOT / "configs" / "road.json")
     assert config.paths.demo == ROOT / "data" / "road_scenes"
     assert config.data.images == config.paths.demo / "JPEGImages"
-    changes = {"paths": {"demo": tmp_path}, "demo": {"scenes": 4, "size_px": 32}}
-    make_demo(override_config(config, changes))
+    make_demo(tmp_path, config.demo.model_copy(update={"scenes": 4, "size_px": 32}))
     assert len(list((tmp_path / "labels_masks").iterdir())) == 4
 
 
