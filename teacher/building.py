@@ -1,13 +1,16 @@
 """From the names in the config to a teacher; libraries and models are loaded only here."""
 
+from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from teacher.findings import Teacher
-from teacher.plans import Models, TeacherPlan
-from teacher.settings import describe_unread
+from teacher.plans import Models, PreparedTeacher, TeacherPlan
+from teacher.settings import OwnSections, describe_unread
 from teacher.weights.libraries import installed, lacking_libraries, missing_libraries
-from util.config import Config
+from util.config import PathsSection, Section, TeacherSection
+from util.data_classes import Device
 from util.errors import UserError
 from util.weights.finding import fault, locate
 
@@ -20,40 +23,63 @@ PLANNERS = {
     "maskomaly": "teacher.maskomaly.plan",
     "student": "teacher.trained_student.plan",
 }
-"""The module whose function `plan` knows each teacher; its libraries are needed only then."""
+"""The module whose function `plan` knows each teacher; its libraries are needed only then.
+
+The function is given the section `teacher`, that of its own (None for a student) and the folder of
+the runs, and gives a `TeacherPlan`.
+"""
 
 
-def plan_teacher(config: Config) -> TeacherPlan:
-    """Plan the teacher that the config asks for; loads nothing.
+def plan_teacher(teacher: TeacherSection, own: OwnSections, runs: Path) -> TeacherPlan:
+    """Plan the teacher that is named; loads nothing.
+
+    Args:
+        teacher: Names it.
+        own: The section of its own, and those of the others, which it does not read.
+        runs: Folder of the runs, some of which are networks that label.
 
     Raises:
         UserError: It cannot be told which label sets it would make.
     """
-    plan: TeacherPlan = import_module(PLANNERS[config.teacher.name]).plan(config)
-    return plan
+    module = import_module(PLANNERS[teacher.name])
+    plan: TeacherPlan = module.plan(teacher, own.get(teacher.name), runs)
+    return replace(plan, unread=describe_unread(teacher, own))
 
 
-def prepare_teacher(config: Config) -> tuple[TeacherPlan, Models]:
-    """Plan the teacher that the config asks for, and check all that can be before it is loaded.
+def prepare_teacher(
+    teacher: TeacherSection, own: OwnSections, paths: PathsSection
+) -> PreparedTeacher:
+    """Plan the teacher that is named, and check all that can be before it is loaded.
 
-    Returns:
-        Its plan, and a file or folder for each part that has weights.
+    Args:
+        teacher: Names it.
+        own: The section of its own, and those of the others, which it does not read.
+        paths: Where runs, weights and what models have said are.
 
     Raises:
         UserError: It cannot be as it is configured, or weights are missing.
     """
-    plan = plan_teacher(config)
-    models = find_models(config, plan)
-    check_teacher(config, plan, models)
-    return plan, models
+    plan = plan_teacher(teacher, own, paths.runs)
+    models = find_models(plan, paths.weights)
+    check_teacher(plan, models, teacher.device)
+    settings = resolve_settings(teacher, own)
+    return PreparedTeacher(plan, models, settings, paths.cache, teacher.cache_gb)
 
 
-def find_models(config: Config, plan: TeacherPlan) -> Models:
-    """Find the weights that the config asks for, on this disk.
+def resolve_settings(teacher: TeacherSection, own: OwnSections) -> dict[str, Any]:
+    """Give all settings of the teacher, those of its own section too: JSON values by section."""
+    sections: dict[str, Section] = {"teacher": teacher}
+    if teacher.name in own:
+        sections[teacher.name] = own[teacher.name]
+    return {name: section.model_dump(mode="json") for name, section in sections.items()}
+
+
+def find_models(plan: TeacherPlan, weights_folder: Path) -> Models:
+    """Find the weights that a teacher asks for, on this disk.
 
     Args:
-        config: Of the teacher.
         plan: Of the teacher.
+        weights_folder: Where they are looked for.
 
     Returns:
         A file or folder for each part that has weights.
@@ -65,21 +91,21 @@ def find_models(config: Config, plan: TeacherPlan) -> Models:
     found, missing = plan.files(), []
     for part, (backend, model) in plan.weights.items():
         try:
-            found[part] = locate(model, part, backend, config.paths.weights)
+            found[part] = locate(model, part, backend, weights_folder)
         except UserError as error:
             missing.append(str(error))
     if missing:
-        raise UserError("\n".join(filter(None, [describe_unread(config), *missing])))
+        raise UserError("\n".join(filter(None, [plan.unread, *missing])))
     return found
 
 
-def check_teacher(config: Config, plan: TeacherPlan, models: Models) -> None:
+def check_teacher(plan: TeacherPlan, models: Models, device: Device) -> None:
     """Check all that can be seen before a model is loaded or a folder touched.
 
     Args:
-        config: Of the teacher.
         plan: Of the teacher.
         models: Of `find_models`.
+        device: Where models are to run.
 
     Raises:
         UserError: Settings are not read by this teacher or do not go together, a library or device
@@ -89,7 +115,7 @@ def check_teacher(config: Config, plan: TeacherPlan, models: Models) -> None:
     missing = missing_libraries()
     weights = [models[part] for part in backends if part != "text encoder"]
     troubles = [
-        describe_unread(config),
+        plan.unread,
         *plan.troubles,
         *lacking_libraries(backends, plan.libraries, missing),
         *(
@@ -102,7 +128,6 @@ def check_teacher(config: Config, plan: TeacherPlan, models: Models) -> None:
         raise UserError("\n".join(found))
     is_in_torch = any(path.suffix != ".onnx" for path in models.values())
     is_in_torch |= "torch" in plan.libraries
-    device = config.teacher.device
     if is_in_torch and device not in ("auto", "cpu") and "torch" not in missing:
         from teacher.inference.runtime import Runtime
 

@@ -1,19 +1,18 @@
-"""Labels images with the teacher that the config asks for."""
+"""Labels images with a teacher."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
+from pathlib import Path
 
-from teacher.building import build_teacher, prepare_teacher
+from teacher.building import build_teacher
 from teacher.findings import Teacher
 from teacher.inference.cache import open_cache
-from teacher.plans import Models, TeacherPlan
-from util.config import TEACHERS, Config
+from teacher.plans import PreparedTeacher
+from util.config import EvaluationSection
 from util.data_classes import BoxSettings
 from util.disk.walking import on_disk
 from util.errors import PromptError
-from util.images.files import find_images
 from util.label_set import LabelSet, LabelSetWriter
 from util.label_set.labelling import label_images
 from util.label_set.reporting import report
@@ -23,34 +22,48 @@ from util.running.shares import Share
 logger = logging.getLogger(__name__)
 
 
-def label_all(config: Config, overwrite: bool, share: Share) -> list[LabelSet] | None:
+def label_all(
+    prepared: PreparedTeacher,
+    image_paths: Mapping[str, Path],
+    folder: Path,
+    evaluation: EvaluationSection,
+    overwrite: bool,
+    share: Share,
+) -> list[LabelSet] | None:
     """Label this process's share of the images.
+
+    Args:
+        prepared: The teacher.
+        image_paths: Path of each image by its id.
+        folder: Of the label sets.
+        evaluation: How boxes are found in their maps.
+        overwrite: Whether label sets that were made with other settings may be replaced.
+        share: This process's.
 
     Returns:
         The label sets; None where other processes are still at work, the last of which will finish
         them.
 
     Raises:
-        UserError: The teacher cannot be as it is configured; nothing is touched.
+        UserError: Label sets were made with other settings, or weights do not say how boxes are
+            found; nothing is touched.
         PromptError: Prompts cannot be answered; the others are written.
     """
-    image_paths = find_images(config.data.images)
-    plan, models = prepare_teacher(config)
+    plan = prepared.plan
     for remark in plan.remarks:
         logger.warning("%s", remark)
     boxes = {
-        name: config.evaluation.box_settings(planned.boxes())
-        for name, planned in plan.label_sets.items()
+        name: evaluation.box_settings(planned.boxes()) for name, planned in plan.label_sets.items()
     }
     with ExitStack() as stack:
         writers = {
             name: stack.enter_context(writer)
-            for name, writer in _open_writers(config, plan, models, boxes, overwrite, share)
+            for name, writer in _open_writers(prepared, folder, boxes, overwrite, share)
         }
         work = find_work(image_paths, writers, share)
         refused: dict[str, str] = {}
         if work.image_paths:  # else no model need be loaded
-            refused = _label_missing(config, plan, models, work, writers, share)
+            refused = _label_missing(prepared, work, writers, share)
         finished = [
             writer.finish_share(boxes[name])
             for name, writer in writers.items()
@@ -71,39 +84,30 @@ def label_all(config: Config, overwrite: bool, share: Share) -> list[LabelSet] |
 
 
 def _open_writers(
-    config: Config,
-    plan: TeacherPlan,
-    models: Models,
+    prepared: PreparedTeacher,
+    folder: Path,
     boxes: Mapping[str, BoxSettings],
     overwrite: bool,
     share: Share,
 ) -> Iterator[tuple[str, LabelSetWriter]]:
     """Look at the label sets that the teacher makes, by their names; nothing is touched."""
-    settings, resolved = plan.describe(models), resolve_settings(config)
-    for name, planned in plan.label_sets.items():
+    settings = prepared.plan.describe(prepared.models)
+    for name, planned in prepared.plan.label_sets.items():
         yield (
             name,
             LabelSetWriter(
-                on_disk(config.paths.label_sets / planned.folder),
+                on_disk(folder / planned.folder),
                 {"producer": "teacher", **planned.settings, **settings},
                 overwrite,
                 share,
                 boxes[name],
-                {**planned.facts, "config": resolved},
+                {**planned.facts, "config": prepared.settings},
             ),
         )
 
 
-def resolve_settings(config: Config) -> dict[str, Any]:
-    """Give all settings of the teacher, those of its own section too: JSON values by section."""
-    sections = ["teacher", *(TEACHERS & {config.teacher.name})]
-    return {section: getattr(config, section).model_dump(mode="json") for section in sections}
-
-
 def _label_missing(
-    config: Config,
-    plan: TeacherPlan,
-    models: Models,
+    prepared: PreparedTeacher,
     work: Work,
     writers: Mapping[str, LabelSetWriter],
     share: Share,
@@ -113,8 +117,8 @@ def _label_missing(
     Returns:
         Why label sets cannot be made, by name; nothing is made for them.
     """
-    cache = open_cache(config.paths.cache, config.teacher.cache_gb)
-    teacher = build_teacher(plan, models, cache)
+    cache = open_cache(prepared.cache_folder, prepared.cache_gb)
+    teacher = build_teacher(prepared.plan, prepared.models, cache)
     if refused := _find_refused(teacher, list(writers)):
         work = work.without(refused)
         writers = {name: writer for name, writer in writers.items() if name not in refused}

@@ -49,6 +49,7 @@ class TeacherPlan:
         libraries: That it needs beside those of `weights`.
         troubles: Why it cannot be as it is configured, a sentence each.
         remarks: What users should know before it starts, a sentence each.
+        unread: Says which settings are set but not read by it, '' if none.
     """
 
     label_sets: Mapping[str, PlannedSet]
@@ -59,6 +60,26 @@ class TeacherPlan:
     libraries: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    unread: str = ""
+
+
+@dataclass(frozen=True)
+class PreparedTeacher:
+    """A teacher of which all is checked that can be before it is loaded.
+
+    Attributes:
+        plan: What it will make.
+        models: A file or folder for each part that has weights.
+        settings: All of them, those of its own section too: JSON values by section.
+        cache_folder: What its models have said, if `cache_gb` is above 0.
+        cache_gb: Most that this may hold; 0 = no cache.
+    """
+
+    plan: TeacherPlan
+    models: Models
+    settings: Mapping[str, Any]
+    cache_folder: Path
+    cache_gb: float
 
 
 def describe_teacher(

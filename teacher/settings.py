@@ -3,10 +3,21 @@
 A setting that is set for another teacher would change nothing, so it is refused, not passed over.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from util.config import TEACHERS, Config, TeacherSection, config_fields, keys_of
+from util.config import (
+    TEACHERS,
+    MaskomalySection,
+    SaaSection,
+    Section,
+    TeacherSection,
+    config_fields,
+    keys_of,
+)
+
+OwnSections = Mapping[str, Section]
+"""The sections of one teacher each, by its name."""
 
 _PROMPTED = {"teacher.prompts", "teacher.working_size_px"}
 _TILED = {"teacher.tile_size_px"}
@@ -27,9 +38,11 @@ def tile_trouble(settings: TeacherSection) -> str:
     return ""
 
 
-def _conditions(config: Config) -> Iterator[tuple[str, bool, Set[str]]]:
+def _conditions(teacher: TeacherSection, own: OwnSections) -> Iterator[tuple[str, bool, Set[str]]]:
     """When keys are read that not every teacher reads: in words, whether it is so, and the keys."""
-    teacher, saa = config.teacher, config.saa
+    saa, maskomaly = own["saa"], own["maskomaly"]
+    assert isinstance(saa, SaaSection)
+    assert isinstance(maskomaly, MaskomalySection)
     is_saa, is_sam3, is_student = (teacher.name == name for name in ("saa", "sam3", "student"))
     has_parts = {
         "detector": saa.detector != "attributes",
@@ -37,7 +50,7 @@ def _conditions(config: Config) -> Iterator[tuple[str, bool, Set[str]]]:
         "saliency": saa.saliency != "colour_gradient",
     }
     has_models = is_sam3 or (is_saa and any(has_parts.values()))
-    uses_queries = any(score.startswith("maskomaly") for score in config.maskomaly.scores)
+    uses_queries = any(score.startswith("maskomaly") for score in maskomaly.scores)
     has_tiles = is_student or teacher.tile_size_px is not None
     for name in sorted(TEACHERS):
         yield f"teacher.name {name}", teacher.name == name, keys_of(name)
@@ -52,25 +65,31 @@ def _conditions(config: Config) -> Iterator[tuple[str, bool, Set[str]]]:
     yield "saa.detector groundingdino", saa.detector == "groundingdino", {"saa.text_encoder"}
 
 
-def describe_unread(config: Config) -> str:
-    """Say in a sentence which settings differ from their defaults but are not read; '' if none."""
-    unread = [f"{key} ({words})" for key, words in _find_unread(config).items()]
+def describe_unread(teacher: TeacherSection, own: OwnSections) -> str:
+    """Say in a sentence which settings differ from their defaults but are not read; '' if none.
+
+    Args:
+        teacher: Says which one labels, and what teachers have in common.
+        own: What the config says of each.
+    """
+    unread = [f"{key} ({words})" for key, words in _find_unread(teacher, own).items()]
     if not unread:
         return ""
     return (
-        f"the teacher {config.teacher.name!r} as it is configured does not read "
+        f"the teacher {teacher.name!r} as it is configured does not read "
         f"{', '.join(unread)}; leave out what it does not read, or set what reads it, which stands "
         "in brackets"
     )
 
 
-def _find_unread(config: Config) -> dict[str, str]:
+def _find_unread(teacher: TeacherSection, own: OwnSections) -> dict[str, str]:
     """Find the keys that differ from their defaults but are not read: what would read each."""
     lacking: dict[str, str] = {}
-    for words, holds, keys in _conditions(config):
+    for words, holds, keys in _conditions(teacher, own):
         if not holds:
             lacking = dict.fromkeys(keys, words) | lacking
-    values = config.model_dump()
+    sections = {**own, "teacher": teacher}
+    values = {name: section.model_dump() for name, section in sections.items()}
     return {
         key: lacking[key]
         for key, field in config_fields().items()
@@ -78,23 +97,23 @@ def _find_unread(config: Config) -> dict[str, str]:
     }
 
 
-def as_student(config: Config, **changes: Any) -> Config:
-    """Let a student be the teacher: what the config says for another one is left out.
+def as_student(teacher: TeacherSection, own: OwnSections, **changes: Any) -> dict[str, Section]:
+    """Let a student be the teacher: what is said for another one is left out.
 
     Args:
-        config: Of a student, or of another teacher.
+        teacher: Of a student, or of another teacher.
+        own: What the config says of each teacher.
         changes: Settings of the teacher to replace.
+
+    Returns:
+        The section `teacher` and those of one teacher each, by their names.
     """
-    teacher = config.teacher.model_copy(update={"name": "student", **changes})
-    student = config.model_copy(update={"teacher": teacher})
-    if config.teacher.name == "student":
-        return student
-    defaults: dict[str, dict[str, Any]] = {}
-    for key in _find_unread(student):
+    student = teacher.model_copy(update={"name": "student", **changes})
+    sections: dict[str, Section] = {**own, "teacher": student}
+    if teacher.name == "student":
+        return sections
+    for key in _find_unread(student, own):
         section, name = key.split(".")
-        defaults.setdefault(section, {})[name] = config_fields()[key].default
-    sections = {
-        section: getattr(student, section).model_copy(update=values)
-        for section, values in defaults.items()
-    }
-    return student.model_copy(update=sections)
+        default = {name: config_fields()[key].default}
+        sections[section] = sections[section].model_copy(update=default)
+    return sections

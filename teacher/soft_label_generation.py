@@ -20,7 +20,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 from teacher.building import build_teacher, prepare_teacher
 from teacher.inference.cache import open_cache
 from teacher.labelling import label_all
-from teacher.plans import Models, TeacherPlan
+from teacher.plans import PreparedTeacher
 from teacher.preview import write_previews
 from util.config import BOX_RULE, TEACHERS, Config, keys_of
 from util.config.command_line import OVERWRITE, load_config
@@ -51,15 +51,15 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 READS = keys_of("teacher", *TEACHERS) | BOX_RULE
 
 
-def preview(config: Config, plan: TeacherPlan, models: Models, num_images: int) -> int:
+def preview(config: Config, prepared: PreparedTeacher, num_images: int) -> int:
     """Draw sheets of a few images, evenly spread over the folder; 1 where some have failed."""
     if num_images < 1:
         raise UserError(f"--preview is {num_images}; expected at least 1 image")
-    for remark in plan.remarks:
+    for remark in prepared.plan.remarks:
         logger.warning("%s", remark)
-    prompts = list(plan.label_sets)
-    cache = open_cache(config.paths.cache, config.teacher.cache_gb)
-    teacher = build_teacher(plan, models, cache)
+    prompts = list(prepared.plan.label_sets)
+    cache = open_cache(prepared.cache_folder, prepared.cache_gb)
+    teacher = build_teacher(prepared.plan, prepared.models, cache)
     teacher.check_prompts(prompts)
     folder = config.paths.runs / "preview"
     images = find_images(config.data.images)
@@ -88,21 +88,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.check:
         from teacher.weights.doctor import check
 
-        return check(config)
-    plan, models = prepare_teacher(config)
+        return check(config.teacher, config.own_sections(), config.paths)
+    prepared = prepare_teacher(config.teacher, config.own_sections(), config.paths)
     share = read_share()
     with share.alone(config.paths.label_sets):
         make_demo_if_asked(config.data.images, config.paths.demo, config.demo)
     if options.preview is not None:
-        return preview(config, plan, models, options.preview) if share.index == 0 else 0
-    label_sets = label_all(config, options.overwrite, share)
+        return preview(config, prepared, options.preview) if share.index == 0 else 0
+    label_sets = label_all(
+        prepared,
+        find_images(config.data.images),
+        config.paths.label_sets,
+        config.evaluation,
+        options.overwrite,
+        share,
+    )
     if label_sets is None:
         return 0  # whatever has failed: torchrun would end the other processes for it
     status = report(label_sets)
     if len(label_sets) == 1:
         print_next(["student/train.py", "--student.label_set", label_sets[0].name], argv, BOX_RULE)
         return status
-    is_usual = list(plan.label_sets) == config.combination.label_sets
+    is_usual = list(prepared.plan.label_sets) == config.combination.label_sets
     members = [] if is_usual else _members(label_sets)
     print_next(["util/multi_teacher/combination_strategies.py", *members], argv, BOX_RULE)
     return status

@@ -118,6 +118,47 @@ def test_no_module_imports_a_script(path: Path) -> None:
     assert not named_modules(path.read_text()) & scripts
 
 
+PLAIN = ("util", "teacher", "student")
+"""Stages in which the scripts alone know the config; all below them takes plain values."""
+
+BELOW_SCRIPTS = [
+    path
+    for path in MODULES
+    if path.relative_to(ROOT).parts[0] in PLAIN
+    and path not in SCRIPTS
+    and ROOT / "util" / "config" not in path.parents
+]
+
+
+def knows_config(text: str) -> bool:
+    """Tell whether code names the class `Config`, in whatever form."""
+    nodes = list(ast.walk(ast.parse(text)))
+    imported = {node.name for node in nodes if isinstance(node, ast.alias)}
+    named = {getattr(node, "attr", getattr(node, "id", None)) for node in nodes}
+    return "Config" in imported | named
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from util.config import Config",
+        "from util.config.schema import PathsSection, Config as All",
+        "def late():\n    from util.config import Config",
+        "if TYPE_CHECKING:\n    from util.config import Config",
+        "import util.config\ndef f(config: util.config.Config): ...",
+        "from util import config\ndef f(told: config.Config): ...",
+    ],
+)
+def test_code_that_knows_the_config_is_seen_in_whatever_form(text: str) -> None:
+    assert knows_config(text)
+    assert not knows_config(text.replace("Config", "DataSection"))
+
+
+@pytest.mark.parametrize("path", BELOW_SCRIPTS, ids=name)
+def test_no_module_below_the_scripts_knows_the_config(path: Path) -> None:
+    assert not knows_config(path.read_text())
+
+
 LEARNING = ROOT / "util" / "learning"
 """The one folder of util that may import torch."""
 

@@ -78,7 +78,8 @@ def choose_teacher(config: Config) -> Config:
             f"{checkpoint} cannot be measured beside students; give the .pt that it is of"
         )
     logits = config.student.losses.get("kd", 0.0) > 0
-    return as_student(config, checkpoint=checkpoint, label_set=TEACHER, logits=logits)
+    own, told = config.own_sections(), {"checkpoint": checkpoint, "label_set": TEACHER}
+    return config.model_copy(update=as_student(config.teacher, own, **told, logits=logits))
 
 
 def change_sizes(section: CompressionSection) -> dict[str, dict[str, Any]]:

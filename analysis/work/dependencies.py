@@ -36,8 +36,10 @@ def teacher_cell(config: Config, name: str, folders: Sequence[str], images: Imag
         folders: Of the label sets that it makes.
         images: That it labels.
     """
-    plan, models = prepare_teacher(config)
-    made_by = {**plan.describe(models), "libraries": teacher_libraries(config.teacher, plan)}
+    prepared = prepare_teacher(config.teacher, config.own_sections(), config.paths)
+    plan = prepared.plan
+    libraries = teacher_libraries(config.teacher, plan)
+    made_by = {**plan.describe(prepared.models), "libraries": libraries}
     # The first half of its name is that of the teacher: what it has said of other images is found.
     place = config.paths.cells / f"teacher-{settings_hash(made_by)[:8]}"
     depends = {**made_by, "images": images.hash(images.paths)}

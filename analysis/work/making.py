@@ -24,10 +24,12 @@ from analysis.work.contents import beside, is_there, making, read_record
 from student.data.material import gather_material
 from student.inference.label_sets import configured_student, report_failures
 from student.testing import evaluate_student
+from teacher.building import prepare_teacher
 from teacher.labelling import label_all
 from util.config import Config, values_in
 from util.disk.whole_files import read_json
 from util.errors import UserError
+from util.images.files import find_images
 from util.label_set import MANIFEST
 from util.label_set.reporting import report
 from util.learning.runs.run_plan import RunPlan
@@ -92,7 +94,14 @@ def _run(cell: Cell) -> Outcome:
 
 def _label(config: Config) -> int:
     """Let a teacher label all images; 1 where some have failed, else 0."""
-    label_sets = label_all(config, overwrite=True, share=ALONE)
+    label_sets = label_all(
+        prepare_teacher(config.teacher, config.own_sections(), config.paths),
+        find_images(config.data.images),
+        config.paths.label_sets,
+        config.evaluation,
+        overwrite=True,
+        share=ALONE,
+    )
     assert label_sets is not None, "it works alone"
     return report(label_sets)
 

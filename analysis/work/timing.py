@@ -15,12 +15,13 @@ from analysis.work.cells import Cell, find_finished
 from analysis.work.making import one_thread, printing_to
 from analysis.work.plan import Plan
 from student.data.material import gather_material
+from teacher.building import prepare_teacher
 from teacher.labelling import label_all
 from util.config import Config, override_config, values_in
 from util.data_classes import BoxSettings
 from util.disk.whole_files import write_text
 from util.errors import UserError
-from util.images.files import image_size_hw
+from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split
 from util.label_set import Content, LabelSetWriter
 from util.learning.runs.run_plan import RunPlan
@@ -119,7 +120,14 @@ def time_labelling(cell: Cell, image_paths: Mapping[str, Path]) -> float:
             trial = _pilot_config(cell, Path(folder), dict(list(image_paths.items())[:count]))
             start = time.perf_counter()
             with printing_to(Path(folder) / "log"), working_alone():
-                label_all(trial, overwrite=False, share=ALONE)
+                label_all(
+                    prepare_teacher(trial.teacher, trial.own_sections(), trial.paths),
+                    find_images(trial.data.images),
+                    trial.paths.label_sets,
+                    trial.evaluation,
+                    overwrite=False,
+                    share=ALONE,
+                )
             seconds.append(time.perf_counter() - start)
     an_image = max(seconds[1] - seconds[0], 0) / max(counts[1] - counts[0], 1)
     return seconds[0] + an_image * (len(image_paths) - counts[0])

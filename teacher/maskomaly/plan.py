@@ -7,8 +7,8 @@ from teacher.findings import Teacher
 from teacher.maskomaly.querying.queries import Queries, read_queries
 from teacher.maskomaly.run_files import BEST, QUERIES, VERSION, WITH_QUERIES
 from teacher.plans import PlannedSet, TeacherPlan
-from util.config import Config
-from util.data_classes import BoxSettings
+from util.config import MaskomalySection, TeacherSection
+from util.data_classes import BoxSettings, Device
 from util.errors import UserError
 from util.label_set import CHOSEN_ON
 from util.settings import settings_hash
@@ -18,16 +18,15 @@ if TYPE_CHECKING:
     from teacher.inference.cache import Cache
 
 
-def plan(config: Config) -> TeacherPlan:
+def plan(teacher: TeacherSection, section: MaskomalySection, runs: Path) -> TeacherPlan:
     """Plan a label set for each network and score, `NETWORK-SCORE`.
 
     Raises:
         UserError: A network or its queries are missing.
     """
-    section = config.maskomaly
     missing = []
     for network in section.networks:
-        folder = config.paths.runs / network
+        folder = runs / network
         if not (folder / BEST).is_file():
             missing.append(
                 f"{folder} has no {BEST}; train it with teacher/maskomaly/train_mask2former.py, or "
@@ -40,7 +39,7 @@ def plan(config: Config) -> TeacherPlan:
             )
     remarks: list[str] = []
     for network in section.networks if WITH_QUERIES.intersection(section.scores) else ():
-        if (path := config.paths.runs / network / QUERIES).is_file():
+        if (path := runs / network / QUERIES).is_file():
             queries = read_queries(path)
             if not (queries.outlier_queries or queries.images):
                 missing.append(
@@ -52,12 +51,12 @@ def plan(config: Config) -> TeacherPlan:
         raise UserError("\n".join(missing))
     return TeacherPlan(
         label_sets={
-            f"{network}-{score}": _plan_set(config, network, score)
+            f"{network}-{score}": _plan_set(section, runs / network, score)
             for network in section.networks
             for score in section.scores
         },
         describe=lambda _: {"name": "maskomaly", "version": VERSION},
-        load=lambda _, cache: _load(config, cache),
+        load=lambda _, cache: _load(section, runs, teacher.device, cache),
         libraries=("torch", "torchvision", "transformers", "timm"),
         remarks=tuple(remarks),
     )
@@ -76,28 +75,27 @@ def _remarks(path: Path, queries: Queries) -> list[str]:
     return told
 
 
-def _plan_set(config: Config, network: str, score: str) -> PlannedSet:
-    """Plan the label set of one score, which other networks and scores do not change."""
-    folder, section = config.paths.runs / network, config.maskomaly
+def _plan_set(section: MaskomalySection, network: Path, score: str) -> PlannedSet:
+    """Plan the label set of a network, by its run, and score, which others do not change."""
     settings: dict[str, Any] = {
         "score": score,
-        "network": weights_identity(folder / BEST)["sha256"],
+        "network": weights_identity(network / BEST)["sha256"],
     }
     facts, deciding = {}, {"smoothing_px"}
     if score in WITH_QUERIES:
-        chosen = (folder / QUERIES).read_text(encoding="utf-8")
+        chosen = (network / QUERIES).read_text(encoding="utf-8")
         deciding |= {"inlier_threshold", "border_threshold", "inlier_weight"}
         deciding |= {"corrected_border_rule"}
         settings["queries"] = settings_hash({"queries": chosen})
-        facts = {CHOSEN_ON: list(read_queries(folder / QUERIES).images)}
+        facts = {CHOSEN_ON: list(read_queries(network / QUERIES).images)}
     decided = section.decides()
     settings |= {key: decided[key] for key in deciding & decided.keys()}
     return PlannedSet(
-        f"{network}-{score}", lambda: BoxSettings(object_class="anomaly"), settings, facts
+        f"{network.name}-{score}", lambda: BoxSettings(object_class="anomaly"), settings, facts
     )
 
 
-def _load(config: Config, cache: "Cache | None") -> Teacher:
+def _load(section: MaskomalySection, runs: Path, device: Device, cache: "Cache | None") -> Teacher:
     from teacher.maskomaly.teacher import load_maskomaly
 
-    return load_maskomaly(config.maskomaly, config.paths.runs, config.teacher.device, cache)
+    return load_maskomaly(section, runs, device, cache)

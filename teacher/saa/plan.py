@@ -15,7 +15,7 @@ from teacher.saa.segmenters import Segmenter
 from teacher.saa.segmenters.grabcut import GrabCutSegmenter
 from teacher.saa.wording import describe_prompt, remark_on_words
 from teacher.settings import tile_trouble
-from util.config import Config, SaaSection, TeacherSection
+from util.config import SaaSection, TeacherSection
 from util.data_classes import BoxSettings
 from util.label_set import prompt_to_folder
 
@@ -29,13 +29,12 @@ EMBEDDED = frozenset({"attributes", "grabcut", "colour_gradient"})
 _PARTS = {"detector", "segmenter", "saliency"}
 
 
-def plan(config: Config) -> TeacherPlan:
+def plan(teacher: TeacherSection, saa: SaaSection, *_: object) -> TeacherPlan:
     """Plan a label set for each prompt.
 
     Raises:
         UserError: Prompts cannot be answered together, or be names of folders.
     """
-    teacher, saa = config.teacher, config.saa
     prompts = resolve_prompts(teacher.prompts)
     troubles = [tile_trouble(teacher)]
     if teacher.tile_size_px and saa.stretch_each_image:

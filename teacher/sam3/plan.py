@@ -8,7 +8,7 @@ from teacher.plans import Models, PlannedSet, TeacherPlan, describe_teacher
 from teacher.prompts import resolve_prompts
 from teacher.saa.algorithm import VERSION
 from teacher.settings import tile_trouble
-from util.config import Config, Sam3Section, TeacherSection
+from util.config import Sam3Section, TeacherSection
 from util.data_classes import BoxSettings
 from util.label_set import prompt_to_folder
 
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 _NUMBERS = {"box_threshold", "min_area", "area_threshold", "max_masks"}
 
 
-def plan(config: Config) -> TeacherPlan:
+def plan(settings: TeacherSection, sam3: Sam3Section, *_: object) -> TeacherPlan:
     """Plan a label set for each prompt.
 
     Raises:
         UserError: Prompts cannot be answered together, or be names of folders.
     """
-    settings, sam3 = config.teacher, config.sam3
     trouble = tile_trouble(settings)
     return TeacherPlan(
         label_sets={prompt: _plan_set(prompt) for prompt in resolve_prompts(settings.prompts)},

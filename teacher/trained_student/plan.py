@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from teacher.plans import Models, PlannedSet, TeacherPlan
-from util.config import Config, TeacherSection
+from util.config import TeacherSection
 from util.errors import UserError
 from util.learning.inference.opening import describe_student, open_labeller, read_box_settings
 from util.learning.inference.student_teacher import (
@@ -22,13 +22,12 @@ class StudentTeacher(StudentLabeller):
         """Refuse nothing: a student knows no prompts."""
 
 
-def plan(config: Config) -> TeacherPlan:
+def plan(settings: TeacherSection, *_: object) -> TeacherPlan:
     """Plan the one label set of a student.
 
     Raises:
         UserError: Nothing names the label set: there is no such checkpoint, or no folder round it.
     """
-    settings = config.teacher
     name = name_label_set(settings)
     return TeacherPlan(
         label_sets={name: PlannedSet(name, lambda: read_box_settings(find_checkpoint(settings)))},

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from teacher.building import plan_teacher
 from teacher.plans import TeacherPlan
-from teacher.settings import describe_unread
+from teacher.settings import OwnSections, describe_unread
 from teacher.weights.libraries import BACKENDS, INSTALL, installed_version, lacking_libraries
 from teacher.weights.trials import PICTURE, try_models
-from util.config import REPOSITORY, Config, TeacherSection
+from util.config import REPOSITORY, PathsSection, TeacherSection
 from util.errors import UserError
 from util.images.files import read_image
 from util.weights.finding import fault, find, locate
@@ -37,15 +37,20 @@ LIBRARIES = (
 )
 
 
-def check(config: Config) -> int:
+def check(settings: TeacherSection, own: OwnSections, paths: PathsSection) -> int:
     """Print what real teachers have on this machine and what they lack.
+
+    Args:
+        settings: Names the teacher.
+        own: The section of its own, and those of the others.
+        paths: Where weights and runs are.
 
     Returns:
         Exit status: 0 if the configured teacher can run, else 1.
     """
-    settings, folder = config.teacher, config.paths.weights
+    folder = paths.weights
     unusable = unusable_libraries()
-    plan, missing = _plan(config)
+    plan, missing = _plan(settings, own, paths)
     sections = {
         "Libraries": [*_version_lines(), *conflicts(unusable)],
         "Devices": _device_lines(settings, unusable),
@@ -56,7 +61,7 @@ def check(config: Config) -> int:
     }
     for title, lines in sections.items():
         print(title, *(f"  {line}" for line in lines), sep="\n", end="\n\n")
-    obstacles = [sentence] if (sentence := describe_unread(config)) else []
+    obstacles = [sentence] if (sentence := describe_unread(settings, own)) else []
     if plan is not None:
         obstacles += [*plan.troubles, *library_obstacles(settings, plan, unusable)]
     obstacles += missing
@@ -67,14 +72,16 @@ def check(config: Config) -> int:
     return 1 if obstacles else 0
 
 
-def _plan(config: Config) -> tuple[TeacherPlan | None, list[str]]:
+def _plan(
+    settings: TeacherSection, own: OwnSections, paths: PathsSection
+) -> tuple[TeacherPlan | None, list[str]]:
     """Plan the teacher: the plan, if it can be, and what keeps it from its files."""
     try:
-        plan = plan_teacher(config)
+        plan = plan_teacher(settings, own, paths.runs)
         plan.files()
     except UserError as error:
         return None, [str(error)]
-    return plan, missing_weights(plan, config.paths.weights)
+    return plan, missing_weights(plan, paths.weights)
 
 
 def unusable_libraries() -> dict[str, str]:

@@ -15,10 +15,11 @@ import student.test
 import student.train
 import teacher.soft_label_generation
 from student.losses import LossSettings, binary_kd, binary_kl, student_loss
-from teacher.building import build_teacher, check_teacher, find_models, plan_teacher
+from teacher.building import build_teacher, check_teacher, find_models
+from teacher.trained_student.plan import plan
 from tests.stages import stop_at_write
 from tests.student.inference.test_label_sets import SMALL, make_student
-from util.config import Config, PredictionSection, TeacherSection
+from util.config import PredictionSection, TeacherSection
 from util.config.command_line import load_config
 from util.errors import UserError
 from util.images.files import find_images, read_image
@@ -118,10 +119,9 @@ def test_tiles_of_a_student_are_blended_not_cut(taught: Path) -> None:
     image = read_image(next(iter(find_images(taught.parent / "images").values())))
 
     def predict(settings: TeacherSection) -> np.ndarray:
-        config = Config(teacher=settings)
-        plan = plan_teacher(config)
-        teacher = build_teacher(plan, find_models(config, plan))
-        soft_label = next(teacher.label(image, list(plan.label_sets))).soft_label
+        planned = plan(settings)
+        teacher = build_teacher(planned, find_models(planned, Path()))
+        soft_label = next(teacher.label(image, list(planned.label_sets))).soft_label
         assert soft_label is not None
         return soft_label
 
@@ -265,11 +265,11 @@ def test_the_config_of_a_distillation_is_a_config(taught: Path) -> None:
 def test_tiles_are_those_of_predictions_unless_they_are_set(taught: Path) -> None:
     def tile_size(*more: str) -> int:
         config, _ = load_config("", arguments(taught, "--teacher.name", "student", *more))
-        plan = plan_teacher(config)
-        models = find_models(config, plan)
-        check_teacher(config, plan, models)
-        told: int = plan.describe(models)["tile_size_px"]
-        built = build_teacher(plan, models)
+        planned = plan(config.teacher)
+        models = find_models(planned, config.paths.weights)
+        check_teacher(planned, models, config.teacher.device)
+        told: int = planned.describe(models)["tile_size_px"]
+        built = build_teacher(planned, models)
         assert built.settings.tile_size_px == told  # type: ignore[attr-defined]
         return told
 
@@ -317,4 +317,4 @@ def test_a_label_set_of_a_student_has_a_name_that_joins(taught: Path) -> None:
     run = taught.parent / "runs" / "large"
     run.rename(run.with_name("a+b"))
     settings = TeacherSection(name="student", checkpoint=run.with_name("a+b") / "best.pt")
-    assert list(plan_teacher(Config(teacher=settings)).label_sets) == ["a_b"]
+    assert list(plan(settings).label_sets) == ["a_b"]

@@ -310,8 +310,8 @@ def test_swapped_channels_change_the_maps(project: Path) -> None:
     from util.config import read_config
 
     config = read_config(project)
-    plan = plan_teacher(config)
-    real = build_teacher(plan, find_models(config, plan))
+    plan = plan_teacher(config.teacher, config.own_sections(), config.paths.runs)
+    real = build_teacher(plan, find_models(plan, config.paths.weights))
     rng = np.random.default_rng(0)
     path = next(iter(find_images(config.data.images).values()))
     tint = rng.integers(0, 90, 3)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 import teacher.soft_label_generation
-from teacher.building import check_teacher, plan_teacher
-from teacher.labelling import resolve_settings
+from teacher.building import check_teacher, plan_teacher, resolve_settings
+from teacher.plans import Models, TeacherPlan
 from teacher.settings import as_student, describe_unread
 from tests.conftest import make_project
 from util.config import Config, SaaSection, TeacherSection, config_fields, override_config
@@ -24,6 +24,18 @@ def settings(**values: Any) -> Config:
         section = section or ("teacher" if key in TeacherSection.model_fields else "saa")
         sections[section][name] = value
     return override_config(Config(), sections)
+
+
+def unread_of(config: Config) -> str:
+    return describe_unread(config.teacher, config.own_sections())
+
+
+def plan_of(config: Config) -> TeacherPlan:
+    return plan_teacher(config.teacher, config.own_sections(), config.paths.runs)
+
+
+def check(config: Config, models: Models) -> None:
+    check_teacher(plan_of(config), models, config.teacher.device)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +78,7 @@ def test_settings_that_are_not_read_are_named_and_no_others(
     values: dict[str, Any], unread: list[str] | None
 ) -> None:
     config = settings(**values)
-    sentence = describe_unread(config)
+    sentence = unread_of(config)
     named = [key for key in config_fields() if f"{key} (" in sentence]
     if unread is None:
         assert sorted(key.split(".")[1] for key in named) == sorted(values.keys() - {"name"})
@@ -76,46 +88,50 @@ def test_settings_that_are_not_read_are_named_and_no_others(
 
 
 def test_a_setting_that_is_not_read_is_told_with_what_reads_it() -> None:
-    sentence = describe_unread(settings(name="student", prompts=["gull"], text_encoder="x"))
+    sentence = unread_of(settings(name="student", prompts=["gull"], text_encoder="x"))
     assert "teacher 'student'" in sentence
     assert "teacher.prompts (teacher.name saa or sam3)" in sentence
     assert "saa.text_encoder (teacher.name saa)" in sentence
-    sentence = describe_unread(settings(detector="transformers", text_encoder="x"))
+    sentence = unread_of(settings(detector="transformers", text_encoder="x"))
     assert "saa.text_encoder (saa.detector groundingdino)" in sentence
 
 
 def test_only_what_differs_from_its_default_and_changes_maps_decides_them() -> None:
-    untold = plan_teacher(settings()).describe({})
+    untold = plan_of(settings()).describe({})
     assert set(untold) == {"name", "version", "models"}
     how = {"device": "cpu", "cache_gb": 3.0, "boxes_per_batch": 2, "tile_overlap_px": 7}
     for same in ({"box_threshold": 0.2, "prompts": ["tern"]}, how, {"tile_size_px": 0}):
-        assert plan_teacher(settings(**same)).describe({}) == untold
+        assert plan_of(settings(**same)).describe({}) == untold
     for key, value in (("box_threshold", 0.3), ("working_size_px", 9), ("tile_size_px", 512)):
-        told = plan_teacher(settings(**{key: value})).describe({})
+        told = plan_of(settings(**{key: value})).describe({})
         assert told == untold | {key: value}
     tiled = {"tile_size_px": 512, "tile_overlap_px": 7}
-    assert plan_teacher(settings(**tiled)).describe({}) == untold | tiled
+    assert plan_of(settings(**tiled)).describe({}) == untold | tiled
 
 
 def test_teachers_of_equal_settings_are_told_apart() -> None:
-    assert plan_teacher(settings()).describe({}) != plan_teacher(settings(name="sam3")).describe({})
+    assert plan_of(settings()).describe({}) != plan_of(settings(name="sam3")).describe({})
 
 
 def test_a_label_set_says_how_settings_were_resolved() -> None:
-    told = resolve_settings(settings(name="sam3"))
+    config = settings(name="sam3")
+    told = resolve_settings(config.teacher, config.own_sections())
     assert set(told) == {"teacher", "sam3"}
     assert (told["sam3"]["box_threshold"], told["sam3"]["area_threshold"]) == (0.3, 1.0)
 
 
 def test_a_student_takes_nothing_that_is_meant_for_another_teacher() -> None:
     given = settings(prompts=["gull"], detector="groundingdino", precision="bf16", flips=True)
-    student = as_student(given, checkpoint=Path("a.pt"), logits=True)
-    assert describe_unread(student) == ""
+    own = given.own_sections()
+    sections = as_student(given.teacher, own, checkpoint=Path("a.pt"), logits=True)
+    student = given.model_copy(update=sections)
+    assert unread_of(student) == ""
     told = student.teacher
     assert (told.name, told.flips, told.logits) == ("student", True, True)
     assert (student.saa, told.precision) == (SaaSection(), "fp32")
-    strict = as_student(settings(name="student", prompts=["gull"]))
-    assert "teacher.prompts" in describe_unread(strict)
+    strict = settings(name="student", prompts=["gull"])
+    sections = as_student(strict.teacher, strict.own_sections())
+    assert "teacher.prompts" in unread_of(strict.model_copy(update=sections))
 
 
 def test_all_troubles_of_a_teacher_are_told_together_before_anything_is_made(
@@ -160,7 +176,7 @@ def test_settings_that_are_not_read_are_told_before_weights_are_fetched_for_them
 def test_tiles_that_cannot_be_are_refused(values: dict[str, Any], message: str) -> None:
     config = settings(**values)
     with pytest.raises(UserError, match=message):
-        check_teacher(config, plan_teacher(config), {})
+        check(config, {})
 
 
 def test_a_missing_library_is_seen_before_it_is_needed(
@@ -169,17 +185,17 @@ def test_a_missing_library_is_seen_before_it_is_needed(
     config = settings(detector="groundingdino", segmenter="sam")
     models = {part: tmp_path for part in ("detector", "segmenter", "text encoder")}
     (tmp_path / "model.bin").write_bytes(b"1")
-    check_teacher(config, plan_teacher(config), models)
+    check(config, models)
     monkeypatch.setattr("teacher.building.missing_libraries", lambda: ["timm", "groundingdino-py"])
     with pytest.raises(UserError, match=r"^detector groundingdino needs groundingdino-py: python"):
-        check_teacher(config, plan_teacher(config), models)
+        check(config, models)
 
 
 def test_weights_that_are_damaged_are_seen_before_they_are_loaded(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"no tensors")
     config = settings(segmenter="transformers")
     with pytest.raises(UserError, match=r"model\.safetensors is damaged.*fetch it anew"):
-        check_teacher(config, plan_teacher(config), {"segmenter": tmp_path})
+        check(config, {"segmenter": tmp_path})
 
 
 def test_a_device_that_this_machine_lacks_is_seen_before_a_model_is_loaded(
@@ -191,4 +207,4 @@ def test_a_device_that_this_machine_lacks_is_seen_before_a_model_is_loaded(
     (tmp_path / "model.bin").write_bytes(b"1")
     config = settings(segmenter="transformers", device="cuda")
     with pytest.raises(UserError, match=r"teacher\.device is 'cuda', which this machine lacks"):
-        check_teacher(config, plan_teacher(config), {"segmenter": tmp_path})
+        check(config, {"segmenter": tmp_path})

@@ -12,6 +12,7 @@ from util.config.analyses.study import StudySection
 from util.config.combination import CombinationSection
 from util.config.data import DataSection
 from util.config.demo import DemoSection
+from util.config.fields import Section
 from util.config.paths import PathsSection
 from util.config.students.export import ExportSection
 from util.config.students.prediction import PredictionSection
@@ -58,6 +59,10 @@ class Config(BaseModel):
         CompressionSection(), description=CompressionSection.__doc__
     )
     tracking: TrackingSection = Field(TrackingSection(), description=TrackingSection.__doc__)
+
+    def own_sections(self) -> dict[str, Section]:
+        """Give the sections of one teacher each, by its name."""
+        return {name: getattr(self, name) for name in sorted(TEACHERS)}
 
 
 def config_fields() -> dict[str, FieldInfo]:

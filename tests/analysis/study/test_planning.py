@@ -317,7 +317,8 @@ def test_teachers_that_read_no_object_prompt_are_not_crossed_with_them(tmp_path:
         "teacher as configured, object prompt water",
         "name sam3",
     ]
-    assert describe_unread(variants[2].config) == ""
+    told = variants[2].config
+    assert describe_unread(told.teacher, told.own_sections()) == ""
 
 
 def test_what_a_teacher_does_not_read_is_refused_before_anything_is_made(tmp_path: Path) -> None:

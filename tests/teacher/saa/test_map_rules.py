@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teacher.building import build_teacher, plan_teacher
+from teacher.building import build_teacher
 from teacher.saa.map_rules import MapRule, to_unit
+from teacher.saa.plan import plan
 from tests.conftest import paint_scene
 from tests.teacher.saa.test_algorithm import label, one_box_teacher
-from util.config import Config, SaaSection
+from util.config import SaaSection, TeacherSection
 from util.data_classes import BoxSettings
 from util.masks_to_bboxes import soft_label_to_boxes
 
@@ -40,7 +41,7 @@ def test_the_order_of_published_values_is_kept_within_0_and_1(values: list[float
 @pytest.mark.parametrize("rule", ["fixed_scale", "published"])
 def test_the_usual_threshold_finds_boxes_by_both_rules(rule: MapRule) -> None:
     centres = [(20, 30), (60, 100), (110, 50)]
-    teacher = build_teacher(plan_teacher(Config(saa=SaaSection(map_rule=rule))), {})
+    teacher = build_teacher(plan(TeacherSection(), SaaSection(map_rule=rule)), {})
     (finding,) = teacher.label(paint_scene((140, 140), centres), ["bird"])
     found = soft_label_to_boxes(finding.soft_label, BoxSettings())
     middles = (found.boxes_xyxy[:, :2] + found.boxes_xyxy[:, 2:]) / 2

@@ -9,8 +9,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 from transformers import Sam3ImageProcessor
 
-from teacher.building import build_teacher, plan_teacher
+from teacher.building import build_teacher
 from teacher.inference.runtime import Runtime
+from teacher.sam3.plan import plan
 from teacher.sam3.segment_anything_3 import (
     MASK_THRESHOLD,
     SegmentAnything3,
@@ -18,7 +19,7 @@ from teacher.sam3.segment_anything_3 import (
 )
 from tests.teacher.saa.small_models import paint
 from tests.teacher.sam3.small_sam3 import ALL, build, small_model, small_processor, write_folder
-from util.config import Config, Sam3Section, TeacherSection
+from util.config import Sam3Section, TeacherSection
 from util.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -79,17 +80,15 @@ def test_other_folders_are_refused(tmp_path: Path, spoil: Callable[[Path], None]
 
 def test_thresholds_that_the_config_leaves_out_are_those_of_the_library(tmp_path: Path) -> None:
     write_folder(tmp_path)
-    config = Config(teacher=TeacherSection(name="sam3", device="cpu"))
-    teacher = build_teacher(plan_teacher(config), {"teacher": tmp_path})
+    settings = TeacherSection(name="sam3", device="cpu")
+    teacher = build_teacher(plan(settings, Sam3Section()), {"teacher": tmp_path})
     assert isinstance(teacher, SegmentAnything3)
     process = Sam3ImageProcessor.post_process_instance_segmentation
     own = inspect.signature(process).parameters
     assert teacher.settings.box_threshold == own["threshold"].default
     assert own["mask_threshold"].default == MASK_THRESHOLD
     assert teacher.settings.area_threshold == 1
-    by_hand = Config(
-        teacher=config.teacher, sam3=Sam3Section(box_threshold=0.2, area_threshold=0.05)
-    )
-    teacher = build_teacher(plan_teacher(by_hand), {"teacher": tmp_path})
+    by_hand = Sam3Section(box_threshold=0.2, area_threshold=0.05)
+    teacher = build_teacher(plan(settings, by_hand), {"teacher": tmp_path})
     assert isinstance(teacher, SegmentAnything3)
     assert (teacher.settings.box_threshold, teacher.settings.area_threshold) == (0.2, 0.05)

@@ -87,7 +87,7 @@ def thesis_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def report(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
     def run(saa: SaaSection, folder: Path, teacher: TeacherSection = EMBEDDED) -> tuple[int, str]:
         paths = PathsSection().model_copy(update={"weights": folder})
-        status = check(Config(teacher=teacher, saa=saa, paths=paths))
+        status = check(teacher, Config(saa=saa).own_sections(), paths)
         return status, capsys.readouterr().out
 
     return run

@@ -2,10 +2,11 @@
 
 import pytest
 
-from teacher.building import build_teacher, plan_teacher
+from teacher.building import build_teacher
+from teacher.saa.plan import plan
 from tests.conftest import ROOT
 from util.bbox_csv import boxes_to_table
-from util.config import Config
+from util.config import SaaSection, TeacherSection
 from util.data_classes import BoxSettings
 from util.ground_truth.reading import read_ground_truth
 from util.images.files import find_images, read_image
@@ -23,7 +24,7 @@ def test_the_default_teacher_finds_water_birds(split: str, least_f1: float) -> N
     ids = read_split(WATERBIRDS / "splits", split, images)[::3]
     paths = {image_id: images[image_id] for image_id in ids}
     truths = read_ground_truth(WATERBIRDS / "annotations.json", "coco", paths, ["bird"])
-    teacher = build_teacher(plan_teacher(Config()), {})
+    teacher = build_teacher(plan(TeacherSection(), SaaSection()), {})
     found = []
     for image_id, path in paths.items():
         (finding,) = teacher.label(read_image(path), ["bird"])
