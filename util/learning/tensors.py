@@ -4,19 +4,22 @@ import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from util.errors import UserError, listed
+from util.learning.array_pickles import read_array_pickle
 
 
 def read_tensors(file: Path, what: str) -> dict[str, Tensor]:
     """Read the tensors of a checkpoint by name.
 
     Args:
-        file: `.safetensors`, else what `torch.save` writes, of which no code is run.
+        file: `.safetensors`, a `.pkl` of arrays such as detectron2 publishes, else what
+            `torch.save` writes; no code in it is run.
         what: What it should hold, for the error.
 
     Raises:
@@ -25,17 +28,31 @@ def read_tensors(file: Path, what: str) -> dict[str, Tensor]:
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        is_pickle = file.suffix == ".pkl"
+        content = (
+            read_array_pickle(file)
+            if is_pickle
+            else torch.load(file, map_location="cpu", weights_only=True)
+        )
     except pickle.UnpicklingError:
         raise not_whole(file, what, "it holds more than tensors, or is damaged") from None
     except (OSError, EOFError, RuntimeError, SafetensorError) as error:
         raise not_whole(file, what, str(error).partition("\n")[0] or "it is cut off") from None
     state = content.get("model", content) if isinstance(content, dict) else {}
     return {
-        str(name).removeprefix("module."): value
+        str(name).removeprefix("module."): _as_tensor(value)
         for name, value in (state.items() if isinstance(state, dict) else ())
-        if isinstance(value, Tensor)
+        if isinstance(value, Tensor) or _is_numeric(value)
     }
+
+
+def _is_numeric(value: object) -> bool:
+    """Tell arrays of numbers from all else, arrays of Python's objects above all."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.dtype.isnative
+
+
+def _as_tensor(value: Tensor | np.ndarray) -> Tensor:
+    return value if isinstance(value, Tensor) else torch.tensor(value)
 
 
 def load_strictly(model: nn.Module, state: Mapping[str, Tensor], file: Path, what: str) -> None:
