@@ -1,6 +1,6 @@
 """What lies in the run of a network, and what of it scores need."""
 
-VERSION = 1
+VERSION = 2
 """Counts up whenever the same network and settings give other maps."""
 
 BEST = "best.pt"

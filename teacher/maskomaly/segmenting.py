@@ -14,7 +14,8 @@ def pass_image(network: RoadNetwork, image_rgb: np.ndarray) -> RawOutputs:
     """Let a network see an image.
 
     The image is resized as the network was trained, keeping its proportions, and padded at the
-    bottom and on the right; what the network says of the padding is cut off.
+    bottom and on the right with the colour that is nothing after normalisation, as the original
+    pads; what the network says of the padding is cut off.
 
     Args:
         network: Ready to answer.
@@ -22,11 +23,11 @@ def pass_image(network: RoadNetwork, image_rgb: np.ndarray) -> RawOutputs:
     """
     resized = resize_short_side(image_rgb, network.settings.short_side_px)
     height, width = resized.shape[:2]
-    padding = [-side % LARGEST_STRIDE for side in (height, width)]
-    padded = np.pad(resized, [(0, padding[0]), (0, padding[1]), (0, 0)])
-    device = next(network.parameters()).device
-    pixels = torch.from_numpy(padded).to(device).permute(2, 0, 1)[None].float() / 255
-    output = network(pixels)
+    padded_hw = [side + -side % LARGEST_STRIDE for side in (height, width)]
+    padded = network.mean.repeat(1, *padded_hw)
+    pixels = torch.from_numpy(np.ascontiguousarray(resized)).to(padded.device).permute(2, 0, 1)
+    padded[:, :height, :width] = pixels.float() / 255
+    output = network(padded[None])
     masks = output.masks_queries_logits[0].float()
     return RawOutputs(
         output.class_queries_logits[0].float(),
