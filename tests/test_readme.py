@@ -108,7 +108,7 @@ def test_configs_that_are_shown_are_valid() -> None:
 def test_weights_that_are_fetched_and_files_that_are_run_are_there() -> None:
     text = (ROOT / "README.md").read_text()
     fetched = re.findall(r"--fetch ([\w./-]+)$", text, re.MULTILINE)
-    assert len(fetched) == 4
+    assert len(fetched) == 5
     assert set(fetched) <= {model.name for model in MODELS}
     for command in ("torchrun --nproc-per-node 4", "sbatch"):
         scripts = re.findall(rf"^{command} ([^\s-]\S+)", text, re.MULTILINE)

@@ -32,11 +32,32 @@ LARGEST_STRIDE = 32
 
 
 @dataclass(frozen=True)
+class SwinSize:
+    """How large a Swin (Liu et al., arXiv 2103.14030) is.
+
+    Attributes:
+        channels: Of its first stage; each of the other three has twice as many as the one before.
+        depths: Blocks of each stage.
+        heads: Of the attention of each stage.
+        window: Side of the windows that see themselves, in patches of 4 pixels.
+    """
+
+    channels: int
+    depths: Sequence[int]
+    heads: Sequence[int]
+    window: int
+
+
+TINY_SWIN = SwinSize(24, (1, 1, 1, 1), (1, 2, 4, 8), 7)
+"""What swin-tiny-random is."""
+
+
+@dataclass(frozen=True)
 class RoadNetworkSettings:
     """What is needed to build a network again; kept in its checkpoint.
 
     Attributes:
-        backbone: `efficientnet-lite0` or `swin-tiny-random`.
+        backbone: `efficientnet-lite0`, `swin-tiny-random`, or `swin` of published weights.
         classes: Names of what it learns, at their numbers.
         hidden: Channels of both decoders, a multiple of 32.
         queries: Masks that are proposed for an image.
@@ -45,6 +66,8 @@ class RoadNetworkSettings:
         points: Pixels of each mask that a loss is measured at.
         short_side_px: Shorter side that images are resized to before all; 0 = as they are.
         has_negative_class: Whether it learns a further class, of things that were pasted.
+        heads: Of the attention of both decoders.
+        swin: How large a Swin is that is the backbone.
     """
 
     backbone: str
@@ -56,6 +79,8 @@ class RoadNetworkSettings:
     points: int
     short_side_px: int = 0
     has_negative_class: bool = False
+    heads: int = 4
+    swin: SwinSize = TINY_SWIN
 
     @property
     def told_apart(self) -> list[str]:
@@ -65,6 +90,12 @@ class RoadNetworkSettings:
     def as_dict(self) -> dict[str, Any]:
         """Return JSON values, which a checkpoint can hold."""
         return {**asdict(self), "classes": list(self.classes)}
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Self:
+        """Read what `as_dict` gave."""
+        swin = {"swin": SwinSize(**told["swin"])} if "swin" in told else {}
+        return cls(**{**told, **swin})
 
 
 class RoadNetwork(nn.Module):
@@ -141,7 +172,7 @@ def build_network(settings: RoadNetworkSettings, backbone_weights: Path | None) 
     logging.getLogger("transformers.models.mask2former").setLevel(logging.ERROR)
     names = dict(enumerate(settings.told_apart))
     config = Mask2FormerConfig(
-        backbone_config=_backbone(settings.backbone),
+        backbone_config=_backbone(settings),
         feature_size=settings.hidden,
         mask_feature_size=settings.hidden,
         hidden_dim=settings.hidden,
@@ -149,14 +180,14 @@ def build_network(settings: RoadNetworkSettings, backbone_weights: Path | None) 
         dim_feedforward=8 * settings.hidden,
         encoder_layers=settings.encoder_layers,
         decoder_layers=settings.decoder_layers,
-        num_attention_heads=4,
+        num_attention_heads=settings.heads,
         num_queries=settings.queries,
         id2label=names,
         label2id={name: number for number, name in names.items()},
         train_num_points=settings.points,
     )
     network = RoadNetwork(Mask2FormerForUniversalSegmentation(config), settings)
-    if settings.backbone == "swin-tiny-random":
+    if settings.backbone != "efficientnet-lite0":
         # What comes last in it is not used, and has no gradient for several processes to share.
         network.backbone.get_submodule("swin.layernorm").requires_grad_(False)
     if backbone_weights is not None:  # after building, which draws all weights at random
@@ -165,16 +196,16 @@ def build_network(settings: RoadNetworkSettings, backbone_weights: Path | None) 
     return network.to(memory_format=torch.channels_last)
 
 
-def _backbone(name: str) -> TimmBackboneConfig | SwinConfig:
-    if name == "efficientnet-lite0":
+def _backbone(settings: RoadNetworkSettings) -> TimmBackboneConfig | SwinConfig:
+    if settings.backbone == "efficientnet-lite0":
         return TimmBackboneConfig(  # type: ignore[call-arg]  # keyword arguments of its base
             backbone=efficientnet_lite.TIMM_NAME, out_indices=[1, 2, 3, 4], features_only=True
         )
     return SwinConfig(  # type: ignore[call-arg]  # keyword arguments of its base
-        embed_dim=24,
-        depths=[1, 1, 1, 1],
-        num_heads=[1, 2, 4, 8],
-        window_size=7,
+        embed_dim=settings.swin.channels,
+        depths=list(settings.swin.depths),
+        num_heads=list(settings.swin.heads),
+        window_size=settings.swin.window,
         out_features=["stage1", "stage2", "stage3", "stage4"],
     )
 
@@ -202,6 +233,6 @@ def load_network(checkpoint: Path) -> RoadNetwork:
             f"{checkpoint} is no network of road scenes; expected the best.pt of a run of "
             "teacher/maskomaly/train_mask2former.py"
         )
-    network = build_network(RoadNetworkSettings(**told), None)
+    network = build_network(RoadNetworkSettings.from_dict(told), None)
     load_strictly(network, content["model"], checkpoint, "Mask2Former")
     return network.eval()

@@ -30,7 +30,8 @@ def plan(teacher: TeacherSection, section: MaskomalySection, runs: Path) -> Teac
         if not (folder / BEST).is_file():
             missing.append(
                 f"{folder} has no {BEST}; train it with teacher/maskomaly/train_mask2former.py, or "
-                "name another run in maskomaly.networks"
+                "make it of weights with run_from_weights.py there, or name another run in "
+                "maskomaly.networks"
             )
         elif WITH_QUERIES.intersection(section.scores) and not (folder / QUERIES).is_file():
             missing.append(

@@ -17,6 +17,7 @@ _KEYS = {
     "teacher": "sam3.model",
     "text encoder": "saa.text_encoder",
     "encoder": "student.encoder_weights",
+    "network": "mask2former.weights",
 }
 
 _SMALL_BYTES = 10**8

@@ -48,7 +48,8 @@ class ModelWeights:
 
     Attributes:
         name: What users write in the config and after `--fetch`.
-        part: What they are for: detector, segmenter, saliency, teacher, text encoder or encoder.
+        part: What they are for: detector, segmenter, saliency, teacher, network, text encoder or
+            encoder.
         backend: The config value that runs them.
         source: https address of a file, or `owner/name` of a repository on the hub; '' where they
             are published as a package alone.
@@ -104,6 +105,12 @@ def _file(part: str, backend: str, source: str, size: int, sha256: str, note: st
 
 def _hub(part: str, backend: str, name: str, size: int, note: str) -> ModelWeights:
     return ModelWeights(name, part, backend, name, size, note=note)
+
+
+def _road(size: str, size_bytes: int) -> ModelWeights:
+    name = f"facebook/mask2former-swin-{size}-cityscapes-semantic"
+    # "other" on the hub; they learnt from Cityscapes, which is for research that is not commercial.
+    return ModelWeights(name, "network", "mask2former", name, size_bytes, licence="research")
 
 
 MODELS: tuple[ModelWeights, ...] = (
@@ -169,6 +176,8 @@ MODELS: tuple[ModelWeights, ...] = (
         note="gated: accept Meta's licence on the hub first",
         is_gated=True,
     ),
+    _road("large", 862_000_000),
+    _road("small", 276_000_000),
     _hub("text encoder", "groundingdino", _BERT, 232_000, "the vocabulary alone"),
     ModelWeights(
         "efficientnet-lite0",
@@ -230,7 +239,7 @@ def named(name: str, where: str) -> ModelWeights:
     known = {row.name: row for row in MODELS}
     if name in known:
         return known[name]
-    if _REPOSITORY.fullmatch(name) and Path(name).suffix not in {*SUFFIXES, ".onnx"}:
+    if _REPOSITORY.fullmatch(name) and Path(name).suffix not in {*SUFFIXES, ".onnx", ".pkl"}:
         return ModelWeights(name, "", "", name, 0, licence="see the hub")
     near = difflib.get_close_matches(name, known)
     hint = f"did you mean {listed(near)}?" if near else "--check lists the names"

@@ -15,8 +15,10 @@ from teacher.maskomaly.learning.augmentation import cut_crop
 from teacher.maskomaly.learning.negatives import paste_negatives
 from teacher.maskomaly.learning.scenes import RoadScenes, gather_scenes
 from teacher.maskomaly.network import RoadNetwork, RoadNetworkSettings, build_network
+from teacher.maskomaly.published.opening import begin_with, find_network, open_network
 from teacher.maskomaly.segmenting import pass_image, predict_classes
 from util.config import DataSection, Mask2FormerSection
+from util.errors import UserError, listed
 from util.images.files import fingerprint, read_image
 from util.images.mask_values import IGNORED
 from util.learning.augmentation import draw_below, draw_between
@@ -33,8 +35,12 @@ from util.learning.trainer import Trainer
 from util.metrics.pixelwise.classes import ClassConfusion
 from util.settings import library_versions, settings_hash
 from util.weights.finding import locate
+from util.weights.identity import weights_identity
 
 logger = logging.getLogger(__name__)
+
+STRUCTURE = ("backbone", "hidden", "queries", "encoder_layers", "decoder_layers")
+"""Keys that say what a network is that begins with no trained one."""
 
 BACKBONE_ENCODER = "tu-tf_efficientnet_lite0"
 """What the table of weights calls the encoder that the backbone is."""
@@ -75,13 +81,18 @@ def train_network(
     fabric = build_fabric(section.device, section.precision)
     fabric.launch()
     scenes = gather_scenes(data, section)
+    start = find_start(section, weights_folder)
     settings = settings_of(section, scenes.masks.class_names)
-    weights = find_backbone(section.backbone, weights_folder)
     torch.manual_seed(section.seed)
-    model = build_network(settings, weights)
+    model = (
+        build_network(settings, find_backbone(section.backbone, weights_folder))
+        if start is None
+        else begin_with(open_network(start), settings)
+    )
     facts = {
         "settings": {
             **section.decides(),
+            **({"weights": weights_identity(start)["sha256"]} if start else {}),
             "classes": list(scenes.masks.class_names),
             "images": settings_hash({"train": scenes.train_ids, "val": scenes.validation_ids}),
             "files": fingerprint(scenes.image_paths[i] for i in scenes.masks.paths),
@@ -91,7 +102,7 @@ def train_network(
         "versions": library_versions(),
     }
     run_folder = RunFolder(plan.folder, facts, plan.config)
-    learnt = task(section, scenes, fabric, settings)
+    learnt = task(section, scenes, fabric, model.settings)
     train_to_end(
         run_folder,
         fabric,
@@ -129,6 +140,22 @@ def settings_of(section: Mask2FormerSection, classes: Sequence[str]) -> RoadNetw
         section.short_side_px,
         section.negatives == "class",
     )
+
+
+def find_start(section: Mask2FormerSection, weights_folder: Path) -> Path | None:
+    """Find the trained network that a training begins with; None where it begins with none.
+
+    Raises:
+        UserError: It is missing, or keys are set that say what network it is.
+    """
+    if section.weights is None:
+        return None
+    if untold := [key for key in STRUCTURE if key in section.decides()]:
+        raise UserError(
+            f"mask2former.{listed(untold)} cannot be set beside mask2former.weights, whose network "
+            "has its own; take one or the other out"
+        )
+    return find_network(section.weights, weights_folder)
 
 
 def find_backbone(backbone: str, weights_folder: Path) -> Path | None:

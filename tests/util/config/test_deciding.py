@@ -91,4 +91,5 @@ def test_of_a_combination_that_decides_which_its_strategy_reads(
 def test_all_keys_of_paths_that_models_are_read_from_are_told_by_their_content() -> None:
     marked = {key for key, field in config_fields().items() if field.json_schema_extra}
     models = {*(f"saa.{key}" for key in SAA_MODELS), "sam3.model", "student.encoder_weights"}
+    models |= {"mask2former.weights"}
     assert models | {"teacher.checkpoint", "student.checkpoint"} <= marked

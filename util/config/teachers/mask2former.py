@@ -2,10 +2,17 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from util.config.data import Pattern
-from util.config.fields import DECIDES_NOTHING, ConfigPath, FolderName, Fraction, Section
+from util.config.fields import (
+    DECIDES_NOTHING,
+    ConfigPath,
+    FolderName,
+    Fraction,
+    Section,
+    locate_model,
+)
 from util.config.students.student import Precision
 
 
@@ -40,6 +47,14 @@ class Mask2FormerSection(Section):
         "efficientnet-lite0",
         description="efficientnet-lite0 = with the weights of ImageNet that the requirements"
         " carry; swin-tiny-random = a very small Swin that starts at random.",
+    )
+    weights: str | None = Field(
+        None,
+        description="A trained network to begin with: a hub name or a folder of transformers, such"
+        " as facebook/mask2former-swin-large-cityscapes-semantic (--fetch), a checkpoint of the"
+        " original repository (.pkl, .pth), or best.pt of a run; backbone, hidden, queries and"
+        " layers are its own then. null = none.",
+        json_schema_extra=DECIDES_NOTHING,
     )
     hidden: int = Field(64, ge=32, multiple_of=32, description="Channels of both decoders.")
     queries: int = Field(30, ge=1, description="Masks that are proposed for an image.")
@@ -88,3 +103,8 @@ class Mask2FormerSection(Section):
         description="Threads that read and augment images ahead; 0 = none.",
         json_schema_extra=DECIDES_NOTHING,
     )
+
+    @field_validator("weights")
+    @classmethod
+    def _locate_weights(cls, name: str | None, info: ValidationInfo) -> str | None:
+        return name if name is None else locate_model(name, info)

@@ -139,6 +139,19 @@ class RunFolder:
         write_text(self.path / "metrics.csv", metrics)
         save_checkpoint(self.last, {**content, **state, "history": list(history)})
 
+    def keep_untrained(self, content: Mapping[str, Any]) -> None:
+        """Write a network that is not learnt here; the run is finished then, without epochs.
+
+        Args:
+            content: Of its checkpoint.
+        """
+        for name in ("run.json", "last.pt", "metrics.csv", "curves.png"):
+            (self.path / name).unlink(missing_ok=True)
+        save_checkpoint(self.best, {**content, MADE_BY: self._hash})
+        write_json(self.path / "config.json", self._config)
+        self.facts["best"] = {"epoch": 0}
+        self.write_facts()
+
     def write_facts(self) -> None:
         """Write run.json."""
         write_json(self.path / "run.json", self.facts)
