@@ -13,6 +13,8 @@ from torch import Generator
 
 from util.learning.augmentation import draw_below, draw_between
 
+PASTED = 254
+"""Number of a pasted thing among the classes of a crop, where it has no class of its own."""
 SMALLEST, LARGEST = 0.05, 0.5
 """Sizes of pasted things, shares of the crop's height."""
 MOST = 4

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +11,8 @@ from lightning_fabric import Fabric
 from torch import Generator, Tensor, nn
 
 from teacher.maskomaly.learning.augmentation import cut_crop
-from teacher.maskomaly.learning.negatives import paste_negatives
+from teacher.maskomaly.learning.losses import Batch, measure
+from teacher.maskomaly.learning.negatives import PASTED, paste_negatives
 from teacher.maskomaly.learning.scenes import RoadScenes, gather_scenes
 from teacher.maskomaly.network import RoadNetwork, RoadNetworkSettings, build_network
 from teacher.maskomaly.published.opening import begin_with, find_network, open_network
@@ -20,7 +20,6 @@ from teacher.maskomaly.segmenting import pass_image, predict_classes
 from util.config import DataSection, Mask2FormerSection
 from util.errors import UserError, listed
 from util.images.files import fingerprint, read_image
-from util.images.mask_values import IGNORED
 from util.learning.augmentation import draw_below, draw_between
 from util.learning.batches import read_ahead
 from util.learning.device import build_fabric
@@ -30,7 +29,7 @@ from util.learning.runs.run_plan import RunPlan
 from util.learning.runs.tracking import check_installed
 from util.learning.runs.training import train_to_end
 from util.learning.seeds import mix_seed
-from util.learning.task import Gather, LoopSettings, Task
+from util.learning.task import LoopSettings, Task
 from util.learning.trainer import Trainer
 from util.metrics.pixelwise.classes import ClassConfusion
 from util.settings import library_versions, settings_hash
@@ -51,13 +50,6 @@ PANELS = {
     "IoU, validation": {"val_miou": "mean of the classes"},
 }
 """Of the picture of a run's epochs."""
-
-
-class Batch(NamedTuple):
-    """Crops: (B, 3, H, W) uint8 RGB, and (B, H, W) uint8 classes, 255 = of none."""
-
-    images: Tensor
-    classes: Tensor
 
 
 def train_network(
@@ -192,7 +184,7 @@ def task(
     return Task(
         scenes.train_ids,
         partial(batches, section, scenes),
-        measure,
+        partial(measure, len(scenes.masks.class_names), section.evidence_weight),
         lambda counts: {},
         partial(validate, scenes, fabric),
         lambda row: (row["val_miou"],),
@@ -206,7 +198,7 @@ def batches(
     """Make the batches of an epoch; see `Task`."""
     size_hw = (section.crop_height_px, section.crop_width_px)
     ids, pastes = scenes.train_ids, section.negatives != "none"
-    number = len(scenes.masks.class_names) if section.negatives == "class" else IGNORED
+    number = len(scenes.masks.class_names) if section.negatives == "class" else PASTED
 
     def read(index: int) -> list[tuple[Tensor, Tensor]]:
         image_rgb, classes = scenes.read(ids[index])
@@ -226,26 +218,6 @@ def batches(
         return Batch(torch.stack(images), torch.stack(classes))
 
     return read_ahead(read, put_together, groups, section.num_workers)
-
-
-def measure(model: nn.Module, batch: Batch, gather: Gather) -> tuple[Tensor, Tensor]:
-    """See a batch: its loss; nothing is counted."""
-    truths = [split_classes(classes) for classes in batch.classes]
-    masks, classes = [mask for mask, _ in truths], [numbers for _, numbers in truths]
-    loss = model(batch.images.float() / 255, masks, classes).loss.squeeze()
-    losses = gather(loss.expand(len(batch.images)))
-    return losses.mean(), torch.zeros((), dtype=torch.long, device=loss.device)
-
-
-def split_classes(classes: Tensor) -> tuple[Tensor, Tensor]:
-    """Split a mask of classes, (H, W) uint8, into one mask a class that it has.
-
-    Returns:
-        (N, H, W) float 0 or 1, and (N,) int64 numbers of the classes; N is 0 where all is ignored.
-    """
-    numbers = classes.unique()
-    numbers = numbers[numbers != IGNORED]
-    return (classes == numbers[:, None, None]).float(), numbers.long()
 
 
 def validate(scenes: RoadScenes, fabric: Fabric, network: nn.Module) -> Row:

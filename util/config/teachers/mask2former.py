@@ -1,6 +1,6 @@
 """The section `mask2former`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -18,6 +18,8 @@ from util.config.students.student import Precision
 
 class Mask2FormerSection(Section):
     """A Mask2Former that learns ordinary classes of road scenes; see the section `maskomaly`."""
+
+    defaults_version: ClassVar[int] = 2
 
     run: FolderName = Field(
         "mask2former",
@@ -79,6 +81,12 @@ class Mask2FormerSection(Section):
         " further class has them, which the score uno needs.",
     )
     negative_share: Fraction = Field(1.0, description="Share of the crops that get some.")
+    evidence_weight: float = Field(
+        5.0,
+        ge=0,
+        description="Weight of a loss on what all masks together say at each pixel: much for its"
+        " class, and nothing for any where a thing was pasted; 0 = the published losses alone.",
+    )
     epochs: int = Field(10, ge=1, description="Passes over the training split.")
     patience: int = Field(10, ge=1, description="Stop after so many epochs without a better one.")
     batch_size: int = Field(4, ge=1, description="Crops in a step.")

@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from teacher.maskomaly.learning.losses import Batch
+from teacher.maskomaly.learning.negatives import PASTED
 from teacher.maskomaly.learning.scenes import RoadScenes, gather_scenes
-from teacher.maskomaly.learning.training import Batch, batches
+from teacher.maskomaly.learning.training import batches
 from util.config import DataSection, Mask2FormerSection
 
 IDS = ["a", "b", "c", "d"]
@@ -47,7 +49,7 @@ def has(batch: Batch, number: int) -> list[bool]:
     return [bool((classes == number).any()) for classes in batch.classes]
 
 
-@pytest.mark.parametrize(("negatives", "number"), [("unlabelled", 255), ("class", 19)])
+@pytest.mark.parametrize(("negatives", "number"), [("unlabelled", PASTED), ("class", 19)])
 def test_pasted_things_are_of_no_class_or_of_the_one_after_the_known(
     scenes: RoadScenes, negatives: str, number: int
 ) -> None:
@@ -63,7 +65,7 @@ def test_nothing_is_pasted_where_nothing_is_asked_for(scenes: RoadScenes) -> Non
 
 def test_a_share_of_the_crops_gets_things(scenes: RoadScenes) -> None:
     crops = seen(scenes, section_of("unlabelled", share=0.5))
-    assert 5 < sum(sum(has(batch, 255)) for batch in crops) < 19
+    assert 5 < sum(sum(has(batch, PASTED)) for batch in crops) < 19
 
 
 def test_an_epoch_gives_the_same_crops_again_and_another_epoch_others(scenes: RoadScenes) -> None:
