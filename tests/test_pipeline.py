@@ -21,6 +21,7 @@ from tests.processes import run_script
 from tests.stages import arguments, combine, evaluate, label, stop_at_write, train
 from util.config.command_line import load_config
 from util.data_classes import BoxSettings
+from util.errors import UserError
 from util.images.files import name_to_id, read_image
 from util.label_set import LabelSet
 from util.learning.inference.opening import read_box_settings
@@ -44,6 +45,18 @@ def test_the_teacher_finds_the_birds_and_tells_prompts_apart(finished: Path) -> 
     total = sum(bird.read(i).sum() for i in bird.ids)
     assert total > 2 * sum(crest.read(i).sum() for i in bird.ids)
     assert bird.manifest["settings"]["prompt"] == "bird"
+
+
+def test_label_sets_can_be_of_some_splits_alone(project: Path) -> None:
+    with pytest.raises(UserError, match=r"Tset\.txt"):
+        label(arguments(project, "--teacher.split", "Tset"))
+    label_sets = project.parent / "label_sets"
+    assert not label_sets.exists() or not any(label_sets.iterdir())
+    assert label(arguments(project, "--teacher.split", "Validation+Test")) == 0
+    config, _ = load_config("", arguments(project))
+    assert config.data.splits is not None
+    lists = [(config.data.splits / f"{name}.txt").read_text() for name in ("Validation", "Test")]
+    assert sorted(LabelSet(label_sets / "bird").ids) == sorted("".join(lists).splitlines())
 
 
 def test_every_stage_says_what_it_wrote_and_what_comes_next_in_words_that_are_understood(

@@ -39,6 +39,12 @@ class TeacherSection(Section):
         " Phrases split by | are pooled.",
         json_schema_extra=DECIDES_NOTHING,
     )
+    split: FolderName | None = Field(
+        None,
+        description="Split that label sets are made of, such as Validation+Test; null = of all"
+        " images.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
     working_size_px: int = Field(
         0, ge=0, description="Longest side that the models see; 0 = the image as it is."
     )
