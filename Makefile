@@ -11,12 +11,12 @@ study: $(VENV)/study.done
 
 # Streets: a small and a large network, their scores, the ensemble, a student; ROAD names its config.
 ROAD ?= configs/road.json
-STUDENT := --data.train_split Train+Unlabelled --data.validation_split Queries
+STUDENT := --data.train_split Unlabelled --data.validation_split Queries
 road: $(VENV)/teacher.done
 	$(RUN) util/demo/make_demo.py --config $(ROAD)
 	$(RUN) teacher/maskomaly/train_mask2former.py --config $(ROAD) --mask2former.run small \
-		--mask2former.hidden 32 --mask2former.decoder_layers 2 --mask2former.encoder_layers 1 \
-		--mask2former.epochs 10
+		--mask2former.hidden 64 --mask2former.decoder_layers 2 --mask2former.encoder_layers 1 \
+		--mask2former.points 1000 --mask2former.epochs 4
 	$(RUN) teacher/maskomaly/train_mask2former.py --config $(ROAD)
 	$(RUN) teacher/maskomaly/inlier_queries.py --config $(ROAD)
 	$(RUN) teacher/maskomaly/outlier_queries.py --config $(ROAD)
