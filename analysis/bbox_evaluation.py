@@ -28,14 +28,15 @@ from analysis.evaluation.boxes import (
     open_boxes,
     tabulate_boxes,
     tabulate_coco,
-    tell_of_labels,
+    tabulate_labels,
 )
-from analysis.evaluation.found_label_sets import Compared, open_compared
+from analysis.evaluation.found_label_sets import Compared, Shelves, open_compared
+from analysis.evaluation.found_shares import format_found
 from analysis.interval_tables import (
+    SplitTables,
     format_scores,
     say_what_is_empty,
     tell_differences,
-    write_table,
 )
 from util.bbox_csv import split_ignored
 from util.config import Config
@@ -66,7 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     truths = read_truths(config.data, image_paths, test_ids)
     named = config.data.image_labels
     labels = {} if named is None else read_image_labels(named, image_paths)
-    compared = open_compared(config, test_ids, lambda path: open_boxes(path, image_paths))
+    compared = open_compared(
+        Shelves(config.paths.label_sets, config.paths.runs, config.data.test_split),
+        config.evaluation.predictions,
+        config.evaluation.baseline,
+        test_ids,
+        config.data.groups,
+        lambda path: open_boxes(path, image_paths),
+    )
     judge = BoxJudge(
         truths[truths["image"].isin(compared.image_ids)],
         compared.image_ids,
@@ -91,6 +99,7 @@ def tell(
     """Print and write how predictions fare, and what is found by the labels of images."""
     opened, num_images = compared.found.sets, len(compared.image_ids)
     split, ious = config.data.test_split, config.evaluation.iou_thresholds
+    tables = SplitTables(config.paths.runs, split)
     chance, coco_chance = judge.chance()
     table, coco = tabulate_boxes(judged, chance), tabulate_coco(judged, coco_chance)
     with_truth = split_ignored(judge.truths)[0]["image"].nunique()
@@ -106,12 +115,17 @@ def tell(
     if equal := describe_equal(label_sets):
         print(f"{equal}.")
     if labels:
-        tell_of_labels(config, labels, compared.image_ids, opened)
-    written = write_table(config, "bbox_evaluation", table.assign(images=num_images))
-    write_table(config, "bbox_average_precision", coco.assign(images=num_images))
+        confidence = config.evaluation.min_confidence
+        shares = tabulate_labels(labels, compared.image_ids, opened, confidence)
+        lacking = sum(image_id not in labels for image_id in compared.image_ids)
+        print(f"Share of images with a box, by label:\n{format_found(shares)}")
+        print(f"{lacking} of {num_images} images are not in {config.data.image_labels}.")
+        tables.write("bbox_image_labels", shares)
+    written = tables.write("bbox_evaluation", table.assign(images=num_images))
+    tables.write("bbox_average_precision", coco.assign(images=num_images))
     scores = {name: one.scores for name, one in judged.items()}
     shown = [*(f"f1, {metric}" for metric in name_metrics(ious)), *COCO_SCORES]
-    tell_differences(config, "bbox_differences", compared.baseline, scores, shown)
+    tell_differences(tables, "bbox_differences", compared.baseline, scores, shown)
     curves = {name: one.matcher.confidence_curve(ious[0]) for name, one in judged.items()}
     picture = written.with_name(f"bbox_evaluation_{split}.png")
     draw_precision_recall(picture, curves, ious[0])

@@ -19,7 +19,7 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from analysis.evaluation.found_label_sets import find_label_sets, on_common_images
+from analysis.evaluation.found_label_sets import Shelves, find_label_sets, on_common_images
 from analysis.evaluation.pixels import open_maps
 from analysis.pictures.drawing import Column, Material, name_folder
 from analysis.pictures.making import make_pictures
@@ -44,8 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     image_paths = find_images(config.data.images)
     test_ids = read_split(config.data.splits, split, image_paths)
     masks = None if config.data.masks is None else open_masks(config.data, image_paths)
-    opened = find_label_sets(config).checked().map(open_maps)
-    found, common = on_common_images(opened, test_ids, config)
+    shelves = Shelves(config.paths.label_sets, config.paths.runs, split)
+    named = config.evaluation.predictions
+    opened = find_label_sets(shelves, named).checked().map(open_maps)
+    found, common = on_common_images(opened, test_ids, split, bool(named))
     chosen = {image_id: image_paths[image_id] for image_id in spread(common, num_images)}
     sizes_hw, unreadable = read_sizes(chosen)
     scales = found.map(lambda one: find_scale(one, sizes_hw)).checked()

@@ -1,13 +1,13 @@
 """Tables of scores with their intervals, and of paired differences between label sets."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from util.config import Config
 from util.disk.whole_files import write_text
 from util.errors import UserError, listed
 from util.metrics.intervals import Interval, holm, paired_difference
@@ -136,23 +136,35 @@ def say_what_is_in_sample(table: pd.DataFrame, index: str) -> None:
             )
 
 
-def write_table(config: Config, name: str, table: pd.DataFrame) -> Path:
-    """Write a table of the test split as paths.runs/NAME.csv, the split its second column.
+@dataclass(frozen=True)
+class SplitTables:
+    """CSV files that hold rows of several splits, of which one is judged.
 
-    Rows of other splits that the file has stay in it, below.
+    Attributes:
+        folder: Of the files.
+        split: That is judged.
     """
-    split, path = config.data.test_split, config.paths.runs / f"{name}.csv"
-    told = table.copy()
-    told.insert(1, "split", split)
-    of_others = _read_other_splits(path, split)
-    # As text, numbers keep their digits.
-    lines = pd.concat([told.astype(object), of_others]) if len(of_others) else told
-    write_text(path, lines.to_csv(index=False))
-    return path
+
+    folder: Path
+    split: str
+
+    def write(self, name: str, table: pd.DataFrame) -> Path:
+        """Write a table of the split as NAME.csv, the split its second column.
+
+        Rows of other splits that the file has stay in it, below.
+        """
+        path = self.folder / f"{name}.csv"
+        told = table.copy()
+        told.insert(1, "split", self.split)
+        of_others = _read_other_splits(path, self.split)
+        # As text, numbers keep their digits.
+        lines = pd.concat([told.astype(object), of_others]) if len(of_others) else told
+        write_text(path, lines.to_csv(index=False))
+        return path
 
 
 def tell_differences(
-    config: Config,
+    tables: SplitTables,
     name: str,
     baseline: str | None,
     scores: Mapping[str, Scores],
@@ -166,7 +178,7 @@ def tell_differences(
         return
     differences = compare_with(baseline, scores)
     print(f"Minus {baseline}:\n{format_differences(differences, metrics)}")
-    write_table(config, name, differences)
+    tables.write(name, differences)
 
 
 def _read_other_splits(path: Path, split: str) -> pd.DataFrame:

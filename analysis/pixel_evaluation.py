@@ -23,20 +23,19 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
-from analysis.evaluation.found_label_sets import Compared, Found, open_compared
+from analysis.evaluation.found_label_sets import Compared, Found, Shelves, open_compared
 from analysis.evaluation.found_shares import format_found, tabulate_found
 from analysis.evaluation.pixels import Maps, Measured, measure, open_maps
 from analysis.evaluation.road_anomaly import tell_road_anomaly
 from analysis.evaluation.trivial_baselines import build_baselines
 from analysis.interval_tables import (
+    SplitTables,
     format_scores,
     say_what_is_empty,
     say_what_is_in_sample,
     tell_differences,
     with_ends,
-    write_table,
 )
-from util.config import Config
 from util.config.command_line import load_config
 from util.images.files import find_images
 from util.images.masks import open_masks
@@ -58,7 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     warn_of_shared_images(config.data)
     masks = open_masks(config.data, image_paths)
-    compared = open_compared(config, test_ids, open_maps)
+    compared = open_compared(
+        Shelves(config.paths.label_sets, config.paths.runs, config.data.test_split),
+        config.evaluation.predictions,
+        config.evaluation.baseline,
+        test_ids,
+        config.data.groups,
+        open_maps,
+    )
     asked = config.evaluation.threshold
 
     judged: dict[str, Maps] = {**compared.found.sets}
@@ -72,17 +78,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return measure(one, *judged_by, compared.num_resamples)
 
     measured = Found(judged, compared.found.problems).map(measure_one).checked()
-    tell(config, compared, measured.sets, masks.class_names)
+    tables = SplitTables(config.paths.runs, config.data.test_split)
+    tell(tables, compared, measured.sets, masks.class_names)
     if config.evaluation.benchmark != "none":
         exact = {name: one.values for name, one in measured.sets.items()}
         fitting = {name: judged[name] for name in exact}
         truths = masks.of(compared.image_ids)
-        tell_road_anomaly(config, config.evaluation.benchmark, fitting, truths, exact)
+        tell_road_anomaly(tables, config.evaluation.benchmark, fitting, truths, exact)
     return measured.report()
 
 
 def tell(
-    config: Config,
+    tables: SplitTables,
     compared: Compared[LabelSet],
     measured: Mapping[str, Measured],
     class_names: Sequence[str],
@@ -96,13 +103,13 @@ def tell(
     table = pd.DataFrame(rows)
     print(format_scores(table, "label_set", SHOWN))
     print(format_scores(table, "label_set", ALSO_SHOWN, decimals=4))
-    print(f"Pixels of {num_images} {config.data.test_split} images, {describe_chance(table)}.")
+    print(f"Pixels of {num_images} {tables.split} images, {describe_chance(table)}.")
     print(compared.groups.describe_intervals())
     say_what_is_empty(table, "label_set", "pixel above the threshold")
     say_what_is_in_sample(table, "label_set")
     if equal := describe_equal(compared.found.sets):
         print(f"{equal}.")
-    written = write_table(config, "pixel_evaluation", table)
+    written = tables.write("pixel_evaluation", table)
     if class_names:
         by_class = {
             name: dict(zip(class_names, one.by_class, strict=True))
@@ -110,12 +117,12 @@ def tell(
         }
         shares = tabulate_found("label_set", "class", "pixels", by_class)
         print(f"Share of pixels above the threshold, by class:\n{format_found(shares)}")
-        write_table(config, "pixel_evaluation_classes", shares)
+        tables.write("pixel_evaluation_classes", shares)
     label_sets = measured.keys() & compared.found.sets.keys()
     scores = {name: measured[name].scores for name in measured if name in label_sets}
-    tell_differences(config, "pixel_differences", compared.baseline, scores, (*SHOWN, "dice"))
+    tell_differences(tables, "pixel_differences", compared.baseline, scores, (*SHOWN, "dice"))
     images = pd.concat({n: one.images for n, one in measured.items()}, names=["label_set"])
-    by_image = write_table(config, "pixel_evaluation_images", images.reset_index("label_set"))
+    by_image = tables.write("pixel_evaluation_images", images.reset_index("label_set"))
     print(f"Wrote {written} and {by_image}")
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.evaluation.found_shares import count_images, format_found, tabulate_found
-from analysis.interval_tables import Scores, in_a_row, name_scores, with_ends, write_table
+from analysis.evaluation.found_shares import count_images, tabulate_found
+from analysis.interval_tables import Scores, in_a_row, name_scores, with_ends
 from util.bbox_csv import read_bbox_csv
-from util.config import Config
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.ground_truth.reading import check_known
@@ -150,23 +149,28 @@ def tabulate_coco(judged: Mapping[str, Judged], chance: Mapping[str, float]) -> 
     return pd.DataFrame(rows)
 
 
-def tell_of_labels(
-    config: Config,
+def tabulate_labels(
     labels: Mapping[str, Collection[str]],
     image_ids: Sequence[str],
     predictions: Mapping[str, Predicted],
-) -> None:
-    """Write and print in which share of the images of each label something was found."""
-    confidence = config.evaluation.min_confidence
+    min_confidence: float,
+) -> pd.DataFrame:
+    """In which share of the images of each label each prediction has a box.
+
+    Args:
+        labels: Of images, by id; those of other images do not count.
+        image_ids: The images.
+        predictions: By name.
+        min_confidence: Boxes count above it.
+
+    Returns:
+        See `tabulate_found`; the columns are `prediction`, `label` and `images`.
+    """
     counts = {
-        name: count_images(labels, image_ids, find_images_with_boxes(one, confidence))
+        name: count_images(labels, image_ids, find_images_with_boxes(one, min_confidence))
         for name, one in predictions.items()
     }
-    shares = tabulate_found("prediction", "label", "images", counts)
-    lacking = sum(image_id not in labels for image_id in image_ids)
-    print(f"Share of images with a box, by label:\n{format_found(shares)}")
-    print(f"{lacking} of {len(image_ids)} images are not in {config.data.image_labels}.")
-    write_table(config, "bbox_image_labels", shares)
+    return tabulate_found("prediction", "label", "images", counts)
 
 
 def find_images_with_boxes(predicted: Predicted, min_confidence: float) -> set[str]:

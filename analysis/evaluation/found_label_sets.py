@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
 
 from student.inference.label_sets import is_of_another_checkpoint
-from util.config import Config
 from util.disk.places import name_in
 from util.disk.walking import on_disk
 from util.errors import UserError, listed
@@ -61,26 +60,64 @@ class Found(Generic[T]):
         return 1 if self.problems else 0
 
 
-def find_label_sets(config: Config) -> Found[Path]:
-    """Find what to judge: what the config names, else all label sets and tested runs.
+@dataclass(frozen=True)
+class Shelves:
+    """Where label sets are found by their names.
+
+    Attributes:
+        label_sets: Folder of the label sets.
+        runs: Folder of the runs, which have label sets of what they predicted.
+        split: Of the images that are judged, whose predictions a run's name stands for.
+    """
+
+    label_sets: Path
+    runs: Path
+    split: str
+
+    def find(self, place: str) -> Path:
+        """Find the label set, or its CSV, that a user means (see `find_label_set`).
+
+        Raises:
+            UserError: There is nothing.
+        """
+        return find_label_set(place, self.label_sets, self.runs, self.split)
+
+    def find_all(self) -> list[Path]:
+        """Find all label sets, and what all tested runs predicted of the split."""
+        return list(list_label_sets(self.label_sets, self.runs, self.split))
+
+    def name(self, path: Path) -> str:
+        """Name a label set or its CSV by its place below the folder of label sets or runs."""
+        named = _folder_of(path)
+        for folder in map(on_disk, (self.label_sets, self.runs)):
+            if named.is_relative_to(folder):
+                return named.relative_to(folder).as_posix()
+        return str(named)
+
+
+def find_label_sets(shelves: Shelves, places: Sequence[str]) -> Found[Path]:
+    """Find what to judge: what is named, else all label sets and tested runs.
 
     Runs that were trained anew since they were tested are said, and left out if not named.
+
+    Args:
+        shelves: Where label sets are.
+        places: What is named, as evaluation.predictions; none for all there is.
 
     Raises:
         UserError: Nothing is named, and there is nothing.
     """
-    roots = (config.paths.label_sets, config.paths.runs, config.data.test_split)
     sets: dict[str, Path] = {}
     problems = {}
-    for place in config.evaluation.predictions:
+    for place in places:
         try:
-            path = find_label_set(place, *roots)
-            sets[name_by_place(path, config)] = path
+            path = shelves.find(place)
+            sets[shelves.name(path)] = path
         except UserError as error:
             problems[name_in(place)] = str(error)
-    named = bool(config.evaluation.predictions)
+    named = bool(places)
     if not named:
-        sets = {name_by_place(path, config): path for path in list_label_sets(*roots)}
+        sets = {shelves.name(path): path for path in shelves.find_all()}
     if stale := [name for name, path in sets.items() if _is_stale(path)]:
         how = "judged as named" if named else "left out"
         print(
@@ -91,8 +128,8 @@ def find_label_sets(config: Config) -> Found[Path]:
         sets = {name: path for name, path in sets.items() if name not in stale}
     if not sets and not problems:
         raise UserError(
-            f"there is no label set in {roots[0]} or {roots[1]}; run the teacher first, or name "
-            "what to judge with --evaluation.predictions"
+            f"there is no label set in {shelves.label_sets} or {shelves.runs}; run the teacher "
+            "first, or name what to judge with --evaluation.predictions"
         )
     return Found(sets, problems)
 
@@ -104,17 +141,23 @@ def _is_stale(path: Path) -> bool:
     return False
 
 
-def find_baseline(config: Config, names: Collection[str]) -> str | None:
-    """Find which of the names the config compares the others with, if any.
+def find_baseline(shelves: Shelves, place: str | None, names: Collection[str]) -> str | None:
+    """Find which of the names is that of the label set that the others are compared with.
+
+    Args:
+        shelves: Where label sets are.
+        place: Of that label set, as evaluation.baseline; None = there is none.
+        names: Of what is judged.
+
+    Returns:
+        Its name; None where there is none.
 
     Raises:
         UserError: It is none of them.
     """
-    baseline = config.evaluation.baseline
-    if baseline is None:
+    if place is None:
         return None
-    roots = (config.paths.label_sets, config.paths.runs, config.data.test_split)
-    name = name_by_place(find_label_set(baseline, *roots), config)
+    name = shelves.name(shelves.find(place))
     if name not in names:
         raise UserError(f"evaluation.baseline is {name!r}; what is judged is {listed([*names])}")
     return name
@@ -123,15 +166,6 @@ def find_baseline(config: Config, names: Collection[str]) -> str | None:
 def _folder_of(path: Path) -> Path:
     """The label set that a path names, itself or by its CSV."""
     return path.parent if path.name == PREDICTION else path
-
-
-def name_by_place(path: Path, config: Config) -> str:
-    """Name a label set or its CSV by its place below the folder of label sets or runs."""
-    named = _folder_of(path)
-    for folder in map(on_disk, (config.paths.label_sets, config.paths.runs)):
-        if named.is_relative_to(folder):
-            return named.relative_to(folder).as_posix()
-    return str(named)
 
 
 class OfImages(Protocol):
@@ -165,28 +199,36 @@ class Compared(Generic[S]):
 
 
 def open_compared(
-    config: Config, test_ids: Sequence[str], open_one: Callable[[Path], S]
+    shelves: Shelves,
+    places: Sequence[str],
+    baseline: str | None,
+    test_ids: Sequence[str],
+    group_pattern: str | None,
+    open_one: Callable[[Path], S],
 ) -> Compared[S]:
     """Open what is to be judged, on the images that all have (see `on_common_images`).
 
     Args:
-        config: Names what to judge, the baseline and the split.
+        shelves: Where label sets are.
+        places: See `find_label_sets`.
+        baseline: See `find_baseline`.
         test_ids: The images of the split.
+        group_pattern: Which images intervals resample together, as data.groups.
         open_one: Opens a label set.
 
     Raises:
         UserError: Nothing is left to judge, the baseline is not judged, or `data.groups` does not
             fit.
     """
-    found = find_label_sets(config).checked()
-    baseline = find_baseline(config, found.sets)
-    opened, ids = on_common_images(found.map(open_one), test_ids, config)
-    groups = group_images(config.data.groups, ids)
-    return Compared(opened, ids, groups, resamples_for(len(opened.sets) - 1), baseline)
+    found = find_label_sets(shelves, places).checked()
+    compared_with = find_baseline(shelves, baseline, found.sets)
+    opened, ids = on_common_images(found.map(open_one), test_ids, shelves.split, bool(places))
+    groups = group_images(group_pattern, ids)
+    return Compared(opened, ids, groups, resamples_for(len(opened.sets) - 1), compared_with)
 
 
 def on_common_images(
-    opened: Found[S], test_ids: Sequence[str], config: Config
+    opened: Found[S], test_ids: Sequence[str], split: str, are_named: bool
 ) -> tuple[Found[S], list[str]]:
     """Find the images that all label sets have, on which alone they can be compared.
 
@@ -197,7 +239,8 @@ def on_common_images(
     Args:
         opened: The label sets.
         test_ids: The images of the split.
-        config: Names the split and what is asked for.
+        split: Its name, to show.
+        are_named: Whether a user asked for these label sets, not for all there are.
 
     Returns:
         The label sets that are left, and the images.
@@ -205,7 +248,6 @@ def on_common_images(
     Raises:
         UserError: No label set or no image is left.
     """
-    split = config.data.test_split
     having = {name: one.ids for name, one in opened.sets.items()}
     lacking = {
         name: [] if ids is None else sorted(set(test_ids).difference(ids))
@@ -213,7 +255,7 @@ def on_common_images(
     }
     others = {name for name, ids in lacking.items() if len(ids) == len(test_ids)}
     problems = dict(opened.problems)
-    if config.evaluation.predictions:
+    if are_named:
         problems |= dict.fromkeys(sorted(others), f"it has no map of any {split} image")
     elif others:
         print(f"Passed over, since they have no map of any {split} image: {listed(sorted(others))}")

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.evaluation.pixels import Maps
-from analysis.interval_tables import write_table
-from util.config import Config
+from analysis.interval_tables import SplitTables
 from util.images.masks import TrueMasks
 from util.metrics.components import TRACKS, ComponentScores, measure_components
 from util.metrics.pixelwise.road_anomaly import SUBMITTED, RoadAnomalyPixels, Version
@@ -21,16 +20,16 @@ from util.running.progress import track
 
 
 def tell_road_anomaly(
-    config: Config,
+    tables: SplitTables,
     version: Version,
     judged: Mapping[str, Maps],
     masks: TrueMasks,
     exact: Mapping[str, Mapping[str, float]],
 ) -> None:
-    """Print how label sets fare in the benchmark, and write paths.runs/road_anomaly.csv.
+    """Print how label sets fare in the benchmark, and write road_anomaly.csv.
 
     Args:
-        config: Says where, and which split is judged.
+        tables: Where it is written.
         version: Of the benchmark's code.
         judged: By name; have a map of each image that fits its mask.
         masks: True masks by id of the images.
@@ -50,7 +49,7 @@ def tell_road_anomaly(
     )
     print(f"As the road-anomaly benchmark's code of {version} measures float16 scores:")
     print(table.drop(columns="convention").to_string(index=False, float_format="%.4f", na_rep="-"))
-    print(f"Wrote {write_table(config, 'road_anomaly', table)}")
+    print(f"Wrote {tables.write('road_anomaly', table)}")
 
 
 def measure_submission(maps: Maps, masks: TrueMasks, version: Version) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from analysis.pixel_scores import (
     THRESHOLD_SCORES,
     threshold_scores,
 )
+from tests.analysis.evaluation.evaluation_projects import shelves_of
 from tests.conftest import make_project, read_gray
 from util.bbox_csv import read_bbox_csv
 from util.config.command_line import load_config
@@ -213,7 +214,11 @@ def test_label_sets_in_deeper_folders_of_runs_are_not_judged(
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / MANIFEST).write_text("{}")
     config, _ = load_config("", project)
-    assert [*find_label_sets(config).sets] == ["bird", "white_crest", "student/Test"]
+    assert [*find_label_sets(shelves_of(config), []).sets] == [
+        "bird",
+        "white_crest",
+        "student/Test",
+    ]
 
 
 def test_bad_input_is_one_clear_sentence(

@@ -9,7 +9,9 @@ import pytest
 
 import analysis.bbox_evaluation
 import analysis.pixel_evaluation
+from analysis.evaluation.found_label_sets import Shelves
 from tests.conftest import make_project
+from util.config import Config
 from util.data_classes import BoxSettings
 from util.images.files import read_soft_label
 from util.label_set import Content, LabelSetWriter
@@ -37,6 +39,11 @@ def write_maps(
         for image_id, reason in failed.items():
             writer.fail(image_id, reason)
         writer.finish(boxes)
+
+
+def shelves_of(config: Config) -> Shelves:
+    """Where an analysis of a config finds label sets."""
+    return Shelves(config.paths.label_sets, config.paths.runs, config.data.test_split)
 
 
 class Project:

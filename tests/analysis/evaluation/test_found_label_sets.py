@@ -20,6 +20,7 @@ from tests.analysis.evaluation.evaluation_projects import (
     Evaluation,
     Project,
     score,
+    shelves_of,
     write_maps,
 )
 from util.config.command_line import load_config
@@ -153,12 +154,14 @@ def test_label_sets_and_runs_are_named_wherever_paths_are(
     for words, shown in given.items():
         named = ["--evaluation.predictions", words, "--evaluation.baseline", words]
         config, _ = load_config("", ["--config", str(made.config), *named])
-        found = find_label_sets(config)
-        assert [*found.sets] == [find_baseline(config, found.sets)] == [shown], words
+        shelves, settings = shelves_of(config), config.evaluation
+        found = find_label_sets(shelves, settings.predictions)
+        baseline = find_baseline(shelves, settings.baseline, found.sets)
+        assert [*found.sets] == [baseline] == [shown], words
         made.run(util.csv_from_soft_labels.main, "--evaluation.soft_labels", words)
     config, _ = load_config("", ["--config", str(made.config), "--evaluation.predictions", "godo"])
     with pytest.raises(UserError, match=r"godo: .*; there are: good, white_crest, student/Test"):
-        find_label_sets(config).checked()
+        find_label_sets(shelves_of(config), config.evaluation.predictions).checked()
 
 
 @pytest.mark.parametrize(("on_disk", "asked"), [("NFD", "NFC"), ("NFC", "NFD")])
@@ -197,7 +200,7 @@ def test_what_an_earlier_checkpoint_has_predicted_is_not_taken_for_that_of_a_new
 ) -> None:
     def find(*options: str) -> list[str]:
         config, _ = load_config("", ["--config", str(made.config), *options])
-        return [*find_label_sets(config).sets]
+        return [*find_label_sets(shelves_of(config), config.evaluation.predictions).sets]
 
     best = made.folder / "runs/student/best.pt"
     best.parent.mkdir(parents=True)
@@ -221,4 +224,4 @@ def test_what_an_earlier_checkpoint_has_predicted_is_not_taken_for_that_of_a_new
 def test_without_any_label_set_there_is_nothing_to_judge(project: Path) -> None:
     config, _ = load_config("", ["--config", str(project)])
     with pytest.raises(UserError, match="there is no label set"):
-        find_label_sets(config)
+        find_label_sets(shelves_of(config), config.evaluation.predictions)
