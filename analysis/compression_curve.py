@@ -21,7 +21,7 @@ from util.config import BOX_RULE, TILES, keys_of, write_config
 from util.config.command_line import load_config
 from util.disk.whole_files import write_text
 from util.images.files import find_images
-from util.images.splits import warn_of_shared_images
+from util.images.splits import read_split, warn_of_shared_images
 from util.metrics.groups import group_images
 from util.running.ahead import count_cores
 from util.running.run import run_script
@@ -44,17 +44,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     from analysis.compression.planning import plan_curve
     from analysis.compression.tables import format_compared, format_curve, tabulate_curve
     from analysis.work.images import Images
+    from analysis.work.judging import find_judge
     from analysis.work.running import report_failures, run_plan
 
-    images = Images(find_images(config.data.images))
+    data, named = config.data, config.compression.labels
+    labels = None if named is None else config.paths.label_sets / named
+    images = Images(find_images(data.images))
+    test_ids = read_split(data.splits, data.test_split, images.paths)
     plan = plan_curve(config, images)
     outcomes = run_plan(plan, config.study.processes or count_cores())
     if failures := report_failures(outcomes):
         return failures
     runs = find_predicted(plan)
-    judged = find_judged(config, runs, images.paths)
-    groups = group_images(config.data.groups, judged)
-    draws = draw_scores(count_scores(config, runs, judged, images.paths), groups)
+    judged = find_judged(runs, test_ids, data.test_split)
+    groups = group_images(data.groups, judged)
+    judge = None
+    if data.ground_truth is not None:
+        score = (config.study.score, config.study.score_iou)
+        judge = find_judge(data, config.evaluation, *score, images.paths)
+    counts = count_scores(runs, judged, labels, judge, config.paths.cells / "counts")
+    draws = draw_scores(counts, groups)
     size_hw = find_seen_size(images.paths[judged[0]], config.prediction.tile_size_px)
     table = tabulate_curve(plan, draws, size_hw)
     differences = compare_students(list(plan.runs), draws)

@@ -69,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = config.paths.runs / config.study.name
     design = design_study(config)
     images = Images(find_images(config.data.images))
-    judge = find_judge(config, images.paths)
+    score = (config.study.score, config.study.score_iou)
+    judge = find_judge(config.data, config.evaluation, *score, images.paths)
     plan = plan_cells(config, design, images)
     num_processes = config.study.processes or count_cores()
     if options.plan:
@@ -85,8 +86,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return report_failures(outcomes)
     check_split(folder, config.data.test_split, options.overwrite)
     outcomes = run_plan(plan, num_processes)
-    results = conclude(config, design, plan, outcomes, judge, images.paths, num_processes)
-    write_report(results, folder)
+    results = conclude(
+        config.study,
+        config.combination,
+        design,
+        plan,
+        outcomes,
+        judge,
+        images.paths,
+        config.paths.cells / "counts",
+        num_processes,
+    )
+    write_report(results, config.model_dump(mode="json"), folder)
     write_text(folder / "cells.csv", results.cells.to_csv(index=False))
     write_config(folder, config)
     show(results)

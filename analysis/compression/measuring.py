@@ -7,11 +7,9 @@ import numpy as np
 
 from analysis.compression.differences import TEACHER, CountsOfRuns
 from analysis.work.cells import predictions
-from analysis.work.judging import count_label_set, find_judge
+from analysis.work.judging import Judge, count_label_set
 from analysis.work.plan import Plan
-from util.config import Config
 from util.errors import UserError, listed
-from util.images.splits import read_split
 from util.label_set import LabelSet
 from util.metrics.intervals import Score
 from util.metrics.scores import f1, iou
@@ -30,19 +28,23 @@ def find_predicted(plan: Plan) -> Runs:
     return {(TEACHER, TEACHER): labelling.label_sets, **students}
 
 
-def find_judged(config: Config, runs: Runs, image_paths: Mapping[str, Path]) -> list[str]:
+def find_judged(runs: Runs, test_ids: Sequence[str], split: str) -> list[str]:
     """Ids of the test images that could be read; says which could not.
+
+    Args:
+        runs: Of which the teacher has tried all images.
+        test_ids: All test images.
+        split: Name of their split, to show.
 
     Raises:
         UserError: There is none.
     """
-    test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     failed = _open_teacher(runs).failed
     if left_out := sorted(failed.keys() & test_ids):
         print(f"{len(left_out)} test images cannot be read and are left out: {listed(left_out)}")
     judged = [image_id for image_id in test_ids if image_id not in failed]
     if not judged:
-        raise UserError(f"no {config.data.test_split} image can be read; nothing can be judged")
+        raise UserError(f"no {split} image can be read; nothing can be judged")
     return judged
 
 
@@ -52,19 +54,23 @@ def _open_teacher(runs: Runs) -> LabelSet:
 
 
 def count_scores(
-    config: Config, runs: Runs, judged: Sequence[str], image_paths: Mapping[str, Path]
+    runs: Runs, judged: Sequence[str], labels: Path | None, judge: Judge | None, store: Path
 ) -> dict[str, tuple[CountsOfRuns, Score]]:
     """Count what `iou_with_teacher`, `iou` (with the labels) and `f1` (of boxes, thesis) need.
 
-    The last two are there if there are labels and true boxes.
+    Args:
+        runs: Whose label sets are judged.
+        judged: Images that all have.
+        labels: Folder of the label set of true masks; None without, and without `iou`.
+        judge: Of the true boxes of the test images; None without, and without `f1`.
+        store: Folder of counts of boxes (see `count_label_set`).
     """
     overlaps = count_overlaps(runs, _open_teacher(runs), judged)
     counted: dict[str, tuple[CountsOfRuns, Score]] = {"iou_with_teacher": (overlaps, iou)}
-    if config.compression.labels is not None:
-        labels = LabelSet(config.paths.label_sets / config.compression.labels)
-        counted["iou"] = (count_overlaps(runs, labels, judged), iou)
-    if config.data.ground_truth is not None:
-        counted["f1"] = (count_found_boxes(config, runs, judged, image_paths), f1)
+    if labels is not None:
+        counted["iou"] = (count_overlaps(runs, LabelSet(labels), judged), iou)
+    if judge is not None:
+        counted["f1"] = (count_found_boxes(runs, judge.only(judged), store), f1)
     return counted
 
 
@@ -81,12 +87,8 @@ def count_overlaps(runs: Runs, truth: LabelSet, test_ids: Sequence[str]) -> Coun
     return counts
 
 
-def count_found_boxes(
-    config: Config, runs: Runs, test_ids: Sequence[str], image_paths: Mapping[str, Path]
-) -> CountsOfRuns:
+def count_found_boxes(runs: Runs, judge: Judge, store: Path) -> CountsOfRuns:
     """Count true positives, false positives and false negatives of each image, as the thesis."""
-    judge = find_judge(config, image_paths).only(test_ids)
-    store = config.paths.cells / "counts"
     return {
         key: [count_label_set(folder, judge, store)["boxes"][:, 0] for folder in folders]
         for key, folders in runs.items()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from analysis.study.statistics.prompt_groups import contrast, spread
 from analysis.study.statistics.transfer import kendall_w, rank_correlation, slope
 from analysis.study.statistics.variance_components import student_components, teacher_components
 from analysis.work.judging import Counts, Judge
-from util.config import Config
+from util.config import CombinationSection
 
 COMPARISON_COLUMNS = ["family", "a", "b", "difference", "low", "high", "p", "p_holm"]
 METRIC_COLUMNS = ["label_set", "who", "metric", "score", "low", "high", "chance"]
@@ -34,14 +35,19 @@ GAIN_COLUMNS = [
 ]
 
 
-def analyse_arm(arm: Arm, judge: Judge, config: Config) -> ArmResults:
+def analyse_arm(
+    arm: Arm, judge: Judge, settings: CombinationSection, num_groups: int, store: Path
+) -> ArmResults:
     """Make all tables of an arm.
 
     Args:
         arm: Its counts.
         judge: What is right.
-        config: For the curve over sizes: combination, number of groups, store of counts.
+        settings: Of combinations.
+        num_groups: Groups of each size for the teachers' curve over sizes.
+        store: Folder of counts (see `count_combined`).
     """
+    of_teacher = teacher_gain(arm, judge, settings, num_groups, store)
     return ArmResults(
         name=arm.name,
         scores=tabulate_scores(arm),
@@ -50,7 +56,7 @@ def analyse_arm(arm: Arm, judge: Judge, config: Config) -> ArmResults:
         components=tabulate_components(arm),
         transfer=tabulate_transfer(arm),
         comparisons=compare_all(arm),
-        gain=stack([teacher_gain(arm, judge, config), student_gain(arm)], GAIN_COLUMNS),
+        gain=stack([of_teacher, student_gain(arm)], GAIN_COLUMNS),
         metrics=tabulate_metrics(arm, judge),
     )
 
@@ -209,11 +215,12 @@ def _means_of_strategies(arm: Arm, draws: Draws) -> Iterator[tuple[str, Draws]]:
             yield f"strategies over {len(groups)} groups of {size}", draws.means(complete)
 
 
-def teacher_gain(arm: Arm, judge: Judge, config: Config) -> pd.DataFrame:
+def teacher_gain(
+    arm: Arm, judge: Judge, settings: CombinationSection, num_groups: int, store: Path
+) -> pd.DataFrame:
     """What teachers gain by combining k prompts: each strategy over groups of every size."""
     groups = {
-        size: pick_groups(arm.asked, size, config.study.subsets)
-        for size in curve_sizes(len(arm.asked))[1:]
+        size: pick_groups(arm.asked, size, num_groups) for size in curve_sizes(len(arm.asked))[1:]
     }
     strategies = dict.fromkeys(
         s.strategy for s in arm.sources if not s.is_prompt and s.calibration == "none"
@@ -223,12 +230,12 @@ def teacher_gain(arm: Arm, judge: Judge, config: Config) -> pd.DataFrame:
         for strategy in strategies
         if strategy not in LEARNS_FROM_ALL_IMAGES
         for size in groups
-        if size >= split_strategy(strategy, config.combination.min_votes)[1]
+        if size >= split_strategy(strategy, settings.min_votes)[1]
         for group in groups[size]
     ]
     folders = {name: arm.folders[name] for name in arm.asked}
     counts = {name: arm.metric.counts(arm.teachers[name]) for name in arm.asked}
-    counts |= count_combined(folders, combinations, config, judge, arm.metric)
+    counts |= count_combined(folders, combinations, settings, judge, arm.metric, store)
     by_group = {name: arm.metric.by_group(rows) for name, rows in counts.items()}
     # Hundreds of combinations, which are not compared one by one.
     num_resamples = FEWEST_RESAMPLES[arm.metric.needs]

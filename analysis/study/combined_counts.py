@@ -11,7 +11,7 @@ from analysis.study.scoring import Metric
 from analysis.work.contents import content_of, making
 from analysis.work.judging import Judge, KeptCounts, Tally, write_arrays
 from analysis.work.versions import COMBINATION, COMBINATION_CODE, code_hash, releases
-from util.config import CombinationSection, Config
+from util.config import CombinationSection
 from util.label_set import LabelSet
 from util.multi_teacher.strategies import Combination, build_combination
 from util.running.progress import track
@@ -53,18 +53,20 @@ def curve_sizes(num_prompts: int) -> list[int]:
 def count_combined(
     folders: Mapping[str, Path],
     combinations: Sequence[Combined],
-    config: Config,
+    settings: CombinationSection,
     judge: Judge,
     metric: Metric,
+    store: Path,
 ) -> dict[str, np.ndarray]:
     """Combine prompts' maps of the test images, and count; keeps the counts in the store.
 
     Args:
         folders: Label set of each prompt.
         combinations: What to count.
-        config: Settings of combinations, and the folder of cells.
+        settings: Of combinations.
         judge: What is right.
         metric: What is counted.
+        store: Folder of counts, by the hash of what they depend on.
 
     Returns:
         (N, K) counts of the N test images, by the name of the combination.
@@ -78,17 +80,17 @@ def count_combined(
         "libraries": releases(COMBINATION),
         "metric": metric.name,
         "judge": judge.hash,
-        "min_votes": config.combination.min_votes,
+        "min_votes": settings.min_votes,
     }
     counts: dict[str, np.ndarray] = {}
     for start in range(0, len(combinations), AT_ONCE):
         part = combinations[start : start + AT_ONCE]
         names = [combination.name for combination in part]
         hash_ = settings_hash(facts | {"combinations": names})
-        path = config.paths.cells / "counts" / f"groups-{hash_}.npz"
+        path = store / f"groups-{hash_}.npz"
         with making(path):
             if not path.exists():
-                counted = _count(label_sets, part, config.combination, needed, metric)
+                counted = _count(label_sets, part, settings, needed, metric)
                 write_arrays(path, {"counts": counted})
         counts |= dict(zip(names, KeptCounts(path)["counts"], strict=True))
     return counts

@@ -22,7 +22,7 @@ from analysis.work.cells import predictions
 from analysis.work.contents import content_of, find_entry
 from analysis.work.judging import Counts, Judge, count_everything, count_label_set
 from analysis.work.running import Outcomes
-from util.config import Config
+from util.config import CombinationSection, StudySection
 from util.errors import UserError, listed
 from util.label_set import LabelSet
 from util.metrics.pixelwise.pixel_calibration import reliability
@@ -32,25 +32,37 @@ from util.settings import library_versions
 
 
 def conclude(
-    config: Config,
+    study: StudySection,
+    combination: CombinationSection,
     design: Design,
     plan: StudyPlan,
     outcomes: Outcomes,
     judge: Judge,
     image_paths: Mapping[str, Path],
+    store: Path,
     num_threads: int = 1,
 ) -> StudyResults:
     """Judge what the cells have made and gather what the study has found.
+
+    Args:
+        study: Names the study and its score; how many groups the curve over sizes has.
+        combination: Settings of combinations.
+        design: What is crossed.
+        plan: Whose cells have run.
+        outcomes: How they went.
+        judge: What is right.
+        image_paths: All images, by id.
+        store: Folder of counts, by the hash of what they depend on.
+        num_threads: Label sets that are counted at once.
 
     Raises:
         UserError: Not a single label set of a prompt could be made, or the score is undefined.
     """
     made, judge, notes = keep_common_images(judge, find_made(plan, outcomes))
-    store = config.paths.cells / "counts"
     with ThreadPoolExecutor(num_threads) as threads:
         counted = threads.map(lambda folder: count_label_set(folder, judge, store), made)
         counts = dict(zip(made, track(counted, "counting", len(made), "set"), strict=True))
-    metric = find_judged_metric(judge, config.study)
+    metric = find_judged_metric(judge, study.score, study.score_iou)
     metric = resampled_for_pairs(metric, design.largest_family, len(counts))
     chance = count_everything(judge, image_paths, store)
     arms = [arm for arm in build_arms(design, plan, counts, chance, metric) if arm.prompts]
@@ -61,26 +73,23 @@ def conclude(
     if np.isnan(main.teacher_draws.estimate).all():
         raise UserError(f"{metric.name} is undefined: the test images have nothing to be found")
     return StudyResults(
-        name=config.study.name,
+        name=study.name,
         metric=metric.name,
-        split=config.data.test_split,
+        split=judge.split,
         num_images=len(judge.image_ids),
         design=design.in_words()
-        | {"true classes": name_classes(config), "intervals over": judge.image_groups.in_words},
-        arms=[analyse_arm(arm, judge, config) for arm in arms],
+        | {
+            "true classes": ", ".join(judge.classes) or "all",
+            "intervals over": judge.image_groups.in_words,
+        },
+        arms=[analyse_arm(arm, judge, combination, study.subsets, store) for arm in arms],
         arm_comparisons=compare_arms(arms),
         reliability=tabulate_reliability(main, judge),
         gallery=choose_gallery(main, judge, image_paths),
         cells=tabulate_cells(outcomes),
         notes=[*notes, *find_notes(arms, design, judge, outcomes)],
-        settings=config.model_dump(mode="json"),
         versions=library_versions(),
     )
-
-
-def name_classes(config: Config) -> str:
-    """Say which classes of the truth count."""
-    return ", ".join(config.data.ground_truth_classes) or "all"
 
 
 def find_made(plan: StudyPlan, outcomes: Outcomes) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,7 +110,6 @@ class StudyResults:
         cells: What was run: `kind` (teacher, combination, student), `cell`, `status` (done,
             failed), `reason`, `seconds`, `hash`, `folder`.
         notes: Sentences on what could not be had, and why.
-        settings: The resolved config, JSON values.
         versions: Of the libraries.
     """
 
@@ -126,5 +124,4 @@ class StudyResults:
     gallery: Sequence[GalleryRow]
     cells: pd.DataFrame
     notes: Sequence[str]
-    settings: Mapping[str, Any]
     versions: Mapping[str, str]

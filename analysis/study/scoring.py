@@ -8,7 +8,6 @@ import numpy as np
 
 from analysis.pixel_scores import CURVE_SCORES, curve_scores
 from analysis.work.judging import Counts, Judge
-from util.config import StudySection
 from util.metrics.groups import ImageGroups
 from util.metrics.intervals import RESAMPLES, Score, resamples_for
 from util.metrics.scores import f1, precision, recall
@@ -82,14 +81,20 @@ def find_metrics(judge: Judge) -> list[Metric]:
     return [replace(metric, image_groups=judge.image_groups) for metric in metrics]
 
 
-def find_judged_metric(judge: Judge, study: StudySection) -> Metric:
-    """The score that the study is about."""
+def find_judged_metric(judge: Judge, score: str, score_iou: float) -> Metric:
+    """The score that a study is about.
+
+    Args:
+        judge: Has what it needs.
+        score: As study.score.
+        score_iou: IoU at which a box counts for f1; one of the judge's.
+    """
     names = {
         "thesis_f1": "box F1 (thesis)",
-        "f1": f"box F1, one-to-one, IoU {study.score_iou:g}",
+        "f1": f"box F1, one-to-one, IoU {score_iou:g}",
         "average_precision": "pixel average precision",
     }
-    return next(m for m in find_metrics(judge) if m.name == names[study.score])
+    return next(m for m in find_metrics(judge) if m.name == names[score])
 
 
 def _box_metric(name: str, index: int, score: Score) -> Metric:

@@ -14,7 +14,8 @@ from analysis.pixel_scores import pixels_by_bin
 from analysis.work.contents import content_of, making
 from analysis.work.versions import IMAGES, JUDGE_CODE, code_hash, releases
 from util.bbox_csv import boxes_to_table, split_ignored
-from util.config import Config
+from util.config import DataSection
+from util.config.analyses.evaluation import EvaluationSection
 from util.data_classes import Boxes, BoxSettings
 from util.disk.whole_files import write_bytes
 from util.errors import UserError
@@ -67,21 +68,25 @@ class Judge:
     """What label sets are judged by.
 
     Attributes:
+        split: Name of the test images' split.
         image_ids: The N test images.
         truths: Table of their true boxes; None without.
         masks: Their true masks; None without.
         box_settings: How maps become boxes.
         min_confidence: Boxes count above it.
         iou_thresholds: Of the one-to-one metric.
+        classes: Of the truth that count; none = all.
         group_pattern: Which images intervals resample together (see `data.groups`).
     """
 
+    split: str
     image_ids: tuple[str, ...]
     truths: pd.DataFrame | None
     masks: TrueMasks | None
     box_settings: BoxSettings
     min_confidence: float
     iou_thresholds: tuple[float, ...]
+    classes: tuple[str, ...] = ()
     group_pattern: str | None = None
 
     @cached_property
@@ -152,20 +157,28 @@ class Tally:
         return arrays
 
 
-def find_judge(config: Config, image_paths: Mapping[str, Path]) -> Judge:
+def find_judge(
+    data: DataSection,
+    evaluation: EvaluationSection,
+    score: str,
+    score_iou: float,
+    image_paths: Mapping[str, Path],
+) -> Judge:
     """Read what the test images are judged by.
 
     Args:
-        config: Names the split, the ground truth and the score.
+        data: Names the split and the ground truth.
+        evaluation: How maps become boxes, and how these are judged.
+        score: That is needed, as study.score.
+        score_iou: IoU at which boxes are judged one-to-one too.
         image_paths: All images, by id.
 
     Raises:
         UserError: There is neither ground truth nor masks, or not what `study.score` needs; or
             `data.groups` does not fit.
     """
-    data, study = config.data, config.study
     test_ids = read_split(data.splits, data.test_split, image_paths)
-    is_pixels = study.score == "average_precision"
+    is_pixels = score == "average_precision"
     if is_pixels and data.masks is None:
         raise UserError("study.score is average_precision, which needs true masks; set data.masks")
     if not is_pixels and data.ground_truth is None:
@@ -183,14 +196,16 @@ def find_judge(config: Config, image_paths: Mapping[str, Path]) -> Judge:
                 "data.ground_truth_classes and data.test_split"
             )
     group_images(data.groups, test_ids)  # refuses ids without a group before anything is made
-    thresholds = dict.fromkeys([*config.evaluation.iou_thresholds, study.score_iou])
+    thresholds = dict.fromkeys([*evaluation.iou_thresholds, score_iou])
     return Judge(
+        data.test_split,
         tuple(test_ids),
         truths,
         None if data.masks is None else open_masks(data, image_paths).of(test_ids),
-        config.evaluation.box_settings(BoxSettings()),
-        config.evaluation.min_confidence,
+        evaluation.box_settings(BoxSettings()),
+        evaluation.min_confidence,
         tuple(thresholds),
+        tuple(data.ground_truth_classes),
         data.groups,
     )
 

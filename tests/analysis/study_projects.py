@@ -10,7 +10,7 @@ from analysis.study.planning import StudyPlan, plan_cells
 from analysis.study.results import StudyResults
 from analysis.work.cells import Cell, Outcome
 from analysis.work.images import Images
-from analysis.work.judging import find_judge
+from analysis.work.judging import Judge, find_judge
 from analysis.work.making import make
 from analysis.work.running import run_plan
 from tests.conftest import make_project
@@ -42,6 +42,12 @@ def configure(project: Path, *more: str) -> Config:
     return load_config("", arguments(project, *more))[0]
 
 
+def judge_study(config: Config) -> Judge:
+    """Read what a study is judged by."""
+    score = (config.study.score, config.study.score_iou)
+    return find_judge(config.data, config.evaluation, *score, find_images(config.data.images))
+
+
 def plan_study(project: Path, *more: str) -> StudyPlan:
     """Give the work of a project's study its cells."""
     config = configure(project, *more)
@@ -52,8 +58,16 @@ def conclude_study(project: Path, *more: str) -> StudyResults:
     """Run a project's study, without a report."""
     config = configure(project, *more)
     design, plan = design_study(config), plan_study(project, *more)
-    paths = find_images(config.data.images)
-    return conclude(config, design, plan, run_plan(plan, 2), find_judge(config, paths), paths)
+    return conclude(
+        config.study,
+        config.combination,
+        design,
+        plan,
+        run_plan(plan, 2),
+        judge_study(config),
+        find_images(config.data.images),
+        config.paths.cells / "counts",
+    )
 
 
 def run_here(cells: Sequence[Cell], num_processes: int) -> Iterator[tuple[Cell, Outcome]]:

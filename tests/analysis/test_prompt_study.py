@@ -15,11 +15,11 @@ from analysis.study.design import design_study
 from analysis.study.examples import choose_images
 from analysis.study.notes import _note_statistics
 from analysis.study.scoring import PIXEL_SCORES, Metric, resampled_for_pairs
-from analysis.work.judging import count_label_set, find_judge
-from tests.analysis.study_projects import conclude_study, configure, make_study
+from analysis.work.judging import count_label_set
+from tests.analysis.study_projects import conclude_study, configure, judge_study, make_study
 from tests.stages import arguments
 from util.errors import UserError
-from util.images.files import find_images, read_image, write_image
+from util.images.files import read_image, write_image
 from util.metrics.intervals import bootstrap
 from util.metrics.scores import f1
 
@@ -242,8 +242,7 @@ def test_intervals_of_a_study_are_over_groups_of_images(finished: Path) -> None:
     scores = pd.read_csv(folder / "tables" / "scores.csv").set_index("label_set")
     single = read_table(finished, "scores").set_index("label_set")
     assert scores["teacher"].tolist() == single["teacher"].tolist()
-    config = configure(finished, *more)
-    judge = find_judge(config, find_images(config.data.images))
+    judge = judge_study(configure(finished, *more))
     cells = pd.read_csv(folder / "cells.csv")
     (teacher,) = cells[cells["kind"] == "teacher"]["folder"]
     counts = count_label_set(Path(teacher) / "bird", judge, finished.parent / "cells" / "counts")

@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,7 +63,7 @@ class ArmView:
     families: Sequence[Family]
 
 
-def write_report(results: StudyResults, folder: Path) -> None:
+def write_report(results: StudyResults, settings: Mapping[str, Any], folder: Path) -> None:
     """Write `report.html`, `figures/*.png|svg` and `tables/*.csv|tex`.
 
     The same results give the same files. Names of prompts and everything else that a user has
@@ -70,6 +71,7 @@ def write_report(results: StudyResults, folder: Path) -> None:
 
     Args:
         results: Of the study.
+        settings: All that it was told, JSON values.
         folder: Of the report; files of an older one are replaced.
     """
     figures, tables = write_figures(results, folder / "figures"), gather_tables(results)
@@ -81,7 +83,7 @@ def write_report(results: StudyResults, folder: Path) -> None:
     _remove_others(
         folder / "tables", {f"{n}.{suffix}" for n in tables for suffix in ("csv", "tex")}
     )
-    write_page(folder / "report.html", render_report(results, plots))
+    write_page(folder / "report.html", render_report(results, settings, plots))
 
 
 def _remove_others(folder: Path, names: Collection[str]) -> None:
@@ -91,11 +93,12 @@ def _remove_others(folder: Path, names: Collection[str]) -> None:
             path.unlink()
 
 
-def render_report(results: StudyResults, plots: dict[str, str]) -> str:
+def render_report(results: StudyResults, settings: Mapping[str, Any], plots: dict[str, str]) -> str:
     """Fill in the template.
 
     Args:
         results: Of the study.
+        settings: All that it was told, JSON values.
         plots: SVG elements by name, as `write_figures` names them.
     """
     cells = results.cells.drop(columns="folder")
@@ -111,7 +114,7 @@ def render_report(results: StudyResults, plots: dict[str, str]) -> str:
         gallery=render_gallery(results.gallery),
         cells=show_table(cells) if len(cells) else None,
         failed=results.cells[results.cells["status"] == "failed"].to_dict("records"),
-        settings=json.dumps(results.settings, indent=2, ensure_ascii=False),
+        settings=json.dumps(settings, indent=2, ensure_ascii=False),
         significant=SIGNIFICANT,
     )
 

@@ -19,6 +19,7 @@ OFF_TARGET = ("boat", "whale")
 TEACHER = (0.68, 0.61, 0.60, 0.25, 0.08, 0.01)
 STUDENT = (0.57, 0.55, 0.44, 0.42, 0.03, 0.00)
 CHANCE = 0.005
+SETTINGS = {"student": {"epochs": 6}, "teacher": {"prompts": list(PROMPTS)}}
 COMBINATIONS = (("all 6: mean", "mean", 0.52, 0.37), ("all 6: majority:2", "majority:2", 0.66, 0.6))
 
 
@@ -48,7 +49,6 @@ def make_results(
         gallery=[make_gallery_row(f"scene {i}", prompts) for i in range(2)],
         cells=make_cells(prompts),
         notes=["1 of 8 cells failed: boat, seed 2; see the appendix."],
-        settings={"student": {"epochs": 6}, "teacher": {"prompts": list(prompts)}},
         versions={"numpy": "2.4.0", "torch": "2.15.0"},
     )
 

@@ -13,8 +13,14 @@ from analysis.study.report.headline import is_void, write_headline
 from analysis.study.report.writing import write_report
 from analysis.study.results import StudyResults
 from analysis.study.scoring import find_metrics
-from analysis.work.judging import Judge, count_everything, count_label_set, find_judge
-from tests.analysis.study_projects import conclude_study, configure, make_study, run_here
+from analysis.work.judging import Judge, count_everything, count_label_set
+from tests.analysis.study_projects import (
+    conclude_study,
+    configure,
+    judge_study,
+    make_study,
+    run_here,
+)
 from tests.conftest import box_table
 from util.data_classes import BoxSettings
 from util.images.files import find_images, read_image, write_image
@@ -93,7 +99,7 @@ def test_one_label_set_for_all_prompts_is_the_headline(tmp_path: Path) -> None:
     headline = write_headline(arm, results.metric)
     assert headline.startswith("The teacher gave one and the same label set for all two prompts")
     assert arm.comparisons.empty
-    write_report(results, tmp_path / "report")
+    write_report(results, {}, tmp_path / "report")
     assert headline in (tmp_path / "report" / "report.html").read_text()
 
 
@@ -109,7 +115,7 @@ def test_a_study_that_finds_nothing_opens_with_that(tmp_path: Path) -> None:
     assert arm.scores["same_as"].tolist() == ["", "bird", "bird"]
     assert arm.comparisons.empty
     assert any("finds nothing in any test image for bird, gull" in note for note in results.notes)
-    write_report(results, tmp_path / "report")
+    write_report(results, {}, tmp_path / "report")
 
 
 def make_judge(folder: Path, sizes: dict[str, tuple[int, int]], **changes: object) -> Judge:
@@ -117,7 +123,7 @@ def make_judge(folder: Path, sizes: dict[str, tuple[int, int]], **changes: objec
     truths = box_table([(image_id, 0, 0, 0.5, 0.5) for image_id in sizes])
     for image_id, size_hw in sizes.items():
         write_image(folder / f"{image_id}.png", np.zeros(size_hw, np.uint8))
-    judge = Judge(tuple(sizes), truths, None, BoxSettings(), 0.1, (0.25, 0.3))
+    judge = Judge("Test", tuple(sizes), truths, None, BoxSettings(), 0.1, (0.25, 0.3))
     return replace(judge, **changes)
 
 
@@ -137,9 +143,8 @@ def test_marking_everything_is_one_box_over_each_image(tmp_path: Path) -> None:
 def test_chance_of_pixels_is_the_share_that_is_anomalous(tmp_path: Path) -> None:
     project = make_study(tmp_path)
     config = configure(project)
-    paths = find_images(config.data.images)
-    judge = find_judge(config, paths)
-    counts = count_everything(judge, paths, tmp_path / "store")
+    judge = judge_study(config)
+    counts = count_everything(judge, find_images(config.data.images), tmp_path / "store")
     scores = {m.name: float(m.score(m.counts(counts).sum(axis=0))) for m in find_metrics(judge)}
     normal, anomalous = counts["levels"].sum(axis=1)
     assert scores["pixel average precision"] == pytest.approx(anomalous / (normal + anomalous))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from analysis.study.report.writing import write_report
-from tests.analysis.study.study_examples import make_results
+from tests.analysis.study.study_examples import SETTINGS, make_results
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -47,7 +47,7 @@ document.body.append(result);
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report, and a copy that looks at itself and writes down what it finds."""
     folder = tmp_path_factory.mktemp("report")
-    write_report(make_results(), folder)
+    write_report(make_results(), SETTINGS, folder)
     html = (folder / "report.html").read_text()
     (folder / "probe.html").write_text(html.replace("</body>", f"<script>{PROBE}</script></body>"))
     # A window is at least 500 px wide; a frame has the width of a phone.

@@ -16,7 +16,14 @@ from analysis.study.report.label_set_plots import _keep_apart
 from analysis.study.report.plot_style import shortened
 from analysis.study.report.tables import format_latex, format_number, show_table
 from analysis.study.report.writing import write_report
-from tests.analysis.study.study_examples import CHANCE, PROMPTS, make_arm, make_results, make_void
+from tests.analysis.study.study_examples import (
+    CHANCE,
+    PROMPTS,
+    SETTINGS,
+    make_arm,
+    make_results,
+    make_void,
+)
 from tests.conftest import box_table
 
 VOID = {"meta", "link", "img", "br", "hr"}
@@ -60,7 +67,7 @@ class Page(HTMLParser):
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report with everything in it; tests may read it, not change it."""
     folder = tmp_path_factory.mktemp("report")
-    write_report(make_results(), folder)
+    write_report(make_results(), SETTINGS, folder)
     return folder
 
 
@@ -126,7 +133,7 @@ def test_a_hostile_prompt_is_harmless(tmp_path: Path) -> None:
     hostile = "<script>alert(1)</script> & $x^2$ \\frac_% {{ 7 * 7 }} 鳥"
     results = make_results((hostile, *PROMPTS[1:]))
     results = replace(results, name=hostile, notes=[hostile])
-    write_report(results, tmp_path)
+    write_report(results, {"study": {"prompts": [hostile]}}, tmp_path)
     html = (tmp_path / "report.html").read_text()
     assert "<script>alert" not in html
     page = Page(html)
@@ -139,12 +146,14 @@ def test_a_hostile_prompt_is_harmless(tmp_path: Path) -> None:
 def test_names_that_are_not_utf8_have_a_report(tmp_path: Path) -> None:
     results = make_results()
     row = replace(results.gallery[0], image_id="m\udcf6we")
-    write_report(replace(results, gallery=[row], notes=["m\udcf6we is left out"]), tmp_path)
+    write_report(
+        replace(results, gallery=[row], notes=["m\udcf6we is left out"]), SETTINGS, tmp_path
+    )
     assert "m?we is left out" in (tmp_path / "report.html").read_text()
 
 
 def test_the_same_results_give_the_same_files(folder: Path, tmp_path: Path) -> None:
-    write_report(make_results(), tmp_path)
+    write_report(make_results(), SETTINGS, tmp_path)
     for path in folder.rglob("*.*"):
         assert path.read_bytes() == (tmp_path / path.relative_to(folder)).read_bytes(), path.name
 
@@ -160,7 +169,7 @@ def test_the_same_results_give_the_same_files(folder: Path, tmp_path: Path) -> N
 def test_a_report_leaves_out_what_was_not_asked_for(
     tmp_path: Path, missing: str, plots: set[str]
 ) -> None:
-    write_report(make_results(**{missing: False}), tmp_path)
+    write_report(make_results(**{missing: False}), SETTINGS, tmp_path)
     page = Page((tmp_path / "report.html").read_text())
     figures = {i.removeprefix("figure-") for i in page.values("id") if i.startswith("figure-")}
     assert figures & PLOTS == plots
@@ -179,12 +188,12 @@ def test_a_report_has_as_few_or_many_prompts_as_you_like(
         results = replace(results, arms=[replace(results.arms[0], scores=many)])
     else:
         results = make_results(prompts)
-    write_report(results, tmp_path)
+    write_report(results, SETTINGS, tmp_path)
     Page((tmp_path / "report.html").read_text())
 
 
 def test_each_of_several_arms_has_its_section_figures_and_tables(tmp_path: Path) -> None:
-    write_report(make_results(num_arms=2), tmp_path)
+    write_report(make_results(num_arms=2), SETTINGS, tmp_path)
     page = Page((tmp_path / "report.html").read_text())
     assert {"figure-scores-1", "figure-scores-2", "arms"} <= set(page.values("id"))
     assert len(set(page.values("id"))) == len(list(page.values("id")))
@@ -237,7 +246,7 @@ def test_chance_empty_images_equal_sets_and_unknown_words_stand_in_table_and_rep
     scores = results.arms[0].scores
     scores.loc[1, "same_as"] = "bird"
     scores.loc[1, "unknown_words"] = "zorb"
-    write_report(results, tmp_path)
+    write_report(results, SETTINGS, tmp_path)
     page = Page((tmp_path / "report.html").read_text())
     for words in ("chance", "empty", "equal to", "unknown words", "zorb"):
         assert words in page.text
@@ -254,7 +263,7 @@ def test_columns_of_void_results_are_left_out_where_nothing_is_void(page: Page) 
 
 def test_a_void_study_has_a_report(tmp_path: Path) -> None:
     results = make_results()
-    write_report(replace(results, arms=[make_void(results.arms[0], "zorb")]), tmp_path)
+    write_report(replace(results, arms=[make_void(results.arms[0], "zorb")]), SETTINGS, tmp_path)
     page = Page((tmp_path / "report.html").read_text())
     assert "The teacher found nothing" in page.text
     assert "Wording moved" not in page.text
@@ -274,8 +283,8 @@ def test_every_table_names_its_split(folder: Path, page: Page) -> None:
 
 
 def test_what_an_older_report_had_is_gone(tmp_path: Path) -> None:
-    write_report(make_results(num_arms=2), tmp_path)
-    write_report(make_results(has_students=False), tmp_path)
+    write_report(make_results(num_arms=2), SETTINGS, tmp_path)
+    write_report(make_results(has_students=False), SETTINGS, tmp_path)
     assert not list((tmp_path / "figures").glob("transfer*"))
     assert not list(tmp_path.rglob("scores-*"))
     assert (tmp_path / "figures" / "scores.png").exists()
