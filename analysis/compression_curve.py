@@ -13,18 +13,27 @@ distilled ones against those of true masks, image by image.
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from util.config import BOX_RULE, TILES, keys_of, write_config
+from util.config import BOX_RULE, TILES, Config, keys_of, write_config
 from util.config.command_line import load_config
 from util.disk.whole_files import write_text
+from util.errors import UserError
 from util.images.files import find_images
 from util.images.splits import read_split, warn_of_shared_images
 from util.metrics.groups import group_images
 from util.running.ahead import count_cores
 from util.running.run import run_script
+
+if TYPE_CHECKING:  # statistics take a second to import, which --help should not
+    from analysis.compression.differences import CountsOfRuns
+    from analysis.compression.measuring import Runs
+    from analysis.work.images import Images
+    from analysis.work.plan import Plan
+    from util.metrics.intervals import Score
 
 READS = keys_of("compression", "student", "tracking") | TILES | BOX_RULE
 READS |= {"evaluation.min_confidence", "study.processes"}
@@ -40,32 +49,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     from analysis.compression.costs import find_seen_size
     from analysis.compression.differences import compare_students, draw_scores
     from analysis.compression.figure import draw_curve
-    from analysis.compression.measuring import count_scores, find_judged, find_predicted
-    from analysis.compression.planning import plan_curve
+    from analysis.compression.measuring import find_judged, find_predicted
     from analysis.compression.tables import format_compared, format_curve, tabulate_curve
     from analysis.work.images import Images
-    from analysis.work.judging import find_judge
     from analysis.work.running import report_failures, run_plan
 
-    data, named = config.data, config.compression.labels
-    labels = None if named is None else config.paths.label_sets / named
+    data, checkpoint = config.data, choose_teacher(config)
     images = Images(find_images(data.images))
     test_ids = read_split(data.splits, data.test_split, images.paths)
-    plan = plan_curve(config, images)
+    group_images(data.groups, test_ids)  # refuses ids without a group before any training
+    plan = plan_work(config, checkpoint, test_ids, images)
     outcomes = run_plan(plan, config.study.processes or count_cores())
     if failures := report_failures(outcomes):
         return failures
     runs = find_predicted(plan)
     judged = find_judged(runs, test_ids, data.test_split)
     groups = group_images(data.groups, judged)
-    judge = None
-    if data.ground_truth is not None:
-        score = (config.study.score, config.study.score_iou)
-        judge = find_judge(data, config.evaluation, *score, images.paths)
-    counts = count_scores(runs, judged, labels, judge, config.paths.cells / "counts")
-    draws = draw_scores(counts, groups)
+    draws = draw_scores(count_all(config, runs, judged, images), groups)
     size_hw = find_seen_size(images.paths[judged[0]], config.prediction.tile_size_px)
-    table = tabulate_curve(plan, draws, size_hw)
+    table = tabulate_curve(plan, checkpoint, draws, size_hw)
     differences = compare_students(list(plan.runs), draws)
     folder = config.paths.runs / config.compression.name
     write_text(folder / "compression.csv", table.to_csv(index=False))
@@ -78,6 +80,71 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(format_compared(differences, list(draws)))
     print(f"Wrote {folder}: compression.csv, compression_differences.csv, compression.png")
     return 0
+
+
+def choose_teacher(config: Config) -> Path:
+    """Find the checkpoint of the student that is the teacher.
+
+    Raises:
+        UserError: It has become an ONNX file.
+    """
+    from student.inference.label_sets import find_checkpoint
+
+    checkpoint = config.teacher.checkpoint or find_checkpoint(config.student, config.paths.runs)
+    if checkpoint.suffix == ".onnx":
+        raise UserError(
+            f"{checkpoint} cannot be measured beside students; give the .pt that it is of"
+        )
+    return checkpoint
+
+
+def find_labels(config: Config) -> Path | None:
+    """Name the folder of the label set of true masks; None without."""
+    name = config.compression.labels
+    return None if name is None else config.paths.label_sets / name
+
+
+def plan_work(
+    config: Config, checkpoint: Path, test_ids: Sequence[str], images: "Images"
+) -> "Plan":
+    """Give the teacher and all students their cells.
+
+    Raises:
+        UserError: There is no teacher or no student to train, or something is missing.
+    """
+    from analysis.compression.differences import TEACHER
+    from analysis.compression.planning import gather_trainings, plan_curve
+    from analysis.work.dependencies import open_school, teacher_cell
+    from analysis.work.stages import Labelling, Learning
+    from teacher.settings import as_student
+
+    cells, losses = config.paths.cells, config.student.losses
+    asked = {"checkpoint": checkpoint, "label_set": TEACHER, "logits": losses.get("kd", 0.0) > 0}
+    teaching = as_student(config.teacher, config.own_sections(), **asked)
+    labelling = Labelling(config.model_copy(update=teaching))
+    teacher = teacher_cell(labelling, cells, f"the teacher {checkpoint}", [TEACHER], images)
+    school = open_school(Learning(config), cells, images)
+    trainings = gather_trainings(teacher, find_labels(config), losses, test_ids)
+    return plan_curve(teacher, trainings, school, config.compression)
+
+
+def count_all(
+    config: Config, runs: "Runs", judged: Sequence[str], images: "Images"
+) -> "dict[str, tuple[CountsOfRuns, Score]]":
+    """Count how all runs fare, by each score that there is a truth for.
+
+    Raises:
+        UserError: The true boxes cannot be read.
+    """
+    from analysis.compression.measuring import count_scores
+    from analysis.work.judging import find_judge
+
+    judge = None
+    if config.data.ground_truth is not None:
+        score = (config.study.score, config.study.score_iou)
+        judge = find_judge(config.data, config.evaluation, *score, images.paths)
+    store = config.paths.cells / "counts"
+    return count_scores(runs, judged, find_labels(config), judge, store)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,15 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
-from util.config import BOX_RULE, TEACHERS, TILES, keys_of, write_config
+from util.config import (
+    BOX_RULE,
+    TEACHERS,
+    TILES,
+    Config,
+    keys_of,
+    override_config,
+    write_config,
+)
 from util.config.command_line import OVERWRITE, load_config
 from util.demo.making import make_demo_if_asked
 from util.disk.whole_files import read_json, write_text
@@ -30,7 +38,10 @@ from util.running.run import print_next, run_script
 from util.running.shares import ALONE, parse_share
 
 if TYPE_CHECKING:  # statistics take a second to import, which --help should not
+    from analysis.study.design import Design
+    from analysis.study.planning import StudyPlan
     from analysis.study.results import StudyResults
+    from analysis.work.images import Images
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "plan": {
@@ -59,24 +70,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         make_demo_if_asked(config.data.images, config.paths.demo, config.demo)
     warn_of_shared_images(config.data)
     from analysis.study.concluding import conclude
-    from analysis.study.design import design_study
-    from analysis.study.planning import plan_cells
     from analysis.study.report.writing import write_report
     from analysis.work.images import Images
     from analysis.work.judging import find_judge
     from analysis.work.running import report_failures, run_plan, run_share
 
     folder = config.paths.runs / config.study.name
-    design = design_study(config)
+    design = cross(config)
     images = Images(find_images(config.data.images))
     score = (config.study.score, config.study.score_iou)
     judge = find_judge(config.data, config.evaluation, *score, images.paths)
-    plan = plan_cells(config, design, images)
+    plan = plan_work(config, design, images)
     num_processes = config.study.processes or count_cores()
     if options.plan:
-        from analysis.work.timing import estimate_work, format_work
+        from analysis.work.timing import count_passes, estimate_work, format_work
 
-        work = estimate_work(config, plan, images.paths, num_processes)
+        num_passes = count_passes(config.data, config.student.epochs, images.paths)
+        work = estimate_work(plan, num_passes, images.paths, num_processes)
         print(format_work(work, num_processes))
         return 0
     if share is not None:
@@ -104,6 +114,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"Wrote {folder}: report.html, figures, tables, cells.csv")
     say_next(results, design.prompts, folder / "report.html", argv)
     return report_failures(outcomes)
+
+
+def cross(config: Config) -> "Design":
+    """Cross what the study section names; what it leaves out is as the other sections say.
+
+    Raises:
+        UserError: It cannot be crossed.
+    """
+    from analysis.study.design import Usual, design_study
+
+    usual = Usual(
+        config.teacher.name,
+        config.teacher.prompts,
+        config.saa.object_prompt,
+        config.combination.min_votes,
+        config.student.architecture,
+    )
+    return design_study(config.study, usual)
+
+
+def plan_work(config: Config, design: "Design", images: "Images") -> "StudyPlan":
+    """Give every piece of work of a design its cell.
+
+    Raises:
+        UserError: Settings of a teacher are impossible, two cells are the same work, or something
+            is missing that one depends on.
+    """
+    from analysis.study.planning import plan_cells
+    from analysis.work.dependencies import open_school
+    from analysis.work.stages import Labelling, Learning
+
+    labelling = {
+        variant.name: Labelling(override_config(config, variant.changes, "study.teachers"))
+        for variant in design.variants
+    }
+    cells, school = config.paths.cells, None
+    if design.training_seeds:
+        school = open_school(Learning(config), cells, images)
+    return plan_cells(design, labelling, school, cells, config.combination.min_votes, images)
 
 
 def check_split(folder: Path, split: str, overwrite: bool) -> None:

@@ -14,12 +14,13 @@ from analysis.work.plan import Plan
 
 
 def tabulate_curve(
-    plan: Plan, draws: Mapping[str, Draws], size_hw: tuple[int, int]
+    plan: Plan, teacher: Path, draws: Mapping[str, Draws], size_hw: tuple[int, int]
 ) -> pd.DataFrame:
     """One row a student and training: costs, and scores with 95 % intervals over images and seeds.
 
     Args:
         plan: Whose cells are finished.
+        teacher: Checkpoint of the teacher.
         draws: Of `draw_scores`.
         size_hw: Height and width of the image that costs are those of.
 
@@ -27,7 +28,7 @@ def tabulate_curve(
         Columns training, student, those of `Costs`, and for each score SCORE, SCORE_low and
         SCORE_high; the teacher first.
     """
-    costs = measure_costs(_find_checkpoints(plan), size_hw)
+    costs = measure_costs({TEACHER: teacher, **_find_checkpoints(plan)}, size_hw)
     rows = [
         {"training": training, "student": name, **asdict(costs[name])}
         for training, name in [(TEACHER, TEACHER), *plan.runs]
@@ -40,14 +41,11 @@ def tabulate_curve(
 
 
 def _find_checkpoints(plan: Plan) -> dict[str, Path]:
-    """One of the teacher and one of each student, whatever it was trained on: they cost alike."""
-    (labelling,) = plan.teachers
-    checkpoint = labelling.config.teacher.checkpoint
-    assert checkpoint is not None, "the plan's teacher is a student"
-    checkpoints = {TEACHER: checkpoint}
-    for (_, name), by_seed in plan.runs.items():
-        checkpoints[name] = next(iter(by_seed.values())).folder / "best.pt"
-    return checkpoints
+    """One of each student, whatever it was trained on: they cost alike."""
+    return {
+        name: next(iter(by_seed.values())).folder / "best.pt"
+        for (_, name), by_seed in plan.runs.items()
+    }
 
 
 def format_curve(table: pd.DataFrame) -> str:

@@ -9,12 +9,11 @@ from teacher.prompts import resolve_prompts
 from util.config import (
     TEACHERS,
     Calibration,
-    Config,
     SaaSection,
     Strategy,
+    StudySection,
     config_fields,
     keys_of,
-    override_config,
 )
 from util.errors import UserError, listed
 from util.label_set import prompt_to_folder
@@ -25,16 +24,40 @@ NEEDS_SETTINGS = "weighted_mean"
 
 
 @dataclass(frozen=True)
+class Usual:
+    """What holds where a study says nothing else.
+
+    Attributes:
+        teacher: Name of the teacher.
+        prompts: Of it.
+        object_prompt: Of it, if it reads one.
+        min_votes: That a majority needs.
+        architecture: Of students.
+    """
+
+    teacher: str
+    prompts: Sequence[str]
+    object_prompt: str
+    min_votes: int
+    architecture: str
+
+
+@dataclass(frozen=True)
 class Variant:
     """A teacher: its settings and its object prompt.
 
     Attributes:
         name: What tells it from the other variants; "" for the only one.
-        config: With this teacher, and all prompts of the study.
+        teacher: Its name, such as `saa`.
+        object_prompt: None for a teacher that reads none.
+        changes: What is said otherwise for it, and all prompts of the study: values by section and
+            key, which may be impossible ones.
     """
 
     name: str
-    config: Config
+    teacher: str
+    object_prompt: str | None
+    changes: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -93,8 +116,7 @@ class Design:
     def in_words(self) -> dict[str, str]:
         """Say what is crossed, for the report."""
         combined = [source.name for source in self.sources if not source.is_prompt]
-        configs = [variant.config for variant in self.variants]
-        asked_for = [c.saa.object_prompt for c in configs if c.teacher.name == "saa"]
+        asked_for = [v.object_prompt for v in self.variants if v.object_prompt is not None]
         return {
             "teachers": ", ".join(variant.name or "one" for variant in self.variants),
             "object prompts": ", ".join(dict.fromkeys(asked_for)) or "none",
@@ -106,30 +128,29 @@ class Design:
         }
 
 
-def design_study(config: Config) -> Design:
-    """Cross what the config names.
+def design_study(study: StudySection, usual: Usual) -> Design:
+    """Cross what a study names.
 
     Raises:
         UserError: An unknown prompt list or strategy, a group larger than the prompt list, two
-            label sets of one name, or impossible teacher settings.
+            label sets of one name, or settings that are not a teacher's.
     """
-    study = config.study
-    prompts = resolve_prompts(study.prompts or config.teacher.prompts)
+    prompts = resolve_prompts(study.prompts or usual.prompts)
     named = resolve_prompts(study.off_target) if study.off_target else []
     off_target = set(map(prompt_to_folder, named))
     sources = [Source(prompt, (prompt,)) for prompt in prompts]
-    for name, members in find_groups(config, prompts).items():
+    for name, members in find_groups(study, prompts).items():
         for strategy, calibration in product(study.strategies, study.calibrations):
-            if split_strategy(strategy, config.combination.min_votes)[1] > len(members):
+            if split_strategy(strategy, usual.min_votes)[1] > len(members):
                 continue  # more votes than members: it could keep no pixel
             combined = Source(name, members, strategy, calibration)
             sources.append(replace(combined, name=f"{name}: {combined.way}"))
-    architectures = study.architectures or [config.student.architecture]
+    architectures = study.architectures or [usual.architecture]
     _refuse_repeats("two label sets", [source.name for source in sources])
     _refuse_repeats("two architectures", architectures)
     _refuse_repeats("two training seeds", list(map(str, study.training_seeds)))
     return Design(
-        tuple(find_variants(config, prompts)),
+        tuple(find_variants(study, usual, prompts)),
         tuple(prompts),
         frozenset(p for p in prompts if prompt_to_folder(p) in off_target),
         tuple(sources),
@@ -143,11 +164,13 @@ def _refuse_repeats(what: str, names: Sequence[str]) -> None:
         raise UserError(f"the study has {what} named {listed(twice)}; drop one")
 
 
-def find_variants(config: Config, prompts: Sequence[str]) -> list[Variant]:
-    """Cross teacher settings and object prompts; names hold only what differs."""
-    study = config.study
-    object_prompts = study.object_prompts or [config.saa.object_prompt]
-    unread = SaaSection().object_prompt
+def find_variants(study: StudySection, usual: Usual, prompts: Sequence[str]) -> list[Variant]:
+    """Cross teacher settings and object prompts; names hold only what differs.
+
+    Raises:
+        UserError: Settings are not a teacher's, or two variants would have one name.
+    """
+    object_prompts = study.object_prompts or [usual.object_prompt]
     variants = []
     for changes in study.teachers:
         if others := set(changes) & set(config_fields()) - keys_of("teacher", *TEACHERS):
@@ -163,38 +186,33 @@ def find_variants(config: Config, prompts: Sequence[str]) -> list[Variant]:
         words = [f"{key.split('.')[-1]} {value}" for key, value in changes.items()]
         if len(study.teachers) > 1 and not words:
             words = ["teacher as configured"]
-        is_saa = changes.get("teacher.name", config.teacher.name) == "saa"  # which reads it alone
-        for object_prompt in object_prompts if is_saa else [unread]:
-            told = _override(
-                config,
-                {**changes, "teacher.prompts": list(prompts), "saa.object_prompt": object_prompt},
-            )
+        teacher = str(changes.get("teacher.name", usual.teacher))
+        is_saa = teacher == "saa"  # which reads it alone
+        for object_prompt in object_prompts if is_saa else [None]:
+            told = SaaSection().object_prompt if object_prompt is None else object_prompt
+            keys = {**changes, "teacher.prompts": list(prompts), "saa.object_prompt": told}
             named = [f"object prompt {object_prompt}"] * (is_saa and len(object_prompts) > 1)
-            variants.append(Variant(", ".join([*words, *named]), told))
+            name = ", ".join([*words, *named])
+            variants.append(Variant(name, teacher, object_prompt, _by_section(keys)))
     _refuse_repeats("two teachers", [variant.name or "as configured" for variant in variants])
     return variants
 
 
-def _override(config: Config, changes: Mapping[str, Any]) -> Config:
-    """Replace values of a config by their keys, such as `saa.box_threshold`.
-
-    Raises:
-        UserError: A key is unknown or a value impossible.
-    """
+def _by_section(changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Sort values by section and key that have keys such as `saa.box_threshold`."""
     overrides: dict[str, dict[str, Any]] = {}
     for key, value in changes.items():
         section, _, name = key.partition(".")
         overrides.setdefault(section, {})[name] = value
-    return override_config(config, overrides, "study.teachers")
+    return overrides
 
 
-def find_groups(config: Config, prompts: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+def find_groups(study: StudySection, prompts: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     """Draw the groups of prompts to combine, by name; each set of prompts is there once.
 
     Raises:
         UserError: A group would be larger than the list of prompts, or a single prompt.
     """
-    study = config.study
     if 1 in study.group_sizes:
         raise UserError("study.group_sizes has 1; a combination needs 2 prompts or more (0 = all)")
     groups: dict[str, tuple[str, ...]] = {}

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from analysis.study.design import Design, Source, Variant, split_strategy
 from analysis.work.cells import Cell
-from analysis.work.dependencies import combination_cell, open_school, teacher_cell
+from analysis.work.dependencies import School, combination_cell, teacher_cell
 from analysis.work.images import Images
 from analysis.work.plan import Plan, plan_seeds
-from util.config import Config
+from analysis.work.stages import Labelling
 from util.errors import UserError
 from util.label_set import prompt_to_folder
 
@@ -33,39 +34,53 @@ class StudyPlan(Plan):
     label_sets: dict[tuple[str, str], Place]
 
 
-def plan_cells(config: Config, design: Design, images: Images) -> StudyPlan:
+def plan_cells(
+    design: Design,
+    labelling: Mapping[str, Labelling],
+    school: School | None,
+    cells: Path,
+    min_votes: int,
+    images: Images,
+) -> StudyPlan:
     """Give every piece of work of a design its cell.
 
+    Args:
+        design: What is crossed.
+        labelling: The stage of each variant's teacher, by its name.
+        school: Of the students; None without.
+        cells: Folder of all cells.
+        min_votes: That a majority needs where its strategy names none.
+        images: All there are.
+
     Raises:
-        UserError: Two teachers or two combinations of the design are the same work; a split, mask
-            or true box that something depends on is missing.
+        UserError: Two teachers or two combinations of the design are the same work, or a teacher
+            knows no prompts; a split or mask that something depends on is missing.
     """
     teachers, combinations = [], []
     label_sets: dict[tuple[str, str], Place] = {}
     for variant in design.variants:
-        labelling = _teacher_cell(variant, images)
-        teachers.append(labelling)
+        labels = labelling[variant.name]
+        teacher = _teacher_cell(variant, design.prompts, labels, cells, images)
+        teachers.append(teacher)
         for source in design.sources:
             if source.is_prompt:
-                place = Place(labelling.folder / prompt_to_folder(source.name), labelling)
+                place = Place(teacher.folder / prompt_to_folder(source.name), teacher)
             else:
-                combining = _combination_cell(labelling, source, variant, images)
-                combinations.append(combining)
-                place = Place(combining.folder, combining)
+                combining = labels.combining(_change_combination(source, min_votes))
+                name = ", ".join(filter(None, (source.name, variant.name)))
+                combination = combination_cell(teacher, combining, name, images)
+                combinations.append(combination)
+                place = Place(combination.folder, combination)
             label_sets[variant.name, source.name] = place
     _refuse_twins([*teachers, *combinations])
-    runs = _plan_students(config, design, label_sets, images) if design.training_seeds else {}
+    runs = {} if school is None else _plan_students(school, design, label_sets)
     return StudyPlan(tuple(teachers), tuple(combinations), runs, label_sets)
 
 
 def _plan_students(
-    config: Config,
-    design: Design,
-    label_sets: Mapping[tuple[str, str], Place],
-    images: Images,
+    school: School, design: Design, label_sets: Mapping[tuple[str, str], Place]
 ) -> dict[tuple[str, ...], dict[int, Cell]]:
     """Students of each label set and architecture, by seed."""
-    school = open_school(config, images)
     return {
         (variant, source, architecture): plan_seeds(
             school,
@@ -93,29 +108,26 @@ def _refuse_twins(cells: Sequence[Cell]) -> None:
         seen[cell.folder] = cell
 
 
-def _teacher_cell(variant: Variant, images: Images) -> Cell:
+def _teacher_cell(
+    variant: Variant, prompts: Sequence[str], labelling: Labelling, cells: Path, images: Images
+) -> Cell:
     """All prompts of a variant at once, since they share the work on each image."""
-    teacher = variant.config.teacher
-    if teacher.name not in ("saa", "sam3"):
+    if variant.teacher not in ("saa", "sam3"):
         raise UserError(
-            f"teacher.name is {teacher.name!r}, which knows no prompts to compare; expected saa or "
-            "sam3"
+            f"teacher.name is {variant.teacher!r}, which knows no prompts to compare; expected saa "
+            "or sam3"
         )
-    name = ", ".join(filter(None, (f"{len(teacher.prompts)} prompts", variant.name)))
-    folders = map(prompt_to_folder, teacher.prompts)
-    return teacher_cell(variant.config, name, list(folders), images)
+    name = ", ".join(filter(None, (f"{len(prompts)} prompts", variant.name)))
+    return teacher_cell(labelling, cells, name, list(map(prompt_to_folder, prompts)), images)
 
 
-def _combination_cell(labelling: Cell, source: Source, variant: Variant, images: Images) -> Cell:
-    """A combination of a design, with its strategy, votes and calibration."""
-    settings = labelling.config.combination
-    strategy, votes = split_strategy(source.strategy, settings.min_votes)
-    changes = {
+def _change_combination(source: Source, min_votes: int) -> dict[str, Any]:
+    """Say a combination of a design by the config's keys: its strategy, votes and calibration."""
+    strategy, votes = split_strategy(source.strategy, min_votes)
+    return {
         "label_sets": [prompt_to_folder(prompt) for prompt in source.members],
         "strategy": strategy,
         "tune_weights": False,  # no strategy of a study has weights that are set
         "min_votes": max(votes, 1),
         "calibration": source.calibration,
     }
-    name = ", ".join(filter(None, (source.name, variant.name)))
-    return combination_cell(labelling, settings.model_copy(update=changes), name, images)

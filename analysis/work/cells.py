@@ -1,17 +1,17 @@
 """Cells: the pieces of work of a study, each kept by the hash of what it depends on.
 
-A cell runs a stage or two on a config of its own, in a folder of `paths.cells` that is named by the
-hash of all that decides what it makes: settings, the content of images and label sets, code and
-libraries (see `analysis.work.dependencies`), but no path. A record beside the folder, `NAME.json`,
-says that the cell is finished, from what, what its label sets hold, and how long it took. So a
+A cell is made by a stage with settings of its own, in a folder of `paths.cells` that is named by
+the hash of all that decides what it makes: settings, the content of images and label sets, code and
+libraries (see `analysis.work.stages`), but no path. A record beside the folder, `NAME.json`, says
+that the cell is finished, from what, what its label sets hold, and how long it took. So a
 setting that changes gives new cells where it matters and finds the old ones everywhere else, in
 this study and in any other, and a project that is moved or copied keeps its cells.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from analysis.work.contents import (
     beside,
@@ -21,11 +21,28 @@ from analysis.work.contents import (
     is_there,
     read_record,
 )
-from util.config import Config
 from util.disk.whole_files import write_json
 from util.settings import settings_hash
 
 Kind = Literal["teacher", "combination", "student"]
+
+
+class Stage(Protocol):
+    """What makes a cell (see `analysis.work.stages`)."""
+
+    def run(self, folder: Path, reads: Sequence[Path]) -> int:
+        """Make what there is to be made.
+
+        Args:
+            folder: Of the cell.
+            reads: Label sets that it depends on.
+
+        Returns:
+            1 where something could not be made, else 0.
+
+        Raises:
+            UserError: Nothing can be made.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +50,11 @@ class Cell:
     """One piece of work.
 
     Attributes:
-        kind: Which stages it runs.
+        kind: What makes it.
         name: To show.
         place: Its folder, but for the hash at the end.
         depends: What decides what it makes and is known before anything runs; JSON values.
-        config: What its stages are told, but for where they write.
+        stage: That makes it.
         makes: The label sets that it makes: their folders in its own ("" is its own), and for each
             a hash of what may change without making it another cell, such as the test images.
         reads: Label sets that it depends on; none for a teacher.
@@ -48,7 +65,7 @@ class Cell:
     name: str
     place: Path
     depends: Mapping[str, Any]
-    config: Config
+    stage: Stage
     makes: Mapping[str, str]
     reads: tuple[Path, ...] = ()
     needs: tuple["Cell", ...] = ()
@@ -96,7 +113,8 @@ class Outcome:
 
 def predictions(cell: Cell) -> Path:
     """Label set that a student's cell has predicted for the test split."""
-    return cell.folder / cell.config.data.test_split
+    (label_set,) = cell.label_sets
+    return label_set
 
 
 def find_finished(cells: Iterable[Cell]) -> set[Cell]:

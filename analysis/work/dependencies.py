@@ -1,96 +1,61 @@
-"""What teachers, combinations and students depend on: their cells, whatever study they are for."""
+"""The cells of teachers, combinations and students, named by what these depend on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from analysis.work.cells import Cell
 from analysis.work.images import Images
-from analysis.work.versions import (
-    COMBINATION,
-    COMBINATION_CODE,
-    STUDENT_CODE,
-    code_hash,
-    releases,
-    student_libraries,
-    teacher_libraries,
-)
-from student.encoder_weights import identify_encoder_weights
-from student.inference.label_sets import prediction_settings
-from teacher.building import prepare_teacher
-from util.config import CombinationSection, Config, Precision, StudentSection
-from util.data_classes import BoxSettings
-from util.ground_truth.reading import read_truths
-from util.images.masks import open_masks
-from util.images.splits import read_split
+from analysis.work.stages import Combining, Labelling, Learning
+from util.config import Precision, StudentSection
 from util.settings import settings_hash
 
 
-def teacher_cell(config: Config, name: str, folders: Sequence[str], images: Images) -> Cell:
+def teacher_cell(
+    labelling: Labelling, cells: Path, name: str, folders: Sequence[str], images: Images
+) -> Cell:
     """A teacher that labels all images; its label sets lie in the cell's folder.
 
     Args:
-        config: Of the teacher; says where cells are.
+        labelling: Its stage.
+        cells: Folder of all cells.
         name: To show.
         folders: Of the label sets that it makes.
         images: That it labels.
+
+    Raises:
+        UserError: The teacher cannot be as it is configured, or weights are missing.
     """
-    prepared = prepare_teacher(config.teacher, config.own_sections(), config.paths)
-    plan = prepared.plan
-    libraries = teacher_libraries(config.teacher, plan)
-    made_by = {**plan.describe(prepared.models), "libraries": libraries}
+    made_by = labelling.decides()
     # The first half of its name is that of the teacher: what it has said of other images is found.
-    place = config.paths.cells / f"teacher-{settings_hash(made_by)[:8]}"
+    place = cells / f"teacher-{settings_hash(made_by)[:8]}"
     depends = {**made_by, "images": images.hash(images.paths)}
-    return Cell("teacher", name, place, depends, config, dict.fromkeys(folders, ""))
+    return Cell("teacher", name, place, depends, labelling, dict.fromkeys(folders, ""))
 
 
-def combination_cell(
-    labelling: Cell, settings: CombinationSection, name: str, images: Images
-) -> Cell:
+def combination_cell(teacher: Cell, combining: Combining, name: str, images: Images) -> Cell:
     """A combination of label sets of a teacher, which lies among them.
 
     Args:
-        labelling: The teacher's cell.
-        settings: Of the combination; its label sets are folders of the teacher's cell.
+        teacher: The teacher's cell.
+        combining: Its stage; the label sets that it names are folders of the teacher's cell.
         name: To show.
         images: That maps may be calibrated on.
+
+    Raises:
+        UserError: The split of these is not there, or lacks masks.
     """
-    config = labelling.config
-    depends: dict[str, Any] = {
-        "combination": {
-            "label_sets": settings.label_sets,
-            "strategy": settings.strategy,
-            **settings.decides(),
-        },
-        "code": code_hash(*COMBINATION_CODE),
-        "libraries": releases(COMBINATION),
-    }
-    if settings.calibration != "none":
-        depends["calibrated_on"] = _hash_slice(config, images)
     return Cell(
         "combination",
         name,
-        labelling.folder / "combination",
-        depends,
-        config.model_copy(update={"combination": settings}),
+        teacher.folder / "combination",
+        combining.decides(images),
+        combining,
         {"": ""},
-        tuple(labelling.folder / member for member in settings.label_sets),
-        (labelling,),
+        tuple(teacher.folder / member for member in combining.settings.label_sets),
+        (teacher,),
     )
-
-
-def _hash_slice(config: Config, images: Images) -> str:
-    """Hash the images that maps are calibrated on, and their true masks.
-
-    Raises:
-        UserError: There is no such split, or it lacks masks.
-    """
-    data = config.data
-    ids = read_split(data.splits, config.combination.calibration_split, images.paths)
-    masks = open_masks(data, images.paths).of(ids)
-    return settings_hash({"images": images.hash(ids), "masks": masks.fingerprint()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,42 +63,32 @@ class School:
     """What all students of a study have in common.
 
     Attributes:
-        config: Says all about them that is not said of each; `auto` has become a precision.
+        learning: Of each, but for what is said of it alone; `auto` has become a precision.
+        cells: Folder of all cells.
         depends: What decides what they learn and predict, beside their settings and label set.
-        tested_on: Hash of the test images.
+        tested_on: Hash of the test images, by the name of their split.
     """
 
-    config: Config
+    learning: Learning
+    cells: Path
     depends: Mapping[str, Any]
-    tested_on: str
+    tested_on: Mapping[str, str]
 
 
-def open_school(config: Config, images: Images) -> School:
+def open_school(learning: Learning, cells: Path, images: Images) -> School:
     """Read what students learn from, choose their best epoch by, and are tested on.
+
+    Args:
+        learning: Of all students, but for what is said of each.
+        cells: Folder of all cells.
+        images: All there are.
 
     Raises:
         UserError: A split or a true box is missing, or the device is not there.
     """
-    data, evaluation = config.data, config.evaluation
-    ids = {
-        split: read_split(data.splits, split, images.paths)
-        for split in (data.train_split, data.validation_split, data.test_split)
-    }
-    boxes = asdict(evaluation.box_settings(BoxSettings()))
-    boxes.pop("object_class")  # it only names them
-    depends = {
-        "train": images.hash(ids[data.train_split]),
-        "validation": images.hash(ids[data.validation_split]),
-        "boxes": [boxes, evaluation.min_confidence],
-        "prediction": asdict(prediction_settings(config.prediction)),
-        "code": code_hash(*STUDENT_CODE),
-    }
-    if config.student.validate_against == "ground_truth":
-        truths = read_truths(data, images.paths, ids[data.validation_split])
-        depends["truths"] = settings_hash({"boxes": truths.to_csv()})
-    student = config.student.model_copy(update={"precision": choose_precision(config.student)})
-    told = config.model_copy(update={"student": student})
-    return School(told, depends, images.hash(ids[data.test_split]))
+    depends, tested_on = learning.common(images), learning.tested_on(images)
+    precise = learning.of({"precision": choose_precision(learning.student)})
+    return School(precise, cells, depends, tested_on)
 
 
 def choose_precision(settings: StudentSection) -> Precision:
@@ -166,23 +121,14 @@ def student_cell(
         changes: Keys of the config's student and their values, the seed among them.
         needs: The cell that makes the label set, if one does.
     """
-    config = school.config
-    settings = config.student.model_copy(update=dict(changes))
-    depends = {
-        **school.depends,
-        "student": {
-            **settings.decides(),
-            "encoder_weights": identify_encoder_weights(settings, config.paths.weights),
-        },
-        "libraries": student_libraries(settings),
-    }
+    learning = school.learning.of(changes)
     return Cell(
         "student",
-        f"{name}, seed {settings.seed}",
-        config.paths.cells / "student",
-        depends,
-        config.model_copy(update={"student": settings}),
-        {config.data.test_split: school.tested_on},
+        f"{name}, seed {learning.student.seed}",
+        school.cells / "student",
+        {**school.depends, **learning.decides()},
+        learning,
+        school.tested_on,
         (label_set,),
         needs,
     )

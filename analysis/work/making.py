@@ -1,4 +1,4 @@
-"""Makes cells: runs the stages of each, unless what it makes is there already."""
+"""Makes cells: runs the stage of each, unless what it makes is there already."""
 
 import logging
 import os
@@ -6,14 +6,13 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from analysis.work.cells import (
     Cell,
-    Kind,
     Outcome,
     find_inputs,
     find_outcome,
@@ -21,26 +20,16 @@ from analysis.work.cells import (
     write_record,
 )
 from analysis.work.contents import beside, is_there, making, read_record
-from student.data.material import gather_material
-from student.inference.label_sets import configured_student, report_failures
-from student.testing import evaluate_student
-from teacher.building import prepare_teacher
-from teacher.labelling import label_all
-from util.config import Config, values_in
 from util.disk.whole_files import read_json
 from util.errors import UserError
-from util.images.files import find_images
 from util.label_set import MANIFEST
-from util.label_set.reporting import report
-from util.learning.runs.run_plan import RunPlan
-from util.multi_teacher.combining import combine
-from util.running.shares import ALONE, working_alone
+from util.running.shares import working_alone
 
 
 def make(cell: Cell) -> Outcome:
     """Run a cell, unless it is finished; other processes that want the same one wait meanwhile.
 
-    What its stages print goes to a log beside its folder. An error is an outcome too: no cell stops
+    What its stage prints goes to a log beside its folder. An error is an outcome too: no cell stops
     the others.
     """
     folder = None
@@ -61,12 +50,12 @@ def make(cell: Cell) -> Outcome:
 
 
 def log_of(folder: Path) -> Path:
-    """Where what the stages of a cell print goes."""
+    """Where what the stage of a cell prints goes."""
     return beside(folder, ".log")
 
 
 def _run(cell: Cell) -> Outcome:
-    """Run the stages of a cell and record what it has made."""
+    """Run the stage of a cell and record what it has made."""
     folder, inputs = cell.folder, find_inputs(cell)
     if cell.kind == "teacher" and not folder.exists():
         _take_over(cell)
@@ -78,7 +67,7 @@ def _run(cell: Cell) -> Outcome:
         working_alone(),
     ):
         try:
-            status = MAKERS[cell.kind](_tell(cell))
+            status = cell.stage.run(folder, cell.reads)
         except UserError as error:
             # One prompt may fail where others have their label sets, which can be learnt from.
             if cell.kind != "teacher" or not any(map(is_there, cell.label_sets)):
@@ -90,72 +79,6 @@ def _run(cell: Cell) -> Outcome:
         reason = f"some images failed (see {log_of(folder)})"
     write_record(cell, inputs, reason, seconds)
     return Outcome("done", reason, seconds, folder)
-
-
-def _label(config: Config) -> int:
-    """Let a teacher label all images; 1 where some have failed, else 0."""
-    label_sets = label_all(
-        prepare_teacher(config.teacher, config.own_sections(), config.paths),
-        find_images(config.data.images),
-        config.paths.label_sets,
-        config.evaluation,
-        overwrite=True,
-        share=ALONE,
-    )
-    assert label_sets is not None, "it works alone"
-    return report(label_sets)
-
-
-def _combine(config: Config) -> int:
-    """Combine label sets; 1 where maps could not be fused, else 0."""
-    settings, label_sets = config.combination, config.paths.label_sets
-    combined = combine(
-        settings, config.data, config.evaluation, label_sets, overwrite=True, share=ALONE
-    )
-    for image_id, reason in combined.problems.items():
-        print(f"{image_id}: {reason}")
-    return 1 if combined.problems else 0
-
-
-def _train_and_test(config: Config) -> int:
-    """Train and test a student; 1 where images could not be predicted, else 0."""
-    from student.training import train_student
-
-    student, data, evaluation, paths = config.student, config.data, config.evaluation, config.paths
-    material = gather_material(student, data, evaluation, paths.label_sets)
-    folder = paths.runs / student.run
-    plan = RunPlan(folder, values_in(folder, config), config.tracking, overwrite=True)
-    train_student(student, material, paths.weights, plan)
-    trained = configured_student(student, config.prediction, evaluation, paths.runs)
-    return report_failures(evaluate_student(trained, data, evaluation, overwrite=True))
-
-
-MAKERS: dict[Kind, Callable[[Config], int]] = {
-    "teacher": _label,
-    "combination": _combine,
-    "student": _train_and_test,
-}
-"""What makes a cell of each kind, told where it reads and writes."""
-
-
-def _tell(cell: Cell) -> Config:
-    """The config of what makes a cell, with where it reads and writes."""
-    config, folder = cell.config, cell.folder
-    changes: dict[str, dict[str, Any]]
-    if cell.kind == "teacher":
-        changes = {"paths": {"label_sets": folder}}
-    elif cell.kind == "combination":
-        changes = {"paths": {"label_sets": folder.parent}, "combination": {"output": folder.name}}
-    else:
-        labels = cell.reads[0]
-        changes = {
-            "paths": {"label_sets": labels.parent, "runs": folder.parent},
-            "student": {"label_set": labels.name, "run": folder.name, "checkpoint": None},
-        }
-    sections = {
-        name: getattr(config, name).model_copy(update=values) for name, values in changes.items()
-    }
-    return config.model_copy(update=sections)
 
 
 def _take_over(cell: Cell) -> None:
@@ -182,7 +105,7 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def _clear_damage(cell: Cell) -> None:
-    """Remove what is left of a cell that has lost files, where its stages could not go on from it.
+    """Remove what is left of a cell that has lost files, where its stage could not go on from it.
 
     A label set that has lost maps or boxes is mended by what makes it. Without what says what it
     is, nobody can go on with it; nor can a training that has lost what it has come to.

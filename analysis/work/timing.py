@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,18 +13,15 @@ import pandas as pd
 from analysis.work.cells import Cell, find_finished
 from analysis.work.making import one_thread, printing_to
 from analysis.work.plan import Plan
-from student.data.material import gather_material
-from teacher.building import prepare_teacher
-from teacher.labelling import label_all
-from util.config import Config, override_config, values_in
+from analysis.work.stages import Changes, Labelling, Learning
+from util.config import DataSection
 from util.data_classes import BoxSettings
 from util.disk.whole_files import write_text
 from util.errors import UserError
-from util.images.files import find_images, image_size_hw
+from util.images.files import image_size_hw
 from util.images.splits import read_split
 from util.label_set import Content, LabelSetWriter
-from util.learning.runs.run_plan import RunPlan
-from util.running.shares import ALONE, working_alone
+from util.running.shares import working_alone
 
 PILOT_IMAGES = 8
 """Images that teachers and students are tried on."""
@@ -51,26 +47,47 @@ class Work:
     seconds: float
 
 
-def estimate_work(
-    config: Config, plan: Plan, image_paths: Mapping[str, Path], num_processes: int
-) -> list[Work]:
-    """Count what a plan has and still needs; try teachers and students on a few images."""
-    data = config.data
+def count_passes(data: DataSection, num_epochs: int, image_paths: Mapping[str, Path]) -> int:
+    """Count how often a student looks at an image while it is trained and tested.
+
+    Args:
+        data: Names the splits.
+        num_epochs: That it is trained for.
+        image_paths: All images, by id.
+
+    Raises:
+        UserError: A split is missing.
+    """
     train, validation, test = (
         len(read_split(data.splits, split, image_paths))
         for split in (data.train_split, data.validation_split, data.test_split)
     )
+    return num_epochs * (train + validation) + test
+
+
+def estimate_work(
+    plan: Plan, num_passes: int, image_paths: Mapping[str, Path], num_processes: int
+) -> list[Work]:
+    """Count what a plan has and still needs; try teachers and students on a few images.
+
+    Args:
+        plan: Of the grid.
+        num_passes: Of `count_passes`, by each student.
+        image_paths: All images, by id.
+        num_processes: Students that are trained at once.
+    """
     finished, trainings = find_finished(plan.cells), keep_distinct(plan.students)
     teachers, combinations, students = (
         [cell for cell in cells if cell not in finished]
         for cells in (plan.teachers, plan.combinations, trainings)
     )
-    labelling = sum(time_labelling(cell, image_paths) for cell in teachers)
-    passes = config.student.epochs * (train + validation) + test
-    by_architecture = {cell.config.student.architecture: cell for cell in students}
-    an_image = {name: time_training(cell, image_paths) for name, cell in by_architecture.items()}
+    stages = [cell.stage for cell in (*teachers, *students)]
+    labelling = sum(time_labelling(s, image_paths) for s in stages if isinstance(s, Labelling))
+    trained = [stage for stage in stages if isinstance(stage, Learning)]
+    by_architecture = {stage.student.architecture: stage for stage in trained}
+    an_image = {name: time_training(stage, image_paths) for name, stage in by_architecture.items()}
     at_once = max(min(num_processes, len(students)), 1)
-    training = sum(an_image[cell.config.student.architecture] * passes for cell in students)
+    training = sum(an_image[stage.student.architecture] * num_passes for stage in trained)
     return [
         Work("label sets", _count_made(plan.teachers), _count_made(teachers), labelling),
         Work("combinations", len(plan.combinations), len(combinations), 0.0),
@@ -111,36 +128,27 @@ def _in_words(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
-def time_labelling(cell: Cell, image_paths: Mapping[str, Path]) -> float:
+def time_labelling(stage: Labelling, image_paths: Mapping[str, Path]) -> float:
     """Seconds that a teacher will take for all images, by two trials of different length."""
     seconds = []
     counts = (min(2, len(image_paths)), min(PILOT_IMAGES, len(image_paths)))
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
-            trial = _pilot_config(cell, Path(folder), dict(list(image_paths.items())[:count]))
+            trial = _set_up_pilot(Path(folder), dict(list(image_paths.items())[:count]))
             start = time.perf_counter()
             with printing_to(Path(folder) / "log"), working_alone():
-                label_all(
-                    prepare_teacher(trial.teacher, trial.own_sections(), trial.paths),
-                    find_images(trial.data.images),
-                    trial.paths.label_sets,
-                    trial.evaluation,
-                    overwrite=False,
-                    share=ALONE,
-                )
+                stage.rehearse(trial)
             seconds.append(time.perf_counter() - start)
     an_image = max(seconds[1] - seconds[0], 0) / max(counts[1] - counts[0], 1)
     return seconds[0] + an_image * (len(image_paths) - counts[0])
 
 
-def time_training(cell: Cell, image_paths: Mapping[str, Path]) -> float:
+def time_training(stage: Learning, image_paths: Mapping[str, Path]) -> float:
     """Seconds that a student takes for an image and epoch, by its second epoch on a few images."""
-    from student.training import train_student
-
     ids = list(image_paths)[:PILOT_IMAGES]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        trial = _pilot_config(cell, folder, {image_id: image_paths[image_id] for image_id in ids})
+        trial = _set_up_pilot(folder, {image_id: image_paths[image_id] for image_id in ids})
         with LabelSetWriter(folder / "label_sets" / PILOT, {"producer": "trial"}) as writer:
             for image_id in ids:
                 blank = np.zeros(image_size_hw(image_paths[image_id]), np.float32)
@@ -148,22 +156,19 @@ def time_training(cell: Cell, image_paths: Mapping[str, Path]) -> float:
                 writer.add(image_id, Content(blank), "", 0)
             writer.finish(BoxSettings())
         with printing_to(folder / "log"), one_thread():
-            student, paths, run = trial.student, trial.paths, folder / "runs" / PILOT
-            material = gather_material(student, trial.data, trial.evaluation, paths.label_sets)
-            plan = RunPlan(run, values_in(run, trial), trial.tracking, overwrite=False)
-            train_student(student, material, paths.weights, plan)
+            stage.rehearse(trial)
         metrics = pd.read_csv(folder / "runs" / PILOT / "metrics.csv")
         return float(metrics["seconds"].iloc[-1]) / (2 * len(ids))
 
 
-def _pilot_config(cell: Cell, folder: Path, image_paths: Mapping[str, Path]) -> Config:
-    """Copy a few images into a folder; returns a cell's config for them."""
+def _set_up_pilot(folder: Path, image_paths: Mapping[str, Path]) -> Changes:
+    """Copy a few images into a folder; returns what a stage is told otherwise for them."""
     for image_id, path in image_paths.items():
         copy = folder / "images" / f"{image_id}{path.suffix}"
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
     write_text(folder / "splits" / f"{PILOT}.txt", "\n".join(image_paths) + "\n")
-    changes: dict[str, dict[str, Any]] = {
+    return {
         "data": {
             "images": folder / "images",
             "splits": folder / "splits",
@@ -181,4 +186,3 @@ def _pilot_config(cell: Cell, folder: Path, image_paths: Mapping[str, Path]) -> 
         "tracking": {"mode": "off"},
         "teacher": {"cache_gb": 0.0},
     }
-    return override_config(cell.config, changes, "a trial")

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from analysis.prompt_study import cross, plan_work
 from analysis.study.concluding import conclude
-from analysis.study.design import design_study
-from analysis.study.planning import StudyPlan, plan_cells
+from analysis.study.planning import StudyPlan
 from analysis.study.results import StudyResults
 from analysis.work.cells import Cell, Outcome
 from analysis.work.images import Images
@@ -51,13 +51,13 @@ def judge_study(config: Config) -> Judge:
 def plan_study(project: Path, *more: str) -> StudyPlan:
     """Give the work of a project's study its cells."""
     config = configure(project, *more)
-    return plan_cells(config, design_study(config), Images(find_images(config.data.images)))
+    return plan_work(config, cross(config), Images(find_images(config.data.images)))
 
 
 def conclude_study(project: Path, *more: str) -> StudyResults:
     """Run a project's study, without a report."""
     config = configure(project, *more)
-    design, plan = design_study(config), plan_study(project, *more)
+    design, plan = cross(config), plan_study(project, *more)
     return conclude(
         config.study,
         config.combination,

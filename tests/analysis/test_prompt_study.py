@@ -11,7 +11,7 @@ import analysis.bbox_evaluation
 import analysis.pixel_evaluation
 import analysis.prompt_study
 import analysis.study.scoring
-from analysis.study.design import design_study
+from analysis.prompt_study import cross
 from analysis.study.examples import choose_images
 from analysis.study.notes import _note_statistics
 from analysis.study.scoring import PIXEL_SCORES, Metric, resampled_for_pairs
@@ -133,7 +133,7 @@ def test_arms_cross_teachers_object_prompts_and_architectures(tmp_path: Path) ->
         object_prompts=["sea", "water"],
     )
     config = configure(project)
-    design = design_study(config)
+    design = cross(config)
     assert [variant.name for variant in design.variants] == [
         "teacher as configured, object prompt sea",
         "teacher as configured, object prompt water",
@@ -315,7 +315,7 @@ def test_pairs_of_prompts_on_three_images_cannot_be_told_apart(finished: Path) -
 def test_strategies_are_compared_over_the_groups_of_a_size(finished: Path) -> None:
     more = ["--study.group_sizes=2", "--study.num_groups=8", "--study.training_seeds=[]"]
     more += ["--study.strategies=mean", "--study.strategies=maximum"]
-    design = design_study(configure(finished, *more))
+    design = cross(configure(finished, *more))
     groups = {s.members for s in design.sources if not s.is_prompt}
     assert len(groups) == len(set(map(frozenset, groups))) == 3  # none is drawn twice
     arm = conclude_study(finished, *more).arms[0]

@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 import util.learning.device
+from analysis.prompt_study import cross
 from analysis.study.combined_counts import curve_sizes
-from analysis.study.design import design_study, split_strategy
+from analysis.study.design import split_strategy
 from analysis.work import versions
 from analysis.work.cells import Cell
 from analysis.work.versions import JUDGE_CODE, STUDENT_CODE, code_hash, releases, strip_code
 from teacher.settings import describe_unread
 from tests.analysis.study_projects import configure, make_study, plan_study
 from tests.conftest import ROOT
+from util.config import override_config
 from util.config.command_line import load_config
 from util.errors import UserError
 from util.images.files import write_image
@@ -171,7 +173,7 @@ def test_the_precision_that_auto_becomes_here_decides(
     monkeypatch.setattr(util.learning.device, "is_faster_in_bf16", lambda device: is_fast)
     assert configure(planned).student.precision == "auto"
     plan = plan_study(planned)
-    assert plan.students[0].config.student.precision == precision
+    assert plan.students[0].depends["student"]["precision"] == precision
     assert identities(planned) == identities(planned, f"--student.precision={precision}")
 
 
@@ -255,7 +257,7 @@ def test_all_code_that_is_to_count_is_there() -> None:
 
 def test_the_thesis_study_is_that_of_the_thesis(planned: Path) -> None:
     thesis = ["--config", str(ROOT / "configs/thesis.json")]
-    design = design_study(load_config("", thesis)[0])
+    design = cross(load_config("", thesis)[0])
     assert len(design.prompts) == 20
     assert len(design.off_target) == 10
     groups = {s.name.split(":")[0]: s.members for s in design.sources if not s.is_prompt}
@@ -284,7 +286,7 @@ def test_votes_above_the_size_of_a_group_are_left_out(planned: Path) -> None:
     config = configure(
         planned, "--study.strategies=majority:3", "--study.group_sizes=2", "--study.group_sizes=0"
     )
-    combined = [source.name for source in design_study(config).sources if not source.is_prompt]
+    combined = [source.name for source in cross(config).sources if not source.is_prompt]
     assert combined == ["all 3: majority:3"]
 
 
@@ -311,13 +313,14 @@ def test_teachers_that_read_no_object_prompt_are_not_crossed_with_them(tmp_path:
         teachers=[{}, {"teacher.name": "sam3"}],
         object_prompts=["sea", "water"],
     )
-    variants = design_study(configure(project)).variants
+    config = configure(project)
+    variants = cross(config).variants
     assert [variant.name for variant in variants] == [
         "teacher as configured, object prompt sea",
         "teacher as configured, object prompt water",
         "name sam3",
     ]
-    told = variants[2].config
+    told = override_config(config, variants[2].changes)
     assert describe_unread(told.teacher, told.own_sections()) == ""
 
 

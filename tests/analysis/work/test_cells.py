@@ -20,9 +20,10 @@ from analysis.work.images import Images
 from analysis.work.making import make, printing_to
 from analysis.work.plan import Plan
 from analysis.work.running import run_plan
+from analysis.work.stages import Labelling
 from tests.analysis.study_projects import make_study, plan_study, run_here
 from tests.stages import arguments
-from util.config import Config, override_config
+from util.config import override_config
 from util.errors import PromptError, UserError
 from util.images.files import read_image, write_image
 from util.label_set import LabelSet
@@ -228,13 +229,14 @@ def test_a_prompt_that_fails_leaves_the_others_to_learn_from(
 ) -> None:
     project = make_study(tmp_path, epochs=1, prompts=["bird", "whale"], training_seeds=[0])
     plan = plan_study(project)
-    label = analysis.work.making.MAKERS["teacher"]
+    label = Labelling.run
 
-    def label_half(config: Config) -> int:
-        assert label(override_config(config, {"teacher": {"prompts": ["bird"]}})) == 0
+    def label_half(stage: Labelling, folder: Path, reads: Sequence[Path]) -> int:
+        told = override_config(stage.config, {"teacher": {"prompts": ["bird"]}})
+        assert label(Labelling(told), folder, reads) == 0
         raise PromptError("the model cannot take 'whale'")
 
-    monkeypatch.setitem(analysis.work.making.MAKERS, "teacher", label_half)
+    monkeypatch.setattr(Labelling, "run", label_half)
     monkeypatch.setattr(analysis.work.running, "_run_at_once", run_here)
     outcomes = run_plan(plan, 1)
     by_name = {cell.name: outcome for cell, outcome in outcomes.items()}
