@@ -118,12 +118,12 @@ def plan_work(
     from analysis.work.stages import Labelling, Learning
     from teacher.settings import as_student
 
-    cells, losses = config.paths.cells, config.student.losses
+    folder, losses = config.paths.cells, config.student.losses
     asked = {"checkpoint": checkpoint, "label_set": TEACHER, "logits": losses.get("kd", 0.0) > 0}
     teaching = as_student(config.teacher, config.own_sections(), **asked)
     labelling = Labelling(config.model_copy(update=teaching))
-    teacher = teacher_cell(labelling, cells, f"the teacher {checkpoint}", [TEACHER], images)
-    school = open_school(Learning(config), cells, images)
+    teacher = teacher_cell(labelling, folder, f"the teacher {checkpoint}", [TEACHER], images)
+    school = open_school(Learning(config), folder, images)
     trainings = gather_trainings(teacher, find_labels(config), losses, test_ids)
     return plan_curve(teacher, trainings, school, config.compression)
 

@@ -149,10 +149,9 @@ def plan_work(config: Config, design: "Design", images: "Images") -> "StudyPlan"
         variant.name: Labelling(override_config(config, variant.changes, "study.teachers"))
         for variant in design.variants
     }
-    cells, school = config.paths.cells, None
-    if design.training_seeds:
-        school = open_school(Learning(config), cells, images)
-    return plan_cells(design, labelling, school, cells, config.combination.min_votes, images)
+    folder, min_votes = config.paths.cells, config.combination.min_votes
+    school = open_school(Learning(config), folder, images) if design.training_seeds else None
+    return plan_cells(design, labelling, school, folder, min_votes, images)
 
 
 def check_split(folder: Path, split: str, overwrite: bool) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.study.design import split_strategy
 from analysis.study.scoring import Metric
-from analysis.work.contents import content_of, making
+from analysis.work.contents import content_of, held
 from analysis.work.judging import Judge, KeptCounts, Tally, write_arrays
 from analysis.work.versions import COMBINATION, COMBINATION_CODE, code_hash, releases
 from util.config import CombinationSection
@@ -88,7 +88,7 @@ def count_combined(
         names = [combination.name for combination in part]
         hash_ = settings_hash(facts | {"combinations": names})
         path = store / f"groups-{hash_}.npz"
-        with making(path):
+        with held(path):
             if not path.exists():
                 counted = _count(label_sets, part, settings, needed, metric)
                 write_arrays(path, {"counts": counted})

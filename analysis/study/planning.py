@@ -38,7 +38,7 @@ def plan_cells(
     design: Design,
     labelling: Mapping[str, Labelling],
     school: School | None,
-    cells: Path,
+    cells_folder: Path,
     min_votes: int,
     images: Images,
 ) -> StudyPlan:
@@ -48,7 +48,7 @@ def plan_cells(
         design: What is crossed.
         labelling: The stage of each variant's teacher, by its name.
         school: Of the students; None without.
-        cells: Folder of all cells.
+        cells_folder: Of all cells.
         min_votes: That a majority needs where its strategy names none.
         images: All there are.
 
@@ -60,7 +60,7 @@ def plan_cells(
     label_sets: dict[tuple[str, str], Place] = {}
     for variant in design.variants:
         labels = labelling[variant.name]
-        teacher = _teacher_cell(variant, design.prompts, labels, cells, images)
+        teacher = _teacher_cell(variant, design.prompts, labels, cells_folder, images)
         teachers.append(teacher)
         for source in design.sources:
             if source.is_prompt:
@@ -109,7 +109,11 @@ def _refuse_twins(cells: Sequence[Cell]) -> None:
 
 
 def _teacher_cell(
-    variant: Variant, prompts: Sequence[str], labelling: Labelling, cells: Path, images: Images
+    variant: Variant,
+    prompts: Sequence[str],
+    labelling: Labelling,
+    cells_folder: Path,
+    images: Images,
 ) -> Cell:
     """All prompts of a variant at once, since they share the work on each image."""
     if variant.teacher not in ("saa", "sam3"):
@@ -118,7 +122,7 @@ def _teacher_cell(
             "or sam3"
         )
     name = ", ".join(filter(None, (f"{len(prompts)} prompts", variant.name)))
-    return teacher_cell(labelling, cells, name, list(map(prompt_to_folder, prompts)), images)
+    return teacher_cell(labelling, cells_folder, name, list(map(prompt_to_folder, prompts)), images)
 
 
 def _change_combination(source: Source, min_votes: int) -> dict[str, Any]:

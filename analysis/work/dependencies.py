@@ -13,13 +13,13 @@ from util.settings import settings_hash
 
 
 def teacher_cell(
-    labelling: Labelling, cells: Path, name: str, folders: Sequence[str], images: Images
+    labelling: Labelling, cells_folder: Path, name: str, folders: Sequence[str], images: Images
 ) -> Cell:
     """A teacher that labels all images; its label sets lie in the cell's folder.
 
     Args:
         labelling: Its stage.
-        cells: Folder of all cells.
+        cells_folder: Of all cells.
         name: To show.
         folders: Of the label sets that it makes.
         images: That it labels.
@@ -29,7 +29,7 @@ def teacher_cell(
     """
     made_by = labelling.decides()
     # The first half of its name is that of the teacher: what it has said of other images is found.
-    place = cells / f"teacher-{settings_hash(made_by)[:8]}"
+    place = cells_folder / f"teacher-{settings_hash(made_by)[:8]}"
     depends = {**made_by, "images": images.hash(images.paths)}
     return Cell("teacher", name, place, depends, labelling, dict.fromkeys(folders, ""))
 
@@ -64,23 +64,23 @@ class School:
 
     Attributes:
         learning: Of each, but for what is said of it alone; `auto` has become a precision.
-        cells: Folder of all cells.
+        cells_folder: Of all cells.
         depends: What decides what they learn and predict, beside their settings and label set.
         tested_on: Hash of the test images, by the name of their split.
     """
 
     learning: Learning
-    cells: Path
+    cells_folder: Path
     depends: Mapping[str, Any]
     tested_on: Mapping[str, str]
 
 
-def open_school(learning: Learning, cells: Path, images: Images) -> School:
+def open_school(learning: Learning, cells_folder: Path, images: Images) -> School:
     """Read what students learn from, choose their best epoch by, and are tested on.
 
     Args:
         learning: Of all students, but for what is said of each.
-        cells: Folder of all cells.
+        cells_folder: Of all cells.
         images: All there are.
 
     Raises:
@@ -88,7 +88,7 @@ def open_school(learning: Learning, cells: Path, images: Images) -> School:
     """
     depends, tested_on = learning.common(images), learning.tested_on(images)
     precise = learning.of({"precision": choose_precision(learning.student)})
-    return School(precise, cells, depends, tested_on)
+    return School(precise, cells_folder, depends, tested_on)
 
 
 def choose_precision(settings: StudentSection) -> Precision:
@@ -125,7 +125,7 @@ def student_cell(
     return Cell(
         "student",
         f"{name}, seed {learning.student.seed}",
-        school.cells / "student",
+        school.cells_folder / "student",
         {**school.depends, **learning.decides()},
         learning,
         school.tested_on,

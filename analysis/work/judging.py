@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.pixel_scores import pixels_by_bin
-from analysis.work.contents import content_of, making
+from analysis.work.contents import content_of, held
 from analysis.work.versions import IMAGES, JUDGE_CODE, code_hash, releases
 from util.bbox_csv import boxes_to_table, split_ignored
 from util.config import DataSection
@@ -220,7 +220,7 @@ def count_label_set(folder: Path, judge: Judge, store: Path) -> Counts:
     """
     facts = {"label_set": content_of(folder), "judge": judge.hash}
     path = store / f"{settings_hash(facts)}.npz"
-    with making(path):
+    with held(path):
         if not path.exists():
             label_set, tally = LabelSet(folder), Tally(judge)
             for image_id in judge.image_ids:
@@ -243,7 +243,7 @@ def count_everything(judge: Judge, image_paths: Mapping[str, Path], store: Path)
     sizes = [image_size_hw(image_paths[image_id]) for image_id in judge.image_ids]
     facts = {"everything": sizes, "judge": judge.hash}
     path = store / f"{settings_hash(facts)}.npz"
-    with making(path):
+    with held(path):
         if not path.exists():
             tally = Tally(judge)
             for size_hw in sizes:

@@ -19,7 +19,7 @@ from analysis.work.cells import (
     lost_files,
     write_record,
 )
-from analysis.work.contents import beside, is_there, making, read_record
+from analysis.work.contents import beside, held, is_there, read_record
 from util.disk.whole_files import read_json
 from util.errors import UserError
 from util.label_set import MANIFEST
@@ -35,7 +35,7 @@ def make(cell: Cell) -> Outcome:
     folder = None
     try:
         folder = cell.folder
-        with making(folder):
+        with held(folder):
             return find_outcome(cell) or _run(cell)
     except UserError as error:
         return Outcome("failed", str(error), folder=folder)
