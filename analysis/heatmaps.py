@@ -19,12 +19,6 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from analysis.evaluation.found_label_sets import Shelves, find_label_sets, on_common_images
-from analysis.evaluation.pixels import open_maps
-from analysis.pictures.drawing import Column, Material, name_folder
-from analysis.pictures.making import make_pictures
-from analysis.pictures.placing import refuse_others
-from analysis.pictures.scale import find_scale
 from util.config.command_line import load_config
 from util.errors import UserError, listed
 from util.images.files import find_images, image_size_hw
@@ -38,6 +32,14 @@ READS = {"evaluation.predictions", "evaluation.heatmaps"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
+    # statistics and plots take a second to import, which --help should not
+    from analysis.evaluation.found_label_sets import Shelves, find_label_sets, on_common_images
+    from analysis.evaluation.pixels import open_maps
+    from analysis.pictures.drawing import Column, Material, name_folder
+    from analysis.pictures.making import make_pictures
+    from analysis.pictures.placing import refuse_others
+    from analysis.pictures.scale import find_scale
+
     split, num_images = config.data.test_split, config.evaluation.heatmaps
     place = config.paths.runs / "heatmaps" / split
     refuse_others(place)
