@@ -35,7 +35,8 @@ KNOWN = [*Config.model_fields, *config_fields(), "overwrite", "preview"]
         ("data.demo_seed", ["demo.seed"]),  # which has a section of its own now
         ("over", ["overwrite"]),
         ("teacher.tile", ["teacher.tile_size_px", "teacher.tile_overlap_px"]),
-        ("teacher.s", []),  # too many begin so
+        ("teacher.s", ["teacher.split"]),
+        ("student.e", []),  # too many begin so
         ("x", []),
         ("", []),
     ],
