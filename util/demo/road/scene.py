@@ -8,9 +8,9 @@ import numpy as np
 
 from util.demo.camera import photograph
 from util.demo.canvas import Canvas, Instance, Layer, colour
+from util.demo.light import draw_light
 from util.demo.road.backdrop import paint_horizon, paint_sky
 from util.demo.road.ground import paint_ground
-from util.demo.road.light import draw_light
 from util.demo.road.plan import Plan, Side, draw_plan
 from util.demo.road.stage import Stage
 from util.demo.road.things.anomalies import KINDS, Anomaly, draw_anomalies, paint_anomaly

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from util.demo.canvas import Canvas, Layer
+from util.demo.light import Light
 from util.demo.road.board import Board
-from util.demo.road.light import Light
 from util.demo.road.view import View
 
 _SMOOTH_BELOW_PX = 40_000
