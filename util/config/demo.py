@@ -10,15 +10,16 @@ from util.config.fields import Section
 class DemoSection(Section):
     """The painted scenes of the demo."""
 
-    kind: Literal["sea", "road"] = Field(
+    kind: Literal["sea", "road", "smoke"] = Field(
         "sea",
-        description="What is painted: the sea from above, or streets from a car, with things of no"
-        " known class on them.",
+        description="What is painted: the sea from above; streets from a car, with things of no"
+        " known class on them; or skylines of industry from fixed cameras, with smoke and steam.",
     )
     scenes: int = Field(240, ge=4, description="How many scenes are made.")
     size_px: int = Field(
         256,
         ge=32,
-        description="Height of a scene in pixels; the sea is as wide, a street twice as wide.",
+        description="Height of a scene in pixels; the sea is as wide, a street twice as wide,"
+        " a skyline half as wide again.",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the scenes.")

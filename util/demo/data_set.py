@@ -12,6 +12,7 @@ from util.bbox_csv import COLUMNS
 from util.demo.canvas import Instance
 from util.disk.whole_files import read_json, write_bytes, write_json, write_text
 from util.errors import UserError, listed
+from util.ground_truth.image_labels import COLUMNS as LABEL_COLUMNS
 from util.images.class_table import CLASS_NAMES
 
 MIN_SIZE_PX = 32
@@ -28,11 +29,18 @@ class Painted:
         masks: (H, W) uint8 of each kind, by its folder and what follows the scene's name in that of
             its file: `("SegmentationClass", "")`.
         boxes: Class and box of each object that is told, pixels, x1 and y1 exclusive.
+        labels: Of the whole image, each once; None where the kind of scenes has none.
     """
 
     image_rgb: np.ndarray
     masks: Mapping[tuple[str, str], np.ndarray]
     boxes: tuple[Instance, ...]
+    labels: tuple[str, ...] | None = None
+
+
+def _number_scene(number: int) -> str:
+    """Name a scene by its number."""
+    return f"scene_{number:04d}"
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ class SceneKind:
         pattern: Letter of the split of each scene, over and over. It is fixed, because scenes are
             independent draws anyway and each then keeps its split when a larger set is made.
         class_names: Content of `SegmentationClass/classes.json`.
+        name: Makes the image id of a scene of its number; all differ.
     """
 
     paint: Callable[[int, int, int], Painted]
@@ -53,6 +62,7 @@ class SceneKind:
     splits: Mapping[str, str]
     pattern: str
     class_names: Mapping[str, list[str]]
+    name: Callable[[int], str] = _number_scene
 
     def members(self, split: str, num_scenes: int) -> list[int]:
         """Return the numbers of the scenes of a split in a set of so many."""
@@ -73,11 +83,12 @@ def make_data_set(
     Scene n is the same in every set of the same seed and size. A set that was stopped half way is
     made again from its first scene, which gives the same files.
 
-    Writes `JPEGImages/scene_0000.jpg`, masks (8-bit gray) in the folders of their kinds,
-    `SegmentationClass/classes.json` (names of each number there),
+    Writes `JPEGImages/scene_0000.jpg` or as the kind names it, masks (8-bit gray) in the folders of
+    their kinds, `SegmentationClass/classes.json` (names of each number there),
     `ImageSets/Segmentation/<split>.txt`, `ground_truth.csv` (thesis format, relative coordinates,
-    xmax and ymax exclusive) and last `scenes.json`, the settings, which marks the set as complete.
-    A complete set of an earlier version gets the names that it lacks.
+    xmax and ymax exclusive), `image_labels.csv` where the kind has labels of images, and last
+    `scenes.json`, the settings, which marks the set as complete. A complete set of an earlier
+    version gets the names that it lacks.
 
     Args:
         folder: Where the set shall be.
@@ -92,17 +103,22 @@ def make_data_set(
     """
     _check_numbers(num_scenes, size_px, seed)
     settings = {"num_scenes": num_scenes, "size_px": size_px, "seed": seed, **kind.settings}
-    stems = [f"scene_{number:04d}" for number in range(num_scenes)]
+    stems = [kind.name(number) for number in range(num_scenes)]
     if _is_complete(folder, settings):
         _write_names(folder, kind)
         return
     _check_strangers(folder, stems)
     rows = [CSV_HEADER]
+    labels = [";".join(LABEL_COLUMNS)]
     for number in progress(range(num_scenes)):
         scene = kind.paint(seed, number, size_px)
         _write_scene(folder, stems[number], scene)
         rows += _csv_rows(stems[number], scene)
+        if scene.labels is not None:
+            labels += [f"{stems[number]};{label}" for label in scene.labels or [""]]
     write_text(folder / "ground_truth.csv", "\n".join(rows) + "\n")
+    if len(labels) > 1:
+        write_text(folder / "image_labels.csv", "\n".join(labels) + "\n")
     for split in kind.splits:
         text = "".join(f"{stems[number]}\n" for number in kind.members(split, num_scenes))
         write_text(folder / "ImageSets" / "Segmentation" / f"{split}.txt", text)
@@ -147,10 +163,13 @@ def _is_complete(folder: Path, settings: dict[str, Any]) -> bool:
 
 def _check_strangers(folder: Path, stems: list[str]) -> None:
     """Refuse a folder with pictures that the set would not replace: they would have no truth."""
+    pictures, known = folder / "JPEGImages", set(stems)
     strangers = sorted(
-        path.name
-        for path in (folder / "JPEGImages").glob("*")
-        if path.stem not in set(stems) and not path.name.startswith(".")
+        path.relative_to(pictures).as_posix()
+        for path in pictures.rglob("*")
+        if path.is_file()
+        and path.relative_to(pictures).with_suffix("").as_posix() not in known
+        and not path.name.startswith(".")
     )
     if strangers:
         raise UserError(

@@ -6,7 +6,8 @@
 Pictures of the sea from above stand in for the marine-bird data of the thesis, which is not public,
 in its layout: Pascal VOC folders and one CSV of boxes. Streets from a car (demo.kind road) have
 their classes in SegmentationClass and things of no class in labels_masks, coded as in
-SegmentMeIfYouCan. Writes paths.demo.
+SegmentMeIfYouCan. Skylines of industry (demo.kind smoke) have labels of whole images too, and
+cameras that are in one split each. Writes paths.demo.
 Next: python teacher/soft_label_generation.py
 """
 
@@ -24,6 +25,7 @@ from util.running.run import print_next, run_script
 NEXT = {
     "sea": "teacher/soft_label_generation.py",
     "road": "teacher/maskomaly/train_mask2former.py",
+    "smoke": "util/label_set_from_truth.py",
 }
 """The stage that reads scenes of each kind."""
 

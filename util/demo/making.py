@@ -6,9 +6,10 @@ from util.config import DemoSection
 from util.demo.data_set import SceneKind, make_data_set
 from util.demo.road.data_set import ROAD
 from util.demo.sea.data_set import SEA
+from util.demo.smoke.data_set import SMOKE
 from util.running.progress import track
 
-KINDS: dict[str, SceneKind] = {"sea": SEA, "road": ROAD}
+KINDS: dict[str, SceneKind] = {"sea": SEA, "road": ROAD, "smoke": SMOKE}
 
 
 def make_demo(folder: Path, demo: DemoSection) -> None:

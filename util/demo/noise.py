@@ -33,3 +33,8 @@ def fractal_noise(
     variance = 4 / 9 * sum(decay ** (2 * octave) for octave in range(len(cells)))
     total *= np.float32(variance**-0.5)
     return total
+
+
+def look_up(texture: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+    """Look up a texture, mirrored beyond its edges, at places in its pixels; shape of `xs`."""
+    return np.asarray(cv2.remap(texture, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))
