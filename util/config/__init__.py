@@ -23,6 +23,7 @@ from util.config.reading import (
     values_in,
     write_config,
 )
+from util.config.refinement import RefinementSection, RefinementStep
 from util.config.schema import BOX_RULE, TEACHERS, TILES, Config, config_fields, keys_of
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import LossName, PixelWeights, Precision, StudentSection
@@ -54,6 +55,8 @@ __all__ = [
     "Precision",
     "PredictionSection",
     "QueriesSection",
+    "RefinementSection",
+    "RefinementStep",
     "SaaSection",
     "Sam3Section",
     "Section",

@@ -14,6 +14,7 @@ from util.config.data import DataSection
 from util.config.demo import DemoSection
 from util.config.fields import Section
 from util.config.paths import PathsSection
+from util.config.refinement import RefinementSection
 from util.config.students.export import ExportSection
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import StudentSection
@@ -45,6 +46,9 @@ class Config(BaseModel):
     )
     combination: CombinationSection = Field(
         CombinationSection(), description=CombinationSection.__doc__
+    )
+    refinement: RefinementSection = Field(
+        RefinementSection(), description=RefinementSection.__doc__
     )
     student: StudentSection = Field(StudentSection(), description=StudentSection.__doc__)
     prediction: PredictionSection = Field(

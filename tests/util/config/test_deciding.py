@@ -10,6 +10,7 @@ from util.config import (
     CombinationSection,
     Mask2FormerSection,
     MaskomalySection,
+    RefinementSection,
     SaaSection,
     Sam3Section,
     StudentSection,
@@ -30,6 +31,7 @@ DECIDING = {
     "combination": CombinationSection,
     "mask2former": Mask2FormerSection,
     "maskomaly": MaskomalySection,
+    "refinement": RefinementSection,
     "saa": SaaSection,
     "sam3": Sam3Section,
     "student": StudentSection,
@@ -86,6 +88,17 @@ def test_of_a_combination_that_decides_which_its_strategy_reads(
     told: dict[str, Any], decided: dict[str, Any] | None
 ) -> None:
     assert CombinationSection(**told).decides() == (told if decided is None else decided)
+
+
+def test_of_a_refinement_that_decides_which_its_steps_read() -> None:
+    told = {"par_iterations": 3, "guided_filter_radius_px": 4, "label_set": "a", "output": "b"}
+    assert RefinementSection(**told).decides() == {"par_iterations": 3}  # type: ignore[arg-type]
+    both = RefinementSection(steps=["par", "guided_filter"], **told).decides()  # type: ignore[arg-type]
+    assert both == {
+        "steps": ["par", "guided_filter"],
+        "par_iterations": 3,
+        "guided_filter_radius_px": 4,
+    }
 
 
 def test_all_keys_of_paths_that_models_are_read_from_are_told_by_their_content() -> None:

@@ -1,0 +1,132 @@
+"""Label sets refined into others, as the script does it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import read_gray
+from util.data_classes import BoxSettings
+from util.errors import UserError
+from util.images.files import find_images, read_image, write_image
+from util.label_set import Content, LabelSet, LabelSetWriter
+from util.refinement.guided_filter import filter_guided
+from util.refinement.par import refine_by_neighbours
+from util.refinement.refine_label_set import main
+
+
+@pytest.fixture
+def rough(project: Path) -> Path:
+    """A project with a label set of birds that are blurred; one image has weights."""
+    rng = np.random.default_rng(3)
+    masks = find_images(project.parent / "masks")
+    with LabelSetWriter(project.parent / "label_sets" / "bird", {"prompt": "bird"}) as writer:
+        for number, (image_id, path) in enumerate(masks.items()):
+            truth = read_gray(path)
+            soft_label = np.roll(0.9 * truth, 2, axis=1) * rng.random(truth.shape)
+            weights = np.full(truth.shape, 0.2) if number == 3 else None
+            content = Content(soft_label, weights=weights)
+            writer.add(image_id, content, source="1", seconds=0)
+        writer.finish(BoxSettings(object_class="bird"))
+    return project
+
+
+def refine(project: Path, *more: str, status: int = 0) -> LabelSet:
+    given = ["--config", str(project), "--refinement.label_set", "bird", *more]
+    assert main(given) == status
+    return LabelSet(project.parent / "label_sets" / "refined")
+
+
+STEPS = ["--refinement.steps", "guided_filter", "--refinement.steps", "par"]
+
+
+def test_steps_are_done_one_after_another_in_the_order_given(rough: Path) -> None:
+    refined, bird = refine(rough, *STEPS), LabelSet(rough.parent / "label_sets" / "bird")
+    assert refined.ids == bird.ids
+    for image_id, path in find_images(rough.parent / "images").items():
+        image, soft_label = read_image(path), bird.read(image_id)
+        expected = refine_by_neighbours(filter_guided(soft_label, image), image)
+        np.testing.assert_allclose(refined.read(image_id), expected, atol=1e-5)
+        np.testing.assert_array_equal(refined.read_weights(image_id), bird.read_weights(image_id))
+    assert refined.is_weighted(bird.ids[3])
+    assert not refined.is_weighted(bird.ids[2])
+    settings = refined.manifest["settings"]
+    assert settings["steps"] == ["guided_filter", "par"]
+    assert settings["label_set"] == ["bird", bird.manifest["settings_hash"]]
+    assert refined.box_settings == bird.box_settings
+
+
+def test_a_refinement_goes_on_where_it_was_and_other_settings_are_refused(rough: Path) -> None:
+    refined = refine(rough)
+    kept, lost, *_ = (refined.path(image_id) for image_id in refined.ids)
+    made, content = kept.stat().st_mtime_ns, lost.read_bytes()
+    lost.unlink()
+    refine(rough, "--refinement.guided_filter_radius_px", "3")  # of a step that is not done
+    assert (kept.stat().st_mtime_ns, lost.read_bytes()) == (made, content)
+    with pytest.raises(UserError, match=r"par_iterations: .* give --overwrite"):
+        refine(rough, "--refinement.par_iterations", "3")
+    other = refine(rough, "--refinement.par_iterations", "3", "--overwrite")
+    assert other.content != refined.content
+
+
+def test_an_exchanged_image_is_refined_anew_and_it_alone(rough: Path) -> None:
+    refined = refine(rough)
+    before = {image_id: refined.path(image_id).stat().st_mtime_ns for image_id in refined.ids}
+    path = find_images(rough.parent / "images")[refined.ids[2]]
+    write_image(path, read_image(path)[::-1])
+    refine(rough)
+    after = {image_id: refined.path(image_id).stat().st_mtime_ns for image_id in refined.ids}
+    assert [image_id for image_id in after if after[image_id] != before[image_id]] == [
+        refined.ids[2]
+    ]
+
+
+def test_images_that_are_missing_or_of_other_sizes_are_named_together(rough: Path) -> None:
+    images = find_images(rough.parent / "images")
+    first, second, *_ = images
+    images[first].unlink()
+    write_image(images[second], np.zeros((5, 7, 3), np.uint8))
+    with pytest.raises(
+        UserError,
+        match=rf"bird cannot be refined: data.images has no image {first}; maps differ from their"
+        rf" images in height x width: {second} \(61 x 83, image 5 x 7\)",
+    ):
+        refine(rough)
+    assert not (rough.parent / "label_sets" / "refined").exists()
+
+
+def test_a_damaged_image_fails_alone(rough: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, *others = images = find_images(rough.parent / "images")
+    images[first].write_bytes(b"no image")
+    refined = refine(rough, status=1)
+    assert refined.ids == others
+    assert f"1 images failed, the rest is done: {first}: " in capsys.readouterr().err
+
+
+def test_a_label_set_is_not_refined_into_itself(rough: Path) -> None:
+    with pytest.raises(UserError, match=r"refinement\.output is 'bird', the label set that is"):
+        refine(rough, "--refinement.output", "bird")
+
+
+def test_an_unknown_step_is_said(rough: Path) -> None:
+    with pytest.raises(UserError, match=r'refinement.steps.0 is "bilateral"; expected \'par\''):
+        refine(rough, "--refinement.steps", "bilateral")
+
+
+def test_images_whose_truth_chose_settings_stay_known(rough: Path) -> None:
+    manifest = rough.parent / "label_sets" / "bird" / "label_set.json"
+    content = json.loads(manifest.read_text())
+    ids = LabelSet(manifest.parent).ids[:2]
+    manifest.write_text(json.dumps(content | {"facts": {"chosen_on": ids}}))
+    assert refine(rough).chosen_on == set(ids)
+
+
+def test_several_processes_share_a_refinement(rough: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = refine(rough).content
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        shared = ["--refinement.output", "shared"]
+        assert main(["--config", str(rough), "--refinement.label_set", "bird", *shared]) == 0
+    assert LabelSet(rough.parent / "label_sets" / "shared").content == alone

@@ -1,0 +1,55 @@
+"""The section `refinement`."""
+
+from typing import Any, Literal, get_args
+
+from pydantic import Field
+
+from util.config.fields import DECIDES_NOTHING, FolderName, Section
+
+RefinementStep = Literal["par", "guided_filter"]
+
+
+class RefinementSection(Section):
+    """The refinement of a label set by the colours of its images."""
+
+    label_set: str = Field(
+        "combined",
+        min_length=1,
+        description="Label set to refine; a run stands for its predictions of data.test_split.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    steps: list[RefinementStep] = Field(
+        ["par"],
+        min_length=1,
+        description="What is done with each map, in this order: par (each pixel becomes the mean"
+        " of neighbours that look like it), guided_filter (edges become those of the image).",
+    )
+    par_iterations: int = Field(10, ge=1, description="par: how often pixels become means.")
+    par_side_px: int = Field(
+        1024,
+        ge=0,
+        description="par: longer side of the image while it is refined, if it is longer; 0 = as it"
+        " is, which takes 220 bytes a pixel.",
+    )
+    guided_filter_radius_px: int = Field(
+        16, ge=1, description="guided_filter: half the side of its windows."
+    )
+    guided_filter_epsilon: float = Field(
+        0.001,
+        ge=1e-6,
+        description="guided_filter: variance of colours (white = 1) below which they are noise.",
+    )
+    output: FolderName = Field(
+        "refined",
+        description="Folder name of the label set written.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+
+    def decides(self) -> dict[str, Any]:
+        """Give what changes a result; keys of steps that are not done change nothing."""
+        others = [step for step in get_args(RefinementStep) if step not in self.steps]
+        return {
+            key: value
+            for key, value in super().decides().items()
+            if not any(key.startswith(f"{step}_") for step in others)
+        }

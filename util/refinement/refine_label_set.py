@@ -1,0 +1,62 @@
+"""Refine a label set by the colours of its images.
+
+    python util/refinement/refine_label_set.py --refinement.label_set bird --refinement.steps par
+
+Reads a label set and the images that it is of (data.images); writes paths.label_sets/OUTPUT.
+Weights of pixels stay as they are. Memory does not grow with the number of images. Under `torchrun`
+or Slurm the processes share the images.
+Next: python student/train.py
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from util.config import BOX_RULE, keys_of
+from util.config.command_line import OVERWRITE, load_config
+from util.errors import listed
+from util.images.files import find_images
+from util.label_set import LabelSet, find_label_set
+from util.refinement.refining import refine_label_set
+from util.running.run import print_next, run_script
+from util.running.shares import read_share
+
+READS = keys_of("refinement") | BOX_RULE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage."""
+    config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
+    settings, paths, share = config.refinement, config.paths, read_share()
+    folder = find_label_set(
+        settings.label_set, paths.label_sets, paths.runs, config.data.test_split
+    )
+    refined = refine_label_set(
+        settings,
+        config.evaluation,
+        LabelSet(folder),
+        find_images(config.data.images),
+        paths.label_sets / settings.output,
+        options.overwrite,
+        share,
+    )
+    if refined.label_set is None:
+        print(f"share {share.index + 1} of {share.count} is done; others are still at work")
+        return 0
+    counts, problems = refined.label_set.manifest["counts"], refined.problems
+    print(
+        f"{refined.label_set.folder}: {folder.name} by {', '.join(settings.steps)}, "
+        f"{counts['labelled']} labelled, {counts['empty']} empty, {counts['failed']} failed"
+    )
+    if problems:
+        reasons = listed([f"{image_id}: {reason}" for image_id, reason in problems.items()])
+        print(f"{len(problems)} images failed, the rest is done: {reasons}", file=sys.stderr)
+    print_next(["student/train.py", "--student.label_set", settings.output], argv, BOX_RULE)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))
