@@ -6,7 +6,7 @@ from pydantic import Field
 
 from util.config.fields import DECIDES_NOTHING, FolderName, Section
 
-RefinementStep = Literal["par", "guided_filter"]
+RefinementStep = Literal["par", "guided_filter", "crf"]
 
 
 class RefinementSection(Section):
@@ -22,7 +22,8 @@ class RefinementSection(Section):
         ["par"],
         min_length=1,
         description="What is done with each map, in this order: par (each pixel becomes the mean"
-        " of neighbours that look like it), guided_filter (edges become those of the image).",
+        " of neighbours that look like it), guided_filter (edges become those of the image),"
+        " crf (a dense conditional random field).",
     )
     par_iterations: int = Field(10, ge=1, description="par: how often pixels become means.")
     par_side_px: int = Field(
@@ -38,6 +39,30 @@ class RefinementSection(Section):
         0.001,
         ge=1e-6,
         description="guided_filter: variance of colours (white = 1) below which they are noise.",
+    )
+    crf_backend: Literal["auto", "pydensecrf", "mean_field"] = Field(
+        "auto",
+        description="crf: pydensecrf = all pixels, approximately; mean_field = all pairs of pixels"
+        " of a reduced image, exactly; auto = pydensecrf if it is installed, which is said.",
+    )
+    crf_iterations: int = Field(10, ge=1, description="crf: rounds of inference.")
+    crf_gaussian_px: float = Field(
+        3.0, gt=0, description="crf: how near pixels are that agree whatever they look like."
+    )
+    crf_gaussian_weight: float = Field(5.0, ge=0, description="crf: how much these count.")
+    crf_bilateral_px: float = Field(
+        60.0, gt=0, description="crf: how near pixels are that agree if they look alike."
+    )
+    crf_bilateral_colour: float = Field(
+        5.0, gt=0, description="crf: how far their colours may differ, of 255."
+    )
+    crf_bilateral_weight: float = Field(15.0, ge=0, description="crf: how much these count.")
+    crf_side_px: int = Field(
+        64,
+        ge=1,
+        le=128,
+        description="crf: longer side of the reduced image of mean_field, which takes five times"
+        " its fourth power of bytes.",
     )
     output: FolderName = Field(
         "refined",

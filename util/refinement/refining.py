@@ -17,6 +17,7 @@ from util.label_set import (
     find_pending,
     make_maps,
 )
+from util.refinement.dense_crf import choose_backend
 from util.refinement.steps import apply_steps, build_steps, step_bytes
 from util.running.shares import Share
 
@@ -67,6 +68,11 @@ def refine_label_set(
         )
     if problems := list(_find_problems(label_set, image_paths)):
         raise UserError(f"{label_set.folder} cannot be refined: {'; '.join(problems)}")
+    if "crf" in settings.steps:
+        backend = choose_backend(settings.crf_backend)
+        settings = settings.model_copy(update={"crf_backend": backend})
+        of = f"images of {settings.crf_side_px} pixels' longer side, exactly"
+        print(f"crf: {backend}, {'all pixels' if backend == 'pydensecrf' else of}")
     made_by: dict[str, Any] = {
         "producer": "refinement",
         "label_set": [label_set.name, label_set.manifest.get("settings_hash")],

@@ -1,12 +1,13 @@
 """The steps by their names, and what they take."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 
 from util.config import RefinementSection
-from util.refinement import guided_filter, par
+from util.refinement import dense_crf, guided_filter, par
 from util.refinement.resizing import reduce_size
 
 Step = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -14,7 +15,11 @@ Step = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def build_steps(settings: RefinementSection) -> list[Step]:
-    """Make the steps of a refinement, in their order."""
+    """Make the steps of a refinement, in their order.
+
+    Args:
+        settings: Of it; refinement.crf_backend is not auto.
+    """
     steps: dict[str, Step] = {
         "par": partial(
             par.refine_by_neighbours,
@@ -26,8 +31,29 @@ def build_steps(settings: RefinementSection) -> list[Step]:
             radius_px=settings.guided_filter_radius_px,
             epsilon=settings.guided_filter_epsilon,
         ),
+        "crf": _build_crf(settings),
     }
     return [steps[name] for name in settings.steps]
+
+
+def _build_crf(settings: RefinementSection) -> Step:
+    kernels = dense_crf.Kernels(
+        settings.crf_gaussian_px,
+        settings.crf_gaussian_weight,
+        settings.crf_bilateral_px,
+        settings.crf_bilateral_colour,
+        settings.crf_bilateral_weight,
+    )
+    if settings.crf_backend == "pydensecrf":
+        return partial(
+            dense_crf.infer_by_lattice, iterations=settings.crf_iterations, kernels=kernels
+        )
+    return partial(
+        dense_crf.infer_by_pairs,
+        iterations=settings.crf_iterations,
+        kernels=kernels,
+        side_px=settings.crf_side_px,
+    )
 
 
 def apply_steps(steps: Sequence[Step], soft_label: np.ndarray, image_rgb: np.ndarray) -> np.ndarray:
@@ -39,6 +65,11 @@ def apply_steps(steps: Sequence[Step], soft_label: np.ndarray, image_rgb: np.nda
 
 def step_bytes(settings: RefinementSection, size_hw: tuple[int, int]) -> int:
     """Memory that the hungriest of the steps takes on an image of a size."""
-    height, width = reduce_size(size_hw, settings.par_side_px)
-    costs = {"par": height * width * par.BYTES_A_PIXEL, "guided_filter": guided_filter.BAND_BYTES}
+    costs = {
+        "par": math.prod(reduce_size(size_hw, settings.par_side_px)) * par.BYTES_A_PIXEL,
+        "guided_filter": guided_filter.BAND_BYTES,
+        "crf": math.prod(reduce_size(size_hw, settings.crf_side_px)) ** 2 * dense_crf.BYTES_A_PAIR,
+    }
+    if settings.crf_backend == "pydensecrf":
+        costs["crf"] = math.prod(size_hw) * dense_crf.LATTICE_BYTES_A_PIXEL
     return max(costs[name] for name in settings.steps)

@@ -130,3 +130,13 @@ def test_several_processes_share_a_refinement(rough: Path, monkeypatch: pytest.M
         shared = ["--refinement.output", "shared"]
         assert main(["--config", str(rough), "--refinement.label_set", "bird", *shared]) == 0
     assert LabelSet(rough.parent / "label_sets" / "shared").content == alone
+
+
+def test_a_refinement_by_a_crf_says_which_it_was(
+    rough: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crf = ["--refinement.steps", "crf", "--refinement.crf_backend", "mean_field"]
+    refined = refine(rough, *crf, "--refinement.crf_side_px", "16")
+    assert "crf: mean_field, images of 16 pixels' longer side" in capsys.readouterr().out
+    settings = refined.manifest["settings"]
+    assert (settings["crf_backend"], settings["crf_side_px"]) == ("mean_field", 16)
