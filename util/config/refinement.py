@@ -6,7 +6,7 @@ from pydantic import Field
 
 from util.config.fields import DECIDES_NOTHING, FolderName, Section
 
-RefinementStep = Literal["par", "guided_filter", "crf"]
+RefinementStep = Literal["par", "guided_filter", "crf", "random_walk"]
 
 
 class RefinementSection(Section):
@@ -23,7 +23,7 @@ class RefinementSection(Section):
         min_length=1,
         description="What is done with each map, in this order: par (each pixel becomes the mean"
         " of neighbours that look like it), guided_filter (edges become those of the image),"
-        " crf (a dense conditional random field).",
+        " crf (a dense conditional random field), random_walk (marks spread over even colours).",
     )
     par_iterations: int = Field(10, ge=1, description="par: how often pixels become means.")
     par_side_px: int = Field(
@@ -63,6 +63,19 @@ class RefinementSection(Section):
         le=128,
         description="crf: longer side of the reduced image of mean_field, which takes five times"
         " its fourth power of bytes.",
+    )
+    random_walk_beta: float = Field(
+        64.0, ge=0, description="random_walk: how much a change of colour hinders a walk."
+    )
+    random_walk_doublings: int = Field(
+        4, ge=0, le=12, description="random_walk: walks have two to the power of this steps."
+    )
+    random_walk_side_px: int = Field(
+        64,
+        ge=1,
+        le=256,
+        description="random_walk: longer side of the reduced image, on which walks are; steps are"
+        " shorter than 5 of its pixels.",
     )
     output: FolderName = Field(
         "refined",

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from util.config import RefinementSection
-from util.refinement import dense_crf, guided_filter, par
+from util.refinement import dense_crf, guided_filter, par, random_walk
 from util.refinement.resizing import reduce_size
 
 Step = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -32,6 +32,12 @@ def build_steps(settings: RefinementSection) -> list[Step]:
             epsilon=settings.guided_filter_epsilon,
         ),
         "crf": _build_crf(settings),
+        "random_walk": partial(
+            random_walk.walk_randomly,
+            beta=settings.random_walk_beta,
+            doublings=settings.random_walk_doublings,
+            side_px=settings.random_walk_side_px,
+        ),
     }
     return [steps[name] for name in settings.steps]
 
@@ -65,10 +71,15 @@ def apply_steps(steps: Sequence[Step], soft_label: np.ndarray, image_rgb: np.nda
 
 def step_bytes(settings: RefinementSection, size_hw: tuple[int, int]) -> int:
     """Memory that the hungriest of the steps takes on an image of a size."""
+
+    def reduced_px(side_px: int) -> int:
+        return math.prod(reduce_size(size_hw, side_px))
+
     costs = {
-        "par": math.prod(reduce_size(size_hw, settings.par_side_px)) * par.BYTES_A_PIXEL,
+        "par": reduced_px(settings.par_side_px) * par.BYTES_A_PIXEL,
         "guided_filter": guided_filter.BAND_BYTES,
-        "crf": math.prod(reduce_size(size_hw, settings.crf_side_px)) ** 2 * dense_crf.BYTES_A_PAIR,
+        "crf": reduced_px(settings.crf_side_px) ** 2 * dense_crf.BYTES_A_PAIR,
+        "random_walk": reduced_px(settings.random_walk_side_px) * random_walk.BYTES_A_PIXEL,
     }
     if settings.crf_backend == "pydensecrf":
         costs["crf"] = math.prod(size_hw) * dense_crf.LATTICE_BYTES_A_PIXEL

@@ -64,6 +64,16 @@ def test_a_noisy_map_of_a_larger_image_becomes_what_the_image_shows(
     assert (inferred & truth).sum() / (inferred | truth).sum() > 0.9
 
 
+def test_pixels_of_kernels_are_those_of_the_whole_image() -> None:
+    rows, columns = np.indices((40, 60)) / 4
+    soft_label = ((1 + np.sin(rows / 2) * np.cos(columns / 3)) / 2).astype(np.float32)
+    image = np.dstack([10 * rows, 10 * columns, rows + columns]).astype(np.uint8)
+    for kernels in (Kernels(6, 3, 9, 30, 0), Kernels(6, 0, 9, 30, 3)):
+        whole = infer_by_pairs(soft_label, image, 5, kernels)
+        reduced = infer_by_pairs(soft_label, image, 5, kernels, side_px=30)
+        assert np.abs(whole - reduced).mean() < 0.01
+
+
 def test_pydensecrf_infers_much_the_same(rng: np.random.Generator) -> None:
     pytest.importorskip("pydensecrf")
     soft_label = rng.random((40, 50), dtype=np.float32)
