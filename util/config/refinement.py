@@ -2,11 +2,11 @@
 
 from typing import Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
-from util.config.fields import DECIDES_NOTHING, FolderName, Section
+from util.config.fields import DECIDES_NOTHING, ConfigPath, FolderName, Fraction, Section
 
-RefinementStep = Literal["par", "guided_filter", "crf", "random_walk"]
+RefinementStep = Literal["par", "guided_filter", "crf", "random_walk", "sepl", "trimap"]
 
 
 class RefinementSection(Section):
@@ -22,8 +22,10 @@ class RefinementSection(Section):
         ["par"],
         min_length=1,
         description="What is done with each map, in this order: par (each pixel becomes the mean"
-        " of neighbours that look like it), guided_filter (edges become those of the image),"
-        " crf (a dense conditional random field), random_walk (marks spread over even colours).",
+        " of neighbours that look like it), guided_filter (edges become those of the image), crf (a"
+        " dense conditional random field), random_walk (marks spread over even colours), sepl"
+        " (masks of things are taken whole or not at all); at the end perhaps trimap (all before is"
+        " done against two scores of the background, and what they disagree on gets weight 0).",
     )
     par_iterations: int = Field(10, ge=1, description="par: how often pixels become means.")
     par_side_px: int = Field(
@@ -77,11 +79,43 @@ class RefinementSection(Section):
         description="random_walk: longer side of the reduced image, on which walks are; steps are"
         " shorter than 5 of its pixels.",
     )
+    sepl_masks: ConfigPath | None = Field(
+        None,
+        description="sepl: folder of masks, such as SAM's; for each image a PNG of labels,"
+        " IMAGE.png, or a folder IMAGE with a PNG a mask.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    sepl_threshold: Fraction = Field(
+        0.5, description="sepl: what is above it in the map is marked."
+    )
+    sepl_largest: Fraction = Field(
+        0.5, description="sepl: larger masks, as a share of the image, are left out."
+    )
+    trimap_low: float = Field(
+        0.35, gt=0, le=1, description="trimap: low score; what is not above it is background."
+    )
+    trimap_high: float = Field(
+        0.55, gt=0, le=1, description="trimap: high score; what is above it is foreground."
+    )
     output: FolderName = Field(
         "refined",
         description="Folder name of the label set written.",
         json_schema_extra=DECIDES_NOTHING,
     )
+
+    @field_validator("steps")
+    @classmethod
+    def _trimap_comes_last(cls, steps: list[RefinementStep]) -> list[RefinementStep]:
+        if "trimap" in steps[:-1]:
+            raise ValueError("expected trimap at the end alone")
+        return steps
+
+    @field_validator("trimap_high")
+    @classmethod
+    def _is_no_lower(cls, high: float, info: ValidationInfo) -> float:
+        if high < info.data.get("trimap_low", 0):
+            raise ValueError("expected at least refinement.trimap_low")
+        return high
 
     def decides(self) -> dict[str, Any]:
         """Give what changes a result; keys of steps that are not done change nothing."""

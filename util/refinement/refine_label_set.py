@@ -2,9 +2,10 @@
 
     python util/refinement/refine_label_set.py --refinement.label_set bird --refinement.steps par
 
-Reads a label set and the images that it is of (data.images); writes paths.label_sets/OUTPUT.
-Weights of pixels stay as they are. Memory does not grow with the number of images. Under `torchrun`
-or Slurm the processes share the images.
+Reads a label set, the images that it is of (data.images) and, for the step sepl, masks of things
+(refinement.sepl_masks); writes paths.label_sets/OUTPUT. The step trimap gives weight 0 to pixels
+that are unsure; otherwise weights stay as they are. Memory does not grow with the number of images.
+Under `torchrun` or Slurm the processes share the images.
 Next: python student/train.py
 """
 
@@ -54,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if problems:
         reasons = listed([f"{image_id}: {reason}" for image_id, reason in problems.items()])
         print(f"{len(problems)} images failed, the rest is done: {reasons}", file=sys.stderr)
-    print_next(["student/train.py", "--student.label_set", settings.output], argv, BOX_RULE)
+    more = ["--student.pixel_weights", "label_set"] if refined.label_set.has_weights else []
+    print_next(["student/train.py", "--student.label_set", settings.output, *more], argv, BOX_RULE)
     return 1 if problems else 0
 
 

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from util.config import EvaluationSection, RefinementSection
+from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.images.files import fingerprint, image_size_hw, read_image
 from util.label_set import (
@@ -18,11 +20,17 @@ from util.label_set import (
     make_maps,
 )
 from util.refinement.dense_crf import choose_backend
+from util.refinement.proposals import Proposals, find_proposals
 from util.refinement.steps import apply_steps, build_steps, step_bytes
+from util.refinement.trimap import split_pixels
 from util.running.shares import Share
 
 BYTES_A_PIXEL = 24
 """Memory that an image, its map, what is made of it and the boxes in it take."""
+
+
+OTHER_VALUES = frozenset({"crf", "sepl", "trimap"})
+"""Steps whose maps have other values than those that they are made of."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +67,17 @@ def refine_label_set(
         share: This process's.
 
     Raises:
-        UserError: The label set is the output, or lacks images, or images have other sizes than
-            its maps; all are named, and nothing is touched.
+        UserError: The label set is the output, or images are missing, have no masks that are needed
+            or other sizes than the maps; all are named, and nothing is touched.
     """
     if output.resolve() == label_set.folder.resolve():
         raise UserError(
             f"refinement.output is {output.name!r}, the label set that is refined; give another"
         )
-    if problems := list(_find_problems(label_set, image_paths)):
+    masks = None
+    if "sepl" in settings.steps:
+        masks = find_proposals(settings.sepl_masks, label_set.ids)
+    if problems := list(_find_problems(label_set, image_paths, masks)):
         raise UserError(f"{label_set.folder} cannot be refined: {'; '.join(problems)}")
     if "crf" in settings.steps:
         backend = choose_backend(settings.crf_backend)
@@ -82,14 +93,28 @@ def refine_label_set(
     facts: dict[str, Any] = {"config": {"refinement": settings.model_dump(mode="json")}}
     if label_set.chosen_on:
         facts[CHOSEN_ON] = sorted(label_set.chosen_on)
-    boxes = evaluation.box_settings(label_set.box_settings)
+    boxes = evaluation.box_settings(_usual_boxes(settings, label_set.box_settings))
     with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
-        failed = _refine(settings, label_set, image_paths, writer)
+        failed = _refine(settings, label_set, image_paths, masks or {}, writer)
         return Refined(writer.finish_share(boxes), failed)
 
 
-def _find_problems(label_set: LabelSet, image_paths: Mapping[str, Path]) -> Iterator[str]:
+def _usual_boxes(settings: RefinementSection, before: BoxSettings) -> BoxSettings:
+    """Say how boxes are found in the refined maps: as before, if values mean the same."""
+    if OTHER_VALUES.isdisjoint(settings.steps):
+        return before
+    return BoxSettings(object_class=before.object_class)
+
+
+def _find_problems(
+    label_set: LabelSet,
+    image_paths: Mapping[str, Path],
+    masks: Mapping[str, Proposals] | None,
+) -> Iterator[str]:
     """Say what all images of a label set lack; files that are damaged fail later, alone."""
+    without = [] if masks is None else [each for each in label_set.ids if each not in masks]
+    if without:
+        yield f"refinement.sepl_masks has no masks of {listed(without)}"
     if lacking := [image_id for image_id in label_set.ids if image_id not in image_paths]:
         yield f"data.images has no image {listed(lacking)}"
     sizes = {}
@@ -110,20 +135,32 @@ def _refine(
     settings: RefinementSection,
     label_set: LabelSet,
     image_paths: Mapping[str, Path],
+    masks: Mapping[str, Proposals],
     writer: LabelSetWriter,
 ) -> dict[str, str]:
     """Write the refined maps that are still missing; returns why some could not be made, by id."""
-    steps = build_steps(settings)
+    no_masks = Proposals((), are_labels=False)
 
     def read_from(image_id: str) -> list[Path]:
-        weights = [label_set.weights_path(image_id)] if label_set.is_weighted(image_id) else []
-        return [label_set.path(image_id), image_paths[image_id], *weights]
+        files = [label_set.path(image_id), image_paths[image_id]]
+        if label_set.is_weighted(image_id):
+            files.append(label_set.weights_path(image_id))
+        return [*files, *masks.get(image_id, no_masks).paths]
 
     def refine(image_id: str) -> Content:
         soft_label, image_rgb = label_set.read(image_id), read_image(image_paths[image_id])
         is_weighted = label_set.is_weighted(image_id)
         weights = label_set.read_weights(image_id) if is_weighted else None
-        return Content(apply_steps(steps, soft_label, image_rgb), weights=weights)
+        read_masks = partial(masks.get(image_id, no_masks).read, soft_label.shape)
+        steps = build_steps(settings, read_masks)
+        refine_map = partial(apply_steps, steps, image_rgb)
+        if "trimap" not in settings.steps:
+            return Content(refine_map(soft_label), weights=weights)
+        scores = settings.trimap_low, settings.trimap_high
+        refined, is_known = split_pixels(refine_map, soft_label, *scores)
+        if weights is not None:
+            return Content(refined, weights=is_known * weights)
+        return Content(refined, weights=None if is_known.all() else is_known)
 
     def cost_bytes(image_id: str) -> int:
         try:

@@ -1,24 +1,28 @@
 """The steps by their names, and what they take."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import numpy as np
 
 from util.config import RefinementSection
 from util.refinement import dense_crf, guided_filter, par, random_walk
+from util.refinement.merging import merge_masks
 from util.refinement.resizing import reduce_size
 
 Step = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Makes a map, (H, W) float32 in [0, 1], of one and its image, (H, W, 3) uint8 RGB."""
 
 
-def build_steps(settings: RefinementSection) -> list[Step]:
-    """Make the steps of a refinement, in their order.
+def build_steps(
+    settings: RefinementSection, read_masks: Callable[[], Iterable[np.ndarray]]
+) -> list[Step]:
+    """Make the steps of a refinement, in their order; trimap is none, as it makes more than a map.
 
     Args:
         settings: Of it; refinement.crf_backend is not auto.
+        read_masks: Gives the masks of things in the image, (H, W) bool each, for sepl.
     """
     steps: dict[str, Step] = {
         "par": partial(
@@ -38,8 +42,11 @@ def build_steps(settings: RefinementSection) -> list[Step]:
             doublings=settings.random_walk_doublings,
             side_px=settings.random_walk_side_px,
         ),
+        "sepl": lambda soft_label, _: merge_masks(
+            soft_label, read_masks(), settings.sepl_threshold, settings.sepl_largest
+        ),
     }
-    return [steps[name] for name in settings.steps]
+    return [steps[name] for name in settings.steps if name != "trimap"]
 
 
 def _build_crf(settings: RefinementSection) -> Step:
@@ -62,7 +69,7 @@ def _build_crf(settings: RefinementSection) -> Step:
     )
 
 
-def apply_steps(steps: Sequence[Step], soft_label: np.ndarray, image_rgb: np.ndarray) -> np.ndarray:
+def apply_steps(steps: Sequence[Step], image_rgb: np.ndarray, soft_label: np.ndarray) -> np.ndarray:
     """Apply steps to a map, one after another: (H, W) float32 in [0, 1]."""
     for step in steps:
         soft_label = step(soft_label, image_rgb)
@@ -83,4 +90,4 @@ def step_bytes(settings: RefinementSection, size_hw: tuple[int, int]) -> int:
     }
     if settings.crf_backend == "pydensecrf":
         costs["crf"] = math.prod(size_hw) * dense_crf.LATTICE_BYTES_A_PIXEL
-    return max(costs[name] for name in settings.steps)
+    return max(costs.get(name, 0) for name in settings.steps)

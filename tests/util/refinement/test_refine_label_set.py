@@ -12,6 +12,7 @@ from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.refinement.guided_filter import filter_guided
+from util.refinement.merging import merge_masks
 from util.refinement.par import refine_by_neighbours
 from util.refinement.refine_label_set import main
 
@@ -87,12 +88,16 @@ def test_images_that_are_missing_or_of_other_sizes_are_named_together(rough: Pat
     first, second, *_ = images
     images[first].unlink()
     write_image(images[second], np.zeros((5, 7, 3), np.uint8))
+    for image_id in list(images)[1:-1]:
+        write_image(rough.parent / "things" / f"{image_id}.png", np.zeros((2, 2), np.uint8))
+    sepl = ["--refinement.sepl_masks", str(rough.parent / "things"), "--refinement.steps", "sepl"]
     with pytest.raises(
         UserError,
-        match=rf"bird cannot be refined: data.images has no image {first}; maps differ from their"
+        match=rf"bird cannot be refined: refinement.sepl_masks has no masks of {first},"
+        rf" {list(images)[-1]}; data.images has no image {first}; maps differ from their"
         rf" images in height x width: {second} \(61 x 83, image 5 x 7\)",
     ):
-        refine(rough)
+        refine(rough, *sepl)
     assert not (rough.parent / "label_sets" / "refined").exists()
 
 
@@ -140,3 +145,63 @@ def test_a_refinement_by_a_crf_says_which_it_was(
     assert "crf: mean_field, images of 16 pixels' longer side" in capsys.readouterr().out
     settings = refined.manifest["settings"]
     assert (settings["crf_backend"], settings["crf_side_px"]) == ("mean_field", 16)
+
+
+def test_a_trimap_leaves_out_what_two_scores_disagree_on(
+    rough: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bird = LabelSet(rough.parent / "label_sets" / "bird")
+    refined = refine(rough, "--refinement.steps", "trimap", "--refinement.trimap_high", "0.7")
+    for image_id in bird.ids:
+        soft_label = bird.read(image_id)
+        is_known = (soft_label <= 0.35) | (soft_label > 0.7)
+        expected = np.where(is_known, soft_label > 0.7, 0.5)
+        np.testing.assert_allclose(refined.read(image_id), expected, atol=1e-4)
+        weights = is_known * bird.read_weights(image_id)
+        np.testing.assert_allclose(refined.read_weights(image_id), weights, atol=1e-6)
+    assert "--student.pixel_weights label_set" in capsys.readouterr().out
+    assert refined.box_settings == BoxSettings(object_class="bird")
+
+
+def test_a_trimap_of_refined_maps_is_refined_against_each_score(rough: Path) -> None:
+    image_id, path = next(iter(find_images(rough.parent / "images").items()))
+    soft_label = LabelSet(rough.parent / "label_sets" / "bird").read(image_id)
+    low, high = (
+        filter_guided(soft_label / (soft_label + score), read_image(path)) > 0.5
+        for score in (0.35, 0.55)
+    )
+    steps = ["--refinement.steps", "guided_filter", "--refinement.steps", "trimap"]
+    refined = refine(rough, *steps)
+    expected = np.where(high, 1, np.where(low, 0.5, 0))
+    np.testing.assert_allclose(refined.read(image_id), expected, atol=1e-4)
+
+
+def test_a_trimap_that_cannot_be_is_said(rough: Path) -> None:
+    wrong = ["--refinement.steps", "trimap", "--refinement.steps", "par"]
+    with pytest.raises(
+        UserError, match=r'steps is \["trimap", "par"\]; expected trimap at the end'
+    ):
+        refine(rough, *wrong)
+    with pytest.raises(UserError, match=r"trimap_high is 0\.2; expected at least refinement\.trim"):
+        refine(rough, "--refinement.steps", "trimap", "--refinement.trimap_high", "0.2")
+
+
+def test_masks_of_things_are_merged_and_exchanged_ones_anew(rough: Path) -> None:
+    images, bird = find_images(rough.parent / "images"), LabelSet(rough.parent / "label_sets/bird")
+    things = rough.parent / "things"
+    for image_id, path in find_images(rough.parent / "masks").items():
+        write_image(things / f"{image_id}.png", read_gray(path))  # all birds are one thing
+    sepl = ["--refinement.sepl_masks", str(things), "--refinement.steps", "sepl"]
+    refined = refine(rough, *sepl, "--refinement.sepl_threshold", "0.2")
+    for image_id in images:
+        masks = [read_gray(things / f"{image_id}.png") > 0]
+        expected = merge_masks(bird.read(image_id), masks, 0.2)
+        np.testing.assert_array_equal(refined.read(image_id), expected)
+    first, second, *_ = images
+    before = refined.path(second).stat().st_mtime_ns
+    write_image(things / f"{first}.png", np.zeros(bird.read(first).shape, np.uint8))
+    again = refine(rough, *sepl, "--refinement.sepl_threshold", "0.2")
+    np.testing.assert_array_equal(again.read(first), bird.read(first) > 0.2)
+    assert again.path(second).stat().st_mtime_ns == before
+    with pytest.raises(UserError, match=r"refinement\.sepl_masks is null; the step sepl needs"):
+        refine(rough, "--refinement.steps", "sepl")
