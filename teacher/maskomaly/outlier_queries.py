@@ -15,7 +15,7 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from teacher.inference.cache import open_cache
+from teacher.maskomaly.querying.networks import KEYS, open_networks
 from teacher.weights.libraries import installed
 from util.config.command_line import load_config
 from util.images.files import find_images
@@ -24,8 +24,7 @@ from util.images.splits import read_split
 from util.running.run import print_next, run_script
 
 CHOICE = ("split", "least_overlap", "fallback_queries", "ignored", "void")
-READS = {f"queries.{key}" for key in CHOICE}
-READS |= {"maskomaly.networks", "teacher.device", "teacher.cache_gb"}
+READS = KEYS | {f"queries.{key}" for key in CHOICE}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,12 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = {image_id: image_paths[image_id] for image_id in ids}
     with installed("road scenes"):
         from teacher.maskomaly.querying.choosing import choose_outliers
-        from teacher.maskomaly.teacher import load_passes
 
-    cache = open_cache(config.paths.cache, config.teacher.cache_gb)
-    for network in config.maskomaly.networks:
-        run = config.paths.runs / network
-        passes = load_passes(run, config.teacher.device, cache)
+    for run, passes in open_networks(config.maskomaly, config.teacher, config.paths):
         choose_outliers(run, passes, chosen, masks, config.queries)
     print_next(["teacher/soft_label_generation.py"], argv)
     return 0
