@@ -11,6 +11,7 @@ from analysis.work.dependencies import School, combination_cell, teacher_cell
 from analysis.work.images import Images
 from analysis.work.plan import Plan, plan_seeds
 from analysis.work.stages import Labelling
+from util.config import CombinationSection
 from util.errors import UserError
 from util.label_set import prompt_to_folder
 
@@ -132,6 +133,7 @@ def _change_combination(source: Source, min_votes: int) -> dict[str, Any]:
         "label_sets": [prompt_to_folder(prompt) for prompt in source.members],
         "strategy": strategy,
         "tune_weights": False,  # no strategy of a study has weights that are set
+        "tuning_split": CombinationSection().tuning_split,
         "min_votes": max(votes, 1),
         "calibration": source.calibration,
     }

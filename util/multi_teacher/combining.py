@@ -26,7 +26,7 @@ from util.label_set import (
 from util.multi_teacher.agreement import vote_entropy
 from util.multi_teacher.calibration import CalibratedLabelSet, calibrate
 from util.multi_teacher.member_weights import (
-    check_tuned,
+    check_tuning,
     learn_member_weights,
     read_maps,
     tune_member_weights,
@@ -73,8 +73,7 @@ def combine(
     Raises:
         UserError: A label set is missing, or they cannot be combined so; nothing is touched.
     """
-    if settings.tune_weights:
-        check_tuned(settings)
+    check_tuning(settings)
     if settings.output in {*settings.label_sets, *map(prompt_to_folder, settings.label_sets)}:
         raise UserError(
             f"combination.output is {settings.output!r}, one of the label sets that are combined"

@@ -44,12 +44,19 @@ def learn_member_weights(members: Sequence[LabelSet]) -> list[float]:
     return weights
 
 
-def check_tuned(settings: CombinationSection) -> None:
-    """Make sure that weights are there to be tuned.
+def check_tuning(settings: CombinationSection) -> None:
+    """Make sure that weights that are to be tuned are there, and that others have no split for it.
 
     Raises:
-        UserError: The strategy has none, or they are given.
+        UserError: The strategy has none, or they are given; or a split is set that is not read.
     """
+    if not settings.tune_weights:
+        if "tuning_split" in settings.model_dump(exclude_defaults=True):
+            raise UserError(
+                f"combination.tuning_split is {settings.tuning_split!r}, but no weights are tuned "
+                "on it; leave it out, or set combination.tune_weights to true"
+            )
+        return
     problems = []
     if settings.strategy != "weighted_mean":
         problems.append(f"combination.strategy is {settings.strategy!r}; set it to weighted_mean")

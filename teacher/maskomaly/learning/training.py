@@ -70,6 +70,7 @@ def train_network(
         UserError: Something that it is to learn from is missing or wrong; nothing is changed then.
     """
     check_installed(plan.tracking.mode)
+    check_read(section)
     fabric = build_fabric(section.device, section.precision)
     fabric.launch()
     scenes = gather_scenes(data, section)
@@ -134,20 +135,36 @@ def settings_of(section: Mask2FormerSection, classes: Sequence[str]) -> RoadNetw
     )
 
 
+def check_read(section: Mask2FormerSection) -> None:
+    """Make sure that what is set is read.
+
+    Raises:
+        UserError: Keys say what network it is that begins with a trained one, or how many crops get
+            things where none does.
+    """
+    told, problems = section.decides(), []
+    untold = [key for key in STRUCTURE if key in told]
+    if section.weights is not None and untold:
+        problems.append(
+            f"mask2former.{listed(untold)} cannot be set beside mask2former.weights, whose network "
+            "has its own; take one or the other out"
+        )
+    if section.negatives == "none" and "negative_share" in told:
+        problems.append(
+            f"mask2former.negative_share is {section.negative_share:g}, but mask2former.negatives "
+            "is none, so no crop gets any; leave it out, or set negatives to unlabelled or class"
+        )
+    if problems:
+        raise UserError("\n".join(problems))
+
+
 def find_start(section: Mask2FormerSection, weights_folder: Path) -> Path | None:
     """Find the trained network that a training begins with; None where it begins with none.
 
     Raises:
-        UserError: It is missing, or keys are set that say what network it is.
+        UserError: It is missing.
     """
-    if section.weights is None:
-        return None
-    if untold := [key for key in STRUCTURE if key in section.decides()]:
-        raise UserError(
-            f"mask2former.{listed(untold)} cannot be set beside mask2former.weights, whose network "
-            "has its own; take one or the other out"
-        )
-    return find_network(section.weights, weights_folder)
+    return None if section.weights is None else find_network(section.weights, weights_folder)
 
 
 def find_backbone(backbone: str, weights_folder: Path) -> Path | None:

@@ -23,6 +23,7 @@ from util.config import override_config
 from util.config.command_line import load_config
 from util.errors import UserError
 from util.images.files import write_image
+from util.multi_teacher.member_weights import check_tuning
 from util.settings import settings_hash
 
 EVERYTHING = {"3 prompts", "bird", "crest", "whale", "all 3: mean", "all 3: majority:2"}
@@ -94,9 +95,13 @@ def test_a_changed_setting_gives_new_cells_where_it_matters(
 def test_weights_that_a_config_tunes_are_none_of_a_study(planned: Path) -> None:
     told = json.loads(planned.read_text())
     told["combination"] |= {"strategy": "weighted_mean", "tune_weights": True}
+    told["combination"]["tuning_split"] = "Test"
     tuned = planned.with_name("tuned.json")
     tuned.write_text(json.dumps(told))
     assert identities(tuned) == identities(planned)
+    for cell in plan_study(tuned).cells:
+        if cell.kind == "combination":
+            check_tuning(cell.config.combination)
 
 
 def test_a_student_and_a_combination_of_a_new_teacher_are_new(planned: Path) -> None:

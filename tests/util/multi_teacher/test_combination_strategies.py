@@ -332,6 +332,8 @@ def test_weights_are_tuned_on_calibrated_maps(taught: Path) -> None:
 def test_what_cannot_be_tuned_is_said(taught: Path) -> None:
     with pytest.raises(UserError, match=r"strategy is 'mean'; .*weights is \[1.0\]; leave"):
         combine_two(taught, "--combination.tune_weights", "true", "--combination.weights", "[1]")
+    with pytest.raises(UserError, match=r"tuning_split is 'Test', but no .*; leave it out, or"):
+        combine_two(taught, "--combination.tuning_split", "Test")
     masks = find_images(taught.parent / "masks")
     for image_id in ("flight 1/möwe_06", "flight 1/möwe_07", "flight 1/möwe_08"):
         write_image(masks[image_id], np.zeros_like(read_gray(masks[image_id])))

@@ -9,8 +9,9 @@ import pytest
 from teacher.maskomaly.learning.losses import Batch
 from teacher.maskomaly.learning.negatives import PASTED
 from teacher.maskomaly.learning.scenes import RoadScenes, gather_scenes
-from teacher.maskomaly.learning.training import batches
+from teacher.maskomaly.learning.training import batches, check_read
 from util.config import DataSection, Mask2FormerSection
+from util.errors import UserError
 
 IDS = ["a", "b", "c", "d"]
 
@@ -74,3 +75,13 @@ def test_an_epoch_gives_the_same_crops_again_and_another_epoch_others(scenes: Ro
         assert (one.images == other.images).all()
         assert (one.classes == other.classes).all()
     assert (first[0].classes != first[1].classes).any()
+
+
+def test_a_share_of_the_crops_is_refused_where_none_gets_things() -> None:
+    with pytest.raises(UserError, match=r"negative_share is 0\.5, but .*negatives is none, so"):
+        check_read(section_of("none", share=0.5))
+    structure = {"weights": "some", "negatives": "none", "negative_share": 0.5, "hidden": 96}
+    with pytest.raises(UserError, match=r"mask2former\.hidden cannot be set .*\n.*negative_share"):
+        check_read(Mask2FormerSection.model_validate(structure))
+    for section in (section_of("none"), section_of("class", share=0.5)):
+        check_read(section)
