@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -25,64 +26,51 @@ RULES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class RuleMaps:
-    """Maps of a rule, made anew whenever one is read.
+class Baseline:
+    """`Maps` that are made anew whenever one is read.
 
     Attributes:
-        name: Of the rule.
-        folder: Of the images.
-        rule: Makes the map of an image, (H, W, 3) uint8 RGB.
-        image_paths: Of the images, by id.
-        box_settings: The usual ones.
+        name: Of the rule, or of the label set that is shuffled.
+        folder: Of the images, or of the label set.
+        box_settings: The usual ones, or those of the label set.
+        read: Makes the map of an image by its id.
         chosen_on: No image.
     """
 
     name: str
     folder: Path
-    rule: Callable[[np.ndarray], np.ndarray]
-    image_paths: Mapping[str, Path]
     box_settings: BoxSettings
+    read: Callable[[str], np.ndarray]
     chosen_on: frozenset[str] = frozenset()
 
-    def read(self, image_id: str) -> np.ndarray:
-        """Make the map of an image, (H, W) float32 in [0, 1].
 
-        Raises:
-            UserError: The image cannot be read.
-        """
-        return self.rule(read_image(self.image_paths[image_id]))
+def follow_rule(name: str, image_paths: Mapping[str, Path], image_id: str) -> np.ndarray:
+    """Make the map of an image by a rule, (H, W) float32 in [0, 1].
+
+    Raises:
+        UserError: The image cannot be read.
+    """
+    return RULES[name](read_image(image_paths[image_id]))
 
 
-@dataclass(frozen=True, eq=False)
-class ShuffledMaps:
-    """Maps of a label set, each given to another image: what is left of a score is layout.
+def read_other(
+    maps: Maps, other: Mapping[str, str], image_paths: Mapping[str, Path], image_id: str
+) -> np.ndarray:
+    """Read the map of another image in the size of this one, (H, W) float32 in [0, 1].
 
-    Attributes:
-        name: Of the label set.
-        folder: Of the label set.
-        maps: The label set.
-        image_paths: Of the images, by id.
+    What is left of a score of such maps is layout.
+
+    Args:
+        maps: Of a label set.
         other: Whose map each image gets, by id.
-        box_settings: Those of the label set.
-        chosen_on: No image.
+        image_paths: Of the images, by id.
+        image_id: Of this image.
+
+    Raises:
+        UserError: A file cannot be read.
     """
-
-    name: str
-    folder: Path
-    maps: Maps
-    image_paths: Mapping[str, Path]
-    other: Mapping[str, str]
-    box_settings: BoxSettings
-    chosen_on: frozenset[str] = frozenset()
-
-    def read(self, image_id: str) -> np.ndarray:
-        """Read the map of the other image, (H, W) float32 in [0, 1], in the size of this image.
-
-        Raises:
-            UserError: A file cannot be read.
-        """
-        height, width = image_size_hw(self.image_paths[image_id])
-        return cv2.resize(self.maps.read(self.other[image_id]), (width, height))
+    height, width = image_size_hw(image_paths[image_id])
+    return cv2.resize(maps.read(other[image_id]), (width, height))
 
 
 def rotate(image_ids: Sequence[str]) -> dict[str, str]:
@@ -118,15 +106,15 @@ def build_baselines(
     """
     usual = BoxSettings()
     rules = {
-        f"({name})": RuleMaps(name, folder, rule, image_paths, usual)
-        for name, rule in RULES.items()
+        f"({name})": Baseline(name, folder, usual, partial(follow_rule, name, image_paths))
+        for name in RULES
     }
     if len(image_ids) < 2:
         return {**rules}
     other = rotate(image_ids)
     shuffled = {
-        f"{name} (shuffled)": ShuffledMaps(
-            one.name, one.folder, one, image_paths, other, one.box_settings
+        f"{name} (shuffled)": Baseline(
+            one.name, one.folder, one.box_settings, partial(read_other, one, other, image_paths)
         )
         for name, one in judged.items()
     }
