@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def measure_one(one: Maps) -> Measured:
         threshold = one.box_settings.threshold if asked is None else asked
-        judged_by = (masks.of(compared.image_ids), threshold, compared.groups)
+        judged_by = (masks.of(compared.image_ids), image_paths, threshold, compared.groups)
         return measure(one, *judged_by, compared.num_resamples)
 
     measured = Found(judged, compared.found.problems).map(measure_one).checked()

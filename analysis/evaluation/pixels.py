@@ -1,6 +1,6 @@
 """Pixels of label sets beside true masks: counted an image at a time, then scored."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from analysis.pixel_scores import (
 )
 from util.data_classes import BoxSettings
 from util.errors import UserError
+from util.images.identity import ImageIdentity, count_among
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet
 from util.metrics.components import (
@@ -56,7 +57,7 @@ class Maps(Protocol):
         """How boxes are found in them; pixels count above the same threshold."""
 
     @property
-    def chosen_on(self) -> frozenset[str]:
+    def chosen_on(self) -> frozenset[ImageIdentity]:
         """Images by whose truth their settings were chosen."""
 
     def read(self, image_id: str, /) -> np.ndarray:
@@ -97,6 +98,7 @@ def open_maps(path: Path) -> LabelSet:
 def measure(
     maps: Maps,
     masks: TrueMasks,
+    image_paths: Mapping[str, Path],
     threshold: float,
     groups: ImageGroups,
     num_resamples: int,
@@ -106,6 +108,7 @@ def measure(
     Args:
         maps: Have one of each image.
         masks: True masks by id of the images.
+        image_paths: Of all images, by id.
         threshold: Pixels above it are found.
         groups: Of the images, which resamples draw together.
         num_resamples: For the intervals.
@@ -130,7 +133,7 @@ def measure(
     measured = sums.measure(
         lambda counts, score: bootstrap(groups.sum(counts), score, num_resamples)
     )
-    in_sample = len(maps.chosen_on.intersection(masks.paths))
+    in_sample = count_among(masks.paths, image_paths, maps.chosen_on)
     return replace(measured, values=measured.values | {"in_sample": in_sample})
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from analysis.evaluation.pixels import Maps
 from util.data_classes import BoxSettings
 from util.images.files import image_size_hw, read_image
+from util.images.identity import ImageIdentity
 from util.metrics.pixelwise.trivial_maps import (
     central_colour_distance,
     centre_prior,
@@ -41,7 +42,7 @@ class Baseline:
     folder: Path
     box_settings: BoxSettings
     read: Callable[[str], np.ndarray]
-    chosen_on: frozenset[str] = frozenset()
+    chosen_on: frozenset[ImageIdentity] = frozenset()
 
 
 def follow_rule(name: str, image_paths: Mapping[str, Path], image_id: str) -> np.ndarray:

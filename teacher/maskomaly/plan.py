@@ -88,7 +88,7 @@ def _plan_set(section: MaskomalySection, network: Path, score: str) -> PlannedSe
         deciding |= {"inlier_threshold", "border_threshold", "inlier_weight"}
         deciding |= {"corrected_border_rule"}
         settings["queries"] = settings_hash({"queries": chosen})
-        facts = {CHOSEN_ON: list(read_queries(network / QUERIES).images)}
+        facts = {CHOSEN_ON: sorted(read_queries(network / QUERIES).images)}
     decided = section.decides()
     settings |= {key: decided[key] for key in deciding & decided.keys()}
     return PlannedSet(

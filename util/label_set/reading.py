@@ -21,6 +21,7 @@ from util.images.files import (
     image_size_hw,
     read_soft_label,
 )
+from util.images.identity import ImageIdentity, parse_images
 from util.label_set.boxes import BYTES_A_PIXEL, FoundBoxes, find_boxes
 from util.label_set.pixel_files import WEIGHTS, logits_path, weights_path
 from util.label_set.records import (
@@ -135,9 +136,9 @@ class LabelSet:
         return parse_box_settings(self.manifest["boxes"], self.folder / MANIFEST)
 
     @property
-    def chosen_on(self) -> frozenset[str]:
+    def chosen_on(self) -> frozenset[ImageIdentity]:
         """Images by whose truth its settings were chosen: its figures there are in sample."""
-        return frozenset(self.manifest.get("facts", {}).get(CHOSEN_ON, ()))
+        return parse_images(self.manifest.get("facts", {}).get(CHOSEN_ON, []))
 
     @property
     def has_weights(self) -> bool:

@@ -30,13 +30,15 @@ from util.data_classes import BoxSettings
 from util.disk.whole_files import read_json
 from util.errors import UserError
 from util.images.files import name_to_id
+from util.images.identity import parse_images
 
 MANIFEST = "label_set.json"
 RECORDS = "records.jsonl"
 PREDICTION = "prediction.csv"
 LOG = "label_set.log"
 CHOSEN_ON = "chosen_on"
-"""Of the facts of a manifest: ids of images by whose truth the settings were chosen, if any."""
+"""Of the facts of a manifest: images (see `util.images.identity`) by whose truth the settings were
+chosen, if any."""
 REMEDY = "make that label set anew with --overwrite"
 
 STATUSES = ("labelled", "empty", "failed")
@@ -80,8 +82,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     counts = manifest.get("counts", dict.fromkeys(STATUSES, 0))
     is_whole = isinstance(counts, dict) and set(counts) == set(STATUSES)
     facts = manifest.get("facts", {})
-    chosen_on = facts.get(CHOSEN_ON, []) if isinstance(facts, dict) else None
-    is_whole &= isinstance(chosen_on, list) and all(isinstance(i, str) for i in chosen_on)
+    try:
+        parse_images(facts.get(CHOSEN_ON, []))
+    except (AttributeError, ValueError):
+        is_whole = False
     if manifest and not (is_whole and isinstance(manifest.get("settings"), dict)):
         raise UserError(f"{folder / MANIFEST} is damaged; {REMEDY}")
     return manifest

@@ -8,7 +8,6 @@ price is that what it misses stays out of the account: in its values above 0, a 
 says what share of the pixels that it marks so are anomalous, but its 0 is no promise.
 """
 
-from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -34,24 +33,11 @@ class CalibratedLabelSet(LabelSet):
         error: That of the calibrated maps.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        table: np.ndarray,
-        error_before: float,
-        error: float,
-        calibrated_on: Collection[str],
-    ) -> None:
+    def __init__(self, folder: Path, table: np.ndarray, error_before: float, error: float) -> None:
         super().__init__(folder)
-        self._calibrated_on = frozenset(calibrated_on)
         self.table = table
         self.error_before = error_before
         self.error = error
-
-    @property
-    def chosen_on(self) -> frozenset[str]:
-        """Images by whose truth its settings or its table were chosen."""
-        return super().chosen_on | self._calibrated_on
 
     def read(self, image_id: str) -> np.ndarray:
         """Read a calibrated soft label, (H, W) float32 in [0, 1]."""
@@ -63,7 +49,7 @@ def calibrate(label_set: LabelSet, masks: TrueMasks, method: Calibration) -> Cal
     before = count_pixels(label_set, masks)
     table = fit_table(before, method)
     error_before, error = map(expected_calibration_error, (before, recount(before, table)))
-    return CalibratedLabelSet(label_set.folder, table, error_before, error, masks.paths.keys())
+    return CalibratedLabelSet(label_set.folder, table, error_before, error)
 
 
 def count_pixels(label_set: LabelSet, masks: TrueMasks) -> PixelHistogram:

@@ -10,6 +10,8 @@ from util.config import Calibration, CombinationSection, DataSection, Evaluation
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.images.files import fingerprint
+from util.images.identity import ImageIdentity
+from util.images.masks import TrueMasks
 from util.label_set import (
     CHOSEN_ON,
     Content,
@@ -88,27 +90,30 @@ def combine(
         "strategy": settings.strategy,
         "members": [[member.name, member.manifest.get("settings_hash")] for member in members],
     }
+    chosen_on = frozenset[ImageIdentity]().union(*(member.chosen_on for member in members))
     if settings.calibration != "none":
-        made_by["calibrated_on"], members = calibrate_members(
-            members, data, settings.calibration_split, settings.calibration
-        )
+        split, key = settings.calibration_split, "combination.calibration_split"
+        masks, images = open_slice(members, data, split, key)
+        made_by["calibrated_on"] = hash_slice(members, masks)
+        members = calibrate_members(members, masks, settings.calibration)
+        chosen_on |= images
     facts: dict[str, Any] = {}
-    chosen_on: frozenset[str] = frozenset()
     if settings.strategy == "agreement":
         settings = settings.model_copy(update={"weights": learn_member_weights(members)})
     elif settings.tune_weights:
-        masks = open_slice(members, data, settings.tuning_split, "combination.tuning_split")
+        split, key = settings.tuning_split, "combination.tuning_split"
+        masks, images = open_slice(members, data, split, key)
         made_by["tuned_on"] = hash_slice(members, masks)
-        tuned = tune_member_weights(members, masks, settings.tuning_split)
+        tuned = tune_member_weights(members, masks, split)
         settings = settings.model_copy(update={"weights": list(tuned.weights)})
         names = [member.name for member in members]
         facts["average_precision"] = tuned.as_facts(names)
-        chosen_on = frozenset(masks.paths)
+        chosen_on |= images
     made_by |= settings.decides()
     combination = build_combination(settings, len(members))
     output = label_sets / settings.output
     facts["config"] = {"combination": settings.model_dump(mode="json")}
-    if chosen_on := chosen_on.union(*(member.chosen_on for member in members)):
+    if chosen_on:
         facts[CHOSEN_ON] = sorted(chosen_on)
     with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
         problems = combine_label_sets(members, combination, writer, settings.pixel_weights)
@@ -186,15 +191,10 @@ def combine_label_sets(
 
 
 def calibrate_members(
-    members: Sequence[LabelSet], data: DataSection, split: str, method: Calibration
-) -> tuple[str, list[CalibratedLabelSet]]:
-    """Calibrate each member on a split; prints how much that mends.
-
-    Returns:
-        A fingerprint of the masks and maps of the split, and the members, calibrated.
-    """
-    masks = open_slice(members, data, split, "combination.calibration_split")
+    members: Sequence[LabelSet], masks: TrueMasks, method: Calibration
+) -> list[CalibratedLabelSet]:
+    """Calibrate each member on a slice; prints how much that mends."""
     calibrated = [calibrate(member, masks, method) for member in members]
     errors = [f"{each.name} {each.error_before:.4f} -> {each.error:.4f}" for each in calibrated]
     print(f"Calibrated on {len(masks.paths)} images, calibration error there: {', '.join(errors)}")
-    return hash_slice(members, masks), calibrated
+    return calibrated

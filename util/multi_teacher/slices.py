@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from util.config import DataSection
 from util.errors import UserError, listed
 from util.images.files import find_images, fingerprint
+from util.images.identity import ImageIdentity, identify
 from util.images.masks import TrueMasks, open_masks
 from util.images.splits import read_split
 from util.label_set import LabelSet, check_same_images
@@ -35,7 +36,9 @@ def find_slice(
     return masks.of([i for i in image_ids if i in labelled])
 
 
-def open_slice(members: Sequence[LabelSet], data: DataSection, split: str, key: str) -> TrueMasks:
+def open_slice(
+    members: Sequence[LabelSet], data: DataSection, split: str, key: str
+) -> tuple[TrueMasks, frozenset[ImageIdentity]]:
     """Open the true masks of the images of a split.
 
     Args:
@@ -44,12 +47,16 @@ def open_slice(members: Sequence[LabelSet], data: DataSection, split: str, key: 
         split: Name of the split.
         key: Of the config that names it, for the error.
 
+    Returns:
+        The masks, and which images they are of.
+
     Raises:
         UserError: There is no such split, or it lacks soft labels or masks.
     """
     image_paths = find_images(data.images)
     ids = read_split(data.splits, split, image_paths)
-    return find_slice(members, ids, open_masks(data, image_paths), key)
+    masks = find_slice(members, ids, open_masks(data, image_paths), key)
+    return masks, identify(masks.paths, image_paths)
 
 
 def hash_slice(members: Sequence[LabelSet], masks: TrueMasks) -> str:

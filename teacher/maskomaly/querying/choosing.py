@@ -22,6 +22,7 @@ from util.config import QueriesSection
 from util.disk.whole_files import write_text
 from util.errors import UserError
 from util.images.files import read_image
+from util.images.identity import identify
 from util.images.mask_values import ANOMALOUS, IGNORED
 from util.images.masks import TrueMasks
 from util.running.progress import track
@@ -152,7 +153,7 @@ def choose_outliers(
             queries,
             outlier_queries=choice.queries,
             dominant_classes=ground | classes,
-            images=tuple(image_paths),
+            images=identify(image_paths, image_paths),
         ),
     )
     chosen = [f"{query} ({name}, IoU {means[query]:.3f})" for query, name in classes.items()]

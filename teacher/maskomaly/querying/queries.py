@@ -7,6 +7,7 @@ from typing import Any
 
 from util.disk.whole_files import read_json, write_json
 from util.errors import UserError, listed
+from util.images.identity import ImageIdentity, parse_images
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Queries:
         ground_queries: Whose masks are no anomaly, however sure the network is of them.
         outlier_queries: Whose masks are anomalies.
         dominant_classes: What a chosen query shows most often, by its index: name of a class.
-        images: Ids of the images that chose the outlier queries: on these, scores are in sample.
+        images: That chose the outlier queries: on these, scores are in sample.
         weights_sha256: Of the network, which tells networks of equal Q and K apart; '' = unknown.
     """
 
@@ -28,7 +29,7 @@ class Queries:
     ground_queries: tuple[int, ...] = ()
     outlier_queries: tuple[int, ...] = ()
     dominant_classes: Mapping[int, str] = field(default_factory=dict)
-    images: tuple[str, ...] = ()
+    images: frozenset[ImageIdentity] = frozenset()
     weights_sha256: str = ""
 
     def __post_init__(self) -> None:
@@ -84,7 +85,7 @@ def write_queries(path: Path, queries: Queries) -> None:
     Raises:
         OSError: The folder cannot be written.
     """
-    write_json(path, asdict(queries))
+    write_json(path, asdict(queries) | {"images": sorted(queries.images)})
 
 
 def read_queries(path: Path) -> Queries:
@@ -113,13 +114,17 @@ def _parse(content: Mapping[str, Any]) -> Queries:
     classes = content.get("dominant_classes", {})
     if not isinstance(classes, dict):
         raise UserError(f"dominant_classes is {classes!r}; expected an object")
+    try:
+        images = parse_images(content.get("images", []))
+    except ValueError as error:
+        raise UserError(f"images: {error}") from None
     return Queries(
         _number(content, "num_queries"),
         _number(content, "num_classes"),
-        tuple(_items(content, "ground_queries", int)),
-        tuple(_items(content, "outlier_queries", int)),
+        tuple(_indices(content, "ground_queries")),
+        tuple(_indices(content, "outlier_queries")),
         {_index(query): str(name) for query, name in classes.items()},
-        tuple(_items(content, "images", str)),
+        images,
         str(content.get("weights_sha256", "")),
     )
 
@@ -131,11 +136,10 @@ def _number(content: Mapping[str, Any], key: str) -> int:
     return value
 
 
-def _items(content: Mapping[str, Any], key: str, kind: type) -> Sequence[Any]:
+def _indices(content: Mapping[str, Any], key: str) -> Sequence[int]:
     values = content.get(key, [])
-    if not isinstance(values, list) or any(type(value) is not kind for value in values):
-        expected = "whole numbers" if kind is int else "texts"
-        raise UserError(f"{key} is {values!r}; expected a list of {expected}")
+    if not isinstance(values, list) or any(type(value) is not int for value in values):
+        raise UserError(f"{key} is {values!r}; expected a list of whole numbers")
     return values
 
 

@@ -1,5 +1,6 @@
 """What maps score that are perfect, empty, faint or beside what they should mark."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from tests.analysis.evaluation.evaluation_projects import (
     write_maps,
 )
 from util.data_classes import BoxSettings
+from util.images.files import find_images, read_image, write_image
+from util.images.identity import identify
+from util.label_set import CHOSEN_ON, MANIFEST
 
 
 @pytest.mark.parametrize(("evaluate", "name"), SCRIPTS)
@@ -132,3 +136,21 @@ def test_the_metric_of_the_thesis_has_larger_boxes_than_the_others(made: Project
     assert (found["one_to_one"] == 0).all()
     bare = table.loc[str(made.folder / "bare.csv")].set_index("metric")["true_positives"]
     assert bare["thesis"] == 0
+
+
+@pytest.mark.parametrize("is_older", [False, True])
+def test_images_of_another_folder_and_equal_ids_are_not_in_sample(
+    made: Project, is_older: bool
+) -> None:
+    paths = find_images(made.folder / "images")
+    images = sorted(identify(made.test, paths))
+    manifest = made.folder / "label_sets" / "good" / MANIFEST
+    told = json.loads(manifest.read_text("utf-8"))
+    told["facts"] = {CHOSEN_ON: [image.id for image in images] if is_older else images}
+    manifest.write_text(json.dumps(told), "utf-8")
+    assert made.run(analysis.pixel_evaluation.main) == 0
+    assert made.table("pixel_evaluation").loc["good", "in_sample"] == 3
+    other, *_ = made.test
+    write_image(paths[other], 255 - read_image(paths[other]))
+    assert made.run(analysis.pixel_evaluation.main) == 0
+    assert made.table("pixel_evaluation").loc["good", "in_sample"] == (3 if is_older else 2)

@@ -24,7 +24,7 @@ from teacher.maskomaly.segmenting import pass_image, predict_classes
 from tests.conftest import ROOT
 from tests.student.test_parallel import launch
 from util.errors import UserError
-from util.images.files import find_images, read_image
+from util.images.files import find_images, fingerprint, read_image
 from util.label_set import LabelSet
 from util.learning.checkpoint import read_checkpoint, save_checkpoint
 
@@ -97,7 +97,8 @@ def test_a_run_holds_what_runs_of_students_hold(roads: Path) -> None:
 def test_the_queries_are_tables_and_a_choice(roads: Path) -> None:
     run = roads.parent / "runs/mask2former"
     cases = pd.read_csv(run / "times_predicted_stats.csv", index_col="query")
-    splits = roads.parent / "data/road_scenes/ImageSets/Segmentation"
+    demo = roads.parent / "data/road_scenes"
+    splits, images = demo / "ImageSets/Segmentation", find_images(demo / "JPEGImages")
     num_images = len((splits / "Train.txt").read_text().split())
     assert (cases.sum(axis=1) == num_images).all()
     shares = pd.read_csv(run / "high_conf_stats.csv", index_col="query")
@@ -105,7 +106,8 @@ def test_the_queries_are_tables_and_a_choice(roads: Path) -> None:
     overlap = pd.read_csv(run / "outlier_overlap.csv")
     queries = json.loads((run / "queries.json").read_text())
     assert overlap.loc[overlap["chosen"], "query"].tolist() == queries["outlier_queries"]
-    assert queries["images"] == (splits / "Queries.txt").read_text().split()
+    ids = sorted((splits / "Queries.txt").read_text().split())
+    assert queries["images"] == [[i, fingerprint([images[i]])] for i in ids]
     assert queries["num_queries"] == 8
 
 
@@ -138,7 +140,7 @@ def test_scores_of_images_that_chose_the_queries_are_said_to_be_in_sample(
     assert label(arguments) == 0
     chosen = json.loads((road.parent / "runs/mask2former/queries.json").read_text())["images"]
     label_sets = road.parent / "label_sets"
-    assert LabelSet(label_sets / "mask2former-maskomaly").chosen_on == set(chosen)
+    assert LabelSet(label_sets / "mask2former-maskomaly").chosen_on == set(map(tuple, chosen))
     assert not LabelSet(label_sets / "mask2former-rba").chosen_on  # it has no queries
     capsys.readouterr()
     for split, names, number in (("Queries", chosen, len(chosen)), ("Test", [], 0)):

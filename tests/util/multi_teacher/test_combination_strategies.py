@@ -13,7 +13,7 @@ import util.label_set.writing.folding
 from tests.conftest import read_gray
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.images.files import find_images, write_image
+from util.images.files import find_images, fingerprint, write_image
 from util.images.masks import open_folder
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.metrics.pixelwise.pixels import PixelCurve, PixelHistogram
@@ -185,15 +185,22 @@ def test_members_are_calibrated_on_the_slice_before_they_are_fused(
 
 
 def test_a_combination_is_chosen_on_what_its_members_were_and_on_its_slice(taught: Path) -> None:
-    for prompt, ids in zip(PROMPTS, (["a", "b"], ["b", "c"], None), strict=True):
+    for prompt, ids in zip(PROMPTS, (["a", "b"], [["a", "5f"], ["c", "77"]], None), strict=True):
         path = taught.parent / "label_sets" / prompt / "label_set.json"
         manifest = json.loads(path.read_text())
         manifest["facts"] = {} if ids is None else {"chosen_on": ids}
         path.write_text(json.dumps(manifest))
-    assert combine(taught).chosen_on == {"a", "b", "c"}
+    told = {("a", ""), ("b", ""), ("a", "5f"), ("c", "77")}
+    assert combine(taught).chosen_on == told
     combined = combine(taught, "--combination.calibration", "isotonic", "--overwrite")
-    slice_ids = (taught.parent / "splits" / "Validation.txt").read_text("utf-8").split("\n")[:-1]
-    assert combined.chosen_on == {"a", "b", "c", *slice_ids}
+    assert combined.chosen_on == told | chosen_by(taught)
+
+
+def chosen_by(project: Path) -> set[tuple[str, str]]:
+    """Ids and fingerprints of the images of the validation split."""
+    ids = (project.parent / "splits" / "Validation.txt").read_text("utf-8").split("\n")[:-1]
+    paths = find_images(project.parent / "images")
+    return {(image_id, fingerprint([paths[image_id]])) for image_id in ids}
 
 
 def test_another_slice_to_calibrate_on_is_another_combination(taught: Path) -> None:
@@ -269,7 +276,7 @@ def test_tuned_weights_give_what_they_give_by_hand_and_say_how_good_they_are(
     tuned = combine_two(taught, *TUNED)
     facts, settings = tuned.manifest["facts"], tuned.manifest["settings"]
     ids = (taught.parent / "splits" / "Validation.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    assert facts["chosen_on"] == ids
+    assert facts["chosen_on"] == sorted(map(list, chosen_by(taught)))
     pooled = PixelHistogram()
     masks = open_folder(taught.parent / "masks", ids)
     for image_id in ids:

@@ -11,10 +11,10 @@ from teacher.maskomaly.querying.queries import (
     write_queries,
 )
 from util.errors import UserError
+from util.images.identity import ImageIdentity
 
-QUERIES = Queries(
-    30, 11, (4,), (7, 2), {7: "car", 2: "void"}, ("validation/0", "café"), weights_sha256="abc"
-)
+IMAGES = frozenset({ImageIdentity("validation/0", "5f0c"), ImageIdentity("café", "")})
+QUERIES = Queries(30, 11, (4,), (7, 2), {7: "car", 2: "void"}, IMAGES, weights_sha256="abc")
 
 
 @pytest.fixture
@@ -38,6 +38,11 @@ def test_lists_may_be_left_out_by_hand(path: Path) -> None:
     path.write_text('{"num_queries": 30, "num_classes": 11, "outlier_queries": [3]}')
     assert read_queries(path) == Queries(30, 11, outlier_queries=(3,))
     read_queries(path).check_network(30, 11, "abc")
+
+
+def test_images_of_older_files_are_their_ids_alone(path: Path) -> None:
+    write(path, images=["validation/0", "café"])
+    assert read_queries(path).images == {("validation/0", ""), ("café", "")}
 
 
 def test_the_published_queries_are_those_of_a_hundred_and_nineteen_classes(path: Path) -> None:
@@ -74,7 +79,7 @@ def test_queries_of_another_network_are_refused_in_one_sentence(
         ({"outlier_queries": 3}, "outlier_queries is 3; expected a list of whole numbers"),
         ({"outlier_queries": [True]}, "expected a list of whole numbers"),
         ({"outlier_queries": [1.0]}, "expected a list of whole numbers"),
-        ({"images": [1]}, "images is .* expected a list of texts"),
+        ({"images": [1]}, "images: expected the id of an image, .* not 1"),
         ({"dominant_classes": {"30": "car"}}, "dominant_classes has 30"),
         ({"dominant_classes": {"car": "1"}}, "has 'car'; expected indices"),
         ({"dominant_classes": ["car"]}, "expected an object"),

@@ -186,6 +186,7 @@ def test_a_stop_at_any_write_while_a_set_is_replaced_can_be_repeated(
     [
         *("[]", "null", '{"settings": 1}', '{"settings": {}, "counts": {"a": 1}}', "[" * 9999),
         *('{"settings": {}, "facts": []}', '{"settings": {}, "facts": {"chosen_on": [1]}}'),
+        '{"settings": {}, "facts": {"chosen_on": "a"}}',
     ],
 )
 def test_a_manifest_of_another_shape_is_named_and_can_be_replaced(
@@ -240,12 +241,13 @@ def test_a_finished_set_learns_what_chose_its_settings_and_keeps_its_maps(tmp_pa
     folder = tmp_path / "set"
     assert not make(folder, ["a"]).chosen_on
     before = (folder / "a.png").stat().st_mtime_ns
-    for _ in range(2):
-        with LabelSetWriter(folder, SETTINGS, facts={"chosen_on": ["a", "b"]}) as writer:
+    ids_alone, whole = ["a", "b"], [["a", "5f"], ["b", "77"]]
+    for told, known in ((ids_alone, ("", "")), (whole, ("5f", "77")), (whole, ("5f", "77"))):
+        with LabelSetWriter(folder, SETTINGS, facts={"chosen_on": told}) as writer:
             assert writer.pending({"a": "1"}) == []
-            assert writer.finish(BOXES).chosen_on == {"a", "b"}
+            assert writer.finish(BOXES).chosen_on == set(zip("ab", known, strict=True))
     write_boxes_anew(LabelSet(folder), BoxSettings())
-    assert LabelSet(folder).chosen_on == {"a", "b"}
+    assert LabelSet(folder).chosen_on == {("a", "5f"), ("b", "77")}
     assert (folder / "a.png").stat().st_mtime_ns == before
 
 
