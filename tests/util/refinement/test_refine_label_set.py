@@ -10,6 +10,7 @@ from tests.conftest import read_gray
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
+from util.images.identity import ImageIdentity
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.refinement.guided_filter import filter_guided
 from util.refinement.merging import merge_masks
@@ -122,9 +123,9 @@ def test_an_unknown_step_is_said(rough: Path) -> None:
 def test_images_whose_truth_chose_settings_stay_known(rough: Path) -> None:
     manifest = rough.parent / "label_sets" / "bird" / "label_set.json"
     content = json.loads(manifest.read_text())
-    ids = LabelSet(manifest.parent).ids[:2]
-    manifest.write_text(json.dumps(content | {"facts": {"chosen_on": ids}}))
-    assert refine(rough).chosen_on == set(ids)
+    chosen_on = [[image_id, f"of {image_id}"] for image_id in LabelSet(manifest.parent).ids[:2]]
+    manifest.write_text(json.dumps(content | {"facts": {"chosen_on": chosen_on}}))
+    assert refine(rough).chosen_on == {ImageIdentity(*each) for each in chosen_on}
 
 
 def test_several_processes_share_a_refinement(rough: Path, monkeypatch: pytest.MonkeyPatch) -> None:
