@@ -4,9 +4,8 @@ from pathlib import Path
 
 from util.config import StudentSection
 from util.errors import UserError
-from util.weights.finding import fault, locate
-from util.weights.identity import recognise, weights_identity
-from util.weights.known import MODELS
+from util.weights.finding import find_encoder
+from util.weights.identity import weights_identity
 
 
 def find_encoder_weights(settings: StudentSection, folder: Path) -> Path | None:
@@ -31,19 +30,7 @@ def find_encoder_weights(settings: StudentSection, folder: Path) -> Path | None:
             "which there are none; set it to null, or choose an architecture of "
             "segmentation-models-pytorch, such as Unet with a capital"
         )
-    path = locate(name, "encoder", settings.encoder, folder)
-    known = next((row for row in MODELS if row.name == name), None) or recognise(path)
-    if known and (known.part, known.backend) != ("encoder", settings.encoder):
-        raise UserError(
-            f"student.encoder_weights is {path}, which is {known.name}, of the {known.part} "
-            f"{known.backend}, and student.encoder is {settings.encoder!r}; name others"
-        )
-    if trouble := fault(path, known):
-        way = known.how_to_get if known else "get it anew"
-        raise UserError(
-            f"student.encoder_weights: {path} cannot be used ({trouble}); remove it and {way}"
-        )
-    return path
+    return find_encoder(name, settings.encoder, "student.encoder_weights", folder)
 
 
 def identify_encoder_weights(settings: StudentSection, folder: Path) -> dict[str, str] | None:

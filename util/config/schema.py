@@ -18,6 +18,7 @@ from util.config.refinement import RefinementSection
 from util.config.students.export import ExportSection
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import StudentSection
+from util.config.teachers.classifier import ClassifierSection
 from util.config.teachers.mask2former import Mask2FormerSection
 from util.config.teachers.maskomaly import MaskomalySection
 from util.config.teachers.queries import QueriesSection
@@ -43,6 +44,9 @@ class Config(BaseModel):
     queries: QueriesSection = Field(QueriesSection(), description=QueriesSection.__doc__)
     mask2former: Mask2FormerSection = Field(
         Mask2FormerSection(), description=Mask2FormerSection.__doc__
+    )
+    classifier: ClassifierSection = Field(
+        ClassifierSection(), description=ClassifierSection.__doc__
     )
     combination: CombinationSection = Field(
         CombinationSection(), description=CombinationSection.__doc__

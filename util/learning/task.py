@@ -36,6 +36,7 @@ class Task(Generic[Batch]):
         left_out: What cannot be read; a stopped run goes on only with the same.
         facts: What checkpoints say beside the weights, plain values: whatever is needed to build
             the network again.
+        kept: Columns of `validate` that checkpoints say too, with what was measured in their epoch.
     """
 
     image_ids: Sequence[str]
@@ -47,6 +48,7 @@ class Task(Generic[Batch]):
     crops_per_image: int = 1
     left_out: Sequence[str] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    kept: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -224,6 +224,7 @@ class Trainer(Generic[Batch]):
             "model": self.learner.network.state_dict(),
             "epoch": len(self.history),
             **self.task.facts,
+            **{name: self.history[-1][name] for name in self.task.kept},
         }
         state = {**self.learner.state(), "images": self._hash_images()}
         is_best = self.best_epoch == len(self.history) - 1

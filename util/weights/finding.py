@@ -7,7 +7,7 @@ import importlib.metadata
 from pathlib import Path
 
 from util.errors import UserError, listed
-from util.weights.identity import sha256
+from util.weights.identity import recognise, sha256
 from util.weights.known import MODELS, SUFFIXES, ModelWeights, Package, default_model, named
 
 _KEYS = {
@@ -42,7 +42,9 @@ def find(row: ModelWeights, folder: Path) -> Path | None:
     return None if row.is_file else _in_hub_cache(row)
 
 
-def locate(model: str | None, part: str, backend: str, folder: Path) -> Path:
+def locate(
+    model: str | None, part: str, backend: str, folder: Path, key: str | None = None
+) -> Path:
     """Find what a config value names on this disk.
 
     Args:
@@ -51,22 +53,52 @@ def locate(model: str | None, part: str, backend: str, folder: Path) -> Path:
         part: As in `MODELS`.
         backend: As in `MODELS`.
         folder: `paths.weights`.
+        key: Of the config, that holds the value; None = that of the part.
 
     Raises:
         UserError: It is missing, names nothing, or belongs to another backend.
     """
+    key = key or _KEYS[part]
     if model and Path(model).expanduser().exists():
         return Path(model).expanduser()
-    row = named(model, _KEYS[part]) if model else default_model(part, backend)
+    row = named(model, key) if model else default_model(part, backend)
     if row.part and (row.part, row.backend) != (part, backend):
         usual = [known.name for known in MODELS if (known.part, known.backend) == (part, backend)]
         raise UserError(
-            f"{_KEYS[part]} is {row.name!r}, which {row.part} {row.backend} runs, not {part} "
+            f"{key} is {row.name!r}, which {row.part} {row.backend} runs, not {part} "
             f"{backend}; name other weights{', such as ' * bool(usual)}{listed(usual, 1)}"
         )
     path = find(row, folder)
     if path is None:
-        raise UserError(f"{_KEYS[part]}: {row.name} is not in {folder}; {row.how_to_get}")
+        raise UserError(f"{key}: {row.name} is not in {folder}; {row.how_to_get}")
+    return path
+
+
+def find_encoder(name: str, encoder: str, key: str, folder: Path) -> Path:
+    """Find the weights that an encoder starts from, and make sure that they are its own and whole.
+
+    Args:
+        name: Of `MODELS` or of a repository on the hub, or path of a file or folder.
+        encoder: As segmentation-models-pytorch calls it, such as `tu-tf_efficientnet_lite0`.
+        key: Of the config, that holds the name.
+        folder: `paths.weights`.
+
+    Returns:
+        Their file, or folder as the hub has it.
+
+    Raises:
+        UserError: They are missing, damaged or of another encoder.
+    """
+    path = locate(name, "encoder", encoder, folder, key)
+    known = next((row for row in MODELS if row.name == name), None) or recognise(path)
+    if known and (known.part, known.backend) != ("encoder", encoder):
+        raise UserError(
+            f"{key} is {path}, which is {known.name}, of the {known.part} {known.backend}, not of "
+            f"the encoder {encoder}; name others"
+        )
+    if trouble := fault(path, known):
+        way = known.how_to_get if known else "get it anew"
+        raise UserError(f"{key}: {path} cannot be used ({trouble}); remove it and {way}")
     return path
 
 

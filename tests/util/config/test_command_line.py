@@ -193,7 +193,8 @@ def test_all_unknown_options_and_wrong_values_are_named_together_with_the_neares
     )
     assert said.splitlines() == [
         "unknown option --student.epoch; did you mean --student.epochs?",
-        "unknown option --epochs; did you mean --mask2former.epochs or --student.epochs?",
+        "unknown option --epochs; did you mean --mask2former.epochs or --classifier.epochs or "
+        "--student.epochs?",
         "unknown option --overwrit; did you mean --overwrite?",
         "--teacher is a section; give --teacher.KEY VALUE (--help lists the keys)",
         "'bird' belongs to no option; a value is given as --section.key VALUE, a list by repeating"

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from util.config import (
+    ClassifierSection,
     CombinationSection,
     Mask2FormerSection,
     MaskomalySection,
@@ -28,6 +29,7 @@ def test_what_differs_from_its_default_decides_and_where_something_runs_does_not
 
 PINNED = Path(__file__).with_name("deciding_defaults.json")
 DECIDING = {
+    "classifier": ClassifierSection,
     "combination": CombinationSection,
     "mask2former": Mask2FormerSection,
     "maskomaly": MaskomalySection,
@@ -104,5 +106,5 @@ def test_of_a_refinement_that_decides_which_its_steps_read() -> None:
 def test_all_keys_of_paths_that_models_are_read_from_are_told_by_their_content() -> None:
     marked = {key for key, field in config_fields().items() if field.json_schema_extra}
     models = {*(f"saa.{key}" for key in SAA_MODELS), "sam3.model", "student.encoder_weights"}
-    models |= {"mask2former.weights"}
+    models |= {"mask2former.weights", "classifier.weights"}
     assert models | {"teacher.checkpoint", "student.checkpoint"} <= marked

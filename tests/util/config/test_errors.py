@@ -10,7 +10,7 @@ KNOWN = [*Config.model_fields, *config_fields(), "overwrite", "preview"]
     ("wrong", "meant"),
     [
         ("student.epoch", ["student.epochs"]),
-        ("epochs", ["mask2former.epochs", "student.epochs"]),
+        ("epochs", ["mask2former.epochs", "classifier.epochs", "student.epochs"]),
         ("Student.Batch-Size", ["student.batch_size"]),
         ("teacher.promts", ["teacher.prompts"]),
         ("student.prompts", ["teacher.prompts", "study.prompts"]),

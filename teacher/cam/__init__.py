@@ -1,0 +1,1 @@
+"""Networks that learn from labels of whole images which of them show what is looked for."""

@@ -1,0 +1,1 @@
+"""How a classifier learns: labelled images, crops, and the threshold that tells images apart."""

@@ -1,0 +1,236 @@
+"""Trains a classifier on labels of whole images: from images and splits to a finished run."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from lightning_fabric import Fabric
+from sklearn.metrics import roc_auc_score
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from teacher.cam.judging import find_logit
+from teacher.cam.learning.crops import cut_square
+from teacher.cam.learning.labelled_images import LabelledImages, gather_labelled_images
+from teacher.cam.learning.threshold import find_threshold
+from teacher.cam.network import ENCODER, ClassifierSettings, ImageClassifier, build_classifier
+from util.config import ClassifierSection, DataSection
+from util.images.files import fingerprint, read_image
+from util.learning.batches import read_ahead
+from util.learning.device import build_fabric
+from util.learning.networks.pretrained import image_statistics
+from util.learning.processes import gather_objects
+from util.learning.runs.run_folder import Row, RunFolder
+from util.learning.runs.run_plan import RunPlan
+from util.learning.runs.tracking import check_installed
+from util.learning.runs.training import train_to_end
+from util.learning.seeds import mix_seed
+from util.learning.task import Gather, LoopSettings, Task
+from util.learning.trainer import Trainer
+from util.settings import library_versions, settings_hash
+from util.weights.finding import find_encoder
+from util.weights.identity import weights_identity
+
+logger = logging.getLogger(__name__)
+
+PANELS = {
+    "loss": {"train_loss": "training", "val_loss": "validation"},
+    "validation": {"val_auc": "AUC", "val_balanced_accuracy": "balanced accuracy"},
+}
+"""Of the picture of a run's epochs."""
+
+
+class Batch(NamedTuple):
+    """Crops: (B, 3, h, w) uint8 RGB, and (B,) float, 1 = it shows what is looked for, else 0."""
+
+    images: Tensor
+    targets: Tensor
+
+
+def train_classifier(
+    section: ClassifierSection, data: DataSection, weights_folder: Path, plan: RunPlan
+) -> Fabric:
+    """Train a classifier to its end, or what is left of it, and say how good it is.
+
+    Args:
+        section: The network, and how it is trained.
+        data: Names images, splits and labels.
+        weights_folder: Where weights to start with are looked for.
+        plan: Of the run.
+
+    Returns:
+        What tells this process from others that have trained with it.
+
+    Raises:
+        UserError: Something that it is to learn from is missing or wrong; nothing is changed then.
+    """
+    check_installed(plan.tracking.mode)
+    fabric = build_fabric(section.device, section.precision)
+    fabric.launch()
+    images = gather_labelled_images(data, section.positive_labels)
+    weights = find_weights(section, weights_folder)
+    mean, std = image_statistics(ENCODER + section.network, weights)
+    settings = ClassifierSettings(section.network, section.size_px, mean, std)
+    torch.manual_seed(section.seed)
+    model = build_classifier(settings, weights)
+    used = [*images.train_ids, *images.validation_ids]
+    facts = {
+        "settings": {
+            **section.decides(),
+            "weights": None if weights is None else weights_identity(weights)["sha256"],
+            "images": settings_hash({"train": images.train_ids, "val": images.validation_ids}),
+            "files": fingerprint(images.image_paths[image_id] for image_id in used),
+            "labels": settings_hash({"positive": images.flags(used).tolist()}),
+        },
+        "versions": library_versions(),
+        "positive_labels": section.positive_labels,
+        "chosen_on": list(images.validation_ids),
+    }
+    run_folder = RunFolder(plan.folder, facts, plan.config)
+    learnt = task(section, images, fabric, settings)
+    train_to_end(
+        run_folder,
+        fabric,
+        plan,
+        lambda: Trainer(fabric, model, loop_settings(section), learnt, run_folder),
+        partial(announce, images),
+        PANELS,
+    )
+    if fabric.is_global_zero:
+        print_verdict(run_folder)
+    return fabric
+
+
+def find_weights(section: ClassifierSection, weights_folder: Path) -> Path | None:
+    """Find the weights that the network starts with; None where it starts at random.
+
+    Raises:
+        UserError: They are missing, damaged or of another network.
+    """
+    if section.weights is None:
+        return None
+    encoder = ENCODER + section.network
+    return find_encoder(section.weights, encoder, "classifier.weights", weights_folder)
+
+
+def announce(images: LabelledImages, trainer: Trainer[Batch]) -> None:
+    """Log what is learnt from, and by what."""
+    logger.info(
+        "%s: %d training images, of which %d show what is looked for; %d parameters on %s",
+        trainer.run_folder.path,
+        len(images.train_ids),
+        images.flags(images.train_ids).sum(),
+        trainer.learner.num_parameters,
+        trainer.fabric.device,
+    )
+
+
+def loop_settings(section: ClassifierSection) -> LoopSettings:
+    """Say how the network is trained."""
+    return LoopSettings(
+        epochs=section.epochs,
+        patience=section.patience,
+        batch_size=section.batch_size,
+        learning_rate=section.learning_rate,
+        weight_decay=section.weight_decay,
+        gradient_clip=0.0,
+        ema_decay=0.0,
+        seed=section.seed,
+    )
+
+
+def task(
+    section: ClassifierSection,
+    images: LabelledImages,
+    fabric: Fabric,
+    settings: ClassifierSettings,
+) -> Task[Batch]:
+    """Tell the training loop what the network learns."""
+    pos_weight = images.balance() if section.pos_weight is None else section.pos_weight
+    return Task(
+        images.train_ids,
+        partial(batches, section, images),
+        partial(measure, pos_weight),
+        lambda counts: {},
+        partial(validate, images, pos_weight, fabric),
+        lambda row: (row["val_auc"], -row["val_loss"]),
+        facts={"image_classifier": settings.as_dict()},
+        kept=("val_threshold",),
+    )
+
+
+def batches(
+    section: ClassifierSection, images: LabelledImages, groups: Sequence[Sequence[int]], epoch: int
+) -> Iterator[Batch]:
+    """Make the batches of an epoch; see `Task`."""
+    ids = images.train_ids
+
+    def read(index: int) -> list[tuple[Tensor, float]]:
+        image_rgb = read_image(images.image_paths[ids[index]])
+        generator = Generator().manual_seed(mix_seed("crop", section.seed, epoch, index))
+        how = (section.size_px, section.least_crop, section.augmentation, generator)
+        return [(cut_square(image_rgb, *how), float(images.is_positive[ids[index]]))]
+
+    def put_together(crops: Sequence[tuple[Tensor, float]]) -> Batch:
+        squares, targets = zip(*crops, strict=True)
+        return Batch(torch.stack(squares), torch.tensor(targets))
+
+    return read_ahead(read, put_together, groups, section.num_workers)
+
+
+def measure(
+    pos_weight: float, model: nn.Module, batch: Batch, gather: Gather
+) -> tuple[Tensor, Tensor]:
+    """See a batch: its cross-entropy; nothing is counted.
+
+    Args:
+        pos_weight: Of images that show what is looked for.
+        model: An `ImageClassifier`.
+        batch: What it sees.
+        gather: See `Task`.
+    """
+    logits = gather(model(batch.images.float() / 255).float())
+    loss = F.binary_cross_entropy_with_logits(
+        logits, gather(batch.targets), pos_weight=logits.new_tensor(pos_weight)
+    )
+    return loss, torch.zeros((), dtype=torch.long, device=loss.device)
+
+
+def validate(images: LabelledImages, pos_weight: float, fabric: Fabric, network: nn.Module) -> Row:
+    """Measure how well validation images are told apart, each process its part of them.
+
+    Returns:
+        Loss, AUC, and the threshold of `find_threshold` with its balanced accuracy.
+    """
+    assert isinstance(network, ImageClassifier)
+    network.eval()
+    ids = images.validation_ids
+    mine = range(fabric.global_rank, len(ids), fabric.world_size)
+    found = [
+        (index, find_logit(network, read_image(images.image_paths[ids[index]]))) for index in mine
+    ]
+    logits = torch.tensor([each for _, each in gather_objects(found, fabric)], dtype=torch.float64)
+    shown = images.flags(ids)
+    weight = logits.new_tensor(pos_weight)
+    loss = F.binary_cross_entropy_with_logits(logits, logits.new_tensor(shown), pos_weight=weight)
+    known = logits.nan_to_num()  # whose loss is no number ends the training
+    threshold, accuracy = find_threshold(known.sigmoid().numpy(), shown)
+    return {
+        "val_loss": float(loss),
+        "val_auc": float(roc_auc_score(shown, known.numpy())),
+        "val_balanced_accuracy": accuracy,
+        "val_threshold": threshold,
+    }
+
+
+def print_verdict(run_folder: RunFolder) -> None:
+    """Say how good the best epoch is."""
+    best = run_folder.read_facts()["best"]
+    print(
+        f"{run_folder.path}: best epoch {best['epoch']:.0f}, AUC {best['val_auc']:.3f} on "
+        f"validation images; a probability of {best['val_threshold']:.3f} or more tells them apart "
+        f"with a balanced accuracy of {best['val_balanced_accuracy']:.3f}"
+    )

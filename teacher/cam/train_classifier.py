@@ -1,0 +1,42 @@
+"""Train a classifier that says which images show what is looked for, on labels of whole images.
+
+    python teacher/cam/train_classifier.py --data.image_labels my/labels.csv
+
+Reads data.images, the train and validation splits and data.image_labels, of which those in
+classifier.positive_labels count; writes paths.runs/RUN: config.json, run.json, best.pt, last.pt,
+metrics.csv with the AUC and the best threshold of each epoch, curves.png, train.log. A stopped run
+goes on after its last epoch. Under `torchrun` or Slurm the processes train one network together.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from teacher.weights.libraries import installed
+from util.config import keys_of, values_in
+from util.config.command_line import OVERWRITE, load_config
+from util.images.splits import warn_of_shared_images
+from util.learning.runs.run_plan import RunPlan
+from util.running.run import run_script
+
+READS = keys_of("classifier", "tracking")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script."""
+    config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
+    warn_of_shared_images(config.data)
+    with installed("a classifier of images"):
+        from teacher.cam.learning.training import train_classifier
+
+    section, folder = config.classifier, config.paths.runs / config.classifier.run
+    plan = RunPlan(folder, values_in(folder, config), config.tracking, options.overwrite)
+    train_classifier(section, config.data, config.paths.weights, plan)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))

@@ -1,0 +1,77 @@
+"""The section `classifier`."""
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from util.config.fields import DECIDES_NOTHING, FolderName, Fraction, Section, locate_model
+from util.config.students.student import Precision
+
+
+class ClassifierSection(Section):
+    """A classifier that learns from labels of whole images (data.image_labels)."""
+
+    run: FolderName = Field(
+        "classifier",
+        description="Folder name of the run, in paths.runs.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    positive_labels: list[str] = Field(
+        ["smoke"],
+        min_length=1,
+        description="Labels of what is looked for: an image that has one of them shows it, all"
+        " others that have a row in data.image_labels do not.",
+    )
+    network: str = Field(
+        "tf_efficientnet_lite0",
+        description="Network of timm, one that averages its features over the image before one"
+        " linear layer, such as resnet50.",
+    )
+    weights: str | None = Field(
+        "efficientnet-lite0",
+        description="Weights of all but the last layer to begin with: a name that --check lists for"
+        " the network (teacher/soft_label_generation.py), a repository of the hub that was fetched,"
+        " a file or a folder; null = random ones.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    size_px: int = Field(
+        224,
+        ge=32,
+        description="Side of the squares that it learns from; whole images are judged at as many"
+        " pixels, in their own proportions.",
+    )
+    least_crop: Fraction = Field(
+        0.5, gt=0, description="Smallest share of an image that it learns from at once; 1 = all."
+    )
+    augmentation: float = Field(
+        1.0, ge=0, description="Strength of changes of light and colour; above 0 with flips."
+    )
+    pos_weight: float | None = Field(
+        None,
+        gt=0,
+        description="Weight in the loss of images that show what is looked for, where others have"
+        " 1; null = the others' number divided by theirs, so that both kinds count alike.",
+    )
+    epochs: int = Field(10, ge=1, description="Passes over the training split.")
+    patience: int = Field(10, ge=1, description="Stop after so many epochs without a better one.")
+    batch_size: int = Field(16, ge=1, description="Images in a step.")
+    learning_rate: float = Field(0.0005, gt=0, description="Peak of the one-cycle schedule.")
+    weight_decay: float = Field(0.01, ge=0, description="Decay of AdamW.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="Where it runs.", json_schema_extra=DECIDES_NOTHING
+    )
+    precision: Precision = Field(
+        "32-true", description="Numbers it is trained with; auto = bf16-mixed where that is faster."
+    )
+    num_workers: int = Field(
+        1,
+        ge=0,
+        description="Threads that read and augment images ahead; 0 = none.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+
+    @field_validator("weights")
+    @classmethod
+    def _locate_weights(cls, name: str | None, info: ValidationInfo) -> str | None:
+        return name if name is None else locate_model(name, info)
