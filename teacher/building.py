@@ -21,6 +21,7 @@ PLANNERS = {
     "saa": "teacher.saa.plan",
     "sam3": "teacher.sam3.plan",
     "maskomaly": "teacher.maskomaly.plan",
+    "cam": "teacher.cam.plan",
     "student": "teacher.trained_student.plan",
 }
 """The module whose function `plan` knows each teacher; its libraries are needed only then.

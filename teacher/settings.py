@@ -56,7 +56,7 @@ def _conditions(teacher: TeacherSection, own: OwnSections) -> Iterator[tuple[str
         yield f"teacher.name {name}", teacher.name == name, keys_of(name)
     yield "teacher.name student", is_student, _STUDENT
     yield "teacher.name saa or sam3", is_saa or is_sam3, _PROMPTED
-    yield "teacher.name saa, sam3 or student", teacher.name != "maskomaly", _TILED
+    yield "teacher.name saa, sam3 or student", is_saa or is_sam3 or is_student, _TILED
     yield "a score maskomaly", uses_queries, _MASKOMALY | {"maskomaly.corrected_border_rule"}
     yield "foundation models", has_models, {"teacher.precision"}
     yield "teacher.tile_size_px", has_tiles, {"teacher.tile_overlap_px"}

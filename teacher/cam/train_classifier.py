@@ -6,6 +6,7 @@ Reads data.images, the train and validation splits and data.image_labels, of whi
 classifier.positive_labels count; writes paths.runs/RUN: config.json, run.json, best.pt, last.pt,
 metrics.csv with the AUC and the best threshold of each epoch, curves.png, train.log. A stopped run
 goes on after its last epoch. Under `torchrun` or Slurm the processes train one network together.
+Next: python teacher/soft_label_generation.py --teacher.name cam
 """
 
 import sys
@@ -20,7 +21,7 @@ from util.config import keys_of, values_in
 from util.config.command_line import OVERWRITE, load_config
 from util.images.splits import warn_of_shared_images
 from util.learning.runs.run_plan import RunPlan
-from util.running.run import run_script
+from util.running.run import print_next, run_script
 
 READS = keys_of("classifier", "tracking")
 
@@ -34,7 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     section, folder = config.classifier, config.paths.runs / config.classifier.run
     plan = RunPlan(folder, values_in(folder, config), config.tracking, options.overwrite)
-    train_classifier(section, config.data, config.paths.weights, plan)
+    fabric = train_classifier(section, config.data, config.paths.weights, plan)
+    if fabric.is_global_zero:
+        script = "teacher/soft_label_generation.py"
+        print_next([script, "--teacher.name", "cam", "--cam.networks", section.run], argv)
     return 0
 
 

@@ -27,6 +27,7 @@ from util.config.refinement import RefinementSection, RefinementStep
 from util.config.schema import BOX_RULE, TEACHERS, TILES, Config, config_fields, keys_of
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import LossName, PixelWeights, Precision, StudentSection
+from util.config.teachers.cam import CamSection
 from util.config.teachers.classifier import ClassifierSection
 from util.config.teachers.mask2former import Mask2FormerSection
 from util.config.teachers.maskomaly import MaskomalySection
@@ -42,6 +43,7 @@ __all__ = [
     "TEACHERS",
     "TILES",
     "Calibration",
+    "CamSection",
     "ClassifierSection",
     "CombinationSection",
     "CompressionSection",

@@ -18,6 +18,7 @@ from util.config.refinement import RefinementSection
 from util.config.students.export import ExportSection
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import StudentSection
+from util.config.teachers.cam import CamSection
 from util.config.teachers.classifier import ClassifierSection
 from util.config.teachers.mask2former import Mask2FormerSection
 from util.config.teachers.maskomaly import MaskomalySection
@@ -45,6 +46,7 @@ class Config(BaseModel):
     mask2former: Mask2FormerSection = Field(
         Mask2FormerSection(), description=Mask2FormerSection.__doc__
     )
+    cam: CamSection = Field(CamSection(), description=CamSection.__doc__)
     classifier: ClassifierSection = Field(
         ClassifierSection(), description=ClassifierSection.__doc__
     )

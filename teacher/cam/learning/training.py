@@ -17,8 +17,10 @@ from teacher.cam.learning.crops import cut_square
 from teacher.cam.learning.labelled_images import LabelledImages, gather_labelled_images
 from teacher.cam.learning.threshold import find_threshold
 from teacher.cam.network import ENCODER, ClassifierSettings, ImageClassifier, build_classifier
+from teacher.cam.run_files import POSITIVE_LABELS
 from util.config import ClassifierSection, DataSection
 from util.images.files import fingerprint, read_image
+from util.label_set import CHOSEN_ON
 from util.learning.batches import read_ahead
 from util.learning.device import build_fabric
 from util.learning.networks.pretrained import image_statistics
@@ -86,8 +88,8 @@ def train_classifier(
             "labels": settings_hash({"positive": images.flags(used).tolist()}),
         },
         "versions": library_versions(),
-        "positive_labels": section.positive_labels,
-        "chosen_on": list(images.validation_ids),
+        POSITIVE_LABELS: section.positive_labels,
+        CHOSEN_ON: list(images.validation_ids),
     }
     run_folder = RunFolder(plan.folder, facts, plan.config)
     learnt = task(section, images, fabric, settings)

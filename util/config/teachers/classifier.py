@@ -9,7 +9,7 @@ from util.config.students.student import Precision
 
 
 class ClassifierSection(Section):
-    """A classifier that learns from labels of whole images (data.image_labels)."""
+    """A classifier that learns from labels of whole images (data.image_labels); see `cam`."""
 
     run: FolderName = Field(
         "classifier",

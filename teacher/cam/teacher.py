@@ -1,0 +1,84 @@
+"""Classifiers of images that label them by their class activation maps."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.special import expit
+
+from teacher.cam.judging import find_logit
+from teacher.cam.maps import map_activation
+from teacher.cam.network import TrainedClassifier
+from teacher.cam.run_files import BEST
+from util.config import CamSection
+from util.data_classes import Device
+from util.errors import UserError
+from util.label_set import Content
+from util.learning.device import choose_device
+
+
+class CamTeacher:
+    """Maps of several classifiers; a `Teacher` that knows no prompts."""
+
+    def __init__(
+        self,
+        classifiers: Mapping[str, TrainedClassifier],
+        scales: Sequence[float],
+        flips: bool,
+        gate: float | None,
+    ) -> None:
+        """Put classifiers together.
+
+        Args:
+            classifiers: By the names of their label sets.
+            scales: See `map_activation`.
+            flips: See `map_activation`.
+            gate: Images of a lower probability get an empty map; None = the threshold of each
+                classifier.
+        """
+        self._classifiers = classifiers
+        self._scales = scales
+        self._flips = flips
+        self._gate = gate
+
+    def label(self, image_rgb: np.ndarray, names: Sequence[str], /) -> Iterator[Content]:
+        """Map the evidence in an image, (H, W, 3) uint8 RGB, times its probability."""
+        for name in names:
+            yield Content(self._map(name, image_rgb))
+
+    def _map(self, name: str, image_rgb: np.ndarray) -> np.ndarray:
+        """Make the map of a classifier, (H, W) float32; as a whole the image is judged first.
+
+        Raises:
+            UserError: The classifier's answer is no number.
+        """
+        classifier = self._classifiers[name]
+        logit = find_logit(classifier.network, image_rgb)
+        if not np.isfinite(logit):
+            raise UserError(f"the classifier of {name} answers with {logit}, which is no number")
+        probability = float(expit(logit))
+        if probability < (classifier.threshold if self._gate is None else self._gate):
+            return np.zeros(image_rgb.shape[:2], np.float32)
+        activation = map_activation(classifier.network, image_rgb, self._scales, self._flips)
+        return activation * np.float32(probability)
+
+    def check_prompts(self, prompts: Sequence[str], /) -> None:
+        """Refuse nothing: classifiers know no prompts."""
+
+
+def load_cam(section: CamSection, runs: Mapping[str, Path], device: Device) -> CamTeacher:
+    """Load classifiers.
+
+    Args:
+        section: How their maps are made.
+        runs: Folder of the run of each, by the name of its label set.
+        device: Where they run.
+
+    Raises:
+        UserError: A checkpoint is damaged or of something else, or there is no such device.
+    """
+    where = choose_device(device)
+    classifiers = {name: TrainedClassifier.load(run / BEST) for name, run in runs.items()}
+    for classifier in classifiers.values():
+        classifier.network.to(where)
+    return CamTeacher(classifiers, section.scales, section.flips, section.gate)
