@@ -66,7 +66,12 @@ def load_config(
     shown = [key for key in config_fields() if key in known]
     parser = _build_parser(description, options, shown)
     arguments, unknown = parser.parse_known_args(argv)
-    given = {key: texts for key in config_fields() if (texts := getattr(arguments, key))}
+    given = {
+        # Of --KEY=--, argparse makes an empty list.
+        key: ["--" if text == [] else text for text in texts]
+        for key in config_fields()
+        if (texts := getattr(arguments, key))
+    }
     problems = [
         *_describe_unknown(unknown, ["config", *options, *shown]),
         *(

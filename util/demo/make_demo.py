@@ -25,7 +25,7 @@ from util.running.run import print_next, run_script
 NEXT = {
     "sea": "teacher/soft_label_generation.py",
     "road": "teacher/maskomaly/train_mask2former.py",
-    "smoke": "util/label_set_from_truth.py",
+    "smoke": "teacher/cam/train_classifier.py",
 }
 """The stage that reads scenes of each kind."""
 

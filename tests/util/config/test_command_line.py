@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
@@ -51,11 +51,24 @@ def is_json_list(text: str) -> bool:
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 PROMPTS = TEXTS | st.sampled_from(
-    ["bird, white", "[white] bird", '5" pipe', "null", "true", "3", "-bird", "--config", "{}", "'"]
+    [
+        "bird, white",
+        "[white] bird",
+        '5" pipe',
+        "null",
+        "true",
+        "3",
+        "-bird",
+        "--",
+        "--config",
+        "{}",
+        "'",
+    ]
 )
 
 
 @settings(max_examples=30)
+@example(["--", "bird", "--"])
 @given(st.lists(PROMPTS.filter(lambda text: not is_json_list(text)), min_size=1))
 def test_any_list_of_texts_is_given_by_repeating(prompts: list[str]) -> None:
     given = read(*(f"--teacher.prompts={prompt}" for prompt in prompts))
