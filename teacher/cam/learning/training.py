@@ -20,6 +20,7 @@ from teacher.cam.network import ENCODER, ClassifierSettings, ImageClassifier, bu
 from teacher.cam.run_files import POSITIVE_LABELS
 from util.config import ClassifierSection, DataSection
 from util.images.files import fingerprint, read_image
+from util.images.identity import identify
 from util.label_set import CHOSEN_ON
 from util.learning.batches import read_ahead
 from util.learning.device import build_fabric
@@ -89,7 +90,7 @@ def train_classifier(
         },
         "versions": library_versions(),
         POSITIVE_LABELS: section.positive_labels,
-        CHOSEN_ON: list(images.validation_ids),
+        CHOSEN_ON: sorted(identify(images.validation_ids, images.image_paths)),
     }
     run_folder = RunFolder(plan.folder, facts, plan.config)
     learnt = task(section, images, fabric, settings)

@@ -16,6 +16,8 @@ from teacher.cam.network import TrainedClassifier
 from teacher.cam.teacher import CamTeacher
 from tests.teacher.cam.conftest import paint
 from util.errors import UserError
+from util.images.files import find_images
+from util.images.identity import identify
 from util.label_set import LabelSet
 from util.learning.checkpoint import read_checkpoint, save_checkpoint
 
@@ -67,7 +69,8 @@ def test_a_map_is_the_activation_times_the_probability_from_the_gate_on(cloud: P
 def test_a_label_set_says_what_made_it_and_which_images_chose_its_threshold(cloud: Path) -> None:
     assert label(cloud, "--teacher.split", "Validation", "--cam.flips", "false") == 0
     label_set = LabelSet(cloud.parent / "label_sets/classifier-cam")
-    assert label_set.chosen_on == {f"{n}" for n in range(24, 36)}
+    paths = find_images(cloud.parent / "images")
+    assert label_set.chosen_on == identify((f"{n}" for n in range(24, 36)), paths)
     settings = label_set.manifest["settings"]
     assert settings["flips"] is False
     assert len(settings["network"]) == 64
