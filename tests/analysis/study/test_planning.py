@@ -15,6 +15,7 @@ from analysis.study.combined_counts import curve_sizes
 from analysis.study.design import split_strategy
 from analysis.work import versions
 from analysis.work.cells import Cell
+from analysis.work.stages import Combining
 from analysis.work.versions import JUDGE_CODE, STUDENT_CODE, code_hash, releases, strip_code
 from teacher.settings import describe_unread
 from tests.analysis.study_projects import configure, make_study, plan_study
@@ -99,9 +100,11 @@ def test_weights_that_a_config_tunes_are_none_of_a_study(planned: Path) -> None:
     tuned = planned.with_name("tuned.json")
     tuned.write_text(json.dumps(told))
     assert identities(tuned) == identities(planned)
-    for cell in plan_study(tuned).cells:
-        if cell.kind == "combination":
-            check_tuning(cell.config.combination)
+    stages = [cell.stage for cell in plan_study(tuned).cells]
+    combinations = [stage for stage in stages if isinstance(stage, Combining)]
+    assert combinations
+    for stage in combinations:
+        check_tuning(stage.settings)
 
 
 def test_a_student_and_a_combination_of_a_new_teacher_are_new(planned: Path) -> None:
