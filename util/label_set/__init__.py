@@ -14,7 +14,7 @@ to `label_set.log`: images that failed, and the tracebacks of those that cannot 
 from util.label_set.contents import Content
 from util.label_set.finding import find_label_set, list_label_sets
 from util.label_set.joining import open_label_set
-from util.label_set.making import make_maps
+from util.label_set.making import Made, make_maps
 from util.label_set.reading import (
     LabelSet,
     check_same_images,
@@ -35,6 +35,7 @@ __all__ = [
     "Content",
     "LabelSet",
     "LabelSetWriter",
+    "Made",
     "check_same_images",
     "common_box_settings",
     "describe_equal",

@@ -2,17 +2,32 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from util.errors import UserError
 from util.label_set.contents import Content
 from util.label_set.failures import Failures
+from util.label_set.reading import LabelSet
 from util.label_set.records import LOG
 from util.label_set.writing import LabelSetWriter
 from util.running.ahead import map_ahead
 from util.running.interrupts import stop_between_items
 from util.running.progress import track
 from util.running.run import log_to
+
+
+@dataclass(frozen=True)
+class Made:
+    """What has come of a stage that makes one label set of others.
+
+    Attributes:
+        label_set: The one that was made; None where other processes are still at work on it.
+        problems: Why maps could not be made, by image id.
+    """
+
+    label_set: LabelSet | None
+    problems: dict[str, str]
 
 
 def make_maps(

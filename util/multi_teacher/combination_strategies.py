@@ -19,7 +19,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from util.config import BOX_RULE, keys_of
 from util.config.command_line import OVERWRITE, load_config
-from util.errors import listed
+from util.label_set.reporting import report_made
 from util.multi_teacher.combining import combine
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
@@ -39,20 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.overwrite,
         share,
     )
-    if combined.label_set is None:
-        print(f"share {share.index + 1} of {share.count} is done; others are still at work")
-        return 0
-    counts, problems = combined.label_set.manifest["counts"], combined.problems
-    print(
-        f"{combined.label_set.folder}: {settings.strategy} of {len(settings.label_sets)} label "
-        f"sets, {counts['labelled']} labelled, {counts['empty']} empty, {counts['failed']} failed"
+    status = report_made(
+        combined, f"{settings.strategy} of {len(settings.label_sets)} label sets", share
     )
-    if problems:
-        reasons = listed([f"{image_id}: {reason}" for image_id, reason in problems.items()])
-        print(f"{len(problems)} images failed, the rest is done: {reasons}", file=sys.stderr)
-    more = ["--student.pixel_weights", "label_set"] if settings.pixel_weights else []
-    print_next(["student/train.py", "--student.label_set", settings.output, *more], argv, BOX_RULE)
-    return 1 if problems else 0
+    if combined.label_set is not None:
+        more = ["--student.pixel_weights", "label_set"] if settings.pixel_weights else []
+        student = ["student/train.py", "--student.label_set", settings.output, *more]
+        print_next(student, argv, BOX_RULE)
+    return status
 
 
 if __name__ == "__main__":

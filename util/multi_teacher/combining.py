@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from util.label_set import (
     Content,
     LabelSet,
     LabelSetWriter,
+    Made,
     check_same_images,
     common_box_settings,
     describe_equal,
@@ -41,19 +41,6 @@ OTHER_VALUES = frozenset({"staple", "vote_fraction", "vote_entropy"})
 """Strategies whose maps have other values than those that are combined."""
 
 
-@dataclass(frozen=True)
-class Combined:
-    """What has come of a combination.
-
-    Attributes:
-        label_set: The combined one; None where other processes are still at work on it.
-        problems: Why maps could not be fused, by image id.
-    """
-
-    label_set: LabelSet | None
-    problems: dict[str, str]
-
-
 def combine(
     settings: CombinationSection,
     data: DataSection,
@@ -61,7 +48,7 @@ def combine(
     label_sets: Path,
     overwrite: bool,
     share: Share,
-) -> Combined:
+) -> Made:
     """Combine this process's share of the images.
 
     Args:
@@ -117,7 +104,7 @@ def combine(
         facts[CHOSEN_ON] = sorted(chosen_on)
     with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
         problems = combine_label_sets(members, combination, writer, settings.pixel_weights)
-        return Combined(writer.finish_share(boxes), problems)
+        return Made(writer.finish_share(boxes), problems)
 
 
 def find_members(label_sets: Path, names: Sequence[str]) -> list[Path]:

@@ -18,9 +18,9 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from util.config import BOX_RULE, keys_of
 from util.config.command_line import OVERWRITE, load_config
-from util.errors import listed
 from util.images.files import find_images
 from util.label_set import LabelSet, find_label_set
+from util.label_set.reporting import report_made
 from util.refinement.refining import refine_label_set
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
@@ -44,20 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.overwrite,
         share,
     )
-    if refined.label_set is None:
-        print(f"share {share.index + 1} of {share.count} is done; others are still at work")
-        return 0
-    counts, problems = refined.label_set.manifest["counts"], refined.problems
-    print(
-        f"{refined.label_set.folder}: {folder.name} by {', '.join(settings.steps)}, "
-        f"{counts['labelled']} labelled, {counts['empty']} empty, {counts['failed']} failed"
-    )
-    if problems:
-        reasons = listed([f"{image_id}: {reason}" for image_id, reason in problems.items()])
-        print(f"{len(problems)} images failed, the rest is done: {reasons}", file=sys.stderr)
-    more = ["--student.pixel_weights", "label_set"] if refined.label_set.has_weights else []
-    print_next(["student/train.py", "--student.label_set", settings.output, *more], argv, BOX_RULE)
-    return 1 if problems else 0
+    status = report_made(refined, f"{folder.name} by {', '.join(settings.steps)}", share)
+    if refined.label_set is not None:
+        has_weights = refined.label_set.has_weights
+        more = ["--student.pixel_weights", "label_set"] if has_weights else []
+        student = ["student/train.py", "--student.label_set", settings.output, *more]
+        print_next(student, argv, BOX_RULE)
+    return status
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from util.label_set import (
     Content,
     LabelSet,
     LabelSetWriter,
+    Made,
     find_pending,
     make_maps,
 )
@@ -28,22 +28,8 @@ from util.running.shares import Share
 BYTES_A_PIXEL = 24
 """Memory that an image, its map, what is made of it and the boxes in it take."""
 
-
 OTHER_VALUES = frozenset({"crf", "sepl", "trimap"})
 """Steps whose maps have other values than those that they are made of."""
-
-
-@dataclass(frozen=True)
-class Refined:
-    """What has come of a refinement.
-
-    Attributes:
-        label_set: The refined one; None where other processes are still at work on it.
-        problems: Why maps could not be refined, by image id.
-    """
-
-    label_set: LabelSet | None
-    problems: dict[str, str]
 
 
 def refine_label_set(
@@ -54,7 +40,7 @@ def refine_label_set(
     output: Path,
     overwrite: bool,
     share: Share,
-) -> Refined:
+) -> Made:
     """Refine this process's share of the images.
 
     Args:
@@ -96,7 +82,7 @@ def refine_label_set(
     boxes = evaluation.box_settings(_usual_boxes(settings, label_set.box_settings))
     with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
         failed = _refine(settings, label_set, image_paths, masks or {}, writer)
-        return Refined(writer.finish_share(boxes), failed)
+        return Made(writer.finish_share(boxes), failed)
 
 
 def _usual_boxes(settings: RefinementSection, before: BoxSettings) -> BoxSettings:
