@@ -13,6 +13,9 @@ from teacher.maskomaly.published.hub_folder import read_folder
 from teacher.maskomaly.published.original import read_original
 from util.weights.finding import locate
 
+_HEADS = ("network.class_predictor.", "network.criterion.")
+"""What depends on the number of classes."""
+
 
 def find_network(name: str, weights_folder: Path) -> Path:
     """Find what mask2former.weights names on this disk.
@@ -69,7 +72,3 @@ def begin_with(network: RoadNetwork, settings: RoadNetworkSettings) -> RoadNetwo
     heads = {name: own[name] for name in own if name.startswith(_HEADS)}
     begun.load_state_dict({**state, **heads})
     return begun
-
-
-_HEADS = ("network.class_predictor.", "network.criterion.")
-"""What depends on the number of classes."""
