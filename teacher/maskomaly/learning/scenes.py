@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from teacher.maskomaly.learning.negatives import PASTED
 from util.config import DataSection, Mask2FormerSection
 from util.errors import UserError
 from util.images.files import find_images, read_image
@@ -49,7 +50,7 @@ def gather_scenes(data: DataSection, section: Mask2FormerSection) -> RoadScenes:
 
     Raises:
         UserError: Something is missing, masks have no names of classes, or values without one,
-            or mask2former.mask_names is told without mask2former.masks.
+            too many of them, or mask2former.mask_names is told without mask2former.masks.
     """
     image_paths = find_images(data.images)
     folder, names, values = section.masks, section.mask_names, {}
@@ -68,6 +69,11 @@ def gather_scenes(data: DataSection, section: Mask2FormerSection) -> RoadScenes:
         raise UserError(
             f"the masks in {folder} have no names of classes; write them to {folder}/classes.json, "
             'such as {"0": "road", "1": "car", "255": null}, or set mask2former.classes'
+        )
+    if len(masks.class_names) >= PASTED:
+        raise UserError(
+            f"the masks in {folder} have {len(masks.class_names)} classes; expected fewer than "
+            f"{PASTED}, since that number and the next mean pixels of no class: merge some"
         )
     train, validation = (
         read_split(data.splits, split, image_paths)

@@ -1,5 +1,6 @@
 """Class masks as data sets of road scenes have them."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -107,3 +108,25 @@ def test_masks_without_names_of_classes_are_refused_with_what_to_do(tmp_path: Pa
     )
     with pytest.raises(UserError, match=r"classes\.json.*or set mask2former\.classes"):
         gather_scenes(config.data, config.mask2former)
+
+
+@pytest.mark.parametrize(("count", "is_refused"), [(253, False), (254, True)])
+def test_as_many_classes_as_leave_room_for_pasted_things_can_be_learnt(
+    tmp_path: Path, count: int, is_refused: bool
+) -> None:
+    save(tmp_path / "images/a.png", np.zeros((4, 4, 3), np.uint8))
+    save(tmp_path / "masks/a.png", np.array([[0, 1, 2, 2]] * 4, np.uint8))
+    names = {str(number): [f"class {number}"] for number in range(count)}
+    (tmp_path / "masks/classes.json").write_text(json.dumps(names))
+    write_splits(tmp_path / "splits", ["a"])
+    config = Config.model_validate(
+        {
+            "data": {"images": tmp_path / "images", "splits": tmp_path / "splits"},
+            "mask2former": {"masks": tmp_path / "masks"},
+        }
+    )
+    if is_refused:
+        with pytest.raises(UserError, match="254 classes; expected fewer than 254"):
+            gather_scenes(config.data, config.mask2former)
+    else:
+        assert len(gather_scenes(config.data, config.mask2former).masks.class_names) == 253
