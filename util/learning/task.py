@@ -37,6 +37,8 @@ class Task(Generic[Batch]):
         facts: What checkpoints say beside the weights, plain values: whatever is needed to build
             the network again.
         kept: Columns of `validate` that checkpoints say too, with what was measured in their epoch.
+        finished: Takes out of the network what is validated, counted and kept as the best; the rest
+            serves its training alone, and only the last checkpoint has it, to go on with.
     """
 
     image_ids: Sequence[str]
@@ -49,6 +51,7 @@ class Task(Generic[Batch]):
     left_out: Sequence[str] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     kept: Sequence[str] = ()
+    finished: Callable[[nn.Module], nn.Module] = lambda network: network
 
 
 @dataclass(frozen=True)

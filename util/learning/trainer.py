@@ -91,6 +91,11 @@ class Trainer(Generic[Batch]):
         )
 
     @property
+    def network(self) -> nn.Module:
+        """What is validated and kept as the best; see `Task.finished`."""
+        return self.task.finished(self.learner.network)
+
+    @property
     def best_epoch(self) -> int:
         """Index of the best epoch so far: that of the highest score, then the earliest."""
         return max(range(len(self.history)), key=lambda i: (self.task.score(self.history[i]), -i))
@@ -139,7 +144,7 @@ class Trainer(Generic[Batch]):
         epoch = len(self.history) + 1
         try:
             row: Row = {"epoch": epoch, **self._train_epoch()}
-            return row | self.task.validate(self.learner.network)
+            return row | self.task.validate(self.network)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -155,7 +160,7 @@ class Trainer(Generic[Batch]):
         self.run_folder.facts |= {
             "device": str(self.fabric.device),
             "precision": self.fabric._precision.precision,
-            "parameters": self.learner.num_parameters,
+            "parameters": sum(weights.numel() for weights in self.network.parameters()),
             "seconds": round(sum(row["seconds"] for row in self.history), 1),
             "best": self.history[self.best_epoch],
         }
@@ -221,12 +226,16 @@ class Trainer(Generic[Batch]):
     def _save(self) -> None:
         """Have the run folder keep what the last epoch has brought."""
         content: dict[str, Any] = {
-            "model": self.learner.network.state_dict(),
+            "model": self.network.state_dict(),
             "epoch": len(self.history),
             **self.task.facts,
             **{name: self.history[-1][name] for name in self.task.kept},
         }
-        state = {**self.learner.state(), "images": self._hash_images()}
+        state = {
+            **self.learner.state(),
+            "model": self.learner.network.state_dict(),
+            "images": self._hash_images(),
+        }
         is_best = self.best_epoch == len(self.history) - 1
         self.run_folder.keep(content, state, self.history, is_best)
 

@@ -121,7 +121,7 @@ class RunFolder:
 
         Args:
             content: Of checkpoints: the student.
-            state: What last.pt has beside it.
+            state: What last.pt has beside it, or in its place.
             history: All epochs so far.
             is_best: Whether the last of them is the best.
         """
