@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,13 @@ class ClassifierSettings:
         return {**asdict(self), **statistics}
 
 
+class Answer(NamedTuple):
+    """What a classifier says of images: (B,) logits, and the (B, C, h, w) features behind them."""
+
+    logits: Tensor
+    features: Tensor
+
+
 class ImageClassifier(nn.Module):
     """Says whether images, RGB in [0, 1], show something, and where it sees that.
 
@@ -79,6 +86,17 @@ class ImageClassifier(nn.Module):
     def evidence(self, images: Tensor) -> Tensor:
         """Say how much each cell speaks for what is looked for.
 
+        Args:
+            images: See `features`.
+
+        Returns:
+            (B, ceil(H / stride), ceil(W / stride)) float, any real; the bias is not in it.
+        """
+        return self._weigh(self.features(images))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Describe each cell.
+
         Images are padded at the bottom and on the right to whole cells, with the colour that is
         nothing after normalisation; cells that see nothing but padding are left out.
 
@@ -86,18 +104,27 @@ class ImageClassifier(nn.Module):
             images: (B, 3, H, W) float RGB in [0, 1]; any H and W.
 
         Returns:
-            (B, ceil(H / stride), ceil(W / stride)) float, any real; the bias is not in it.
+            (B, C, ceil(H / stride), ceil(W / stride)) float.
         """
         height, width = images.shape[-2:]
         normalised = (images - self.mean) / self.std
         padded = F.pad(normalised, (0, -width % self.stride, 0, -height % self.stride))
-        features = self.body.forward_features(padded)  # type: ignore[operator]  # timm's
-        return F.conv2d(features, self.head.weight)[:, 0]
+        features: Tensor = self.body.forward_features(padded)  # type: ignore[operator]  # timm's
+        return features
+
+    def answer(self, images: Tensor) -> Answer:
+        """Judge images, and tell what they are judged by; see `features`."""
+        assert self.head.bias is not None
+        features = self.features(images)
+        return Answer(self._weigh(features).mean(dim=(1, 2)) + self.head.bias, features)
 
     def forward(self, images: Tensor) -> Tensor:
         """Give a logit, (B,) float, for each image; see `evidence`."""
-        assert self.head.bias is not None
-        return self.evidence(images).mean(dim=(1, 2)) + self.head.bias
+        return self.answer(images).logits
+
+    def _weigh(self, features: Tensor) -> Tensor:
+        """Turn features into evidence."""
+        return F.conv2d(features, self.head.weight)[:, 0]
 
 
 @torch.no_grad()

@@ -5,7 +5,8 @@
 Reads data.images, the train and validation splits and data.image_labels, of which those in
 classifier.positive_labels count; writes paths.runs/RUN: config.json, run.json, best.pt, last.pt,
 metrics.csv with the AUC and the best threshold of each epoch, curves.png, train.log. A stopped run
-goes on after its last epoch. Under `torchrun` or Slurm the processes train one network together.
+goes on after its last epoch. Another classifier's run, classifier.teacher, can show it what to see
+(classifier.consistency). Under `torchrun` or Slurm the processes train one network together.
 Next: python teacher/soft_label_generation.py --teacher.name cam
 """
 

@@ -28,7 +28,7 @@ from util.config.schema import BOX_RULE, TEACHERS, TILES, Config, config_fields,
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import LossName, PixelWeights, Precision, StudentSection
 from util.config.teachers.cam import CamSection
-from util.config.teachers.classifier import ClassifierSection
+from util.config.teachers.classifier import ClassifierSection, Consistency
 from util.config.teachers.mask2former import Mask2FormerSection
 from util.config.teachers.maskomaly import MaskomalySection
 from util.config.teachers.queries import QueriesSection
@@ -48,6 +48,7 @@ __all__ = [
     "CombinationSection",
     "CompressionSection",
     "Config",
+    "Consistency",
     "DataSection",
     "DemoSection",
     "EvaluationSection",

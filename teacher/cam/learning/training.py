@@ -4,17 +4,17 @@ import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from lightning_fabric import Fabric
 from sklearn.metrics import roc_auc_score
 from torch import Generator, Tensor, nn
-from torch.nn import functional as F
 
 from teacher.cam.judging import find_logit
 from teacher.cam.learning.crops import cut_square
 from teacher.cam.learning.labelled_images import LabelledImages, gather_labelled_images
+from teacher.cam.learning.loss import Batch, cross_entropy, measure, measure_taught
+from teacher.cam.learning.pupil import Lesson, find_teacher, finished_classifier
 from teacher.cam.learning.threshold import find_threshold
 from teacher.cam.network import ENCODER, ClassifierSettings, ImageClassifier, build_classifier
 from teacher.cam.run_files import POSITIVE_LABELS
@@ -31,7 +31,7 @@ from util.learning.runs.run_plan import RunPlan
 from util.learning.runs.tracking import check_installed
 from util.learning.runs.training import train_to_end
 from util.learning.seeds import mix_seed
-from util.learning.task import Gather, LoopSettings, Task
+from util.learning.task import LoopSettings, Task
 from util.learning.trainer import Trainer
 from util.settings import library_versions, settings_hash
 from util.weights.finding import find_encoder
@@ -44,13 +44,6 @@ PANELS = {
     "validation": {"val_auc": "AUC", "val_balanced_accuracy": "balanced accuracy"},
 }
 """Of the picture of a run's epochs."""
-
-
-class Batch(NamedTuple):
-    """Crops: (B, 3, h, w) uint8 RGB, and (B,) float, 1 = it shows what is looked for, else 0."""
-
-    images: Tensor
-    targets: Tensor
 
 
 def train_classifier(
@@ -75,14 +68,18 @@ def train_classifier(
     fabric.launch()
     images = gather_labelled_images(data, section.positive_labels)
     weights = find_weights(section, weights_folder)
+    teacher = find_teacher(section, plan.folder)
     mean, std = image_statistics(ENCODER + section.network, weights)
     settings = ClassifierSettings(section.network, section.size_px, mean, std)
     torch.manual_seed(section.seed)
-    model = build_classifier(settings, weights)
+    classifier = build_classifier(settings, weights)
+    lesson = None if teacher is None else Lesson.load(section, teacher, fabric.device)
+    model = classifier if lesson is None else lesson.enrol(classifier)
     used = [*images.train_ids, *images.validation_ids]
     facts = {
         "settings": {
             **section.decides(),
+            **({} if teacher is None else {"teacher": weights_identity(teacher)["sha256"]}),
             "weights": None if weights is None else weights_identity(weights)["sha256"],
             "images": settings_hash({"train": images.train_ids, "val": images.validation_ids}),
             "files": fingerprint(images.image_paths[image_id] for image_id in used),
@@ -93,7 +90,7 @@ def train_classifier(
         CHOSEN_ON: sorted(identify(images.validation_ids, images.image_paths)),
     }
     run_folder = RunFolder(plan.folder, facts, plan.config)
-    learnt = task(section, images, fabric, settings)
+    learnt = task(section, images, fabric, settings, lesson)
     train_to_end(
         run_folder,
         fabric,
@@ -150,18 +147,24 @@ def task(
     images: LabelledImages,
     fabric: Fabric,
     settings: ClassifierSettings,
+    lesson: Lesson | None,
 ) -> Task[Batch]:
-    """Tell the training loop what the network learns."""
+    """Tell the training loop what the network learns, a `Pupil` where there is a lesson."""
     pos_weight = images.balance() if section.pos_weight is None else section.pos_weight
+    learn = partial(measure, pos_weight)
+    if lesson is not None:
+        learn = partial(measure_taught, pos_weight, lesson, fabric)
+    num_images = len(images.train_ids)
     return Task(
         images.train_ids,
         partial(batches, section, images),
-        partial(measure, pos_weight),
-        lambda counts: {},
+        learn,
+        lambda total: {} if lesson is None else {"train_inconsistency": float(total) / num_images},
         partial(validate, images, pos_weight, fabric),
         lambda row: (row["val_auc"], -row["val_loss"]),
         facts={"image_classifier": settings.as_dict()},
         kept=("val_threshold",),
+        finished=finished_classifier,
     )
 
 
@@ -184,24 +187,6 @@ def batches(
     return read_ahead(read, put_together, groups, section.num_workers)
 
 
-def measure(
-    pos_weight: float, model: nn.Module, batch: Batch, gather: Gather
-) -> tuple[Tensor, Tensor]:
-    """See a batch: its cross-entropy; nothing is counted.
-
-    Args:
-        pos_weight: Of images that show what is looked for.
-        model: An `ImageClassifier`.
-        batch: What it sees.
-        gather: See `Task`.
-    """
-    logits = gather(model(batch.images.float() / 255).float())
-    loss = F.binary_cross_entropy_with_logits(
-        logits, gather(batch.targets), pos_weight=logits.new_tensor(pos_weight)
-    )
-    return loss, torch.zeros((), dtype=torch.long, device=loss.device)
-
-
 def validate(images: LabelledImages, pos_weight: float, fabric: Fabric, network: nn.Module) -> Row:
     """Measure how well validation images are told apart, each process its part of them.
 
@@ -217,8 +202,7 @@ def validate(images: LabelledImages, pos_weight: float, fabric: Fabric, network:
     ]
     logits = torch.tensor([each for _, each in gather_objects(found, fabric)], dtype=torch.float64)
     shown = images.flags(ids)
-    weight = logits.new_tensor(pos_weight)
-    loss = F.binary_cross_entropy_with_logits(logits, logits.new_tensor(shown), pos_weight=weight)
+    loss = cross_entropy(logits, logits.new_tensor(shown), pos_weight)
     known = logits.nan_to_num()  # whose loss is no number ends the training
     threshold, accuracy = find_threshold(known.sigmoid().numpy(), shown)
     return {

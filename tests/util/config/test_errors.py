@@ -26,7 +26,7 @@ KNOWN = [*Config.model_fields, *config_fields(), "overwrite", "preview"]
         ("student.mod", []),  # not tracking.mode
         ("object", []),  # not project
         ("tile_size_px", ["teacher.tile_size_px", "prediction.tile_size_px"]),
-        ("techer", ["teacher"]),
+        ("techer", ["teacher", "classifier.teacher"]),
         ("overwrit", ["overwrite"]),
         ("student.lr", []),  # not student.run, which only looks alike because of its section
         ("student", ["student"]),

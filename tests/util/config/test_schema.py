@@ -232,7 +232,7 @@ def test_all_wrong_values_are_named_together_with_the_nearest_key(tmp_path: Path
         "student.seed is true; expected a whole number",
         "unknown key 'student.epoch'; did you mean 'student.epochs'?",
         "unknown key 'student.prompts'; did you mean 'teacher.prompts' or 'study.prompts'?",
-        "unknown key 'techer'; did you mean 'teacher'?",
+        "unknown key 'techer'; did you mean 'teacher' or 'classifier.teacher'?",
         "unknown key 'old'; take it out (other versions may know it; --help lists the keys of this"
         " one)",
         'unknown key \'student.epochs\'; keys stand in their section: "student": {"epochs": ...}',

@@ -1,11 +1,13 @@
 """The section `classifier`."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from util.config.fields import DECIDES_NOTHING, FolderName, Fraction, Section, locate_model
 from util.config.students.student import Precision
+
+Consistency = Literal["spatial_map", "spatial", "channel", "global", "gram", "logits"]
 
 
 class ClassifierSection(Section):
@@ -57,6 +59,25 @@ class ClassifierSection(Section):
     batch_size: int = Field(16, ge=1, description="Images in a step.")
     learning_rate: float = Field(0.0005, gt=0, description="Peak of the one-cycle schedule.")
     weight_decay: float = Field(0.01, ge=0, description="Decay of AdamW.")
+    teacher: FolderName | None = Field(
+        None,
+        description="Folder name of the run of another classifier, in paths.runs, that shows this"
+        " one what to see in its images; null = none.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    consistency: Consistency = Field(
+        "spatial_map",
+        description="What is to be as the teacher's: the map of the mean of all features"
+        " (spatial_map), the features of each cell (spatial), the map of each feature (channel),"
+        " all of these as one (global), how alike cells are to each other (gram), or the answer"
+        " (logits).",
+    )
+    consistency_weight: float = Field(
+        1.0,
+        ge=0,
+        description="Weight in the loss of being unlike the teacher, where labels have 1; 0 = there"
+        " is no teacher.",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where it runs.", json_schema_extra=DECIDES_NOTHING
@@ -70,6 +91,19 @@ class ClassifierSection(Section):
         description="Threads that read and augment images ahead; 0 = none.",
         json_schema_extra=DECIDES_NOTHING,
     )
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether it learns from another classifier too."""
+        return self.teacher is not None and self.consistency_weight > 0
+
+    def decides(self) -> dict[str, Any]:
+        """Give what changes a result; how a teacher is followed changes nothing without one."""
+        decided = super().decides()
+        if not self.is_taught:
+            decided.pop("consistency", None)
+            decided.pop("consistency_weight", None)
+        return decided
 
     @field_validator("weights")
     @classmethod
