@@ -38,12 +38,13 @@ class StudentSection(Section):
     )
     architecture: str = Field(
         "unet",
-        description="unet = ours (width, depth); else an architecture of"
-        " segmentation-models-pytorch by name, such as PAN or (with a capital) Unet.",
+        description="unet = ours (width, depth); encoder_unet = a light decoder of ours (width)"
+        " over encoder; else an architecture of segmentation-models-pytorch by name, such as PAN"
+        " or (with a capital) Unet.",
     )
-    width: int = Field(8, ge=1, description="unet: channels of its first level.")
+    width: int = Field(8, ge=1, description="unet, encoder_unet: channels of the first level.")
     depth: int = Field(3, ge=1, le=7, description="unet: how often it halves the image.")
-    encoder: str = Field("resnet34", description="Encoder of the other architectures.")
+    encoder: str = Field("resnet34", description="Encoder of all but unet.")
     encoder_weights: str | None = Field(
         None,
         description="Weights that this encoder starts from: a name that --check of the teacher"

@@ -1,4 +1,4 @@
-"""Students by name: our U-Net, or any architecture of segmentation-models-pytorch."""
+"""Students by name: our networks, or any architecture of segmentation-models-pytorch."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from util.errors import UserError
 from util.images.imagenet import IMAGE_MEAN, IMAGE_STD
+from util.learning.networks.encoder_unet import EncoderUNet
 from util.learning.networks.pretrained import load_encoder
 from util.learning.networks.unet import UNet, pad_to_multiple
 
@@ -19,10 +20,10 @@ class Architecture:
     """What is needed to build a student again; kept in its checkpoint.
 
     Attributes:
-        name: `unet`, or an architecture of segmentation-models-pytorch.
-        width: unet: channels of the first level.
+        name: `unet`, `encoder_unet`, or an architecture of segmentation-models-pytorch.
+        width: unet, encoder_unet: channels of the first level.
         depth: unet: how often the image is halved.
-        encoder: Encoder of the other architectures.
+        encoder: Encoder of all but unet.
         image_mean: What is subtracted from RGB in [0, 1], each of three.
         image_std: What that is divided by.
     """
@@ -79,8 +80,7 @@ def build_model(architecture: Architecture, encoder_weights: Path | None = None)
 
     Args:
         architecture: Which one.
-        encoder_weights: File or folder of pretrained weights, for the encoder of the other
-            architectures.
+        encoder_weights: File or folder of pretrained weights, for the encoder of all but unet.
 
     Raises:
         UserError: The architecture or encoder is unknown, or the weights are not of this encoder.
@@ -93,15 +93,20 @@ def build_model(architecture: Architecture, encoder_weights: Path | None = None)
     from util.learning.networks.same_padding import fix_padding
 
     names = sorted(smp.MODEL_ARCHITECTURES_MAPPING)
-    if architecture.name.lower() not in names:
+    if architecture.name != "encoder_unet" and architecture.name.lower() not in names:
         raise UserError(
-            f"student.architecture is {architecture.name!r}; expected unet or one of "
+            f"student.architecture is {architecture.name!r}; expected unet, encoder_unet or one of "
             f"{', '.join(names)}"
         )
+    network: EncoderUNet | smp.base.SegmentationModel
     try:
-        network = smp.create_model(
-            architecture.name, architecture.encoder, encoder_weights=None, in_channels=3, classes=1
-        )
+        if architecture.name == "encoder_unet":
+            encoder = smp.encoders.get_encoder(architecture.encoder, weights=None)
+            network = EncoderUNet(encoder, architecture.width)
+        else:
+            network = smp.create_model(
+                architecture.name, architecture.encoder, encoder_weights=None, classes=1
+            )
     except (KeyError, ValueError, RuntimeError) as error:
         reason = error.args[0] if isinstance(error, KeyError) else error
         raise UserError(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import segmentation_models_pytorch as smp
 import torch
 
 from student.losses import (
@@ -11,6 +12,7 @@ from student.losses import (
 )
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint, save_checkpoint
+from util.learning.networks.encoder_unet import EncoderUNet
 from util.learning.networks.models import Architecture, build_model, load_model
 from util.learning.networks.unet import UNet
 
@@ -32,7 +34,10 @@ def test_padding_does_not_change_what_needs_none() -> None:
     torch.testing.assert_close(model(padded[..., :18, :]), model(padded)[..., :18, :])
 
 
-@pytest.mark.parametrize(("name", "encoder"), [("PAN", "resnet34"), ("Unet", "resnet18")])
+@pytest.mark.parametrize(
+    ("name", "encoder"),
+    [("PAN", "resnet34"), ("Unet", "resnet18"), ("encoder_unet", "tu-tf_efficientnet_lite0")],
+)
 def test_other_architectures_take_odd_sizes(name: str, encoder: str) -> None:
     model = build_model(Architecture(name, 1, 1, encoder)).eval()
     assert model(torch.rand(1, 3, 70, 45)).shape == (1, 1, 70, 45)
@@ -41,8 +46,25 @@ def test_other_architectures_take_odd_sizes(name: str, encoder: str) -> None:
 def test_unknown_architectures_and_encoders_are_refused_with_the_list() -> None:
     with pytest.raises(UserError, match=r"unet or one of .*pan"):
         build_model(Architecture("UNett", 1, 1, "resnet34"))
-    with pytest.raises(UserError, match="resnet35"):
-        build_model(Architecture("PAN", 1, 1, "resnet35"))
+    for name in ("PAN", "encoder_unet"):
+        with pytest.raises(UserError, match="resnet35"):
+            build_model(Architecture(name, 1, 1, "resnet35"))
+
+
+def test_the_light_decoder_sees_every_level_of_the_encoder() -> None:
+    torch.manual_seed(0)
+    encoder = smp.encoders.get_encoder("resnet18", weights=None)
+    model = EncoderUNet(encoder, width=4)
+    levels: list[torch.Tensor] = []
+    encoder.register_forward_hook(lambda *call: levels.extend(call[2]))
+    logits = model(torch.rand(2, 3, 64, 96))
+    grads = torch.autograd.grad(logits.sum(), levels[1:])
+    assert [tuple(level.shape[2:]) for level in levels[1:]] == [
+        (64 // 2**n, 96 // 2**n) for n in range(1, 6)
+    ]
+    assert all(grad.abs().sum() > 0 for grad in grads)
+    prior = model.head.bias.sigmoid().item() if model.head.bias is not None else 0
+    assert prior == pytest.approx(0.02)
 
 
 def test_a_small_unet_learns_one_soft_label_by_heart() -> None:

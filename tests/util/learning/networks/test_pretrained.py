@@ -94,11 +94,11 @@ def rng_images() -> Tensor:
     return F.interpolate(coarse, (128, 160), mode="bilinear").round()
 
 
-@pytest.mark.parametrize("architecture", ["PSPNet", "DeepLabV3Plus", "FPN"])
+@pytest.mark.parametrize("architecture", ["PSPNet", "DeepLabV3Plus", "FPN", "encoder_unet"])
 def test_shallow_and_dilated_encoders_take_the_same_weights(
     architecture: str, file: Path, published: dict[str, Tensor]
 ) -> None:
-    model = build_model(Architecture(architecture, 1, 1, LITE), file)
+    model = build_model(Architecture(architecture, 2, 1, LITE), file)
     stem = model.network.network.encoder.state_dict()["model.conv_stem.weight"]
     assert torch.equal(stem, published["_conv_stem.weight"])
 
