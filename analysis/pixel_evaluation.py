@@ -8,7 +8,8 @@ paths.runs/pixel_evaluation.csv, and pixel_evaluation_images.csv with a row an i
 splits stay in them. Where the masks have names of classes, pixel_evaluation_classes.csv says which
 share of the pixels of each class is found. evaluation.baseline names a label set that the others
 are compared with, by image: pixel_differences.csv. Pixels count above evaluation.threshold, or
-above that by which the boxes of the label set were found. evaluation.benchmark adds a table in the
+above that by which the boxes of the label set were found; with evaluation.threshold_split above the
+best one of another split. evaluation.benchmark adds a table in the
 words of the road-anomaly benchmark, by its code of 2021 or 2023: road_anomaly.csv. With
 evaluation.trivial_baselines there are rows of maps that know nothing of anomalies, and of each
 label set's maps on other images, which take no part in comparisons.
@@ -25,8 +26,9 @@ import pandas as pd
 
 from analysis.evaluation.found_label_sets import Compared, Found, Shelves, open_compared
 from analysis.evaluation.found_shares import format_found, tabulate_found
-from analysis.evaluation.pixels import Maps, Measured, measure, open_maps
+from analysis.evaluation.pixels import Maps, Measured, check_distractors, measure, open_maps
 from analysis.evaluation.road_anomaly import tell_road_anomaly
+from analysis.evaluation.thresholds import DevelopmentSplit, check_apart
 from analysis.evaluation.trivial_baselines import build_baselines
 from analysis.interval_tables import (
     SplitTables,
@@ -36,6 +38,7 @@ from analysis.interval_tables import (
     tell_differences,
     with_ends,
 )
+from analysis.pixel_scores import FRAME_SCORES
 from util.config.command_line import load_config
 from util.images.files import find_images
 from util.images.masks import open_masks
@@ -45,8 +48,10 @@ from util.running.run import run_script
 
 READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
 READS |= {"evaluation.benchmark", "evaluation.trivial_baselines"}
+READS |= {"evaluation.threshold_split", "evaluation.distractors"}
 
 SHOWN = ("average_precision", "roc_auc", "fpr_at_95_tpr", "iou")
+FRAMES_SHOWN = (*FRAME_SCORES, "threshold")
 ALSO_SHOWN = ("best_f1", "brier_score", "calibration_error", "obstacle_mean_f1", "empty_share")
 
 
@@ -57,6 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     warn_of_shared_images(config.data)
     masks = open_masks(config.data, image_paths)
+    check_distractors(config.evaluation.distractors, masks)
+    chosen_by = None
+    if (split := config.evaluation.threshold_split) is not None:
+        ids = read_split(config.data.splits, split, image_paths)
+        check_apart(split, ids, config.data.test_split, test_ids)
+        chosen_by = DevelopmentSplit(split, masks.of(ids))
     compared = open_compared(
         Shelves(config.paths.label_sets, config.paths.runs, config.data.test_split),
         config.evaluation.predictions,
@@ -74,8 +85,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def measure_one(one: Maps) -> Measured:
         threshold = one.box_settings.threshold if asked is None else asked
-        judged_by = (masks.of(compared.image_ids), image_paths, threshold, compared.groups)
-        return measure(one, *judged_by, compared.num_resamples)
+        if chosen_by is not None and isinstance(one, LabelSet):
+            threshold = chosen_by.choose_threshold(one)
+        truths = masks.of(compared.image_ids)
+        judged_by = (image_paths, threshold, config.evaluation.distractors, compared.groups)
+        return measure(one, truths, *judged_by, compared.num_resamples)
 
     measured = Found(judged, compared.found.problems).map(measure_one).checked()
     tables = SplitTables(config.paths.runs, config.data.test_split)
@@ -103,6 +117,8 @@ def tell(
     table = pd.DataFrame(rows)
     print(format_scores(table, "label_set", SHOWN))
     print(format_scores(table, "label_set", ALSO_SHOWN, decimals=4))
+    frames_shown = [*FRAMES_SHOWN, *({"spurious_rate"} & set(table))]
+    print(format_scores(table, "label_set", frames_shown))
     print(f"Pixels of {num_images} {tables.split} images, {describe_chance(table)}.")
     print(compared.groups.describe_intervals())
     say_what_is_empty(table, "label_set", "pixel above the threshold")

@@ -20,6 +20,7 @@ CURVE_SCORES = (
     "best_f1",
 )
 CALIBRATION_SCORES = ("brier_score", "calibration_error")
+FRAME_SCORES = ("mean_iou", "frame_iou", "clear_area")
 
 BIN_STARTS = np.unique(
     np.append(0, MAX_LEVEL / (1 + np.exp(-np.linspace(-11, 11, 1024))).round(9)).astype(np.int64)
@@ -33,6 +34,43 @@ def threshold_scores(sums: np.ndarray) -> np.ndarray:
     tp, fp, fn = np.moveaxis(sums, -1, 0)
     pairs = ((tp, tp + fp), (tp, tp + fn), (tp, tp + fp + fn), (2 * tp, 2 * tp + fp + fn))
     return np.stack([_ratio(top, bottom) for top, bottom in pairs], axis=-1)
+
+
+def frame_sums(counts: np.ndarray) -> np.ndarray:
+    """What `frame_scores` needs of images, whose sums over images mean the same.
+
+    Args:
+        counts: (N, 4) int, pixels that are TP, FP, FN and TN of each image.
+
+    Returns:
+        (N, 8) float64: these four; IoU of an image with an anomaly, and 1; the share of pixels
+        found in one without, and 1; each pair 0 in the other kind, and in an image without pixels.
+    """
+    tp, fp, fn, tn = counts.T
+    has_any, is_clear = tp + fn > 0, (tp + fn == 0) & (fp + tn > 0)
+    iou = np.where(has_any, tp / np.maximum(tp + fp + fn, 1), 0)
+    area = np.where(is_clear, fp / np.maximum(fp + tn, 1), 0)
+    return np.column_stack([counts, iou, has_any, area, is_clear])
+
+
+def frame_scores(sums: np.ndarray) -> np.ndarray:
+    """`FRAME_SCORES` (..., 3) of sums (..., 8) of `frame_sums`; nan as 0/0.
+
+    mean_iou is the mean of the IoU of anomalous and of normal pixels, of all images together, as in
+    PASCAL VOC; frame_iou the mean over images with an anomaly of their IoU; clear_area the mean
+    over images without one of the share of their pixels that is found: false alarms.
+    """
+    tp, fp, fn, tn, iou, num_iou, area, num_area = np.moveaxis(sums, -1, 0)
+    mean_iou = (_ratio(tp, tp + fp + fn) + _ratio(tn, tn + fp + fn)) / 2
+    return np.stack([mean_iou, _ratio(iou, num_iou), _ratio(area, num_area)], axis=-1)
+
+
+def spurious_rate(sums: np.ndarray) -> np.ndarray:
+    """(..., 1) of sums (..., 2) of maps over distractors and over anomalies: their ratio.
+
+    0 where nothing draws a map off; nan where anomalies have no value at all.
+    """
+    return _ratio(sums[..., :1], sums[..., 1:])
 
 
 def pixels_by_bin(histogram: PixelHistogram) -> np.ndarray:

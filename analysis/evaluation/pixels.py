@@ -1,6 +1,6 @@
 """Pixels of label sets beside true masks: counted an image at a time, then scored."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,15 +12,19 @@ from analysis.interval_tables import Scores, name_scores
 from analysis.pixel_scores import (
     CALIBRATION_SCORES,
     CURVE_SCORES,
+    FRAME_SCORES,
     THRESHOLD_SCORES,
     calibration_scores,
     calibration_sums,
     curve_scores,
+    frame_scores,
+    frame_sums,
     pixels_by_bin,
+    spurious_rate,
     threshold_scores,
 )
 from util.data_classes import BoxSettings
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.images.identity import ImageIdentity, count_among
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet
@@ -38,6 +42,7 @@ from util.metrics.pixelwise.pixels import PixelHistogram
 from util.running.progress import track
 
 COMPONENT_SCORES = ("mean_siou", "mean_ppv", "mean_f1")
+COUNTS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
 CHANCE_SCORES = ("average_precision", "iou", "dice")
 
 
@@ -71,8 +76,10 @@ class Measured:
     Attributes:
         values: Those of `PixelMetrics`, and of `ComponentMetrics` as TRACK_NAME, of all images;
             `CHANCE_SCORES` of a map that marks every pixel as chance_NAME; the share of maps that
-            are nowhere above the threshold, empty_share; the threshold; and how many of the images
-            chose the settings of the maps, in_sample.
+            are nowhere above the threshold, empty_share; the threshold; how many of the images
+            chose the settings of the maps, in_sample; `FRAME_SCORES`; and where there are
+            distractors, the sum of the maps over their pixels by that over anomalous ones,
+            spurious_rate, as the reference for spurious correlations has it.
         scores: Those of them that have intervals.
         images: The values of `PixelMetrics` and whether the map is_empty, a row an image.
         by_class: (C, 2) int64, pixels of each class that are not above the threshold, and that are.
@@ -95,11 +102,26 @@ def open_maps(path: Path) -> LabelSet:
     return LabelSet(path)
 
 
+def check_distractors(names: Sequence[str], masks: TrueMasks) -> None:
+    """Make sure that the masks have classes of these names.
+
+    Raises:
+        UserError: They have none of a name.
+    """
+    if unknown := [name for name in names if name not in masks.class_names]:
+        there = ", ".join(masks.class_names) or "no names of classes"
+        raise UserError(
+            f"evaluation.distractors names {listed(unknown)}; the masks in {masks.folder} have: "
+            f"{there}"
+        )
+
+
 def measure(
     maps: Maps,
     masks: TrueMasks,
     image_paths: Mapping[str, Path],
     threshold: float,
+    distractors: Sequence[str],
     groups: ImageGroups,
     num_resamples: int,
 ) -> Measured:
@@ -110,19 +132,20 @@ def measure(
         masks: True masks by id of the images.
         image_paths: Of all images, by id.
         threshold: Pixels above it are found.
+        distractors: Classes of the masks that maps shall not be drawn to.
         groups: Of the images, which resamples draw together.
         num_resamples: For the intervals.
 
     Raises:
         UserError: A map and its mask do not fit, or no mask has an anomaly.
     """
-    sums = Sums(threshold, len(masks.class_names))
+    sums = Sums(threshold, masks.class_names, distractors)
     for image_id in track(masks.paths, maps.name, transient=True):
         soft_label, truth = maps.read(image_id), masks.read(image_id)
         try:
             sums.add(image_id, soft_label, truth)
             if masks.class_names:
-                sums.add_classes(soft_label, masks.read_classes(image_id))
+                sums.add_classes(soft_label, truth, masks.read_classes(image_id))
         except ValueError as error:
             raise UserError(f"{image_id} of {maps.folder}: {error}") from None
     if not sums.pooled.positives.any():
@@ -144,9 +167,13 @@ class Sums:
         pooled: Pixels of all images.
     """
 
-    def __init__(self, threshold: float, num_classes: int) -> None:
+    def __init__(
+        self, threshold: float, class_names: Sequence[str] = (), distractors: Collection[str] = ()
+    ) -> None:
         self.pooled = PixelHistogram()
-        self._by_class = np.zeros((num_classes, 2), np.int64)
+        self._by_class = np.zeros((len(class_names), 2), np.int64)
+        self._distracts = np.array([name in distractors for name in class_names] + [False])
+        self._drawn_to: list[tuple[float, float]] = []
         self._threshold = threshold
         self._tracks = {name: ComponentScores(limits) for name, limits in TRACKS.items()}
         self._rows: list[dict[str, Any]] = []
@@ -170,10 +197,18 @@ class Sums:
         self._by_bin.append(pixels_by_bin(histogram))
         self._calibration.append(calibration_sums(histogram))
 
-    def add_classes(self, soft_label: np.ndarray, classes: np.ndarray) -> None:
-        """Count an image by class: (H, W) float32 in [0, 1], and uint8, 255 of no class."""
+    def add_classes(self, soft_label: np.ndarray, truth: np.ndarray, classes: np.ndarray) -> None:
+        """Count an image by class: map and truth as for `add`, and (H, W) uint8, 255 of no class.
+
+        Raises:
+            ValueError: They do not fit each other.
+        """
         is_found = soft_label > self._threshold
         self._by_class += count_pairs(classes, is_found, *self._by_class.shape)
+        number = np.minimum(classes, len(self._distracts) - 1)
+        shown = self._distracts[number], truth == 1
+        drawn_to, sought = (float(soft_label.sum(where=where, dtype=np.float64)) for where in shown)
+        self._drawn_to.append((drawn_to, sought))
 
     def measure(self, resample: Callable[[np.ndarray, Score], Interval]) -> Measured:
         """Measure what was counted.
@@ -182,15 +217,22 @@ class Sums:
             resample: Finds the interval of a score of counts (N, ..., K), a row an image.
         """
         images = pd.DataFrame(self._rows)
-        counts = images[["true_positives", "false_positives", "false_negatives"]].to_numpy()
+        counts = images[list(COUNTS)].to_numpy()
+        frames = frame_sums(counts)
         values = asdict(measure_pixels(self.pooled, self._threshold))
         calibration = np.array(self._calibration)
         curve = resample(np.array(self._by_bin), curve_scores)
         scores = {
-            **name_scores(THRESHOLD_SCORES, resample(counts, threshold_scores)),
+            **name_scores(THRESHOLD_SCORES, resample(counts[:, :3], threshold_scores)),
+            **name_scores(FRAME_SCORES, resample(frames, frame_scores)),
             **name_scores(CURVE_SCORES, move_to([values[s] for s in CURVE_SCORES], curve)),
             **name_scores(CALIBRATION_SCORES, resample(calibration, calibration_scores)),
         }
+        if self._distracts.any():
+            drawn_to = np.array(self._drawn_to)
+            scores |= name_scores(["spurious_rate"], resample(drawn_to, spurious_rate))
+            values["spurious_rate"] = float(scores["spurious_rate"].estimate)
+        values |= {name: float(scores[name].estimate) for name in FRAME_SCORES}
         for name, components in self._tracks.items():
             found = asdict(measure_components(components))
             values |= {f"{name}_{key}": value for key, value in found.items()}

@@ -58,6 +58,18 @@ class EvaluationSection(Section):
         description="Version of the road-anomaly benchmark's code by which label sets are judged"
         " too.",
     )
+    threshold_split: str | None = Field(
+        None,
+        description="Split on whose true masks pixel_evaluation.py chooses the threshold of each"
+        " label set, the one of the best F1 of all its pixels; of a run, from its RUN/SPLIT. null ="
+        " threshold.",
+    )
+    distractors: list[str] = Field(
+        [],
+        description="Classes of the masks that a map shall not be drawn to, such as the chimney"
+        " below smoke; pixel_evaluation.py adds how much it is (spurious_rate).",
+        json_schema_extra=DECIDES_NOTHING,
+    )
     trivial_baselines: bool = Field(
         False,
         description="Whether maps are judged beside ones that know nothing of what is anomalous,"

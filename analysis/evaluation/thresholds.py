@@ -1,0 +1,73 @@
+"""The threshold of a label set, one for all images, chosen where it is not judged."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from util.errors import UserError, listed
+from util.images.masks import TrueMasks
+from util.label_set import LabelSet
+from util.metrics.pixelwise.pixels import PixelCurve, PixelHistogram
+from util.running.progress import track
+
+
+@dataclass(frozen=True)
+class DevelopmentSplit:
+    """Images that settings may be chosen on.
+
+    Attributes:
+        name: Of the split.
+        masks: True masks of its images.
+    """
+
+    name: str
+    masks: TrueMasks
+
+    def choose_threshold(self, label_set: LabelSet) -> float:
+        """Find the threshold of the best F1 of all pixels together, which is that of the best IoU.
+
+        Args:
+            label_set: Has maps of these images, or is of a run, in whose folder another has.
+
+        Raises:
+            UserError: There are no maps of some of them, they do not fit their masks, or no mask
+                has an anomaly.
+        """
+        maps = label_set
+        if set(self.masks.paths).isdisjoint(maps.ids):
+            maps = LabelSet(label_set.folder.parent / self.name)
+        if lacking := [image_id for image_id in self.masks.paths if image_id not in maps.ids]:
+            raise UserError(
+                f"its threshold is chosen on {self.name} (evaluation.threshold_split), and "
+                f"{maps.folder} has no map of {listed(lacking)}"
+            )
+        histogram = PixelHistogram()
+        for image_id in track(self.masks.paths, f"{maps.name}, {self.name}", transient=True):
+            try:
+                histogram.add(maps.read(image_id), self.masks.read(image_id))
+            except ValueError as error:
+                raise UserError(f"{image_id} of {maps.folder}: {error}") from None
+        if not histogram.positives.any():
+            raise UserError(
+                f"no mask of {self.name} (evaluation.threshold_split) has an anomalous pixel"
+            )
+        _, threshold = PixelCurve.of(histogram).best_f1()
+        return max(threshold, 0.0)
+
+
+def check_apart(split: str, ids: Collection[str], judged: str, judged_ids: Collection[str]) -> None:
+    """Make sure that no image chooses the threshold by which it is judged.
+
+    Args:
+        split: Name of the split that chooses.
+        ids: Its images.
+        judged: Name of the split that is judged.
+        judged_ids: Its images.
+
+    Raises:
+        UserError: They share images.
+    """
+    if shared := sorted(set(ids) & set(judged_ids)):
+        raise UserError(
+            f"evaluation.threshold_split {split} shares images with {judged}, which is judged: "
+            f"{listed(shared)}; choose thresholds on other images"
+        )
