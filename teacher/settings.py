@@ -8,6 +8,7 @@ from typing import Any
 
 from util.config import (
     TEACHERS,
+    CamSection,
     MaskomalySection,
     SaaSection,
     Section,
@@ -40,9 +41,10 @@ def tile_trouble(settings: TeacherSection) -> str:
 
 def _conditions(teacher: TeacherSection, own: OwnSections) -> Iterator[tuple[str, bool, Set[str]]]:
     """When keys are read that not every teacher reads: in words, whether it is so, and the keys."""
-    saa, maskomaly = own["saa"], own["maskomaly"]
+    saa, maskomaly, cam = own["saa"], own["maskomaly"], own["cam"]
     assert isinstance(saa, SaaSection)
     assert isinstance(maskomaly, MaskomalySection)
+    assert isinstance(cam, CamSection)
     is_saa, is_sam3, is_student = (teacher.name == name for name in ("saa", "sam3", "student"))
     has_parts = {
         "detector": saa.detector != "attributes",
@@ -58,6 +60,7 @@ def _conditions(teacher: TeacherSection, own: OwnSections) -> Iterator[tuple[str
     yield "teacher.name saa or sam3", is_saa or is_sam3, _PROMPTED
     yield "teacher.name saa, sam3 or student", is_saa or is_sam3 or is_student, _TILED
     yield "a score maskomaly", uses_queries, _MASKOMALY | {"maskomaly.corrected_border_rule"}
+    yield "a cam.method other than native", cam.method != "native", {"cam.layer"}
     yield "foundation models", has_models, {"teacher.precision"}
     yield "teacher.tile_size_px", has_tiles, {"teacher.tile_overlap_px"}
     for part, is_there in has_parts.items():

@@ -10,6 +10,7 @@ from typing import Any
 from util.errors import UserError, listed
 
 _LIBRARIES = (
+    "grad-cam",
     "groundingdino-py",
     "numpy",
     "opencv-python-headless",

@@ -1,4 +1,4 @@
-"""A classifier of images whose answer is the mean of a map: its class activation map."""
+"""A classifier of images that can also be asked where it sees what it has found."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from teacher.cam.layout import Layout
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint
 from util.learning.tensors import load_strictly, read_tensors
@@ -17,8 +18,8 @@ from util.weights import efficientnet_lite
 ENCODER = "tu-"
 """What the table of weights puts before the name of a network of timm."""
 
-_PROBE_HW = (128, 256)
-"""Size of an image that tells how a network computes; some are too small for some networks."""
+_PROBE_PX = 128
+"""Least side of an image that tells how a network computes; some are too small for some."""
 
 _TOLERANCE = 1e-4
 
@@ -46,23 +47,25 @@ class ClassifierSettings:
 
 
 class Answer(NamedTuple):
-    """What a classifier says of images: (B,) logits, and the (B, C, h, w) features behind them."""
+    """What a classifier says of images: (B,) logits, and its last (B, C, h, w) features."""
 
     logits: Tensor
     features: Tensor
 
 
 class ImageClassifier(nn.Module):
-    """Says whether images, RGB in [0, 1], show something, and where it sees that.
+    """Says whether images, RGB in [0, 1], show something, and if it can where it sees that.
 
-    Features are averaged over the image before one linear layer; so its logit is, but for the bias,
-    the mean of what that layer says of each cell (Zhou et al., arXiv 1512.04150, section 2).
+    Where features are averaged over the image before one linear layer, its logit is, but for the
+    bias, the mean of what that layer says of each cell (Zhou et al., arXiv 1512.04150, section 2).
 
     Attributes:
         body: Of timm; turns images into features.
         head: The linear layer, as a convolution.
         settings: What it is.
-        stride: Side of a cell, in pixels of the image.
+        layout: How the last features of the body lie in the image.
+        stride: Side of their cells, in pixels of the image.
+        is_averaged: Whether they are averaged as they are, so that `evidence` can be asked for.
     """
 
     mean: Tensor
@@ -72,10 +75,11 @@ class ImageClassifier(nn.Module):
         """Put a linear layer of random weights on top of a body.
 
         Raises:
-            UserError: The body's features are not averaged as they are over the image.
+            UserError: The body has no features that lie in the image.
         """
         super().__init__()
-        num_features, self.stride = _probe(body, settings.network)
+        num_features, self.layout, self.is_averaged = _probe(body, settings.network)
+        self.stride = self.layout.stride
         self.body = body
         self.head = nn.Conv2d(num_features, 1, kernel_size=1)
         self.settings = settings
@@ -83,81 +87,104 @@ class ImageClassifier(nn.Module):
         self.register_buffer("mean", mean.view(3, 1, 1), persistent=False)
         self.register_buffer("std", std.view(3, 1, 1), persistent=False)
 
+    def pad(self, images: Tensor) -> Tensor:
+        """Normalise images, (B, 3, H, W) in [0, 1], and pad them to whole cells.
+
+        They are padded at the bottom and on the right, with the colour that is nothing after
+        normalisation.
+        """
+        height, width = images.shape[-2:]
+        rows, columns = self.padded_hw((height, width))
+        normalised = (images - self.mean) / self.std
+        return F.pad(normalised, (0, columns - width, 0, rows - height))
+
+    def padded_hw(self, size_hw: Sequence[int]) -> tuple[int, int]:
+        """Say what size images of a size have once they are padded."""
+        rows, columns = (-(-side // self.stride) * self.stride for side in size_hw)
+        return rows, columns
+
     def evidence(self, images: Tensor) -> Tensor:
-        """Say how much each cell speaks for what is looked for.
+        """Say how much each cell speaks for what is looked for; for networks that average.
 
         Args:
-            images: See `features`.
+            images: (B, 3, H, W) float RGB in [0, 1]; any H and W; padded as `pad` does.
 
         Returns:
             (B, ceil(H / stride), ceil(W / stride)) float, any real; the bias is not in it.
         """
-        return self._weigh(self.features(images))
-
-    def features(self, images: Tensor) -> Tensor:
-        """Describe each cell.
-
-        Images are padded at the bottom and on the right to whole cells, with the colour that is
-        nothing after normalisation; cells that see nothing but padding are left out.
-
-        Args:
-            images: (B, 3, H, W) float RGB in [0, 1]; any H and W.
-
-        Returns:
-            (B, C, ceil(H / stride), ceil(W / stride)) float.
-        """
-        height, width = images.shape[-2:]
-        normalised = (images - self.mean) / self.std
-        padded = F.pad(normalised, (0, -width % self.stride, 0, -height % self.stride))
-        features: Tensor = self.body.forward_features(padded)  # type: ignore[operator]  # timm's
-        return features
+        return self._weigh(self._describe(self.pad(images))[1])
 
     def answer(self, images: Tensor) -> Answer:
-        """Judge images, and tell what they are judged by; see `features`."""
+        """Judge images, and tell what they are judged by; see `evidence`."""
         assert self.head.bias is not None
-        features = self.features(images)
-        return Answer(self._weigh(features).mean(dim=(1, 2)) + self.head.bias, features)
+        features, maps = self._describe(self.pad(images))
+        if self.is_averaged:
+            return Answer(self._weigh(maps).mean(dim=(1, 2)) + self.head.bias, maps)
+        pooled = self.body.forward_head(features, pre_logits=True)  # type: ignore[operator]
+        logits = F.linear(pooled, self.head.weight[..., 0, 0], self.head.bias)[:, 0]
+        return Answer(logits, maps)
 
     def forward(self, images: Tensor) -> Tensor:
         """Give a logit, (B,) float, for each image; see `evidence`."""
         return self.answer(images).logits
 
-    def _weigh(self, features: Tensor) -> Tensor:
+    def _describe(self, padded: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the last features, as the body has them and as maps, of what `pad` has made."""
+        features: Tensor = self.body.forward_features(padded)  # type: ignore[operator]  # timm's
+        return features, self.layout.to_maps(features, padded.shape[2:])
+
+    def _weigh(self, maps: Tensor) -> Tensor:
         """Turn features into evidence."""
-        return F.conv2d(features, self.head.weight)[:, 0]
+        return F.conv2d(maps, self.head.weight)[:, 0]
 
 
 @torch.no_grad()
-def _probe(body: nn.Module, name: str) -> tuple[int, int]:
-    """See how a body of timm computes.
+def _probe(body: nn.Module, name: str) -> tuple[int, Layout, bool]:
+    """See how a body of timm computes, by a square and an image that is twice as wide.
 
     Returns:
-        Its number of features, and the side of their cells in pixels.
+        Its number of features, how the last ones of cells lie in the image, and whether those of
+        an image are their plain average.
 
     Raises:
-        UserError: What it gives to a linear layer is no plain average of features of cells.
+        UserError: It has no features of cells.
     """
-    height, width = _PROBE_HW
-    image = torch.linspace(-2, 2, 3 * height * width).view(1, 3, height, width)
+    side_px = _whole_patches(body)
+    wide = torch.linspace(-2, 2, 6 * side_px**2).view(1, 3, side_px, 2 * side_px)
     was_training = body.training
     body.eval()
+    layout = None
     try:
-        features = body.forward_features(image)  # type: ignore[operator]
+        square, features = (
+            body.forward_features(image)  # type: ignore[operator]
+            for image in (wide[..., :side_px], wide)
+        )
         pooled = body.forward_head(features, pre_logits=True)  # type: ignore[operator]
+        layout = Layout.find(square.shape, features.shape, side_px)
     except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError):
-        features = pooled = image.new_zeros(0)
+        pass  # whatever timm says of a size that it does not take
     body.train(was_training)
-    is_map = features.ndim == 4 and pooled.shape == features.shape[:2]
-    scale = float(features.abs().amax()) if is_map else 0.0
-    if is_map and torch.allclose(pooled, features.mean((2, 3)), rtol=0, atol=_TOLERANCE * scale):
-        stride = height // features.shape[2]
-        if features.shape[2:] == (height // stride, width // stride):
-            return features.shape[1], stride
-    raise UserError(
-        f"classifier.network {name!r} has no class activation map of its own: its features are not "
-        "averaged over the image before one linear layer; take one of which they are, such as "
-        f"{efficientnet_lite.TIMM_NAME} or resnet50"
+    if layout is None or pooled.ndim != 2:
+        raise UserError(
+            f"classifier.network {name!r} cannot say where it sees what it finds: it has no "
+            "features that lie in the image, or takes images of one size alone; take another, such "
+            f"as {efficientnet_lite.TIMM_NAME}, resnet50 or vit_small_patch16_224"
+        )
+    maps = layout.to_maps(features, wide.shape[2:])
+    tolerance = _TOLERANCE * float(maps.abs().amax())
+    is_averaged = pooled.shape[1] == layout.channels and torch.allclose(
+        pooled, maps.mean((2, 3)), rtol=0, atol=tolerance
     )
+    return pooled.shape[1], layout, is_averaged
+
+
+def _whole_patches(body: nn.Module) -> int:
+    """Give the side of a square that is small but not too small, and whole patches of a body."""
+    from timm.layers import PatchEmbed
+
+    embedding = getattr(body, "patch_embed", None)
+    patch_px = embedding.patch_size[0] if isinstance(embedding, PatchEmbed) else 1
+    return -(-_PROBE_PX // int(patch_px)) * int(patch_px)
 
 
 def build_classifier(settings: ClassifierSettings, weights: Path | None) -> ImageClassifier:
@@ -169,8 +196,8 @@ def build_classifier(settings: ClassifierSettings, weights: Path | None) -> Imag
             loaded later.
 
     Raises:
-        UserError: timm has no such network, it has no class activation map, or the weights are
-            damaged or of another network.
+        UserError: timm has no such network, it has no features that lie in the image, or the
+            weights are damaged or of another network.
     """
     import timm
 
@@ -181,10 +208,23 @@ def build_classifier(settings: ClassifierSettings, weights: Path | None) -> Imag
             f"classifier.network is {settings.network!r}, which timm has not; expected one of its "
             f"names, {hint}"
         )
-    body = timm.create_model(settings.network, pretrained=False, num_classes=0)
+    body = _create(settings.network)
     if weights is not None:  # after building, which draws all weights at random
         _load_body(body, settings.network, weights)
     return ImageClassifier(body, settings)
+
+
+def _create(name: str) -> nn.Module:
+    """Create a body of timm, with random weights, that takes images of any size if it can.
+
+    A transformer interpolates where its patches are; other networks do not know the setting.
+    """
+    import timm
+
+    try:
+        return timm.create_model(name, pretrained=False, num_classes=0, dynamic_img_size=True)
+    except TypeError:  # before any weight is drawn
+        return timm.create_model(name, pretrained=False, num_classes=0)
 
 
 def _load_body(body: nn.Module, name: str, path: Path) -> None:

@@ -1,16 +1,16 @@
 """Class activation maps of classifiers as teachers: a label set a network."""
 
-from collections.abc import Mapping
+import importlib.util
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from teacher.cam.run_files import BEST, FACTS, POSITIVE_LABELS
+from teacher.cam.run_files import BEST, FACTS, POSITIVE_LABELS, read_facts
 from teacher.findings import Teacher
 from teacher.plans import PlannedSet, TeacherPlan
 from util.config import CamSection, TeacherSection
 from util.data_classes import BoxSettings, Device
-from util.disk.whole_files import read_json
 from util.errors import UserError
 from util.label_set import CHOSEN_ON
 from util.weights.identity import weights_identity
@@ -26,7 +26,7 @@ def plan(teacher: TeacherSection, section: CamSection, runs: Path) -> TeacherPla
         UserError: A network is missing, or no classifier.
     """
     folders = {f"{network}-cam": runs / network for network in section.networks}
-    facts = {name: _read_facts(folder) for name, folder in folders.items()}
+    facts = {name: read_facts(folder) for name, folder in folders.items()}
     if missing := [folders[name] for name, told in facts.items() if POSITIVE_LABELS not in told]:
         raise UserError(
             "\n".join(
@@ -42,18 +42,19 @@ def plan(teacher: TeacherSection, section: CamSection, runs: Path) -> TeacherPla
         describe=lambda _: {"name": "cam", "version": VERSION},
         load=lambda models, cache: _load(section, folders, teacher.device),
         libraries=("torch", "torchvision", "timm"),
+        troubles=tuple(_lacking(section)),
     )
 
 
-def _read_facts(run: Path) -> dict[str, Any]:
-    """Read what run.json says; {} where there is no trained network.
-
-    Raises:
-        UserError: It is damaged.
-    """
-    if not (run / BEST).is_file():
-        return {}
-    return read_json(run / FACTS, "train with --overwrite")
+def _lacking(section: CamSection) -> Iterator[str]:
+    """Say which packages the method lacks."""
+    packages = {"grad-cam": "pytorch_grad_cam", "ttach": "ttach"}
+    lacking = [name for name, module in packages.items() if not importlib.util.find_spec(module)]
+    if section.method != "native" and lacking:
+        yield (
+            f"cam.method {section.method} needs {' and '.join(lacking)}, which is not installed; "
+            f"run python -m pip install --no-deps {' '.join(lacking)}, or set it to native"
+        )
 
 
 def _plan_set(section: CamSection, name: str, run: Path, facts: Mapping[str, Any]) -> PlannedSet:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
+from teacher.cam.evidence import Evidence, choose_evidence
 from teacher.cam.judging import find_logit
-from teacher.cam.maps import map_activation
+from teacher.cam.maps import Views, map_activation
 from teacher.cam.network import TrainedClassifier
 from teacher.cam.run_files import BEST
 from util.config import CamSection
@@ -23,22 +24,22 @@ class CamTeacher:
     def __init__(
         self,
         classifiers: Mapping[str, TrainedClassifier],
-        scales: Sequence[float],
-        flips: bool,
+        evidence: Mapping[str, Evidence],
+        views: Views,
         gate: float | None,
     ) -> None:
         """Put classifiers together.
 
         Args:
             classifiers: By the names of their label sets.
-            scales: See `map_activation`.
-            flips: See `map_activation`.
+            evidence: What speaks for what each looks for, by the same names.
+            views: Of each image.
             gate: Images of a lower probability get an empty map; None = the threshold of each
                 classifier.
         """
         self._classifiers = classifiers
-        self._scales = scales
-        self._flips = flips
+        self._evidence = evidence
+        self._views = views
         self._gate = gate
 
     def label(self, image_rgb: np.ndarray, names: Sequence[str], /) -> Iterator[Content]:
@@ -59,7 +60,9 @@ class CamTeacher:
         probability = float(expit(logit))
         if probability < (classifier.threshold if self._gate is None else self._gate):
             return np.zeros(image_rgb.shape[:2], np.float32)
-        activation = map_activation(classifier.network, image_rgb, self._scales, self._flips)
+        activation = map_activation(
+            classifier.network, self._evidence[name], image_rgb, self._views
+        )
         return activation * np.float32(probability)
 
     def check_prompts(self, prompts: Sequence[str], /) -> None:
@@ -75,10 +78,21 @@ def load_cam(section: CamSection, runs: Mapping[str, Path], device: Device) -> C
         device: Where they run.
 
     Raises:
-        UserError: A checkpoint is damaged or of something else, or there is no such device.
+        UserError: A checkpoint is damaged or of something else, there is no such device, or
+            networks cannot be asked as the section says; all of these are named.
     """
     where = choose_device(device)
     classifiers = {name: TrainedClassifier.load(run / BEST) for name, run in runs.items()}
     for classifier in classifiers.values():
         classifier.network.to(where)
-    return CamTeacher(classifiers, section.scales, section.flips, section.gate)
+    evidence, troubles = {}, []
+    for name, classifier in classifiers.items():
+        run = runs[name].name
+        try:
+            evidence[name] = choose_evidence(classifier.network, run, section.method, section.layer)
+        except UserError as error:
+            troubles.append(str(error))
+    if troubles:
+        raise UserError("\n".join(troubles))
+    views = Views(section.scales, section.flips, section.window_share)
+    return CamTeacher(classifiers, evidence, views, section.gate)

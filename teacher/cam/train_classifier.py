@@ -11,8 +11,9 @@ Next: python teacher/soft_label_generation.py --teacher.name cam
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
@@ -24,17 +25,31 @@ from util.images.splits import warn_of_shared_images
 from util.learning.runs.run_plan import RunPlan
 from util.running.run import print_next, run_script
 
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    **OVERWRITE,
+    "layers": {
+        "action": "store_true",
+        "help": "list the layers of classifier.network that cam.layer can name, and train nothing",
+    },
+}
+
 READS = keys_of("classifier", "tracking")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
-    config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
+    config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
+    section, folder = config.classifier, config.paths.runs / config.classifier.run
+    if options.layers:
+        with installed("a classifier of images"):
+            from teacher.cam.layers import describe_layers
+
+        print(*describe_layers(section.network, section.size_px), sep="\n")
+        return 0
     warn_of_shared_images(config.data)
     with installed("a classifier of images"):
         from teacher.cam.learning.training import train_classifier
 
-    section, folder = config.classifier, config.paths.runs / config.classifier.run
     plan = RunPlan(folder, values_in(folder, config), config.tracking, options.overwrite)
     fabric = train_classifier(section, config.data, config.paths.weights, plan)
     if fabric.is_global_zero:

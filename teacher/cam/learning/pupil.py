@@ -31,7 +31,7 @@ class Pupil(nn.Module):
             num_features: So many its features become; of as many they stay as they are.
         """
         super().__init__()
-        own = classifier.head.in_channels
+        own = classifier.layout.channels
         is_alike = own == num_features
         self.classifier = classifier
         self.projection = nn.Identity() if is_alike else nn.Conv2d(own, num_features, 1, bias=False)
@@ -128,7 +128,7 @@ class Lesson:
                 f"{self.teacher.settings.network} see other areas; set it to a multiple of both"
             )
         matched = self.teacher if compares_features(self.mode) else classifier
-        return Pupil(classifier, matched.head.in_channels)
+        return Pupil(classifier, matched.layout.channels)
 
     @torch.no_grad()  # inference_mode would give what no gradient of a pupil can be computed with
     def answer(self, images: Tensor) -> Answer:

@@ -1,5 +1,6 @@
 """Label sets of classifiers' maps."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import torch
 import teacher.cam.train_classifier
 import teacher.soft_label_generation
 import util.multi_teacher.combination_strategies
+from teacher.cam.evidence import choose_evidence
 from teacher.cam.judging import find_logit
-from teacher.cam.maps import map_activation
+from teacher.cam.maps import Views, map_activation
 from teacher.cam.network import TrainedClassifier
 from teacher.cam.teacher import CamTeacher
 from tests.teacher.cam.conftest import paint
@@ -48,11 +50,12 @@ def test_a_map_is_the_activation_times_the_probability_from_the_gate_on(cloud: P
     trained = TrainedClassifier.load(cloud.parent / "runs/classifier/best.pt")
     image = paint(0, True)[0]
     probability = 1 / (1 + np.exp(-find_logit(trained.network, image)))
-    activation = map_activation(trained.network, image, [1.0], False)
+    see, views = choose_evidence(trained.network, "it", "native", None), Views([1.0], False)
+    activation = map_activation(trained.network, see, image, views)
 
     def mapped(gate: float | None, threshold: float) -> np.ndarray:
         each = {"x": TrainedClassifier(trained.network, threshold)}
-        (content,) = CamTeacher(each, [1.0], False, gate).label(image, ["x"])
+        (content,) = CamTeacher(each, {"x": see}, views, gate).label(image, ["x"])
         assert content.soft_label is not None
         return content.soft_label
 
@@ -98,6 +101,75 @@ def test_several_networks_give_a_label_set_each_that_are_combined_as_any(cloud: 
     np.testing.assert_array_equal(fused, np.maximum(one, other))
 
 
+@pytest.fixture
+def short(cloud: Path) -> Path:
+    """A config of a transformer that answers by the token of the class, hardly trained."""
+    told = ["--config", str(cloud), "--classifier.network", "test_vit", "--classifier.epochs", "1"]
+    assert teacher.cam.train_classifier.main([*told, "--classifier.run", "vit"]) == 0
+    config = json.loads(cloud.read_text())
+    config["cam"] = {"networks": ["vit"], "scales": [1], "gate": 0, "flips": False}
+    config["teacher"] = {"split": "Validation"}
+    cloud.write_text(json.dumps(config))
+    return cloud
+
+
+@pytest.mark.parametrize("method", ["gradcam", "gradcam++", "layercam", "eigencam"])
+def test_other_methods_give_label_sets_as_the_native_one_does(cloud: Path, method: str) -> None:
+    told = ["--cam.method", method, "--cam.scales", "[1, 2]", "--teacher.split", "Validation"]
+    assert label(cloud, *told) == 0
+    label_set = LabelSet(cloud.parent / "label_sets/classifier-cam")
+    assert label_set.manifest["settings"]["method"] == method
+    for number in range(24, 36):
+        found, (_, is_cloud) = label_set.read(f"{number}"), paint(number, number % 3 == 0)
+        assert found.any() == (number % 3 == 0)
+        if number % 3 == 0 and method != "eigencam":  # which does not know what is looked for
+            assert found[is_cloud].mean() > 2 * found[~is_cloud].mean(), number
+
+
+def test_maps_of_another_method_or_layer_are_other_work_and_a_stopped_one_goes_on(
+    short: Path,
+) -> None:
+    folder = short.parent / "label_sets/vit-cam"
+    assert label(short, "--cam.method", "gradcam", "--cam.window_share", "1") == 0
+    before = {path.name: path.read_bytes() for path in folder.glob("*.png")}
+    (folder / "24.png").unlink()
+    assert label(short, "--cam.method", "gradcam", "--cam.window_share", "1") == 0
+    assert {path.name: path.read_bytes() for path in folder.glob("*.png")} == before
+    for other in (
+        ["--cam.method", "layercam", "--cam.window_share", "1"],
+        ["--cam.method", "gradcam", "--cam.window_share", "1", "--cam.layer", "blocks.2"],
+        ["--cam.method", "gradcam"],
+    ):
+        with pytest.raises(UserError, match="vit-cam was made with other settings"):
+            label(short, *other)
+    layer = ["--cam.method", "gradcam", "--cam.window_share", "1", "--cam.layer", "blocks.2"]
+    assert label(short, *layer, "--overwrite") == 0
+    assert (folder / "24.png").read_bytes() != before["24.png"]
+
+
+def test_methods_that_cannot_be_are_told_before_anything_is_touched(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for told, said in (
+        (
+            ["native"],
+            r"vit \(test_vit\) does not average its features .* set cam\.method to gradcam",
+        ),
+        (["gradcam", "--cam.layer", "blocks.5"], r"cam\.layer is 'blocks.5', .*or null for blocks"),
+        (["native", "--cam.layer", "blocks.2"], r"does not read cam\.layer \(a cam\.method other"),
+    ):
+        with pytest.raises(UserError, match=said):
+            label(short, "--cam.method", *told)
+    plain = importlib.util.find_spec
+    lacks = ("pytorch_grad_cam", "ttach")
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name in lacks else plain(name)
+    )
+    with pytest.raises(UserError, match=r"needs grad-cam and ttach, .*install --no-deps grad-cam"):
+        label(short, "--cam.method", "gradcam")
+    assert not (short.parent / "label_sets").exists()
+
+
 def test_bad_input_is_one_sentence(cloud: Path) -> None:
     run = cloud.parent / "runs/classifier"
     with pytest.raises(UserError, match=r"none has no classifier of images .*; train it"):
@@ -120,6 +192,8 @@ def test_bad_input_is_one_sentence(cloud: Path) -> None:
 def test_answers_that_are_no_numbers_are_refused(cloud: Path) -> None:
     trained = TrainedClassifier.load(cloud.parent / "runs/classifier/best.pt")
     torch.nn.init.constant_(trained.network.head.weight, torch.nan)
-    answers = CamTeacher({"x": trained}, [1.0], True, None).label(paint(0, True)[0], ["x"])
+    see = choose_evidence(trained.network, "it", "native", None)
+    teacher = CamTeacher({"x": trained}, {"x": see}, Views([1.0], True), None)
+    answers = teacher.label(paint(0, True)[0], ["x"])
     with pytest.raises(UserError, match="the classifier of x answers with nan"):
         next(answers)

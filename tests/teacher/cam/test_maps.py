@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from teacher.cam.maps import map_activation
+from teacher.cam.evidence import Method, choose_evidence
+from teacher.cam.maps import Views, map_activation
 from teacher.cam.network import ClassifierSettings, ImageClassifier, build_classifier
 from util.images.imagenet import IMAGE_MEAN, IMAGE_STD
 
@@ -25,6 +26,18 @@ def network() -> ImageClassifier:
         weights -= (weights @ usual) / (usual @ usual) * usual
         network.head.weight.copy_(weights.view(1, -1, 1, 1))
     return network
+
+
+def look(
+    network: ImageClassifier,
+    image: np.ndarray,
+    scales: list[float],
+    flips: bool,
+    window_share: float = 0,
+    method: Method = "native",
+) -> np.ndarray:
+    evidence = choose_evidence(network, "it", method, None)
+    return map_activation(network, evidence, image, Views(scales, flips, window_share))
 
 
 def slow_resize(layer: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -73,7 +86,7 @@ def test_it_is_the_sum_over_scales_and_flips_divided_once(
             evidence += slow_evidence(network, resized[:, ::-1])[:, ::-1]
         total += slow_resize(evidence, height, width)
     assert total.max() > 0.01
-    found = map_activation(network, image, scales, flips)
+    found = look(network, image, scales, flips)
     np.testing.assert_allclose(found, total / (total.max() + 1e-5), atol=2e-4)
 
 
@@ -83,7 +96,7 @@ def test_a_mirrored_image_has_the_mirrored_map_where_flips_are_seen(
     image = rng.integers(0, 256, (64, 50, 3), np.uint8)
     mirrored = np.ascontiguousarray(image[:, ::-1])
     for flips in (True, False):
-        one, other = (map_activation(network, i, [1.0], flips) for i in (image, mirrored))
+        one, other = (look(network, i, [1.0], flips) for i in (image, mirrored))
         assert (np.abs(one - other[:, ::-1]).max() < 0.01) == flips  # pixels are rounded
 
 
@@ -92,7 +105,7 @@ def test_nothing_for_it_anywhere_gives_an_empty_map(network: ImageClassifier) ->
     weights = network.head.weight.data
     network.head.weight.data = torch.zeros_like(weights)
     try:
-        found = map_activation(network, image, [0.5, 1.0], True)
+        found = look(network, image, [0.5, 1.0], True, 0.5)
     finally:
         network.head.weight.data = weights
     np.testing.assert_array_equal(found, np.zeros((20, 30), np.float32))
@@ -102,7 +115,59 @@ def test_nothing_for_it_anywhere_gives_an_empty_map(network: ImageClassifier) ->
 def test_images_of_any_size_and_proportions_have_maps_of_their_size(
     network: ImageClassifier, size_hw: tuple[int, int]
 ) -> None:
-    found = map_activation(network, np.full((*size_hw, 3), 90, np.uint8), [0.5, 2.0], True)
+    found = look(network, np.full((*size_hw, 3), 90, np.uint8), [0.5, 2.0], True, 1)
     assert found.shape == size_hw
     assert found.dtype == np.float32
     assert ((found >= 0) & (found < 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "share", "side", "tops", "lefts"),
+    [
+        (64, 100, 0.5, 32, [0, 16, 32], [0, 14, 27, 41, 54, 68]),
+        (40, 50, 0.1, 32, [0, 8], [0, 9, 18]),
+        (50, 33, 1.0, 33, [0, 17], [0]),
+    ],
+)
+@pytest.mark.parametrize("flips", [False, True])
+def test_windows_are_a_view_more_of_the_mean_over_those_that_see_a_pixel(
+    network: ImageClassifier,
+    height: int,
+    width: int,
+    share: float,
+    side: int,
+    tops: list[int],
+    lefts: list[int],
+    flips: bool,
+) -> None:
+    image = np.random.default_rng(height).integers(0, 256, (height, width, 3), np.uint8)
+
+    def see(part: np.ndarray) -> np.ndarray:
+        factor = SIZE_PX / np.sqrt(part.shape[0] * part.shape[1])
+        size_wh = (round(part.shape[1] * factor), round(part.shape[0] * factor))
+        resized = cv2.resize(part, size_wh, interpolation=cv2.INTER_LINEAR)
+        seen = slow_evidence(network, resized)
+        if flips:
+            seen += slow_evidence(network, resized[:, ::-1])[:, ::-1]
+        return slow_resize(seen, *part.shape[:2])
+
+    total, times = np.zeros((height, width)), np.zeros((height, width))
+    for top in tops:
+        for left in lefts:
+            window = slice(top, top + side), slice(left, left + side)
+            total[window] += see(image[window])
+            times[window] += 1
+    assert times.min() == 1
+    expected = see(image) + total / times
+    found = look(network, image, [1.0], flips, share)
+    np.testing.assert_allclose(found, expected / (expected.max() + 1e-5), atol=2e-4)
+
+
+def test_the_sum_over_views_by_grad_cam_at_the_last_features_is_the_native_one(
+    network: ImageClassifier, rng: np.random.Generator
+) -> None:
+    image = rng.integers(0, 256, (64, 50, 3), np.uint8)
+    native, gradcam = (
+        look(network, image, [0.5, 1.0, 2.0], True, 0.5, method) for method in ("native", "gradcam")
+    )
+    np.testing.assert_allclose(gradcam, native, atol=1e-3)

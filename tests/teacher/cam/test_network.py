@@ -31,11 +31,27 @@ def normalised(images: torch.Tensor) -> torch.Tensor:
     return (images - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
 
 
-@pytest.mark.parametrize("network", ["test_resnet", "test_efficientnet", "regnety_002"])
+@pytest.mark.parametrize(
+    ("network", "is_averaged"),
+    [
+        ("test_resnet", True),
+        ("test_efficientnet", True),
+        ("regnety_002", True),
+        ("test_convnext", False),
+        ("mobilenetv3_small_050", False),
+        ("test_vit", False),
+        ("test_vit2", False),
+        ("test_vit3", False),
+    ],
+)
 @torch.inference_mode()
-def test_it_answers_as_the_network_with_its_own_pooling_and_linear_layer(network: str) -> None:
+def test_it_answers_as_the_network_with_its_own_pooling_and_linear_layer(
+    network: str, is_averaged: bool
+) -> None:
     ours = build(network)
-    theirs = timm.create_model(network, num_classes=1).eval()
+    assert ours.is_averaged == is_averaged
+    sizes = {"dynamic_img_size": True} if "vit" in network else {}
+    theirs = timm.create_model(network, num_classes=1, **sizes).eval()
     last = theirs.default_cfg["classifier"]
     head = {f"{last}.weight": ours.head.weight[..., 0, 0], f"{last}.bias": ours.head.bias}
     theirs.load_state_dict(ours.body.state_dict() | head)
@@ -72,10 +88,18 @@ def test_evidence_is_the_sum_of_weights_times_features_and_padding_is_zero_once_
     torch.testing.assert_close(network.evidence(images)[0], torch.tensor(plain))
 
 
-@pytest.mark.parametrize("network", ["test_vit", "test_convnext", "mobilenetv3_small_050"])
-def test_a_network_whose_features_are_not_averaged_is_refused(network: str) -> None:
-    with pytest.raises(UserError, match="has no class activation map of its"):
+@pytest.mark.parametrize("network", ["test_vit_relpos", "mixer_s32_224", "test_maxvit"])
+def test_a_network_without_features_in_images_of_any_size_is_refused(network: str) -> None:
+    with pytest.raises(UserError, match=f"'{network}' cannot say where it sees what it finds"):
         build(network)
+
+
+@torch.inference_mode()
+def test_patches_of_any_side_make_up_images_of_any_size() -> None:
+    network = build("eva02_tiny_patch14_224")
+    assert (network.layout.kind, network.layout.num_prefix, network.stride) == ("tokens", 1, 14)
+    assert network.padded_hw((15, 84)) == (28, 84)
+    assert network(torch.rand(2, 3, 15, 84)).shape == (2,)
 
 
 def test_a_network_that_nobody_knows_is_refused_with_names_that_are_near() -> None:

@@ -121,7 +121,7 @@ def test_two_processes_train_as_one_would(cloud: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("network", "test_vit", "has no class activation map of its own"),
+        ("network", "test_vit_relpos", "cannot say where it sees what it finds"),
         ("network", "resnet5", "'resnet5', which timm has not"),
         ("weights", "efficientnet-lite0", r"classifier\.weights is 'efficientnet-lite0', which"),
         ("positive_labels", "fog", "no image of the split Train has a label of classifier"),
@@ -133,6 +133,20 @@ def test_bad_input_is_one_sentence_and_leaves_no_run(
     with pytest.raises(UserError, match=said):
         train(["--config", str(cloud), "--classifier.run", "new", f"--classifier.{key}", value])
     assert not (cloud.parent / "runs/new").exists()
+
+
+def test_layers_are_listed_without_training_or_images(
+    cloud: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (cloud.parent / "labels.csv").unlink()
+    told = ["--config", str(cloud), "--classifier.network", "test_vit", "--classifier.run", "new"]
+    assert train([*told, "--layers"]) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first.startswith("test_vit at 64 x 64 pixels: layers for cam.layer")
+    assert "  blocks.5.norm1                          64 x 4 x 4  (the default)" in lines
+    assert not (cloud.parent / "runs/new").exists()
+    with pytest.raises(UserError, match="'resnet5', which timm has not"):
+        train(["--config", str(cloud), "--layers", "--classifier.network", "resnet5"])
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ class ClassifierSection(Section):
     )
     network: str = Field(
         "tf_efficientnet_lite0",
-        description="Network of timm, one that averages its features over the image before one"
-        " linear layer, such as resnet50.",
+        description="Network of timm: a CNN such as resnet50, or a transformer that takes images of"
+        " any size, such as vit_small_patch16_224.",
     )
     weights: str | None = Field(
         "efficientnet-lite0",
