@@ -109,17 +109,18 @@ def find_layers(network: ImageClassifier) -> tuple[dict[str, Layer], str]:
     return layers, next((n for n in backwards if n.endswith("norm1")), backwards[0])
 
 
-def describe_layers(name: str, size_px: int) -> Iterator[str]:
+def describe_layers(name: str, size_px: int, output_stride: int | None = None) -> Iterator[str]:
     """Say which layers a network has that can be looked at, a line each.
 
     Args:
         name: Of the network in timm.
         size_px: Side of a square whose outputs are told.
+        output_stride: See `ClassifierSettings`.
 
     Raises:
-        UserError: There is no such network, or it has none.
+        UserError: There is no such network, or it has none, or cannot have the stride.
     """
-    settings = ClassifierSettings(name, size_px, IMAGE_MEAN, IMAGE_STD)
+    settings = ClassifierSettings(name, size_px, IMAGE_MEAN, IMAGE_STD, output_stride)
     network = build_classifier(settings, None).eval()
     for weights in network.parameters():
         if not weights.any():  # as of what is closed before training

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -33,12 +34,14 @@ class ClassifierSettings:
         size_px: Whole images are resized to so many pixels squared.
         image_mean: What is subtracted from RGB in [0, 1], each of three.
         image_std: What that is divided by.
+        output_stride: Side of the last cells, in pixels; None = as the network is published.
     """
 
     network: str
     size_px: int
     image_mean: Sequence[float]
     image_std: Sequence[float]
+    output_stride: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON values, which a checkpoint can hold."""
@@ -196,8 +199,8 @@ def build_classifier(settings: ClassifierSettings, weights: Path | None) -> Imag
             loaded later.
 
     Raises:
-        UserError: timm has no such network, it has no features that lie in the image, or the
-            weights are damaged or of another network.
+        UserError: timm has no such network, it has no features that lie in the image, none of
+            this stride, or the weights are damaged or of another network.
     """
     import timm
 
@@ -208,23 +211,43 @@ def build_classifier(settings: ClassifierSettings, weights: Path | None) -> Imag
             f"classifier.network is {settings.network!r}, which timm has not; expected one of its "
             f"names, {hint}"
         )
-    body = _create(settings.network)
+    body = _create(settings)
     if weights is not None:  # after building, which draws all weights at random
         _load_body(body, settings.network, weights)
-    return ImageClassifier(body, settings)
+    classifier = ImageClassifier(body, settings)
+    if settings.output_stride not in (None, classifier.stride):
+        raise _no_stride(settings)
+    return classifier
 
 
-def _create(name: str) -> nn.Module:
+def _create(settings: ClassifierSettings) -> nn.Module:
     """Create a body of timm, with random weights, that takes images of any size if it can.
 
-    A transformer interpolates where its patches are; other networks do not know the setting.
+    A transformer interpolates where its patches are; other networks do not know the setting. A
+    stride that is asked for is reached by dilated convolutions, which take the same weights.
+
+    Raises:
+        UserError: The network cannot have this stride.
     """
     import timm
 
+    create = partial(timm.create_model, settings.network, pretrained=False, num_classes=0)
+    if settings.output_stride is not None:
+        try:
+            return create(output_stride=settings.output_stride)
+        except (AssertionError, NotImplementedError, RuntimeError, TypeError, ValueError):
+            raise _no_stride(settings) from None
     try:
-        return timm.create_model(name, pretrained=False, num_classes=0, dynamic_img_size=True)
+        return create(dynamic_img_size=True)
     except TypeError:  # before any weight is drawn
-        return timm.create_model(name, pretrained=False, num_classes=0)
+        return create()
+
+
+def _no_stride(settings: ClassifierSettings) -> UserError:
+    return UserError(
+        f"classifier.output_stride is {settings.output_stride}, which {settings.network} cannot "
+        f"have; set it to null, or take another network, such as {efficientnet_lite.TIMM_NAME}"
+    )
 
 
 def _load_body(body: nn.Module, name: str, path: Path) -> None:

@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with installed("a classifier of images"):
             from teacher.cam.layers import describe_layers
 
-        print(*describe_layers(section.network, section.size_px), sep="\n")
+        print(*describe_layers(section.network, section.size_px, section.output_stride), sep="\n")
         return 0
     warn_of_shared_images(config.data)
     with installed("a classifier of images"):

@@ -70,7 +70,9 @@ def train_classifier(
     weights = find_weights(section, weights_folder)
     teacher = find_teacher(section, plan.folder)
     mean, std = image_statistics(ENCODER + section.network, weights)
-    settings = ClassifierSettings(section.network, section.size_px, mean, std)
+    settings = ClassifierSettings(
+        section.network, section.size_px, mean, std, section.output_stride
+    )
     torch.manual_seed(section.seed)
     classifier = build_classifier(settings, weights)
     lesson = None if teacher is None else Lesson.load(section, teacher, fabric.device)

@@ -122,3 +122,27 @@ def test_what_is_no_classifier_is_refused(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "best.pt", {"model": {}})
     with pytest.raises(UserError, match="is no classifier of images; expected the best"):
         TrainedClassifier.load(tmp_path / "best.pt")
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "tf_efficientnet_lite0"])
+def test_a_smaller_stride_gives_finer_cells_with_the_same_weights(name: str) -> None:
+    plain, fine = (
+        build_classifier(ClassifierSettings(name, 64, MEAN, STD, stride), None).eval()
+        for stride in (None, 16)
+    )
+    assert (plain.stride, fine.stride) == (32, 16)
+    shapes = [
+        {key: value.shape for key, value in each.state_dict().items()} for each in (plain, fine)
+    ]
+    assert shapes[0] == shapes[1]
+    fine.load_state_dict(plain.state_dict())
+    image = torch.rand(1, 3, 128, 192)
+    assert fine.evidence(image).shape == (1, 8, 12)
+    # Up to the block that is dilated both are the same network.
+    assert plain.evidence(image).shape == (1, 4, 6)
+
+
+@pytest.mark.parametrize("name", ["test_vit", "test_vit2"])
+def test_networks_that_cannot_have_a_stride_are_refused(name: str) -> None:
+    with pytest.raises(UserError, match=f"output_stride is 8, which {name} cannot have"):
+        build_classifier(ClassifierSettings(name, 64, MEAN, STD, 8), None)

@@ -36,6 +36,12 @@ class ClassifierSection(Section):
         " a file or a folder; null = random ones.",
         json_schema_extra=DECIDES_NOTHING,
     )
+    output_stride: Literal[8, 16, 32] | None = Field(
+        None,
+        description="Side of the cells that it describes last, in pixels: fewer than its own by"
+        " dilated convolutions, so that maps are finer and it is slower, for CNNs that can; null ="
+        " its own, mostly 32.",
+    )
     size_px: int = Field(
         224,
         ge=32,
