@@ -61,7 +61,9 @@ def name_losses(settings: StudentSection) -> LossSettings:
     Raises:
         UserError: There is nothing to learn, or logits of other soft labels would be learnt.
     """
-    losses = LossSettings(settings.losses, settings.edge_weight, settings.kd_temperature)
+    losses = LossSettings(
+        settings.losses, settings.edge_weight, settings.kd_temperature, settings.crf_colour
+    )
     if losses.needs_logits and settings.temperature != 1:
         raise UserError(
             f"student.losses asks for kd, and student.temperature is {settings.temperature:g}; "

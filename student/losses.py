@@ -1,4 +1,4 @@
-"""Losses whose minimum lies at the soft target.
+"""Losses whose minimum lies at the soft target, and their sum with those of pairs of pixels.
 
 The textbook soft Dice is none: on targets of 0.3 and 0.7 it learns 0 and 1.
 """
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from student.pairwise_losses import dense_crf, gated_crf
 from util.config import LossName
 from util.errors import UserError
 
@@ -19,17 +20,20 @@ class LossSettings:
     """What is summed.
 
     Attributes:
-        weights: Weight >= 0 of each loss, by its name in `LOSSES`.
+        weights: Weight >= 0 of each loss, by its name in `LOSSES` or `PAIRWISE_LOSSES`, or kd.
         edge_weight: How much more pixels count where the target has an edge, >= 0.
         kd_temperature: What logits are divided by in `kd`, > 0.
+        crf_colour: How far colours of pixels that look alike differ, of 255, > 0, in losses of
+            pairs.
 
     Raises:
-        UserError: No loss has a weight above 0.
+        UserError: No loss that looks at labels has a weight above 0.
     """
 
     weights: Mapping[LossName, float]
     edge_weight: float = 0.0
     kd_temperature: float = 2.0
+    crf_colour: float = 15.0
 
     def __post_init__(self) -> None:
         """Make sure that there is something to learn."""
@@ -37,11 +41,22 @@ class LossSettings:
             raise UserError(
                 "student.losses has no loss with a weight above 0; expected one at least"
             )
+        asked = [name for name, weight in self.weights.items() if weight]
+        if not set(asked) - set(PAIRWISE_LOSSES):
+            raise UserError(
+                f"student.losses asks for {' and '.join(asked)} alone, and no label is looked at "
+                "there; add a loss of labels, such as kl or balanced"
+            )
 
     @property
     def needs_logits(self) -> bool:
         """Whether a teacher's logits are asked for."""
         return self.weights.get("kd", 0.0) > 0
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether a loss of pairs of pixels is asked for."""
+        return any(self.weights.get(name, 0.0) > 0 for name in PAIRWISE_LOSSES)
 
 
 def student_loss(
@@ -50,8 +65,11 @@ def student_loss(
     settings: LossSettings,
     weights: Tensor | None = None,
     teacher_logits: Tensor | None = None,
+    images_rgb: Tensor | None = None,
 ) -> Tensor:
     """Weighted sum of losses; those of regions keep few anomalous pixels from being outweighed.
+
+    Losses of pairs see all pixels alike: those that do not count otherwise are what they are for.
 
     Args:
         logits: (B, 1, H, W) float.
@@ -60,10 +78,12 @@ def student_loss(
         weights: (B, 1, H, W) float in [0, 1], how much a pixel counts in each of them; None = all
             alike. Only their ratios matter.
         teacher_logits: (B, 1, H, W) float, for `kd` alone.
+        images_rgb: (B, 3, H, W) float in [0, 1], for losses of pairs alone.
 
     Returns:
         Scalar >= 0; 0 if and only if the prediction equals the target, or the teacher's for `kd`
-        (up to rounding), wherever a pixel counts, and so if none does.
+        (up to rounding), wherever a pixel counts, and so if none does. Losses of pairs add to that
+        how much pixels disagree that look alike.
     """
     if settings.edge_weight:
         edges = 1 + settings.edge_weight * find_edges(targets)
@@ -71,13 +91,20 @@ def student_loss(
     terms = [
         weight * LOSSES[name](logits, targets, weights)
         for name, weight in settings.weights.items()
-        if weight and name != "kd"
+        if weight and name in LOSSES
     ]
     if settings.needs_logits:
         assert teacher_logits is not None, "they are read where kd is asked for"
         temperature = settings.kd_temperature
         distilled = binary_kd(logits, teacher_logits, temperature, weights)
         terms.append(settings.weights["kd"] * distilled)
+    if settings.needs_images:
+        assert images_rgb is not None, "they are given where pairs are asked for"
+        terms += [
+            settings.weights[name] * loss(logits, images_rgb, settings.crf_colour / 255)
+            for name, loss in PAIRWISE_LOSSES.items()
+            if settings.weights.get(name)
+        ]
     return sum(terms[1:], start=terms[0])
 
 
@@ -110,6 +137,25 @@ def binary_kl(logits: Tensor, targets: Tensor, weights: Tensor | None = None) ->
         return F.binary_cross_entropy_with_logits(logits, targets) - entropy.mean()
     cross_entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     return (weights * (cross_entropy - entropy)).sum() / weights.sum().clamp(min=1e-6)
+
+
+def balanced(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Half the `binary_kl` of foreground pixels, and half that of background pixels.
+
+    A pixel with the target t belongs to the foreground by t and to the background by 1 - t. Each
+    side is a mean of its own over the batch, so that few pixels of one count as much as many of the
+    other; a side without pixels adds nothing.
+
+    Args:
+        logits: Any shape, float.
+        targets: Same shape, float in [0, 1].
+        weights: As for `binary_kl`.
+    """
+    sides = (targets, 1 - targets)
+    if weights is not None:
+        sides = (weights * targets, weights * (1 - targets))
+    foreground, background = (binary_kl(logits, targets, side) for side in sides)
+    return (foreground + background) / 2
 
 
 def binary_kd(
@@ -193,5 +239,12 @@ LOSSES: Mapping[LossName, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {
     "jaccard": soft_jaccard,
     "dice": soft_dice,
     "focal": focal,
+    "balanced": balanced,
 }
 """By their names in `student.losses`; kd, which needs a teacher's logits, is none of these."""
+
+PAIRWISE_LOSSES: Mapping[LossName, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "gated_crf": gated_crf,
+    "dense_crf": dense_crf,
+}
+"""By their names in `student.losses`; they need images, and neither targets nor weights."""

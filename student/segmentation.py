@@ -59,13 +59,15 @@ def measure(
         losses: What is summed.
         temperature: What the soft labels are divided by.
     """
-    logits = gather(model(scale_images(batch.images)))
+    images = scale_images(batch.images)
+    logits = gather(model(images))
     targets, weights, teacher_logits = (
         None if layer is None else gather(layer)
         for layer in (batch.targets, batch.weights, batch.teacher_logits)
     )
     assert targets is not None
-    loss = student_loss(logits, targets, losses, weights, teacher_logits)
+    seen = gather(images) if losses.needs_images else None
+    loss = student_loss(logits, targets, losses, weights, teacher_logits, seen)
     return loss, count_overlap(logits.detach(), targets, temperature, weights)
 
 

@@ -17,7 +17,7 @@ from student.losses import LossSettings, student_loss
 from util.bbox_csv import COORDINATES, boxes_to_table
 from util.data_classes import Boxes, BoxSettings
 from util.learning.inference.tiles import PredictionSettings, logits_to_soft_label, predict_in_tiles
-from util.learning.inference.torch_predictor import TorchPredictor
+from util.learning.inference.torch_predictor import TorchPredictor, scale_images
 from util.learning.processes import gather_objects
 from util.learning.runs.run_folder import Row
 from util.masks_to_bboxes import soft_label_to_boxes
@@ -171,7 +171,12 @@ def _measure_images(
         predicted = predict_in_tiles(predictor, image, TILED)
         logits = torch.from_numpy(predicted)[None, None]
         loss = student_loss(
-            logits, batch.targets, validation.losses, batch.weights, batch.teacher_logits
+            logits,
+            batch.targets,
+            validation.losses,
+            batch.weights,
+            batch.teacher_logits,
+            scale_images(batch.images) if validation.losses.needs_images else None,
         )
         overlap = count_overlap(logits, batch.targets, pairs.temperature, batch.weights)
         soft_label = logits_to_soft_label(predicted, pairs.temperature)

@@ -13,6 +13,7 @@ from torch import Tensor
 from student.losses import (
     LOSSES,
     LossSettings,
+    balanced,
     binary_kl,
     find_edges,
     focal,
@@ -25,7 +26,7 @@ from util.errors import UserError
 TARGETS = torch.tensor([0.0, 0.3, 0.7, 1.0, 0.3, 0.7]).view(1, 1, 2, 3)
 
 
-MIXED = LossSettings({"kl": 1.0, "jaccard": 0.5})
+MIXED = LossSettings({"kl": 1.0, "jaccard": 0.5, "balanced": 0.5})
 
 
 def logit(probability: Tensor) -> Tensor:
@@ -42,7 +43,7 @@ def test_the_kl_loss_equals_its_formula_and_is_zero_at_the_target() -> None:
 
 @pytest.mark.parametrize(
     "weights",
-    [{"kl": 1.0}, {"jaccard": 1.0}, {"dice": 1.0}, {"focal": 1.0}, {"kl": 1.0, "jaccard": 2.0}],
+    [*({name: 1.0} for name in LOSSES), {"kl": 1.0, "jaccard": 2.0}],
 )
 @pytest.mark.parametrize("edge_weight", [0.0, 3.0])
 def test_the_minimum_of_the_loss_lies_at_the_soft_target(
@@ -154,6 +155,28 @@ def test_weighted_losses_equal_their_formulas() -> None:
     assert float(soft_jaccard(logits, targets, weights)) == pytest.approx(
         1 - (total - distance) / (total + distance), rel=1e-5
     )
+
+
+def test_the_balanced_loss_is_half_of_each_side_whatever_their_sizes() -> None:
+    logits, targets, weights = weighted_example()
+    p, y, w = logits.sigmoid().double().numpy(), targets.double().numpy(), weights.double().numpy()
+    divergence = rel_entr(y, p) + rel_entr(1 - y, 1 - p)
+    for weight, given in ((np.ones_like(w), None), (w, weights)):
+        sides = [np.average(divergence, weights=weight * side) for side in (y, 1 - y)]
+        assert float(balanced(logits, targets, given)) == pytest.approx(np.mean(sides), rel=1e-5)
+    hard = torch.tensor([1.0, 0, 0, 0, 0, 0, 0, 0])
+    wrong = logit(torch.tensor([0.1, *[0.2] * 7]))  # foreground is 1 pixel of 8
+    expected = -(np.log(0.1) + np.log(0.8)) / 2
+    assert float(balanced(wrong, hard)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_side_without_pixels_adds_nothing_to_the_balanced_loss() -> None:
+    logits = logit(torch.tensor([0.1, 0.2, 0.6]))
+    empty, ignoring = torch.zeros(3), torch.tensor([1.0, 1, 0])
+    expected = -(np.log(0.9) + np.log(0.8)) / 2 / 2
+    assert float(balanced(logits[:2], empty[:2])) == pytest.approx(expected, rel=1e-5)
+    found = balanced(logits, torch.tensor([0.0, 0, 1]), ignoring)
+    assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.5, 1 / 255])

@@ -84,6 +84,30 @@ def test_a_loss_that_is_no_number_names_its_batch_and_keeps_the_checkpoints(
     assert all(torch.isfinite(values).all() for values in weights.values())
 
 
+def test_a_pretrained_deeplab_learns_from_labels_that_ignore_pixels(
+    project: Path, rng: np.random.Generator
+) -> None:
+    with LabelSetWriter(project.parent / "label_sets/x", {"has_weights": True}, True) as writer:
+        for image_id, path in find_images(project.parent / "images").items():
+            birds = find_birds(read_image(path))
+            content = Content(birds, weights=(rng.random(birds.shape) < 0.5).astype(float))
+            writer.add(image_id, content, source="1", seconds=0)
+        writer.finish(BoxSettings())
+    options = ["--student.architecture", "DeepLabV3Plus", "--student.crop_size_px", "16"]
+    options += ["--student.encoder", "tu-tf_efficientnet_lite0", "--student.batch_size", "2"]
+    options += ["--student.encoder_weights", "efficientnet-lite0", "--student.epochs", "3"]
+    options += ["--student.pixel_weights", "label_set", "--student.losses", "balanced=1"]
+    options += ["--student.losses", "gated_crf=0.1", "--student.losses", "dense_crf=0.1"]
+    run = train(project, *options)
+    metrics = pd.read_csv(run / "metrics.csv")
+    assert np.isfinite(metrics[["train_loss", "val_loss"]]).all(axis=None)
+    assert metrics["train_loss"].iloc[-1] < metrics["train_loss"].iloc[0]
+    alone = ["--student.losses", "gated_crf=1", "--student.run", "alone"]
+    with pytest.raises(UserError, match="asks for gated_crf alone"):
+        train(project, *alone)
+    assert not (project.parent / "runs/alone").exists()
+
+
 def keep_one_image(project: Path, split: str) -> None:
     path = project.parent / "splits" / f"{split}.txt"
     path.write_text(path.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")

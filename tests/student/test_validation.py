@@ -29,6 +29,7 @@ from tests.conftest import box_table
 from tests.student.inference.test_label_sets import make_student
 from tests.student.student_runs import find_birds, label, make_pairs, make_validation, train
 from util.bbox_csv import COORDINATES
+from util.config import LossName
 from util.config.command_line import load_config
 from util.data_classes import Boxes, BoxSettings
 from util.images.files import find_images, write_image
@@ -82,7 +83,8 @@ def test_validation_loss_is_the_training_loss(tmp_path: Path, rng: np.random.Gen
     for name in "ab":
         image = rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)
         write_image(tmp_path / "images" / f"{name}.png", image)
-    losses = LossSettings({"kl": 1.0, "dice": 0.5, "kd": 0.7}, edge_weight=2.0, kd_temperature=3.0)
+    summed: dict[LossName, float] = {"kl": 1.0, "dice": 0.5, "kd": 0.7, "dense_crf": 2.0}
+    losses = LossSettings(summed, edge_weight=2.0, kd_temperature=3.0, crf_colour=200)
     pairs = SoftLabelPairs(
         ["a", "b"],
         find_images(tmp_path / "images"),
@@ -98,8 +100,9 @@ def test_validation_loss_is_the_training_loss(tmp_path: Path, rng: np.random.Gen
     for index in range(2):
         batch = pairs.batch([index])
         with torch.inference_mode():
-            predicted = model(batch.images.float() / 255)
-            layers = (batch.targets, losses, batch.weights, batch.teacher_logits)
+            images = batch.images.float() / 255
+            predicted = model(images)
+            layers = (batch.targets, losses, batch.weights, batch.teacher_logits, images)
             expected.append(float(student_loss(predicted, *layers)))
     assert found == pytest.approx(np.mean(expected), rel=1e-5)
 

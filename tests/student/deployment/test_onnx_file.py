@@ -156,12 +156,18 @@ def test_images_that_cannot_be_read_are_left_out_of_int8(
     assert said[-2] == "neither marks any pixel of them, so this says nothing of what int8 loses"
 
 
-@pytest.mark.parametrize("name", ["DeepLabV3Plus", "encoder_unet"])
+@pytest.mark.parametrize(
+    ("name", "encoder"),
+    [
+        ("DeepLabV3Plus", "tu-tf_efficientnet_lite0"),  # pads as TensorFlow does, at two strides
+        ("encoder_unet", "resnet18"),
+    ],
+)
 def test_other_architectures_are_exported_too(
-    name: str, tmp_path: Path, rng: np.random.Generator
+    name: str, encoder: str, tmp_path: Path, rng: np.random.Generator
 ) -> None:
     torch.manual_seed(0)
-    model = build_model(Architecture(name, 4, 1, "resnet18")).eval()
+    model = build_model(Architecture(name, 4, 1, encoder)).eval()
     assert export_onnx(tmp_path / "x.onnx", model, 1.0, 18, {}) < 1e-3
     image = rng.integers(0, 256, (45, 70, 3), dtype=np.uint8)
     assert OnnxPredictor(tmp_path / "x.onnx").predict(image).shape == (45, 70)

@@ -13,7 +13,7 @@ from util.config.fields import (
     locate_model,
 )
 
-LossName = Literal["kl", "jaccard", "dice", "focal", "kd"]
+LossName = Literal["kl", "jaccard", "dice", "focal", "kd", "balanced", "gated_crf", "dense_crf"]
 
 
 PixelWeights = Literal["none", "label_set", "confidence"]
@@ -60,10 +60,18 @@ class StudentSection(Section):
         min_length=1,
         description="Weights of the losses that are summed: kl (cross-entropy), jaccard and dice"
         " (of regions, for soft labels), focal (pixels that are far off count more), kd"
-        " (cross-entropy to a teacher's logits, both divided by student.kd_temperature).",
+        " (cross-entropy to a teacher's logits, both divided by student.kd_temperature), balanced"
+        " (cross-entropy, half of it over foreground pixels), gated_crf and dense_crf (pixels that"
+        " look alike, near ones or all pairs, have to agree, labelled or not).",
     )
     kd_temperature: float = Field(
         2.0, gt=0, description="kd: what logits are divided by; high = small logits count too."
+    )
+    crf_colour: float = Field(
+        15.0,
+        gt=0,
+        description="gated_crf, dense_crf: how far colours differ that look alike, of 255; low for"
+        " what is faint.",
     )
     pixel_weights: PixelWeights = Field(
         "none",
