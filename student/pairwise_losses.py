@@ -95,8 +95,8 @@ def dense_crf(logits: Tensor, images_rgb: Tensor, colour: float) -> Tensor:
         features = torch.cat(
             [(images - 0.5) / colour, places.expand(len(images), -1, -1, -1)], dim=1
         )
-        values = torch.stack([torch.ones_like(predicted), predicted], dim=2)
-        sums, votes = _sum_over_pairs(features.flatten(2).mT, values).unbind(2)
+        values = torch.stack([torch.ones_like(predicted), predicted], dim=1)
+        sums, votes = _sum_over_pairs(features.flatten(2), values).unbind(1)
     return (_energy(predicted, sums, votes).sum(1) / sums.sum(1)).mean()
 
 
@@ -133,20 +133,18 @@ def _shifted(step: int, size: int) -> slice:
 
 
 def _sum_over_pairs(features: Tensor, values: Tensor) -> Tensor:
-    """Sum values over all pixels j of exp(-|f_i - f_j|^2 / 2), for each pixel i.
+    """Sum values over all pixels j times exp(-|f_i - f_j|^2 / 2), for each pixel i.
 
     Args:
-        features: (B, N, D) float.
-        values: (B, N, K) float.
+        features: (B, D, N) float.
+        values: (B, K, N) float.
 
     Returns:
-        (B, N, K) float.
+        (B, K, N) float.
     """
-    halves = features.square().sum(2) / 2
-    sums = []
-    for rows, row_halves in zip(features.split(_ROWS, 1), halves.split(_ROWS, 1), strict=True):
-        kernel = rows @ features.mT
-        kernel -= row_halves[:, :, None]
-        kernel -= halves[:, None]
-        sums.append(kernel.exp_() @ values)
-    return torch.cat(sums, dim=1)
+    halves = features.square().sum(1, keepdim=True) / -2
+    ones = torch.ones_like(halves)
+    # f_i . f_j - |f_i|^2 / 2 - |f_j|^2 / 2 as one product
+    first, second = (torch.cat([features, *more], 1) for more in ((halves, ones), (ones, halves)))
+    sums = [values @ (rows.mT @ second).exp_().mT for rows in first.split(_ROWS, 2)]
+    return torch.cat(sums, dim=2)

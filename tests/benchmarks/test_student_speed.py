@@ -6,7 +6,7 @@ asserted far below what is usual, which `extra_info` shows.
 
 import json
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,11 @@ from student.data.augmentation import Augmentation
 from student.data.loading import Batch, SoftLabelPairs
 from student.deployment.onnx_file import export_onnx, quantise
 from student.inference.label_sets import configured_student, predict_images
-from student.losses import LossSettings
+from student.losses import LossSettings, student_loss
 from student.segmentation import segmentation_task
 from tests.benchmarks.test_speed import seconds_of, speed_up
 from tests.student.student_runs import make_validation
-from util.config import Config, Precision, read_config
+from util.config import Config, LossName, Precision, read_config
 from util.data_classes import BoxSettings
 from util.demo.data_set import make_data_set
 from util.demo.sea.data_set import SEA
@@ -105,6 +105,30 @@ def test_a_training_step_is_faster_in_bf16_than_the_plain_loop(
     benchmark.extra_info["times the plain loop"] = round(ratio, 2)
     benchmark.pedantic(trainer.step, (batch, range(8)), rounds=3)
     assert ratio >= 1.4  # 2.4 is usual
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("balanced", 1.5),  # 1.05 is usual
+        ("gated_crf", 1.8),  # 1.2 is usual
+        ("dense_crf", 3.5),  # 1.8 is usual
+    ],
+)
+def test_a_step_with_a_loss_of_weak_labels_beside_one_with_kl_alone(
+    benchmark: BenchmarkFixture, name: LossName, most: float
+) -> None:
+    batch, model = make_batch(160), make_model(OURS).to(memory_format=torch.channels_last).train()
+    images = scale_images(batch.images)
+
+    def step(weights: Mapping[LossName, float]) -> None:
+        loss = student_loss(model(images), batch.targets, LossSettings(weights), images_rgb=images)
+        loss.backward()
+
+    ratio = 1 / speed_up(lambda: step({"kl": 1.0, name: 1.0}), lambda: step({"kl": 1.0}), rounds=2)
+    benchmark.extra_info["times a step with kl alone"] = round(ratio, 2)
+    benchmark.pedantic(step, ({"kl": 1.0, name: 1.0},), rounds=1)
+    assert ratio <= most
 
 
 @pytest.mark.usefixtures("exported_once")

@@ -83,7 +83,7 @@ def test_validation_loss_is_the_training_loss(tmp_path: Path, rng: np.random.Gen
     for name in "ab":
         image = rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)
         write_image(tmp_path / "images" / f"{name}.png", image)
-    summed: dict[LossName, float] = {"kl": 1.0, "dice": 0.5, "kd": 0.7, "dense_crf": 2.0}
+    summed: dict[LossName, float] = {"kl": 1.0, "dice": 0.5, "kd": 0.7, "gated_crf": 0.2}
     losses = LossSettings(summed, edge_weight=2.0, kd_temperature=3.0, crf_colour=200)
     pairs = SoftLabelPairs(
         ["a", "b"],
