@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: study road test teacher benchmark check pins clean
+.PHONY: study road smoke test teacher benchmark check pins clean
 
 study: $(VENV)/study.done
 	$(RUN) analysis/prompt_study.py
@@ -26,6 +26,24 @@ road: $(VENV)/teacher.done
 	$(RUN) student/test.py --config $(ROAD) $(STUDENT)
 	$(RUN) analysis/heatmaps.py --config $(ROAD)
 	$(RUN) analysis/pixel_evaluation.py --config $(ROAD)
+
+# Smoke, from labels of whole images: a classifier, where it sees it, refined, a student; beside it
+# the same student of true masks. Thresholds are chosen on the cameras of Validation.
+SMOKE ?= configs/smoke.json
+SUPERVISED := --student.label_set truth --student.pixel_weights label_set
+smoke: $(VENV)/study.done
+	$(RUN) util/demo/make_demo.py --config $(SMOKE)
+	$(RUN) teacher/cam/train_classifier.py --config $(SMOKE)
+	$(RUN) teacher/soft_label_generation.py --config $(SMOKE)
+	$(RUN) util/refinement/refine_label_set.py --config $(SMOKE)
+	$(RUN) student/train.py --config $(SMOKE)
+	$(RUN) util/label_set_from_truth.py --config $(SMOKE) --split Train+Validation
+	$(RUN) student/train.py --config $(SMOKE) --student.run supervised $(SUPERVISED)
+	for run in student supervised; do for split in Validation Test; do \
+		$(RUN) student/test.py --config $(SMOKE) --data.test_split $$split --student.run $$run || exit; \
+	done; done
+	$(RUN) analysis/heatmaps.py --config $(SMOKE)
+	$(RUN) analysis/pixel_evaluation.py --config $(SMOKE)
 
 test: $(VENV)/test.done
 	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist worksteal -m "not timed"

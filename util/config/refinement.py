@@ -6,7 +6,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from util.config.fields import DECIDES_NOTHING, ConfigPath, FolderName, Fraction, Section
 
-RefinementStep = Literal["par", "guided_filter", "crf", "random_walk", "sepl", "trimap"]
+RefinementStep = Literal["par", "guided_filter", "crf", "random_walk", "stretch", "sepl", "trimap"]
 
 
 class RefinementSection(Section):
@@ -23,9 +23,10 @@ class RefinementSection(Section):
         min_length=1,
         description="What is done with each map, in this order: par (each pixel becomes the mean"
         " of neighbours that look like it), guided_filter (edges become those of the image), crf (a"
-        " dense conditional random field), random_walk (marks spread over even colours), sepl"
-        " (masks of things are taken whole or not at all); at the end perhaps trimap (all before is"
-        " done against two scores of the background, and what they disagree on gets weight 0).",
+        " dense conditional random field), random_walk (marks spread over even colours),"
+        " stretch (each map to its own largest value, as means take from it), sepl (masks of things"
+        " are taken whole or not at all); at the end perhaps trimap (all before is done against two"
+        " scores of the background, and what they disagree on gets weight 0).",
     )
     par_iterations: int = Field(10, ge=1, description="par: how often pixels become means.")
     par_side_px: int = Field(
@@ -79,6 +80,12 @@ class RefinementSection(Section):
         description="random_walk: longer side of the reduced image, on which walks are; steps are"
         " shorter than 5 of its pixels.",
     )
+    stretch_low: float = Field(
+        0.4, ge=0, lt=1, description="stretch: share of the largest value that becomes 0."
+    )
+    stretch_high: float = Field(
+        0.9, gt=0, le=1, description="stretch: share of the largest value that becomes 1."
+    )
     sepl_masks: ConfigPath | None = Field(
         None,
         description="sepl: folder of masks, such as SAM's; for each image a PNG of labels,"
@@ -115,6 +122,13 @@ class RefinementSection(Section):
     def _is_no_lower(cls, high: float, info: ValidationInfo) -> float:
         if high < info.data.get("trimap_low", 0):
             raise ValueError("expected at least refinement.trimap_low")
+        return high
+
+    @field_validator("stretch_high")
+    @classmethod
+    def _is_above(cls, high: float, info: ValidationInfo) -> float:
+        if high <= info.data.get("stretch_low", 0):
+            raise ValueError("expected more than refinement.stretch_low")
         return high
 
     def decides(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from util.running.shares import Share
 BYTES_A_PIXEL = 24
 """Memory that an image, its map, what is made of it and the boxes in it take."""
 
-OTHER_VALUES = frozenset({"crf", "sepl", "trimap"})
+OTHER_VALUES = frozenset({"crf", "stretch", "sepl", "trimap"})
 """Steps whose maps have other values than those that they are made of."""
 
 

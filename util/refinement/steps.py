@@ -10,6 +10,7 @@ from util.config import RefinementSection
 from util.refinement import dense_crf, guided_filter, par, random_walk
 from util.refinement.merging import merge_masks
 from util.refinement.resizing import reduce_size
+from util.refinement.stretching import stretch_values
 
 Step = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Makes a map, (H, W) float32 in [0, 1], of one and its image, (H, W, 3) uint8 RGB."""
@@ -41,6 +42,9 @@ def build_steps(
             beta=settings.random_walk_beta,
             doublings=settings.random_walk_doublings,
             side_px=settings.random_walk_side_px,
+        ),
+        "stretch": lambda soft_label, _: stretch_values(
+            soft_label, settings.stretch_low, settings.stretch_high
         ),
         "sepl": lambda soft_label, _: merge_masks(
             soft_label, read_masks(), settings.sepl_threshold, settings.sepl_largest
