@@ -100,6 +100,7 @@ def build_trainer(
         pairs,
         validation,
         student.num_workers,
+        student.best_epoch,
         list(run_folder.facts["left_out"]),
         facts={
             "architecture": name_architecture(student, encoder_weights).as_dict(),

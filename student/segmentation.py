@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from student.data.loading import Batch, SoftLabelPairs
 from student.losses import LossSettings, student_loss
 from student.validation import Validation, count_overlap, validate
+from util.config import BestEpoch
 from util.learning.inference.torch_predictor import scale_images
 from util.learning.runs.run_folder import Row
 from util.learning.task import Gather, Task
@@ -21,6 +22,7 @@ def segmentation_task(
     pairs: SoftLabelPairs,
     validation: Validation,
     num_threads: int,
+    best_epoch: BestEpoch = "boxes",
     left_out: Sequence[str] = (),
     facts: Mapping[str, Any] | None = None,
 ) -> Task[Batch]:
@@ -31,6 +33,7 @@ def segmentation_task(
         pairs: What it learns from.
         validation: What decides which epoch is best; with the losses that are trained with.
         num_threads: That read and augment ahead; 0 = none.
+        best_epoch: By what it decides.
         left_out: Ids of the images of both splits that cannot be read.
         facts: What checkpoints say beside the weights.
     """
@@ -40,7 +43,7 @@ def segmentation_task(
         partial(measure, losses=validation.losses, temperature=pairs.temperature),
         summarise_overlap,
         partial(validate, validation, fabric),
-        score,
+        partial(score, best_epoch),
         pairs.crops_per_image,
         left_out,
         {} if facts is None else facts,
@@ -76,6 +79,6 @@ def summarise_overlap(overlap: Tensor) -> Row:
     return {"train_jaccard": float(iou(overlap.numpy()))}
 
 
-def score(row: Row) -> tuple[float, float]:
-    """How good an epoch is: the box F1 decides, of equal ones the loss."""
-    return row["val_f1"], -row["val_loss"]
+def score(best_epoch: BestEpoch, row: Row) -> tuple[float, ...]:
+    """How good an epoch is, by its loss, or by the F1 of its boxes and, of equal ones, its loss."""
+    return (-row["val_loss"],) if best_epoch == "loss" else (row["val_f1"], -row["val_loss"])

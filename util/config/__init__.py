@@ -26,7 +26,13 @@ from util.config.reading import (
 from util.config.refinement import RefinementSection, RefinementStep
 from util.config.schema import BOX_RULE, TEACHERS, TILES, Config, config_fields, keys_of
 from util.config.students.prediction import PredictionSection
-from util.config.students.student import LossName, PixelWeights, Precision, StudentSection
+from util.config.students.student import (
+    BestEpoch,
+    LossName,
+    PixelWeights,
+    Precision,
+    StudentSection,
+)
 from util.config.teachers.cam import CamSection
 from util.config.teachers.classifier import ClassifierSection, Consistency
 from util.config.teachers.mask2former import Mask2FormerSection
@@ -42,6 +48,7 @@ __all__ = [
     "REPOSITORY",
     "TEACHERS",
     "TILES",
+    "BestEpoch",
     "Calibration",
     "CamSection",
     "ClassifierSection",

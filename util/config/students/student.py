@@ -16,6 +16,9 @@ from util.config.fields import (
 LossName = Literal["kl", "jaccard", "dice", "focal", "kd", "balanced", "gated_crf", "dense_crf"]
 
 
+BestEpoch = Literal["boxes", "loss"]
+
+
 PixelWeights = Literal["none", "label_set", "confidence"]
 
 
@@ -112,6 +115,11 @@ class StudentSection(Section):
     )
     validate_against: Literal["label_set", "ground_truth"] = Field(
         "label_set", description="Whose boxes choose the best checkpoint; label_set needs no truth."
+    )
+    best_epoch: BestEpoch = Field(
+        "boxes",
+        description="What the best checkpoint is chosen by: boxes, by their F1; or loss, the"
+        " distance from the soft labels, for what fills much of an image and has no clear boxes.",
     )
     validation_iou: float = Field(
         0.3, gt=0, le=1, description="IoU at which a box counts as found in that choice."
