@@ -74,7 +74,12 @@ def _build_crf(settings: RefinementSection) -> Step:
 
 
 def apply_steps(steps: Sequence[Step], image_rgb: np.ndarray, soft_label: np.ndarray) -> np.ndarray:
-    """Apply steps to a map, one after another: (H, W) float32 in [0, 1]."""
+    """Apply steps to a map, one after another: (H, W) float32 in [0, 1].
+
+    An empty map, as that of a frame without smoke is, stays empty in every step, so none is done.
+    """
+    if not soft_label.any():
+        return soft_label
     for step in steps:
         soft_label = step(soft_label, image_rgb)
     return soft_label

@@ -1,10 +1,11 @@
-"""Maps stretched to their own largest values."""
+"""Maps stretched to their own largest values, and empty ones."""
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from util.config import RefinementSection
+from util.refinement.steps import apply_steps
 from util.refinement.stretching import stretch_values
 
 
@@ -31,3 +32,13 @@ def test_empty_maps_stay_empty() -> None:
 def test_the_high_share_lies_above_the_low_one() -> None:
     with pytest.raises(ValidationError, match=r"more than refinement\.stretch_low"):
         RefinementSection(stretch_low=0.5, stretch_high=0.5)
+
+
+def test_nothing_is_done_with_an_empty_map() -> None:
+    def fail(soft_label: np.ndarray, image_rgb: np.ndarray) -> np.ndarray:
+        raise AssertionError
+
+    empty, image = np.zeros((4, 5), np.float32), np.zeros((4, 5, 3), np.uint8)
+    assert not apply_steps([fail], image, empty).any()
+    with pytest.raises(AssertionError):
+        apply_steps([fail], image, empty + 0.1)
