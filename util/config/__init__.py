@@ -25,6 +25,7 @@ from util.config.reading import (
 )
 from util.config.refinement import RefinementSection, RefinementStep
 from util.config.schema import BOX_RULE, TEACHERS, TILES, Config, config_fields, keys_of
+from util.config.streams import StreamsSection
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import (
     BestEpoch,
@@ -73,6 +74,7 @@ __all__ = [
     "Sam3Section",
     "Section",
     "Strategy",
+    "StreamsSection",
     "StudentSection",
     "StudySection",
     "TeacherSection",

@@ -15,6 +15,7 @@ from util.config.demo import DemoSection
 from util.config.fields import Section
 from util.config.paths import PathsSection
 from util.config.refinement import RefinementSection
+from util.config.streams import StreamsSection
 from util.config.students.export import ExportSection
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import StudentSection
@@ -56,6 +57,7 @@ class Config(BaseModel):
     refinement: RefinementSection = Field(
         RefinementSection(), description=RefinementSection.__doc__
     )
+    streams: StreamsSection = Field(StreamsSection(), description=StreamsSection.__doc__)
     student: StudentSection = Field(StudentSection(), description=StudentSection.__doc__)
     prediction: PredictionSection = Field(
         PredictionSection(), description=PredictionSection.__doc__

@@ -87,25 +87,39 @@ def group_images(pattern: str | None, image_ids: Sequence[str]) -> ImageGroups:
     """Sort images into groups by their ids.
 
     Args:
+        pattern: See `name_groups`. None: every image is a group by itself.
+        image_ids: Of N images, all different.
+
+    Raises:
+        UserError: The pattern finds no group in some ids.
+    """
+    if pattern is None:
+        return ImageGroups(np.arange(len(image_ids)))
+    names = name_groups(pattern, image_ids)
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return ImageGroups(np.array([numbers[name] for name in names], np.int64))
+
+
+def name_groups(pattern: str, image_ids: Sequence[str]) -> list[str]:
+    """Name the group of each image.
+
+    Args:
         pattern: Regular expression that is searched in each id. Its first parenthesised part, or
             all that it matches where it has none, names the group: `^(.*)/` is the folder, and
-            `^(.*)_[0-9]+$` all but a number at the end. None: every image is a group by itself.
-        image_ids: Of N images, all different.
+            `^(.*)_[0-9]+$` all but a number at the end.
+        image_ids: Of the images.
 
     Raises:
         UserError: The pattern finds no group, or an empty name, in an id; all such ids are counted
             and the first ones named.
     """
-    if pattern is None:
-        return ImageGroups(np.arange(len(image_ids)))
     expression = re.compile(pattern)
     found = [expression.search(image_id) for image_id in image_ids]
-    names = [match and match[min(expression.groups, 1)] for match in found]
+    names = [match[min(expression.groups, 1)] if match else "" for match in found]
     if without := [i for i, name in zip(image_ids, names, strict=True) if not name]:
         raise UserError(
             f"data.groups {pattern!r} finds no group in {len(without)} of {len(image_ids)} image "
             f"ids: {listed(without)}. Its first part in parentheses, or else all that it matches, "
             "names the group, such as ^(.*)/ for the folder; null takes every image by itself"
         )
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    return ImageGroups(np.array([numbers[name] for name in names], np.int64))
+    return names

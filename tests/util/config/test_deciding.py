@@ -15,6 +15,7 @@ from util.config import (
     RefinementSection,
     SaaSection,
     Sam3Section,
+    StreamsSection,
     StudentSection,
     TeacherSection,
     config_fields,
@@ -38,6 +39,7 @@ DECIDING = {
     "refinement": RefinementSection,
     "saa": SaaSection,
     "sam3": Sam3Section,
+    "streams": StreamsSection,
     "student": StudentSection,
     "teacher": TeacherSection,
 }

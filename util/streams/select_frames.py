@@ -1,0 +1,75 @@
+"""Choose the frames of fixed cameras that are worth learning from.
+
+    python util/streams/select_frames.py --streams.label_set bird --streams.frames 256
+
+Reads the names of the images (data.images), cameras by data.groups or else by folder, and the boxes
+of a label set (streams.label_set), which has all of them. Writes split lists, named by
+data.train_split and data.validation_split, into paths.runs/NAME, with selection.csv, which says of
+each frame why it was chosen, and selection.json, what each camera had to give.
+Next: python student/train.py
+"""
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from util.bbox_csv import read_bbox_csv
+from util.config import keys_of
+from util.config.command_line import OVERWRITE, load_config
+from util.images.files import find_images
+from util.label_set import PREDICTION, LabelSet, find_label_set
+from util.running.run import print_next, run_script
+from util.running.shares import refuse_several
+from util.streams.cameras import TimeInNames, find_cameras
+from util.streams.labelled import keep_labelled
+from util.streams.selecting import select
+from util.streams.writing import check_folder, write_selections
+
+READS = keys_of("streams")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage."""
+    config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
+    settings, paths, data = config.streams, config.paths, config.data
+    refuse_several("util/streams/select_frames.py")
+    folder = find_label_set(settings.label_set, paths.label_sets, paths.runs, data.test_split)
+    label_set = LabelSet(folder, needs_maps=False)
+    time = TimeInNames(settings.time, settings.time_format) if settings.time else None
+    cameras = find_cameras(list(find_images(data.images)), data.groups, time, settings.cameras)
+    cameras, num_failed = keep_labelled(cameras, label_set)
+    ids = "\n".join(image_id for camera in cameras for image_id in camera.ids)
+    made_of = {
+        **settings.decides(),
+        "label_set": [label_set.name, label_set.fingerprint()],
+        "frames_of": hashlib.sha256(ids.encode(errors="backslashreplace")).hexdigest()[:16],
+        "groups": data.groups,
+    }
+    output = paths.runs / settings.name
+    check_folder(output, made_of, options.overwrite)
+    selections = select(cameras, read_bbox_csv(folder / PREDICTION), settings)
+    write_selections(
+        output,
+        selections,
+        data.train_split,
+        data.validation_split,
+        settings.strategy,
+        {"settings": made_of, "failed_frames": num_failed},
+    )
+    num_chosen = sum(len(each.choice.positions) for each in selections)
+    num_validation = sum(each.bank.num_validation for each in selections)
+    print(
+        f"{output}: {num_chosen} frames of {len(cameras)} cameras by {settings.strategy}, "
+        f"{num_validation} to validate"
+    )
+    student = ["student/train.py", "--student.label_set", settings.label_set]
+    print_next([*student, "--data.splits", str(output)], argv)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))

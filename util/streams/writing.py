@@ -1,0 +1,118 @@
+"""Split lists of what was chosen, and a manifest that says why."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from util.disk.whole_files import read_json, write_json, write_text
+from util.errors import UserError
+from util.settings import is_same_work
+from util.streams.selecting import Selection
+
+MANIFEST = "selection.json"
+TABLE = "selection.csv"
+REMEDY = "give --overwrite to make it anew"
+
+
+def check_folder(folder: Path, settings: Mapping[str, Any], overwrite: bool) -> None:
+    """Refuse a folder with other work in it.
+
+    Raises:
+        UserError: It holds a choice that was made with other settings, or lists of another origin,
+            and `overwrite` is not given.
+    """
+    made = {} if overwrite else read_json(folder / MANIFEST, REMEDY)
+    if made:
+        is_same_work(folder, made.get("settings", {}), settings, overwrite)
+    elif not overwrite and any(folder.glob("*.txt")):
+        raise UserError(
+            f"{folder} has lists of which no {MANIFEST} says where they come from; give "
+            "--overwrite to replace them, or another streams.name"
+        )
+
+
+def write_selections(
+    folder: Path,
+    selections: Sequence[Selection],
+    train: str,
+    validation: str,
+    strategy: str,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write the split lists, a row for each frame in them, and what holds for all.
+
+    Args:
+        folder: Where they shall be; see `check_folder`.
+        selections: Of all cameras.
+        train: Name of the list to learn from.
+        validation: Name of the list that validates; there is none where no frame does.
+        strategy: What has chosen.
+        facts: What the manifest says besides, such as `settings`.
+    """
+    (folder / MANIFEST).unlink(missing_ok=True)  # until all that it tells of is there
+    lists = {
+        train: [image_id for each in selections for image_id in each.train_ids],
+        validation: [image_id for each in selections for image_id in each.bank.validation_ids],
+    }
+    for name, ids in lists.items():
+        if ids:
+            write_text(folder / f"{name}.txt", "\n".join(ids) + "\n")
+        else:
+            (folder / f"{name}.txt").unlink(missing_ok=True)
+    table = pd.concat([_rows(each, train, validation, strategy) for each in selections])
+    text = io.StringIO()
+    table.to_csv(text, sep=";", index=False, lineterminator="\n")
+    write_text(folder / TABLE, text.getvalue())
+    write_json(folder / MANIFEST, {**facts, "cameras": [_describe(each) for each in selections]})
+
+
+def _rows(selection: Selection, train: str, validation: str, strategy: str) -> pd.DataFrame:
+    """Say of each frame of a camera in the lists why it is there, in the order of time."""
+    camera, bank, choice = selection.bank.camera, selection.bank, selection.choice
+    rows = pd.DataFrame(
+        {
+            "position": choice.positions,
+            "split": train,
+            "strategy": strategy,
+            "score": choice.scores,
+            "threshold": choice.thresholds,
+            "rank": np.arange(1, len(choice.positions) + 1),
+        }
+    ).sort_values("position")
+    last = pd.DataFrame(
+        {
+            "position": np.arange(bank.size + bank.num_gap, len(camera.ids)),
+            "split": validation,
+            "strategy": "last",
+            "rank": np.arange(1, bank.num_validation + 1),
+        }
+    )
+    both = pd.concat([rows, last]) if len(last) else rows
+    positions = both["position"].to_numpy()
+    both.insert(0, "image", [camera.ids[at] for at in positions])
+    both.insert(1, "camera", camera.name)
+    both.insert(2, "time", camera.times[positions])
+    return both
+
+
+def _describe(selection: Selection) -> dict[str, Any]:
+    """Say of a camera what was seen and passed by, and what is lacking."""
+    bank, choice = selection.bank, selection.choice
+    return {
+        "camera": bank.camera.name,
+        "frames": len(bank.camera.ids),
+        "bank": bank.size,
+        "with_boxes": selection.num_scored,
+        "seen": choice.seen,
+        "passed_by_in_warmup": choice.warmup,
+        "rate": choice.rate,
+        "asked": selection.num_asked,
+        "chosen": len(choice.positions),
+        "short": selection.num_short,
+        "gap": bank.num_gap,
+        "validation": bank.num_validation,
+    }
