@@ -7,7 +7,30 @@ from pydantic import Field
 from util.config.data import Pattern
 from util.config.fields import DECIDES_NOTHING, FolderName, Section
 
-StreamStrategy = Literal["n-first", "thresh-top-confidence", "thresh-least-confidence"]
+StreamStrategy = Literal[
+    "n-first",
+    "uniform-random",
+    "thresh-top-confidence",
+    "thresh-least-confidence",
+    "thresh-object-count",
+    "online-top-confidence",
+    "online-least-confidence",
+    "random",
+    "top-confidence",
+    "least-confidence",
+    "fixed-interval",
+    "interval-sampling",
+]
+SecondStage = Literal[
+    "none",
+    "random",
+    "top-confidence",
+    "least-confidence",
+    "maximum-entropy",
+    "farthest-first",
+    "kmeans",
+    "kmeans-cosine",
+]
 Aggregation = Literal["max", "min", "mean", "sum"]
 Budget = Literal["all", "camera"]
 
@@ -39,21 +62,29 @@ class StreamsSection(Section):
     )
     strategy: StreamStrategy = Field(
         "thresh-top-confidence",
-        description="What is chosen of each camera: n-first (the first frames),"
-        " thresh-top-confidence (the first ones behind the warm-up whose confidence is above what"
-        " streams.rate of the warm-up exceeds), thresh-least-confidence (below).",
+        description="What is chosen of each camera. While frames come: n-first (the first ones),"
+        " uniform-random (each with the chance streams.rate), thresh-top-confidence (behind the"
+        " warm-up, the first whose confidence is above what streams.rate of the warm-up exceeds),"
+        " thresh-least-confidence (below), thresh-object-count (of their number of boxes),"
+        " online-top-confidence, online-least-confidence (beyond a threshold that moves with the"
+        " last frames, the best ones, apart in time). Of all together: random, top-confidence,"
+        " least-confidence, fixed-interval (each as many frames behind the other, from the first"
+        " on), interval-sampling (evenly spaced from the first to the last).",
     )
     frames: int = Field(256, ge=1, description="Frames to learn from.")
     budget: Budget = Field(
         "all",
-        description="Whether streams.frames and streams.validation_frames are of all cameras"
-        " together, as equal parts as can be, or of each camera.",
+        description="Whether numbers of frames are of all cameras together, as equal parts as can"
+        " be, or of each camera.",
     )
     confidence: Aggregation = Field(
         "max", description="What the confidences of a frame's boxes become."
     )
     rate: float = Field(
-        0.1, gt=0, le=1, description="thresh-*: share of frames that should pass the threshold."
+        0.1,
+        gt=0,
+        le=1,
+        description="thresh-*, online-* and uniform-random: share of frames that should pass.",
     )
     adapt_rate: bool = Field(
         False,
@@ -64,12 +95,39 @@ class StreamsSection(Section):
         720,
         ge=1,
         description="thresh-*: frames with boxes that come first, which the threshold is of and"
-        " none is chosen of.",
+        " none is chosen of. online-*: the last so many, too, set the threshold.",
     )
+    apart: float = Field(
+        25.0,
+        ge=0,
+        description="online-*: least time between frames that are chosen, of which the better is"
+        " kept: seconds, or what streams.time counts, or frames.",
+    )
+    seed: int = Field(0, ge=0, description="Seed of what is random, and of kmeans.")
     allow_short: bool = Field(
         False,
         description="Go on with fewer frames than asked for where a camera has no more; false ="
         " refuse.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    second_stage: SecondStage = Field(
+        "none",
+        description="What is kept of the frames that streams.strategy gives: none (all), random,"
+        " top-confidence, least-confidence, maximum-entropy (of the confidences), farthest-first"
+        " (each as unlike those kept as can be), kmeans or kmeans-cosine (the middle of each of as"
+        " many clusters); likeness is of where boxes lie.",
+    )
+    second_stage_frames: int = Field(
+        64,
+        ge=1,
+        description="Frames that it keeps, of all cameras together or of each as streams.budget"
+        " says.",
+    )
+    second_stage_label_set: str | None = Field(
+        None,
+        min_length=1,
+        description="Label set that it goes by, such as the teacher's where the first is the"
+        " student's; null = the same.",
         json_schema_extra=DECIDES_NOTHING,
     )
     validation_frames: int = Field(

@@ -1,10 +1,36 @@
-"""What of a camera's frames may be learnt from, and what validates."""
+"""How many frames each camera gives, which may be learnt from, and which validate."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from util.streams.cameras import Camera
+
+
+def divide(total: int, num_cameras: int, budget: Literal["all", "camera"]) -> list[int]:
+    """Divide frames over cameras.
+
+    The original once gives each camera the whole part of the quotient, and drops what remains, and
+    once the whole number; which it is must be said here, and nothing is dropped.
+
+    Args:
+        total: Frames of all cameras, or of each.
+        num_cameras: At least 1.
+        budget: `all` = of all together: what no equal part can be made of goes to the first
+            cameras, a frame each; `camera` = of each.
+
+    Returns:
+        Frames of each camera.
+
+    Example:
+        >>> divide(8, 3, "all")
+        [3, 3, 2]
+    """
+    if budget == "camera":
+        return [total] * num_cameras
+    part, more = divmod(total, num_cameras)
+    return [part + (number < more) for number in range(num_cameras)]
 
 
 @dataclass(frozen=True)
@@ -22,6 +48,12 @@ class Bank:
     size: int
     num_gap: int
     num_validation: int
+
+    @property
+    def learnable(self) -> Camera:
+        """The camera with the frames alone that may be learnt from."""
+        camera = self.camera
+        return Camera(camera.name, camera.ids[: self.size], camera.times[: self.size])
 
     @property
     def validation_ids(self) -> list[str]:

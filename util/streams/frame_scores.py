@@ -1,10 +1,15 @@
-"""What the boxes of a label set say of each frame, in one number."""
+"""What the boxes of a label set say of each frame, in a few numbers."""
 
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+
+from util.bbox_csv import COORDINATES
+
+GRID = 8
+"""How many cells a side of a frame is divided into, for `embed_frames`."""
 
 _REDUCE = {"max": np.maximum, "min": np.minimum, "mean": np.add, "sum": np.add}
 
@@ -24,7 +29,8 @@ def score_confidence(
     Returns:
         (N,) float64; NaN for a frame without a box, which no strategy counts or chooses.
     """
-    frame, confidence = _boxes_of(image_ids, boxes)
+    frame, order = _boxes_of(image_ids, boxes)
+    confidence = boxes["confidence"].to_numpy(np.float64)[order]
     counts = np.bincount(frame, minlength=len(image_ids))
     scores = np.full(len(image_ids), np.nan)
     if len(frame):
@@ -34,9 +40,46 @@ def score_confidence(
     return scores / np.maximum(counts, 1) if aggregation == "mean" else scores
 
 
+def score_count(image_ids: Sequence[str], boxes: pd.DataFrame) -> np.ndarray:
+    """Count the boxes of frames, (N,) float64; NaN for a frame without one, as for confidences."""
+    frame, _ = _boxes_of(image_ids, boxes)
+    counts = np.bincount(frame, minlength=len(image_ids))
+    return np.where(counts > 0, counts, np.nan)
+
+
+def score_entropy(image_ids: Sequence[str], boxes: pd.DataFrame) -> np.ndarray:
+    """Sum -c ln c over the confidences c of each frame, (N,) float64; NaN without a box."""
+    frame, order = _boxes_of(image_ids, boxes)
+    confidence = boxes["confidence"].to_numpy(np.float64)[order]
+    entropy = -confidence * np.log(np.where(confidence > 0, confidence, 1))
+    sums = np.bincount(frame, entropy, len(image_ids))
+    return np.where(np.bincount(frame, minlength=len(image_ids)) > 0, sums, np.nan)
+
+
+def embed_frames(image_ids: Sequence[str], boxes: pd.DataFrame) -> np.ndarray:
+    """Describe frames by where their boxes lie, for strategies that want unlike ones.
+
+    The original reads features of a network; these come with any label set.
+
+    Returns:
+        (N, 65) float32: the sum of the confidences of the boxes whose centres lie in each cell of
+        8 x 8, row by row; and 1 for a frame without a box, so that these are all alike.
+    """
+    frame, order = _boxes_of(image_ids, boxes)
+    corners = boxes[COORDINATES].to_numpy(np.float64)[order]
+    centres = (corners[:, :2] + corners[:, 2:]) / 2
+    column, row = np.minimum(centres * GRID, GRID - 1).astype(np.int64).T
+    cell = frame * (GRID**2 + 1) + row * GRID + column
+    confidence = boxes["confidence"].to_numpy(np.float64)[order]
+    size = len(image_ids) * (GRID**2 + 1)
+    features = np.bincount(cell, confidence, size).reshape(len(image_ids), -1).astype(np.float32)
+    features[:, -1] = np.bincount(frame, minlength=len(image_ids)) == 0
+    return features
+
+
 def _boxes_of(image_ids: Sequence[str], boxes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Give the frame and the confidence of each box, (B,) int64 and float64, sorted by frame."""
-    frame = pd.Index(image_ids).get_indexer(pd.Index(boxes["image"]))
+    """Give the frame of each box that has one, (B,) int64, ascending, and its row, (B,) int64."""
+    frame = pd.Index(image_ids).get_indexer(pd.Index(boxes["image"])).astype(np.int64)
     order = np.argsort(frame, kind="stable")
     order = order[frame[order] >= 0]
-    return frame[order], boxes["confidence"].to_numpy(np.float64)[order]
+    return frame[order], order

@@ -20,6 +20,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 from util.bbox_csv import read_bbox_csv
 from util.config import keys_of
 from util.config.command_line import OVERWRITE, load_config
+from util.errors import UserError
 from util.images.files import find_images
 from util.label_set import PREDICTION, LabelSet, find_label_set
 from util.running.run import print_next, run_script
@@ -37,33 +38,51 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     settings, paths, data = config.streams, config.paths, config.data
     refuse_several("util/streams/select_frames.py")
-    folder = find_label_set(settings.label_set, paths.label_sets, paths.runs, data.test_split)
-    label_set = LabelSet(folder, needs_maps=False)
+    if "+" in data.train_split + data.validation_split:
+        raise UserError(
+            f"data.train_split is {data.train_split} and data.validation_split is "
+            f"{data.validation_split}, but lists that are written are no joined ones; give names "
+            "without +"
+        )
+    strategies: list[str] = [settings.strategy]
+    names = [settings.label_set]
+    if settings.second_stage != "none":
+        strategies.append(settings.second_stage)
+        names.append(settings.second_stage_label_set or settings.label_set)
+    folders = [
+        find_label_set(name, paths.label_sets, paths.runs, data.test_split)
+        for name in dict.fromkeys(names)
+    ]
+    label_sets = [LabelSet(folder, needs_maps=False) for folder in folders]
     time = TimeInNames(settings.time, settings.time_format) if settings.time else None
     cameras = find_cameras(list(find_images(data.images)), data.groups, time, settings.cameras)
-    cameras, num_failed = keep_labelled(cameras, label_set)
+    num_failed = 0
+    for label_set in label_sets:
+        cameras, num_more = keep_labelled(cameras, label_set)
+        num_failed += num_more
     ids = "\n".join(image_id for camera in cameras for image_id in camera.ids)
     made_of = {
         **settings.decides(),
-        "label_set": [label_set.name, label_set.fingerprint()],
+        "label_sets": [[each.name, each.fingerprint()] for each in label_sets],
         "frames_of": hashlib.sha256(ids.encode(errors="backslashreplace")).hexdigest()[:16],
         "groups": data.groups,
     }
     output = paths.runs / settings.name
     check_folder(output, made_of, options.overwrite)
-    selections = select(cameras, read_bbox_csv(folder / PREDICTION), settings)
+    boxes, *others = [read_bbox_csv(folder / PREDICTION) for folder in folders]
+    selections = select(cameras, boxes, settings, *others)
     write_selections(
         output,
         selections,
         data.train_split,
         data.validation_split,
-        settings.strategy,
+        strategies,
         {"settings": made_of, "failed_frames": num_failed},
     )
-    num_chosen = sum(len(each.choice.positions) for each in selections)
+    num_chosen = sum(len(each.positions) for each in selections)
     num_validation = sum(each.bank.num_validation for each in selections)
     print(
-        f"{output}: {num_chosen} frames of {len(cameras)} cameras by {settings.strategy}, "
+        f"{output}: {num_chosen} frames of {len(cameras)} cameras by {', then '.join(strategies)}, "
         f"{num_validation} to validate"
     )
     student = ["student/train.py", "--student.label_set", settings.label_set]

@@ -1,20 +1,20 @@
 """The frames that all cameras give."""
 
+import itertools
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from util.config.streams import StreamsSection
 from util.errors import UserError
-from util.streams.banks import Bank, divide_bank
-from util.streams.budgets import divide
+from util.streams.banks import Bank, divide, divide_bank
 from util.streams.cameras import Camera
 from util.streams.choice import Choice
-from util.streams.frame_scores import score_confidence
-from util.streams.strategies import choose, needs_warmup
+from util.streams.second_stage import keep
+from util.streams.strategies import choose, needs_warmup, score_frames
 
 logger = logging.getLogger(__name__)
 
@@ -25,29 +25,37 @@ class Selection:
 
     Attributes:
         bank: How its frames are divided.
-        num_asked: How many frames to learn from were asked for.
-        num_scored: How many frames of the bank have a score.
-        choice: Which frames of the bank are learnt from, and why.
+        num_asked: How many frames the strategy was asked for.
+        num_scored: How many frames of the bank have a box.
+        choice: Which frames of the bank the strategy has chosen, and why.
+        num_to_keep: How many of these the second stage was asked for.
+        kept: Which of the frames of the bank it has kept, and why; None = there is none.
     """
 
     bank: Bank
     num_asked: int
     num_scored: int
     choice: Choice
+    num_to_keep: int = 0
+    kept: Choice | None = None
 
     @property
-    def train_ids(self) -> list[str]:
-        """Ids of the frames to learn from, in the order of time."""
-        return [self.bank.camera.ids[at] for at in np.sort(self.choice.positions)]
+    def positions(self) -> np.ndarray:
+        """Which frames of the bank are learnt from, (K,) int64 in the order of time."""
+        return np.sort((self.kept or self.choice).positions)
 
     @property
-    def num_short(self) -> int:
-        """How many frames are lacking."""
-        return self.num_asked - len(self.choice.positions)
+    def is_short(self) -> bool:
+        """Whether frames are lacking, before or behind the second stage."""
+        num_kept = 0 if self.kept is None else len(self.kept.positions)
+        return len(self.choice.positions) < self.num_asked or num_kept < self.num_to_keep
 
 
 def select(
-    cameras: Sequence[Camera], boxes: pd.DataFrame, settings: StreamsSection
+    cameras: Sequence[Camera],
+    boxes: pd.DataFrame,
+    settings: StreamsSection,
+    second_boxes: pd.DataFrame | None = None,
 ) -> list[Selection]:
     """Choose frames of each camera.
 
@@ -55,14 +63,15 @@ def select(
         cameras: One at least.
         boxes: Table of `util.bbox_csv`.
         settings: What is chosen.
+        second_boxes: The table that the second stage goes by; None = the same.
 
     Raises:
         UserError: Cameras have too few frames for what is asked; all are named together.
     """
     banks, asked = _divide(cameras, settings)
-    scores = [
-        score_confidence(bank.camera.ids[: bank.size], boxes, settings.confidence) for bank in banks
-    ]
+    parts = [bank.learnable for bank in banks]
+    boxes_of = _split_boxes(parts, boxes)
+    scores = [score_frames(*each, settings) for each in zip(parts, boxes_of, strict=True)]
     num_scored = [int(np.count_nonzero(~np.isnan(each))) for each in scores]
     if needs_warmup(settings.strategy):
         _refuse(
@@ -72,28 +81,27 @@ def select(
             if number <= settings.warmup
         )
     selections = [
-        Selection(bank, num, number, choose(each, num, settings))
-        for bank, num, number, each in zip(banks, asked, num_scored, scores, strict=True)
+        Selection(bank, num, number, choose(part, each, num, settings))
+        for bank, part, num, number, each in zip(
+            banks, parts, asked, num_scored, scores, strict=True
+        )
     ]
-    short = [_describe_short(each) for each in selections if each.num_short]
-    if settings.allow_short:
-        for text in short:
-            logger.warning("%s", text)
-    else:
+    if settings.second_stage != "none":
+        if second_boxes is not None:
+            boxes_of = _split_boxes(parts, second_boxes)
+        selections = _keep_some(selections, boxes_of, settings)
+    short = [_describe_short(each) for each in selections if each.is_short]
+    if not settings.allow_short:
         _refuse(iter(short))
+    for text in short:
+        logger.warning("%s", text)
     return selections
 
 
 def _divide(cameras: Sequence[Camera], settings: StreamsSection) -> tuple[list[Bank], list[int]]:
     """Divide the frames of cameras, and what is asked for: banks, frames to learn from of each."""
-    asked = divide(settings.frames, len(cameras), settings.budget)
-    validating = divide(settings.validation_frames, len(cameras), settings.budget)
-    for key, numbers in (("frames", asked), ("validation_frames", validating)):
-        if any(numbers) and not all(numbers):
-            raise UserError(
-                f"streams.{key} is {sum(numbers)}, too few for {len(cameras)} cameras, each of "
-                "which gives one at least; ask for more, or name fewer in streams.cameras"
-            )
+    asked = _share(settings.frames, "frames", cameras, settings)
+    validating = _share(settings.validation_frames, "validation_frames", cameras, settings)
     _refuse(
         f"camera {camera.name} has {len(camera.ids)} frames, of which {num + more} are asked for "
         f"({num} to learn from, {more} to validate)"
@@ -113,9 +121,57 @@ def _divide(cameras: Sequence[Camera], settings: StreamsSection) -> tuple[list[B
     return banks, asked
 
 
+def _share(total: int, key: str, cameras: Sequence[Camera], settings: StreamsSection) -> list[int]:
+    """Divide a number of frames, which is a setting, over cameras."""
+    numbers = divide(total, len(cameras), settings.budget)
+    if total and not all(numbers):
+        raise UserError(
+            f"streams.{key} is {total}, too few for {len(cameras)} cameras, each of which gives "
+            "one at least; ask for more, or name fewer in streams.cameras"
+        )
+    return numbers
+
+
+def _split_boxes(cameras: Sequence[Camera], boxes: pd.DataFrame) -> list[pd.DataFrame]:
+    """Give the boxes of each camera's frames; those of other images are left out."""
+    frames = pd.Index([image_id for camera in cameras for image_id in camera.ids])
+    of_frame = np.repeat(np.arange(len(cameras)), [len(camera.ids) for camera in cameras])
+    frame = frames.get_indexer(pd.Index(boxes["image"]))
+    camera = np.where(frame >= 0, of_frame[frame], -1)
+    order = np.argsort(camera, kind="stable")
+    ends = np.searchsorted(camera[order], np.arange(len(cameras) + 1))
+    return [boxes.iloc[order[begin:end]] for begin, end in itertools.pairwise(ends)]
+
+
+def _keep_some(
+    selections: Sequence[Selection], boxes: Sequence[pd.DataFrame], settings: StreamsSection
+) -> list[Selection]:
+    """Put what was chosen of each camera before the second stage."""
+    if settings.second_stage_frames >= settings.frames:  # the original leaves the stage out then
+        raise UserError(
+            f"streams.second_stage_frames is {settings.second_stage_frames}, which must be fewer "
+            f"than the {settings.frames} of streams.frames that it keeps some of"
+        )
+    cameras = [selection.bank.camera for selection in selections]
+    numbers = _share(settings.second_stage_frames, "second_stage_frames", cameras, settings)
+    return [
+        replace(
+            each,
+            num_to_keep=num,
+            kept=keep(each.bank.camera, each.choice.positions, table, num, settings),
+        )
+        for each, table, num in zip(selections, boxes, numbers, strict=True)
+    ]
+
+
 def _describe_short(selection: Selection) -> str:
     """Say that a camera gives fewer frames than asked for."""
     bank, choice = selection.bank, selection.choice
+    if selection.kept is not None and len(choice.positions) == selection.num_asked:
+        return (
+            f"the second stage keeps {len(selection.kept.positions)} of {selection.num_to_keep} "
+            f"frames of camera {bank.camera.name}, out of {selection.num_asked}"
+        )
     behind = f", {choice.warmup} of which are warm-up" if choice.warmup else ""
     passing = "" if choice.rate is None else f" at a rate of {choice.rate:g}"
     return (

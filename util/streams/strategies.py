@@ -1,39 +1,102 @@
-"""Strategies by their names."""
+"""Strategies by their names.
+
+Each is defined by the research code of stream-based active distillation, but for `online-*`, which
+is ours. Comments say what is decided otherwise.
+"""
+
+import random
+import zlib
 
 import numpy as np
+import pandas as pd
 
 from util.config.streams import StreamsSection
+from util.streams.cameras import Camera
 from util.streams.choice import Choice, unscored
+from util.streams.frame_scores import score_confidence, score_count
+from util.streams.online import choose_online
 from util.streams.thresholding import choose_by_threshold
 
 
-def choose(scores: np.ndarray, num: int, settings: StreamsSection) -> Choice:
+def score_frames(camera: Camera, boxes: pd.DataFrame, settings: StreamsSection) -> np.ndarray:
+    """Score the frames of a camera as a strategy does, (N,) float64; NaN where there is no box."""
+    if settings.strategy == "thresh-object-count":
+        return score_count(camera.ids, boxes)
+    return score_confidence(camera.ids, boxes, settings.confidence)
+
+
+def choose(camera: Camera, scores: np.ndarray, num: int, settings: StreamsSection) -> Choice:
     """Choose frames of a camera.
 
     Args:
-        scores: (N,) float64 of the frames that may be chosen, in the order of time; NaN = none.
+        camera: With the N frames that may be chosen.
+        scores: (N,) float64 of them; NaN = none.
         num: How many are asked for.
         settings: What is chosen.
 
     Returns:
         `num` frames, or fewer where no more are worth it.
     """
+    num_frames = len(scores)
+    fitting = min(num, num_frames)
     match settings.strategy:
         case "n-first":
-            # The original means to leave out what validates, and does not run; here no bank has it.
-            positions = np.arange(min(num, len(scores)))
-            return unscored(positions, len(positions))
-        case "thresh-top-confidence" | "thresh-least-confidence":
-            return choose_by_threshold(
-                scores,
-                num,
-                "top" if settings.strategy == "thresh-top-confidence" else "least",
-                settings.rate,
-                settings.warmup,
-                settings.adapt_rate,
-            )
+            # The original means to leave out what validates, and does not run; no bank has it here.
+            return unscored(np.arange(fitting), fitting)
+        case "uniform-random":
+            return _choose_uniformly(camera.name, num_frames, num, settings.rate, settings.seed)
+        case "random":
+            # By the standard library, so that a seed chooses what it chose there.
+            drawn = random.Random(settings.seed).sample(range(num_frames), fitting)
+            return unscored(np.array(sorted(drawn), np.int64), num_frames)
+        case "fixed-interval":
+            # As published: up to half of the stream, at its end, is never reached.
+            return unscored(np.arange(fitting) * (num_frames // fitting), num_frames)
+        case "interval-sampling":
+            spaced = np.linspace(0, num_frames - 1, fitting).round().astype(np.int64)
+            return unscored(spaced, num_frames)
+        case "top-confidence":
+            return take_best(scores, num)
+        case "least-confidence":
+            return take_best(scores, num, is_top=False)
+        case "online-top-confidence" | "online-least-confidence":
+            is_top = settings.strategy == "online-top-confidence"
+            online = settings.rate, settings.warmup, settings.apart
+            return choose_online(camera.times, scores, num, is_top, *online)
+        case _:
+            is_top = settings.strategy != "thresh-least-confidence"
+            told = settings.rate, settings.warmup, settings.adapt_rate
+            return choose_by_threshold(scores, num, is_top, *told)
 
 
 def needs_warmup(strategy: str) -> bool:
     """Tell whether a strategy passes by the first frames."""
-    return strategy.startswith("thresh-")
+    return strategy.startswith(("thresh-", "online-"))
+
+
+def take_best(scores: np.ndarray, num: int, is_top: bool = True) -> Choice:
+    """Take the highest scores, or the lowest, the best first; of equal ones the earlier.
+
+    The original has no rule for equal ones.
+
+    Args:
+        scores: (N,) float64; NaN = none: never taken.
+        num: How many at most.
+        is_top: Whether high scores are the better ones.
+    """
+    order = np.argsort(-scores if is_top else scores, kind="stable")  # NaN comes last
+    positions = order[: min(num, int(np.count_nonzero(~np.isnan(scores))))]
+    return Choice(positions, scores[positions], np.full(len(positions), np.nan), len(scores))
+
+
+def _choose_uniformly(name: str, num_frames: int, num: int, rate: float, seed: int) -> Choice:
+    """Choose the first frames that a die lets pass, whether they show anything or not.
+
+    Each camera has dice of its own, which do not depend on what other cameras there are.
+    """
+    chance = np.random.default_rng([seed, zlib.crc32(name.encode(errors="surrogateescape"))])
+    draws = chance.random(num_frames)
+    positions = np.flatnonzero(draws >= 1 - rate)[:num]
+    seen = int(positions[-1]) + 1 if len(positions) == num else num_frames
+    thresholds = np.full(len(positions), 1 - rate)
+    return Choice(positions, draws[positions], thresholds, seen, rate=rate)

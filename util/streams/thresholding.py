@@ -3,8 +3,6 @@
 Stream-based active distillation (Manjah et al., CVPR Workshops 2023, SBAD; arXiv 2404.10411).
 """
 
-from typing import Literal
-
 import numpy as np
 
 from util.streams.choice import Choice
@@ -16,7 +14,7 @@ RATE_STEP = 0.05
 def choose_by_threshold(
     scores: np.ndarray,
     num: int,
-    side: Literal["top", "least"],
+    is_top: bool = True,
     rate: float = 0.1,
     warmup: int = 720,
     adapt: bool = False,
@@ -33,7 +31,7 @@ def choose_by_threshold(
     Args:
         scores: (N,) float64 of frames in the order of time; NaN = none.
         num: How many to choose at most.
-        side: Whether the scores chosen are above the threshold or below it.
+        is_top: Whether the scores chosen are above the threshold; else they are below it.
         rate: In (0, 1].
         warmup: At least 1.
         adapt: Raise the rate by 0.05 as long as fewer frames than asked for pass.
@@ -47,9 +45,9 @@ def choose_by_threshold(
         nothing = np.zeros(0)
         return Choice(np.zeros(0, np.int64), nothing, nothing, len(scores), len(first), rate)
     while True:
-        share = 1 - rate if side == "top" else rate
+        share = 1 - rate if is_top else rate
         threshold = np.percentile(first, 100 * share)
-        passed = np.flatnonzero(rest > threshold if side == "top" else rest < threshold)
+        passed = np.flatnonzero(rest > threshold if is_top else rest < threshold)
         if not adapt or len(passed) >= num or rate >= 1:
             break
         rate = min(rate + RATE_STEP, 1.0)

@@ -40,7 +40,7 @@ def write_selections(
     selections: Sequence[Selection],
     train: str,
     validation: str,
-    strategy: str,
+    strategies: Sequence[str],
     facts: Mapping[str, Any],
 ) -> None:
     """Write the split lists, a row for each frame in them, and what holds for all.
@@ -50,12 +50,12 @@ def write_selections(
         selections: Of all cameras.
         train: Name of the list to learn from.
         validation: Name of the list that validates; there is none where no frame does.
-        strategy: What has chosen.
+        strategies: What has chosen, and what has kept some of these, if anything has.
         facts: What the manifest says besides, such as `settings`.
     """
     (folder / MANIFEST).unlink(missing_ok=True)  # until all that it tells of is there
     lists = {
-        train: [image_id for each in selections for image_id in each.train_ids],
+        train: [image_id for each in selections for image_id in _train_ids(each)],
         validation: [image_id for each in selections for image_id in each.bank.validation_ids],
     }
     for name, ids in lists.items():
@@ -63,45 +63,61 @@ def write_selections(
             write_text(folder / f"{name}.txt", "\n".join(ids) + "\n")
         else:
             (folder / f"{name}.txt").unlink(missing_ok=True)
-    table = pd.concat([_rows(each, train, validation, strategy) for each in selections])
+    table = pd.concat([_rows(each, train, validation, strategies) for each in selections])
     text = io.StringIO()
     table.to_csv(text, sep=";", index=False, lineterminator="\n")
     write_text(folder / TABLE, text.getvalue())
     write_json(folder / MANIFEST, {**facts, "cameras": [_describe(each) for each in selections]})
 
 
-def _rows(selection: Selection, train: str, validation: str, strategy: str) -> pd.DataFrame:
+def _train_ids(selection: Selection) -> list[str]:
+    """Ids of the frames of a camera to learn from, in the order of time."""
+    return [selection.bank.camera.ids[at] for at in selection.positions]
+
+
+def _rows(
+    selection: Selection, train: str, validation: str, strategies: Sequence[str]
+) -> pd.DataFrame:
     """Say of each frame of a camera in the lists why it is there, in the order of time."""
-    camera, bank, choice = selection.bank.camera, selection.bank, selection.choice
-    rows = pd.DataFrame(
-        {
-            "position": choice.positions,
-            "split": train,
-            "strategy": strategy,
-            "score": choice.scores,
-            "threshold": choice.thresholds,
-            "rank": np.arange(1, len(choice.positions) + 1),
-        }
-    ).sort_values("position")
-    last = pd.DataFrame(
-        {
-            "position": np.arange(bank.size + bank.num_gap, len(camera.ids)),
-            "split": validation,
-            "strategy": "last",
-            "rank": np.arange(1, bank.num_validation + 1),
-        }
-    )
-    both = pd.concat([rows, last]) if len(last) else rows
-    positions = both["position"].to_numpy()
-    both.insert(0, "image", [camera.ids[at] for at in positions])
+    camera, bank, positions = selection.bank.camera, selection.bank, selection.positions
+    last = np.arange(bank.size + bank.num_gap, len(camera.ids))
+    rows = pd.DataFrame({"position": positions, "split": train})
+    choices = [selection.choice, *([] if selection.kept is None else [selection.kept])]
+    prefixes = ["", "second_"][: len(choices)]
+    for prefix, strategy, choice in zip(prefixes, strategies, choices, strict=True):
+        reasons = pd.DataFrame(
+            {
+                f"{prefix}strategy": strategy,
+                f"{prefix}score": choice.scores,
+                f"{prefix}threshold": choice.thresholds,
+                f"{prefix}rank": np.arange(1, len(choice.positions) + 1),
+            },
+            index=choice.positions,
+        )
+        if prefix:
+            reasons = reasons.drop(columns="second_threshold")  # no second stage has one
+        rows = rows.join(reasons, on="position")
+    validating = {
+        "position": last,
+        "split": validation,
+        "strategy": "last",
+        "rank": np.arange(1, len(last) + 1),
+    }
+    both = pd.concat([rows, pd.DataFrame(validating)]) if len(last) else rows
+    at = both["position"].to_numpy()
+    both.insert(0, "image", [camera.ids[number] for number in at])
     both.insert(1, "camera", camera.name)
-    both.insert(2, "time", camera.times[positions])
+    both.insert(2, "time", camera.times[at])
     return both
 
 
 def _describe(selection: Selection) -> dict[str, Any]:
     """Say of a camera what was seen and passed by, and what is lacking."""
     bank, choice = selection.bank, selection.choice
+    second = {}
+    if selection.kept is not None:
+        num_kept = len(selection.kept.positions)
+        second = {"kept": num_kept, "kept_short": selection.num_to_keep - num_kept}
     return {
         "camera": bank.camera.name,
         "frames": len(bank.camera.ids),
@@ -112,7 +128,8 @@ def _describe(selection: Selection) -> dict[str, Any]:
         "rate": choice.rate,
         "asked": selection.num_asked,
         "chosen": len(choice.positions),
-        "short": selection.num_short,
+        "short": selection.num_asked - len(choice.positions),
+        **second,
         "gap": bank.num_gap,
         "validation": bank.num_validation,
     }

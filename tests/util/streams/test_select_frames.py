@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tests.util.streams.recorded import frame_id, write_streams
+from util.config.streams import StreamStrategy
 from util.errors import UserError
 from util.streams.select_frames import main
 
@@ -168,3 +171,57 @@ def test_the_same_streams_give_the_same_files(streams: Path) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     choose(streams, "frames=2")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+STAGES = ["frames=6", "strategy=n-first", "second_stage_frames=2"]
+
+
+def test_a_second_stage_keeps_some_and_both_say_why(streams: Path) -> None:
+    lists, table, manifest = choose(streams, *STAGES, "second_stage=top-confidence")
+    assert lists["Train"] == frames("north", 0) + frames("south", 0)
+    assert table["strategy"].tolist() == ["n-first"] * 2
+    assert table["second_strategy"].tolist() == ["top-confidence"] * 2
+    assert table["second_score"].tolist() == [0.5, 0.2]
+    north = manifest["cameras"][0]
+    assert (north["chosen"], north["kept"], north["kept_short"]) == (3, 1, 0)
+
+
+def test_a_second_stage_may_go_by_another_label_set(streams: Path) -> None:
+    other = write_streams(streams.parent / "more", {"north": [[0.1], [0.2], [0.9]]})
+    (other.parent / "label_sets" / "detector").rename(streams.parent / "label_sets" / "teacher")
+    told = ["second_stage=top-confidence", "second_stage_label_set=teacher"]
+    with pytest.raises(UserError, match="21 of 24 frames have no map in the label set teacher"):
+        choose(streams, *STAGES, *told)
+    more = {"north": [[0.1], [0.2], [0.9], *[[0.3]] * 9], "south": [[0.4]] * 12}
+    other = write_streams(streams.parent / "all", more)
+    (other.parent / "label_sets" / "detector").rename(streams.parent / "label_sets" / "all")
+    lists, _, _ = choose(streams, *STAGES, told[0], "second_stage_label_set=all")
+    assert lists["Train"] == frames("north", 2) + frames("south", 0)
+
+
+def test_a_second_stage_that_lacks_frames_or_keeps_all_is_said(tmp_path: Path) -> None:
+    streams = write_streams(tmp_path, {"north": [[], [0.5], [], [0.6]]})
+    told = ["strategy=n-first", "second_stage=least-confidence", "frames=3"]
+    refusal = refused(streams, *told, "second_stage_frames=3")
+    assert "streams.second_stage_frames is 3, which must be fewer than the 3" in refusal
+    refusal = refused(streams, *told, "second_stage_frames=2")
+    assert "the second stage keeps 1 of 2 frames of camera north, out of 3" in refusal
+    lists, _, manifest = choose(streams, *told, "second_stage_frames=2", "allow_short=true")
+    assert lists["Train"] == frames("north", 1)
+    assert manifest["cameras"][0]["kept_short"] == 1
+
+
+@pytest.mark.parametrize("strategy", get_args(StreamStrategy))
+def test_every_strategy_fills_its_budget(
+    strategy: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    north, south = ([rng.random(n).tolist() for n in rng.integers(0, 5, 40)] for _ in range(2))
+    streams = write_streams(tmp_path, {"north": north, "south": south})
+    more = ("rate=0.4", "apart=2", f"strategy={strategy}", "frames=4", "validation_frames=2")
+    lists, table, manifest = choose(streams, *more, "validation_gap=5")
+    assert len(set(lists["Train"])) == 4
+    assert set(table["strategy"]) == {strategy, "last"}
+    assert lists["Validation"] == frames("north", 39) + frames("south", 39)
+    assert not set(lists["Train"]) & set(frames("north", *range(35, 40)))
+    is_warmed = strategy.startswith(("thresh-", "online-"))
+    assert [each["passed_by_in_warmup"] for each in manifest["cameras"]] == [4 * is_warmed] * 2

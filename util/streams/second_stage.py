@@ -1,0 +1,120 @@
+"""The second stage: which of the frames chosen are kept (D-SBAD, arXiv 2509.20484).
+
+Of the original's filters, those that need the student's scores against the teacher's, and a
+network's features, are not here.
+"""
+
+import random
+
+import numpy as np
+import pandas as pd
+
+from util.config.streams import StreamsSection
+from util.streams.cameras import Camera
+from util.streams.choice import Choice, unscored
+from util.streams.frame_scores import embed_frames, score_confidence, score_entropy
+from util.streams.strategies import take_best
+
+
+def keep(
+    camera: Camera, positions: np.ndarray, boxes: pd.DataFrame, num: int, settings: StreamsSection
+) -> Choice:
+    """Keep some of the frames that were chosen of a camera.
+
+    Args:
+        camera: The camera.
+        positions: (K,) int64, the frames chosen, in any order.
+        boxes: Table of `util.bbox_csv`, of the label set that the second stage goes by.
+        num: How many to keep at most.
+        settings: Which ones.
+
+    Returns:
+        Frames by their positions in the camera. Of those without a box, strategies that go by
+        confidences keep none.
+    """
+    candidates = np.sort(positions)
+    ids = [camera.ids[at] for at in candidates]
+    kept = _choose(ids, boxes, num, settings)
+    return Choice(candidates[kept.positions], kept.scores, kept.thresholds, kept.seen)
+
+
+def _choose(ids: list[str], boxes: pd.DataFrame, num: int, settings: StreamsSection) -> Choice:
+    """Choose from frames in the order of time."""
+    match settings.second_stage:
+        case "top-confidence":
+            return take_best(score_confidence(ids, boxes, settings.confidence), num)
+        case "least-confidence":
+            return take_best(score_confidence(ids, boxes, settings.confidence), num, is_top=False)
+        case "maximum-entropy":
+            return take_best(score_entropy(ids, boxes), num)
+        case "farthest-first":
+            return choose_farthest_first(embed_frames(ids, boxes), num)
+        case "kmeans":
+            return choose_by_clusters(embed_frames(ids, boxes), num, settings.seed)
+        case "kmeans-cosine":
+            return choose_by_clusters(_to_unit(embed_frames(ids, boxes)), num, settings.seed)
+        case _:
+            drawn = random.Random(settings.seed).sample(range(len(ids)), min(num, len(ids)))
+            return unscored(np.array(sorted(drawn), np.int64), len(ids))
+
+
+def choose_farthest_first(features: np.ndarray, num: int) -> Choice:
+    """Choose frames each of which is as unlike those before it as can be.
+
+    The first one is most like all others together (the largest sum of cosines); then that whose
+    largest cosine to those chosen is smallest follows, of equal ones the earlier. What takes long
+    is one product of all features with a vector a choice: N x D multiply-adds each.
+
+    Args:
+        features: (N, D) float32; a row of zeros is like none.
+        num: How many at most.
+
+    Returns:
+        Frames in this order; scores are their largest cosines to those before, NaN of the first.
+    """
+    unit = _to_unit(features)
+    num = min(num, len(unit))
+    if not num:
+        return unscored(np.zeros(0, np.int64), 0)
+    positions, cosines = np.zeros(num, np.int64), np.full(num, np.nan)
+    positions[0] = np.argmax(unit @ unit.sum(axis=0))
+    nearest = np.full(len(unit), -np.inf, np.float32)
+    for number in range(1, num):
+        before = positions[number - 1]
+        np.maximum(nearest, unit @ unit[before], out=nearest)
+        nearest[before] = np.inf  # chosen once, though others may be equal to it
+        positions[number] = np.argmin(nearest)
+        cosines[number] = nearest[positions[number]]
+    return Choice(positions, cosines, np.full(num, np.nan), len(unit))
+
+
+def choose_by_clusters(features: np.ndarray, num: int, seed: int = 0) -> Choice:
+    """Choose the frame nearest to the middle of each of as many clusters, by k-means.
+
+    Args:
+        features: (N, D) float32.
+        num: How many clusters, if there are so many different frames.
+        seed: Of where clusters begin.
+
+    Returns:
+        Frames in the order of time; scores are distances to the middles.
+    """
+    from sklearn.cluster import KMeans
+
+    different = len(np.unique(features, axis=0))
+    if not different:
+        return unscored(np.zeros(0, np.int64), 0)
+    clusters = KMeans(min(num, different), n_init=1, random_state=seed).fit(features)
+    label = clusters.labels_
+    distance = np.linalg.norm(features - clusters.cluster_centers_[label], axis=1)
+    order = np.lexsort([distance, label])
+    _, first = np.unique(label[order], return_index=True)
+    positions = np.sort(order[first])
+    scores = distance[positions].astype(np.float64)
+    return Choice(positions, scores, np.full(len(positions), np.nan), len(features))
+
+
+def _to_unit(features: np.ndarray) -> np.ndarray:
+    """Give rows the length 1, (N, D) float32; rows of zeros stay."""
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    return (features / np.where(lengths > 0, lengths, 1)).astype(np.float32)
