@@ -36,7 +36,8 @@ def test_what_is_held_in_the_end_are_the_best_of_those_that_passed_apart_in_time
 ) -> None:
     for num, rate, window in ((5, 0.1, 30), (40, 0.3, 7), (1000, 1.0, 50), (3, 0.5, 1)):
         times = np.cumsum(rng.integers(1, 4, 600)).astype(float)
-        scores = rng.integers(1, 60, 600) / 60 + np.sin(times / 200)  # many are equal; they drift
+        # Many are equal, and they drift.
+        scores = rng.integers(1, 60, 600) + np.round(30 * np.sin(times / 200))
         scores[rng.random(600) < 0.3] = np.nan
         sign = 1 if is_top else -1
         expected = plain_online(times, sign * scores, num, rate, window, apart)
