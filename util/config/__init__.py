@@ -42,6 +42,7 @@ from util.config.teachers.queries import QueriesSection
 from util.config.teachers.saa import SaaSection
 from util.config.teachers.sam3 import Sam3Section
 from util.config.teachers.teacher import TeacherSection
+from util.config.windows import WindowsSection
 
 __all__ = [
     "BOX_RULE",
@@ -78,6 +79,7 @@ __all__ = [
     "StudentSection",
     "StudySection",
     "TeacherSection",
+    "WindowsSection",
     "config_fields",
     "expand_path",
     "keys_of",

@@ -18,6 +18,10 @@ class PathsSection(Section):
         REPOSITORY / "data/sea_scenes",
         description="Folder of the demo scenes, made when data.images is JPEGImages in it.",
     )
+    windows: ConfigPath = Field(
+        REPOSITORY / "data/windows",
+        description="Folder of the windows that are cut from images, a data set of its own.",
+    )
     weights: ConfigPath = Field(
         REPOSITORY / "weights", description="Folder of the weights of real teachers."
     )

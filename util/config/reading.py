@@ -56,6 +56,7 @@ def _fill_in(content: Any) -> Any:
         "label_sets": "label_sets",
         "runs": "runs",
         "demo": "data/sea_scenes",
+        "windows": "windows",
         "cache": "cache",
         "cells": "cells",
     } | paths

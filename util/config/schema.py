@@ -28,6 +28,7 @@ from util.config.teachers.saa import SaaSection
 from util.config.teachers.sam3 import Sam3Section
 from util.config.teachers.teacher import TeacherSection
 from util.config.tracking import TrackingSection
+from util.config.windows import WindowsSection
 from util.data_classes import BoxSettings
 
 
@@ -54,6 +55,7 @@ class Config(BaseModel):
     combination: CombinationSection = Field(
         CombinationSection(), description=CombinationSection.__doc__
     )
+    windows: WindowsSection = Field(WindowsSection(), description=WindowsSection.__doc__)
     refinement: RefinementSection = Field(
         RefinementSection(), description=RefinementSection.__doc__
     )

@@ -2,8 +2,8 @@
 
 Hidden files and folders are passed over. Linked folders are followed, each real folder once, so
 that a loop of links ends. Results that have come to lie among the files are known by what is in
-them: a label set, a run and the demo by their JSON files, a cache by its tag, and pictures by a
-hidden list beside them, which `note_pictures` writes.
+them: a label set, a run, the demo and windows by their JSON files, a cache by its tag, and pictures
+by a hidden list beside them, which `note_pictures` writes.
 """
 
 import os
@@ -22,6 +22,7 @@ _RESULTS = (
     ({"label_set.json"}, "label set"),
     ({"run.json"}, "run"),
     ({"scenes.json", "JPEGImages"}, "demo scenes"),
+    ({"windows.json", "images"}, "windows"),
     ({"CACHEDIR.TAG"}, "cache"),
 )
 """What a folder is that has all of these names in it."""

@@ -160,19 +160,19 @@ def _merge(path: Path, channels: np.ndarray) -> np.ndarray:
     return channels[..., 0]
 
 
-def check_size(path: Path, mask: np.ndarray, size_hw: tuple[int, int]) -> None:
-    """Make sure that a mask fits its image.
+def check_size(path: Path, mask_hw: tuple[int, ...], size_hw: tuple[int, int]) -> None:
+    """Make sure that a mask has the height and width of its image.
 
     Raises:
         UserError: It does not.
     """
-    if mask.shape == size_hw:
+    if mask_hw == size_hw:
         return
     turned = ""
-    if mask.shape == size_hw[::-1]:
+    if mask_hw == size_hw[::-1]:
         turned = "; if EXIF turns the image upright, turn the mask likewise"
     raise UserError(
-        f"the mask {path} is {mask.shape}, its image {size_hw} (height, width); they must agree"
+        f"the mask {path} is {mask_hw}, its image {size_hw} (height, width); they must agree"
         f"{turned}"
     )
 

@@ -151,7 +151,7 @@ class TrueMasks:
         path = self.paths[image_id]
         values, _ = read_values(path, self.table.colours)
         if size_hw is not None:
-            check_size(path, values, size_hw)
+            check_size(path, values.shape, size_hw)
         return values
 
     @property
@@ -230,12 +230,7 @@ def open_folder(
     Raises:
         UserError: As `open_masks`.
     """
-    if not folder.is_dir():
-        raise UserError(
-            f"the folder of true masks {folder} does not exist; set data.masks, or "
-            "data.ground_truth where its format is masks"
-        )
-    paths = _find_paths(folder, image_ids, names)
+    paths = find_mask_paths(folder, image_ids, names)
     if table is None:
         table = read_class_table(folder / CLASS_NAMES)
     seen = look_at_some(list(paths.values()), table.colours)
@@ -248,10 +243,24 @@ def open_folder(
     return TrueMasks(folder, paths, meaning, seen, table)
 
 
-def _find_paths(
+def find_mask_paths(
     folder: Path, image_ids: Collection[str], names: Mapping[str, str]
 ) -> dict[str, Path]:
-    """Find the masks that images have, by the ids of these, in the order of the masks' names."""
+    """Find the masks that images have, by the ids of these, in the order of the masks' names.
+
+    Args:
+        folder: Has the masks.
+        image_ids: Of all images.
+        names: What makes the name of a mask of its image's id, as data.mask_names.
+
+    Raises:
+        UserError: The folder is missing, or has no mask of any image.
+    """
+    if not folder.is_dir():
+        raise UserError(
+            f"the folder of true masks {folder} does not exist; set data.masks, or "
+            "data.ground_truth where its format is masks"
+        )
     files, named = find_mask_files(folder), name_masks(image_ids, names)
     image_of = {name: image_id for image_id, name in named.items()}
     paths = {image_of[name]: path for name, path in files.items() if name in image_of}

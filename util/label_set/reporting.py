@@ -19,7 +19,7 @@ def report(label_sets: Sequence[LabelSet]) -> int:
             f"(nothing found), {counts['failed']} failed"
         )
         failed |= label_set.failed
-    return _report_failed(failed)
+    return report_failed(failed)
 
 
 def report_made(made: Made, words: str, share: Share) -> int:
@@ -38,10 +38,10 @@ def report_made(made: Made, words: str, share: Share) -> int:
         f"{made.label_set.folder}: {words}, {counts['labelled']} labelled, "
         f"{counts['empty']} empty, {counts['failed']} failed"
     )
-    return _report_failed(made.problems)
+    return report_failed(made.problems)
 
 
-def _report_failed(failed: Mapping[str, str]) -> int:
+def report_failed(failed: Mapping[str, str]) -> int:
     """Say which images have failed, and why, by id; exit status 1 where there are some, else 0."""
     if failed:
         reasons = listed([f"{image_id}: {reason}" for image_id, reason in failed.items()])

@@ -33,7 +33,7 @@ class Proposals:
         """
         for path in self.paths:
             values, _ = read_values(path)
-            check_size(path, values, size_hw)
+            check_size(path, values.shape, size_hw)
             if self.are_labels:
                 yield from (values == value for value in np.unique(values[values > 0]))
             else:

@@ -5,7 +5,7 @@ import logging
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -65,6 +65,21 @@ def locked(path: Path, what: str, patience_s: float | None = PATIENCE_S) -> Iter
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep others that hold a folder out of it; where the file system has no locks, warn instead.
+
+    Raises:
+        BusyError: Another process holds it.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder / ".lock", str(folder), patience_s=0))
+        except NoLocksError as error:
+            logger.warning("%s; see that nothing else works on %s", error, folder)
+        yield
 
 
 def refuse_locked(path: Path, what: str) -> None:

@@ -18,6 +18,7 @@ from util.config import (
     StreamsSection,
     StudentSection,
     TeacherSection,
+    WindowsSection,
     config_fields,
 )
 from util.config.teachers.saa import SAA_MODELS
@@ -42,6 +43,7 @@ DECIDING = {
     "streams": StreamsSection,
     "student": StudentSection,
     "teacher": TeacherSection,
+    "windows": WindowsSection,
 }
 """Sections whose `decides` tells finished work from other."""
 

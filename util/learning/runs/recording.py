@@ -3,14 +3,14 @@
 import logging
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Literal
 
 from lightning_fabric import Fabric
 
 from util.learning.runs.run_folder import RunFolder
 from util.learning.runs.tracking import Record, tracking
-from util.running.locks import NoLocksError, locked
+from util.running.locks import held
 from util.running.run import log_to
 
 logger = logging.getLogger(__name__)
@@ -23,13 +23,7 @@ def holding(run_folder: RunFolder, fabric: Fabric) -> Iterator[None]:
     Raises:
         BusyError: Another training is at work there.
     """
-    path = run_folder.path
-    with ExitStack() as stack:
-        if fabric.is_global_zero:
-            try:
-                stack.enter_context(locked(path / ".lock", str(path), patience_s=0))
-            except NoLocksError as error:
-                logger.warning("%s; see that nothing else trains %s", error, path)
+    with held(run_folder.path) if fabric.is_global_zero else nullcontext():
         yield
 
 

@@ -169,7 +169,7 @@ def test_where_there_are_no_locks_a_training_says_so_and_goes_on(
     monkeypatch.setattr("util.running.locks.FileLock.acquire", refuse)
     train(trained, *OTHER)
     assert "has no file locks" in caplog.text
-    assert "see that nothing else trains" in caplog.text
+    assert "see that nothing else works on" in caplog.text
 
 
 def unfinish(run: Path) -> None:

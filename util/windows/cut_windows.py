@@ -1,0 +1,113 @@
+"""Cut large images into windows, a data set of its own, for classifiers that want small pictures.
+
+    python util/windows/cut_windows.py --windows.top 0.12 --windows.left 0.24 --windows.size_px 512
+
+Reads data.images and what there is of data.masks, data.splits and data.image_labels; writes
+paths.windows: images/FRAME/ROW_COLUMN.png, masks cut likewise, splits, image_labels.csv,
+windows.json, which says where each window lies, and config.json, a config for all other stages,
+whose results lie beside it. Windows are where the rule puts them: no truth chooses or drops one.
+All windows of an image are in its split and have its labels, so a window of an image with smoke may
+well show none. They are PNGs, since JPEG would blur a second time what is faint. Images that cannot
+be read are named and left out.
+Next: python teacher/cam/train_classifier.py --config PATHS.WINDOWS/config.json
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from util.config import Config, DataSection, WindowsSection, override_config, write_config
+from util.config.command_line import OVERWRITE, load_config
+from util.demo.making import make_demo_if_asked
+from util.disk.whole_files import write_bytes
+from util.ground_truth.image_labels import read_image_labels
+from util.images.class_table import CLASS_NAMES
+from util.images.files import find_images
+from util.images.masks import find_mask_paths
+from util.label_set.reporting import report_failed
+from util.running.locks import held
+from util.running.run import print_next, run_script
+from util.running.shares import refuse_several
+from util.windows.cutting import IMAGES, MASKS, Source, check_folder, cut_frames
+from util.windows.lists import read_splits, write_labels, write_splits
+from util.windows.records import Windows, write_table
+
+SPLITS, LABELS, CONFIG = "splits", "image_labels.csv", "config.json"
+
+DECIDING = {key for key in WindowsSection.model_fields if WindowsSection.is_deciding(key)}
+"""Keys of the section that decide where windows lie."""
+
+READS = frozenset(f"windows.{key}" for key in DECIDING)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script."""
+    refuse_several("util/windows/cut_windows.py")
+    config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
+    data, folder = config.data, config.paths.windows
+    inputs = (data.images, data.masks, data.splits, data.image_labels)
+    check_folder(folder, (IMAGES, MASKS, SPLITS, LABELS, CONFIG), inputs)
+    make_demo_if_asked(data.images, config.paths.demo, config.demo)
+    sources = find_sources(data)
+    splits = {} if data.splits is None else read_splits(data.splits, sources)
+    labels = {} if data.image_labels is None else read_image_labels(data.image_labels, sources)
+    with held(folder):
+        windows = cut_frames(config.windows, sources, folder, options.overwrite)
+        write_splits(folder / SPLITS, splits, windows.frames)
+        write_labels(folder / LABELS, labels, windows.frames)
+        copy_class_names(data, folder)
+        write_config(folder, configure(config, windows))
+        write_table(windows, config.windows.model_dump(mode="json", include=DECIDING))
+    print(f"{folder}: {windows.count()} windows of {len(windows.frames)} images")
+    if labels:
+        print("Their labels are those of the images; one of an image with smoke may show none")
+    script = "teacher/cam/train_classifier.py" if labels else "teacher/soft_label_generation.py"
+    print_next([script, "--config", str(folder / CONFIG)], [])
+    return report_failed(windows.failed)
+
+
+def find_sources(data: DataSection) -> dict[str, Source]:
+    """Find the images, and the masks that they have."""
+    images = find_images(data.images)
+    masks = {} if data.masks is None else find_mask_paths(data.masks, images, data.mask_names)
+    return {image_id: Source(path, masks.get(image_id)) for image_id, path in images.items()}
+
+
+def copy_class_names(data: DataSection, folder: Path) -> None:
+    """Keep the names of classes beside the masks of windows."""
+    names = folder / MASKS / CLASS_NAMES
+    if data.masks is not None and (data.masks / CLASS_NAMES).exists():
+        write_bytes(names, (data.masks / CLASS_NAMES).read_bytes())
+    else:
+        names.unlink(missing_ok=True)
+
+
+def configure(config: Config, windows: Windows) -> Config:
+    """Make the config whose images are the windows, and whose results lie beside them."""
+    folder, data = windows.folder, config.data
+    has_masks = any(frame.mask is not None for frame in windows.frames.values())
+    masks = folder / MASKS if has_masks else None
+    # A group of images is one of their windows, too: it is found in what is before the last slash.
+    groups = "^(.*)/" if data.groups is None else f"(?:{data.groups})(?=.*/[0-9]+_[0-9]+$)"
+    told: dict[str, dict[str, Any]] = {
+        "paths": {name: folder / name for name in ("label_sets", "runs", "windows")},
+        "data": {
+            "images": folder / IMAGES,
+            "splits": None if data.splits is None else folder / SPLITS,
+            "ground_truth": masks,
+            "ground_truth_format": "masks",
+            "image_labels": None if data.image_labels is None else folder / LABELS,
+            "masks": masks,
+            "mask_names": {},
+            "groups": groups,
+        },
+    }
+    return override_config(config, told)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))
