@@ -153,7 +153,7 @@ def test_a_student_that_fails_is_named(taught: Path, capsys: pytest.CaptureFixtu
     assert run(arguments(taught, *FAST)) == 1
     err = capsys.readouterr().err
     assert "1 of 2 cells failed: Nonsense, distilled, seed 0" in err
-    assert "expected unet or one of" in err
+    assert "expected unet, encoder_unet or one of" in err
 
 
 def test_bad_input_is_one_sentence(taught: Path) -> None:
