@@ -83,10 +83,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = config.data.images
         judged |= build_baselines(judged, compared.image_ids, image_paths, folder)
 
+    chosen: dict[Path, float] = {}  # by folder, for what is shuffled, too
+
     def measure_one(one: Maps) -> Measured:
-        threshold = one.box_settings.threshold if asked is None else asked
         if chosen_by is not None and isinstance(one, LabelSet):
-            threshold = chosen_by.choose_threshold(one)
+            chosen[one.folder] = chosen_by.choose_threshold(one)
+        usual = one.box_settings.threshold if asked is None else asked
+        threshold = chosen.get(one.folder, usual)
         truths = masks.of(compared.image_ids)
         judged_by = (image_paths, threshold, config.evaluation.distractors, compared.groups)
         return measure(one, truths, *judged_by, compared.num_resamples)

@@ -35,7 +35,8 @@ class DevelopmentSplit:
         maps = label_set
         if set(self.masks.paths).isdisjoint(maps.ids):
             maps = LabelSet(label_set.folder.parent / self.name)
-        if lacking := [image_id for image_id in self.masks.paths if image_id not in maps.ids]:
+        there = set(maps.ids)
+        if lacking := [image_id for image_id in self.masks.paths if image_id not in there]:
             raise UserError(
                 f"its threshold is chosen on {self.name} (evaluation.threshold_split), and "
                 f"{maps.folder} has no map of {listed(lacking)}"

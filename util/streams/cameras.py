@@ -127,7 +127,13 @@ def _read_times(image_ids: Sequence[str], time: TimeInNames) -> np.ndarray:
     if time.written is None:
         times = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64)
     else:
-        stamps = pd.to_datetime(texts, format=time.written, errors="coerce", utc=True)
+        try:
+            stamps = pd.to_datetime(texts, format=time.written, errors="coerce", utc=True)
+        except (ValueError, re.error) as error:  # not of a time, but of how it is written
+            raise UserError(
+                f"streams.time_format is {time.written!r}: {error}; expected words of strptime, "
+                "such as %Y%m%d_%H%M%S"
+            ) from None
         since = (stamps - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
         times = since.to_numpy(np.float64)
     if without := [i for i, at in zip(image_ids, times, strict=True) if not np.isfinite(at)]:

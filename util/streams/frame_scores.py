@@ -71,8 +71,9 @@ def embed_frames(image_ids: Sequence[str], boxes: pd.DataFrame) -> np.ndarray:
     column, row = np.minimum(centres * GRID, GRID - 1).astype(np.int64).T
     cell = frame * (GRID**2 + 1) + row * GRID + column
     confidence = boxes["confidence"].to_numpy(np.float64)[order]
-    size = len(image_ids) * (GRID**2 + 1)
-    features = np.bincount(cell, confidence, size).reshape(len(image_ids), -1).astype(np.float32)
+    shape = (len(image_ids), GRID**2 + 1)
+    sums = np.bincount(cell, confidence, shape[0] * shape[1])
+    features = sums.reshape(shape).astype(np.float32)
     features[:, -1] = np.bincount(frame, minlength=len(image_ids)) == 0
     return features
 

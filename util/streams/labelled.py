@@ -29,7 +29,7 @@ def keep_labelled(cameras: Sequence[Camera], label_set: LabelSet) -> tuple[list[
     frames = [image_id for camera in cameras for image_id in camera.ids]
     if unknown := [i for i in frames if i not in labelled and i not in failed]:
         raise UserError(
-            f"{len(unknown)} of {len(frames)} frames have no map in the label set "
+            f"{len(unknown)} of {len(frames)} frames are not in the label set "
             f"{label_set.name}: {listed(unknown)}; label them first, or name in streams.cameras "
             "those cameras that are labelled"
         )

@@ -38,11 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     settings, paths, data = config.streams, config.paths, config.data
     refuse_several("util/streams/select_frames.py")
-    if "+" in data.train_split + data.validation_split:
+    is_joined = "+" in data.train_split + data.validation_split
+    if is_joined or data.train_split == data.validation_split:
         raise UserError(
             f"data.train_split is {data.train_split} and data.validation_split is "
-            f"{data.validation_split}, but lists that are written are no joined ones; give names "
-            "without +"
+            f"{data.validation_split}, but two lists are written; give two names without +"
         )
     strategies: list[str] = [settings.strategy]
     names = [settings.label_set]
@@ -66,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "label_sets": [[each.name, each.fingerprint()] for each in label_sets],
         "frames_of": hashlib.sha256(ids.encode(errors="backslashreplace")).hexdigest()[:16],
         "groups": data.groups,
+        "splits": [data.train_split, data.validation_split],
     }
     output = paths.runs / settings.name
     check_folder(output, made_of, options.overwrite)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from util.config.streams import StreamsSection
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.streams.banks import Bank, divide, divide_bank
 from util.streams.cameras import Camera
 from util.streams.choice import Choice
@@ -73,7 +73,7 @@ def select(
     boxes_of = _split_boxes(parts, boxes)
     scores = [score_frames(*each, settings) for each in zip(parts, boxes_of, strict=True)]
     num_scored = [int(np.count_nonzero(~np.isnan(each))) for each in scores]
-    if needs_warmup(settings.strategy):
+    if needs_warmup(settings.strategy) and not settings.allow_short:
         _refuse(
             f"camera {bank.camera.name} has {number} frames with boxes to learn from, no more than "
             f"the {settings.warmup} of streams.warmup, which are passed by"
@@ -112,12 +112,12 @@ def _divide(cameras: Sequence[Camera], settings: StreamsSection) -> tuple[list[B
         divide_bank(camera, more, settings.validation_gap)
         for camera, more in zip(cameras, validating, strict=True)
     ]
-    _refuse(
-        f"camera {bank.camera.name} has no frame that lies {settings.validation_gap:g} "
-        "(streams.validation_gap) before those that validate"
-        for bank in banks
-        if not bank.size
-    )
+    if empty := [bank.camera.name for bank in banks if not bank.size]:
+        raise UserError(
+            f"cameras have no frame that lies {settings.validation_gap:g} (streams.validation_gap) "
+            f"before those that validate: {listed(empty)}; shorten the gap, or let fewer frames "
+            "validate (streams.validation_frames)"
+        )
     return banks, asked
 
 

@@ -51,9 +51,13 @@ def write_selections(
         train: Name of the list to learn from.
         validation: Name of the list that validates; there is none where no frame does.
         strategies: What has chosen, and what has kept some of these, if anything has.
-        facts: What the manifest says besides, such as `settings`.
+        facts: What the manifest says besides; `settings` say what they were made of.
     """
-    (folder / MANIFEST).unlink(missing_ok=True)  # until all that it tells of is there
+    # Until all that it tells of is there, it says whose the lists are.
+    write_json(folder / MANIFEST, {"settings": facts["settings"]})
+    for path in folder.glob("*.txt"):
+        if path.stem not in (train, validation):  # of a choice that is replaced
+            path.unlink()
     lists = {
         train: [image_id for each in selections for image_id in _train_ids(each)],
         validation: [image_id for each in selections for image_id in each.bank.validation_ids],

@@ -12,6 +12,7 @@ be read are named and left out.
 Next: python teacher/cam/train_classifier.py --config PATHS.WINDOWS/config.json
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,11 +25,13 @@ from util.config import Config, DataSection, WindowsSection, override_config, wr
 from util.config.command_line import OVERWRITE, load_config
 from util.demo.making import make_demo_if_asked
 from util.disk.whole_files import write_bytes
+from util.errors import UserError
 from util.ground_truth.image_labels import read_image_labels
 from util.images.class_table import CLASS_NAMES
 from util.images.files import find_images
 from util.images.masks import find_mask_paths
 from util.label_set.reporting import report_failed
+from util.metrics.groups import name_groups
 from util.running.locks import held
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
@@ -55,12 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     sources = find_sources(data)
     splits = {} if data.splits is None else read_splits(data.splits, sources)
     labels = {} if data.image_labels is None else read_image_labels(data.image_labels, sources)
+    groups = group_windows(data.groups, list(sources))
     with held(folder):
         windows = cut_frames(config.windows, sources, folder, options.overwrite)
         write_splits(folder / SPLITS, splits, windows.frames)
         write_labels(folder / LABELS, labels, windows.frames)
         copy_class_names(data, folder)
-        write_config(folder, configure(config, windows))
+        write_config(folder, configure(config, windows, groups))
         write_table(windows, config.windows.model_dump(mode="json", include=DECIDING))
     print(f"{folder}: {windows.count()} windows of {len(windows.frames)} images")
     if labels:
@@ -86,13 +90,44 @@ def copy_class_names(data: DataSection, folder: Path) -> None:
         names.unlink(missing_ok=True)
 
 
-def configure(config: Config, windows: Windows) -> Config:
-    """Make the config whose images are the windows, and whose results lie beside them."""
+def group_windows(groups: str | None, frame_ids: Sequence[str]) -> str:
+    """Write data.groups so that it finds in a window what it finds in its image.
+
+    Args:
+        groups: As it is for images; None = each is a group, of all its windows.
+        frame_ids: Of the images.
+
+    Raises:
+        UserError: It cannot be written so, or finds no group in some images.
+    """
+    if groups is None:
+        return "^(.*)/"
+    ends_there = groups.endswith("$") and not groups.endswith("\\$")
+    window = "/[0-9]+_[0-9]+$"
+    found = f"(?:{groups[:-1]})(?={window})" if ends_there else f"(?:{groups})(?=.*{window})"
+    wanted = name_groups(groups, frame_ids)
+    try:
+        if name_groups(found, [f"{frame_id}/00_00" for frame_id in frame_ids]) == wanted:
+            return found
+    except (UserError, re.error):
+        pass  # as with flags in front
+    raise UserError(
+        f"data.groups is {groups!r}, which finds other groups in windows, whose ids end in "
+        "/ROW_COLUMN; write it without flags and with $ at its end at most, such as ^(.*)_[0-9]+$"
+    )
+
+
+def configure(config: Config, windows: Windows, groups: str) -> Config:
+    """Make the config whose images are the windows, and whose results lie beside them.
+
+    Args:
+        config: Of the images.
+        windows: Cut.
+        groups: See `group_windows`.
+    """
     folder, data = windows.folder, config.data
     has_masks = any(frame.mask is not None for frame in windows.frames.values())
     masks = folder / MASKS if has_masks else None
-    # A group of images is one of their windows, too: it is found in what is before the last slash.
-    groups = "^(.*)/" if data.groups is None else f"(?:{data.groups})(?=.*/[0-9]+_[0-9]+$)"
     told: dict[str, dict[str, Any]] = {
         "paths": {name: folder / name for name in ("label_sets", "runs", "windows")},
         "data": {

@@ -64,6 +64,18 @@ def test_a_threshold_is_chosen_on_another_split_and_is_the_best_there(made: Proj
     assert row["iou"] == 1
 
 
+def test_what_is_shuffled_is_judged_above_the_same_threshold(made: Project) -> None:
+    write_maps(
+        made.folder / "label_sets" / "faint", faint(made, "Test") | faint(made, "Validation")
+    )
+    arguments = ["--evaluation.threshold_split", "Validation"]
+    arguments += ["--evaluation.trivial_baselines", "true"]
+    assert made.run(analysis.pixel_evaluation.main, *arguments) == 0
+    thresholds = made.table("pixel_evaluation")["threshold"]
+    assert thresholds["faint (shuffled)"] == thresholds["faint"] < 0.5
+    assert thresholds["(centre prior)"] == 0.5
+
+
 def test_a_run_chooses_its_threshold_on_what_it_predicted_of_that_split(made: Project) -> None:
     for split in ("Test", "Validation"):
         write_maps(made.folder / "runs" / "small" / split, faint(made, split))

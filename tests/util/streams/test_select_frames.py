@@ -134,8 +134,10 @@ def test_an_adapted_rate_is_told(streams: Path) -> None:
         (("cameras=west", "frames=1"), "names cameras without frames: west; there are: north,"),
         (
             ("strategy=n-first", "frames=2", "validation_frames=8", "validation_gap=9"),
-            "camera north has no frame that lies 9 (streams.validation_gap) before those",
+            "cameras have no frame that lies 9 (streams.validation_gap) before those",
         ),
+        (("time=([0-9]+)$", "time_format=%Q", "frames=2"), "streams.time_format is '%Q': "),
+        (("time=([0-9]+)$", "time_format=%Y %Y", "frames=2"), "expected words of strptime"),
     ],
 )
 def test_what_cannot_be_chosen_is_said_and_nothing_is_written(
@@ -152,8 +154,47 @@ def test_frames_without_a_map_are_refused_and_failed_ones_left_out(tmp_path: Pat
     assert manifest["failed_frames"] == 1
     images = tmp_path / "images" / "north"
     (images / "frame_0.png").rename(images / "frame_77.png")
-    with pytest.raises(UserError, match="1 of 12 frames have no map in the label set detector: no"):
+    with pytest.raises(UserError, match="1 of 12 frames are not in the label set detector: no"):
         choose(streams, "frames=1")
+
+
+@pytest.mark.parametrize("stage", ["random", "farthest-first", "kmeans"])
+def test_a_camera_that_is_all_warm_up_gives_nothing_where_that_is_allowed(
+    stage: str, streams: Path
+) -> None:
+    second = (f"second_stage={stage}", "second_stage_frames=2")
+    lists, _, manifest = choose(streams, "warmup=11", "frames=4", "allow_short=true", *second)
+    assert lists == {}
+    assert [each["chosen"] for each in manifest["cameras"]] == [0, 0]
+
+
+def test_two_lists_have_two_names(streams: Path) -> None:
+    given = ["--config", str(streams), "--data.train_split", "A", "--data.validation_split", "A"]
+    with pytest.raises(UserError, match="two lists are written; give two names"):
+        main(given)
+
+
+def test_lists_of_a_choice_that_is_replaced_go(streams: Path) -> None:
+    choose(streams, "frames=2")
+    given = ["--config", str(streams), "--overwrite", "--streams.frames", "2"]
+    assert main([*given, "--data.train_split", "Learn"]) == 0
+    folder = streams.parent / "runs" / "streams"
+    assert {path.name for path in folder.glob("*.txt")} == {"Learn.txt"}
+
+
+def test_a_stopped_choice_is_made_again_by_the_same_command(
+    streams: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("util.streams.writing.pd.concat", stop)
+        with pytest.raises(KeyboardInterrupt):
+            choose(streams, "frames=2")
+    lists, _, manifest = choose(streams, "frames=2")
+    assert len(lists["Train"]) == 2
+    assert len(manifest["cameras"]) == 2
 
 
 def test_lists_of_another_origin_are_not_replaced(streams: Path) -> None:
@@ -190,7 +231,7 @@ def test_a_second_stage_may_go_by_another_label_set(streams: Path) -> None:
     other = write_streams(streams.parent / "more", {"north": [[0.1], [0.2], [0.9]]})
     (other.parent / "label_sets" / "detector").rename(streams.parent / "label_sets" / "teacher")
     told = ["second_stage=top-confidence", "second_stage_label_set=teacher"]
-    with pytest.raises(UserError, match="21 of 24 frames have no map in the label set teacher"):
+    with pytest.raises(UserError, match="21 of 24 frames are not in the label set teacher"):
         choose(streams, *STAGES, *told)
     more = {"north": [[0.1], [0.2], [0.9], *[[0.3]] * 9], "south": [[0.4]] * 12}
     other = write_streams(streams.parent / "all", more)

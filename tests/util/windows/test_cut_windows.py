@@ -131,10 +131,17 @@ def test_the_config_that_is_written_is_of_the_windows_and_groups_them_by_frame(
     assert config.student == read_config(frames).student
     ids = list(find_images(folder / "images"))
     assert len(group_images(config.data.groups, ids)) == 12
-    for pattern, count in (("^(.*)/", 2), ("^[^/]*", 2), ("_(.*)", 12)):
+    for pattern, count in (("^(.*)/", 2), ("^[^/]*", 2), ("_(.*)", 12), ("^(.*)_[^_]*$", 2)):
         cut(frames, "--data.groups", pattern)
         groups = read_config(folder / "config.json").data.groups
         assert len(group_images(groups, ids)) == count
+
+
+def test_groups_that_windows_would_not_have_are_refused_before_any_is_cut(frames: Path) -> None:
+    for pattern in ("(?i)^[^/]*", "^(x)$|^([^/]*)"):
+        with pytest.raises(UserError, match=r"data\.groups"):
+            cut(frames, "--data.groups", pattern)
+    assert not (frames.parent / "windows" / "images").exists()
 
 
 def test_masks_keep_palettes_and_16_bits_and_are_found_by_their_own_names(frames: Path) -> None:

@@ -1,6 +1,5 @@
 """A training in its run folder: alone there, logged and tracked."""
 
-import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,8 +11,6 @@ from util.learning.runs.run_folder import RunFolder
 from util.learning.runs.tracking import Record, tracking
 from util.running.locks import held
 from util.running.run import log_to
-
-logger = logging.getLogger(__name__)
 
 
 @contextmanager
