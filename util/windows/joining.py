@@ -82,10 +82,10 @@ def join_maps(grid: Grid, read: Callable[[str], np.ndarray]) -> np.ndarray:
     Returns:
         (H, W) float32 in [0, 1]; 0 where no window lies.
     """
-    total = np.zeros(grid.size_hw, np.float32)
+    total = np.zeros(grid.size_hw)  # hundreds of windows may lie over a pixel
     for name, place in grid.places():
         total[place] += read(name)
-    return total / np.maximum(grid.count(), 1).astype(np.float32)
+    return (total / np.maximum(grid.count(), 1)).astype(np.float32)
 
 
 def _find_frames(label_set: LabelSet, windows: Windows) -> dict[str, Frame]:

@@ -97,3 +97,11 @@ def test_margins_that_leave_nothing_and_strides_that_leave_gaps_are_refused() ->
     ):
         with pytest.raises(ValidationError, match=message):
             WindowsSection(**told)  # type: ignore[arg-type]
+
+
+def test_hundreds_of_windows_over_a_pixel_lose_nothing() -> None:
+    grid = lay_windows(WindowsSection(size_px=24, stride_px=1), (45, 51))
+    level = np.float32(65080 / 65535)
+    joined = join_maps(grid, lambda _: np.full(grid.window_hw, level))
+    assert grid.count().max() > 400
+    assert (joined == level).all()
