@@ -78,23 +78,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     asked = config.evaluation.threshold
 
-    judged: dict[str, Maps] = {**compared.found.sets}
+    def choose_threshold(one: LabelSet) -> float:
+        if chosen_by is not None:
+            return chosen_by.choose_threshold(one)
+        return one.box_settings.threshold if asked is None else asked
+
+    thresholds = compared.found.map(choose_threshold).checked()
+    judged: dict[str, Maps] = {name: compared.found.sets[name] for name in thresholds.sets}
+    # By folder, for their maps of other images, too.
+    threshold_of = {judged[name].folder: value for name, value in thresholds.sets.items()}
     if config.evaluation.trivial_baselines:
         folder = config.data.images
         judged |= build_baselines(judged, compared.image_ids, image_paths, folder)
 
-    chosen: dict[Path, float] = {}  # by folder, for what is shuffled, too
-
     def measure_one(one: Maps) -> Measured:
-        if chosen_by is not None and isinstance(one, LabelSet):
-            chosen[one.folder] = chosen_by.choose_threshold(one)
-        usual = one.box_settings.threshold if asked is None else asked
-        threshold = chosen.get(one.folder, usual)
+        of_rules = one.box_settings.threshold if asked is None else asked
+        threshold = threshold_of.get(one.folder, of_rules)
         truths = masks.of(compared.image_ids)
         judged_by = (image_paths, threshold, config.evaluation.distractors, compared.groups)
         return measure(one, truths, *judged_by, compared.num_resamples)
 
-    measured = Found(judged, compared.found.problems).map(measure_one).checked()
+    measured = Found(judged, thresholds.problems).map(measure_one).checked()
     tables = SplitTables(config.paths.runs, config.data.test_split)
     tell(tables, compared, measured.sets, masks.class_names)
     if config.evaluation.benchmark != "none":

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from student.inference.label_sets import is_of_another_checkpoint
 from util.errors import UserError, listed
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet
@@ -29,12 +30,18 @@ class DevelopmentSplit:
             label_set: Has maps of these images, or is of a run, in whose folder another has.
 
         Raises:
-            UserError: There are no maps of some of them, they do not fit their masks, or no mask
-                has an anomaly.
+            UserError: There are no maps of some of them, those of a run are of an earlier
+                training, they do not fit their masks, or no mask has an anomaly.
         """
         maps = label_set
         if set(self.masks.paths).isdisjoint(maps.ids):
             maps = LabelSet(label_set.folder.parent / self.name)
+            if is_of_another_checkpoint(maps.folder):
+                raise UserError(
+                    f"{maps.folder}, on which its threshold is chosen, was predicted before it was "
+                    "trained anew; test it again: student/test.py --overwrite --data.test_split "
+                    f"{self.name}"
+                )
         there = set(maps.ids)
         if lacking := [image_id for image_id in self.masks.paths if image_id not in there]:
             raise UserError(

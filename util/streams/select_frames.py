@@ -38,12 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     settings, paths, data = config.streams, config.paths, config.data
     refuse_several("util/streams/select_frames.py")
-    is_joined = "+" in data.train_split + data.validation_split
-    if is_joined or data.train_split == data.validation_split:
-        raise UserError(
-            f"data.train_split is {data.train_split} and data.validation_split is "
-            f"{data.validation_split}, but two lists are written; give two names without +"
-        )
+    check_list_names(data.train_split, data.validation_split)
     strategies: list[str] = [settings.strategy]
     names = [settings.label_set]
     if settings.second_stage != "none":
@@ -89,6 +84,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     student = ["student/train.py", "--student.label_set", settings.label_set]
     print_next([*student, "--data.splits", str(output)], argv)
     return 0
+
+
+def check_list_names(train: str, validation: str) -> None:
+    """Make sure that two lists can be written by these names.
+
+    Raises:
+        UserError: They are the same, or stand for joined lists.
+    """
+    if train == validation or "+" in train + validation:
+        raise UserError(
+            f"data.train_split is {train} and data.validation_split is {validation}, but two lists "
+            "are written; give two names without +"
+        )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,13 @@ def write_selections(
         strategies: What has chosen, and what has kept some of these, if anything has.
         facts: What the manifest says besides; `settings` say what they were made of.
     """
+    with suppress(UserError):  # a damaged manifest tells nothing of the choice that is replaced
+        replaced = read_json(folder / MANIFEST, REMEDY).get("settings", {}).get("splits", [])
+        for path in folder.glob("*.txt"):
+            if path.stem in replaced and path.stem not in (train, validation):
+                path.unlink()
     # Until all that it tells of is there, it says whose the lists are.
     write_json(folder / MANIFEST, {"settings": facts["settings"]})
-    for path in folder.glob("*.txt"):
-        if path.stem not in (train, validation):  # of a choice that is replaced
-            path.unlink()
     lists = {
         train: [image_id for each in selections for image_id in _train_ids(each)],
         validation: [image_id for each in selections for image_id in each.bank.validation_ids],

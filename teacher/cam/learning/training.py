@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -77,20 +78,7 @@ def train_classifier(
     classifier = build_classifier(settings, weights)
     lesson = None if teacher is None else Lesson.load(section, teacher, fabric.device)
     model = classifier if lesson is None else lesson.enrol(classifier)
-    used = [*images.train_ids, *images.validation_ids]
-    facts = {
-        "settings": {
-            **section.decides(),
-            **({} if teacher is None else {"teacher": weights_identity(teacher)["sha256"]}),
-            "weights": None if weights is None else weights_identity(weights)["sha256"],
-            "images": settings_hash({"train": images.train_ids, "val": images.validation_ids}),
-            "files": fingerprint(images.image_paths[image_id] for image_id in used),
-            "labels": settings_hash({"positive": images.flags(used).tolist()}),
-        },
-        "versions": library_versions(),
-        POSITIVE_LABELS: section.positive_labels,
-        CHOSEN_ON: sorted(identify(images.validation_ids, images.image_paths)),
-    }
+    facts = describe_run(section, images, weights, teacher)
     run_folder = RunFolder(plan.folder, facts, plan.config)
     learnt = task(section, images, fabric, settings, lesson)
     train_to_end(
@@ -104,6 +92,33 @@ def train_classifier(
     if fabric.is_global_zero:
         print_verdict(run_folder)
     return fabric
+
+
+def describe_run(
+    section: ClassifierSection, images: LabelledImages, weights: Path | None, teacher: Path | None
+) -> dict[str, Any]:
+    """Say what a run is made of, which tells it from others, and whom its threshold is chosen on.
+
+    Args:
+        section: The network, and how it is trained.
+        images: What it learns from.
+        weights: That it starts with; None = random ones.
+        teacher: Checkpoint of its teacher; None = it has none.
+    """
+    used = [*images.train_ids, *images.validation_ids]
+    return {
+        "settings": {
+            **section.decides(),
+            **({} if teacher is None else {"teacher": weights_identity(teacher)["sha256"]}),
+            "weights": None if weights is None else weights_identity(weights)["sha256"],
+            "images": settings_hash({"train": images.train_ids, "val": images.validation_ids}),
+            "files": fingerprint(images.image_paths[image_id] for image_id in used),
+            "labels": settings_hash({"positive": images.flags(used).tolist()}),
+        },
+        "versions": library_versions(),
+        POSITIVE_LABELS: section.positive_labels,
+        CHOSEN_ON: sorted(identify(images.validation_ids, images.image_paths)),
+    }
 
 
 def find_weights(section: ClassifierSection, weights_folder: Path) -> Path | None:

@@ -133,3 +133,19 @@ def test_unknown_distractors_are_refused_with_the_classes_there_are(made: Projec
     arguments = [*with_chimneys(made), "--evaluation.distractors", "tower"]
     with pytest.raises(UserError, match=r"distractors names .*tower.* water, bird, chimney"):
         made.run(analysis.pixel_evaluation.main, *arguments)
+
+
+def test_maps_of_an_earlier_training_choose_no_threshold(
+    made: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for split in ("Test", "Validation"):
+        write_maps(made.folder / "runs" / "small" / split, faint(made, split))
+    monkeypatch.setattr(
+        "analysis.evaluation.thresholds.is_of_another_checkpoint",
+        lambda folder: folder.name == "Validation",
+    )
+    arguments = ["--evaluation.threshold_split", "Validation"]
+    assert made.run(analysis.pixel_evaluation.main, *arguments) == 1
+    assert "predicted before it was trained anew" in capsys.readouterr().err
+    table = made.table("pixel_evaluation")
+    assert table.index.tolist() == ["good"]

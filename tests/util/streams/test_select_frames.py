@@ -266,3 +266,12 @@ def test_every_strategy_fills_its_budget(
     assert not set(lists["Train"]) & set(frames("north", *range(35, 40)))
     is_warmed = strategy.startswith(("thresh-", "online-"))
     assert [each["passed_by_in_warmup"] for each in manifest["cameras"]] == [4 * is_warmed] * 2
+
+
+def test_lists_of_others_stay_when_a_choice_is_replaced(streams: Path) -> None:
+    choose(streams, "frames=2")
+    by_hand = streams.parent / "runs" / "streams" / "Test.txt"
+    by_hand.write_text("north/frame_1\n")
+    given = ["--config", str(streams), "--overwrite", "--streams.frames", "2"]
+    assert main([*given, "--data.train_split", "Learn"]) == 0
+    assert {path.stem for path in by_hand.parent.glob("*.txt")} == {"Learn", "Test"}
