@@ -15,6 +15,7 @@ from teacher.cam.network import TrainedClassifier
 from tests.conftest import ROOT
 from tests.student.test_parallel import launch
 from tests.teacher.cam.conftest import paint
+from util.config.command_line import load_config
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint
 
@@ -157,3 +158,14 @@ def test_images_are_judged_at_one_area_in_their_own_proportions(
     size_hw: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     assert resize_to_area(np.zeros((*size_hw, 3), np.uint8), 64).shape == (*expected, 3)
+
+
+@pytest.mark.parametrize(("given", "is_stride"), [("8", True), ("null", True), ("12", False)])
+def test_the_command_line_knows_strides(given: str, is_stride: bool) -> None:
+    arguments = ["--classifier.output_stride", given]
+    if is_stride:
+        config, _ = load_config("", arguments, reads={"classifier.output_stride"})
+        assert config.classifier.output_stride == (None if given == "null" else 8)
+    else:
+        with pytest.raises(UserError, match="expected 8, 16, 32 or null"):
+            load_config("", arguments, reads={"classifier.output_stride"})

@@ -36,7 +36,7 @@ class ClassifierSection(Section):
         " a file or a folder; null = random ones.",
         json_schema_extra=DECIDES_NOTHING,
     )
-    output_stride: Literal[8, 16, 32] | None = Field(
+    output_stride: int | None = Field(
         None,
         description="Side of the cells that it describes last, in pixels: fewer than its own by"
         " dilated convolutions, so that maps are finer and it is slower, for CNNs that can; null ="
@@ -110,6 +110,13 @@ class ClassifierSection(Section):
             decided.pop("consistency", None)
             decided.pop("consistency_weight", None)
         return decided
+
+    @field_validator("output_stride")
+    @classmethod
+    def _is_a_stride(cls, stride: int | None) -> int | None:
+        if stride not in (None, 8, 16, 32):
+            raise ValueError("expected 8, 16, 32 or null")
+        return stride
 
     @field_validator("weights")
     @classmethod
