@@ -3,7 +3,6 @@
 Imported by the backends that need torch, and by nothing else.
 """
 
-import ctypes
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from torch import nn
 
 from util.data_classes import Device
 from util.errors import UserError
-from util.learning.memory import is_out_of_memory
+from util.learning.memory import is_out_of_memory, keep_freed_memory
 from util.running.shares import read_local_rank
 
 logger = logging.getLogger(__name__)
@@ -70,7 +69,7 @@ class Runtime:
         self.dtype = _DTYPES[precision]
         self.compiles = compiles
         if chosen == "cpu":
-            _keep_freed_memory()
+            keep_freed_memory()
 
     def place(self, model: M) -> M:
         """Make a model ready: on the device, for inference alone."""
@@ -210,19 +209,3 @@ def _free_cached_memory() -> None:
     """Give the memory that torch keeps for itself back to the device."""
     if torch.accelerator.is_available():
         torch.accelerator.empty_cache()
-
-
-def _keep_freed_memory() -> None:
-    """Ask glibc not to give large blocks back to the system at once.
-
-    Else each large temporary of a model on the CPU is mapped, cleared and unmapped again, which
-    takes up to half of the time. Elsewhere than on glibc this does nothing.
-    """
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
-        return
-    m_trim_threshold, m_top_pad, m_mmap_threshold = -1, -2, -3  # of malloc.h
-    mallopt(m_mmap_threshold, 2**30)
-    mallopt(m_trim_threshold, 2**31 - 1)
-    mallopt(m_top_pad, 2**26)

@@ -12,6 +12,7 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 from util.config import Precision
 from util.data_classes import Device
 from util.errors import UserError
+from util.learning.memory import keep_freed_memory
 from util.running.shares import read_local_rank
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # run.json has the precision
@@ -52,6 +53,8 @@ def build_fabric(
             )
         if precision == "auto" and is_faster_in_bf16(fabric.device):
             return build_fabric(device, "bf16-mixed", environment)
+        if fabric.device.type == "cpu":
+            keep_freed_memory()
         return fabric
     except UserWarning as warning:
         raise UserError(
