@@ -26,6 +26,7 @@ from util.config.reading import (
 from util.config.refinement import RefinementSection, RefinementStep
 from util.config.schema import BOX_RULE, TEACHERS, TILES, Config, config_fields, keys_of
 from util.config.streams import StreamsSection
+from util.config.students.detector import DetectorSection
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import (
     BestEpoch,
@@ -60,6 +61,7 @@ __all__ = [
     "Consistency",
     "DataSection",
     "DemoSection",
+    "DetectorSection",
     "EvaluationSection",
     "LossName",
     "Mask2FormerSection",

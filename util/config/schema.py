@@ -16,6 +16,7 @@ from util.config.fields import Section
 from util.config.paths import PathsSection
 from util.config.refinement import RefinementSection
 from util.config.streams import StreamsSection
+from util.config.students.detector import DetectorSection
 from util.config.students.export import ExportSection
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import StudentSection
@@ -64,6 +65,7 @@ class Config(BaseModel):
     prediction: PredictionSection = Field(
         PredictionSection(), description=PredictionSection.__doc__
     )
+    detector: DetectorSection = Field(DetectorSection(), description=DetectorSection.__doc__)
     export: ExportSection = Field(ExportSection(), description=ExportSection.__doc__)
     evaluation: EvaluationSection = Field(
         EvaluationSection(), description=EvaluationSection.__doc__

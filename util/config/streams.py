@@ -139,6 +139,13 @@ class StreamsSection(Section):
         description="Least time between what is learnt from and what validates: seconds, or what"
         " streams.time counts, or frames.",
     )
+    block: int = Field(
+        10,
+        ge=1,
+        description="Frames that follow each other and are alike, so that intervals of figures draw"
+        " them together.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
     name: FolderName = Field(
         "streams",
         description="Name of the folder in paths.runs with the split lists and what was chosen why;"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from util.errors import UserError, listed
-from util.metrics.groups import name_groups
+from util.metrics.groups import ImageGroups, name_groups
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +82,26 @@ def find_cameras(
         )
     kept = [name for name in there if not wanted or name in wanted]
     return [_in_order(name, frames[name], time) for name in kept]
+
+
+def group_in_time(cameras: Sequence[Camera], length: int) -> tuple[list[str], ImageGroups]:
+    """Group frames that follow each other, which are alike, so that resamples draw them together.
+
+    Args:
+        cameras: With their frames.
+        length: Frames of a group; the last one of a camera may have fewer.
+
+    Returns:
+        The ids of all frames, camera by camera in the order of time, and their groups.
+    """
+    runs = [-(-len(camera.ids) // length) for camera in cameras]
+    first = np.cumsum([0, *runs])
+    groups = [
+        start + np.arange(len(camera.ids)) // length
+        for start, camera in zip(first.tolist(), cameras, strict=False)
+    ]
+    ids = [image_id for camera in cameras for image_id in camera.ids]
+    return ids, ImageGroups(np.concatenate([np.zeros(0, np.int64), *groups]))
 
 
 def natural_key(text: str) -> list[str | int]:

@@ -1,0 +1,118 @@
+"""Images with the boxes that a detector is to find in them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from util.bbox_csv import COORDINATES, read_bbox_csv, split_ignored
+from util.config import DataSection, DetectorSection, PathsSection
+from util.errors import UserError, listed
+from util.ground_truth.reading import read_truths
+from util.images.files import find_images
+from util.images.splits import read_split
+from util.label_set import PREDICTION, LabelSet, find_label_set
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFrames:
+    """Images and the boxes in them, to learn from and to validate by.
+
+    Attributes:
+        image_paths: Path of each image by its id.
+        boxes: Table of `util.bbox_csv`, of the images of both splits.
+        classes: What there is to find; the number of a class is its place here.
+        train_ids: To learn from.
+        validation_ids: To see how well it is learnt.
+        labels: Where the boxes come from: the name of a label set, or the ground truth.
+    """
+
+    image_paths: Mapping[str, Path]
+    boxes: pd.DataFrame
+    classes: Sequence[str]
+    train_ids: Sequence[str]
+    validation_ids: Sequence[str]
+    labels: str
+
+    @cached_property
+    def _truths(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Corners and class numbers of each image that has boxes."""
+        numbers = {name: number for number, name in enumerate(self.classes)}
+        corners = self.boxes[COORDINATES].to_numpy(np.float64)
+        classes = self.boxes["obj_class"].map(numbers).to_numpy(np.int64)
+        rows = self.boxes.groupby("image", sort=False).indices
+        return {str(image_id): (corners[at], classes[at]) for image_id, at in rows.items()}
+
+    def truth(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Give the boxes of an image: (T, 4) relative corners, and (T,) int, their classes."""
+        return self._truths.get(image_id, (np.zeros((0, 4)), np.zeros(0, np.int64)))
+
+
+def gather_labelled_frames(
+    section: DetectorSection, data: DataSection, paths: PathsSection
+) -> LabelledFrames:
+    """Find the images of the training and validation splits, and the boxes in them.
+
+    Args:
+        section: Names the label set, and says which of its boxes count.
+        data: Names images, splits and ground truth.
+        paths: Where label sets and runs are.
+
+    Raises:
+        UserError: Images, lists or labels are missing, or nothing is to be found in the training
+            split.
+    """
+    image_paths = find_images(data.images)
+    train_ids, validation_ids = (
+        read_split(data.splits, split, image_paths)
+        for split in (data.train_split, data.validation_split)
+    )
+    asked = list(dict.fromkeys([*train_ids, *validation_ids]))
+    if section.label_set is None:
+        boxes, _ = split_ignored(read_truths(data, image_paths, asked))
+        labels, failed = str(data.ground_truth), frozenset[str]()
+    else:
+        place = (paths.label_sets, paths.runs, data.test_split)
+        label_set = LabelSet(find_label_set(section.label_set, *place), needs_maps=False)
+        boxes, failed = _read_boxes(label_set, asked), frozenset(label_set.failed)
+        labels = label_set.name
+    train_ids, validation_ids = (
+        [image_id for image_id in ids if image_id not in failed]
+        for ids in (train_ids, validation_ids)
+    )
+    boxes = boxes[boxes["confidence"] >= section.min_confidence]
+    learnt = boxes[boxes["image"].isin(set(train_ids))]
+    there = sorted(learnt["obj_class"].unique())
+    if unknown := [name for name in section.classes if name not in there]:
+        raise UserError(
+            f"{labels} has no box of {listed(unknown)} in the split {data.train_split}, but of: "
+            f"{listed(there) or 'nothing'}; set detector.classes to what is to be found"
+        )
+    if not there:
+        raise UserError(
+            f"{labels} has no box in the {len(train_ids)} images of the split {data.train_split}, "
+            "so there is nothing to learn; take other frames, another label set, or a lower "
+            "detector.min_confidence"
+        )
+    classes = section.classes or there
+    counted = boxes[boxes["obj_class"].isin(classes)].reset_index(drop=True)
+    return LabelledFrames(image_paths, counted, classes, train_ids, validation_ids, labels)
+
+
+def _read_boxes(label_set: LabelSet, image_ids: Sequence[str]) -> pd.DataFrame:
+    """Read the boxes of some images in a label set.
+
+    Raises:
+        UserError: Images were never put before what made it.
+    """
+    known = {*label_set.ids, *label_set.failed}
+    if unknown := [image_id for image_id in image_ids if image_id not in known]:
+        raise UserError(
+            f"{len(unknown)} of {len(image_ids)} images are not in the label set "
+            f"{label_set.name}: {listed(unknown)}; label them first"
+        )
+    boxes = read_bbox_csv(label_set.folder / PREDICTION)
+    return boxes[boxes["image"].isin(set(image_ids))]

@@ -1,0 +1,43 @@
+"""Test a detector: find the boxes of the test split, and judge them camera by camera.
+
+    python student/detection/test_detector.py --detector.run cam1
+
+Reads data.images, the test split, the best checkpoint of detector.run and the ground truth; writes
+the label set paths.runs/RUN/SPLIT of its boxes, and RUN/SPLIT_metrics.csv. Cameras are told apart
+by data.groups, or else by folder. Without ground truth it only finds boxes, of any split: a label
+set for util/streams/select_frames.py, which chooses by its confidences.
+Next: python analysis/cross_performance.py
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from student.inference.label_sets import report_failures
+from util.config.command_line import OVERWRITE, load_config
+from util.images.splits import warn_of_shared_images
+from util.running.run import print_next, run_script
+
+ANSWERING = {f"detector.{key}" for key in ("run", "confidence", "overlap", "max_boxes", "device")}
+
+READS = ANSWERING | {"streams.time", "streams.time_format", "streams.block"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage."""
+    config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
+    warn_of_shared_images(config.data)
+    from student.detection.testing import evaluate_detector
+
+    found = evaluate_detector(
+        config.detector, config.data, config.streams, config.paths.runs, options.overwrite
+    )
+    print_next(["analysis/cross_performance.py"], argv)
+    return report_failures(found)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))

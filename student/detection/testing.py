@@ -1,0 +1,60 @@
+"""Tests a detector: finds the boxes of the test split, and judges them camera by camera."""
+
+from pathlib import Path
+
+from student.detection.judging import format_cameras, judge_cameras
+from student.detection.predicting import find_boxes
+from util.bbox_csv import read_bbox_csv
+from util.config import DataSection, DetectorSection, StreamsSection
+from util.disk.whole_files import write_text
+from util.ground_truth.reading import read_truths
+from util.images.files import find_images
+from util.images.splits import read_split
+from util.label_set import PREDICTION, LabelSet
+from util.streams.cameras import TimeInNames, find_cameras
+
+BEST = "best.pt"
+
+
+def evaluate_detector(
+    section: DetectorSection,
+    data: DataSection,
+    streams: StreamsSection,
+    runs: Path,
+    overwrite: bool,
+) -> LabelSet:
+    """Find boxes in the images of the test split, and judge them where there is ground truth.
+
+    Args:
+        section: Names the run, and says which of its boxes count.
+        data: Names images, split and ground truth, and finds cameras.
+        streams: Finds the times of frames, which are resampled together where they are near.
+        runs: Folder of the runs.
+        overwrite: Whether a label set that was made with other settings may be replaced.
+
+    Returns:
+        The label set; images that could not be read are recorded as failed there.
+
+    Raises:
+        UserError: Images, checkpoint or ground truth are missing or wrong.
+    """
+    image_paths = find_images(data.images)
+    test_ids = read_split(data.splits, data.test_split, image_paths)
+    test_paths = {image_id: image_paths[image_id] for image_id in test_ids}
+    folder = runs / section.run / data.test_split
+    found = find_boxes(runs / section.run / BEST, section, test_paths, folder, overwrite)
+    print(f"{folder}: {len(found.ids)} images looked at")
+    if data.ground_truth is None:
+        print("data.ground_truth is null: nothing to judge the boxes by")
+        return found
+    time = TimeInNames(streams.time, streams.time_format) if streams.time else None
+    cameras = find_cameras(found.ids, data.groups, time)
+    truths = read_truths(data, image_paths, found.ids)
+    table = judge_cameras(cameras, truths, read_bbox_csv(folder / PREDICTION), streams.block)
+    print(format_cameras(table))
+    print(
+        "Means over classes. Intervals are 95 % bootstrap intervals over groups of "
+        f"{streams.block} frames that follow each other (streams.block)."
+    )
+    write_text(Path(f"{folder}_metrics.csv"), table.to_csv(index=False))
+    return found

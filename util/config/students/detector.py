@@ -1,0 +1,105 @@
+"""The section `detector`."""
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from util.config.fields import DECIDES_NOTHING, FolderName, Fraction, Section, locate_model
+from util.config.students.student import Precision
+
+
+class DetectorSection(Section):
+    """A student that finds boxes, small enough for a camera."""
+
+    run: FolderName = Field(
+        "detector",
+        description="Folder name of the run, in paths.runs.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    label_set: str | None = Field(
+        None,
+        min_length=1,
+        description="Label set whose boxes it learns, such as a teacher's; null = the ground truth"
+        " (data.ground_truth).",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    classes: list[str] = Field(
+        [],
+        description="Classes that it learns to find, others count as nothing; [] = all that the"
+        " boxes of the training split have.",
+    )
+    min_confidence: float = Field(
+        0.0, ge=0, le=1, description="Boxes of the label set count from this confidence on."
+    )
+    encoder: str | None = Field(
+        "tf_efficientnet_lite0",
+        description="Network of timm, built like EfficientNet, whose first stages it looks with, up"
+        " to cells of 16 pixels; null = convolutions of its own.",
+    )
+    weights: str | None = Field(
+        "efficientnet-lite0",
+        description="Weights of the encoder to begin with: a name that --check lists for it"
+        " (teacher/soft_label_generation.py), a repository of the hub that was fetched, a file or a"
+        " folder; null = random ones.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    start: FolderName | None = Field(
+        None,
+        description="Folder name of a run, in paths.runs, of a detector of the same classes and"
+        " shape, whose weights it starts with; null = none.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    width: int = Field(
+        12,
+        ge=2,
+        description="Its head has four times as many channels; convolutions of its own have so many"
+        " at first.",
+    )
+    size_px: int = Field(
+        256, ge=32, description="Longest side of an image as it sees it, in pixels."
+    )
+    zoom: float = Field(
+        1.5, ge=1, description="Images are enlarged or reduced up to so many times in training."
+    )
+    augmentation: float = Field(
+        1.0, ge=0, description="Strength of changes of light and colour; above 0 with flips."
+    )
+    epochs: int = Field(40, ge=1, description="Passes over the training split.")
+    patience: int = Field(40, ge=1, description="Stop after so many epochs without a better one.")
+    batch_size: int = Field(8, ge=1, description="Images in a step.")
+    learning_rate: float = Field(0.002, gt=0, description="Peak of the one-cycle schedule.")
+    weight_decay: float = Field(0.01, ge=0, description="Decay of AdamW.")
+    gradient_clip: float = Field(
+        10.0, ge=0, description="Largest norm of the gradients of a step; 0 = not clipped."
+    )
+    ema_decay: float = Field(
+        0.98, ge=0, lt=1, description="Of the moving average of its weights; 0 = none is kept."
+    )
+    best_epoch: Literal["average_precision", "last"] = Field(
+        "last",
+        description="Epoch that is kept: the one with the best average precision (IoU 0.5) against"
+        " the label set's boxes of the validation split, or the last.",
+    )
+    confidence: Fraction = Field(0.01, description="Least confidence of the boxes that it gives.")
+    overlap: Fraction = Field(
+        0.6, gt=0, description="IoU above which the less sure of two boxes of a class is dropped."
+    )
+    max_boxes: int = Field(100, ge=1, description="Most boxes of an image.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="Where it runs.", json_schema_extra=DECIDES_NOTHING
+    )
+    precision: Precision = Field(
+        "32-true", description="Numbers it is trained with; auto = bf16-mixed where that is faster."
+    )
+    num_workers: int = Field(
+        1,
+        ge=0,
+        description="Threads that read and augment images ahead; 0 = none.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+
+    @field_validator("weights")
+    @classmethod
+    def _locate_weights(cls, name: str | None, info: ValidationInfo) -> str | None:
+        return name if name is None else locate_model(name, info)
