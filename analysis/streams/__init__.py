@@ -1,0 +1,1 @@
+"""What students of cameras are worth: their names, results, clusters of cameras, and plots."""
