@@ -1,4 +1,4 @@
-"""Tables as people and programs write them: CSV with `;`, of which every bad row can be named."""
+"""Tables as people and programs write them: CSV of which every bad row can be named."""
 
 import io
 import re
@@ -10,10 +10,12 @@ import pandas as pd
 
 from util.errors import UserError
 
-_OTHER_SEPARATORS = {",": "','", "\t": "tabs", "|": "'|'"}
+_SEPARATORS = {";": "';'", ",": "','", "\t": "tabs", "|": "'|'"}
 
 
-def read_text_table(path: Path, content: str, columns: Sequence[str]) -> pd.DataFrame:
+def read_text_table(
+    path: Path, content: str, columns: Sequence[str], separator: str = ";"
+) -> pd.DataFrame:
     """Read a CSV as text, so that bad rows can be named.
 
     Quotes round cells do not matter; row numbers in front, blank lines and empty columns at the end
@@ -23,6 +25,7 @@ def read_text_table(path: Path, content: str, columns: Sequence[str]) -> pd.Data
         path: Of the file.
         content: What its rows are, for errors, such as `boxes`.
         columns: That its first line should name, for errors; whether it does is not looked at.
+        separator: Of its cells.
 
     Returns:
         The columns that the file has, as text, and first of all the number of each `line`. A cell
@@ -38,10 +41,10 @@ def read_text_table(path: Path, content: str, columns: Sequence[str]) -> pd.Data
         raise UserError(f"the {content} {path} cannot be read: {error}") from None
     stripped = text.lstrip()
     first_line = text[: len(text) - len(stripped)].count("\n") + 1
-    cells = _parse_cells(path, stripped, first_line)
+    cells = _parse_cells(path, stripped, first_line, separator)
     header = [str(cell).strip() for cell in cells.iloc[0]]
     table = cells[1:]
-    _check_header(path, content, columns, header, table)
+    _check_header(path, content, separator.join(columns), header, table, separator)
     table.columns = pd.Index(header)
     table = table.drop(columns=["", "line"], errors="ignore")  # of the name, too, that is ours
     table.insert(0, "line", np.arange(first_line + 1, first_line + 1 + len(table)))
@@ -49,12 +52,12 @@ def read_text_table(path: Path, content: str, columns: Sequence[str]) -> pd.Data
     return table.drop(nameless.index[nameless.iloc[:, 1:].apply(_is_blank).all(axis=1)])
 
 
-def _parse_cells(path: Path, text: str, first_line: int) -> pd.DataFrame:
+def _parse_cells(path: Path, text: str, first_line: int, separator: str) -> pd.DataFrame:
     """Split text into cells; `first_line` is its number in the file, for errors."""
     try:
         return pd.read_csv(
             io.StringIO(text),
-            sep=";",
+            sep=separator,
             header=None,
             dtype=str,
             keep_default_na=False,
@@ -78,20 +81,24 @@ def _is_blank(cells: pd.Series) -> pd.Series:
 
 
 def _check_header(
-    path: Path, content: str, columns: Sequence[str], header: Sequence[str], table: pd.DataFrame
+    path: Path,
+    content: str,
+    expected: str,
+    header: Sequence[str],
+    table: pd.DataFrame,
+    separator: str,
 ) -> None:
     """Refuse a header that leaves doubt what a column is; row numbers in front need no name."""
     named = [name for name in header if name]
     if len(named) < 2:
-        found = next((name for sign, name in _OTHER_SEPARATORS.items() if sign in header[0]), None)
-        separator = f"its values are separated by {found}, expected ';': " if found else ""
-        raise UserError(
-            f"{path} is no CSV of {content}; {separator}its first line must be {';'.join(columns)}"
-        )
+        found = next((name for sign, name in _SEPARATORS.items() if sign in header[0]), None)
+        wanted = _SEPARATORS[separator]
+        other = f"its values are separated by {found}, expected {wanted}: " if found else ""
+        raise UserError(f"{path} is no CSV of {content}; {other}its first line must be {expected}")
     if len(set(named)) < len(named):
         raise UserError(
             f"{path} is no CSV of {content}; it names a column twice: its first line must be "
-            f"{';'.join(columns)}"
+            f"{expected}"
         )
     for number, name in enumerate(header):
         if number and not name and not _is_blank(table[number]).all():

@@ -127,9 +127,9 @@ def _read(match: re.Match[str]) -> tuple[object, ...]:
 def name_strategy(settings: StreamsSection) -> tuple[str, Setting]:
     """Name a strategy as in names of trainings, and say its setting.
 
-    The original's names say the aggregation of confidences or the seed, where there is one. Where it
-    has none, for `online-...`, object counts and second stages, these are ours: a second stage is
-    added as `FIRST-FRAMES+SECOND`, where FRAMES is what the first one chooses.
+    The original's names say the aggregation of confidences or the seed, where there is one. Where
+    it has none, for `online-...`, object counts and second stages, these are ours: a second stage
+    is added as `FIRST-FRAMES+SECOND`, where FRAMES is what the first one chooses.
     """
     name: str = settings.strategy
     setting: Setting = "pool-based" if name in _POOL else "stream-based"
