@@ -4,6 +4,7 @@ Precedence: default < file < `--section.key value`. The loaded config is frozen 
 paths only, so that a copy of it in a run folder repeats the run from anywhere.
 """
 
+from util.config.analyses.clusters import ClustersSection
 from util.config.analyses.compression import CompressionSection
 from util.config.analyses.evaluation import EvaluationSection
 from util.config.analyses.study import StudySection
@@ -55,6 +56,7 @@ __all__ = [
     "Calibration",
     "CamSection",
     "ClassifierSection",
+    "ClustersSection",
     "CombinationSection",
     "CompressionSection",
     "Config",

@@ -6,6 +6,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from util.config.analyses.clusters import ClustersSection
 from util.config.analyses.compression import CompressionSection
 from util.config.analyses.evaluation import EvaluationSection
 from util.config.analyses.study import StudySection
@@ -74,6 +75,7 @@ class Config(BaseModel):
     compression: CompressionSection = Field(
         CompressionSection(), description=CompressionSection.__doc__
     )
+    clusters: ClustersSection = Field(ClustersSection(), description=ClustersSection.__doc__)
     tracking: TrackingSection = Field(TrackingSection(), description=TrackingSection.__doc__)
 
     def own_sections(self) -> dict[str, Section]:

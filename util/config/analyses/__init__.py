@@ -1,1 +1,1 @@
-"""Sections of what judges: evaluation, the prompt study and the compression curve."""
+"""Sections of what judges: evaluation, studies, the compression curve, clusters of cameras."""

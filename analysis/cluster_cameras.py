@@ -1,0 +1,155 @@
+"""Find cameras that can share a student.
+
+    python analysis/cluster_cameras.py --clusters.matrix cross_performance.csv
+
+Cameras are compared by how the student of each fares on all of them (clusters.matrix, or
+inference_results.csv in paths.runs/RESULTS), or before any training by the boxes of a label set
+(clusters.label_set), and clustered by average linkage. Writes paths.runs/NAME: clusters.csv, which
+camera is in which cluster; clusters.json, why; the matrix in the order of its tree, clusters.png
+and .svg; the scores, cross_performance.csv, as far as known; and agreement.csv, how well all
+distances that can be had agree, so that one sees whether boxes would have told the same.
+Next: python util/streams/select_frames.py, with streams.cameras those of a cluster
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from util.bbox_csv import read_bbox_csv
+from util.config import ClustersSection, Config, keys_of, write_config
+from util.config.command_line import load_config
+from util.disk.whole_files import write_text
+from util.errors import UserError, listed
+from util.images.files import find_images
+from util.label_set import PREDICTION, LabelSet, find_label_set
+from util.running.run import print_next, run_script
+from util.streams.cameras import find_cameras
+from util.streams.labelled import keep_labelled
+
+if TYPE_CHECKING:  # statistics take a second to import, which --help should not
+    from analysis.streams.clustering import Clusters
+    from analysis.streams.cross_matrix import CrossMatrix
+    from analysis.streams.known_cameras import KnownCameras
+
+READS = keys_of("clusters")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the analysis."""
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
+    from analysis.streams.agreement import compare_distances
+    from analysis.streams.cluster_writing import describe_clusters, write_clusters
+    from analysis.streams.clustering import cluster, join
+    from analysis.streams.cross_matrix import write_matrix
+
+    settings, folder = config.clusters, config.paths.runs / config.clusters.name
+    matrix = find_matrix(settings, config.paths.runs)
+    known = gather(config, matrix)
+    rest, new = known.part(settings.newcomers)
+    base = known.only(rest)
+    check_count(settings, base.names)
+    distances = base.distances()
+    found = cluster(distances[settings.distance], settings.count, settings.threshold)
+    joined = {
+        known.names[at]: join(found.labels, known.distances_to(settings.distance, at, rest))
+        for at in new
+    }
+    facts = {"distance": settings.distance, "linkage": "average", "cameras": list(base.names)}
+    agreement = compare_distances(distances, found.count)
+    write_config(folder, config)
+    if matrix is not None:
+        facts |= {"metric": settings.metric, "note": matrix.note}
+        write_matrix(folder / "cross_performance.csv", matrix)
+        print(matrix.note, end="\n" if matrix.note else "")
+    write_text(folder / "agreement.csv", agreement.to_csv(index=False))
+    draw(folder / "clusters", base, found, settings)
+    write_clusters(folder, base.names, found, joined, facts)
+    print(describe_clusters(base.names, found, joined))
+    if len(agreement):
+        print(agreement.round(3).to_string(index=False))
+    first = [word for name in found.members(base.names)[0] for word in ("--streams.cameras", name)]
+    print_next(["util/streams/select_frames.py", *first], argv)
+    return 0
+
+
+def find_matrix(settings: ClustersSection, runs: Path) -> "CrossMatrix | None":
+    """Find the scores of all students on all cameras; None where there are none, and none needed.
+
+    Raises:
+        UserError: They are needed and not there, or cannot be used.
+    """
+    from analysis.streams.cross_matrix import gather_matrix, read_matrix
+    from analysis.streams.results import read_results
+
+    if settings.matrix is not None:
+        return read_matrix(settings.matrix)
+    path = runs / settings.results / "inference_results.csv"
+    if path.exists():
+        return gather_matrix(read_results(path), settings.metric)
+    if settings.distance in ("transfer", "profile"):
+        raise UserError(
+            f"{path} does not exist, which the distance {settings.distance} needs; test students "
+            "on cameras first, or set clusters.matrix, or clusters.distance to embedding or labels"
+        )
+    return None
+
+
+def gather(config: Config, matrix: "CrossMatrix | None") -> "KnownCameras":
+    """Gather what is known of the cameras: scores, frames and boxes.
+
+    Raises:
+        UserError: There is no label set, and one is needed; or it has none of the cameras.
+    """
+    from analysis.streams.known_cameras import KnownCameras
+
+    settings, paths, data = config.clusters, config.paths, config.data
+    scores = None if matrix is None else matrix.scores
+    if settings.label_set is None:
+        if matrix is None or settings.distance in ("embedding", "labels"):
+            raise UserError(
+                f"the distance {settings.distance} compares boxes; name their label set in "
+                "clusters.label_set"
+            )
+        return KnownCameras(matrix.cameras, scores)
+    folder = find_label_set(settings.label_set, paths.label_sets, paths.runs, data.test_split)
+    cameras = find_cameras(list(find_images(data.images)), data.groups)
+    if matrix is not None:
+        by_name = {camera.name: camera for camera in cameras}
+        if lacking := [name for name in matrix.cameras if name not in by_name]:
+            raise UserError(
+                f"cameras of the scores have no frames in {data.images}: {listed(lacking)}; there "
+                f"are: {listed(list(by_name), 20)}; data.groups finds a frame's camera"
+            )
+        cameras = [by_name[name] for name in matrix.cameras]
+    cameras, _ = keep_labelled(cameras, LabelSet(folder, needs_maps=False))
+    boxes = read_bbox_csv(folder / PREDICTION)
+    return KnownCameras([camera.name for camera in cameras], scores, cameras, boxes)
+
+
+def check_count(settings: ClustersSection, names: Sequence[str]) -> None:
+    """Refuse more clusters than cameras."""
+    if settings.count is not None and settings.count > len(names):
+        raise UserError(
+            f"clusters.count is {settings.count}, but there are {len(names)} cameras: "
+            f"{listed(names, 20)}"
+        )
+
+
+def draw(path: Path, cameras: "KnownCameras", found: "Clusters", settings: ClustersSection) -> None:
+    """Draw the scores, or else the distances, in the order of the tree."""
+    from analysis.streams.cluster_figure import draw_clusters
+
+    if cameras.scores is None:
+        values = cameras.distances()[settings.distance]
+        said = ("", "", f"distance ({settings.distance})")
+    else:
+        values, said = cameras.scores, ("student of", "tested on", settings.metric)
+    draw_clusters(path, cameras.names, values, found, said)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))
