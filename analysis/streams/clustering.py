@@ -101,9 +101,8 @@ def cluster(
 
 def cut(tree: np.ndarray, count: int) -> np.ndarray:
     """Undo the highest merges of a tree until there are so many clusters, (N,) int64 from 1 on."""
-    labels = cut_tree(tree, n_clusters=count).ravel()
-    _, first, of_each = np.unique(labels, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[of_each].astype(np.int64) + 1
+    # scipy numbers clusters by their first cameras, too
+    return cut_tree(tree, n_clusters=count).ravel().astype(np.int64) + 1
 
 
 def _score_counts(distances: np.ndarray, tree: np.ndarray) -> dict[int, float]:

@@ -81,11 +81,14 @@ def _say_averaged(table: pd.DataFrame) -> str:
 
 def _refuse_missing(means: pd.DataFrame, metric: str, remedy: str) -> None:
     """Name all empty cells together."""
-    rows, columns = np.nonzero(means.isna().to_numpy())
-    if len(rows):
-        cells = [
-            f"{means.index[i]} on {means.columns[j]}" for i, j in zip(rows, columns, strict=True)
-        ]
+    is_empty = means.isna().to_numpy()
+    cells = [
+        f"{source} on {target}"
+        for source, of_source in zip(means.index, is_empty, strict=True)
+        for target, is_lacking in zip(means.columns, of_source, strict=True)
+        if is_lacking
+    ]
+    if cells:
         raise UserError(f"{metric} is lacking of {listed(cells, 10)}; {remedy}")
 
 
@@ -114,7 +117,7 @@ def read_matrix(path: Path) -> CrossMatrix:
             f"{path}: a matrix has a row and a column of each camera; check {listed(odd or twice)}"
         )
     texts = table.set_index(rows).loc[names, names]
-    scores = texts.apply(lambda column: pd.to_numeric(column, errors="coerce"))
+    scores = pd.DataFrame({name: pd.to_numeric(texts[name], errors="coerce") for name in names})
     _refuse_missing(scores, f"a number in {path}", "write one into each cell")
     values = scores.to_numpy(np.float64)
     if not ((values >= 0) & (values <= 1)).all():
