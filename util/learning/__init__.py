@@ -14,7 +14,7 @@ the same few lines for all, in one process or several, new or gone on with:
             trainer.resume(state)
         with recording(run_folder, fabric, mode, project) as record:
             trainer.fit(record)
-        trainer.conclude()
+            trainer.conclude()
 
 Settings go by their names alone in errors, since they may be of any section of the config.
 """

@@ -1,5 +1,6 @@
 """Weights & Biases, where it is asked for; nothing else needs it."""
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,11 +9,21 @@ from typing import Any, Literal
 
 from util.errors import UserError
 
+logger = logging.getLogger(__name__)
+
 Record = Callable[[Mapping[str, float]], None]
 """Records the figures of an epoch, its number among them."""
 
 PATIENCE_S = 30.0
 """How long the server is waited for; what it has not got by then is kept in the run folder."""
+
+MODEL_FILES = ("best.pt", "config.json", "run.json")
+"""What is kept of a run on the hub, as the artifact that `model_artifact` names."""
+
+
+def model_artifact(run_id: str) -> str:
+    """Name the artifact that has the model of a run, as stream-based active distillation does."""
+    return f"run_{run_id}_model"
 
 
 @contextmanager
@@ -24,6 +35,9 @@ def tracking(
     settings: Mapping[str, Any],
 ) -> Iterator[Record]:
     """Record a training; it is closed at the end, also by an error or an interrupt.
+
+    The model that lies in the run folder when it has come to its end is filed, too. Where that
+    fails, a warning says so: the run folder has it.
 
     Args:
         mode: `off`, `offline` (kept in the run folder) or `online`.
@@ -45,6 +59,7 @@ def tracking(
     status = 1
     try:
         yield lambda figures: run.log(dict(figures), step=int(figures["epoch"]))
+        _file_model(run, run_folder, run_id)
         status = 0
     finally:
         run.finish(exit_code=status)
@@ -65,6 +80,24 @@ def check_installed(mode: Literal["off", "offline", "online"]) -> None:
             f"tracking.mode is {mode!r}, but the package wandb is not installed; "
             "pip install wandb, or set tracking.mode to off"
         ) from None
+
+
+def _file_model(run: Any, run_folder: Path, run_id: str) -> None:
+    """File the model of a run, as far as there is one, under the aliases `best` and `latest`."""
+    import wandb
+
+    if not (run_folder / MODEL_FILES[0]).is_file():
+        return
+    try:
+        artifact = wandb.Artifact(model_artifact(run_id), type="model")
+        for name in MODEL_FILES:
+            if (run_folder / name).is_file():
+                # immutable: read where it lies, no copy of it is made elsewhere
+                path = str(run_folder / name)
+                artifact.add_file(path, name=name, policy="immutable", skip_cache=True)
+        run.log_artifact(artifact, aliases=["best", "latest"])
+    except (wandb.errors.Error, OSError, ValueError) as error:
+        logger.warning("the model of %s is not filed on Weights & Biases: %s", run_folder, error)
 
 
 def _start(

@@ -52,6 +52,6 @@ def train_to_end(
             if fabric.is_global_zero:
                 announce(trainer)
             trainer.fit(record)
-        if fabric.is_global_zero:
-            draw_curves(run_folder.path / "curves.png", trainer.history, panels)
-            trainer.conclude()
+            if fabric.is_global_zero:
+                draw_curves(run_folder.path / "curves.png", trainer.history, panels)
+                trainer.conclude()  # first, so that what is tracked has all that run.json says

@@ -37,13 +37,27 @@ class FakeWandb:
         if not self.has_network:
             raise FakeError("timed out\nConsider increasing")
         self.told.append(("init", given))
-        return SimpleNamespace(log=self.log, finish=self.finish)
+        return SimpleNamespace(log=self.log, finish=self.finish, log_artifact=self.log_artifact)
 
     def setup(self, settings: object) -> None:
         pass
 
     def Settings(self, **given: Any) -> dict[str, Any]:  # noqa: N802  # its name there
         return given
+
+    def Artifact(self, name: str, type: str) -> Any:  # noqa: N802  # its names there
+        files: dict[str, str] = {}
+
+        def add_file(local_path: str, name: str, policy: str, skip_cache: bool) -> None:
+            assert (policy, skip_cache) == ("immutable", True), "no copies elsewhere"
+            files[name] = Path(local_path).read_bytes().decode(errors="replace")
+
+        return SimpleNamespace(name=name, type=type, add_file=add_file, files=files)
+
+    def log_artifact(self, artifact: Any, aliases: list[str]) -> None:
+        if not self.has_network:
+            raise FakeError("the connection is lost")
+        self.told.append(("model", (artifact.name, artifact.type, artifact.files, aliases)))
 
     def log(self, figures: dict[str, float], step: int) -> None:
         self.told.append(("log", (step, figures["epoch"])))
@@ -131,10 +145,15 @@ def test_a_resumed_training_goes_on_with_its_record_and_another_has_another(
                 train(project, *given, "--overwrite")
         train(project, *given, "--overwrite")
         kinds = [kind for kind, _ in fake.told]
-        assert kinds == ["init", "finish", "init", "log", "finish"]
+        assert kinds == ["init", "finish", "init", "log", "model", "finish"]
         first, second = (how["id"] for kind, how in fake.told if kind == "init")
         assert first == second
-        assert fake.told[-2:] == [("log", (3, 3.0)), ("finish", 0)]
+        assert fake.told[-3] == ("log", (3, 3.0))
+        name, kind, files, aliases = fake.told[-2][1]
+        assert (name, kind, aliases) == (f"run_{first}_model", "model", ["best", "latest"])
+        assert [*files] == ["best.pt", "config.json", "run.json"]
+        assert json.loads(files["run.json"])["best"]["epoch"] in (1, 2, 3)
+        assert fake.told[-1] == ("finish", 0)
         ids.append(first)
         facts = json.loads((project.parent / "runs/student/run.json").read_text())
         assert facts["tracking_id"] == first
@@ -142,11 +161,31 @@ def test_a_resumed_training_goes_on_with_its_record_and_another_has_another(
     assert ids[0] != ids[1]
 
 
+def test_a_model_that_cannot_be_filed_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake = use(monkeypatch)
+    (tmp_path / "best.pt").write_bytes(b"x")
+    with tracking("online", "project", tmp_path, "id", {}):
+        fake.has_network = False
+    assert fake.told[-1] == ("finish", 0)
+    assert "is not filed on Weights & Biases: the connection is lost" in caplog.text
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_offline_keeps_a_record_in_the_run_folder(tmp_path: Path) -> None:
+def test_offline_keeps_a_record_in_the_run_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
     for epoch in (1, 2):  # stopped between them
         with tracking("offline", "project", tmp_path, "0123abcd", {"epochs": 2}) as record:
             record({"epoch": float(epoch), "val_f1": 0.5})
+            (tmp_path / "best.pt").write_bytes(b"weights")
     records = list(tmp_path.rglob("*.wandb"))
     assert [path.name for path in records] == ["run-0123abcd.wandb"] * 2
+    has_model = [b"run_0123abcd_model" in path.read_bytes() for path in sorted(records)]
+    assert has_model == [True, True]
+    copies = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size == 7]
+    assert copies == [tmp_path / "best.pt"]  # the record says where it lies
