@@ -55,6 +55,8 @@ def _pairs(results: pd.DataFrame) -> list[tuple[str, str]]:
 
 def _find_panel(source: str, target: str) -> str:
     """Tell whether a student has learnt from a camera: `cam1o2` has from `cam2`."""
+    if target in source.split("+"):  # cameras whose names are no numbers
+        return SAME
     prefix = "cam"
     own = source.removeprefix(prefix).split("o")
     return SAME if target.removeprefix(prefix) in own else OTHER

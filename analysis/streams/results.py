@@ -32,7 +32,7 @@ _KEY = ["run_id", "strategy", "target_domain"]
 
 
 def result_row(
-    run: RunName,
+    learnt: Mapping[str, Any],
     target_domain: str,
     epochs: tuple[int, int, int],
     metrics: Mapping[str, float],
@@ -40,7 +40,8 @@ def result_row(
     """Make the row of a trained student on a camera.
 
     Args:
-        run: Its name. Without an id, the name is its `run_id`.
+        learnt: Its `run_id`, and the columns that say what it has learnt from, as `told_by_name`
+            reads them of a name of the original's kind.
         target_domain: The camera, such as `cam3`.
         epochs: How many were trained, the best of them, how many were asked for.
         metrics: `precision`, `recall`, `mAP50`, `mAP50-95`, and ends of intervals as far as known;
@@ -49,19 +50,22 @@ def result_row(
     Returns:
         A row of the table.
     """
+    trained = dict(zip(_EPOCHS, epochs, strict=True))
+    return {**learnt, "target_domain": target_domain, **trained, **metrics}
+
+
+def told_by_name(run: RunName) -> dict[str, Any]:
+    """Give the columns that the name of a run tells; without an id, the name is its `run_id`."""
     return {
         "run_id": run.run_id or str(run),
         "source_dataset": run.dataset,
         "source_domain": run.source_domain,
         "source_period": run.source_period,
-        "target_domain": target_domain,
         "student": run.student,
         "teacher": run.teacher,
-        **dict(zip(_EPOCHS, epochs, strict=True)),
         "strategy": run.strategy,
         "setting": run.setting or "",
         "samples": run.samples,
-        **metrics,
     }
 
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from student.detection.origin import describe_origin
 from util.bbox_csv import COORDINATES, read_bbox_csv, split_ignored
 from util.config import DataSection, DetectorSection, PathsSection
 from util.errors import UserError, listed
@@ -28,6 +30,7 @@ class LabelledFrames:
         train_ids: To learn from.
         validation_ids: To see how well it is learnt.
         labels: Where the boxes come from: the name of a label set, or the ground truth.
+        origin: Which cameras there are to learn from, and who has chosen their frames.
     """
 
     image_paths: Mapping[str, Path]
@@ -36,6 +39,7 @@ class LabelledFrames:
     train_ids: Sequence[str]
     validation_ids: Sequence[str]
     labels: str
+    origin: Mapping[str, Any]
 
     @cached_property
     def _truths(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -99,7 +103,9 @@ def gather_labelled_frames(
         )
     classes = section.classes or there
     counted = boxes[boxes["obj_class"].isin(classes)].reset_index(drop=True)
-    return LabelledFrames(image_paths, counted, classes, train_ids, validation_ids, labels)
+    assert data.splits is not None, "lists were read from there"
+    origin = describe_origin(train_ids, data.groups, data.splits)
+    return LabelledFrames(image_paths, counted, classes, train_ids, validation_ids, labels, origin)
 
 
 def _read_boxes(label_set: LabelSet, image_ids: Sequence[str]) -> pd.DataFrame:

@@ -101,6 +101,7 @@ def train_detector(
         },
         "versions": library_versions(),
         "labels": frames.labels,
+        "learnt_from": dict(frames.origin),
     }
     run_folder = RunFolder(plan.folder, facts, plan.config)
     learnt = task(section, frames, detector.settings, fabric)

@@ -11,7 +11,7 @@ import pytest
 
 from analysis.cluster_cameras import main
 from analysis.streams.cross_matrix import CrossMatrix, write_matrix
-from analysis.streams.results import append_results, result_row
+from analysis.streams.results import append_results, result_row, told_by_name
 from analysis.streams.run_names import parse_run_name
 from tests.analysis.streams.walt import CAMERAS, SCORES
 from tests.util.streams.recorded import write_streams
@@ -81,7 +81,7 @@ def test_a_camera_may_join_later_and_the_criterion_decides(published: Path) -> N
 def row(source: str, target: str, score: float) -> dict[str, Any]:
     run = parse_run_name(f"W-{source}-week1_s_t_n-first_stream-based_16")
     names = ("precision", "recall", "mAP50", "mAP50-95")
-    return result_row(run, target, (1, 1, 1), dict.fromkeys(names, score))
+    return result_row(told_by_name(run), target, (1, 1, 1), dict.fromkeys(names, score))
 
 
 STREAMS = {

@@ -6,6 +6,7 @@ paths only, so that a copy of it in a run folder repeats the run from anywhere.
 
 from util.config.analyses.clusters import ClustersSection
 from util.config.analyses.compression import CompressionSection
+from util.config.analyses.cross_performance import CrossPerformanceSection
 from util.config.analyses.evaluation import EvaluationSection
 from util.config.analyses.study import StudySection
 from util.config.combination import Calibration, CombinationSection, Strategy
@@ -61,6 +62,7 @@ __all__ = [
     "CompressionSection",
     "Config",
     "Consistency",
+    "CrossPerformanceSection",
     "DataSection",
     "DemoSection",
     "DetectorSection",

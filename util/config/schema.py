@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 
 from util.config.analyses.clusters import ClustersSection
 from util.config.analyses.compression import CompressionSection
+from util.config.analyses.cross_performance import CrossPerformanceSection
 from util.config.analyses.evaluation import EvaluationSection
 from util.config.analyses.study import StudySection
 from util.config.combination import CombinationSection
@@ -74,6 +75,9 @@ class Config(BaseModel):
     study: StudySection = Field(StudySection(), description=StudySection.__doc__)
     compression: CompressionSection = Field(
         CompressionSection(), description=CompressionSection.__doc__
+    )
+    cross_performance: CrossPerformanceSection = Field(
+        CrossPerformanceSection(), description=CrossPerformanceSection.__doc__
     )
     clusters: ClustersSection = Field(ClustersSection(), description=ClustersSection.__doc__)
     tracking: TrackingSection = Field(TrackingSection(), description=TrackingSection.__doc__)

@@ -67,10 +67,7 @@ def find_cameras(
         UserError: Frames have no camera or no time, or the same one as another of their camera; or
             a camera that is wanted has no frame.
     """
-    if groups is None:
-        names = [image_id.rpartition("/")[0] or "." for image_id in image_ids]
-    else:
-        names = name_groups(groups, image_ids)
+    names = name_cameras(image_ids, groups)
     frames: dict[str, list[str]] = {}
     for image_id, name in zip(image_ids, names, strict=True):
         frames.setdefault(name, []).append(image_id)
@@ -82,6 +79,17 @@ def find_cameras(
         )
     kept = [name for name in there if not wanted or name in wanted]
     return [_in_order(name, frames[name], time) for name in kept]
+
+
+def name_cameras(image_ids: Sequence[str], groups: str | None) -> list[str]:
+    """Name the camera of each frame: what `groups` finds in its id, or else its folder.
+
+    Raises:
+        UserError: See `name_groups`.
+    """
+    if groups is not None:
+        return name_groups(groups, image_ids)
+    return [image_id.rpartition("/")[0] or "." for image_id in image_ids]
 
 
 def group_in_time(cameras: Sequence[Camera], length: int) -> tuple[list[str], ImageGroups]:

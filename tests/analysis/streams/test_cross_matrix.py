@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis.streams.cross_matrix import CrossMatrix, gather_matrix, read_matrix, write_matrix
-from analysis.streams.results import append_results, baseline_row, result_row
+from analysis.streams.results import append_results, baseline_row, result_row, told_by_name
 from analysis.streams.run_names import parse_run_name
 from tests.analysis.streams.walt import CAMERAS, SCORES
 from util.errors import UserError
@@ -17,7 +17,7 @@ from util.errors import UserError
 def row(source: str, target: str, score: float, seed: int = 0, samples: int = 16) -> dict[str, Any]:
     run = parse_run_name(f"W-{source}-week1_s_t_random-{seed}_pool-based_{samples}")
     names = ("precision", "recall", "mAP50", "mAP50-95")
-    return result_row(run, target, (1, 1, 1), dict.fromkeys(names, score))
+    return result_row(told_by_name(run), target, (1, 1, 1), dict.fromkeys(names, score))
 
 
 def table(tmp_path: Path, rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.streams.figures import OTHER, SAME, draw_curves, tabulate_curves
-from analysis.streams.results import append_results, baseline_row, result_row
+from analysis.streams.results import append_results, baseline_row, result_row, told_by_name
 from analysis.streams.run_names import parse_run_name
 
 
@@ -20,7 +20,7 @@ def row(
     name = f"W-cam{cameras}-week{weeks}_s_t_{strategy}_pool-based_{samples}"
     metrics = dict.fromkeys(("precision", "recall", "mAP50", "mAP50-95"), score)
     ends = {"mAP50_low": score / 2, "mAP50_high": (score + 1) / 2}
-    return result_row(parse_run_name(name), target, (1, 1, 1), metrics | ends)
+    return result_row(told_by_name(parse_run_name(name)), target, (1, 1, 1), metrics | ends)
 
 
 BASELINES = [

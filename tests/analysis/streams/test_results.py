@@ -13,11 +13,13 @@ from analysis.streams.results import (
     find_pairs,
     read_results,
     result_row,
+    told_by_name,
 )
 from analysis.streams.run_names import parse_run_name
 from util.errors import UserError
 
 RUN = parse_run_name("WALT-cam1-week1_tiny_large_random-0_pool-based_16")
+LEARNT = told_by_name(RUN)
 METRICS = {"precision": 0.1 + 0.2, "recall": 1 / 3, "mAP50": 0.5, "mAP50-95": 0.3}
 ENDS = {"mAP50_low": 0.4, "mAP50_high": 0.6}
 PUBLISHED = (
@@ -31,12 +33,12 @@ def test_rows_are_added_and_read_again_to_the_last_digit(tmp_path: Path) -> None
     path = tmp_path / "a" / "inference_results.csv"
     assert read_results(path).empty
     assert find_pairs(read_results(path)) == set()
-    append_results(path, [result_row(RUN, "cam1", (9, 7, 10), METRICS | ENDS)])
+    append_results(path, [result_row(LEARNT, "cam1", (9, 7, 10), METRICS | ENDS)])
     nothing = {**METRICS, "mAP50": np.nan, "mAP50-95": np.nan}
     written = append_results(
         path,
         [
-            result_row(RUN, "cam2", (9, 7, 10), nothing),
+            result_row(LEARNT, "cam2", (9, 7, 10), nothing),
             baseline_row("large", "WALT", "cam1", METRICS),
         ],
     )
@@ -57,8 +59,8 @@ def test_rows_are_added_and_read_again_to_the_last_digit(tmp_path: Path) -> None
 
 def test_a_pair_that_is_tested_again_has_one_row(tmp_path: Path) -> None:
     path = tmp_path / "inference_results.csv"
-    append_results(path, [result_row(RUN, cam, (1, 1, 1), METRICS) for cam in ("cam1", "cam2")])
-    table = append_results(path, [result_row(RUN, "cam1", (1, 1, 1), METRICS | {"recall": 0.9})])
+    append_results(path, [result_row(LEARNT, cam, (1, 1, 1), METRICS) for cam in ("cam1", "cam2")])
+    table = append_results(path, [result_row(LEARNT, "cam1", (1, 1, 1), METRICS | {"recall": 0.9})])
     assert table[["target_domain", "recall"]].to_numpy().tolist() == [
         ["cam2", 1 / 3],
         ["cam1", 0.9],
@@ -102,6 +104,6 @@ def test_a_table_that_is_none_is_one_sentence_and_stays(
     path = tmp_path / "inference_results.csv"
     path.write_text(text)
     with pytest.raises(UserError, match=message) as error:
-        append_results(path, [result_row(RUN, "cam1", (1, 1, 1), METRICS)])
+        append_results(path, [result_row(LEARNT, "cam1", (1, 1, 1), METRICS)])
     assert "\n" not in str(error.value)
     assert path.read_text() == text

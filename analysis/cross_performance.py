@@ -1,0 +1,85 @@
+"""Test every student on every camera, beside the teacher and a student that knows none of them.
+
+    python analysis/cross_performance.py --cross_performance.baselines general
+
+Reads the detectors of cross_performance.students (all in paths.runs where none is named), which
+find the boxes of the test split where they have not yet; cameras by data.groups, or else by folder;
+and the ground truth. Baselines are runs of detectors that know no camera in particular, and label
+sets of boxes. All are judged at the same confidences and on the same classes. Writes
+paths.runs/NAME: inference_results.csv, a row a student and camera (those that are there are not
+tested again), and a plot of each metric, cross_mAP50.png and so on.
+Next: python analysis/cluster_cameras.py
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from util.config import keys_of, write_config
+from util.config.command_line import OVERWRITE, load_config
+from util.disk.places import name_in
+from util.errors import UserError
+from util.ground_truth.reading import read_truths
+from util.images.files import find_images
+from util.images.splits import read_split
+from util.running.run import print_next, run_script
+from util.streams.cameras import TimeInNames, find_cameras
+
+READS = keys_of("cross_performance") | {
+    *("detector.confidence", "detector.overlap", "detector.max_boxes", "detector.device"),
+    *("streams.time", "streams.time_format", "streams.block"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the analysis."""
+    config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
+    from analysis.streams.cross_testing import (
+        JudgedFrames,
+        find_baselines,
+        try_baselines,
+        try_students,
+    )
+    from analysis.streams.figures import draw_curves, tabulate_curves
+    from analysis.streams.results import read_results
+    from analysis.streams.trained_runs import find_runs
+
+    settings, paths, data = config.cross_performance, config.paths, config.data
+    if data.ground_truth is None:
+        raise UserError("data.ground_truth is null: there is nothing to test students by")
+    image_paths = find_images(data.images)
+    ids = read_split(data.splits, data.test_split, image_paths)
+    streams = config.streams
+    time = TimeInNames(streams.time, streams.time_format) if streams.time else None
+    frames = JudgedFrames(
+        data.test_split,
+        {image_id: image_paths[image_id] for image_id in ids},
+        find_cameras(ids, data.groups, time),
+        read_truths(data, image_paths, ids),
+        streams.block,
+    )
+    baselines = [name_in(place) for place in settings.baselines]
+    students = find_runs(paths.runs, settings.students, settings.dataset)
+    students = [each for each in students if each.folder.name not in baselines]
+    folder = paths.runs / settings.name
+    table = folder / "inference_results.csv"
+    if options.overwrite:
+        table.unlink(missing_ok=True)
+    write_config(folder, config)
+    num_tested = try_students(table, students, frames, config.detector)
+    places = (paths.label_sets, paths.runs)
+    label_sets = find_baselines(settings.baselines, *places, frames, config.detector)
+    try_baselines(table, label_sets, frames, settings.dataset)
+    results = read_results(table)
+    for metric in ("mAP50", "mAP50-95", "precision", "recall"):
+        draw_curves(folder / f"cross_{metric}", tabulate_curves(results, metric), metric)
+    print(f"{table}: {len(results)} rows; {num_tested} students tested")
+    print_next(["analysis/cluster_cameras.py"], argv)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))

@@ -1,0 +1,142 @@
+"""Tests detectors and label sets on every camera, into one table."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.streams.results import append_results, baseline_row, find_pairs, result_row
+from analysis.streams.trained_runs import TrainedRun, is_detector
+from student.detection.judging import TOGETHER, judge_cameras
+from student.detection.predicting import find_boxes
+from util.bbox_csv import read_bbox_csv
+from util.config import DetectorSection
+from util.disk.places import name_in
+from util.errors import UserError, listed
+from util.label_set import PREDICTION, LabelSet, find_label_set
+from util.streams.cameras import Camera
+
+logger = logging.getLogger(__name__)
+
+METRICS = ("precision", "recall", "mAP50", "mAP50_low", "mAP50_high")
+METRICS += ("mAP50-95", "mAP50-95_low", "mAP50-95_high")
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedFrames:
+    """The frames that everything is tested on.
+
+    Attributes:
+        split: Name of their list.
+        image_paths: Path of each by its id.
+        cameras: Whose they are.
+        truths: Table of their true boxes.
+        block: Frames that follow each other and are resampled together.
+    """
+
+    split: str
+    image_paths: Mapping[str, Path]
+    cameras: Sequence[Camera]
+    truths: pd.DataFrame
+    block: int
+
+    def judge(self, folder: Path) -> dict[str, dict[str, float]]:
+        """Judge the boxes of a label set: metrics of each camera by its name.
+
+        Raises:
+            UserError: It lacks frames; a frame that it has failed on counts as one without boxes.
+        """
+        label_set = LabelSet(folder, needs_maps=False)
+        known = {*label_set.ids, *label_set.failed}
+        if lacking := [image_id for image_id in self.image_paths if image_id not in known]:
+            raise UserError(
+                f"{len(lacking)} of {len(self.image_paths)} frames of the split {self.split} are "
+                f"not in the label set {folder}: {listed(lacking)}; label them, too"
+            )
+        if label_set.failed:
+            logger.warning("%s has failed on %d frames", folder, len(label_set.failed))
+        boxes = read_bbox_csv(folder / PREDICTION)
+        judged = judge_cameras(self.cameras, self.truths, boxes, self.block).set_index("camera")
+        return {
+            str(name): {metric: float(row[metric]) for metric in METRICS}
+            for name, row in judged.drop(index=TOGETHER, errors="ignore").iterrows()
+        }
+
+
+def try_students(
+    table: Path, students: Sequence[TrainedRun], frames: JudgedFrames, section: DetectorSection
+) -> int:
+    """Test detectors on all cameras, those that are not in the table yet.
+
+    Args:
+        table: The file; rows of each detector are added as soon as it is tested.
+        students: The detectors.
+        frames: That they are tested on.
+        section: Which boxes count, and where detectors run.
+
+    Returns:
+        How many were tested.
+    """
+    names = {camera.name for camera in frames.cameras}
+    there = find_pairs(append_results(table, []))
+    waiting = [s for s in students if not {(s.learnt["run_id"], n) for n in names} <= there]
+    for student in waiting:
+        folder = student.folder / frames.split
+        find_boxes(student.folder / "best.pt", section, frames.image_paths, folder, False)
+        rows = [
+            result_row(student.learnt, camera, student.epochs, metrics)
+            for camera, metrics in frames.judge(folder).items()
+        ]
+        append_results(table, rows)
+    return len(waiting)
+
+
+def find_baselines(
+    places: Sequence[str],
+    label_sets: Path,
+    runs: Path,
+    frames: JudgedFrames,
+    section: DetectorSection,
+) -> dict[str, Path]:
+    """Find the boxes of what students are compared with; a detector that is named finds its own.
+
+    Args:
+        places: Runs and label sets (see `find_label_set`).
+        label_sets: Folder of the label sets.
+        runs: Folder of the runs.
+        frames: That detectors look at.
+        section: Which boxes count, and where detectors run.
+
+    Returns:
+        The folder of a label set, by the name of each.
+    """
+    found = {}
+    for place in places:
+        name = name_in(place)
+        if is_detector(run := runs / name):
+            folder = run / frames.split
+            find_boxes(run / "best.pt", section, frames.image_paths, folder, False)
+        found[Path(name).name] = find_label_set(place, label_sets, runs, frames.split)
+    return found
+
+
+def try_baselines(
+    table: Path, label_sets: Mapping[str, Path], frames: JudgedFrames, dataset: str
+) -> None:
+    """Judge label sets on all cameras: those of the teacher, and of students that know no camera.
+
+    Args:
+        table: The file.
+        label_sets: Folder of each by its name.
+        frames: That they are judged on.
+        dataset: What the data set is called.
+    """
+    rows: list[dict[str, Any]] = [
+        baseline_row(name, dataset, camera, metrics)
+        for name, folder in label_sets.items()
+        for camera, metrics in frames.judge(folder).items()
+    ]
+    append_results(table, rows)

@@ -1,0 +1,113 @@
+"""Runs of detectors, and what they have learnt from."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.streams.results import told_by_name
+from analysis.streams.run_names import name_strategy, parse_run_name
+from util.config import StreamsSection
+from util.disk.whole_files import read_json
+from util.errors import UserError, listed
+
+FACTS = "run.json"
+LEARNT_FROM = "learnt_from"
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run of a detector that is finished.
+
+    Attributes:
+        folder: Where it is.
+        learnt: What it has learnt from: columns of `analysis.streams.results`.
+        epochs: How many were trained, the one that was kept, how many were asked for.
+    """
+
+    folder: Path
+    learnt: Mapping[str, Any]
+    epochs: tuple[int, int, int]
+
+
+def find_runs(runs: Path, names: Sequence[str], dataset: str) -> list[TrainedRun]:
+    """Find finished detectors.
+
+    Args:
+        runs: Folder of the runs.
+        names: Of those that are wanted; none = all that there are.
+        dataset: What the data set is called of runs whose name does not say it.
+
+    Raises:
+        UserError: Runs that are named are missing, unfinished or no detectors; all are named.
+    """
+    facts = {path.parent.name: read_json(path, "train anew") for path in runs.glob(f"*/{FACTS}")}
+    finished = {name: told for name, told in sorted(facts.items()) if _is_finished(told)}
+    if missing := [name for name in names if name not in finished]:
+        raise UserError(
+            f"{runs} has no finished detector {listed(missing)}, but: "
+            f"{listed(list(finished), 20) or 'none'}; train it: student/detection/train_detector.py"
+        )
+    return [_read(runs / name, finished[name], dataset) for name in names or finished]
+
+
+def is_detector(folder: Path) -> bool:
+    """Tell whether a folder is the run of a finished detector."""
+    return _is_finished(read_json(folder / FACTS, "train anew"))
+
+
+def _is_finished(facts: Mapping[str, Any]) -> bool:
+    return LEARNT_FROM in facts and "best" in facts
+
+
+def _read(folder: Path, facts: Mapping[str, Any], dataset: str) -> TrainedRun:
+    """Read what a run says of itself; a name of the original's kind is taken at its word."""
+    detector = read_json(folder / "config.json", "train anew")["detector"]
+    trained = len(pd.read_csv(folder / "metrics.csv"))
+    try:
+        learnt = told_by_name(parse_run_name(folder.name))
+    except UserError:
+        learnt = _tell(folder.name, facts, detector, dataset)
+    return TrainedRun(folder, learnt, (trained, int(facts["best"]["epoch"]), detector["epochs"]))
+
+
+def _tell(
+    name: str, facts: Mapping[str, Any], detector: Mapping[str, Any], dataset: str
+) -> dict[str, Any]:
+    """Give the columns of a run whose name does not tell them."""
+    origin = facts[LEARNT_FROM]
+    strategy, setting = _name_choice(origin["selection"])
+    return {
+        "run_id": name,
+        "source_dataset": dataset,
+        "source_domain": name_domain(origin["cameras"]),
+        "source_period": "",
+        "student": f"{detector['encoder'] or 'plain'}-{detector['width']}",
+        "teacher": facts["labels"],
+        "strategy": strategy,
+        "setting": setting,
+        "samples": origin["frames"],
+    }
+
+
+def _name_choice(selection: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Name the strategy that has chosen the frames, and its setting; `given` where nobody has."""
+    if selection is None:
+        return "given", ""
+    known = StreamsSection.model_fields
+    return name_strategy(StreamsSection(**{k: v for k, v in selection.items() if k in known}))
+
+
+def name_domain(cameras: Sequence[str]) -> str:
+    """Name cameras together: `cam1o2` where their names are numbers, else `office+pets`.
+
+    Example:
+        >>> name_domain(["cam1", "cam12"])
+        'cam1o12'
+    """
+    if all(re.fullmatch("cam[0-9]+", name) for name in cameras):
+        return "cam" + "o".join(name.removeprefix("cam") for name in cameras)
+    return "+".join(cameras)
