@@ -10,6 +10,7 @@ from util.config.analyses.clusters import ClustersSection
 from util.config.analyses.compression import CompressionSection
 from util.config.analyses.cross_performance import CrossPerformanceSection
 from util.config.analyses.evaluation import EvaluationSection
+from util.config.analyses.fetching import FetchingSection
 from util.config.analyses.study import StudySection
 from util.config.combination import CombinationSection
 from util.config.data import DataSection
@@ -81,6 +82,7 @@ class Config(BaseModel):
     )
     clusters: ClustersSection = Field(ClustersSection(), description=ClustersSection.__doc__)
     tracking: TrackingSection = Field(TrackingSection(), description=TrackingSection.__doc__)
+    fetching: FetchingSection = Field(FetchingSection(), description=FetchingSection.__doc__)
 
     def own_sections(self) -> dict[str, Section]:
         """Give the sections of one teacher each, by its name."""
