@@ -45,6 +45,11 @@ class StreamsSection(Section):
         " data.test_split.",
         json_schema_extra=DECIDES_NOTHING,
     )
+    pool: FolderName | None = Field(
+        None,
+        description="Split whose frames may be chosen, a list in data.splits; A+B joins two; null ="
+        " all images.",
+    )
     cameras: list[str] = Field(
         [],
         description="Cameras that frames are chosen of, by the names that data.groups finds, or by"

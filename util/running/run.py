@@ -96,13 +96,14 @@ def print_next(
         also: Keys that the next script reads, too, as far as they are among these arguments.
     """
     given = list(sys.argv[1:] if argv is None else argv)
+    script, *arguments = command
     kept = []
     for index, word in enumerate(given):
         option, equals, _ = word.partition("=")
         is_where = option == "--config" or option.startswith(("--data.", "--paths.", "--demo."))
-        if is_where or option.removeprefix("--") in also:
+        # The last of two counts, and what the next script is told is not what this one was.
+        if (is_where or option.removeprefix("--") in also) and option not in arguments:
             kept += [word] if equals else given[index : index + 2]
-    script, *arguments = command
     path = REPOSITORY / script
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     print("Next:", shlex.join(["python", str(shown), *arguments, *kept]))

@@ -2,8 +2,9 @@
 
     python util/streams/select_frames.py --streams.label_set bird --streams.frames 256
 
-Reads the names of the images (data.images), cameras by data.groups or else by folder, and the boxes
-of a label set (streams.label_set), which has all of them. Writes split lists, named by
+Reads the names of the images (data.images), or of those of a split (streams.pool) where others lie
+beside them, such as frames to test on; cameras by data.groups or else by folder; and the boxes of a
+label set (streams.label_set), which has all of them. Writes split lists, named by
 data.train_split and data.validation_split, into paths.runs/NAME, with selection.csv, which says of
 each frame why it was chosen, and selection.json, what each camera had to give.
 Next: python student/train.py
@@ -18,14 +19,15 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from util.bbox_csv import read_bbox_csv
-from util.config import keys_of
+from util.config import DataSection, StreamsSection, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.errors import UserError
 from util.images.files import find_images
+from util.images.splits import read_split
 from util.label_set import PREDICTION, LabelSet, find_label_set
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
-from util.streams.cameras import TimeInNames, find_cameras
+from util.streams.cameras import Camera, TimeInNames, find_cameras
 from util.streams.labelled import keep_labelled
 from util.streams.selecting import select
 from util.streams.writing import check_folder, write_selections
@@ -49,8 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in dict.fromkeys(names)
     ]
     label_sets = [LabelSet(folder, needs_maps=False) for folder in folders]
-    time = TimeInNames(settings.time, settings.time_format) if settings.time else None
-    cameras = find_cameras(list(find_images(data.images)), data.groups, time, settings.cameras)
+    cameras = find_pool(data, settings)
     num_failed = 0
     for label_set in label_sets:
         cameras, num_more = keep_labelled(cameras, label_set)
@@ -84,6 +85,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     student = ["student/train.py", "--student.label_set", settings.label_set]
     print_next([*student, "--data.splits", str(output)], argv)
     return 0
+
+
+def find_pool(data: DataSection, settings: StreamsSection) -> list[Camera]:
+    """Find the cameras, with those of their frames that may be chosen."""
+    frames = list(find_images(data.images))
+    if settings.pool is not None:
+        frames = read_split(data.splits, settings.pool, frames)
+    time = TimeInNames(settings.time, settings.time_format) if settings.time else None
+    return find_cameras(frames, data.groups, time, settings.cameras)
 
 
 def check_list_names(train: str, validation: str) -> None:
