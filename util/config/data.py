@@ -61,9 +61,10 @@ class DataSection(Section):
     )
     mask_names: Annotated[dict[Pattern, str], AfterValidator(substitutions)] = Field(
         {},
-        description="What makes the name of a mask of its image's id: regular expressions and what"
-        " replaces what they find, one after another, such as _leftImg8bit$=_gtFine_labelIds;"
-        " {} = a mask is named as its image.",
+        description="What makes the name of a mask, or of YOLO's txt file, of its image's id:"
+        " regular expressions and what replaces what they find, one after another, such as"
+        " _leftImg8bit$=_gtFine_labelIds, or /images/=/labels/ where both lie below one folder;"
+        " {} = it is named as its image.",
     )
     mask_values: dict[MaskValues, Literal["normal", "anomalous", "ignored"]] = Field(
         {},

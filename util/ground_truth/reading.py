@@ -43,7 +43,8 @@ def read_ground_truth(
             that count; empty = all.
         image_ids: Those that are asked about, None = all; boxes of others are left out.
         mask_values: What values of masks mean, as data.mask_values.
-        mask_names: What makes the name of a mask of its image's id, as data.mask_names.
+        mask_names: What makes the name of a mask, or of YOLO's file, of its image's id, as
+            data.mask_names.
 
     Returns:
         Table of `util.bbox_csv`; images without a true box have no row. Pixels of masks that are
@@ -62,9 +63,11 @@ def read_ground_truth(
         asked = {image_id: image_paths[image_id] for image_id in wanted}
         table, there = read_coco(path, asked)
     else:
-        table = _read_csv(path) if file_format == "csv" else read_yolo(path, image_paths)
-        if file_format == "csv":  # YOLO's is of the images alone
+        if file_format == "csv":
+            table = _read_csv(path)
             check_known(path, table, image_paths)
+        else:  # of the images alone
+            table = read_yolo(path, image_paths, mask_names)
         there = sorted(table["obj_class"].unique())
     if there and (unknown := [name for name in classes if name not in there]):
         raise UserError(

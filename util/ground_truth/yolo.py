@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from util.errors import UserError, listed
 from util.ground_truth.table import TrueBox, to_truth_table
-from util.images.files import find_files
+from util.images.files import find_files, name_files
 
 logger = logging.getLogger(__name__)
 
@@ -17,25 +18,40 @@ _NO_LABELS = frozenset({"classes"})
 """Names of txt files that labelling tools put beside the labels."""
 
 
-def read_yolo(folder: Path, image_paths: Mapping[str, Path]) -> pd.DataFrame:
-    """Read `<image id>.txt` files of a folder.
+def read_yolo(
+    folder: Path,
+    image_paths: Mapping[str, Path],
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> pd.DataFrame:
+    """Read the txt files of images below a folder.
 
     A line is `class x_centre y_centre width height`, all relative, perhaps with a confidence behind
     it, which is passed over; or `class x1 y1 x2 y2 x3 y3 ...`, a polygon, of which the box round it
     is taken. An image without a file, or with an empty one, has no object. Files that belong to no
     image are counted in the log.
 
+    Args:
+        folder: Has the files, or they lie in folders below.
+        image_paths: All images there are, by id.
+        names: What makes the name of a file of its image's id, as data.mask_names; {} = it is
+            `<image id>.txt`.
+
     Returns:
         Table of `util.ground_truth.table`, images in the order of their ids.
 
     Raises:
-        UserError: No file belongs to an image, or a line is something else.
+        UserError: No file belongs to an image, two images would have one, or a line is something
+            else.
     """
     files = {i: path for i, path in find_files(folder, {".txt"}).items() if i not in _NO_LABELS}
-    there = {image_id: path for image_id, path in files.items() if image_id in image_paths}
+    named = name_files(image_paths, names)
+    there = {i: files[named[i]] for i in sorted(image_paths) if named[i] in files}
     if not there:
-        raise UserError(f"{folder} has no txt file of any image; YOLO names them as the images")
-    if strangers := [image_id for image_id in files if image_id not in image_paths]:
+        raise UserError(
+            f"{folder} has no txt file of any image: {_expect(named, bool(names))} is expected, "
+            f"there are {listed(list(files), 3) or 'none'}"
+        )
+    if strangers := sorted(set(files).difference(named.values())):
         logger.warning(
             "%s: %d txt files belong to no image: %s", folder, len(strangers), listed(strangers)
         )
@@ -46,6 +62,14 @@ def read_yolo(folder: Path, image_paths: Mapping[str, Path]) -> pd.DataFrame:
             if line.strip():
                 boxes.append(_read_line(path, number, line, image_id))
     return to_truth_table(folder, boxes)
+
+
+def _expect(named: Mapping[str, str], is_told: bool) -> str:
+    """Say how the file of an image should be named."""
+    if not is_told or not named:
+        return "<image id>.txt (or set data.mask_names)"
+    image_id, name = next(iter(named.items()))
+    return f"by data.mask_names {name}.txt for the image {image_id}"
 
 
 def _read_line(path: Path, number: int, line: str, image_id: str) -> TrueBox:

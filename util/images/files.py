@@ -11,7 +11,7 @@ import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import cv2
@@ -140,6 +140,53 @@ def name_to_id(name: str) -> str:
     if not {"", ".", ".."}.isdisjoint(parts) or parts[0].endswith(":") or "\0" in plain:
         raise UserError(f"{name!r} is no name of a file in the image folder")
     return plain
+
+
+def name_files(
+    image_ids: Collection[str], names: Mapping[str, str], key: str = "data.mask_names"
+) -> dict[str, str]:
+    r"""Name the file of each image that lies in another folder: its mask, or its labels.
+
+    What the regular expressions `names` find in the id of an image is replaced, by one after
+    another, groups as `\1`; the suffix does not matter. Usual data sets have
+
+    | data set          | image                | names                                            |
+    |-------------------|----------------------|--------------------------------------------------|
+    | Pascal VOC        | `x`                  | {}                                               |
+    | SegmentMeIfYouCan | `x`                  | {"$": "_labels_semantic"}                        |
+    | Lost and Found    | `city/x_leftImg8bit` | {"_leftImg8bit$": "_gtCoarse_labelTrainIds"}     |
+    | Cityscapes        | `city/x_leftImg8bit` | {"_leftImg8bit$": "_gtFine_labelIds"}            |
+    | YOLO, at its root | `cam1/images/x`      | {"/images/": "/labels/"}                         |
+
+    Args:
+        image_ids: Of the images.
+        names: As data.mask_names; {} = it is named as its image.
+        key: Of the config that tells `names`, for messages.
+
+    Returns:
+        Path of the file below its folder, without a suffix, by the id of its image.
+
+    Raises:
+        UserError: A name is none, or two images would have one file.
+    """
+    if not names:
+        return {image_id: image_id for image_id in image_ids}
+    images, named = defaultdict(list), {}
+    for image_id in image_ids:
+        name = image_id
+        for pattern, replacement in names.items():
+            name = re.sub(pattern, replacement, name)
+        try:
+            named[image_id] = name_to_id(name)
+        except UserError as error:
+            raise UserError(f"{key} makes of the image {image_id}: {error}") from None
+        images[named[image_id]].append(image_id)
+    if twins := [f"{name} ({listed(of, 2)})" for name, of in images.items() if len(of) > 1]:
+        raise UserError(
+            f"{key} gives one file to several images: {listed(twins, 3)}; replace only "
+            "what the names of all images have in common"
+        )
+    return named
 
 
 def _as_text(name: str) -> str:

@@ -1,8 +1,6 @@
 """Mask files: found by the ids of images, read, looked at for the values that they have."""
 
-import re
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -10,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from util.errors import UserError, listed
+from util.errors import UserError
 from util.images.class_table import CLASS_NAMES, Colours, number_colours
 from util.images.decoding import open_image, turn_upright
-from util.images.files import IMAGE_SUFFIXES, find_files, name_to_id
+from util.images.files import IMAGE_SUFFIXES, find_files
 from util.images.mask_values import CHUNK_PX, MAX_VALUE
 from util.running.ahead import map_ahead
 
@@ -29,49 +27,6 @@ def find_mask_files(folder: Path) -> dict[str, Path]:
     """Find all files that may be masks, by the id of their image; a PNG goes before its twin."""
     others = IMAGE_SUFFIXES - {".png"} | {".gif"}
     return find_files(folder, others) | find_files(folder, {".png"})
-
-
-def name_masks(image_ids: Collection[str], names: Mapping[str, str]) -> dict[str, str]:
-    r"""Name the mask of each image.
-
-    What the regular expressions `names` find in the id of an image is replaced, by one after
-    another, groups as `\1`; the suffix does not matter. Usual data sets have
-
-    | data set          | image                | names                                            |
-    |-------------------|----------------------|--------------------------------------------------|
-    | Pascal VOC        | `x`                  | {}                                               |
-    | SegmentMeIfYouCan | `x`                  | {"$": "_labels_semantic"}                        |
-    | Lost and Found    | `city/x_leftImg8bit` | {"_leftImg8bit$": "_gtCoarse_labelTrainIds"}     |
-    | Cityscapes        | `city/x_leftImg8bit` | {"_leftImg8bit$": "_gtFine_labelIds"}            |
-
-    Args:
-        image_ids: Of the images.
-        names: As data.mask_names; {} = a mask is named as its image.
-
-    Returns:
-        Path of the mask below its folder, without a suffix, by the id of its image.
-
-    Raises:
-        UserError: A name is none, or two images would have one mask.
-    """
-    if not names:
-        return {image_id: image_id for image_id in image_ids}
-    images, named = defaultdict(list), {}
-    for image_id in image_ids:
-        name = image_id
-        for pattern, replacement in names.items():
-            name = re.sub(pattern, replacement, name)
-        try:
-            named[image_id] = name_to_id(name)
-        except UserError as error:
-            raise UserError(f"data.mask_names makes of the image {image_id}: {error}") from None
-        images[named[image_id]].append(image_id)
-    if twins := [f"{name} ({listed(of, 2)})" for name, of in images.items() if len(of) > 1]:
-        raise UserError(
-            f"data.mask_names gives one mask to several images: {listed(twins, 3)}; replace only "
-            "what the names of all images have in common"
-        )
-    return named
 
 
 def read_values(path: Path, colours: Colours = ()) -> tuple[np.ndarray, bool]:

@@ -26,13 +26,12 @@ from util.images.class_table import (
     read_class_table,
     show_colour,
 )
-from util.images.files import fingerprint
+from util.images.files import fingerprint, name_files
 from util.images.mask_files import (
     Seen,
     check_size,
     find_mask_files,
     look_at_some,
-    name_masks,
     read_values,
 )
 from util.images.mask_meaning import find_meaning
@@ -261,7 +260,7 @@ def find_mask_paths(
             f"the folder of true masks {folder} does not exist; set data.masks, or "
             "data.ground_truth where its format is masks"
         )
-    files, named = find_mask_files(folder), name_masks(image_ids, names)
+    files, named = find_mask_files(folder), name_files(image_ids, names)
     image_of = {name: image_id for image_id, name in named.items()}
     paths = {image_of[name]: path for name, path in files.items() if name in image_of}
     if not paths:

@@ -104,3 +104,36 @@ def test_files_that_belong_to_no_image_are_counted(
 def test_labels_are_found_whatever_the_form_of_their_accents(labels: Path) -> None:
     write(labels, unicodedata.normalize("NFD", "möwe.txt"), "0 0.5 0.5 0.1 0.1")
     assert read_yolo(labels, IMAGES)["image"].tolist() == ["möwe"]
+
+
+LAYOUT = [f"cam{camera}/test/images/000{frame}" for camera in (1, 2) for frame in (1, 2)]
+
+
+@pytest.mark.parametrize("names", [{"/images/": "/labels/"}, {"(.*)images": r"\1labels"}])
+def test_labels_beside_folders_of_images_are_read_from_one_root(
+    names: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = {image_id: tmp_path / f"{image_id}.jpg" for image_id in LAYOUT}
+    for camera, frame in ((1, 1), (2, 2), (2, 3)):
+        labels = tmp_path / f"cam{camera}" / "test" / "labels"
+        labels.mkdir(parents=True, exist_ok=True)
+        write(labels, f"000{frame}.txt", f"{camera} 0.5 0.5 0.2 0.4\n")
+    table = read_ground_truth(tmp_path, "yolo", images, ["1", "2"], mask_names=names)
+    assert table["image"].tolist() == ["cam1/test/images/0001", "cam2/test/images/0002"]
+    assert table["obj_class"].tolist() == ["1", "2"]
+    assert "1 txt files belong to no image: cam2/test/labels/0003" in caplog.text
+
+
+def test_a_name_that_no_label_has_is_said(labels: Path) -> None:
+    write(labels, "a.txt", "0 0.5 0.5 0.1 0.1")
+    with pytest.raises(UserError, match=r"by data\.mask_names xa\.txt for the image a is .* are a"):
+        read_yolo(labels, IMAGES, {"^": "x"})
+    with pytest.raises(UserError, match="gives one file to several images"):
+        read_yolo(labels, IMAGES, {".*": "a"})
+
+
+def test_labels_come_in_the_order_of_the_ids_of_their_images(labels: Path) -> None:
+    for name in ("a", "b"):
+        write(labels, f"{name}.txt", "0 0.5 0.5 0.1 0.1")
+    images = {name: Path(f"{name}.jpg") for name in ("1_b", "2_a")}
+    assert read_yolo(labels, images, {"^[0-9]_": ""})["image"].tolist() == ["1_b", "2_a"]

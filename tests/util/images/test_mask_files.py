@@ -101,7 +101,7 @@ def test_a_rule_that_names_no_mask_says_what_it_expects(tmp_path: Path) -> None:
 
 def test_a_rule_by_which_images_share_a_mask_or_have_none_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "scene.png", OBJECT)
-    with pytest.raises(UserError, match=r"one mask to several images: scene \(scene_1, scene_2\)"):
+    with pytest.raises(UserError, match=r"one file to several images: scene \(scene_1, scene_2\)"):
         open_folder(tmp_path, ["scene_1", "scene_2"], names={"_[0-9]$": ""})
     for rule in ({"^.*$": ""}, {"^": "../"}):
         with pytest.raises(UserError, match=r"data\.mask_names makes of the image a: .* no name"):
