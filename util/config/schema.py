@@ -15,6 +15,7 @@ from util.config.analyses.study import StudySection
 from util.config.combination import CombinationSection
 from util.config.data import DataSection
 from util.config.demo import DemoSection
+from util.config.export_label_set import ExportLabelSetSection
 from util.config.fields import Section
 from util.config.paths import PathsSection
 from util.config.refinement import RefinementSection
@@ -70,6 +71,9 @@ class Config(BaseModel):
     )
     detector: DetectorSection = Field(DetectorSection(), description=DetectorSection.__doc__)
     export: ExportSection = Field(ExportSection(), description=ExportSection.__doc__)
+    export_label_set: ExportLabelSetSection = Field(
+        ExportLabelSetSection(), description=ExportLabelSetSection.__doc__
+    )
     evaluation: EvaluationSection = Field(
         EvaluationSection(), description=EvaluationSection.__doc__
     )

@@ -135,5 +135,5 @@ def test_a_name_that_no_label_has_is_said(labels: Path) -> None:
 def test_labels_come_in_the_order_of_the_ids_of_their_images(labels: Path) -> None:
     for name in ("a", "b"):
         write(labels, f"{name}.txt", "0 0.5 0.5 0.1 0.1")
-    images = {name: Path(f"{name}.jpg") for name in ("1_b", "2_a")}
+    images = {name: Path(f"{name}.jpg") for name in ("2_a", "1_b")}
     assert read_yolo(labels, images, {"^[0-9]_": ""})["image"].tolist() == ["1_b", "2_a"]
