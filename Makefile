@@ -78,7 +78,7 @@ pins:
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) --group pyproject.toml:deploy -c requirements.txt -o requirements-deploy.txt
 	$(COMPILE) pyproject.toml --extra teacher -c requirements.txt -o requirements-teacher.txt
-	$(COMPILE) pyproject.toml --extra teacher --extra tracking --extra u2net --extra cam --group dev -c requirements-teacher.txt -o requirements-dev.txt
+	$(COMPILE) pyproject.toml --extra teacher --extra tracking --extra u2net --extra cam --extra video --group dev -c requirements-teacher.txt -o requirements-dev.txt
 
 clean:
 	rm -rf $(VENV)

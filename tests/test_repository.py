@@ -172,7 +172,7 @@ def test_util_imports_no_torch_outside_learning_not_even_late(path: Path) -> Non
 
 
 HEAVY = {"torch", "torchvision", "matplotlib", "wandb", "transformers", "timm", "segment_anything"}
-HEAVY |= {"groundingdino", "huggingface_hub"}
+HEAVY |= {"groundingdino", "huggingface_hub", "av"}
 
 
 def modules_imported_with(path: Path) -> set[Path]:

@@ -45,6 +45,7 @@ from util.config.teachers.queries import QueriesSection
 from util.config.teachers.saa import SaaSection
 from util.config.teachers.sam3 import Sam3Section
 from util.config.teachers.teacher import TeacherSection
+from util.config.video import VideoSection
 from util.config.windows import WindowsSection
 
 __all__ = [
@@ -85,6 +86,7 @@ __all__ = [
     "StudentSection",
     "StudySection",
     "TeacherSection",
+    "VideoSection",
     "WindowsSection",
     "config_fields",
     "expand_path",

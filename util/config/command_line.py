@@ -24,7 +24,8 @@ from util.disk.json_text import parse_json
 from util.errors import UserError
 
 Options = Mapping[str, Mapping[str, Any]]
-"""Arguments of argparse's `add_argument` by the name of an option."""
+"""Arguments of argparse's `add_argument` by the name of an option; of what stands without one, such
+as files, where they have `nargs`."""
 
 OVERWRITE: Options = {
     "overwrite": {"action": "store_true", "help": "redo what was made with other settings"}
@@ -72,8 +73,9 @@ def load_config(
         for key in config_fields()
         if (texts := getattr(arguments, key))
     }
+    named = [name for name, keywords in options.items() if "nargs" not in keywords]
     problems = [
-        *_describe_unknown(unknown, ["config", *options, *shown]),
+        *_describe_unknown(unknown, ["config", *named, *shown]),
         *(
             f"--{key} is not read by {parser.prog} (--help lists what is)"
             for key in given
@@ -103,7 +105,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _build_parser(description: str, options: Options, shown: Collection[str]) -> _Parser:
     """Make an argument of each key; `--help` shows some."""
-    own = "".join(f"[--{name}{_metavar_after(keywords)}] " for name, keywords in options.items())
+    own = "".join(map(_usage, options, options.values()))
     parser = _Parser(
         description=description,
         epilog=_EPILOG,
@@ -119,7 +121,7 @@ def _build_parser(description: str, options: Options, shown: Collection[str]) ->
         help="JSON file (default: config.json)",
     )
     for name, keywords in options.items():
-        parser.add_argument(f"--{name}", **keywords)
+        parser.add_argument(name if "nargs" in keywords else f"--{name}", **keywords)
     groups = {
         section: parser.add_argument_group(section, Config.model_fields[section].description)
         for section in dict.fromkeys(key.split(".")[0] for key in shown)
@@ -136,8 +138,12 @@ def _build_parser(description: str, options: Options, shown: Collection[str]) ->
     return parser
 
 
-def _metavar_after(keywords: Mapping[str, Any]) -> str:
-    return f" {keywords['metavar']}" if "metavar" in keywords else ""
+def _usage(name: str, keywords: Mapping[str, Any]) -> str:
+    """Show how an option of a script is given, or what stands without one."""
+    value = keywords.get("metavar", "")
+    if "nargs" in keywords:
+        return f"{value} ... "
+    return f"[--{name} {value}] " if value else f"[--{name}] "
 
 
 def _read_file_name(text: str) -> Path:

@@ -33,6 +33,7 @@ from util.config.teachers.saa import SaaSection
 from util.config.teachers.sam3 import Sam3Section
 from util.config.teachers.teacher import TeacherSection
 from util.config.tracking import TrackingSection
+from util.config.video import VideoSection
 from util.config.windows import WindowsSection
 from util.data_classes import BoxSettings
 
@@ -64,6 +65,7 @@ class Config(BaseModel):
     refinement: RefinementSection = Field(
         RefinementSection(), description=RefinementSection.__doc__
     )
+    video: VideoSection = Field(VideoSection(), description=VideoSection.__doc__)
     streams: StreamsSection = Field(StreamsSection(), description=StreamsSection.__doc__)
     student: StudentSection = Field(StudentSection(), description=StudentSection.__doc__)
     prediction: PredictionSection = Field(

@@ -289,3 +289,16 @@ def test_the_next_command_keeps_what_the_next_script_reads_too(
         "Next: python student/test.py --student.run 'it'\"'\"'s' --config 'my config.json'"
         " '--data.images=a b' --evaluation.threshold 0.3 --paths.runs x --data.masks null\n"
     )
+
+
+def test_files_stand_without_an_option_where_a_script_takes_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    files = {**OVERWRITE, "videos": {"metavar": "VIDEO", "nargs": "+", "type": Path}}
+    _, options = load_config("", ["a.mp4", "b c.mp4", "--overwrite"], files)
+    assert options.videos == [Path("a.mp4"), Path("b c.mp4")]
+    with pytest.raises(UserError, match=r"unknown option --videos \(--help lists"):
+        load_config("", ["a.mp4", "--videos", "b.mp4"], files, ())
+    with pytest.raises(SystemExit):
+        load_config("", ["--help"], files)
+    assert "[--config FILE] [--overwrite] VIDEO ... [--section.key" in capsys.readouterr().out

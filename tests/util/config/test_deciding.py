@@ -18,6 +18,7 @@ from util.config import (
     StreamsSection,
     StudentSection,
     TeacherSection,
+    VideoSection,
     WindowsSection,
     config_fields,
 )
@@ -43,6 +44,7 @@ DECIDING = {
     "streams": StreamsSection,
     "student": StudentSection,
     "teacher": TeacherSection,
+    "video": VideoSection,
     "windows": WindowsSection,
 }
 """Sections whose `decides` tells finished work from other."""

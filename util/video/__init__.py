@@ -1,0 +1,1 @@
+"""Videos, decoded by PyAV, and frames of them as images."""
