@@ -49,7 +49,7 @@ class Canvas:
     def __init__(self, image_rgb: np.ndarray) -> None:
         self.image_rgb = image_rgb
         self.instance_map = np.zeros(image_rgb.shape[:2], np.int32)
-        self._objects: list[tuple[str, tuple[slice, slice]]] = []
+        self._objects: list[tuple[str, tuple[slice, slice], int]] = []
 
     @property
     def size_px(self) -> int:
@@ -76,10 +76,11 @@ class Canvas:
         # Merged copies: NumPy is slow at spreading one value over three channels.
         pixels *= cv2.merge([1 - rgba[..., 3]] * 3)
         pixels += rgba[..., :3]
+        is_solid = rgba[..., 3] >= SOLID_ALPHA
         if class_name is not None:
-            self._objects.append((class_name, window))
+            self._objects.append((class_name, window, np.count_nonzero(is_solid)))
         owner = len(self._objects) if class_name is not None else 0
-        self.instance_map[window][rgba[..., 3] >= SOLID_ALPHA] = owner
+        self.instance_map[window][is_solid] = owner
 
     def class_mask(self, numbers: Mapping[str, int]) -> np.ndarray:
         """Return (H, W) uint8, the number of the class that each pixel shows.
@@ -87,14 +88,21 @@ class Canvas:
         Args:
             numbers: Of every class painted, 0 to 255. What was there first has 0.
         """
-        indices = [0, *(numbers[name] for name, _ in self._objects)]
+        indices = [0, *(numbers[name] for name, *_ in self._objects)]
         return np.array(indices, np.uint8)[self.instance_map]
 
-    def instances(self) -> list[Instance]:
-        """Return the objects of which at least one pixel is visible, in the order of painting."""
+    def instances(self, least_share: float = 0.0) -> list[Instance]:
+        """Return the objects that are visible, in the order of painting.
+
+        Args:
+            least_share: How much must be visible of what lies inside of the picture; at least a
+                pixel must be.
+        """
         found: list[Instance] = []
-        for number, (name, (rows, columns)) in enumerate(self._objects, start=1):
+        for number, (name, (rows, columns), num_painted) in enumerate(self._objects, start=1):
             visible = self.instance_map[rows, columns] == number
+            if np.count_nonzero(visible) < least_share * num_painted:
+                continue
             ys, xs = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
             if len(ys):
                 x0, y0 = columns.start + int(xs[0]), rows.start + int(ys[0])

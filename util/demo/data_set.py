@@ -53,7 +53,7 @@ class SceneKind:
         splits: Letter of each split list in the pattern.
         pattern: Letter of the split of each scene, over and over. It is fixed, because scenes are
             independent draws anyway and each then keeps its split when a larger set is made.
-        class_names: Content of `SegmentationClass/classes.json`.
+        class_names: Content of `SegmentationClass/classes.json`; None = there are no such masks.
         name: Makes the image id of a scene of its number; all differ.
     """
 
@@ -61,7 +61,7 @@ class SceneKind:
     settings: Mapping[str, Any]
     splits: Mapping[str, str]
     pattern: str
-    class_names: Mapping[str, list[str]]
+    class_names: Mapping[str, list[str]] | None = None
     name: Callable[[int], str] = _number_scene
 
     def members(self, split: str, num_scenes: int) -> list[int]:
@@ -84,11 +84,11 @@ def make_data_set(
     made again from its first scene, which gives the same files.
 
     Writes `JPEGImages/scene_0000.jpg` or as the kind names it, masks (8-bit gray) in the folders of
-    their kinds, `SegmentationClass/classes.json` (names of each number there),
-    `ImageSets/Segmentation/<split>.txt`, `ground_truth.csv` (thesis format, relative coordinates,
-    xmax and ymax exclusive), `image_labels.csv` where the kind has labels of images, and last
-    `scenes.json`, the settings, which marks the set as complete. A complete set of an earlier
-    version gets the names that it lacks.
+    their kinds, `SegmentationClass/classes.json` (names of each number there) where the kind has
+    them, `ImageSets/Segmentation/<split>.txt`, `ground_truth.csv` (thesis format, relative
+    coordinates, xmax and ymax exclusive), `image_labels.csv` where the kind has labels of images,
+    and last `scenes.json`, the settings, which marks the set as complete. A complete set of an
+    earlier version gets the names that it lacks.
 
     Args:
         folder: Where the set shall be.
@@ -127,9 +127,9 @@ def make_data_set(
 
 
 def _write_names(folder: Path, kind: SceneKind) -> None:
-    """Write the names of the numbers in the class masks, unless they are there."""
+    """Write the names of the numbers in the class masks, unless they are there or have none."""
     path = folder / "SegmentationClass" / CLASS_NAMES
-    if not path.exists():
+    if kind.class_names is not None and not path.exists():
         write_json(path, dict(kind.class_names))
 
 

@@ -2,12 +2,15 @@
 
     python util/demo/make_demo.py --demo.scenes 500 --paths.demo data/more_scenes
     python util/demo/make_demo.py --config configs/road.json
+    python util/demo/make_demo.py --config configs/streams.json
 
 Pictures of the sea from above stand in for the marine-bird data of the thesis, which is not public,
 in its layout: Pascal VOC folders and one CSV of boxes. Streets from a car (demo.kind road) have
 their classes in SegmentationClass and things of no class in labels_masks, coded as in
 SegmentMeIfYouCan. Skylines of industry (demo.kind smoke) have labels of whole images too, and
-cameras that are in one split each. Writes paths.demo.
+cameras that are in one split each. A harbour (demo.kind cameras) is filmed by six cameras of three
+families, which scenes.json names: frames in the order of time in camN/week1/bank, those of another
+week in camN/test, and frames of many other cameras in general, with boxes alone. Writes paths.demo.
 Next: python teacher/soft_label_generation.py
 """
 
@@ -26,6 +29,7 @@ NEXT = {
     "sea": "teacher/soft_label_generation.py",
     "road": "teacher/maskomaly/train_mask2former.py",
     "smoke": "teacher/cam/train_classifier.py",
+    "cameras": "student/detection/train_detector.py",
 }
 """The stage that reads scenes of each kind."""
 

@@ -3,13 +3,19 @@
 from pathlib import Path
 
 from util.config import DemoSection
+from util.demo.cameras.data_set import CAMERAS
 from util.demo.data_set import SceneKind, make_data_set
 from util.demo.road.data_set import ROAD
 from util.demo.sea.data_set import SEA
 from util.demo.smoke.data_set import SMOKE
 from util.running.progress import track
 
-KINDS: dict[str, SceneKind] = {"sea": SEA, "road": ROAD, "smoke": SMOKE}
+KINDS: dict[str, SceneKind] = {
+    "sea": SEA,
+    "road": ROAD,
+    "smoke": SMOKE,
+    "cameras": CAMERAS,
+}
 
 
 def make_demo(folder: Path, demo: DemoSection) -> None:

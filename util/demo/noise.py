@@ -35,6 +35,14 @@ def fractal_noise(
     return total
 
 
+def draw_ridge(
+    rng: np.random.Generator, num: int, cells: tuple[int, ...] = (3, 8, 20, 48, 110)
+) -> np.ndarray:
+    """Return (num,) float32, a rough line of mean about 0 and deviation about 1."""
+    line = fractal_noise(rng, 128, cells, 0.65)[int(rng.integers(128))]
+    return np.asarray(cv2.resize(line[None], (num, 1)))[0]
+
+
 def look_up(texture: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
     """Look up a texture, mirrored beyond its edges, at places in its pixels; shape of `xs`."""
     return np.asarray(cv2.remap(texture, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))

@@ -47,6 +47,10 @@ class Plate:
 
     def paint(self, picture: Picture, light: Light) -> None:
         """Paint it in the light of a frame."""
+        picture.paint_solid(self.top, self.lit(light), self.alpha, self.kinds)
+
+    def lit(self, light: Light) -> np.ndarray:
+        """Return (h, w, 3) float32, how it looks in a light, premultiplied by alpha."""
         right, up, back = light.sun_xyz
         toward = np.sqrt(1 - self.facing * self.facing)
         sun = np.maximum(np.float32(right) * self.facing + np.float32(back) * toward, 0)
@@ -59,7 +63,7 @@ class Plate:
             shown[..., channel] = lit + self.alpha * air_rgb[channel]
         if light.is_dusk:
             shown += self._lamps_rgb
-        picture.paint_solid(self.top, shown, self.alpha, self.kinds)
+        return shown
 
 
 class Drawing:

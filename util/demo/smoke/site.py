@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-import cv2
 import numpy as np
 
-from util.demo.noise import fractal_noise
+from util.demo.noise import draw_ridge
 from util.demo.smoke.plate import Drawing, Plate, Shown
 from util.demo.smoke.plume import Mouth
 from util.demo.smoke.works import draw_buildings, draw_chimney, draw_tower
@@ -91,7 +90,7 @@ def _draw_skyline(drawing: Drawing) -> None:
     """Draw far woods, hills or roofs."""
     rng = drawing.rng
     columns = np.linspace(0, ASPECT, 2 * drawing.size_hw[1])
-    woods = _ridge(rng, len(columns))
+    woods = draw_ridge(rng, len(columns))
     drawing.below(float(rng.uniform(0.02, 0.07)) * (1 + 0.35 * woods), (72, 86, 66), 0.15)
     if rng.random() < 0.6:
         edges = np.cumsum(rng.uniform(0.02, 0.07, 90))
@@ -112,14 +111,6 @@ def _draw_ground(drawing: Drawing) -> None:
         right, low = left + float(rng.uniform(0.3, 1.5)), y - thick
         corners = [(left, y), (right, y), (right + 0.1, low), (left - 0.1, low)]
         drawing.polygon(corners, (gain * shown[0], gain * shown[1], gain * shown[2]))
-    where = np.clip(2 * _ridge(rng, num_columns, (2, 4)), 0, 1)
-    bushes = float(rng.uniform(0.01, 0.04)) * where * (1 + 0.3 * _ridge(rng, num_columns))
+    where = np.clip(2 * draw_ridge(rng, num_columns, (2, 4)), 0, 1)
+    bushes = float(rng.uniform(0.01, 0.04)) * where * (1 + 0.3 * draw_ridge(rng, num_columns))
     drawing.below(bushes - 0.004, (62, 76, 48), 0.25, bottom=-0.01)
-
-
-def _ridge(
-    rng: np.random.Generator, num: int, cells: tuple[int, ...] = (3, 8, 20, 48, 110)
-) -> np.ndarray:
-    """Return (num,) float32, a rough line of mean about 0 and deviation about 1."""
-    line = fractal_noise(rng, 128, cells, 0.65)[int(rng.integers(128))]
-    return np.asarray(cv2.resize(line[None], (num, 1)))[0]

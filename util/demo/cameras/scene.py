@@ -1,0 +1,131 @@
+"""Composes a frame: the site of its camera in the light of an hour, and what is there then."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from util.demo.cameras.boats import paint_boat
+from util.demo.cameras.day import light_at, weather_at
+from util.demo.cameras.gulls import paint_flying, paint_sitting
+from util.demo.cameras.shore import MOLE_END, pier_x_m
+from util.demo.cameras.site import Site, draw_site
+from util.demo.cameras.sky import add_rain, paint_sky
+from util.demo.cameras.traffic import Passage, depth_at, find_passages
+from util.demo.cameras.water import paint_water
+from util.demo.canvas import Canvas, Instance, Layer
+from util.demo.light import Light
+from util.demo.road.stage import Stage
+from util.demo.road.things.people import paint_person
+from util.demo.smoke.plate import Plate
+
+CLASSES = ("boat", "person", "bird")
+
+LEAST_PX = 4
+"""What is seen less wide or high than this is not told."""
+
+_LEAST_SHARE = 0.4
+"""What is hidden more than this leaves is not told."""
+
+_FRAME = 5
+"""Tells the chance of a frame from others with the same numbers."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A frame and the truth about it.
+
+    Attributes:
+        image_rgb: (H, W, 3) uint8.
+        instances: Class and box (x0, y0, x1, y1) of what is seen, pixels, x1 and y1 exclusive.
+    """
+
+    image_rgb: np.ndarray
+    instances: tuple[Instance, ...]
+
+
+def make_scene(seed: int, camera: int, hour: float, size_px: int) -> Scene:
+    """Paint a frame.
+
+    Args:
+        seed: Of the set.
+        camera: Its number, 0 or more.
+        hour: Since the midnight before the first frame, 0 or more.
+        size_px: Height of the picture, at least 32; it is a third wider.
+
+    Returns:
+        The frame; the same for the same arguments.
+    """
+    site = draw_site(seed, camera, size_px)
+    passages = find_passages(seed, camera, site.family, hour)
+    return paint_frame(seed, camera, hour, site, passages)
+
+
+def paint_frame(seed: int, camera: int, hour: float, site: Site, passages: list[Passage]) -> Scene:
+    """Paint a frame with what is there, the farthest first; see `make_scene`."""
+    rng = np.random.default_rng((seed, camera, _FRAME, round(3600 * hour)))
+    clouds, haze, rain = weather_at(seed, camera, hour)
+    light = light_at(hour, clouds, haze, site.azimuth_rad, site.tint)
+    shore_px = site.water.top
+    sky_rgb = paint_sky(light, site.clouds, hour, site.view.size_hw, shore_px)
+    canvas = Canvas(sky_rgb)
+    canvas.paint(_layer(site.far_shore, light))
+    paint_water(rng, site.water, canvas.image_rgb, light)
+    stage = Stage(canvas, rng, site.view, light)
+    near = list(site.near)
+    for passage in passages:
+        while near and depth_at(passage, hour) < near[0].depth_m:
+            _paint_near(canvas, near.pop(0), light)
+        _paint_thing(stage, site, passage, hour)
+    for plate in near:
+        _paint_near(canvas, plate, light)
+    if rain > 0:
+        add_rain(rng, canvas.image_rgb, light, rain)
+    found = tuple(each for each in canvas.instances(_LEAST_SHARE) if _is_told(each))
+    return Scene(site.camera.photograph(rng, canvas.image_rgb), found)
+
+
+def _is_told(instance: Instance) -> bool:
+    """Tell whether a thing is seen large enough."""
+    _, (x0, y0, x1, y1) = instance
+    return min(x1 - x0, y1 - y0) >= LEAST_PX
+
+
+def _layer(plate: Plate, light: Light) -> Layer:
+    """Return a plate as it looks in a light."""
+    return Layer(np.dstack([plate.lit(light), plate.alpha]), 0, plate.top)
+
+
+def _paint_near(canvas: Canvas, plate: Plate, light: Light) -> None:
+    """Paint what is near."""
+    canvas.paint(_layer(plate, light))
+
+
+def _paint_thing(stage: Stage, site: Site, passage: Passage, hour: float) -> None:
+    """Paint a thing where it is at an hour."""
+    lane, share = passage.lane, passage.share(hour)
+    z_m = depth_at(passage, hour)
+    column = passage.columns[0] + share * passage.speed
+    if site.family.name == "mouth" and lane.kind == "person":
+        column *= MOLE_END - 0.06  # the lane is the mole
+    width, height = site.view.size_hw[1], site.view.size_hw[0]
+    x_m = (column * width - site.view.vanish_xy[0]) / site.view.scale(z_m)
+    own = Stage(stage.canvas, np.random.default_rng(passage.look), stage.view, stage.light)
+    if lane.kind == "boat":
+        paint_boat(
+            own, passage.look, x_m, z_m, site.family.water_m, passage.length_m, passage.speed
+        )
+    elif lane.kind == "person" and site.family.name == "roads":
+        start, end = lane.depths_m
+        along = start + column * (end - start) if lane.way == "cross" else z_m
+        paint_person(own, pier_x_m(along) + 0.9 * (passage.lift - 0.5), along)
+    elif lane.kind == "person":
+        paint_person(own, x_m, z_m)
+    elif lane.way == "fly":
+        beat = (passage.look / 97 + 3.7 * hour) % 1
+        row = (0.06 + 0.6 * passage.lift + 0.03 * np.sin(9 * share + passage.look)) * height
+        y_m = site.view.height_m - (row - site.view.vanish_xy[1]) / site.view.scale(z_m)
+        y_m = max(y_m, site.family.water_m + 0.8)
+        paint_flying(own, passage.look, x_m, y_m, z_m, passage.length_m, beat)
+    else:
+        y_m = site.family.water_m if lane.is_afloat else 0.0
+        paint_sitting(own, passage.look, x_m, y_m, z_m, passage.length_m, lane.is_afloat)
