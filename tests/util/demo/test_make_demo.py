@@ -132,6 +132,15 @@ def test_an_instance_that_is_hidden_or_outside_is_dropped() -> None:
     assert canvas.instances() == [("boat", (1, 1, 6, 6))]
 
 
+def test_an_instance_that_is_hidden_too_far_is_dropped_where_asked() -> None:
+    canvas = Canvas(np.zeros((10, 10, 3), np.float32))
+    canvas.paint(square(-2, 2, 4), "bird")  # 2 x 4 pixels lie inside
+    canvas.paint(square(0, 5, 2), "boat")  # hides 2 of them
+    both = [("bird", (0, 2, 2, 5)), ("boat", (0, 5, 2, 7))]
+    assert canvas.instances() == canvas.instances(0.75) == both
+    assert canvas.instances(0.76) == both[1:]
+
+
 def test_an_instance_is_cut_off_at_the_border() -> None:
     canvas = Canvas(np.zeros((10, 10, 3), np.float32))
     canvas.paint(square(-2, 8, 4), "bird")

@@ -8,6 +8,12 @@ from util.demo.smoke.plate import Shown
 Range = tuple[float, float]
 """Least and most."""
 
+PIER = (-2.0, -0.18)
+"""Where the middle of the pier is: metres to the right at the camera, and more a metre of depth."""
+
+MOLE_END = 0.42
+"""Column at which the near mole ends, in widths of the picture."""
+
 
 @dataclass(frozen=True)
 class Lane:
@@ -19,12 +25,13 @@ class Lane:
             the whole picture.
         per_h: How many groups come in an hour at its usual time.
         hours: How long each is there.
-        columns: Ends of the lane, in widths of the picture.
+        columns: Ends of a lane that lies across, in widths of the picture.
         depths_m: Distance of its sides from the camera.
         length_m: Of boats from bow to stern, of birds from bill to tail or tip to tip; people have
             their own.
         group: Least and most things that come together.
         is_afloat: Whether it is on the water rather than on land.
+        along: Of a lane that leads away from the camera, as `PIER`; None = it lies across.
     """
 
     kind: Literal["boat", "person", "bird"]
@@ -36,6 +43,7 @@ class Lane:
     length_m: Range = (1.0, 1.0)
     group: tuple[int, int] = (1, 1)
     is_afloat: bool = False
+    along: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,8 +90,8 @@ ROADS = Family(
     lanes=(
         Lane("boat", "cross", 0.9, (1.2, 2.2), _WHOLE, (62, 150), (10, 16), is_afloat=True),
         Lane("boat", "stay", 0.28, (3, 6), (0.05, 0.95), (60, 120), (9, 13), is_afloat=True),
-        Lane("person", "cross", 0.7, (0.6, 1.2), (0, 1), (29.5, 43)),
-        Lane("person", "stay", 0.3, (0.8, 2.5), (0, 1), (30, 43)),
+        Lane("person", "cross", 0.7, (0.6, 1.2), _WHOLE, (32, 37), along=PIER),
+        Lane("person", "stay", 0.3, (0.8, 2.5), _WHOLE, (32, 37), along=PIER),
         Lane("bird", "stay", 0.2, (0.7, 1.8), (0.36, 0.95), (33, 38), (1.15, 1.4), (2, 7), True),
         Lane("bird", "fly", 0.5, (0.3, 0.7), _WHOLE, (23, 31), (1.5, 1.6), (1, 4)),
     ),
@@ -124,8 +132,8 @@ MOUTH = Family(
     lanes=(
         Lane("boat", "cross", 0.8, (1, 2), _WHOLE, (50, 100), (7, 13), is_afloat=True),
         Lane("boat", "cross", 0.35, (0.9, 1.5), _WHOLE, (13.5, 20), (3.4, 4.6), is_afloat=True),
-        Lane("person", "cross", 0.8, (0.7, 1.4), (0, 1), (24.6, 26.2)),
-        Lane("person", "stay", 0.5, (0.8, 2.5), (0, 1), (24.6, 26.2), group=(1, 2)),
+        Lane("person", "cross", 0.8, (0.7, 1.4), (0, MOLE_END - 0.06), (24.6, 26.2)),
+        Lane("person", "stay", 0.5, (0.8, 2.5), (0, MOLE_END - 0.06), (24.6, 26.2), group=(1, 2)),
         Lane("bird", "fly", 0.7, (0.3, 0.7), _WHOLE, (19, 26), (1.5, 1.65), (2, 5)),
         Lane("bird", "stay", 0.1, (0.6, 1.4), (0.1, 0.95), (15, 21), (0.85, 0.95), (2, 5), True),
     ),

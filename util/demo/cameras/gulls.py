@@ -1,7 +1,5 @@
 """Gulls, cormorants and ducks from the side: on the wing, afloat, or on the stones."""
 
-import math
-
 import numpy as np
 
 from util.demo.road.board import Board, Paint
@@ -19,23 +17,22 @@ _BILL: Paint = (222, 172, 60)
 
 
 def paint_flying(
-    stage: Stage, look: int, x_m: float, y_m: float, z_m: float, span_m: float, beat: float
+    stage: Stage, x_m: float, y_m: float, z_m: float, span_m: float, beat: float
 ) -> None:
     """Paint a bird on the wing.
 
     Args:
-        stage: Has the picture.
-        look: Seed of what it looks like.
+        stage: Has the picture, and the chance of what the bird looks like.
         x_m: Of its body.
         y_m: Of its body.
         z_m: How far away.
         span_m: From tip to tip of its wings.
-        beat: 0 to 1, where its wings are: from raised to lowered.
+        beat: 0 to 1, where its wings are: raised below 0.5, lowered above.
     """
-    rng = np.random.default_rng(look)
-    body, mantle, tip = _draw_plumage(rng)
+    body, mantle, tip = _draw_plumage(stage.rng)
     board = Board(span_m, 0.52 * span_m, 4 * stage.view.scale(z_m))
-    lift = 0.3 * math.cos(math.pi * beat)
+    # Level wings would be too thin to see.
+    lift = 0.17 + 0.3 * beat if beat < 0.5 else 0.13 - 0.33 * beat
     # Raised wings fill the board above the body, lowered ones that below.
     middle = 0.26 - 0.55 * lift
     chord = 0.1
@@ -51,27 +48,25 @@ def paint_flying(
         board.fill(np.array(hand) * span_m, tip)
     board.ellipse(0.5 * span_m, middle * span_m, 0.13 * span_m, 0.075 * span_m, body)
     board.ellipse(0.62 * span_m, (middle + 0.03) * span_m, 0.05 * span_m, 0.045 * span_m, body)
-    if rng.random() < 0.5:
+    if stage.rng.random() < 0.5:
         board.flip()
     stand(stage, board, x_m, z_m, "bird", y_m - middle * span_m, _light(stage))
 
 
 def paint_sitting(
-    stage: Stage, look: int, x_m: float, y_m: float, z_m: float, length_m: float, is_afloat: bool
+    stage: Stage, x_m: float, y_m: float, z_m: float, length_m: float, is_afloat: bool
 ) -> None:
     """Paint a bird that swims or stands.
 
     Args:
-        stage: Has the picture.
-        look: Seed of what it looks like.
+        stage: Has the picture, and the chance of what the bird looks like.
         x_m: Of its middle.
         y_m: Of what it swims in or stands on.
         z_m: How far away.
         length_m: From bill to tail.
         is_afloat: Whether it swims; it stands on its legs otherwise.
     """
-    rng = np.random.default_rng(look)
-    body, mantle, tip = _draw_plumage(rng)
+    body, mantle, tip = _draw_plumage(stage.rng)
     legs = 0.0 if is_afloat else 0.14
     board = Board(length_m, (0.68 + legs) * length_m, 4 * stage.view.scale(z_m))
     shapes = [
@@ -87,7 +82,7 @@ def paint_sitting(
     board.ellipse(0.76 * length_m, (0.57 + legs) * length_m, 0.11 * length_m, 0.1 * length_m, body)
     for x in () if is_afloat else (0.42, 0.54):
         board.line([(x * length_m, 0), (x * length_m, 0.2 * length_m)], 0.05 * length_m, _BILL)
-    if rng.random() < 0.5:
+    if stage.rng.random() < 0.5:
         board.flip()
     stand(stage, board, x_m, z_m, "bird", y_m, _light(stage))
 

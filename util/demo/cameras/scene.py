@@ -1,16 +1,16 @@
 """Composes a frame: the site of its camera in the light of an hour, and what is there then."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from util.demo.cameras.boats import paint_boat
 from util.demo.cameras.day import light_at, weather_at
 from util.demo.cameras.gulls import paint_flying, paint_sitting
-from util.demo.cameras.shore import MOLE_END, pier_x_m
 from util.demo.cameras.site import Site, draw_site
 from util.demo.cameras.sky import add_rain, paint_sky
-from util.demo.cameras.traffic import Passage, depth_at, find_passages
+from util.demo.cameras.traffic import Passage, find_passages
 from util.demo.cameras.water import paint_water
 from util.demo.canvas import Canvas, Instance, Layer
 from util.demo.light import Light
@@ -20,8 +20,8 @@ from util.demo.smoke.plate import Plate
 
 CLASSES = ("boat", "person", "bird")
 
-LEAST_PX = 4
-"""What is seen less wide or high than this is not told."""
+LEAST_PX = 3
+"""What is seen less wide or high than this is not told; hardly anything whole is as small."""
 
 _LEAST_SHARE = 0.4
 """What is hidden more than this leaves is not told."""
@@ -73,11 +73,11 @@ def paint_frame(seed: int, camera: int, hour: float, site: Site, passages: list[
     stage = Stage(canvas, rng, site.view, light)
     near = list(site.near)
     for passage in passages:
-        while near and depth_at(passage, hour) < near[0].depth_m:
-            _paint_near(canvas, near.pop(0), light)
-        _paint_thing(stage, site, passage, hour)
+        while near and passage.depth_m(hour) < near[0].depth_m:
+            canvas.paint(_layer(near.pop(0), light))
+        _paint_thing(stage, passage, hour, site.family.water_m)
     for plate in near:
-        _paint_near(canvas, plate, light)
+        canvas.paint(_layer(plate, light))
     if rain > 0:
         add_rain(rng, canvas.image_rgb, light, rain)
     found = tuple(each for each in canvas.instances(_LEAST_SHARE) if _is_told(each))
@@ -95,37 +95,21 @@ def _layer(plate: Plate, light: Light) -> Layer:
     return Layer(np.dstack([plate.lit(light), plate.alpha]), 0, plate.top)
 
 
-def _paint_near(canvas: Canvas, plate: Plate, light: Light) -> None:
-    """Paint what is near."""
-    canvas.paint(_layer(plate, light))
-
-
-def _paint_thing(stage: Stage, site: Site, passage: Passage, hour: float) -> None:
-    """Paint a thing where it is at an hour."""
-    lane, share = passage.lane, passage.share(hour)
-    z_m = depth_at(passage, hour)
-    column = passage.columns[0] + share * passage.speed
-    if site.family.name == "mouth" and lane.kind == "person":
-        column *= MOLE_END - 0.06  # the lane is the mole
-    width, height = site.view.size_hw[1], site.view.size_hw[0]
-    x_m = (column * width - site.view.vanish_xy[0]) / site.view.scale(z_m)
-    own = Stage(stage.canvas, np.random.default_rng(passage.look), stage.view, stage.light)
+def _paint_thing(stage: Stage, passage: Passage, hour: float, water_m: float) -> None:
+    """Paint a thing where it is at an hour, with the chance of its own."""
+    lane, look, view = passage.lane, passage.look, stage.view
+    stage = replace(stage, rng=np.random.default_rng(look))
+    x_m, z_m = passage.x_m(hour, view), passage.depth_m(hour)
     if lane.kind == "boat":
-        paint_boat(
-            own, passage.look, x_m, z_m, site.family.water_m, passage.length_m, passage.speed
-        )
-    elif lane.kind == "person" and site.family.name == "roads":
-        start, end = lane.depths_m
-        along = start + column * (end - start) if lane.way == "cross" else z_m
-        paint_person(own, pier_x_m(along) + 0.9 * (passage.lift - 0.5), along)
+        paint_boat(stage, look, x_m, z_m, water_m, passage.length_m, passage.speed)
     elif lane.kind == "person":
-        paint_person(own, x_m, z_m)
+        paint_person(stage, x_m, z_m)
     elif lane.way == "fly":
-        beat = (passage.look / 97 + 3.7 * hour) % 1
-        row = (0.06 + 0.6 * passage.lift + 0.03 * np.sin(9 * share + passage.look)) * height
-        y_m = site.view.height_m - (row - site.view.vanish_xy[1]) / site.view.scale(z_m)
-        y_m = max(y_m, site.family.water_m + 0.8)
-        paint_flying(own, passage.look, x_m, y_m, z_m, passage.length_m, beat)
+        sway = 0.03 * math.sin(9 * passage.share(hour) + look)
+        row = (0.06 + 0.6 * passage.lift + sway) * view.size_hw[0]
+        y_m = view.height_m - (row - view.vanish_xy[1]) / view.scale(z_m)
+        y_m = max(y_m, water_m + 0.8)
+        paint_flying(stage, x_m, y_m, z_m, passage.length_m, (look / 97 + 3.7 * hour) % 1)
     else:
-        y_m = site.family.water_m if lane.is_afloat else 0.0
-        paint_sitting(own, passage.look, x_m, y_m, z_m, passage.length_m, lane.is_afloat)
+        y_m = water_m if lane.is_afloat else 0.0
+        paint_sitting(stage, x_m, y_m, z_m, passage.length_m, lane.is_afloat)

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from util.demo.cameras.families import Family
+from util.demo.cameras.families import MOLE_END, PIER, Family
 from util.demo.noise import draw_ridge
 from util.demo.road.view import View
 from util.demo.smoke.plate import Drawing, Plate, Shown
@@ -16,6 +16,10 @@ _STONES: tuple[Shown, ...] = ((150, 142, 130), (134, 132, 128), (162, 152, 132))
 _BOXES: tuple[Shown, ...] = ((168, 70, 50), (44, 88, 130), (74, 118, 88), (196, 160, 62))
 _RAIL: Shown = (96, 92, 86)
 _DARK: Shown = (58, 56, 54)
+
+_PIER_HALF_M = 1.5
+_PIER_END_M = 39.0
+_QUAY_EDGE_M = 14.0
 
 
 def draw_far_shore(rng: np.random.Generator, family: Family, view: View) -> Plate:
@@ -53,19 +57,7 @@ def draw_near(rng: np.random.Generator, family: Family, view: View) -> tuple[Pla
         _draw_mole(drawing, view, family.water_m, 24.3, is_left=True)
         return right.finish(44), drawing.finish(27)
     _draw_pier(drawing, view, family.water_m)
-    return (drawing.finish(46),)
-
-
-def pier_x_m(depth_m: float) -> float:
-    """Return where the middle of the pier is at a depth; it leads away from the camera."""
-    return -2.0 - 0.18 * depth_m
-
-
-_PIER_HALF_M = 1.5
-_PIER_END_M = 45.0
-
-MOLE_END = 0.42
-"""Column at which the near mole ends, in widths of the picture."""
+    return (drawing.finish(_PIER_END_M),)
 
 
 def _foot(view: View, y_m: float, z_m: float) -> float:
@@ -92,39 +84,43 @@ def _draw_pier(drawing: Drawing, view: View, water_m: float) -> None:
     depths = np.geomspace(_PIER_END_M, 22, 44).tolist()
     for z in depths[::4]:
         for side in (-1, 1):
-            x = pier_x_m(z) + side * _PIER_HALF_M
-            drawing.line([_place(view, x, 0, z), _place(view, x, water_m - 1.2, z)], 0.012, _DARK)
+            foot = _on_pier(view, side, water_m - 1.2, z)
+            drawing.line([_on_pier(view, side, 0, z), foot], 0.012, _DARK)
     for far, near in itertools.pairwise(depths):
-        corners = [
-            _place(view, pier_x_m(z) + side * _PIER_HALF_M, 0, z)
-            for side, z in ((-1, far), (1, far), (1, near), (-1, near))
-        ]
+        ends = ((-1, far), (1, far), (1, near), (-1, near))
+        corners = [_on_pier(view, side, 0, z) for side, z in ends]
         drawing.polygon(corners, _tinted(wood, float(rng.uniform(0.86, 1.1))))
     for side in (-1, 1):
-        ends = [_place(view, pier_x_m(z) + side * _PIER_HALF_M, 0, z) for z in depths]
-        drawing.line(ends, 0.009, _tinted(wood, 0.6))
-    x, y = _place(view, pier_x_m(_PIER_END_M - 1), 3.4, _PIER_END_M - 1)
-    drawing.line(
-        [(x, y), _place(view, pier_x_m(_PIER_END_M - 1), 0, _PIER_END_M - 1)], 0.008, _DARK
-    )
-    drawing.lamp(x, y)
+        edge = [_on_pier(view, side, 0, z) for z in depths]
+        drawing.line(edge, 0.009, _tinted(wood, 0.6))
+    lamp = _on_pier(view, 0, 3.4, _PIER_END_M - 1)
+    drawing.line([lamp, _on_pier(view, 0, 0, _PIER_END_M - 1)], 0.008, _DARK)
+    drawing.lamp(*lamp)
+
+
+def _on_pier(view: View, side: float, y_m: float, z_m: float) -> Place:
+    """Return a place of the pier; its edges are the sides -1 and 1."""
+    start, slope = PIER
+    return _place(view, start + slope * z_m + side * _PIER_HALF_M, y_m, z_m)
 
 
 def _draw_quay(drawing: Drawing, view: View) -> Plate:
-    """Draw a quay of stones with its coping, rails, bollards and puddles; its edge is at 14 m."""
+    """Draw a quay of stones with its coping, rails and bollards."""
     rng = drawing.rng
-    edge_m = 14.0
     stone = _tinted(_STONES[rng.integers(len(_STONES))], float(rng.uniform(0.85, 1.05)))
     num_columns = 2 * view.size_hw[1]
-    top = _place(view, 0, 0, edge_m)[1]
+    top = _place(view, 0, 0, _QUAY_EDGE_M)[1]
     drawing.below(np.full(num_columns, top), stone, 0.05, bottom=-1)
-    for near in np.geomspace(4, edge_m, 14).tolist():
+    for near in np.geomspace(4, _QUAY_EDGE_M, 14).tolist():
         for x in np.arange(-14 + float(rng.uniform(0, 1)), 14, 2.6).tolist():
             if rng.random() < 0.5:
                 corners = [(x, near), (x + 2.5, near), (x + 2.5, 0.93 * near), (x, 0.93 * near)]
                 places = [_place(view, a, 0, z) for a, z in corners]
                 drawing.polygon(places, _tinted(stone, float(rng.uniform(0.9, 1.07))))
-    far = [_place(view, x, 0, z) for x, z in ((-16, edge_m), (16, edge_m), (16, 13.3), (-16, 13.3))]
+    far = [
+        _place(view, x, 0, z)
+        for x, z in ((-16, _QUAY_EDGE_M), (16, _QUAY_EDGE_M), (16, 13.3), (-16, 13.3))
+    ]
     drawing.polygon(far, _tinted(stone, 1.2))
     yellow = [_place(view, x, 0, z) for x, z in ((-16, 12.9), (16, 12.9), (16, 12.7), (-16, 12.7))]
     drawing.polygon(yellow, (196, 164, 60))
@@ -134,7 +130,7 @@ def _draw_quay(drawing: Drawing, view: View) -> Plate:
         foot, head = _place(view, x, 0, 13.6), _place(view, x, 0.55, 13.6)
         drawing.line([foot, head], 0.02, _DARK)
         drawing.line([(head[0] - 0.014, head[1]), (head[0] + 0.014, head[1])], 0.014, _DARK)
-    return drawing.finish(edge_m)
+    return drawing.finish(_QUAY_EDGE_M)
 
 
 def _draw_stack(rng: np.random.Generator, view: View) -> Plate:
@@ -164,30 +160,39 @@ def _draw_mole(drawing: Drawing, view: View, water_m: float, z_m: float, is_left
     width = view.size_hw[1] / view.size_hw[0]
     fine = np.linspace(0, width, 2 * view.size_hw[1])
     end = MOLE_END * width if is_left else width * float(rng.uniform(0.68, 0.8))
-    bottom = _place(view, 0, water_m, z_m)[1]
-    walk = _place(view, 0, 0, z_m + 2.5)[1]
-    beyond = (fine - end) if is_left else (end - fine)
-    slope = np.clip(1 - np.maximum(beyond, 0) / (0.7 * (walk - bottom)), 0, 1)
+    bottom, face, walk = (
+        _place(view, 0, y, z)[1] for y, z in ((water_m, z_m), (0, z_m), (0, z_m + 2.5))
+    )
+    beyond = np.maximum(fine - end if is_left else end - fine, 0)
+    slope = np.clip(1 - beyond / (0.7 * (walk - bottom)), 0, 1)
     rough = 0.004 * draw_ridge(rng, len(fine), (60, 110))
     stone = _tinted(_STONES[rng.integers(len(_STONES))], 0.9)
-    tops = np.where(slope > 0, bottom + (walk - bottom) * slope, bottom - 1)
-    drawing.below(tops, _tinted(stone, 1.15), 0.04, bottom=bottom)
-    face = _place(view, 0, 0, z_m)[1] - bottom
-    rocks = np.where(slope > 0, bottom + face * slope + rough, bottom - 1)
-    drawing.below(rocks, _tinted(stone, 0.72), 0.28, bottom=bottom)
-    wet = np.where(slope > 0, bottom + 0.25 * face * slope + rough, bottom - 1)
-    drawing.below(wet, (62, 64, 56), 0.2, bottom=bottom)
-    x = end - 0.03 if is_left else end + 0.03
+    for height, uneven, shown, roughness in (
+        (walk - bottom, 0, _tinted(stone, 1.15), 0.04),
+        (face - bottom, rough, _tinted(stone, 0.72), 0.28),
+        (0.25 * (face - bottom), rough, (62, 64, 56), 0.2),  # wet
+    ):
+        tops = np.where(slope > 0, bottom + height * slope + uneven, bottom - 1)
+        drawing.below(tops, shown, roughness, bottom=bottom)
     tall = float(rng.uniform(4.2, 5.4)) * view.scale(z_m) / view.size_hw[0]
-    tall *= 1.0 if is_left else 1.3
     if is_left:
-        stripes = ((186, 52, 44), tall / 3, 0.0)
-        drawing.round(x, [walk, walk + 0.8 * tall], [0.024, 0.017], (230, 228, 222), 0, None)
-        for low in (0.18, 0.5):
-            ys = [walk + low * tall, walk + (low + 0.15) * tall]
-            drawing.round(x, ys, [0.0225 - 0.007 * low] * 2, stripes[0])
+        _draw_lighthouse(drawing, end - 0.03, walk, tall)
     else:
-        drawing.round(x, [walk, walk + 0.8 * tall], [0.01, 0.008], (54, 120, 84))
-    drawing.round(x, [walk + 0.8 * tall, walk + 0.92 * tall], [0.012] * 2, (60, 70, 80))
-    drawing.round(x, [walk + 0.92 * tall, walk + tall], [0.016, 0.003], (150, 50, 44))
-    drawing.lamp(x, walk + 0.86 * tall)
+        drawing.round(end + 0.03, [walk, walk + tall], [0.01, 0.008], (54, 120, 84))
+        _draw_lantern(drawing, end + 0.03, walk + tall, 0.25 * tall)
+
+
+def _draw_lighthouse(drawing: Drawing, x: float, foot: float, tall: float) -> None:
+    """Draw a white lighthouse with red bands."""
+    drawing.round(x, [foot, foot + 0.8 * tall], [0.024, 0.017], (230, 228, 222))
+    for low in (0.18, 0.5):
+        ys = [foot + low * tall, foot + (low + 0.15) * tall]
+        drawing.round(x, ys, [0.0225 - 0.007 * low] * 2, (186, 52, 44))
+    _draw_lantern(drawing, x, foot + 0.8 * tall, 0.2 * tall)
+
+
+def _draw_lantern(drawing: Drawing, x: float, foot: float, tall: float) -> None:
+    """Draw the lantern of a light, which shines at dusk, and its roof."""
+    drawing.round(x, [foot, foot + 0.6 * tall], [0.012] * 2, (60, 70, 80))
+    drawing.round(x, [foot + 0.6 * tall, foot + tall], [0.016, 0.003], (150, 50, 44))
+    drawing.lamp(x, foot + 0.3 * tall)

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from util.demo.cameras.families import Family, Lane
+from util.demo.road.view import View
 
 _TRAFFIC = 3
 """Tells the chance of what passes from others with the same numbers."""
@@ -27,10 +28,11 @@ class Passage:
         look: Seed of what it looks like.
         start_h: When it comes.
         hours: How long it is there.
-        columns: Where it comes from and goes to, in widths of the picture; the same where it stays.
+        columns: Where it comes from and goes to in a lane across, in widths of the picture; the
+            same where it stays.
         depths_m: How far away it comes and goes.
         length_m: Its size, as the lane has it.
-        lift: 0 to 1, how high it flies.
+        lift: 0 to 1, how high it flies, or how far to the right of a lane that leads away it is.
     """
 
     lane: Lane
@@ -46,9 +48,23 @@ class Passage:
         """Return how much of its while is over, 0 to 1; outside of it, it is not there."""
         return (hour - self.start_h) / self.hours
 
+    def depth_m(self, hour: float) -> float:
+        """Return how far away it is."""
+        start, end = self.depths_m
+        return start + self.share(hour) * (end - start)
+
+    def x_m(self, hour: float, view: View) -> float:
+        """Return how far to the right of the camera it is."""
+        z_m = self.depth_m(hour)
+        if self.lane.along is not None:
+            start, slope = self.lane.along
+            return start + slope * z_m + 0.9 * (self.lift - 0.5)
+        column = self.columns[0] + self.share(hour) * self.speed
+        return (column * view.size_hw[1] - view.vanish_xy[0]) / view.scale(z_m)
+
     @property
     def speed(self) -> float:
-        """Widths of the picture that it goes to the right; 0 = it stays."""
+        """Widths of the picture that it goes to the right in a lane across; 0 = it stays."""
         return self.columns[1] - self.columns[0]
 
 
@@ -67,13 +83,7 @@ def find_passages(seed: int, camera: int, family: Family, hour: float) -> list[P
         for passage in _draw_passages(seed, camera, family, start)
         if 0 <= passage.share(hour) < 1
     ]
-    return sorted(there, key=lambda passage: -depth_at(passage, hour))
-
-
-def depth_at(passage: Passage, hour: float) -> float:
-    """Return how far away a thing is."""
-    start, end = passage.depths_m
-    return start + passage.share(hour) * (end - start)
+    return sorted(there, key=lambda passage: -passage.depth_m(hour))
 
 
 def bustle(seed: int, camera: int, kind: str, hour: float) -> float:
@@ -114,25 +124,26 @@ def _draw_group(rng: np.random.Generator, lane: Lane, start_h: float) -> list[Pa
     """Draw things that come together, a little apart."""
     num = int(rng.integers(lane.group[0], lane.group[1] + 1))
     hours = float(rng.uniform(*lane.hours))
-    first, last = lane.columns if rng.random() < 0.5 else lane.columns[::-1]
+    turn = 1 if rng.random() < 0.5 else -1
     place, lift = float(rng.uniform(*lane.columns)), float(rng.random())
     depth = float(rng.uniform(*lane.depths_m))
+    low, high = lane.depths_m
     passages = []
     for member in range(num):
         spread = 0.07 * math.sqrt(num) * float(rng.normal()) if member else 0.0
-        low, high = lane.depths_m
         near, far = np.clip(depth + 0.12 * (high - low) * rng.normal(size=2), low, high).tolist()
-        columns = (first + spread, last + spread)
+        first, last = (place, place) if lane.way == "stay" else lane.columns[::turn]
         if lane.way == "stay":
-            columns = (place + spread, place + spread)
             far = near
+        elif lane.along is not None:
+            near, far = lane.depths_m[::turn]
         passages.append(
             Passage(
                 lane=lane,
                 look=int(rng.integers(2**31)),
                 start_h=start_h + 0.02 * float(rng.random()),
                 hours=hours * float(rng.uniform(0.95, 1.05)),
-                columns=columns,
+                columns=(first + spread, last + spread),
                 depths_m=(near, far),
                 length_m=float(rng.uniform(*lane.length_m)),
                 lift=float(np.clip(lift + 0.15 * rng.normal(), 0, 1)),

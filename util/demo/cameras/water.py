@@ -13,6 +13,9 @@ from util.demo.road.view import View
 _TEXTURE_PX = 256
 _FARTHEST_M = 400.0
 
+_SQUEEZE = 0.9
+"""Height of what is mirrored: waves lean toward the camera and show what is higher up."""
+
 
 @dataclass(frozen=True)
 class Water:
@@ -71,8 +74,6 @@ def draw_water(
     # Ripples grow toward the camera, but more slowly than metres do, which would alias far away.
     spread = (0.32 / (below + 0.06) ** 0.6 * (128 / height)).astype(np.float32)[:, None]
     vs = 150 * np.log(below + 0.03)
-    # All that is above the shore is mirrored, pressed together where there is little of it.
-    squeeze = min(0.9, 0.95 * shore_px / (height - shore_px))
     return Water(
         top=top,
         body_rgb=body_rgb,
@@ -80,10 +81,8 @@ def draw_water(
         texture=fractal_noise(rng, _TEXTURE_PX, (32, 80, 128, 200), 0.9),
         us=across * spread,
         vs=np.repeat(vs.astype(np.float32)[:, None], width, axis=1),
-        sources=np.repeat((shore_px - squeeze * (rows - shore_px))[:, None], width, axis=1),
-        roughness_px=(swell * squeeze * (0.8 + 16 * below) * height / 144).astype(np.float32)[
-            :, None
-        ],
+        sources=np.repeat((shore_px - _SQUEEZE * (rows - shore_px))[:, None], width, axis=1),
+        roughness_px=(swell * (0.8 + 12 * below) * height / 144).astype(np.float32)[:, None],
     )
 
 
