@@ -22,6 +22,7 @@ PLANNERS = {
     "sam3": "teacher.sam3.plan",
     "maskomaly": "teacher.maskomaly.plan",
     "cam": "teacher.cam.plan",
+    "boxes": "teacher.box_detector.plan",
     "student": "teacher.trained_student.plan",
 }
 """The module whose function `plan` knows each teacher; its libraries are needed only then.

@@ -124,7 +124,7 @@ def _label_missing(
         writers = {name: writer for name, writer in writers.items() if name not in refused}
     label = "teacher" if share.count == 1 else f"teacher {share.index + 1}/{share.count}"
     if work.image_paths:
-        refused |= label_images(teacher, work, writers, label)
+        refused |= label_images(teacher, work, writers, label, prepared.plan.num_at_once)
     if cache is not None:
         print(f"{cache.folder}: {cache.hits} answers found, {cache.misses} made")
     return refused

@@ -49,6 +49,7 @@ class TeacherPlan:
         libraries: That it needs beside those of `weights`.
         troubles: Why it cannot be as it is configured, a sentence each.
         remarks: What users should know before it starts, a sentence each.
+        num_at_once: Images that it labels at once, each in a thread.
         unread: Says which settings are set but not read by it, '' if none.
     """
 
@@ -60,6 +61,7 @@ class TeacherPlan:
     libraries: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    num_at_once: int = 1
     unread: str = ""
 
 
@@ -85,7 +87,7 @@ class PreparedTeacher:
 def describe_teacher(
     teacher: TeacherSection, own: Section, models: Models, version: int
 ) -> dict[str, Any]:
-    """All that decides what the maps of a teacher of prompts are, beside the prompt.
+    """All that decides what a teacher of published models gives, beside the prompt.
 
     Args:
         teacher: Its settings that others have too.

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from teacher.findings import Finding, Scene, Teacher
+from util.data_classes import Boxes
 from util.errors import UserError
 from util.images.files import id_to_path
 from util.images.reading_ahead import read_ahead
@@ -100,6 +101,9 @@ def draw_sheet(
             _show(row[0], image, f"{prompt}: {len(content.scores)} boxes")
             _draw_boxes(row[0], content, shrink)
             _show(row[1], _paint_masks(image, content, shrink), "masks")
+        elif content.boxes is not None:
+            _show(row[0], image, f"{prompt}: {len(content.boxes.confidences)} boxes")
+            _draw_detected(row[0], content.boxes, shrink)
         if content.soft_label is not None:
             title = f"soft label, at most {content.soft_label.max():.2f}"
             _show_map(row[2], content.soft_label, (width, height), title)
@@ -143,6 +147,15 @@ def _draw_boxes(axis: "Axes", finding: Finding, shrink: float) -> None:
     named = set(np.argsort(-finding.scores, kind="stable")[:NAMED_BOXES].tolist())
     for index, box in enumerate(finding.boxes_xyxy / shrink):
         text = f"{finding.phrases[index]} {finding.scores[index]:.2f}" if index in named else ""
+        _draw_box(axis, box, text, PREDICTION_RGB, "solid")
+
+
+def _draw_detected(axis: "Axes", boxes: Boxes, shrink: float) -> None:
+    """Draw the boxes of a detector; class and confidence of the best beside them, which lead."""
+    names = boxes.classes or [""] * len(boxes.confidences)
+    found = zip(boxes.boxes_xyxy / shrink, names, boxes.confidences, strict=True)
+    for index, (box, name, confidence) in enumerate(found):
+        text = f"{name} {confidence:.2f}" if index < NAMED_BOXES else ""
         _draw_box(axis, box, text, PREDICTION_RGB, "solid")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from util.config import (
     TEACHERS,
+    BoxesSection,
     CamSection,
     MaskomalySection,
     SaaSection,
@@ -41,17 +42,19 @@ def tile_trouble(settings: TeacherSection) -> str:
 
 def _conditions(teacher: TeacherSection, own: OwnSections) -> Iterator[tuple[str, bool, Set[str]]]:
     """When keys are read that not every teacher reads: in words, whether it is so, and the keys."""
-    saa, maskomaly, cam = own["saa"], own["maskomaly"], own["cam"]
+    saa, maskomaly, cam, boxes = (own[name] for name in ("saa", "maskomaly", "cam", "boxes"))
     assert isinstance(saa, SaaSection)
     assert isinstance(maskomaly, MaskomalySection)
     assert isinstance(cam, CamSection)
+    assert isinstance(boxes, BoxesSection)
     is_saa, is_sam3, is_student = (teacher.name == name for name in ("saa", "sam3", "student"))
     has_parts = {
         "detector": saa.detector != "attributes",
         "segmenter": saa.segmenter != "grabcut",
         "saliency": saa.saliency != "colour_gradient",
     }
-    has_models = is_sam3 or (is_saa and any(has_parts.values()))
+    is_in_torch = teacher.name == "boxes" and boxes.detector in ("torchvision", "transformers")
+    has_models = is_sam3 or is_in_torch or (is_saa and any(has_parts.values()))
     uses_queries = any(score.startswith("maskomaly") for score in maskomaly.scores)
     has_tiles = is_student or teacher.tile_size_px is not None
     for name in sorted(TEACHERS):
@@ -62,6 +65,7 @@ def _conditions(teacher: TeacherSection, own: OwnSections) -> Iterator[tuple[str
     yield "a score maskomaly", uses_queries, _MASKOMALY | {"maskomaly.corrected_border_rule"}
     yield "a cam.method other than native", cam.method != "native", {"cam.layer"}
     yield "foundation models", has_models, {"teacher.precision"}
+    yield "boxes.detector torchvision", boxes.detector == "torchvision", {"boxes.network"}
     yield "teacher.tile_size_px", has_tiles, {"teacher.tile_overlap_px"}
     for part, is_there in has_parts.items():
         yield f"a {part} with weights", is_there, {f"saa.{part}_model"}

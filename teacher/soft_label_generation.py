@@ -2,9 +2,10 @@
 
     python teacher/soft_label_generation.py --teacher.prompts bird --teacher.prompts "white crest"
 
-Reads data.images; writes paths.label_sets/PROMPT, or one label set for a trained student
-(teacher.name). All prompts are answered image by image, so that ten prompts cost little more than
-one. A stopped run goes on where it was; under `torchrun` or Slurm the processes share the images.
+Reads data.images; writes paths.label_sets/PROMPT, or one label set for a trained student or a
+detector, whose label set holds boxes and no maps (teacher.name). All prompts are answered image by
+image, so that ten prompts cost little more than one. A stopped run goes on where it was; under
+`torchrun` or Slurm the processes share the images.
 Next: python util/multi_teacher/combination_strategies.py
 """
 
@@ -116,7 +117,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0  # whatever has failed: torchrun would end the other processes for it
     status = report(label_sets)
     if len(label_sets) == 1:
-        print_next(["student/train.py", "--student.label_set", label_sets[0].name], argv, BOX_RULE)
+        (name,) = [label_set.name for label_set in label_sets]
+        learn = ["student/train.py", "--student.label_set", name]
+        judge = ["analysis/bbox_evaluation.py", "--evaluation.predictions", name]
+        print_next(learn if label_sets[0].has_maps else judge, argv, BOX_RULE)
         return status
     is_usual = list(prepared.plan.label_sets) == config.combination.label_sets
     members = [] if is_usual else _members(label_sets)

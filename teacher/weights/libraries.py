@@ -14,6 +14,8 @@ BACKENDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("detector", "attributes"): (),
     ("detector", "groundingdino"): ("torch", "torchvision", "transformers", "groundingdino-py"),
     ("detector", "transformers"): ("torch", "torchvision", "transformers"),
+    ("boxes", "yolox"): (),
+    ("boxes", "transformers"): ("torch", "torchvision", "transformers"),
     ("segmenter", "grabcut"): (),
     ("segmenter", "sam"): ("torch", "torchvision", "segment-anything"),
     ("segmenter", "transformers"): ("torch", "torchvision", "transformers"),

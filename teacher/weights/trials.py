@@ -83,17 +83,20 @@ def _outline(path: Path, image_rgb: np.ndarray) -> str:
 
 def _detect(path: Path, image_rgb: np.ndarray) -> str:
     """Name the boxes that YOLOX finds."""
-    from torchvision.models import get_model_weights
-
+    from teacher.box_detector.choosing import BoxRule
+    from teacher.box_detector.class_table import read_class_table
+    from teacher.box_detector.teacher import BoxTeacher
     from teacher.box_detector.yolox import YoloX
 
-    (weights,) = get_model_weights("retinanet_resnet50_fpn")
-    absent = ("__background__", "N/A")
-    words = [word for word in weights.meta["categories"] if word not in absent]
-    found = YoloX(path).detect(image_rgb, THRESHOLD)
+    detector = YoloX(path)
+    table = read_class_table({}, detector.classes, path.name)
+    (found,) = BoxTeacher(detector, table, BoxRule(THRESHOLD)).label(image_rgb, ["boxes"])
+    assert found.boxes is not None
+    assert found.boxes.classes is not None
+    confidences = found.boxes.confidences
     boxes = [
-        f"{words[number]} {score:.2f}"
-        for number, score in zip(found.classes, found.scores, strict=True)
+        f"{name} {confidence:.2f}"
+        for name, confidence in zip(found.boxes.classes, confidences, strict=True)
     ]
     return f"finds {listed(boxes)}" if boxes else f"finds nothing above {THRESHOLD:g}"
 

@@ -37,6 +37,7 @@ from util.config.students.student import (
     Precision,
     StudentSection,
 )
+from util.config.teachers.boxes import BoxesSection
 from util.config.teachers.cam import CamSection
 from util.config.teachers.classifier import ClassifierSection, Consistency
 from util.config.teachers.mask2former import Mask2FormerSection
@@ -55,6 +56,7 @@ __all__ = [
     "TEACHERS",
     "TILES",
     "BestEpoch",
+    "BoxesSection",
     "Calibration",
     "CamSection",
     "ClassifierSection",

@@ -24,6 +24,7 @@ from util.config.students.detector import DetectorSection
 from util.config.students.export import ExportSection
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import StudentSection
+from util.config.teachers.boxes import BoxesSection
 from util.config.teachers.cam import CamSection
 from util.config.teachers.classifier import ClassifierSection
 from util.config.teachers.mask2former import Mask2FormerSection
@@ -55,6 +56,7 @@ class Config(BaseModel):
         Mask2FormerSection(), description=Mask2FormerSection.__doc__
     )
     cam: CamSection = Field(CamSection(), description=CamSection.__doc__)
+    boxes: BoxesSection = Field(BoxesSection(), description=BoxesSection.__doc__)
     classifier: ClassifierSection = Field(
         ClassifierSection(), description=ClassifierSection.__doc__
     )

@@ -12,6 +12,7 @@ from util.weights.known import MODELS, SUFFIXES, ModelWeights, Package, default_
 
 _KEYS = {
     "detector": "saa.detector_model",
+    "boxes": "boxes.model",
     "segmenter": "saa.segmenter_model",
     "saliency": "saa.saliency_model",
     "teacher": "sam3.model",

@@ -48,8 +48,8 @@ class ModelWeights:
 
     Attributes:
         name: What users write in the config and after `--fetch`.
-        part: What they are for: detector, segmenter, saliency, teacher, network, text encoder or
-            encoder.
+        part: What they are for: detector (of phrases), boxes (a detector of classes), segmenter,
+            saliency, teacher, network, text encoder or encoder.
         backend: The config value that runs them.
         source: https address of a file, or `owner/name` of a repository on the hub; '' where they
             are published as a package alone.
@@ -205,15 +205,17 @@ MODELS: tuple[ModelWeights, ...] = (
     ),
     ModelWeights(
         "yolox_nano",
-        "detector",
+        "boxes",
         "yolox",
         "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.onnx",
         3_659_407,
         "c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d",
-        note="the 80 things of COCO; no teacher runs it yet",
+        note="the 80 things of COCO",
         # Another export, of 3,660,092 bytes, by Kazuhito00/YOLOX-ONNX-TFLite-Sample.
         other_sha256=("695e750a5d5754bb5a8d5325643b59282191a7e7a564e435a415fd3c578eab14",),
     ),
+    _hub("boxes", "transformers", "PekingU/rtdetr_r18vd", 81_000_000, "RT-DETR, COCO"),
+    _hub("boxes", "transformers", "hustvl/yolos-tiny", 26_000_000, "YOLOS, COCO"),
 )
 """The weights that are known by name; the first of each part and backend is its default."""
 

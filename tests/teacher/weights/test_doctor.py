@@ -195,7 +195,7 @@ def test_every_known_model_is_a_line_of_the_table_with_size_and_licence(
         assert row.licence in line
     assert "694 MB" in line_of(table, "groundingdino_swint_ogc")
     assert "~3.44 GB  SAM License" in line_of(table, "facebook/sam3")
-    assert "0 B present, 21.8 GB missing" in table
+    assert "0 B present, 21.9 GB missing" in table
 
 
 def test_lines_fit_a_screen(report: Report, tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_every_backend_with_weights_has_a_default_and_one_block_of_rows() -> Non
         ("encoder", "tu-tf_efficientnet_lite0"),
         ("network", "mask2former"),
         ("segmenter", "u2net"),
-        ("detector", "yolox"),
+        ("boxes", "yolox"),
     }
     assert set(starts) == needed | of_no_teacher
     assert default_model("segmenter", "sam").name == "sam_vit_h_4b8939"

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from teacher.box_detector.candidates import Candidates
+from teacher.box_detector.coco import COCO_CLASSES
 from teacher.weights import trials
 from teacher.weights.trials import THRESHOLD, try_models
 from tests.conftest import paint_scene
@@ -38,17 +40,21 @@ def test_what_is_not_here_is_not_tried(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_boxes_are_told_by_the_words_of_coco(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {"classes": np.array([14, 0, 79]), "scores": np.array([0.91, 0.5, 0.4])}
+    scores = np.zeros((3, 80))
+    scores[[0, 1, 2], [14, 0, 79]] = 0.91, 0.5, 0.4
 
     class Detector:
+        classes = COCO_CLASSES
+
         def __init__(self, path: Path) -> None: ...
 
-        def detect(self, image_rgb: np.ndarray, threshold: float) -> object:
+        def find(self, image_rgb: np.ndarray, threshold: float) -> Candidates:
             assert threshold == THRESHOLD
-            return type("Found", (), found)
+            boxes = np.array([[0, 0, 9, 9], [20, 0, 29, 9], [0, 20, 9, 29]])
+            return Candidates(boxes, scores, is_exclusive=True)
 
     monkeypatch.setattr("teacher.box_detector.yolox.YoloX", Detector)
     said = trials._detect(Path("x.onnx"), SCENE)
     assert said == "finds bird 0.91, person 0.50, toothbrush 0.40"
-    found.update(classes=np.array([], int), scores=np.array([]))
+    scores[:] = 0
     assert trials._detect(Path("x.onnx"), SCENE) == "finds nothing above 0.3"

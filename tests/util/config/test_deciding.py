@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from util.config import (
+    BoxesSection,
     CamSection,
     ClassifierSection,
     CombinationSection,
@@ -33,6 +34,7 @@ def test_what_differs_from_its_default_decides_and_where_something_runs_does_not
 
 PINNED = Path(__file__).with_name("deciding_defaults.json")
 DECIDING = {
+    "boxes": BoxesSection,
     "cam": CamSection,
     "classifier": ClassifierSection,
     "combination": CombinationSection,

@@ -17,7 +17,7 @@ KNOWN = [*Config.model_fields, *config_fields(), "overwrite", "preview"]
         ("techer.prompts", ["teacher.prompts"]),
         ("evaluation.off_target", ["study.off_target"]),
         ("saa.min_area_px", ["saa.min_area"]),  # before evaluation.min_area_px
-        ("teacher.detector", ["saa.detector"]),
+        ("teacher.detector", ["saa.detector", "boxes.detector"]),
         ("teacher.box_threshold", ["saa.box_threshold", "sam3.box_threshold"]),
         ("teacher.sam3_model", ["sam3.model"]),
         ("paths.run", ["paths.runs"]),  # before student.run

@@ -1,0 +1,99 @@
+"""From all that a detector says to the boxes of an image: merged, judged, suppressed, clipped.
+
+Classes are merged first. Suppressed class by class and merged afterwards, a van that is both a car
+and a truck would keep two boxes of one class.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from teacher.box_detector.candidates import Candidates
+from teacher.box_detector.class_table import ClassTable
+from util.data_classes import Boxes
+from util.errors import UserError
+
+OVERLAP = 0.45
+"""IoU above which the lower of two boxes of one class is usually dropped."""
+
+MOST = 300
+"""Boxes that are usually kept of an image."""
+
+
+@dataclass(frozen=True)
+class BoxRule:
+    """Which boxes are kept.
+
+    Attributes:
+        confidence: Those of at least this score.
+        overlap: Of two of one class with a higher IoU, the better one.
+        most: So many, those of the highest scores.
+    """
+
+    confidence: float
+    overlap: float = OVERLAP
+    most: int = MOST
+
+
+def choose_boxes(
+    candidates: Candidates, table: ClassTable, rule: BoxRule, size_hw: tuple[int, int]
+) -> Boxes:
+    """Choose boxes.
+
+    Args:
+        candidates: What the detector says.
+        table: What boxes are called.
+        rule: Which are kept.
+        size_hw: Height and width of the image in pixels.
+
+    Returns:
+        Boxes inside of the image, of at least some width and height, from the highest score down.
+
+    Raises:
+        UserError: The detector's answer is no number.
+    """
+    scores = table.merge(candidates.scores)
+    if np.isnan(scores).any() or np.isnan(candidates.boxes_xyxy).any():
+        raise UserError("the detector has answered with NaN")
+    rows, classes = _find_good(scores, candidates.is_exclusive, rule.confidence)
+    height, width = size_hw
+    boxes = candidates.boxes_xyxy[rows].clip(0, (width, height, width, height))
+    is_seen = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    rows, classes, boxes = rows[is_seen], classes[is_seen], boxes[is_seen].astype(np.float32)
+    confidences = scores[rows, classes]
+    kept = _suppress(boxes, confidences, classes, rule.overlap)[: rule.most]
+    return Boxes(boxes[kept], confidences[kept], tuple(table.names[k] for k in classes[kept]))
+
+
+def _find_good(
+    scores: np.ndarray, is_exclusive: bool, confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the candidates, and the class of each, whose score is high enough; scores are (N, K)."""
+    if not is_exclusive:
+        return np.nonzero(scores >= confidence)
+    best = scores.argmax(axis=1)
+    rows = np.flatnonzero(scores[np.arange(len(scores)), best] >= confidence)
+    return rows, best[rows]
+
+
+def _suppress(
+    boxes_xyxy: np.ndarray, scores: np.ndarray, classes: np.ndarray, overlap: float
+) -> np.ndarray:
+    """Find the boxes that no better one of their class overlaps too much: places, best first.
+
+    Args:
+        boxes_xyxy: (N, 4), none negative, since classes are told apart by moving their boxes.
+        scores: (N,).
+        classes: (N,) int.
+        overlap: IoU above which the lower of two is dropped.
+    """
+    corner_and_size = boxes_xyxy.astype(float)
+    corner_and_size[:, 2:] -= corner_and_size[:, :2]
+    # OpenCV drops what has no score at all.
+    positive = np.maximum(scores, np.finfo(np.float32).tiny)
+    kept = cv2.dnn.NMSBoxesBatched(
+        corner_and_size.tolist(), positive.tolist(), classes.tolist(), 0, overlap
+    )
+    places = np.array(kept, dtype=int)
+    return places[np.argsort(-scores[places], kind="stable")]

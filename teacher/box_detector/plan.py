@@ -1,0 +1,104 @@
+"""Detectors as teachers: one label set of boxes."""
+
+import importlib.util
+import re
+from functools import partial
+from pathlib import Path
+
+from teacher.box_detector.candidates import BoxDetector
+from teacher.findings import Teacher
+from teacher.plans import Models, PlannedSet, TeacherPlan, describe_teacher
+from util.config import BoxesSection, TeacherSection
+from util.data_classes import BoxSettings
+from util.errors import UserError
+from util.running.ahead import count_cores
+from util.weights.known import default_model
+
+VERSION = 1
+"""Counts up whenever the same model and settings give other boxes."""
+
+_LIBRARIES = {"torchvision": ("torch", "torchvision"), "ultralytics": ("torch",)}
+"""What runs files that the config names by their path alone, beside the package itself."""
+
+
+def plan(teacher: TeacherSection, section: BoxesSection, *_: object) -> TeacherPlan:
+    """Plan the label set of a detector, `MODEL-boxes` unless it has a name.
+
+    Raises:
+        UserError: There is no model that it could be named by.
+    """
+    name = section.label_set or f"{_name_model(section)}-boxes"
+    is_path = section.detector in _LIBRARIES
+    return TeacherPlan(
+        label_sets={name: PlannedSet(name, BoxSettings)},
+        describe=lambda models: describe_teacher(teacher, section, models, VERSION),
+        load=lambda models, _: _load(teacher, section, models["boxes"]),
+        weights={} if is_path else {"boxes": (section.detector, section.model)},
+        files=partial(_find_file, section) if is_path else dict,
+        libraries=_LIBRARIES.get(section.detector, ()),
+        troubles=tuple(_lacking(section)),
+        num_at_once=count_cores() if section.detector == "yolox" else 1,
+    )
+
+
+def _name_model(section: BoxesSection) -> str:
+    """Name the model, as a label set is called by it."""
+    if section.model is None and section.detector in _LIBRARIES:
+        raise UserError(
+            f"boxes.model is null, and there are no usual weights for boxes.detector "
+            f"{section.detector}; name a file of its weights"
+        )
+    model = section.model or default_model("boxes", section.detector).name
+    is_file = Path(model).suffix in (".onnx", ".pt", ".pth", ".safetensors")
+    name = Path(model).stem if is_file else Path(model).name
+    return re.sub(r"[^\w.-]", "_", name).lstrip(".")
+
+
+def _find_file(section: BoxesSection) -> Models:
+    """Find the file that the config names.
+
+    Raises:
+        UserError: There is none.
+    """
+    path = Path(section.model or "")
+    if not path.is_file():
+        raise UserError(
+            f"boxes.model is {str(path)!r}, which is no file; boxes.detector {section.detector} "
+            "needs a file of its weights"
+        )
+    return {"boxes": path}
+
+
+def _lacking(section: BoxesSection) -> list[str]:
+    """Say that a package is not installed which the pinned libraries do not have."""
+    if section.detector != "ultralytics" or importlib.util.find_spec("ultralytics"):
+        return []
+    return [
+        "boxes.detector ultralytics needs the package of that name, whose licence is the AGPL: "
+        "python -m pip install ultralytics"
+    ]
+
+
+def _load(teacher: TeacherSection, section: BoxesSection, model: Path) -> Teacher:
+    """Load the detector.
+
+    Raises:
+        UserError: Its file is not what it should be, or it has no such classes.
+    """
+    from teacher.box_detector.choosing import BoxRule
+    from teacher.box_detector.class_table import read_class_table
+    from teacher.box_detector.teacher import BoxTeacher
+
+    detector = _open(teacher, section, model)
+    table = read_class_table(section.classes, detector.classes, model.name)
+    rule = BoxRule(section.confidence, section.overlap, section.max_boxes)
+    return BoxTeacher(detector, table, rule)
+
+
+def _open(teacher: TeacherSection, section: BoxesSection, model: Path) -> BoxDetector:
+    """Open the model with what runs it."""
+    if section.detector == "yolox":
+        from teacher.box_detector.yolox import YoloX
+
+        return YoloX(model, num_threads=1)  # images share the cores
+    raise AssertionError
