@@ -24,14 +24,13 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
-from util.bbox_csv import read_bbox_csv
 from util.config import keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.errors import UserError, listed
 from util.exporting.writing import TextFiles, write_files
 from util.exporting.yolo import describe, write_lines
 from util.images.files import id_to_path, name_files
-from util.label_set import PREDICTION, LabelSet, find_label_set
+from util.label_set import LabelSet, find_label_set
 from util.running.run import run_script
 from util.running.shares import refuse_several
 
@@ -58,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     place, split = settings.label_set, config.data.test_split
     folder = find_label_set(place, paths.label_sets, paths.runs, split)
     label_set = LabelSet(folder, needs_maps=False)
-    table = read_boxes(label_set)
+    table = label_set.read_boxes()
     classes = choose_classes(table, settings.classes)
     table = table[table["obj_class"].isin(classes)]
     every = [*label_set.ids, *label_set.failed]
@@ -79,26 +78,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if failed := list(label_set.failed):
         print(f"Left out: {len(failed)} images that {folder} has failed on: {listed(failed)}")
     return 0
-
-
-def read_boxes(label_set: LabelSet) -> pd.DataFrame:
-    """Read the boxes of a label set, a table of `util.bbox_csv`.
-
-    Raises:
-        UserError: There are none, or of images that are no part of it.
-    """
-    path = label_set.folder / PREDICTION
-    if not path.exists():
-        raise UserError(
-            f"{label_set.folder} has maps and no boxes; find them by util/csv_from_soft_labels.py"
-        )
-    table = read_bbox_csv(path)
-    if strangers := sorted(set(table["image"]).difference(label_set.ids)):
-        raise UserError(
-            f"{path} has boxes of {len(strangers)} images of which there is no map: "
-            f"{listed(strangers)}; find them anew by util/csv_from_soft_labels.py"
-        )
-    return table
 
 
 def choose_classes(table: pd.DataFrame, wanted: Sequence[str]) -> list[str]:

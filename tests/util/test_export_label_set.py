@@ -116,12 +116,14 @@ def test_a_stopped_export_goes_on_and_keeps_what_is_there(
     assert kept.stat().st_mtime_ns == written_at
 
 
-def test_maps_of_which_nobody_has_found_boxes_are_refused(config: Path) -> None:
+def test_label_sets_without_boxes_or_with_those_of_others_are_refused(config: Path) -> None:
     label_set = config.parent / "label_sets" / "teacher"
     table = label_set / "prediction.csv"
     table.write_text(table.read_text() + "cam9/x;0;0;1;1;0;car;1\n")
-    with pytest.raises(UserError, match="boxes of 1 images of which there is no map: cam9/x"):
+    with pytest.raises(
+        UserError, match="boxes of 1 images that are no part of the label set: cam9"
+    ):
         export(config)
     table.unlink()
-    with pytest.raises(UserError, match="has maps and no boxes; find them by util/csv_from"):
+    with pytest.raises(UserError, match=r"has no prediction\.csv; find its boxes by util/csv_from"):
         export(config)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from util.bbox_csv import boxes_to_table
+from util.bbox_csv import boxes_to_table, read_bbox_csv
 from util.data_classes import BoxSettings, parse_box_settings
 from util.errors import UserError, listed
 from util.images.files import (
@@ -27,6 +27,7 @@ from util.label_set.pixel_files import WEIGHTS, logits_path, weights_path
 from util.label_set.records import (
     CHOSEN_ON,
     MANIFEST,
+    PREDICTION,
     Record,
     is_finished,
     read_manifest,
@@ -216,6 +217,25 @@ class LabelSet:
         if not is_array or not np.isfinite(logits).all():
             raise UserError(f"{path} holds no logits: expected finite floats, (height, width)")
         return logits.astype(np.float32)
+
+    def read_boxes(self) -> pd.DataFrame:
+        """Read the boxes that it has, a table of `util.bbox_csv`.
+
+        Raises:
+            UserError: There are none, or of images that are no part of it.
+        """
+        path = self.folder / PREDICTION
+        if not path.exists():
+            raise UserError(
+                f"{self.folder} has no {PREDICTION}; find its boxes by util/csv_from_soft_labels.py"
+            )
+        table = read_bbox_csv(path)
+        if strangers := sorted(set(table["image"]).difference(self.ids)):
+            raise UserError(
+                f"{path} has boxes of {len(strangers)} images that are no part of the label set: "
+                f"{listed(strangers)}; find them anew by util/csv_from_soft_labels.py"
+            )
+        return table
 
     def find_boxes(self, image_ids: Sequence[str], settings: BoxSettings) -> pd.DataFrame:
         """Find the boxes of some soft labels: a table of `util.bbox_csv`."""

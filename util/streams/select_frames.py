@@ -18,13 +18,12 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from util.bbox_csv import read_bbox_csv
-from util.config import DataSection, StreamsSection, keys_of
+from util.config import DataSection, PathsSection, StreamsSection, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.errors import UserError
 from util.images.files import find_images
 from util.images.splits import read_split
-from util.label_set import PREDICTION, LabelSet, find_label_set
+from util.label_set import LabelSet, find_label_set
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
 from util.streams.cameras import Camera, TimeInNames, find_cameras
@@ -42,15 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     refuse_several("util/streams/select_frames.py")
     check_list_names(data.train_split, data.validation_split)
     strategies: list[str] = [settings.strategy]
-    names = [settings.label_set]
     if settings.second_stage != "none":
         strategies.append(settings.second_stage)
-        names.append(settings.second_stage_label_set or settings.label_set)
-    folders = [
-        find_label_set(name, paths.label_sets, paths.runs, data.test_split)
-        for name in dict.fromkeys(names)
-    ]
-    label_sets = [LabelSet(folder, needs_maps=False) for folder in folders]
+    label_sets = find_label_sets(settings, paths, data.test_split)
     cameras = find_pool(data, settings)
     num_failed = 0
     for label_set in label_sets:
@@ -66,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     output = paths.runs / settings.name
     check_folder(output, made_of, options.overwrite)
-    boxes, *others = [read_bbox_csv(folder / PREDICTION) for folder in folders]
+    boxes, *others = [label_set.read_boxes() for label_set in label_sets]
     selections = select(cameras, boxes, settings, *others)
     write_selections(
         output,
@@ -82,9 +75,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{output}: {num_chosen} frames of {len(cameras)} cameras by {', then '.join(strategies)}, "
         f"{num_validation} to validate"
     )
-    student = ["student/train.py", "--student.label_set", settings.label_set]
-    print_next([*student, "--data.splits", str(output)], argv)
+    if num_chosen:
+        student = ["student/train.py", "--student.label_set", settings.label_set]
+        print_next([*student, "--data.splits", str(output)], argv)
+    else:
+        print("No frame at all: there is nothing to learn from")
     return 0
+
+
+def find_label_sets(settings: StreamsSection, paths: PathsSection, split: str) -> list[LabelSet]:
+    """Find the label set that frames are chosen by, and that of the second stage if it differs."""
+    names = [settings.label_set]
+    if settings.second_stage != "none":
+        names.append(settings.second_stage_label_set or settings.label_set)
+    return [
+        LabelSet(find_label_set(name, paths.label_sets, paths.runs, split), needs_maps=False)
+        for name in dict.fromkeys(names)
+    ]
 
 
 def find_pool(data: DataSection, settings: StreamsSection) -> list[Camera]:

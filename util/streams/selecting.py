@@ -187,5 +187,6 @@ def _refuse(problems: Iterator[str]) -> None:
             f"frames cannot be chosen as asked: {'; '.join(told[:5])}"
             f"{f'; and {len(told) - 5} more' if told[5:] else ''}. Ask for fewer frames "
             "(streams.frames, streams.validation_frames), a shorter streams.warmup or another "
-            "streams.rate (streams.adapt_rate finds it), or set streams.allow_short"
+            "streams.rate (streams.adapt_rate finds it), leave cameras out (streams.cameras), or "
+            "set streams.allow_short"
         )

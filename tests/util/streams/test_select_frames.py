@@ -160,12 +160,15 @@ def test_frames_without_a_map_are_refused_and_failed_ones_left_out(tmp_path: Pat
 
 @pytest.mark.parametrize("stage", ["random", "farthest-first", "kmeans"])
 def test_a_camera_that_is_all_warm_up_gives_nothing_where_that_is_allowed(
-    stage: str, streams: Path
+    stage: str, streams: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     second = (f"second_stage={stage}", "second_stage_frames=2")
     lists, _, manifest = choose(streams, "warmup=11", "frames=4", "allow_short=true", *second)
     assert lists == {}
     assert [each["chosen"] for each in manifest["cameras"]] == [0, 0]
+    said = capsys.readouterr().out
+    assert "No frame at all" in said
+    assert "Next:" not in said
 
 
 def test_two_lists_have_two_names(streams: Path) -> None:
@@ -325,3 +328,23 @@ def test_the_next_command_reads_the_lists_that_were_written(
     words = capsys.readouterr().out.split("Next: ")[1].split()
     (at,) = [number for number, word in enumerate(words) if word == "--data.splits"]
     assert words[at + 1] == str(tmp_path / "runs" / "streams")
+
+
+def test_a_label_set_without_boxes_is_said_with_what_finds_them(streams: Path) -> None:
+    (streams.parent / "label_sets" / "detector" / "prediction.csv").unlink()
+    assert "has no prediction.csv; find its boxes by" in refused(streams, "frames=2")
+
+
+def test_a_camera_that_shows_nothing_may_be_left_out(tmp_path: Path) -> None:
+    streams = write_streams(tmp_path, {"north": NORTH, "empty": [[]] * 12})
+    told = refused(streams, "strategy=top-confidence", "frames=2")
+    assert "camera empty gives 0 of 1 frames, out of 12 (0 with boxes)" in told
+    assert "leave cameras out (streams.cameras)" in told
+    choose(streams, "strategy=top-confidence", "frames=2", "cameras=north")
+
+
+def test_names_in_another_order_than_times_do_not_matter(streams: Path) -> None:
+    more = ("strategy=n-first", "frames=4", "cameras=north", "time=frame_([0-9]+)$")
+    lists, table, _ = choose(streams, *more)
+    assert lists["Train"] == frames("north", 0, 1, 2, 3)
+    assert table["time"].tolist() == [0, 1, 2, 3]
