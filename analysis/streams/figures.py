@@ -122,8 +122,17 @@ def _draw_strategies(axis: Axes, curves: pd.DataFrame, strategies: list[str]) ->
         ends = curve[["low", "high"]].to_numpy().T
         errors = np.nan_to_num(np.abs(curve["mean"].to_numpy() - ends))
         beside = curve["samples"] * 1.02 ** (number - (len(strategies) - 1) / 2)  # no bar hides one
-        style = {"color": colour, "marker": marker, "markersize": 4, "linestyle": line}
-        axis.errorbar(beside, curve["mean"], errors, label=shortened(strategy), capsize=2, **style)
+        axis.errorbar(
+            beside,
+            curve["mean"],
+            errors,
+            label=shortened(strategy),
+            capsize=2,
+            color=colour,
+            marker=marker,
+            markersize=4,
+            linestyle=line,
+        )
 
 
 def _draw_baselines(axis: Axes, baselines: pd.DataFrame) -> None:

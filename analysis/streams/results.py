@@ -161,9 +161,13 @@ def append_results(path: Path, rows: list[dict[str, Any]]) -> pd.DataFrame:
 
     Raises:
         UserError: The table cannot be read.
+        ValueError: Metrics are outside [0, 1], which would make it one that cannot be read.
     """
     earlier = read_results(path)
     later = _complete(pd.DataFrame(rows, columns=COLUMNS))
+    values = later[[*METRICS, *_ENDS]]
+    if ((values < 0) | (values > 1)).any(axis=None):
+        raise ValueError(f"metrics outside [0, 1] in rows for {path}")
     if not len(later):
         return earlier
     both = pd.concat([earlier, later]) if len(earlier) else later

@@ -224,11 +224,12 @@ def test_what_cannot_be_trusted_is_left_and_the_others_are_fetched(
 
 
 @pytest.mark.parametrize(
-    "name", ["../x", "/etc/x", "..", ".hidden", "a\\b", "C:x", "a\nb", "", "x ", "a" * 300]
+    "name", ["../x", "{here}/x", "..", ".hidden", "a\\b", "C:x", "a\nb", "", "x ", "a" * 300]
 )
 def test_names_never_leave_the_folder(
     config: Path, model: bytes, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    name = name.replace("{here}", str(config.parent))
     runs = [make_run("a1", name, files_of(model)), make_run("a2", "fine", files_of(model))]
     before = sorted(config.parent.rglob("*"))
     assert "is no name of a folder; rename" in refused(monkeypatch, config, runs)
