@@ -78,7 +78,7 @@ class Canvas:
         pixels += rgba[..., :3]
         is_solid = rgba[..., 3] >= SOLID_ALPHA
         if class_name is not None:
-            self._objects.append((class_name, window, np.count_nonzero(is_solid)))
+            self._objects.append((class_name, window, int(np.count_nonzero(is_solid))))
         owner = len(self._objects) if class_name is not None else 0
         self.instance_map[window][is_solid] = owner
 

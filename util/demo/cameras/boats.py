@@ -21,7 +21,14 @@ _SAIL: Paint = (240, 238, 230)
 _MIRRORED = 0.42
 """Share of a boat's light that the water gives back: below half, so that water stays water."""
 
-KINDS = ("yacht", "trawler", "cruiser", "launch", "skiff")
+_KINDS = {
+    "yacht": (0.28, 1.12, 0.13, 0.09),
+    "trawler": (0.22, 0.62, 0.27, 0.14),
+    "cruiser": (0.2, 0.42, 0.17, 0.12),
+    "launch": (0.14, 0.44, 0.15, 0.11),
+    "skiff": (0.16, 0.28, 0.14, 0.09),
+}
+"""How many boats are of a kind; its height, that of its bow and of its deck, in lengths."""
 
 
 def paint_boat(
@@ -59,17 +66,10 @@ def _draw_boat(
 ) -> tuple[Board, Board]:
     """Draw a boat and its mirror image, bow to the right or left; nobody may draw on them later."""
     rng = np.random.default_rng(look)
-    kind = str(rng.choice(KINDS, p=[0.28, 0.22, 0.2, 0.14, 0.16]))
-    tall = {"yacht": 1.12, "trawler": 0.62, "cruiser": 0.42, "launch": 0.44, "skiff": 0.28}[kind]
+    kind = str(rng.choice(list(_KINDS), p=[share for share, *_ in _KINDS.values()]))
+    _, tall, bow, freeboard = _KINDS[kind]
     board = Board(length, tall * length, scale)
     hull = _HULLS[rng.integers(2 if kind == "cruiser" else len(_HULLS))]
-    bow, freeboard = {
-        "yacht": (0.13, 0.09),
-        "trawler": (0.27, 0.14),
-        "cruiser": (0.17, 0.12),
-        "launch": (0.15, 0.11),
-        "skiff": (0.14, 0.09),
-    }[kind]
     cabin = _CABINS[rng.integers(len(_CABINS))]
     if kind == "yacht":
         _draw_rig(board, rng, length, freeboard, moves)
@@ -108,11 +108,8 @@ def _draw_rig(
     board: Board, rng: np.random.Generator, length: float, deck: float, moves: bool
 ) -> None:
     """Draw the mast and the sails of a yacht: hoisted at sea, most often furled when it lies."""
-    thick = 0.022 * length
-    top, mast = 1.1, 0.56
-    board.line(
-        [(mast * length, deck * length), (mast * length, top * length)], thick, (150, 152, 156)
-    )
+    mast = [(0.56 * length, deck * length), (0.56 * length, 1.1 * length)]
+    board.line(mast, 0.022 * length, (150, 152, 156))
     _fill(board, length, [(0.3, deck), (0.62, deck), (0.58, deck + 0.06), (0.34, deck + 0.06)],
           (226, 224, 216))  # fmt: skip
     boom = deck + 0.1

@@ -79,21 +79,21 @@ _WHOLE = (-0.3, 1.3)
 
 ROADS = Family(
     name="roads",
-    focal=(1.65, 1.85),
+    focal=(1.85, 2.05),
     horizon=(0.11, 0.15),
-    eye_m=(13.5, 15),
+    eye_m=(12.6, 13.4),
     water_m=-1,
     shore_m=420,
     water=(62, 108, 112),
     swell=0.8,
     tint=((0.9, 0.95), (1.02, 1.1)),
     lanes=(
-        Lane("boat", "cross", 0.9, (1.2, 2.2), _WHOLE, (62, 150), (10, 16), is_afloat=True),
-        Lane("boat", "stay", 0.28, (3, 6), (0.05, 0.95), (60, 120), (9, 13), is_afloat=True),
-        Lane("person", "cross", 0.7, (0.6, 1.2), _WHOLE, (32, 37), along=PIER),
-        Lane("person", "stay", 0.3, (0.8, 2.5), _WHOLE, (32, 37), along=PIER),
-        Lane("bird", "stay", 0.2, (0.7, 1.8), (0.36, 0.95), (33, 38), (1.15, 1.4), (2, 7), True),
-        Lane("bird", "fly", 0.5, (0.3, 0.7), _WHOLE, (23, 31), (1.5, 1.6), (1, 4)),
+        Lane("boat", "cross", 0.9, (1.2, 2.2), _WHOLE, (62, 150), (9.5, 15), is_afloat=True),
+        Lane("boat", "stay", 0.28, (3, 6), (0.05, 0.95), (60, 120), (8.5, 12), is_afloat=True),
+        Lane("person", "cross", 0.7, (0.6, 1.2), _WHOLE, (33, 38), along=PIER),
+        Lane("person", "stay", 0.3, (0.8, 2.5), _WHOLE, (33, 38), along=PIER),
+        Lane("bird", "stay", 0.2, (0.7, 1.8), (0.36, 0.95), (35, 40), (1.15, 1.4), (2, 7), True),
+        Lane("bird", "fly", 0.5, (0.3, 0.7), _WHOLE, (25, 34), (1.5, 1.6), (1, 4)),
     ),
 )
 """Open water from high above: boats at anchor, a pier below, hardly any sky."""

@@ -61,13 +61,11 @@ def make_scene(seed: int, camera: int, hour: float, size_px: int) -> Scene:
 
 
 def paint_frame(seed: int, camera: int, hour: float, site: Site, passages: list[Passage]) -> Scene:
-    """Paint a frame with what is there, the farthest first; see `make_scene`."""
+    """Paint a frame of a site with things that are there, the farthest first; see `make_scene`."""
     rng = np.random.default_rng((seed, camera, _FRAME, round(3600 * hour)))
     clouds, haze, rain = weather_at(seed, camera, hour)
     light = light_at(hour, clouds, haze, site.azimuth_rad, site.tint)
-    shore_px = site.water.top
-    sky_rgb = paint_sky(light, site.clouds, hour, site.view.size_hw, shore_px)
-    canvas = Canvas(sky_rgb)
+    canvas = Canvas(paint_sky(light, site.clouds, hour, site.view.size_hw, site.water.top))
     canvas.paint(_layer(site.far_shore, light))
     paint_water(rng, site.water, canvas.image_rgb, light)
     stage = Stage(canvas, rng, site.view, light)

@@ -18,7 +18,7 @@ _RAIL: Shown = (96, 92, 86)
 _DARK: Shown = (58, 56, 54)
 
 _PIER_HALF_M = 1.5
-_PIER_END_M = 39.0
+_PIER_END_M = 40.0
 _QUAY_EDGE_M = 14.0
 
 

@@ -61,11 +61,10 @@ def _add_deck(
 ) -> None:
     """Add clouds on a plane overhead, which grow smaller toward the horizon."""
     depth = 1 / (up + np.float32(0.22))
+    # The texture repeats, mirrored, after twice its side.
     shift = np.float32(_DRIFT_PX_PER_H * hour % (2 * len(clouds)))
     xs = np.float32(128) + (across - 0.67)[None, :] * (depth * 22)[:, None] + shift
     ys = np.repeat((depth * 34)[:, None], len(across), axis=1)
-    # The texture is mirrored at its edges, so that a drift over weeks never leaves it.
-    xs = np.abs((xs % (2 * len(clouds))) - len(clouds))
     found = look_up(clouds, xs, ys)
     cover = smoothstep(1.5 - 2.6 * light.clouds, 2.4 - 2.0 * light.clouds, found)
     cover *= np.clip(up * 9, 0, 1)[:, None] * np.float32(0.85)

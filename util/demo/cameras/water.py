@@ -99,9 +99,7 @@ def paint_water(
     """
     width = image_rgb.shape[1]
     shift_u, shift_v = (np.float32(shift) for shift in rng.uniform(0, 2 * _TEXTURE_PX, 2))
-    us = _folded(water.us + shift_u)
-    vs = _folded(water.vs + shift_v)
-    ripple = look_up(water.texture, us, vs)
+    ripple = look_up(water.texture, water.us + shift_u, water.vs + shift_v)
     columns = np.arange(width, dtype=np.float32)[None, :] + 0.4 * ripple * water.roughness_px
     rows = np.clip(water.sources - np.abs(ripple) * water.roughness_px, 0, water.top - 1)
     mirror_rgb = np.asarray(
@@ -117,11 +115,6 @@ def paint_water(
         shown[..., channel] += within * (water.body_rgb[channel] * lit[channel])
         shown[..., channel] += glint * light.sun_rgb[channel]
     _add_air(shown, water, light)
-
-
-def _folded(places: np.ndarray) -> np.ndarray:
-    """Mirror places into the texture."""
-    return np.abs(places % (2 * _TEXTURE_PX) - _TEXTURE_PX)
 
 
 def _glint(ripple: np.ndarray, light: Light, water: Water, width: int) -> np.ndarray:
