@@ -70,10 +70,12 @@ def _find_good(
     scores: np.ndarray, is_exclusive: bool, confidence: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the candidates, and the class of each, whose score is high enough; scores are (N, K)."""
+    least = max(confidence, np.finfo(np.float32).tiny)  # what has no score at all is no box
     if not is_exclusive:
-        return np.nonzero(scores >= confidence)
+        rows, classes = np.nonzero(scores >= least)
+        return rows, classes
     best = scores.argmax(axis=1)
-    rows = np.flatnonzero(scores[np.arange(len(scores)), best] >= confidence)
+    rows = np.flatnonzero(scores[np.arange(len(scores)), best] >= least)
     return rows, best[rows]
 
 
@@ -90,10 +92,8 @@ def _suppress(
     """
     corner_and_size = boxes_xyxy.astype(float)
     corner_and_size[:, 2:] -= corner_and_size[:, :2]
-    # OpenCV drops what has no score at all.
-    positive = np.maximum(scores, np.finfo(np.float32).tiny)
     kept = cv2.dnn.NMSBoxesBatched(
-        corner_and_size.tolist(), positive.tolist(), classes.tolist(), 0, overlap
+        corner_and_size.tolist(), scores.tolist(), classes.tolist(), 0, overlap
     )
     places = np.array(kept, dtype=int)
     return places[np.argsort(-scores[places], kind="stable")]

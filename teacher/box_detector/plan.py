@@ -2,12 +2,11 @@
 
 import importlib.util
 import re
-from functools import partial
 from pathlib import Path
 
 from teacher.box_detector.candidates import BoxDetector
 from teacher.findings import Teacher
-from teacher.plans import Models, PlannedSet, TeacherPlan, describe_teacher
+from teacher.plans import PlannedSet, TeacherPlan, describe_teacher
 from util.config import BoxesSection, TeacherSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
@@ -34,7 +33,7 @@ def plan(teacher: TeacherSection, section: BoxesSection, *_: object) -> TeacherP
         describe=lambda models: describe_teacher(teacher, section, models, VERSION),
         load=lambda models, _: _load(teacher, section, models["boxes"]),
         weights={} if is_path else {"boxes": (section.detector, section.model)},
-        files=partial(_find_file, section) if is_path else dict,
+        files=lambda: _find_file(section) if is_path else {},
         libraries=_LIBRARIES.get(section.detector, ()),
         troubles=tuple(_lacking(section)),
         num_at_once=count_cores() if section.detector == "yolox" else 1,
@@ -54,7 +53,7 @@ def _name_model(section: BoxesSection) -> str:
     return re.sub(r"[^\w.-]", "_", name).lstrip(".")
 
 
-def _find_file(section: BoxesSection) -> Models:
+def _find_file(section: BoxesSection) -> dict[str, Path]:
     """Find the file that the config names.
 
     Raises:
@@ -101,4 +100,17 @@ def _open(teacher: TeacherSection, section: BoxesSection, model: Path) -> BoxDet
         from teacher.box_detector.yolox import YoloX
 
         return YoloX(model, num_threads=1)  # images share the cores
-    raise AssertionError
+    from teacher.inference.runtime import Runtime
+
+    runtime = Runtime(teacher.device, teacher.precision, teacher.compile)
+    if section.detector == "torchvision":
+        from teacher.box_detector.torchvision_detector import load_torchvision_boxes
+
+        return load_torchvision_boxes(model, section.network, runtime)
+    if section.detector == "transformers":
+        from teacher.box_detector.hugging_face import load_hugging_face_boxes
+
+        return load_hugging_face_boxes(model, runtime)
+    from teacher.box_detector.ultralytics_detector import UltralyticsBoxes
+
+    return UltralyticsBoxes(model, runtime.device)
