@@ -80,7 +80,8 @@ def prepare(image_rgb: np.ndarray, size_hw: tuple[int, int]) -> tuple[np.ndarray
     scale = min(size_hw[0] / height, size_hw[1] / width)
     size_wh = (max(round(width * scale), 1), max(round(height * scale), 1))
     frame = np.full((*size_hw, 3), _GRAY, np.uint8)
-    frame[: size_wh[1], : size_wh[0]] = cv2.resize(image_rgb, size_wh)[..., ::-1]
+    resized = cv2.resize(image_rgb, size_wh)
+    frame[: size_wh[1], : size_wh[0]] = cv2.cvtColor(resized, cv2.COLOR_RGB2BGR)
     return frame, scale
 
 
