@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: study road smoke test teacher benchmark check pins clean
+.PHONY: study road smoke streams test teacher benchmark check pins clean
 
 study: $(VENV)/study.done
 	$(RUN) analysis/prompt_study.py
@@ -44,6 +44,20 @@ smoke: $(VENV)/study.done
 	done; done
 	$(RUN) analysis/heatmaps.py --config $(SMOKE)
 	$(RUN) analysis/pixel_evaluation.py --config $(SMOKE)
+
+# Cameras: a teacher and a small student that know no camera in particular, what both find in the
+# banks, and students of each camera by strategies and numbers of frames; then cameras in clusters.
+STREAMS ?= configs/streams.json
+TEACHER := --detector.start null --detector.width 12 --detector.size_px 256
+LOOK := teacher/soft_label_generation.py --config $(STREAMS) --boxes.model
+streams: $(VENV)/study.done
+	$(RUN) util/demo/make_demo.py --config $(STREAMS)
+	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run teacher $(TEACHER)
+	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run general --detector.start null
+	$(RUN) $(LOOK) teacher
+	$(RUN) $(LOOK) general --boxes.confidence 0.01
+	$(RUN) analysis/stream_study.py --config $(STREAMS)
+	$(RUN) analysis/cluster_cameras.py --config $(STREAMS)
 
 test: $(VENV)/test.done
 	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist worksteal -m "not timed"

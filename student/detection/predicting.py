@@ -7,11 +7,12 @@ from typing import Any
 
 from util.config import DetectorSection
 from util.data_classes import BoxSettings
+from util.detections import BoxRule
 from util.label_set import LabelSet, LabelSetWriter
 from util.label_set.labelling import label_images
 from util.label_set.work import find_work
-from util.learning.detection.answering import AnswerSettings, open_detector
-from util.learning.inference.opening import hash_checkpoint
+from util.learning.detection.answering import open_detector
+from util.learning.inference.opening import check_there, hash_checkpoint
 from util.running.shares import ALONE
 
 MANY = 32
@@ -38,27 +39,27 @@ def find_boxes(
         UserError: The checkpoint cannot be used, or the label set was made with other settings.
         KeyboardInterrupt: A stop was asked for; the image at hand is finished.
     """
-    settings = answer_settings(section)
-    made_by = describe_detector(checkpoint, settings)
+    rule = BoxRule(section.confidence, section.overlap, section.max_boxes)
+    made_by = describe_detector(checkpoint, rule)
     with LabelSetWriter(folder, made_by, overwrite) as writer:
         work = find_work(image_paths, {folder.name: writer}, ALONE)
         if work.image_paths:
             most = len(work.image_paths) if len(work.image_paths) >= MANY else 1
-            labeller = open_detector(checkpoint, settings, section.device, most)
+            labeller = open_detector(checkpoint, rule, section.device, most)
             writers = {folder.name: writer}
-            label_images(labeller, work, writers, "detector", labeller.num_at_once)
+            label_images(labeller, work, writers, "detector", labeller.detector.num_at_once)
         return writer.finish(BoxSettings())
 
 
-def answer_settings(section: DetectorSection) -> AnswerSettings:
-    """Take from the config which boxes count."""
-    return AnswerSettings(section.confidence, section.overlap, section.max_boxes)
+def describe_detector(checkpoint: Path, rule: BoxRule) -> dict[str, Any]:
+    """All that decides what a detector finds, as JSON values.
 
-
-def describe_detector(checkpoint: Path, settings: AnswerSettings) -> dict[str, Any]:
-    """All that decides what a detector finds, as JSON values."""
+    Raises:
+        UserError: There is no such checkpoint.
+    """
+    check_there(checkpoint, "student/detection/train_detector.py")
     return {
         "producer": "detector",
         "checkpoint_sha256": hash_checkpoint(checkpoint),
-        **asdict(settings),
+        **asdict(rule),
     }

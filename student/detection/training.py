@@ -15,10 +15,10 @@ from student.detection.labelled_frames import LabelledFrames
 from student.detection.validation import validate
 from student.detection.views import View, ViewSettings, draw_view
 from util.config import DetectorSection
+from util.detections import BoxRule
 from util.errors import UserError
 from util.images.files import fingerprint, read_image
 from util.learning.batches import read_ahead
-from util.learning.detection.answering import AnswerSettings
 from util.learning.detection.fitting import GRAY
 from util.learning.detection.loss import image_losses
 from util.learning.detection.network import CONTENT, Detector, DetectorSettings
@@ -188,7 +188,7 @@ def task(
     section: DetectorSection, frames: LabelledFrames, settings: DetectorSettings, fabric: Fabric
 ) -> Task[Batch]:
     """Tell the training loop what the network learns."""
-    answers = AnswerSettings(section.confidence, section.overlap, section.max_boxes)
+    rule = BoxRule(section.confidence, section.overlap, section.max_boxes)
 
     def score(row: Row) -> tuple[float, ...]:
         by_precision = section.best_epoch == "average_precision"
@@ -199,7 +199,7 @@ def task(
         partial(batches, section, frames),
         measure,
         lambda total: {},
-        partial(validate, frames, answers, fabric),
+        partial(validate, frames, rule, fabric),
         score,
         facts={CONTENT: settings.as_dict()},
     )

@@ -11,8 +11,8 @@ from torch import nn
 from student.detection.labelled_frames import LabelledFrames
 from util.bbox_csv import boxes_to_table
 from util.data_classes import Boxes
+from util.detections import BoxRule, choose_boxes
 from util.images.files import read_image
-from util.learning.detection.answering import AnswerSettings, choose_boxes
 from util.learning.detection.fitting import fit
 from util.learning.detection.loss import image_losses
 from util.learning.detection.network import Detector
@@ -27,9 +27,7 @@ Seen = tuple[float, int, tuple[int, int], Boxes]
 what was found there."""
 
 
-def validate(
-    frames: LabelledFrames, settings: AnswerSettings, fabric: Fabric, network: nn.Module
-) -> Row:
+def validate(frames: LabelledFrames, rule: BoxRule, fabric: Fabric, network: nn.Module) -> Row:
     """Measure a detector on the validation images, each process its part of them.
 
     Returns:
@@ -40,7 +38,7 @@ def validate(
     network.eval()
     ids = frames.validation_ids
     mine = range(fabric.global_rank, len(ids), fabric.world_size)
-    seen = [(number, _look(frames, ids[number], settings, fabric, network)) for number in mine]
+    seen = [(number, _look(frames, ids[number], rule, fabric, network)) for number in mine]
     every = [each for _, each in gather_objects(seen, fabric)]
     losses, counts, *_ = zip(*every, strict=True)
     return {
@@ -53,7 +51,7 @@ def validate(
 def _look(
     frames: LabelledFrames,
     image_id: str,
-    settings: AnswerSettings,
+    rule: BoxRule,
     fabric: Fabric,
     network: Detector,
 ) -> Seen:
@@ -65,9 +63,9 @@ def _look(
     image = fabric.to_device(torch.from_numpy(fitted.image_rgb)[None])
     cells = network(scale_images(image.permute(0, 3, 1, 2)))
     targets = fabric.to_device(assign([truth], fitted.image_rgb.shape[:2]))
-    found = choose_boxes(
-        cells.logits[0].float().sigmoid(), cells.boxes_xyxy[0].float(), frames.classes, settings
-    )
+    said = (cells.boxes_xyxy[0].float(), cells.logits[0].float().sigmoid())
+    boxes, scores = (each.cpu().numpy() for each in said)
+    found = choose_boxes(boxes, scores, frames.classes, rule, (height, width))
     return float(image_losses(cells, targets)), len(targets.cells), (height, width), found
 
 

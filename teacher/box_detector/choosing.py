@@ -1,45 +1,21 @@
-"""From all that a detector says to the boxes of an image: merged, judged, suppressed, clipped.
-
-Classes are merged first. Suppressed class by class and merged afterwards, a van that is both a car
-and a truck would keep two boxes of one class.
-"""
-
-from dataclasses import dataclass
-
-import cv2
-import numpy as np
+"""From all that a detector says to the boxes of an image, under the names that they get."""
 
 from teacher.box_detector.candidates import Candidates
 from teacher.box_detector.class_table import ClassTable
+from util import detections
 from util.data_classes import Boxes
-from util.errors import UserError
-
-OVERLAP = 0.45
-"""IoU above which the lower of two boxes of one class is usually dropped."""
-
-MOST = 300
-"""Boxes that are usually kept of an image."""
-
-
-@dataclass(frozen=True)
-class BoxRule:
-    """Which boxes are kept.
-
-    Attributes:
-        confidence: Those of at least this score.
-        overlap: Of two of one class with a higher IoU, the better one.
-        most: So many, those of the highest scores.
-    """
-
-    confidence: float
-    overlap: float = OVERLAP
-    most: int = MOST
 
 
 def choose_boxes(
-    candidates: Candidates, table: ClassTable, rule: BoxRule, size_hw: tuple[int, int]
+    candidates: Candidates,
+    table: ClassTable,
+    rule: detections.BoxRule,
+    size_hw: tuple[int, int],
 ) -> Boxes:
-    """Choose boxes.
+    """Choose boxes, their classes merged first.
+
+    Suppressed class by class and merged afterwards, a van that is both a car and a truck would keep
+    two boxes of one class.
 
     Args:
         candidates: What the detector says.
@@ -48,52 +24,13 @@ def choose_boxes(
         size_hw: Height and width of the image in pixels.
 
     Returns:
-        Boxes inside of the image, of at least some width and height, from the highest score down.
-
-    Raises:
-        UserError: The detector's answer is no number.
+        See `util.detections.choose_boxes`, with its errors.
     """
-    scores = table.merge(candidates.scores)
-    if np.isnan(scores).any() or np.isnan(candidates.boxes_xyxy).any():
-        raise UserError("the detector has answered with NaN")
-    rows, classes = _find_good(scores, candidates.is_exclusive, rule.confidence)
-    height, width = size_hw
-    boxes = candidates.boxes_xyxy[rows].clip(0, (width, height, width, height))
-    is_seen = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    rows, classes, boxes = rows[is_seen], classes[is_seen], boxes[is_seen].astype(np.float32)
-    confidences = scores[rows, classes]
-    kept = _suppress(boxes, confidences, classes, rule.overlap)[: rule.most]
-    return Boxes(boxes[kept], confidences[kept], tuple(table.names[k] for k in classes[kept]))
-
-
-def _find_good(
-    scores: np.ndarray, is_exclusive: bool, confidence: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find the candidates, and the class of each, whose score is high enough; scores are (N, K)."""
-    least = max(confidence, np.finfo(np.float32).tiny)  # what has no score at all is no box
-    if not is_exclusive:
-        rows, classes = np.nonzero(scores >= least)
-        return rows, classes
-    best = scores.argmax(axis=1)
-    rows = np.flatnonzero(scores[np.arange(len(scores)), best] >= least)
-    return rows, best[rows]
-
-
-def _suppress(
-    boxes_xyxy: np.ndarray, scores: np.ndarray, classes: np.ndarray, overlap: float
-) -> np.ndarray:
-    """Find the boxes that no better one of their class overlaps too much: places, best first.
-
-    Args:
-        boxes_xyxy: (N, 4), none negative, since classes are told apart by moving their boxes.
-        scores: (N,).
-        classes: (N,) int.
-        overlap: IoU above which the lower of two is dropped.
-    """
-    corner_and_size = boxes_xyxy.astype(float)
-    corner_and_size[:, 2:] -= corner_and_size[:, :2]
-    kept = cv2.dnn.NMSBoxesBatched(
-        corner_and_size.tolist(), scores.tolist(), classes.tolist(), 0, overlap
+    return detections.choose_boxes(
+        candidates.boxes_xyxy,
+        table.merge(candidates.scores),
+        table.names,
+        rule,
+        size_hw,
+        candidates.is_exclusive,
     )
-    places = np.array(kept, dtype=int)
-    return places[np.argsort(-scores[places], kind="stable")]

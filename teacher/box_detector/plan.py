@@ -16,11 +16,11 @@ from util.weights.known import default_model
 VERSION = 1
 """Counts up whenever the same model and settings give other boxes."""
 
-_LIBRARIES = {"torchvision": ("torch", "torchvision"), "ultralytics": ("torch",)}
+_LIBRARIES = {"torchvision": ("torch", "torchvision"), "ultralytics": ("torch",), "run": ()}
 """What runs files that the config names by their path alone, beside the package itself."""
 
 
-def plan(teacher: TeacherSection, section: BoxesSection, *_: object) -> TeacherPlan:
+def plan(teacher: TeacherSection, section: BoxesSection, runs: Path) -> TeacherPlan:
     """Plan the label set of a detector, `MODEL-boxes` unless it has a name.
 
     Raises:
@@ -33,10 +33,10 @@ def plan(teacher: TeacherSection, section: BoxesSection, *_: object) -> TeacherP
         describe=lambda models: describe_teacher(teacher, section, models, VERSION),
         load=lambda models, _: _load(teacher, section, models["boxes"]),
         weights={} if is_path else {"boxes": (section.detector, section.model)},
-        files=lambda: _find_file(section) if is_path else {},
+        files=lambda: _find_file(section, runs) if is_path else {},
         libraries=_LIBRARIES.get(section.detector, ()),
         troubles=tuple(_lacking(section)),
-        num_at_once=count_cores() if section.detector == "yolox" else 1,
+        num_at_once=count_cores() if section.detector in ("yolox", "run") else 1,
     )
 
 
@@ -53,17 +53,20 @@ def _name_model(section: BoxesSection) -> str:
     return re.sub(r"[^\w.-]", "_", name).lstrip(".")
 
 
-def _find_file(section: BoxesSection) -> dict[str, Path]:
-    """Find the file that the config names.
+def _find_file(section: BoxesSection, runs: Path) -> dict[str, Path]:
+    """Find the file that the config names, by its path or by its run.
 
     Raises:
         UserError: There is none.
     """
     path = Path(section.model or "")
+    of_run = runs / path / "best.pt"
+    if section.detector == "run" and of_run.is_file():
+        return {"boxes": of_run}
     if not path.is_file():
         raise UserError(
             f"boxes.model is {str(path)!r}, which is no file; boxes.detector {section.detector} "
-            "needs a file of its weights"
+            f"needs a file of its weights{', or the name of a run' * (section.detector == 'run')}"
         )
     return {"boxes": path}
 
@@ -84,9 +87,9 @@ def _load(teacher: TeacherSection, section: BoxesSection, model: Path) -> Teache
     Raises:
         UserError: Its file is not what it should be, or it has no such classes.
     """
-    from teacher.box_detector.choosing import BoxRule
     from teacher.box_detector.class_table import read_class_table
     from teacher.box_detector.teacher import BoxTeacher
+    from util.detections import BoxRule
 
     detector = _open(teacher, section, model)
     table = read_class_table(section.classes, detector.classes, model.name)
@@ -100,6 +103,10 @@ def _open(teacher: TeacherSection, section: BoxesSection, model: Path) -> BoxDet
         from teacher.box_detector.yolox import YoloX
 
         return YoloX(model, num_threads=1)  # images share the cores
+    if section.detector == "run":
+        from teacher.box_detector.trained_detector import TrainedBoxes
+
+        return TrainedBoxes(model, teacher.device, count_cores())
     from teacher.inference.runtime import Runtime
 
     runtime = Runtime(teacher.device, teacher.precision, teacher.compile)

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from teacher.box_detector.candidates import BoxDetector
-from teacher.box_detector.choosing import BoxRule, choose_boxes
+from teacher.box_detector.choosing import choose_boxes
 from teacher.box_detector.class_table import ClassTable
+from util.detections import BoxRule
 from util.label_set import Content
 
 

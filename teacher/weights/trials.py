@@ -83,10 +83,10 @@ def _outline(path: Path, image_rgb: np.ndarray) -> str:
 
 def _detect(path: Path, image_rgb: np.ndarray) -> str:
     """Name the boxes that YOLOX finds."""
-    from teacher.box_detector.choosing import BoxRule
     from teacher.box_detector.class_table import read_class_table
     from teacher.box_detector.teacher import BoxTeacher
     from teacher.box_detector.yolox import YoloX
+    from util.detections import BoxRule
 
     detector = YoloX(path)
     table = read_class_table({}, detector.classes, path.name)

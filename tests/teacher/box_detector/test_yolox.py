@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, save
 
 from teacher.box_detector.candidates import Candidates
-from teacher.box_detector.choosing import BoxRule, choose_boxes
+from teacher.box_detector.choosing import choose_boxes
 from teacher.box_detector.class_table import read_class_table
 from teacher.box_detector.coco import COCO_CLASSES
 from teacher.box_detector.yolox import YoloX, decode, lay_out_cells, prepare
@@ -16,6 +16,7 @@ from teacher.inference.u2net import U2Net
 from tests.conftest import ROOT
 from tests.teacher.box_detector.small_yolox import write_small_yolox
 from util.data_classes import Boxes
+from util.detections import BoxRule
 from util.errors import UserError
 from util.images.files import read_image
 from util.weights.finding import fault

@@ -10,18 +10,19 @@ from util.config.fields import DECIDES_NOTHING, FolderName, Fraction, Section, l
 class BoxesSection(Section):
     """Detectors of things with names as teachers: boxes with classes, and no maps."""
 
-    detector: Literal["yolox", "torchvision", "transformers", "ultralytics"] = Field(
+    detector: Literal["yolox", "torchvision", "transformers", "ultralytics", "run"] = Field(
         "yolox",
         description="What runs the model: yolox = an ONNX file of YOLOX; torchvision = a detector"
         " of torchvision.models.detection; transformers = RT-DETR, DETR, YOLOS and the like;"
         " ultralytics = a .pt file, which runs code as it is loaded, by a package under the AGPL"
-        " that is installed apart (pip install ultralytics).",
+        " that is installed apart (pip install ultralytics); run = a detector that was trained here"
+        " (student/detection/train_detector.py).",
     )
     model: str | None = Field(
         None,
-        description="Name that --check lists, of a repository on the hub, or path: a file, of"
-        " transformers a folder; null = the detector's default (torchvision and ultralytics have"
-        " none).",
+        description="Name that --check lists, of a repository on the hub or of a run in paths.runs,"
+        " or path: a file, of transformers a folder; null = the detector's default (torchvision,"
+        " ultralytics and run have none).",
         json_schema_extra=DECIDES_NOTHING,
     )
     network: str | None = Field(

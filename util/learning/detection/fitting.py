@@ -18,10 +18,13 @@ class Fitted(NamedTuple):
     Attributes:
         image_rgb: (H, W, 3) uint8, sides multiples of 32.
         shown_hw: Height and width of what is the image there.
+        enlargement: (4,) float32, what corners of boxes there are multiplied by to be those in the
+            image: across, down, and again.
     """
 
     image_rgb: np.ndarray
     shown_hw: tuple[int, int]
+    enlargement: np.ndarray
 
 
 def fit(image_rgb: np.ndarray, size_px: int) -> Fitted:
@@ -30,7 +33,8 @@ def fit(image_rgb: np.ndarray, size_px: int) -> Fitted:
     height, width = resized.shape[:2]
     canvas = blank((height, width))
     canvas[:height, :width] = resized
-    return Fitted(canvas, (height, width))
+    shares = np.float32(image_rgb.shape[1::-1]) / np.float32([width, height])
+    return Fitted(canvas, (height, width), np.tile(shares, 2))
 
 
 def resize(image_rgb: np.ndarray, scale: float) -> np.ndarray:

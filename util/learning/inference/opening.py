@@ -86,16 +86,14 @@ def open_labeller(
     return StudentLabeller(predictor, settings)
 
 
-def check_there(checkpoint: Path) -> None:
-    """Make sure that there is a checkpoint.
+def check_there(checkpoint: Path, trained_by: str = "student/train.py") -> None:
+    """Make sure that there is a checkpoint, which this script would make.
 
     Raises:
         UserError: There is none.
     """
     if not checkpoint.is_file():
-        raise UserError(
-            f"the checkpoint {checkpoint} does not exist; train first: student/train.py"
-        )
+        raise UserError(f"the checkpoint {checkpoint} does not exist; train first: {trained_by}")
 
 
 def describe_student(checkpoint: Path, settings: PredictionSettings) -> dict[str, Any]:
