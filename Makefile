@@ -45,17 +45,16 @@ smoke: $(VENV)/study.done
 	$(RUN) analysis/heatmaps.py --config $(SMOKE)
 	$(RUN) analysis/pixel_evaluation.py --config $(SMOKE)
 
-# Cameras: a teacher and a small student that know no camera in particular, what both find in the
-# banks, and students of each camera by strategies and numbers of frames; then cameras in clusters.
+# Cameras: a large and a small detector that know no camera in particular, what both find in the
+# banks, students of each camera by strategies and numbers of frames, and cameras in clusters.
 STREAMS ?= configs/streams.json
-TEACHER := --detector.start null --detector.width 12 --detector.size_px 256
-LOOK := teacher/soft_label_generation.py --config $(STREAMS) --boxes.model
+LARGE := --detector.start null --detector.width 12 --detector.size_px 256
 streams: $(VENV)/study.done
 	$(RUN) util/demo/make_demo.py --config $(STREAMS)
-	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run teacher $(TEACHER)
-	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run general --detector.start null
-	$(RUN) $(LOOK) teacher
-	$(RUN) $(LOOK) general --boxes.confidence 0.01
+	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run large $(LARGE)
+	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run small --detector.start null
+	$(RUN) teacher/soft_label_generation.py --config $(STREAMS) --boxes.model large
+	$(RUN) teacher/soft_label_generation.py --config $(STREAMS) --boxes.model small --boxes.confidence 0.01
 	$(RUN) analysis/stream_study.py --config $(STREAMS)
 	$(RUN) analysis/cluster_cameras.py --config $(STREAMS)
 
