@@ -16,11 +16,12 @@ from transformers import (
     YolosImageProcessor,
 )
 
-from teacher.box_detector.choosing import BoxRule, choose_boxes
+from teacher.box_detector.choosing import choose_boxes
 from teacher.box_detector.class_table import ClassTable, read_class_table
 from teacher.box_detector.hugging_face import load_hugging_face_boxes
 from teacher.inference.runtime import Runtime
 from tests.teacher.box_detector.spreading import spread
+from util.detections import BoxRule
 from util.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -9,12 +9,13 @@ import torch
 from torchvision.models import get_model
 
 from teacher.box_detector.candidates import BoxDetector
-from teacher.box_detector.choosing import BoxRule, choose_boxes
+from teacher.box_detector.choosing import choose_boxes
 from teacher.box_detector.class_table import read_class_table
 from teacher.box_detector.torchvision_detector import load_torchvision_boxes
 from teacher.inference.runtime import Runtime
 from tests.teacher.box_detector.spreading import spread
 from util.data_classes import Boxes
+from util.detections import BoxRule
 from util.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
