@@ -48,13 +48,14 @@ smoke: $(VENV)/study.done
 # Cameras: a large and a small detector that know no camera in particular, what both find in the
 # banks, students of each camera by strategies and numbers of frames, and cameras in clusters.
 STREAMS ?= configs/streams.json
-LARGE := --detector.start null --detector.width 12 --detector.size_px 256
+GENERAL := --detector.label_set null --detector.start null
+LARGE := $(GENERAL) --detector.width 12 --detector.size_px 256
 streams: $(VENV)/study.done
 	$(RUN) util/demo/make_demo.py --config $(STREAMS)
 	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run large $(LARGE)
-	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run small --detector.start null
+	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run small $(GENERAL) --detector.epochs 4
 	$(RUN) teacher/soft_label_generation.py --config $(STREAMS) --boxes.model large
-	$(RUN) teacher/soft_label_generation.py --config $(STREAMS) --boxes.model small --boxes.confidence 0.01
+	$(RUN) teacher/soft_label_generation.py --config $(STREAMS) --boxes.model small
 	$(RUN) analysis/stream_study.py --config $(STREAMS)
 	$(RUN) analysis/cluster_cameras.py --config $(STREAMS)
 
