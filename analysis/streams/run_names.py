@@ -36,6 +36,11 @@ _FORM = (
 )
 _POOL = {"random", "top-confidence", "least-confidence", "fixed-interval", "interval-sampling"}
 """Strategies that see all frames together."""
+_SEED = re.compile(
+    r"(random|kmeans|kmeans-cosine|bernoulli-(?:top|least)-confidence-(?:max|min|mean|sum))"
+    r"-[0-9]+(?=[+-]|$)"
+)
+"""What draws, in the name of a strategy, with its seed."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +133,9 @@ def name_strategy(settings: StreamsSection) -> tuple[str, Setting]:
     """Name a strategy as in names of trainings, and say its setting.
 
     The original's names say the aggregation of confidences or the seed, where there is one. Where
-    it has none, for `online-...`, object counts and second stages, these are ours: a second stage
-    is added as `FIRST-FRAMES+SECOND`, where FRAMES is what the first one chooses.
+    it has none, or none that is read well, for `bernoulli-...`, `online-...`, object counts and
+    second stages, these are ours: a second stage is added as `FIRST-FRAMES+SECOND`, where FRAMES is
+    what the first one chooses.
     """
     name: str = settings.strategy
     setting: Setting = "pool-based" if name in _POOL else "stream-based"
@@ -141,7 +147,9 @@ def name_strategy(settings: StreamsSection) -> tuple[str, Setting]:
 
 
 def _suffix(name: str, settings: StreamsSection) -> str:
-    """Give what follows the name of a strategy: an aggregation, a seed, or nothing."""
+    """Give what follows the name of a strategy: an aggregation, a seed, both or nothing."""
+    if name.startswith("bernoulli-"):
+        return f"-{settings.confidence}-{settings.seed}"
     if name.endswith("-confidence"):
         return f"-{settings.confidence}"
     is_drawn = name in ("random", "uniform-random") or name.startswith("kmeans")
@@ -155,4 +163,4 @@ def without_seed(strategy: str) -> str:
         >>> without_seed("uniform-random-3")
         'uniform-random'
     """
-    return re.sub(r"(random|kmeans|kmeans-cosine)-[0-9]+(?=[+-]|$)", r"\1", strategy)
+    return _SEED.sub(r"\1", strategy)

@@ -10,6 +10,8 @@ from util.config.fields import DECIDES_NOTHING, FolderName, Section
 StreamStrategy = Literal[
     "n-first",
     "uniform-random",
+    "bernoulli-top-confidence",
+    "bernoulli-least-confidence",
     "thresh-top-confidence",
     "thresh-least-confidence",
     "thresh-object-count",
@@ -31,6 +33,7 @@ SecondStage = Literal[
     "kmeans",
     "kmeans-cosine",
 ]
+Acceptance = Literal["logistic", "b-sampling"]
 Aggregation = Literal["max", "min", "mean", "sum"]
 Budget = Literal["all", "camera"]
 
@@ -68,7 +71,9 @@ class StreamsSection(Section):
     strategy: StreamStrategy = Field(
         "thresh-top-confidence",
         description="What is chosen of each camera. While frames come: n-first (the first ones),"
-        " uniform-random (each with the chance streams.rate), thresh-top-confidence (behind the"
+        " uniform-random (each with the chance streams.rate), bernoulli-top-confidence,"
+        " bernoulli-least-confidence (each with a chance that grows or falls with its confidence,"
+        " by streams.acceptance), thresh-top-confidence (behind the"
         " warm-up, the first whose confidence is above what streams.rate of the warm-up exceeds),"
         " thresh-least-confidence (below), thresh-object-count (of their number of boxes),"
         " online-top-confidence, online-least-confidence (beyond a threshold that moves with the"
@@ -95,6 +100,16 @@ class StreamsSection(Section):
         False,
         description="thresh-*: raise the rate in steps of 0.05 while too few frames of a camera"
         " pass.",
+    )
+    acceptance: Acceptance = Field(
+        "logistic",
+        description="bernoulli-*: what chance a frame of confidence c has. logistic:"
+        " exp(-steepness u); b-sampling: halfway / (halfway + u); u is c for the least, 1 - c for"
+        " the top.",
+    )
+    acceptance_steepness: float = Field(8.0, gt=0, description="logistic: its steepness.")
+    acceptance_halfway: float = Field(
+        0.1, gt=0, description="b-sampling: its halfway, the u of the chance a half."
     )
     warmup: int = Field(
         720,

@@ -5,13 +5,13 @@ is ours. Comments say what is decided otherwise.
 """
 
 import random
-import zlib
 
 import numpy as np
 import pandas as pd
 
 from util.config.streams import StreamsSection
 from util.streams.cameras import Camera
+from util.streams.chances import chance_of, choose_by_chance, choose_uniformly
 from util.streams.choice import Choice, unscored
 from util.streams.frame_scores import score_confidence, score_count
 from util.streams.online import choose_online
@@ -44,7 +44,12 @@ def choose(camera: Camera, scores: np.ndarray, num: int, settings: StreamsSectio
             # The original means to leave out what validates, and does not run; no bank has it here.
             return unscored(np.arange(fitting), fitting)
         case "uniform-random":
-            return _choose_uniformly(camera.name, num_frames, num, settings.rate, settings.seed)
+            return choose_uniformly(camera.name, num_frames, num, settings.rate, settings.seed)
+        case "bernoulli-top-confidence" | "bernoulli-least-confidence":
+            is_top = settings.strategy == "bernoulli-top-confidence"
+            curve = settings.acceptance, settings.acceptance_steepness, settings.acceptance_halfway
+            chances = chance_of(scores, is_top, *curve)
+            return choose_by_chance(camera.name, chances, num, settings.seed)
         case "random":
             # By the standard library, so that a seed chooses what it chose there.
             drawn = random.Random(settings.seed).sample(range(num_frames), fitting)
@@ -87,16 +92,3 @@ def take_best(scores: np.ndarray, num: int, is_top: bool = True) -> Choice:
     order = np.argsort(-scores if is_top else scores, kind="stable")  # NaN comes last
     positions = order[: min(num, int(np.count_nonzero(~np.isnan(scores))))]
     return Choice(positions, scores[positions], np.full(len(positions), np.nan), len(scores))
-
-
-def _choose_uniformly(name: str, num_frames: int, num: int, rate: float, seed: int) -> Choice:
-    """Choose the first frames that a die lets pass, whether they show anything or not.
-
-    Each camera has dice of its own, which do not depend on what other cameras there are.
-    """
-    chance = np.random.default_rng([seed, zlib.crc32(name.encode(errors="surrogateescape"))])
-    draws = chance.random(num_frames)
-    positions = np.flatnonzero(draws >= 1 - rate)[:num]
-    seen = int(positions[-1]) + 1 if len(positions) == num else num_frames
-    thresholds = np.full(len(positions), 1 - rate)
-    return Choice(positions, draws[positions], thresholds, seen, rate=rate)

@@ -151,6 +151,12 @@ def test_parts_that_would_be_read_as_others_are_refused(changed: dict[str, Any])
         ({"strategy": "top-confidence"}, "top-confidence-max", "pool-based", None),
         ({"strategy": "thresh-object-count"}, "thresholded-object-count", "stream-based", None),
         ({"strategy": "online-top-confidence"}, "online-top-confidence-max", "stream-based", None),
+        (
+            {"strategy": "bernoulli-least-confidence", "confidence": "mean", "seed": 5},
+            "bernoulli-least-confidence-mean-5",
+            "stream-based",
+            "bernoulli-least-confidence-mean",
+        ),
         ({"strategy": "interval-sampling"}, "interval-sampling", "pool-based", None),
         (
             {"strategy": "random", "second_stage": "kmeans-cosine", "frames": 128, "seed": 1},
