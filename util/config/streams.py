@@ -29,6 +29,8 @@ SecondStage = Literal[
     "top-confidence",
     "least-confidence",
     "maximum-entropy",
+    "tfdp",
+    "moderate",
     "farthest-first",
     "kmeans",
     "kmeans-cosine",
@@ -133,9 +135,10 @@ class StreamsSection(Section):
     second_stage: SecondStage = Field(
         "none",
         description="What is kept of the frames that streams.strategy gives: none (all), random,"
-        " top-confidence, least-confidence, maximum-entropy (of the confidences), farthest-first"
-        " (each as unlike those kept as can be), kmeans or kmeans-cosine (the middle of each of as"
-        " many clusters); likeness is of where boxes lie.",
+        " top-confidence, least-confidence, maximum-entropy (of the confidences), tfdp (many"
+        " boxes, and such as are far from square), moderate (as far from the mean as half of them"
+        " are), farthest-first (each as unlike those kept as can be), kmeans or kmeans-cosine (the"
+        " middle of each of as many clusters); likeness is of where boxes lie.",
     )
     second_stage_frames: int = Field(
         64,

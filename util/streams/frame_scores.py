@@ -56,6 +56,31 @@ def score_entropy(image_ids: Sequence[str], boxes: pd.DataFrame) -> np.ndarray:
     return np.where(np.bincount(frame, minlength=len(image_ids)) > 0, sums, np.nan)
 
 
+def score_shape(image_ids: Sequence[str], boxes: pd.DataFrame) -> np.ndarray:
+    """Sum how far from square the boxes of each frame are: perimeter / (4 sqrt(area)).
+
+    The shape complexity of masks (Dai et al., ICLR 2025, arXiv 2503.00828, TFDP), of boxes as in
+    D-SBAD: a square counts 1, whatever its size, and any other box more, so the sum grows with
+    their number, too. Sides are relative to those of the frame, as in the table: what is square is
+    as long for its frame as it is high. The 4 is ours and changes no order. A box without area,
+    which the original would divide by 0 for, counts 0.
+
+    Args:
+        image_ids: Of N frames, all different.
+        boxes: Table of `util.bbox_csv`; boxes of other images are passed over.
+
+    Returns:
+        (N,) float64; NaN without a box.
+    """
+    frame, order = _boxes_of(image_ids, boxes)
+    corners = boxes[COORDINATES].to_numpy(np.float64)[order]
+    width, height = (corners[:, 2:] - corners[:, :2]).T
+    root = np.sqrt(width) * np.sqrt(height)  # of the product, small sides would give 0
+    shape = np.where(root > 0, (width + height) / 2 / np.where(root > 0, root, 1), 0)
+    sums = np.bincount(frame, shape, len(image_ids))
+    return np.where(np.bincount(frame, minlength=len(image_ids)) > 0, sums, np.nan)
+
+
 def embed_frames(image_ids: Sequence[str], boxes: pd.DataFrame) -> np.ndarray:
     """Describe frames by where their boxes lie, for strategies that want unlike ones.
 

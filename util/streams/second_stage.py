@@ -1,7 +1,7 @@
 """The second stage: which of the frames chosen are kept (D-SBAD, arXiv 2509.20484).
 
-Of the original's filters, those that need the student's scores against the teacher's, and a
-network's features, are not here.
+Of the original's filters, those that need a network's features go by where boxes lie, and those
+that need the student's precision against the teacher's boxes are not here.
 """
 
 import random
@@ -12,7 +12,7 @@ import pandas as pd
 from util.config.streams import StreamsSection
 from util.streams.cameras import Camera
 from util.streams.choice import Choice, unscored
-from util.streams.frame_scores import embed_frames, score_confidence, score_entropy
+from util.streams.frame_scores import embed_frames, score_confidence, score_entropy, score_shape
 from util.streams.strategies import take_best
 
 
@@ -47,6 +47,11 @@ def _choose(ids: list[str], boxes: pd.DataFrame, num: int, settings: StreamsSect
             return take_best(score_confidence(ids, boxes, settings.confidence), num, is_top=False)
         case "maximum-entropy":
             return take_best(score_entropy(ids, boxes), num)
+        case "tfdp":
+            # The facts do not say which end is kept: that of the paper, the most complex.
+            return take_best(score_shape(ids, boxes), num)
+        case "moderate":
+            return choose_moderate(embed_frames(ids, boxes), num)
         case "farthest-first":
             return choose_farthest_first(embed_frames(ids, boxes), num)
         case "kmeans":
@@ -112,6 +117,27 @@ def choose_by_clusters(features: np.ndarray, num: int, seed: int = 0) -> Choice:
     positions = np.sort(order[first])
     scores = distance[positions].astype(np.float64)
     return Choice(positions, scores, np.full(len(positions), np.nan), len(features))
+
+
+def choose_moderate(features: np.ndarray, num: int) -> Choice:
+    """Choose the frames that are neither typical nor odd (Xia et al., ICLR 2023, Moderate-DS).
+
+    As published, but of all frames together, which have no class: those whose distance to the mean
+    is closest to the median of these distances.
+
+    Args:
+        features: (N, D) float32.
+        num: How many at most.
+
+    Returns:
+        Frames from the closest on, of equally close ones the earlier; scores are differences
+        between their distance and the median.
+    """
+    if not len(features):
+        return unscored(np.zeros(0, np.int64), 0)
+    exact = features.astype(np.float64)
+    distance = np.linalg.norm(exact - exact.mean(axis=0), axis=1)
+    return take_best(np.abs(distance - np.median(distance)), num, is_top=False)
 
 
 def _to_unit(features: np.ndarray) -> np.ndarray:

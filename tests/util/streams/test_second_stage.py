@@ -1,14 +1,24 @@
 """The second stage against plain loops and clusters that are plain to see."""
 
+import math
+import statistics
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.conftest import box_table
 from util.config import StreamsSection
 from util.streams.cameras import Camera
-from util.streams.frame_scores import embed_frames, score_count, score_entropy
-from util.streams.second_stage import choose_by_clusters, choose_farthest_first, keep
+from util.streams.frame_scores import embed_frames, score_count, score_entropy, score_shape
+from util.streams.second_stage import (
+    choose_by_clusters,
+    choose_farthest_first,
+    choose_moderate,
+    keep,
+)
 
 
 def plain_farthest_first(features: np.ndarray, num: int) -> list[int]:
@@ -51,6 +61,48 @@ def test_of_each_cluster_the_middle_is_taken(rng: np.random.Generator) -> None:
     assert len(choose_by_clusters(same, 3).positions) == 1  # no more are different
 
 
+@given(st.lists(st.lists(st.integers(-9, 9), min_size=3, max_size=3), max_size=12))
+def test_moderate_frames_lie_as_far_from_the_mean_as_half_of_all(rows: list[list[int]]) -> None:
+    features = np.array(rows, np.float32).reshape(-1, 3)
+    choice = choose_moderate(features, 5)
+    assert len(set(choice.positions.tolist())) == min(5, len(rows))
+    if rows:
+        mean = [statistics.fmean(column) for column in zip(*rows, strict=True)]
+        distances = [math.dist(row, mean) for row in rows]
+        middle = statistics.median(distances)
+        apart = [abs(distance - middle) for distance in distances]
+        np.testing.assert_allclose(choice.scores, sorted(apart)[:5], atol=1e-9)
+        np.testing.assert_allclose([apart[at] for at in choice.positions], choice.scores, atol=1e-9)
+
+
+def test_of_equally_moderate_frames_the_earlier_is_taken() -> None:
+    features = np.array([[8.0], [4], [4], [-4], [-8], [-4]], np.float32)
+    # Distances to 0 are 8, 4, 4, 4, 8, 4 and their median is 4.
+    assert choose_moderate(features, 5).positions.tolist() == [1, 2, 3, 5, 0]
+
+
+SIDES = st.floats(0, 1)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "c", "x"]), SIDES, SIDES), max_size=12))
+def test_shapes_are_perimeters_by_roots_of_areas(drawn: list[tuple[str, float, float]]) -> None:
+    boxes = box_table([(image, 0.0, 0.0, width, height) for image, width, height in drawn])
+    sums: dict[str, float] = {}
+    for image, width, height in drawn:
+        area = math.sqrt(width) * math.sqrt(height)
+        shape = 2 * (width + height) / area / 4 if area else 0.0
+        sums[image] = sums.get(image, 0.0) + shape
+    expected = [sums.get(image, math.nan) for image in "abc"]
+    np.testing.assert_allclose(score_shape(["a", "b", "c"], boxes), expected)
+
+
+def test_a_square_counts_one_whatever_its_size_and_a_bar_more() -> None:
+    boxes = box_table(
+        [("a", 0, 0, 0.5, 0.5), ("b", 0.25, 0.5, 0.375, 0.625), ("c", 0, 0, 0.64, 0.01)]
+    )
+    assert score_shape(["a", "b", "c", "d"], boxes)[:3].tolist() == pytest.approx([1, 1, 4.0625])
+
+
 BOXES = box_table(
     [
         ("c/0", 0.0, 0.0, 0.2, 0.2, 0.5),
@@ -87,6 +139,8 @@ def test_counts_and_entropies_of_confidences() -> None:
         ("top-confidence", [6, 2]),
         ("least-confidence", [4, 2]),
         ("maximum-entropy", [2, 4]),
+        ("moderate", None),
+        ("tfdp", [4, 2]),
         ("random", None),
         ("farthest-first", None),
         ("kmeans", None),
@@ -96,8 +150,10 @@ def test_counts_and_entropies_of_confidences() -> None:
 def test_of_the_frames_chosen_some_are_kept(stage: str, expected: list[int] | None) -> None:
     stream = Camera("c", [f"c/{number}" for number in range(9)], np.arange(9.0))
     confidences = {2: 0.4, 3: 0.99, 4: 0.1, 6: 0.9}
+    wide = {2: 0.2, 3: 0.4, 4: 0.3, 6: 0.1}
     rows = [
-        (f"c/{at}", at / 10, at / 10, at / 10, at / 10, value) for at, value in confidences.items()
+        (f"c/{at}", at / 10, at / 10, at / 10 + wide[at], at / 10 + 0.1, value)
+        for at, value in confidences.items()
     ]
     boxes: pd.DataFrame = box_table(rows)
     settings = StreamsSection(second_stage=stage)  # type: ignore[arg-type]
