@@ -34,7 +34,14 @@ _FORM = (
     "[ID.]DATASET-camAoB-weekXoY_STUDENT_TEACHER_STRATEGY_stream-based_SAMPLES (or pool-based), a "
     "week for each camera"
 )
-_POOL = {"random", "top-confidence", "least-confidence", "fixed-interval", "interval-sampling"}
+_POOL = {
+    "random",
+    "top-confidence",
+    "least-confidence",
+    "fixed-interval",
+    "interval-sampling",
+    "disagreement",
+}
 """Strategies that see all frames together."""
 _SEED = re.compile(
     r"(random|kmeans|kmeans-cosine|bernoulli-(?:top|least)-confidence-(?:max|min|mean|sum))"
@@ -133,9 +140,9 @@ def name_strategy(settings: StreamsSection) -> tuple[str, Setting]:
     """Name a strategy as in names of trainings, and say its setting.
 
     The original's names say the aggregation of confidences or the seed, where there is one. Where
-    it has none, or none that is read well, for `bernoulli-...`, `online-...`, object counts and
-    second stages, these are ours: a second stage is added as `FIRST-FRAMES+SECOND`, where FRAMES is
-    what the first one chooses.
+    it has none, or none that is read well, for `bernoulli-...`, `online-...`, `disagreement`,
+    object counts and second stages, these are ours: a second stage is added as
+    `FIRST-FRAMES+SECOND`, where FRAMES is what the first one chooses.
     """
     name: str = settings.strategy
     setting: Setting = "pool-based" if name in _POOL else "stream-based"

@@ -22,6 +22,7 @@ StreamStrategy = Literal[
     "least-confidence",
     "fixed-interval",
     "interval-sampling",
+    "disagreement",
 ]
 SecondStage = Literal[
     "none",
@@ -31,6 +32,7 @@ SecondStage = Literal[
     "maximum-entropy",
     "tfdp",
     "moderate",
+    "disagreement",
     "farthest-first",
     "kmeans",
     "kmeans-cosine",
@@ -81,7 +83,8 @@ class StreamsSection(Section):
         " online-top-confidence, online-least-confidence (beyond a threshold that moves with the"
         " last frames, the best ones, apart in time). Of all together: random, top-confidence,"
         " least-confidence, fixed-interval (each as many frames behind the other, from the first"
-        " on), interval-sampling (evenly spaced from the first to the last).",
+        " on), interval-sampling (evenly spaced from the first to the last),"
+        " disagreement (whose boxes differ most from those of streams.second_stage_label_set).",
     )
     frames: int = Field(256, ge=1, description="Frames to learn from.")
     budget: Budget = Field(
@@ -97,6 +100,13 @@ class StreamsSection(Section):
         gt=0,
         le=1,
         description="thresh-*, online-* and uniform-random: share of frames that should pass.",
+    )
+    disagreement_confidence: float = Field(
+        0.25,
+        ge=0,
+        lt=1,
+        description="disagreement: boxes with this confidence or less do not count, of either label"
+        " set.",
     )
     adapt_rate: bool = Field(
         False,
@@ -137,8 +147,9 @@ class StreamsSection(Section):
         description="What is kept of the frames that streams.strategy gives: none (all), random,"
         " top-confidence, least-confidence, maximum-entropy (of the confidences), tfdp (many"
         " boxes, and such as are far from square), moderate (as far from the mean as half of them"
-        " are), farthest-first (each as unlike those kept as can be), kmeans or kmeans-cosine (the"
-        " middle of each of as many clusters); likeness is of where boxes lie.",
+        " are), disagreement (whose boxes differ most from those of streams.label_set),"
+        " farthest-first (each as unlike those kept as can be), kmeans or kmeans-cosine (the middle"
+        " of each of as many clusters); likeness is of where boxes lie.",
     )
     second_stage_frames: int = Field(
         64,
@@ -149,8 +160,8 @@ class StreamsSection(Section):
     second_stage_label_set: str | None = Field(
         None,
         min_length=1,
-        description="Label set that it goes by, such as the teacher's where the first is the"
-        " student's; null = the same.",
+        description="Label set that it goes by, and disagreement compares to, such as the"
+        " teacher's where the first is the student's; null = the same.",
         json_schema_extra=DECIDES_NOTHING,
     )
     validation_frames: int = Field(

@@ -1,7 +1,8 @@
 """The second stage: which of the frames chosen are kept (D-SBAD, arXiv 2509.20484).
 
 Of the original's filters, those that need a network's features go by where boxes lie, and those
-that need the student's precision against the teacher's boxes are not here.
+that need the student's precision against the teacher's boxes are not here; `disagreement`, which is
+ours, needs no precision.
 """
 
 import random
@@ -12,12 +13,18 @@ import pandas as pd
 from util.config.streams import StreamsSection
 from util.streams.cameras import Camera
 from util.streams.choice import Choice, unscored
+from util.streams.disagreement import score_disagreement
 from util.streams.frame_scores import embed_frames, score_confidence, score_entropy, score_shape
 from util.streams.strategies import take_best
 
 
 def keep(
-    camera: Camera, positions: np.ndarray, boxes: pd.DataFrame, num: int, settings: StreamsSection
+    camera: Camera,
+    positions: np.ndarray,
+    boxes: pd.DataFrame,
+    first_boxes: pd.DataFrame,
+    num: int,
+    settings: StreamsSection,
 ) -> Choice:
     """Keep some of the frames that were chosen of a camera.
 
@@ -25,20 +32,27 @@ def keep(
         camera: The camera.
         positions: (K,) int64, the frames chosen, in any order.
         boxes: Table of `util.bbox_csv`, of the label set that the second stage goes by.
+        first_boxes: That of the label set that frames were chosen by.
         num: How many to keep at most.
         settings: Which ones.
 
     Returns:
         Frames by their positions in the camera. Of those without a box, strategies that go by
-        confidences keep none.
+        confidences, shapes or disagreement keep none.
     """
     candidates = np.sort(positions)
     ids = [camera.ids[at] for at in candidates]
-    kept = _choose(ids, boxes, num, settings)
+    kept = _choose(ids, boxes, first_boxes, num, settings)
     return Choice(candidates[kept.positions], kept.scores, kept.thresholds, kept.seen)
 
 
-def _choose(ids: list[str], boxes: pd.DataFrame, num: int, settings: StreamsSection) -> Choice:
+def _choose(
+    ids: list[str],
+    boxes: pd.DataFrame,
+    first_boxes: pd.DataFrame,
+    num: int,
+    settings: StreamsSection,
+) -> Choice:
     """Choose from frames in the order of time."""
     match settings.second_stage:
         case "top-confidence":
@@ -50,6 +64,9 @@ def _choose(ids: list[str], boxes: pd.DataFrame, num: int, settings: StreamsSect
         case "tfdp":
             # The facts do not say which end is kept: that of the paper, the most complex.
             return take_best(score_shape(ids, boxes), num)
+        case "disagreement":
+            least = settings.disagreement_confidence
+            return take_best(score_disagreement(ids, first_boxes, boxes, least), num)
         case "moderate":
             return choose_moderate(embed_frames(ids, boxes), num)
         case "farthest-first":

@@ -84,10 +84,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def find_label_sets(settings: StreamsSection, paths: PathsSection, split: str) -> list[LabelSet]:
-    """Find the label set that frames are chosen by, and that of the second stage if it differs."""
-    names = [settings.label_set]
-    if settings.second_stage != "none":
-        names.append(settings.second_stage_label_set or settings.label_set)
+    """Find the label set that frames are chosen by, and the second one if it is another and read.
+
+    Raises:
+        UserError: A label set is missing, or two are to be compared and only one is named.
+    """
+    names = [settings.label_set, settings.second_stage_label_set or settings.label_set]
+    compares = "disagreement" in (settings.strategy, settings.second_stage)
+    if compares and names[0] == names[1]:
+        raise UserError(
+            f"disagreement compares two label sets, and streams.label_set is {names[0]} as well as "
+            "streams.second_stage_label_set; name the student's and the teacher's"
+        )
+    if settings.second_stage == "none" and not compares:
+        del names[1]
     return [
         LabelSet(find_label_set(name, paths.label_sets, paths.runs, split), needs_maps=False)
         for name in dict.fromkeys(names)

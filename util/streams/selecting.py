@@ -13,6 +13,7 @@ from util.errors import UserError, listed
 from util.streams.banks import Bank, divide, divide_bank
 from util.streams.cameras import Camera
 from util.streams.choice import Choice
+from util.streams.frame_scores import score_count
 from util.streams.second_stage import keep
 from util.streams.strategies import choose, needs_warmup, score_frames
 
@@ -26,7 +27,7 @@ class Selection:
     Attributes:
         bank: How its frames are divided.
         num_asked: How many frames the strategy was asked for.
-        num_scored: How many frames of the bank have a box.
+        num_boxed: How many frames of the bank have a box.
         choice: Which frames of the bank the strategy has chosen, and why.
         num_to_keep: How many of these the second stage was asked for.
         kept: Which of the frames of the bank it has kept, and why; None = there is none.
@@ -34,7 +35,7 @@ class Selection:
 
     bank: Bank
     num_asked: int
-    num_scored: int
+    num_boxed: int
     choice: Choice
     num_to_keep: int = 0
     kept: Choice | None = None
@@ -63,7 +64,8 @@ def select(
         cameras: One at least.
         boxes: Table of `util.bbox_csv`.
         settings: What is chosen.
-        second_boxes: The table that the second stage goes by; None = the same.
+        second_boxes: The table that the second stage goes by, and that `disagreement` compares to;
+            None = the same.
 
     Raises:
         UserError: Cameras have too few frames for what is asked; all are named together.
@@ -71,25 +73,30 @@ def select(
     banks, asked = _divide(cameras, settings)
     parts = [bank.learnable for bank in banks]
     boxes_of = _split_boxes(parts, boxes)
-    scores = [score_frames(*each, settings) for each in zip(parts, boxes_of, strict=True)]
-    num_scored = [int(np.count_nonzero(~np.isnan(each))) for each in scores]
+    second_of = boxes_of if second_boxes is None else _split_boxes(parts, second_boxes)
+    scores = [
+        score_frames(part, table, settings, second)
+        for part, table, second in zip(parts, boxes_of, second_of, strict=True)
+    ]
+    num_boxed = [
+        int(np.count_nonzero(score_count(part.ids, table) > 0))
+        for part, table in zip(parts, boxes_of, strict=True)
+    ]
     if needs_warmup(settings.strategy) and not settings.allow_short:
         _refuse(
             f"camera {bank.camera.name} has {number} frames with boxes to learn from, no more than "
             f"the {settings.warmup} of streams.warmup, which are passed by"
-            for bank, number in zip(banks, num_scored, strict=True)
+            for bank, number in zip(banks, num_boxed, strict=True)
             if number <= settings.warmup
         )
     selections = [
         Selection(bank, num, number, choose(part, each, num, settings))
         for bank, part, num, number, each in zip(
-            banks, parts, asked, num_scored, scores, strict=True
+            banks, parts, asked, num_boxed, scores, strict=True
         )
     ]
     if settings.second_stage != "none":
-        if second_boxes is not None:
-            boxes_of = _split_boxes(parts, second_boxes)
-        selections = _keep_some(selections, boxes_of, settings)
+        selections = _keep_some(selections, boxes_of, second_of, settings)
     short = [_describe_short(each) for each in selections if each.is_short]
     if not settings.allow_short:
         _refuse(iter(short))
@@ -144,7 +151,10 @@ def _split_boxes(cameras: Sequence[Camera], boxes: pd.DataFrame) -> list[pd.Data
 
 
 def _keep_some(
-    selections: Sequence[Selection], boxes: Sequence[pd.DataFrame], settings: StreamsSection
+    selections: Sequence[Selection],
+    boxes: Sequence[pd.DataFrame],
+    second_boxes: Sequence[pd.DataFrame],
+    settings: StreamsSection,
 ) -> list[Selection]:
     """Put what was chosen of each camera before the second stage."""
     if settings.second_stage_frames >= settings.frames:  # the original leaves the stage out then
@@ -158,9 +168,9 @@ def _keep_some(
         replace(
             each,
             num_to_keep=num,
-            kept=keep(each.bank.camera, each.choice.positions, table, num, settings),
+            kept=keep(each.bank.camera, each.choice.positions, second, first, num, settings),
         )
-        for each, table, num in zip(selections, boxes, numbers, strict=True)
+        for each, first, second, num in zip(selections, boxes, second_boxes, numbers, strict=True)
     ]
 
 
@@ -176,7 +186,7 @@ def _describe_short(selection: Selection) -> str:
     passing = "" if choice.rate is None else f" at a rate of {choice.rate:g}"
     return (
         f"camera {bank.camera.name} gives {len(choice.positions)} of {selection.num_asked} frames"
-        f"{passing}, out of {bank.size} ({selection.num_scored} with boxes{behind})"
+        f"{passing}, out of {bank.size} ({selection.num_boxed} with boxes{behind})"
     )
 
 

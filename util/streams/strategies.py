@@ -1,7 +1,7 @@
 """Strategies by their names.
 
-Each is defined by the research code of stream-based active distillation, but for `online-*`, which
-is ours. Comments say what is decided otherwise.
+Each is defined by the research code of stream-based active distillation, but for `online-*` and
+`disagreement`, which are ours. Comments say what is decided otherwise.
 """
 
 import random
@@ -13,16 +13,34 @@ from util.config.streams import StreamsSection
 from util.streams.cameras import Camera
 from util.streams.chances import chance_of, choose_by_chance, choose_uniformly
 from util.streams.choice import Choice, unscored
+from util.streams.disagreement import score_disagreement
 from util.streams.frame_scores import score_confidence, score_count
 from util.streams.online import choose_online
 from util.streams.thresholding import choose_by_threshold
 
 
-def score_frames(camera: Camera, boxes: pd.DataFrame, settings: StreamsSection) -> np.ndarray:
-    """Score the frames of a camera as a strategy does, (N,) float64; NaN where there is no box."""
-    if settings.strategy == "thresh-object-count":
-        return score_count(camera.ids, boxes)
-    return score_confidence(camera.ids, boxes, settings.confidence)
+def score_frames(
+    camera: Camera, boxes: pd.DataFrame, settings: StreamsSection, second_boxes: pd.DataFrame
+) -> np.ndarray:
+    """Score the frames of a camera as a strategy does.
+
+    Args:
+        camera: With the N frames that may be chosen.
+        boxes: Table of `util.bbox_csv`, of streams.label_set.
+        settings: What is chosen.
+        second_boxes: That of streams.second_stage_label_set.
+
+    Returns:
+        (N,) float64; NaN where there is no box.
+    """
+    match settings.strategy:
+        case "thresh-object-count":
+            return score_count(camera.ids, boxes)
+        case "disagreement":
+            least = settings.disagreement_confidence
+            return score_disagreement(camera.ids, boxes, second_boxes, least)
+        case _:
+            return score_confidence(camera.ids, boxes, settings.confidence)
 
 
 def choose(camera: Camera, scores: np.ndarray, num: int, settings: StreamsSection) -> Choice:
@@ -60,7 +78,7 @@ def choose(camera: Camera, scores: np.ndarray, num: int, settings: StreamsSectio
         case "interval-sampling":
             spaced = np.linspace(0, num_frames - 1, fitting).round().astype(np.int64)
             return unscored(spaced, num_frames)
-        case "top-confidence":
+        case "top-confidence" | "disagreement":
             return take_best(scores, num)
         case "least-confidence":
             return take_best(scores, num, is_top=False)

@@ -129,7 +129,7 @@ def _describe(selection: Selection) -> dict[str, Any]:
         "camera": bank.camera.name,
         "frames": len(bank.camera.ids),
         "bank": bank.size,
-        "with_boxes": selection.num_scored,
+        "with_boxes": selection.num_boxed,
         "seen": choice.seen,
         "passed_by_in_warmup": choice.warmup,
         "rate": choice.rate,

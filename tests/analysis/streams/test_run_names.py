@@ -157,6 +157,7 @@ def test_parts_that_would_be_read_as_others_are_refused(changed: dict[str, Any])
             "stream-based",
             "bernoulli-least-confidence-mean",
         ),
+        ({"strategy": "disagreement"}, "disagreement", "pool-based", None),
         ({"strategy": "interval-sampling"}, "interval-sampling", "pool-based", None),
         (
             {"strategy": "random", "second_stage": "kmeans-cosine", "frames": 128, "seed": 1},

@@ -140,6 +140,7 @@ def test_counts_and_entropies_of_confidences() -> None:
         ("least-confidence", [4, 2]),
         ("maximum-entropy", [2, 4]),
         ("moderate", None),
+        ("disagreement", [4, 6]),
         ("tfdp", [4, 2]),
         ("random", None),
         ("farthest-first", None),
@@ -156,8 +157,11 @@ def test_of_the_frames_chosen_some_are_kept(stage: str, expected: list[int] | No
         for at, value in confidences.items()
     ]
     boxes: pd.DataFrame = box_table(rows)
-    settings = StreamsSection(second_stage=stage)  # type: ignore[arg-type]
-    kept = keep(stream, np.array([6, 2, 8, 4]), boxes, 2, settings)
+    settings = StreamsSection(
+        second_stage=stage,  # type: ignore[arg-type]
+        disagreement_confidence=0.05,
+    )
+    kept = keep(stream, np.array([6, 2, 8, 4]), boxes, boxes.iloc[:1], 2, settings)
     assert set(kept.positions.tolist()) <= {2, 4, 6, 8}
     assert len(set(kept.positions.tolist())) == 2
     if expected is not None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shutil import copytree
 from typing import get_args
 
 import numpy as np
@@ -243,6 +244,39 @@ def test_a_second_stage_may_go_by_another_label_set(streams: Path) -> None:
     assert lists["Train"] == frames("north", 2) + frames("south", 0)
 
 
+def write_teacher(streams: Path, north: list[list[float]], south: list[list[float]]) -> None:
+    """Write another label set, `teacher`, beside that of some streams."""
+    other = write_streams(streams.parent / "more", {"north": north, "south": south})
+    (other.parent / "label_sets" / "detector").rename(streams.parent / "label_sets" / "teacher")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("strategy=disagreement", "frames=2"),
+        ("strategy=n-first", "frames=24", "second_stage=disagreement", "second_stage_frames=2"),
+    ],
+)
+def test_frames_that_a_student_and_its_teacher_disagree_about(
+    more: tuple[str, ...], streams: Path
+) -> None:
+    # All boxes are one and the same, of which the student misses two at 0.9 but for one of them.
+    north = [[1.0] for _ in NORTH]
+    south = [[0.1] if number != 5 else [0.9, 0.9] for number in range(12)]
+    write_teacher(streams, north, south)
+    lists, table, _ = choose(streams, *more, "second_stage_label_set=teacher")
+    # North sees nothing at 1, nor anything above 0.25 at 2; south sees one of two, the others none.
+    assert lists["Train"] == frames("north", 1) + frames("south", 7)
+    score = table["second_score" if "second_score" in table else "score"]
+    assert score.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("more", [(), ("second_stage_label_set=detector",)])
+def test_a_label_set_does_not_disagree_with_itself(more: tuple[str, ...], streams: Path) -> None:
+    told = refused(streams, "strategy=disagreement", "frames=2", *more)
+    assert "disagreement compares two label sets, and streams.label_set is detector" in told
+
+
 def test_a_second_stage_that_lacks_frames_or_keeps_all_is_said(tmp_path: Path) -> None:
     streams = write_streams(tmp_path, {"north": [[], [0.5], [], [0.6]]})
     told = ["strategy=n-first", "second_stage=least-confidence", "frames=3"]
@@ -263,6 +297,9 @@ def test_every_strategy_fills_its_budget(
     streams = write_streams(tmp_path, {"north": north, "south": south})
     more = ("rate=0.4", "apart=2", f"strategy={strategy}", "frames=4", "validation_frames=2")
     easy = ("acceptance_steepness=0.5", "validation_gap=5")
+    if strategy == "disagreement":
+        copytree(tmp_path / "label_sets" / "detector", tmp_path / "label_sets" / "teacher")
+        easy = (*easy, "second_stage_label_set=teacher")
     lists, table, manifest = choose(streams, *more, *easy)
     assert len(set(lists["Train"])) == 4
     assert set(table["strategy"]) == {strategy, "last"}
