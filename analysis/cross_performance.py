@@ -21,12 +21,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 from util.config import keys_of, write_config
 from util.config.command_line import OVERWRITE, load_config
 from util.disk.places import name_in
-from util.errors import UserError
-from util.ground_truth.reading import read_truths
-from util.images.files import find_images
-from util.images.splits import read_split
 from util.running.run import print_next, run_script
-from util.streams.cameras import TimeInNames, find_cameras
 
 READS = keys_of("cross_performance") | {
     *("detector.confidence", "detector.overlap", "detector.max_boxes", "detector.device"),
@@ -38,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     from analysis.streams.cross_testing import (
-        JudgedFrames,
         find_baselines,
+        find_judged_frames,
         try_baselines,
         try_students,
     )
@@ -48,19 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from analysis.streams.trained_runs import find_runs
 
     settings, paths, data = config.cross_performance, config.paths, config.data
-    if data.ground_truth is None:
-        raise UserError("data.ground_truth is null: there is nothing to test students by")
-    image_paths = find_images(data.images)
-    ids = read_split(data.splits, data.test_split, image_paths)
-    streams = config.streams
-    time = TimeInNames(streams.time, streams.time_format) if streams.time else None
-    frames = JudgedFrames(
-        data.test_split,
-        {image_id: image_paths[image_id] for image_id in ids},
-        find_cameras(ids, data.groups, time),
-        read_truths(data, image_paths, ids),
-        streams.block,
-    )
+    frames = find_judged_frames(data, config.streams)
     baselines = [name_in(place) for place in settings.baselines]
     students = find_runs(paths.runs, settings.students, settings.dataset)
     students = [each for each in students if each.folder.name not in baselines]

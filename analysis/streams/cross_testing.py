@@ -13,11 +13,14 @@ from analysis.streams.trained_runs import TrainedRun, is_detector
 from student.detection.judging import TOGETHER, judge_cameras
 from student.detection.predicting import find_boxes
 from util.bbox_csv import read_bbox_csv
-from util.config import DetectorSection
+from util.config import DataSection, DetectorSection, StreamsSection
 from util.disk.places import name_in
 from util.errors import UserError, listed
+from util.ground_truth.reading import read_truths
+from util.images.files import find_images
+from util.images.splits import read_split
 from util.label_set import PREDICTION, LabelSet, find_label_set
-from util.streams.cameras import Camera
+from util.streams.cameras import Camera, TimeInNames, find_cameras
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +67,30 @@ class JudgedFrames:
             str(name): {metric: float(row[metric]) for metric in METRICS}
             for name, row in judged.drop(index=TOGETHER, errors="ignore").iterrows()
         }
+
+
+def find_judged_frames(data: DataSection, streams: StreamsSection) -> JudgedFrames:
+    """Find the frames of the test split, whose they are, and what is to be seen in them.
+
+    Args:
+        data: Names images, split and ground truth, and finds cameras.
+        streams: Finds the times of frames, and says how many are resampled together.
+
+    Raises:
+        UserError: Something is missing.
+    """
+    if data.ground_truth is None:
+        raise UserError("data.ground_truth is null: there is nothing to test students by")
+    image_paths = find_images(data.images)
+    ids = read_split(data.splits, data.test_split, image_paths)
+    time = TimeInNames(streams.time, streams.time_format) if streams.time else None
+    return JudgedFrames(
+        data.test_split,
+        {image_id: image_paths[image_id] for image_id in ids},
+        find_cameras(ids, data.groups, time),
+        read_truths(data, image_paths, ids),
+        streams.block,
+    )
 
 
 def try_students(

@@ -66,12 +66,38 @@ def _is_finished(facts: Mapping[str, Any]) -> bool:
 def _read(folder: Path, facts: Mapping[str, Any], dataset: str) -> TrainedRun:
     """Read what a run says of itself; a name of the original's kind is taken at its word."""
     detector = read_json(folder / "config.json", "train anew")["detector"]
-    trained = len(pd.read_csv(folder / "metrics.csv"))
     try:
         learnt = told_by_name(parse_run_name(folder.name))
     except UserError:
         learnt = _tell(folder.name, facts, detector, dataset)
-    return TrainedRun(folder, learnt, (trained, int(facts["best"]["epoch"]), detector["epochs"]))
+    return TrainedRun(folder, learnt, _read_epochs(folder, facts, detector["epochs"]))
+
+
+def read_cell(folder: Path, name: str, selection: Mapping[str, Any], dataset: str) -> TrainedRun:
+    """Read a detector that may have been trained for another choice of the same frames.
+
+    Args:
+        folder: Of the finished run.
+        name: What it is called.
+        selection: Settings of the choice that is meant (see `describe_origin`).
+        dataset: What the data set is called.
+    """
+    facts = read_json(folder / FACTS, "train anew")
+    detector = read_json(folder / "config.json", "train anew")["detector"]
+    told = {**facts, LEARNT_FROM: {**facts[LEARNT_FROM], "selection": selection}}
+    learnt = _tell(name, told, detector, dataset)
+    return TrainedRun(folder, learnt, _read_epochs(folder, facts, detector["epochs"]))
+
+
+def _read_epochs(folder: Path, facts: Mapping[str, Any], asked: int) -> tuple[int, int, int]:
+    """Give the epochs of `TrainedRun`.
+
+    Args:
+        folder: Of a finished run.
+        facts: What it says of itself.
+        asked: How many were asked for.
+    """
+    return len(pd.read_csv(folder / "metrics.csv")), int(facts["best"]["epoch"]), asked
 
 
 def _tell(

@@ -1,15 +1,95 @@
-"""Frames that a label set tells of."""
+"""Frames that may be chosen, and the label sets that tell of them."""
 
+import hashlib
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from util.config import DataSection, PathsSection, StreamsSection
 from util.errors import UserError, listed
-from util.label_set import LabelSet
-from util.streams.cameras import Camera
+from util.images.files import find_images
+from util.images.splits import read_split
+from util.label_set import LabelSet, find_label_set
+from util.streams.cameras import Camera, TimeInNames, find_cameras
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Frames that may be chosen.
+
+    Attributes:
+        cameras: With these frames, without those that a label set has failed on.
+        label_sets: The one that frames are chosen by, and that of the second stage if it differs.
+        num_failed: How many frames were left out.
+    """
+
+    cameras: Sequence[Camera]
+    label_sets: Sequence[LabelSet]
+    num_failed: int
+
+    def only(self, camera: Camera) -> "Pool":
+        """Leave out the other cameras."""
+        return replace(self, cameras=[camera])
+
+    def describe(self, settings: StreamsSection, groups: str | None) -> dict[str, Any]:
+        """Give all that decides what is chosen of these frames, as JSON values.
+
+        Args:
+            settings: What is chosen.
+            groups: Has found the cameras (data.groups).
+        """
+        ids = "\n".join(image_id for camera in self.cameras for image_id in camera.ids)
+        return {
+            **settings.decides(),
+            "label_sets": [[each.name, each.fingerprint()] for each in self.label_sets],
+            "frames_of": hashlib.sha256(ids.encode(errors="backslashreplace")).hexdigest()[:16],
+            "groups": groups,
+        }
+
+
+def open_pool(settings: StreamsSection, data: DataSection, paths: PathsSection) -> Pool:
+    """Find the cameras with the frames that may be chosen, and what tells of these.
+
+    Raises:
+        UserError: Images, lists or label sets are missing, or do not know of each other.
+    """
+    label_sets = _find_label_sets(settings, paths, data.test_split)
+    frames = list(find_images(data.images))
+    if settings.pool is not None:
+        frames = read_split(data.splits, settings.pool, frames)
+    time = TimeInNames(settings.time, settings.time_format) if settings.time else None
+    cameras = find_cameras(frames, data.groups, time, settings.cameras)
+    num_failed = 0
+    for label_set in label_sets:
+        cameras, num_more = keep_labelled(cameras, label_set)
+        num_failed += num_more
+    return Pool(cameras, label_sets, num_failed)
+
+
+def _find_label_sets(settings: StreamsSection, paths: PathsSection, split: str) -> list[LabelSet]:
+    """Find the label set that frames are chosen by, and the second one if it is another and read.
+
+    Raises:
+        UserError: A label set is missing, or two are to be compared and only one is named.
+    """
+    names = [settings.label_set, settings.second_stage_label_set or settings.label_set]
+    compares = "disagreement" in (settings.strategy, settings.second_stage)
+    if compares and names[0] == names[1]:
+        raise UserError(
+            f"disagreement compares two label sets, and streams.label_set is {names[0]} as well as "
+            "streams.second_stage_label_set; name the student's and the teacher's"
+        )
+    if settings.second_stage == "none" and not compares:
+        del names[1]
+    return [
+        LabelSet(find_label_set(name, paths.label_sets, paths.runs, split), needs_maps=False)
+        for name in dict.fromkeys(names)
+    ]
 
 
 def keep_labelled(cameras: Sequence[Camera], label_set: LabelSet) -> tuple[list[Camera], int]:

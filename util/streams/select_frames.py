@@ -10,7 +10,6 @@ each frame why it was chosen, and selection.json, what each camera had to give.
 Next: python student/train.py
 """
 
-import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,16 +17,12 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from util.config import DataSection, PathsSection, StreamsSection, keys_of
+from util.config import keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.errors import UserError
-from util.images.files import find_images
-from util.images.splits import read_split
-from util.label_set import LabelSet, find_label_set
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
-from util.streams.cameras import Camera, TimeInNames, find_cameras
-from util.streams.labelled import keep_labelled
+from util.streams.labelled import open_pool
 from util.streams.selecting import select
 from util.streams.writing import check_folder, write_selections
 
@@ -43,37 +38,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     strategies: list[str] = [settings.strategy]
     if settings.second_stage != "none":
         strategies.append(settings.second_stage)
-    label_sets = find_label_sets(settings, paths, data.test_split)
-    cameras = find_pool(data, settings)
-    num_failed = 0
-    for label_set in label_sets:
-        cameras, num_more = keep_labelled(cameras, label_set)
-        num_failed += num_more
-    ids = "\n".join(image_id for camera in cameras for image_id in camera.ids)
+    pool = open_pool(settings, data, paths)
     made_of = {
-        **settings.decides(),
-        "label_sets": [[each.name, each.fingerprint()] for each in label_sets],
-        "frames_of": hashlib.sha256(ids.encode(errors="backslashreplace")).hexdigest()[:16],
-        "groups": data.groups,
+        **pool.describe(settings, data.groups),
         "splits": [data.train_split, data.validation_split],
     }
     output = paths.runs / settings.name
     check_folder(output, made_of, options.overwrite)
-    boxes, *others = [label_set.read_boxes() for label_set in label_sets]
-    selections = select(cameras, boxes, settings, *others)
+    boxes, *others = [label_set.read_boxes() for label_set in pool.label_sets]
+    selections = select(pool.cameras, boxes, settings, *others)
     write_selections(
         output,
         selections,
         data.train_split,
         data.validation_split,
         strategies,
-        {"settings": made_of, "failed_frames": num_failed},
+        {"settings": made_of, "failed_frames": pool.num_failed},
     )
     num_chosen = sum(len(each.positions) for each in selections)
     num_validation = sum(each.bank.num_validation for each in selections)
     print(
-        f"{output}: {num_chosen} frames of {len(cameras)} cameras by {', then '.join(strategies)}, "
-        f"{num_validation} to validate"
+        f"{output}: {num_chosen} frames of {len(pool.cameras)} cameras by "
+        f"{', then '.join(strategies)}, {num_validation} to validate"
     )
     if num_chosen:
         student = ["student/train.py", "--student.label_set", settings.label_set]
@@ -81,36 +67,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         print("No frame at all: there is nothing to learn from")
     return 0
-
-
-def find_label_sets(settings: StreamsSection, paths: PathsSection, split: str) -> list[LabelSet]:
-    """Find the label set that frames are chosen by, and the second one if it is another and read.
-
-    Raises:
-        UserError: A label set is missing, or two are to be compared and only one is named.
-    """
-    names = [settings.label_set, settings.second_stage_label_set or settings.label_set]
-    compares = "disagreement" in (settings.strategy, settings.second_stage)
-    if compares and names[0] == names[1]:
-        raise UserError(
-            f"disagreement compares two label sets, and streams.label_set is {names[0]} as well as "
-            "streams.second_stage_label_set; name the student's and the teacher's"
-        )
-    if settings.second_stage == "none" and not compares:
-        del names[1]
-    return [
-        LabelSet(find_label_set(name, paths.label_sets, paths.runs, split), needs_maps=False)
-        for name in dict.fromkeys(names)
-    ]
-
-
-def find_pool(data: DataSection, settings: StreamsSection) -> list[Camera]:
-    """Find the cameras, with those of their frames that may be chosen."""
-    frames = list(find_images(data.images))
-    if settings.pool is not None:
-        frames = read_split(data.splits, settings.pool, frames)
-    time = TimeInNames(settings.time, settings.time_format) if settings.time else None
-    return find_cameras(frames, data.groups, time, settings.cameras)
 
 
 def check_list_names(train: str, validation: str) -> None:

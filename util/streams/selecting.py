@@ -46,6 +46,11 @@ class Selection:
         return np.sort((self.kept or self.choice).positions)
 
     @property
+    def train_ids(self) -> list[str]:
+        """Ids of the frames that are learnt from, in the order of time."""
+        return [self.bank.camera.ids[at] for at in self.positions]
+
+    @property
     def is_short(self) -> bool:
         """Whether frames are lacking, before or behind the second stage."""
         num_kept = 0 if self.kept is None else len(self.kept.positions)

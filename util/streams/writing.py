@@ -62,7 +62,7 @@ def write_selections(
     # Until all that it tells of is there, it says whose the lists are.
     write_json(folder / MANIFEST, {"settings": facts["settings"]})
     lists = {
-        train: [image_id for each in selections for image_id in _train_ids(each)],
+        train: [image_id for each in selections for image_id in each.train_ids],
         validation: [image_id for each in selections for image_id in each.bank.validation_ids],
     }
     for name, ids in lists.items():
@@ -75,11 +75,6 @@ def write_selections(
     table.to_csv(text, sep=";", index=False, lineterminator="\n")
     write_text(folder / TABLE, text.getvalue())
     write_json(folder / MANIFEST, {**facts, "cameras": [_describe(each) for each in selections]})
-
-
-def _train_ids(selection: Selection) -> list[str]:
-    """Ids of the frames of a camera to learn from, in the order of time."""
-    return [selection.bank.camera.ids[at] for at in selection.positions]
 
 
 def _rows(
