@@ -8,7 +8,7 @@ from typing import Any
 from analysis.work.cells import Cell
 from analysis.work.images import Images
 from analysis.work.stages import Combining, Labelling, Learning
-from util.config import Precision, StudentSection
+from util.config import DetectorSection, Precision, StudentSection
 from util.settings import settings_hash
 
 
@@ -91,7 +91,7 @@ def open_school(learning: Learning, cells_folder: Path, images: Images) -> Schoo
     return School(precise, cells_folder, depends, tested_on)
 
 
-def choose_precision(settings: StudentSection) -> Precision:
+def choose_precision(settings: StudentSection | DetectorSection) -> Precision:
     """Say what precision a student is trained with here, where it may be `auto`.
 
     Raises:

@@ -110,8 +110,10 @@ def keep_distinct(students: Sequence[Cell]) -> list[Cell]:
     return list(kept.values())
 
 
-def format_work(work: Sequence[Work], num_processes: int) -> str:
-    """Lay the work out for the screen, with the time in all."""
+def format_work(
+    work: Sequence[Work], num_processes: int, trial: str = f"a trial on {PILOT_IMAGES} images"
+) -> str:
+    """Lay the work out for the screen, with the time in all, and what it is known by."""
     table = pd.DataFrame(
         [(each.kind, each.count, each.left, _in_words(each.seconds)) for each in work],
         columns=["", "in the study", "to be made", "expected"],
@@ -119,8 +121,8 @@ def format_work(work: Sequence[Work], num_processes: int) -> str:
     total = _in_words(sum(each.seconds for each in work))
     return (
         f"{table.to_string(index=False)}\n"
-        f"About {total} with {num_processes} at once, by a trial on "
-        f"{PILOT_IMAGES} images; statistics and report come on top."
+        f"About {total} with {num_processes} at once, by {trial}; statistics and report come on "
+        "top."
     )
 
 

@@ -34,6 +34,11 @@ STUDENT_CODE = (
     *("util/metrics/box*.py", "util/masks_to_bboxes.py"),
     *_MAP_CODE,
 )
+DETECTOR_CODE = (
+    *("student/detection/*.py", "util/learning/**/*.py", "util/weights/efficientnet_lite.py"),
+    *("util/images/decoding.py", "util/images/files.py"),
+    *("util/metrics/box*.py", "util/metrics/*average_precision.py", "util/bbox_csv.py"),
+)
 JUDGE_CODE = (
     *("util/*.py", "util/images/*.py", "util/ground_truth/*.py", "util/metrics/**/*.py"),
     *("analysis/pixel_scores.py", "analysis/**/judging.py"),

@@ -8,6 +8,7 @@ from util.config.analyses.clusters import ClustersSection
 from util.config.analyses.compression import CompressionSection
 from util.config.analyses.cross_performance import CrossPerformanceSection
 from util.config.analyses.evaluation import EvaluationSection
+from util.config.analyses.stream_study import StreamStudySection
 from util.config.analyses.study import StudySection
 from util.config.combination import Calibration, CombinationSection, Strategy
 from util.config.data import DataSection
@@ -84,6 +85,7 @@ __all__ = [
     "Sam3Section",
     "Section",
     "Strategy",
+    "StreamStudySection",
     "StreamsSection",
     "StudentSection",
     "StudySection",

@@ -11,6 +11,7 @@ from util.config.analyses.compression import CompressionSection
 from util.config.analyses.cross_performance import CrossPerformanceSection
 from util.config.analyses.evaluation import EvaluationSection
 from util.config.analyses.fetching import FetchingSection
+from util.config.analyses.stream_study import StreamStudySection
 from util.config.analyses.study import StudySection
 from util.config.combination import CombinationSection
 from util.config.data import DataSection
@@ -89,6 +90,9 @@ class Config(BaseModel):
         CrossPerformanceSection(), description=CrossPerformanceSection.__doc__
     )
     clusters: ClustersSection = Field(ClustersSection(), description=ClustersSection.__doc__)
+    stream_study: StreamStudySection = Field(
+        StreamStudySection(), description=StreamStudySection.__doc__
+    )
     tracking: TrackingSection = Field(TrackingSection(), description=TrackingSection.__doc__)
     fetching: FetchingSection = Field(FetchingSection(), description=FetchingSection.__doc__)
 

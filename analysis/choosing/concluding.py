@@ -1,0 +1,130 @@
+"""What the table of strategies comes to, in a paragraph."""
+
+import numpy as np
+import pandas as pd
+
+from analysis.study.statistics.comparisons import SIGNIFICANT
+
+METRIC = "mAP50-95"
+"""The score that is spoken of, as in stream-based active distillation."""
+
+
+def conclude(table: pd.DataFrame, gain: pd.DataFrame, reference: str) -> str:
+    """Say whether the choice of frames matters, how much, how sure that is, and what is worth it.
+
+    Args:
+        table: Of `tabulate_strategies`.
+        gain: Of `compare_budgets`.
+        reference: Strategy that others are compared with.
+    """
+    rows = table[table["metric"] == METRIC]
+    others = rows[rows["strategy"] != reference]
+    sentences = [_say_whether(others, reference), _say_gain(rows, gain, reference)]
+    sentences += [_say_worth(rows, reference), _say_doubt(others)]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def find_sure(others: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Find the differences that can be told from chance.
+
+    Args:
+        others: Rows of strategies but the reference.
+
+    Returns:
+        The rows, and which spread they are told by: those of cameras (``) if there are any, else
+        those of frames (`_frames`).
+    """
+    for spread in ("", "_frames"):
+        sure = others[others[f"p_holm{spread}"] < SIGNIFICANT]
+        if len(sure):
+            return sure, spread
+    return others.iloc[:0], "_frames"
+
+
+def _say_whether(others: pd.DataFrame, reference: str) -> str:
+    if not len(others):
+        return f"Only {reference} was tried: whether the choice of frames matters stays open."
+    sure, spread = find_sure(others)
+    num_cameras = int(others["cameras"].iloc[0])
+    if not len(sure):
+        widest = others.loc[[others["difference"].abs().idxmax()]]
+        return (
+            f"No choice of frames can be told from {reference} by {num_cameras} cameras; the "
+            f"largest difference is {_list(widest, spread)}."
+        )
+    if spread:
+        return (
+            f"On these {num_cameras} cameras the choice of frames matters, which they are too few "
+            f"to say of others; compared with {reference}: {_list(sure, spread)}."
+        )
+    return (
+        f"The choice of frames matters, by {num_cameras} cameras; compared with {reference}: "
+        f"{_list(sure, spread)}."
+    )
+
+
+def _list(rows: pd.DataFrame, spread: str) -> str:
+    """Name differences, the largest one first."""
+    ordered = rows.loc[rows["difference"].abs().sort_values(ascending=False).index]
+    return "; ".join(
+        f"{row.strategy}, {row.budget} frames a camera: {row.difference:+.3f} {METRIC}"
+        f"{say_ends(low, high)}, p {p:.2g} after Holm"
+        for row, low, high, p in zip(
+            ordered.itertuples(),
+            ordered[f"difference_low{spread}"],
+            ordered[f"difference_high{spread}"],
+            ordered[f"p_holm{spread}"],
+            strict=True,
+        )
+    )
+
+
+def say_ends(low: float, high: float) -> str:
+    """Write an interval behind what it is of; nothing where there is none."""
+    return "" if np.isnan(low) else f" [{low:.3f}, {high:.3f}]"
+
+
+def _say_gain(rows: pd.DataFrame, gain: pd.DataFrame, reference: str) -> str:
+    if not len(gain):
+        return ""
+    of_cameras, of_frames = gain.iloc[0], gain.iloc[1]
+    told = of_frames if np.isnan(of_cameras["low"]) else of_cameras
+    of = rows.loc[rows["strategy"] == reference, "budget"]
+    return (
+        f"{of.max()} frames a camera instead of {of.min()}, by {reference}, bring "
+        f"{told['difference']:+.3f}{say_ends(told['low'], told['high'])}."
+    )
+
+
+def _say_worth(rows: pd.DataFrame, reference: str) -> str:
+    """Say what to do, of the largest budget."""
+    last = rows[rows["budget"] == rows["budget"].max()]
+    others = last[last["strategy"] != reference]
+    if not len(others):
+        return ""
+    sure, _ = find_sure(others)
+    better = sure[sure["difference"] > 0]
+    worse = sure[sure["difference"] < 0]
+    if len(better):
+        best = better.loc[better["difference"].idxmax()]
+        return f"Worth doing: choose by {best['strategy']}."
+    advice = f"Worth doing: take frames by {reference}"
+    if len(worse):
+        return f"{advice}, and none by {', '.join(worse['strategy'])}."
+    return f"{advice}, which is as good as can be told."
+
+
+def _say_doubt(others: pd.DataFrame) -> str:
+    """Say what so few cameras, or trainings, cannot tell."""
+    if not len(others):
+        return ""
+    cameras, trainings = int(others["cameras"].iloc[0]), int(others["trainings"].iloc[0])
+    doubts = []
+    if 2.0 ** (1 - cameras) * len(others) >= SIGNIFICANT:
+        doubts.append(
+            f"{cameras} cameras cannot make {len(others)} comparisons sure for other cameras, "
+            "however they come out"
+        )
+    if trainings == cameras:
+        doubts.append("each detector was trained once, so differences may be those of seeds")
+    return f"But {'; and '.join(doubts)}." if doubts else ""

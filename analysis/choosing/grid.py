@@ -1,0 +1,191 @@
+"""The grid: which frames each camera gives by each strategy, for each budget and seed."""
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from analysis.streams.cross_testing import JudgedFrames
+from analysis.work.cells import Cell
+from analysis.work.detecting import ChosenFrames, DetectorSchool
+from analysis.work.plan import Plan
+from analysis.work.running import Outcomes
+from util.config import StreamsSection, StreamStudySection
+from util.errors import UserError, listed
+from util.streams.cameras import Camera
+from util.streams.labelled import Pool
+from util.streams.selecting import Selection, select
+
+Arm = tuple[str, int]
+"""A strategy and a budget."""
+
+
+class Point(NamedTuple):
+    """Where a detector stands in the grid.
+
+    Attributes:
+        camera: That it learns from.
+        strategy: That has chosen the frames.
+        budget: How many were asked for.
+        seed: Of the choice, where that is random, and of the training.
+    """
+
+    camera: str
+    strategy: str
+    budget: int
+    seed: int
+
+    @property
+    def arm(self) -> Arm:
+        """What is compared."""
+        return self.strategy, self.budget
+
+
+def choose_frames(
+    pool: Pool, streams: StreamsSection, study: StreamStudySection, groups: str | None
+) -> dict[Point, ChosenFrames]:
+    """Choose the frames of all detectors.
+
+    Args:
+        pool: Frames that may be chosen, of the cameras that are crossed.
+        streams: How frames are chosen, but for what is crossed.
+        study: What is crossed.
+        groups: Has found the cameras (data.groups).
+
+    Returns:
+        The frames of each detector, camera by camera.
+
+    Raises:
+        UserError: None validate, or cameras give too few frames: all such strategies are named.
+    """
+    if not streams.validation_frames:
+        raise UserError(
+            "streams.validation_frames is 0, but each training is watched on frames that it does "
+            "not learn from; give 1 or more"
+        )
+    boxes, *others = [label_set.read_boxes() for label_set in pool.label_sets]
+    chosen: dict[Point, ChosenFrames] = {}
+    problems: dict[str, None] = {}
+    for strategy in study.strategies:
+        for budget in study.budgets:
+            for seed in study.seeds:
+                told = {"strategy": strategy, "frames": budget, "budget": "camera", "seed": seed}
+                settings = streams.model_copy(update=told)
+                try:
+                    selections = select(pool.cameras, boxes, settings, *others)
+                    _refuse_empty(selections)
+                except UserError as error:
+                    problems[f"by {strategy}, {budget} of each camera: {error}"] = None
+                    continue
+                for camera, each in zip(pool.cameras, selections, strict=True):
+                    made_of = pool.only(camera).describe(settings, groups)
+                    point = Point(camera.name, strategy, budget, seed)
+                    chosen[point] = ChosenFrames(each, settings, made_of)
+    if problems:
+        raise UserError(listed(list(problems), 3))
+    names = [camera.name for camera in pool.cameras]
+    return dict(sorted(chosen.items(), key=lambda pair: names.index(pair[0].camera)))
+
+
+def _refuse_empty(selections: Sequence[Selection]) -> None:
+    """Refuse cameras that give no frame at all, which streams.allow_short lets pass."""
+    if empty := [each.bank.camera.name for each in selections if not each.train_ids]:
+        raise UserError(
+            f"{listed(empty)} give no frame at all; raise streams.rate, shorten streams.warmup, or "
+            "leave these cameras out"
+        )
+
+
+def choose_cameras(pool: Pool, wanted: Sequence[str]) -> list[Camera]:
+    """Give the cameras that are crossed.
+
+    Raises:
+        UserError: Some have no frame that may be chosen.
+    """
+    there = [camera.name for camera in pool.cameras]
+    if unknown := [name for name in wanted if name not in there]:
+        raise UserError(
+            f"stream_study.cameras names cameras without frames: {listed(unknown)}; there are: "
+            f"{listed(there, 20)}"
+        )
+    return [camera for camera in pool.cameras if not wanted or camera.name in wanted]
+
+
+def plan_grid(
+    school: DetectorSchool, chosen: Mapping[Point, ChosenFrames], steps: int | None
+) -> Plan:
+    """Give each detector its cell.
+
+    Args:
+        school: What detectors have in common.
+        chosen: The frames of each.
+        steps: That each is trained for, about; None = for detector.epochs.
+    """
+    runs: dict[tuple[str, ...], dict[int, Cell]] = {}
+    section = school.config.detector
+    for point, frames in chosen.items():
+        changes = {"seed": point.seed}
+        if steps is not None:
+            num_frames = len(frames.selection.train_ids)
+            changes["epochs"] = epochs_for(steps, num_frames, section.batch_size)
+        name = f"{point.camera}, {point.strategy}, {point.budget} frames, seed {point.seed}"
+        key = (point.camera, point.strategy, str(point.budget))
+        runs.setdefault(key, {})[point.seed] = school.cell(name, frames, changes)
+    return Plan((), (), runs)
+
+
+def epochs_for(steps: int, num_frames: int, batch_size: int) -> int:
+    """Give the number of epochs, 1 at least, whose steps are nearest to those asked for.
+
+    Example:
+        >>> epochs_for(100, 16, 8)
+        50
+    """
+    return max(round(steps / math.ceil(num_frames / batch_size)), 1)
+
+
+def find_detectors(plan: Plan, outcomes: Outcomes) -> dict[Point, Path]:
+    """Find the folders of the detectors that were trained and tested."""
+    found = {}
+    for (camera, strategy, budget), by_seed in plan.runs.items():
+        for seed, cell in by_seed.items():
+            if outcomes[cell].status == "done":
+                found[Point(camera, strategy, int(budget), seed)] = cell.folder
+    return found
+
+
+def find_complete(chosen: Iterable[Point], detectors: Collection[Point]) -> list[str]:
+    """Name the cameras of which all detectors are there, since others cannot be compared.
+
+    Args:
+        chosen: All that were asked for.
+        detectors: Those that are there.
+    """
+    points = list(chosen)
+    lacking = {point.camera for point in points if point not in detectors}
+    return list(dict.fromkeys(p.camera for p in points if p.camera not in lacking))
+
+
+def refuse_untested(cameras: Sequence[Camera], frames: JudgedFrames) -> None:
+    """Refuse cameras that detectors could not be judged on, and frames that are tested on.
+
+    Args:
+        cameras: With the frames that may be chosen.
+        frames: That all are judged on.
+
+    Raises:
+        UserError: Cameras have no test frame, or none with a true box; or frames of the test may be
+            chosen.
+    """
+    seen = {image_id: camera.name for camera in frames.cameras for image_id in camera.ids}
+    if both := [i for camera in cameras for i in camera.ids if i in seen]:
+        raise UserError(
+            f"{len(both)} frames of the split {frames.split}, which detectors are tested on, might "
+            f"be learnt from: {listed(both)}; set streams.pool to a split without them"
+        )
+    judged = {seen[image_id] for image_id in set(frames.truths["image"]) if image_id in seen}
+    if without := [camera.name for camera in cameras if camera.name not in judged]:
+        raise UserError(
+            f"cameras have no frame with a true box in the split {frames.split}: {listed(without)};"
+            " there is nothing to judge their detectors by: leave them out (stream_study.cameras)"
+        )

@@ -1,0 +1,77 @@
+"""The report: the answer, the table, the curves, and how to read them, in Markdown."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from analysis.choosing.concluding import say_ends
+from analysis.choosing.scores import METRICS
+
+_READING = """\
+Means are over cameras, each on its own test frames; then seeds are averaged. The first interval is
+over cameras and groups of frames that follow each other (other cameras of the kind, other
+trainings); the second over groups of frames of these cameras alone (these trained networks). Both
+are 95 % bootstrap intervals, and differences are paired: all strategies meet the same resamples.
+p is adjusted by Holm's method for all comparisons with the reference in this table."""
+
+
+def format_strategies(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Lay the rows of a metric out as texts, for the screen and the report.
+
+    Args:
+        table: Of `tabulate_strategies`.
+        metric: One of `METRICS`.
+    """
+    rows = table[table["metric"] == metric]
+    shown = rows[["strategy", "budget"]].astype(str)
+    if rows["short"].any():
+        shown["learnt from"] = [
+            f"{n:.1f} ({short} short)" if short else f"{n:.1f}"
+            for n, short in zip(rows["frames"], rows["short"], strict=True)
+        ]
+    shown[metric] = _with_ends(rows, "mean", ".3f", ("low", "high"))
+    shown["these cameras"] = _ends(rows, ("low_frames", "high_frames"))
+    ends = ("difference_low", "difference_high")
+    shown["difference"] = _with_ends(rows, "difference", "+.3f", ends)
+    shown["p"] = _numbers(rows["p_holm"])
+    shown["these cameras "] = _ends(rows, tuple(f"{name}_frames" for name in ends))
+    shown["p "] = _numbers(rows["p_holm_frames"])
+    return shown
+
+
+def _with_ends(rows: pd.DataFrame, name: str, form: str, ends: Sequence[str]) -> list[str]:
+    return [
+        "-" if pd.isna(value) else f"{value:{form}}{say_ends(low, high)}"
+        for value, low, high in rows[[name, *ends]].to_numpy()
+    ]
+
+
+def _ends(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    return [say_ends(low, high).strip() or "-" for low, high in rows[[*names]].to_numpy()]
+
+
+def _numbers(values: pd.Series) -> list[str]:
+    return ["-" if pd.isna(value) else f"{value:.2g}" for value in values]
+
+
+def format_report(name: str, answer: str, table: pd.DataFrame, figures: Sequence[str]) -> str:
+    """Write the report.
+
+    Args:
+        name: Of the study.
+        answer: Of `conclude`.
+        table: Of `tabulate_strategies`.
+        figures: Names of pictures beside the report.
+    """
+    parts = [f"# {name}: which frames to learn from", answer]
+    for metric in METRICS:
+        parts += [f"## {metric} on own cameras", _to_markdown(format_strategies(table, metric))]
+    parts += [_READING, "## Over the frames learnt from"]
+    parts += [f"![{figure}]({figure})" for figure in figures]
+    return "\n\n".join(parts) + "\n"
+
+
+def _to_markdown(table: pd.DataFrame) -> str:
+    """Write a table of texts as Markdown."""
+    rows = [[*table.columns], ["---"] * table.shape[1], *table.to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(text.strip() for text in row)} |" for row in rows)

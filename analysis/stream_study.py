@@ -1,0 +1,154 @@
+"""Whether the choice of frames matters: cameras, strategies, budgets and seeds, crossed.
+
+    python analysis/stream_study.py --config configs/streams.json --stream_study.seeds 0
+
+Chooses frames of each camera as util/streams/select_frames.py does (sections stream_study and
+streams), trains a detector on each choice (detector), and tests it on the test frames of all
+cameras. What is made is kept in paths.cells, so a stopped study goes on, and a changed setting
+makes anew only what depends on it. Writes paths.runs/NAME: report.md, strategies.csv,
+inference_results.csv, cross_performance.csv (the largest budget of the reference) and curves.
+Next: python analysis/cluster_cameras.py
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from util.config import Config, keys_of, write_config
+from util.config.command_line import load_config
+from util.demo.making import make_demo_if_asked
+from util.errors import listed
+from util.images.files import find_images
+from util.running.ahead import count_cores
+from util.running.run import print_next, run_script
+from util.running.shares import ALONE, parse_share
+
+if TYPE_CHECKING:  # statistics take a second to import, which --help should not
+    from analysis.choosing.grid import Point
+    from analysis.streams.cross_testing import JudgedFrames
+    from analysis.work.detecting import ChosenFrames
+    from analysis.work.plan import Plan
+
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "plan": {
+        "action": "store_true",
+        "help": "say how many trainings there are and how long they will take",
+    },
+    "cell": {
+        "metavar": "I/N",
+        "help": "make the I-th of N shares of the cells (I from 0), as for a Slurm array; then run"
+        " without it for the report",
+    },
+}
+
+READS = keys_of("stream_study", "streams", "detector", "tracking")
+READS |= {"study.processes", "cross_performance.dataset"}
+READS -= {f"streams.{key}" for key in ("cameras", "strategy", "frames", "budget", "seed", "name")}
+READS -= {f"detector.{key}" for key in ("run", "seed")}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the study."""
+    config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
+    share = None if options.cell is None else parse_share(options.cell)
+    with (share or ALONE).alone(config.paths.cells):
+        make_demo_if_asked(config.data.images, config.paths.demo, config.demo)
+    from analysis.streams.cross_testing import find_judged_frames
+    from analysis.work.running import report_failures, run_plan, run_share
+
+    frames = find_judged_frames(config.data, config.streams)
+    chosen = choose(config, frames)
+    plan = plan_work(config, chosen)
+    num_processes = config.study.processes or count_cores()
+    if options.plan:
+        from analysis.choosing.timing import TRIAL, estimate_detectors
+        from analysis.work.timing import format_work
+
+        work = estimate_detectors(plan, len(frames.image_paths), num_processes)
+        print(format_work([work], num_processes, TRIAL))
+        return 0
+    if share is not None:
+        outcomes = run_share(plan, share)
+        print(f"share {options.cell}: {len(outcomes)} cells looked after")
+        print("Next: once all shares are done, the same command without --cell")
+        return report_failures(outcomes)
+    from analysis.choosing.grid import find_detectors
+
+    outcomes = run_plan(plan, num_processes)
+    detectors = find_detectors(plan, outcomes)
+    if detectors:
+        conclude_study(config, frames, chosen, detectors)
+        found = ["--clusters.results", config.stream_study.name]
+        print_next(["analysis/cluster_cameras.py", *found], argv)
+    return report_failures(outcomes)
+
+
+def choose(config: Config, frames: "JudgedFrames") -> "dict[Point, ChosenFrames]":
+    """Choose the frames of all detectors.
+
+    Raises:
+        UserError: They cannot be chosen, or could not be told from what is tested on.
+    """
+    from analysis.choosing.grid import choose_cameras, choose_frames, refuse_untested
+    from util.streams.labelled import Pool, open_pool
+
+    pool = open_pool(config.streams.model_copy(update={"cameras": []}), config.data, config.paths)
+    crossed = choose_cameras(pool, config.stream_study.cameras)
+    refuse_untested(crossed, frames)
+    pool = Pool(crossed, pool.label_sets, pool.num_failed)
+    return choose_frames(pool, config.streams, config.stream_study, config.data.groups)
+
+
+def plan_work(config: Config, chosen: "Mapping[Point, ChosenFrames]") -> "Plan":
+    """Give every detector its cell.
+
+    Raises:
+        UserError: Something is missing that they depend on.
+    """
+    from analysis.choosing.grid import plan_grid
+    from analysis.work.detecting import open_detector_school
+    from analysis.work.images import Images
+
+    images = Images(find_images(config.data.images))
+    school = open_detector_school(config, images, chosen.values())
+    return plan_grid(school, chosen, config.stream_study.steps)
+
+
+def conclude_study(
+    config: Config,
+    frames: "JudgedFrames",
+    chosen: "Mapping[Point, ChosenFrames]",
+    detectors: "Mapping[Point, Path]",
+) -> None:
+    """Judge all detectors, compare strategies, and write what comes of it."""
+    from analysis.choosing.grid import find_complete
+    from analysis.choosing.judging import draw_all, judge_detectors, write_cross_matrix
+    from analysis.choosing.writing import write_answer
+    from analysis.streams.cross_testing import find_baselines
+
+    study, paths = config.stream_study, config.paths
+    folder = paths.runs / study.name
+    write_config(folder, config)
+    places = (study.baselines, paths.label_sets, paths.runs)
+    baselines = find_baselines(*places, frames, config.detector)
+    dataset = config.cross_performance.dataset
+    judged = (baselines, frames, config.detector, dataset)
+    results = judge_detectors(folder, chosen, detectors, *judged)
+    complete = find_complete(chosen, detectors)
+    compared = {point: place for point, place in detectors.items() if point.camera in complete}
+    write_cross_matrix(folder / "cross_performance.csv", results, compared, study.reference)
+    figures = draw_all(folder, results)
+    if complete:
+        frames_of = {point: chosen[point].selection.train_ids for point in compared}
+        print(write_answer(folder, frames, compared, frames_of, study.reference, figures))
+    if lacking := list(dict.fromkeys(p.camera for p in chosen if p.camera not in complete)):
+        print(f"Left out, since trainings failed: {listed(lacking, 20)}")
+    print(f"Wrote {folder}: report.md, strategies.csv, inference_results.csv, curves")
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))
