@@ -20,6 +20,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from student.deployment.mask_comparison import Images, choose_images, compare_masks
+from student.deployment.output import choose_output, needing_exporter
 from student.inference.label_sets import (
     PREDICTION_KEYS,
     find_checkpoint,
@@ -29,7 +30,6 @@ from student.inference.label_sets import (
 from util.config import BOX_RULE, TILES, Config, keys_of
 from util.config.command_line import load_config
 from util.disk.whole_files import write_bytes
-from util.errors import UserError
 from util.learning.inference.opening import read_box_settings
 from util.running.run import print_next, run_script
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
     checkpoint = find_checkpoint(config.student, config.paths.runs)
-    output = choose_output(config.export.output, checkpoint)
+    output = choose_output(config.export.output, checkpoint, "student.onnx")
     images = choose_images(config.data) if config.export.int8 else None
     with TemporaryDirectory() as folder:  # all is made and measured before a file is replaced
         exported = Path(folder) / output.name
@@ -62,23 +62,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def choose_output(asked: Path | None, checkpoint: Path) -> Path:
-    """Choose where the float32 file goes: as asked for, or beside the checkpoint.
-
-    Raises:
-        UserError: The checkpoint is exported already, or the name does not end in .onnx.
-    """
-    if checkpoint.suffix == ".onnx":
-        raise UserError(
-            f"student.checkpoint is {checkpoint}, which is exported already; give the .pt of "
-            "student/train.py that it was made of"
-        )
-    output = asked or checkpoint.with_name("student.onnx")
-    if output.suffix != ".onnx":
-        raise UserError(f"export.output is {output}; expected a name that ends in .onnx")
-    return output
-
-
 def export(config: Config, checkpoint: Path, output: Path) -> float:
     """Write the float32 file; returns the largest difference of its logits from torch's."""
     from util.learning.checkpoint import read_checkpoint
@@ -86,13 +69,8 @@ def export(config: Config, checkpoint: Path, output: Path) -> float:
 
     content = read_checkpoint(checkpoint)
     model, temperature = load_model(content, checkpoint)
-    try:
+    with needing_exporter():
         from student.deployment.onnx_file import export_onnx
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"exporting needs {error.name}, which is not installed; run `python -m pip install "
-            "--no-deps -r requirements.txt`"
-        ) from None
     facts: dict[str, Any] = {
         "architecture": content["architecture"],
         "checkpoint_sha256": hash_checkpoint(checkpoint),

@@ -1,11 +1,8 @@
 """From a checkpoint to one ONNX file that takes images as they are, and its int8 version."""
 
-import json
-import logging
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +13,25 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
+from student.deployment.onnx_graph import (
+    GraphForm,
+    check_alike,
+    silence,
+    with_metadata,
+    write_graph,
+)
 from util.disk.whole_files import write_bytes
 from util.errors import UserError, listed
 from util.images.files import read_image
-from util.learning.inference.onnx_predictor import (
-    IMAGES,
-    LOGITS,
-    METADATA,
-    PROBABILITIES,
-    OnnxPredictor,
-)
+from util.learning.inference.onnx_predictor import LOGITS, PROBABILITIES, OnnxPredictor
+from util.learning.inference.onnx_session import IMAGES
 from util.learning.inference.torch_predictor import scale_images
-
-TOLERANCE = 1e-4
-"""Largest difference to torch, in logits, or in shares of large ones."""
 
 AXES = ("batch", "height", "width")
 """Names of the axes that may have any size."""
+
+OUTPUTS = {LOGITS: AXES, PROBABILITIES: AXES}
+"""What it gives, and the axes of that."""
 
 CHECKED_SIZES_HW = ((64, 64), (37, 83), (256, 256))
 """Sizes of images that the two are compared on."""
@@ -71,32 +70,11 @@ def export_onnx(
         UserError: The network cannot be exported, or its logits differ by more than `TOLERANCE`.
     """
     deployed = DeployedModel(model, temperature).eval()
-    any_size = dict(enumerate(AXES))
-    example = torch.zeros(2, 70, 90, 3, dtype=torch.uint8)
-    try:
-        with _silence():
-            program = torch.onnx.export(
-                deployed,
-                (example,),
-                dynamo=True,
-                opset_version=opset,
-                input_names=[IMAGES],
-                output_names=[LOGITS, PROBABILITIES],
-                dynamic_shapes=(any_size,),
-                verbose=False,
-            )
-    except Exception as error:  # the exporter raises what its many parts raise
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"it cannot be exported with export.opset {opset}: {reason}") from error
-    assert program is not None
-    how = {"precision": "float32", "opset": opset, "temperature": temperature}
-    content = _with_metadata(program.model_proto, {**how, **facts})
-    with tempfile.TemporaryDirectory() as folder:
-        unchecked = Path(folder) / path.name
-        unchecked.write_bytes(content)
-        difference = compare_with_torch(unchecked, deployed)
-    write_bytes(path, content)
-    return difference
+    form = GraphForm(torch.zeros(2, 70, 90, 3, dtype=torch.uint8), dict(enumerate(AXES)), OUTPUTS)
+    facts = {"temperature": temperature, **facts}
+    return write_graph(
+        path, deployed, form, opset, facts, lambda written: compare_with_torch(written, deployed)
+    )
 
 
 def compare_with_torch(path: Path, deployed: DeployedModel) -> float:
@@ -115,13 +93,7 @@ def compare_with_torch(path: Path, deployed: DeployedModel) -> float:
         image = rng.integers(0, 256, (*size_hw, 3), dtype=np.uint8)
         with torch.inference_mode():
             expected = deployed(torch.from_numpy(image)[None])[0][0].numpy()
-        found = predictor.predict(image)
-        largest = max(largest, float(abs(found - expected).max()))
-        if not np.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):
-            raise UserError(
-                f"the exported network differs from torch by {largest:.2g} on {size_hw[0]} x "
-                f"{size_hw[1]} pixels, more than {TOLERANCE:g}; it was not kept"
-            )
+        largest = max(largest, check_alike(predictor.predict(image), expected, size_hw))
     return largest
 
 
@@ -143,7 +115,7 @@ def quantise(path: Path, output: Path, image_paths: Sequence[Path], largest_px: 
         UserError: None could.
     """
     images = _Calibration(image_paths, largest_px)
-    with tempfile.TemporaryDirectory() as folder, _silence():
+    with tempfile.TemporaryDirectory() as folder, silence():
         prepared, quantised = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
         quant_pre_process(path, prepared, skip_symbolic_shape=True)
         try:
@@ -164,7 +136,7 @@ def quantise(path: Path, output: Path, image_paths: Sequence[Path], largest_px: 
             ) from None
         metadata = OnnxPredictor(path).metadata
         how = {"calibrated_on": images.num_read, "precision": "int8"}
-        write_bytes(output, _with_metadata(onnx.load(quantised), {**metadata, **how}))
+        write_bytes(output, with_metadata(onnx.load(quantised), OUTPUTS, {**metadata, **how}))
     return images.num_read
 
 
@@ -184,28 +156,3 @@ class _Calibration(CalibrationDataReader):
                 self.num_read += 1
                 return {IMAGES: image[None, self._part, self._part]}
         return None
-
-
-def _with_metadata(model: onnx.ModelProto, metadata: Mapping[str, Any]) -> bytes:
-    """Content of a model's file with metadata; nothing of this machine is in it."""
-    for output in model.graph.output:  # where the network pads, the exporter has formulas for names
-        for axis, name in zip(output.type.tensor_type.shape.dim, AXES, strict=True):
-            axis.dim_param = name
-    del model.metadata_props[:]
-    for node in model.graph.node:
-        del node.metadata_props[:]  # where in which file of this machine it comes from
-    onnx.helper.set_model_props(model, {METADATA: json.dumps(dict(metadata))})
-    return bytes(model.SerializeToString())
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep the exporter's and the quantiser's remarks to themselves."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)

@@ -2,10 +2,11 @@
 
     python student/detection/test_detector.py --detector.run cam1
 
-Reads data.images, the test split, the best checkpoint of detector.run and the ground truth; writes
-the label set paths.runs/RUN/SPLIT of its boxes, and RUN/SPLIT_metrics.csv. Cameras are told apart
-by data.groups, or else by folder. Without ground truth it only finds boxes, of any split: a label
-set for util/streams/select_frames.py, which chooses by its confidences.
+Reads data.images, the test split, the best checkpoint of detector.run (or detector.checkpoint, a
+.pt or .onnx) and the ground truth; writes the label set paths.runs/RUN/SPLIT of its boxes, and
+RUN/SPLIT_metrics.csv, beside the checkpoint. Cameras are told apart by data.groups, or else by
+folder. Without ground truth it only finds boxes, of any split: a label set for
+util/streams/select_frames.py, which chooses by its confidences.
 Next: python analysis/cross_performance.py
 """
 
@@ -21,9 +22,10 @@ from util.config.command_line import OVERWRITE, load_config
 from util.images.splits import warn_of_shared_images
 from util.running.run import print_next, run_script
 
-ANSWERING = {f"detector.{key}" for key in ("run", "confidence", "overlap", "max_boxes", "device")}
+ANSWERING = ("run", "checkpoint", "confidence", "overlap", "max_boxes", "device")
 
-READS = ANSWERING | {"streams.time", "streams.time_format", "streams.block"}
+READS = {f"detector.{key}" for key in ANSWERING}
+READS |= {"streams.time", "streams.time_format", "streams.block"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

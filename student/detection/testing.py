@@ -4,6 +4,7 @@ from pathlib import Path
 
 from student.detection.judging import format_cameras, judge_cameras
 from student.detection.predicting import find_boxes
+from student.inference.label_sets import find_checkpoint, folder_beside
 from util.bbox_csv import read_bbox_csv
 from util.config import DataSection, DetectorSection, StreamsSection
 from util.disk.whole_files import write_text
@@ -12,8 +13,6 @@ from util.images.files import find_images
 from util.images.splits import read_split
 from util.label_set import PREDICTION, LabelSet
 from util.streams.cameras import TimeInNames, find_cameras
-
-BEST = "best.pt"
 
 
 def evaluate_detector(
@@ -26,7 +25,7 @@ def evaluate_detector(
     """Find boxes in the images of the test split, and judge them where there is ground truth.
 
     Args:
-        section: Names the run, and says which of its boxes count.
+        section: Names the run or the checkpoint, and says which of its boxes count.
         data: Names images, split and ground truth, and finds cameras.
         streams: Finds the times of frames, which are resampled together where they are near.
         runs: Folder of the runs.
@@ -41,8 +40,9 @@ def evaluate_detector(
     image_paths = find_images(data.images)
     test_ids = read_split(data.splits, data.test_split, image_paths)
     test_paths = {image_id: image_paths[image_id] for image_id in test_ids}
-    folder = runs / section.run / data.test_split
-    found = find_boxes(runs / section.run / BEST, section, test_paths, folder, overwrite)
+    checkpoint = find_checkpoint(section, runs)
+    folder = folder_beside(checkpoint, data.test_split)
+    found = find_boxes(checkpoint, section, test_paths, folder, overwrite)
     print(f"{folder}: {len(found.ids)} images looked at")
     if data.ground_truth is None:
         print("data.ground_truth is null: nothing to judge the boxes by")

@@ -24,7 +24,7 @@ from util.images.splits import warn_of_shared_images
 from util.learning.runs.run_plan import RunPlan
 from util.running.run import print_next, run_script
 
-READS = keys_of("detector", "tracking")
+READS = keys_of("detector", "tracking") - {"detector.checkpoint"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

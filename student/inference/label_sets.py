@@ -10,6 +10,7 @@ from pathlib import Path
 from util.config import (
     BOX_RULE,
     TILES,
+    DetectorSection,
     EvaluationSection,
     PredictionSection,
     StudentSection,
@@ -159,7 +160,7 @@ def report_failures(predicted: LabelSet) -> int:
     return 1
 
 
-def find_checkpoint(student: StudentSection, runs: Path) -> Path:
+def find_checkpoint(student: StudentSection | DetectorSection, runs: Path) -> Path:
     """Find the checkpoint of a student: by its path, or the best one of its run among `runs`."""
     return student.checkpoint or runs / student.run / BEST
 

@@ -4,7 +4,14 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from util.config.fields import DECIDES_NOTHING, FolderName, Fraction, Section, locate_model
+from util.config.fields import (
+    DECIDES_NOTHING,
+    ConfigPath,
+    FolderName,
+    Fraction,
+    Section,
+    locate_model,
+)
 from util.config.students.student import Precision
 
 
@@ -91,6 +98,12 @@ class DetectorSection(Section):
     )
     precision: Precision = Field(
         "32-true", description="Numbers it is trained with; auto = bf16-mixed where that is faster."
+    )
+    checkpoint: ConfigPath | None = Field(
+        None,
+        description="Checkpoint to test or to export, a .pt or, to test, an .onnx; null = best.pt"
+        " of the run.",
+        json_schema_extra=DECIDES_NOTHING,
     )
     num_workers: int = Field(
         1,

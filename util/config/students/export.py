@@ -6,10 +6,10 @@ from util.config.fields import ConfigPath, Section
 
 
 class ExportSection(Section):
-    """The ONNX file that student/export.py writes."""
+    """The ONNX file of a trained student or detector."""
 
     output: ConfigPath | None = Field(
-        None, description="The file; null = student.onnx beside the checkpoint."
+        None, description="The file; null = student.onnx, or detector.onnx, beside the checkpoint."
     )
     opset: int = Field(18, ge=18, le=23, description="Version of ONNX's operators.")
     int8: bool = Field(

@@ -1,25 +1,17 @@
 """Runs an exported student with ONNX Runtime; needs no torch."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from util.errors import UserError
-from util.running.ahead import count_cores
-
-IMAGES = "images_rgb"
-"""The graph's input: (B, H, W, 3) uint8 RGB."""
+from util.learning.inference.onnx_session import OnnxSession
 
 LOGITS = "logits"
 """The graph's first output: (B, H, W) float32."""
 
 PROBABILITIES = "probabilities"
 """Its second output: (B, H, W) float32 in [0, 1]."""
-
-METADATA = "murmuration"
-"""Key of the file's metadata: JSON, see `student.export`."""
 
 
 class OnnxPredictor:
@@ -39,50 +31,19 @@ class OnnxPredictor:
         Raises:
             UserError: It is damaged, of another model, or ONNX Runtime is not installed.
         """
+        self._session = OnnxSession(path, most_at_once)
+        self.metadata, self.num_at_once = self._session.metadata, self._session.num_at_once
         try:
-            import onnxruntime
-        except ModuleNotFoundError:
+            self.temperature = float(self.metadata["temperature"])
+            is_ours = self._session.takes_images_for(LOGITS, PROBABILITIES)
+        except (KeyError, TypeError, ValueError):
+            is_ours = False
+        if not is_ours:
             raise UserError(
-                f"{path} needs onnxruntime, which is not installed; run `python -m pip install "
-                "--no-deps -r requirements-deploy.txt`, or give a .pt checkpoint"
-            ) from None
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        self.num_at_once = min(most_at_once, count_cores())
-        options.intra_op_num_threads = count_cores() // self.num_at_once
-        # Waiting threads would spin, and take the cores from reading, boxes and writing.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = onnxruntime.InferenceSession(
-                path, options, providers=["CPUExecutionProvider"]
+                f"{path} is no student of ours: it lacks the metadata or the inputs that "
+                "student/export.py writes; export a checkpoint with it"
             )
-        except Exception as error:  # its exceptions have no base class but this
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{path} is no ONNX file that can be run: {reason}") from None
-        self.metadata = read_metadata(path, self._session)
-        self.temperature = float(self.metadata["temperature"])
 
     def predict(self, image_rgb: np.ndarray) -> np.ndarray:
         """Predict (H, W) float32 logits of an (H, W, 3) uint8 image."""
-        (logits,) = self._session.run([LOGITS], {IMAGES: image_rgb[None]})
-        return np.asarray(logits)[0]
-
-
-def read_metadata(path: Path, session: Any) -> dict[str, Any]:
-    """Read what student/export.py has written into a file.
-
-    Raises:
-        UserError: It is of another model.
-    """
-    try:
-        metadata = json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
-        float(metadata["temperature"])
-        inputs = [(node.name, node.type) for node in session.get_inputs()]
-        if inputs == [(IMAGES, "tensor(uint8)")] and session.get_outputs()[0].name == LOGITS:
-            return dict(metadata)
-    except (KeyError, TypeError, ValueError):
-        pass
-    raise UserError(
-        f"{path} is no student of ours: it lacks the metadata or the inputs that student/export.py "
-        "writes; export a checkpoint with it"
-    )
+        return self._session.run(image_rgb, LOGITS)[0]

@@ -1,0 +1,76 @@
+"""Opens an exported network with ONNX Runtime; needs no torch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from util.errors import UserError
+from util.running.ahead import count_cores
+
+IMAGES = "images_rgb"
+"""The graph's input: (B, H, W, 3) uint8 RGB."""
+
+METADATA = "murmuration"
+"""Key of the file's metadata: JSON, see `student.deployment.onnx_graph`."""
+
+
+class OnnxSession:
+    """An exported network on the CPU.
+
+    Attributes:
+        metadata: What was written into the file.
+        num_at_once: How many images it takes best at once, each in a thread.
+    """
+
+    def __init__(self, path: Path, most_at_once: int = 1) -> None:
+        """Open a file.
+
+        Args:
+            path: Of the file.
+            most_at_once: So many images may be put before it at once; they share the cores.
+
+        Raises:
+            UserError: It is damaged, or ONNX Runtime is not installed.
+        """
+        try:
+            import onnxruntime
+        except ModuleNotFoundError:
+            raise UserError(
+                f"{path} needs onnxruntime, which is not installed; run `python -m pip install "
+                "--no-deps -r requirements-deploy.txt`, or give a .pt checkpoint"
+            ) from None
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        self.num_at_once = min(most_at_once, count_cores())
+        options.intra_op_num_threads = count_cores() // self.num_at_once
+        # Waiting threads would spin, and take the cores from reading, boxes and writing.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                path, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its exceptions have no base class but this
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"{path} is no ONNX file that can be run: {reason}") from None
+        self.metadata = self._read_metadata()
+
+    def _read_metadata(self) -> dict[str, Any]:
+        """Read what was written into the file; nothing where it is none of ours."""
+        try:
+            metadata = json.loads(self._session.get_modelmeta().custom_metadata_map[METADATA])
+        except (KeyError, ValueError):
+            return {}
+        return dict(metadata) if isinstance(metadata, dict) else {}
+
+    def takes_images_for(self, *outputs: str) -> bool:
+        """Tell whether it takes images as cameras give them, and gives this."""
+        inputs = [(node.name, node.type) for node in self._session.get_inputs()]
+        gives = tuple(node.name for node in self._session.get_outputs())
+        return inputs == [(IMAGES, "tensor(uint8)")] and gives == outputs
+
+    def run(self, image_rgb: np.ndarray, *outputs: str) -> list[np.ndarray]:
+        """Give what it says of an image, (H, W, 3) uint8."""
+        answers = self._session.run(list(outputs), {IMAGES: image_rgb[None]})
+        return [np.asarray(answer)[0] for answer in answers]
