@@ -101,6 +101,8 @@ def nearest_keys(wrong: str, known: Collection[str]) -> list[str]:
 
     def nearness(key: str) -> float:
         *section, name = key.rsplit(".", 1)
+        if wrong_section and not section:
+            return 0.0  # a key is asked for, not a section
         if key.replace(".", "_") in (_plain(wrong), wrong_name):
             return 1.0 + _OF_SECTION
         near = _similarity(wrong_name, name)

@@ -67,7 +67,7 @@ def test_a_pair_that_is_tested_again_has_one_row(tmp_path: Path) -> None:
     ]
     before = path.read_bytes()
     with pytest.raises(ValueError, match=r"outside \[0, 1\]"):
-        append_results(path, [result_row(RUN, "cam3", (1, 1, 1), METRICS | {"mAP50": 41.9})])
+        append_results(path, [result_row(LEARNT, "cam3", (1, 1, 1), METRICS | {"mAP50": 41.9})])
     assert append_results(path, []).equals(table)
     assert path.read_bytes() == before
 
