@@ -49,11 +49,12 @@ smoke: $(VENV)/study.done
 # banks, students of each camera by strategies and numbers of frames, and cameras in clusters.
 STREAMS ?= configs/streams.json
 GENERAL := --detector.label_set null --detector.start null
-LARGE := $(GENERAL) --detector.width 12 --detector.size_px 256
 streams: $(VENV)/study.done
 	$(RUN) util/demo/make_demo.py --config $(STREAMS)
-	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run large $(LARGE)
-	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run small $(GENERAL) --detector.epochs 4
+	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run large $(GENERAL) \
+		--detector.width 12 --detector.size_px 256
+	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run small $(GENERAL) \
+		--detector.epochs 4
 	$(RUN) teacher/soft_label_generation.py --config $(STREAMS) --boxes.model large
 	$(RUN) teacher/soft_label_generation.py --config $(STREAMS) --boxes.model small
 	$(RUN) analysis/stream_study.py --config $(STREAMS)
