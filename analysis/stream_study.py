@@ -12,6 +12,7 @@ Next: python analysis/cluster_cameras.py
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,12 +95,12 @@ def choose(config: Config, frames: "JudgedFrames") -> "dict[Point, ChosenFrames]
         UserError: They cannot be chosen, or could not be told from what is tested on.
     """
     from analysis.choosing.grid import choose_cameras, choose_frames, refuse_untested
-    from util.streams.labelled import Pool, open_pool
+    from util.streams.labelled import open_pool
 
     pool = open_pool(config.streams.model_copy(update={"cameras": []}), config.data, config.paths)
     crossed = choose_cameras(pool, config.stream_study.cameras)
     refuse_untested(crossed, frames)
-    pool = Pool(crossed, pool.label_sets, pool.num_failed)
+    pool = replace(pool, cameras=crossed)
     return choose_frames(pool, config.streams, config.stream_study, config.data.groups)
 
 

@@ -63,7 +63,7 @@ def choose_frames(
             "streams.validation_frames is 0, but each training is watched on frames that it does "
             "not learn from; give 1 or more"
         )
-    boxes, *others = [label_set.read_boxes() for label_set in pool.label_sets]
+    tables = [label_set.read_boxes() for label_set in pool.label_sets]
     chosen: dict[Point, ChosenFrames] = {}
     problems: dict[str, None] = {}
     for strategy in study.strategies:
@@ -72,7 +72,9 @@ def choose_frames(
                 told = {"strategy": strategy, "frames": budget, "budget": "camera", "seed": seed}
                 settings = streams.model_copy(update=told)
                 try:
-                    selections = select(pool.cameras, boxes, settings, *others)
+                    selections = select(
+                        pool.cameras, tables[0], settings, tables[-1], pool.image_paths
+                    )
                     _refuse_empty(selections)
                 except UserError as error:
                     problems[f"by {strategy}, {budget} of each camera: {error}"] = None

@@ -40,6 +40,7 @@ _POOL = {
     "least-confidence",
     "fixed-interval",
     "interval-sampling",
+    "frequency",
     "disagreement",
 }
 """Strategies that see all frames together."""

@@ -17,11 +17,13 @@ StreamStrategy = Literal[
     "thresh-object-count",
     "online-top-confidence",
     "online-least-confidence",
+    "movement",
     "random",
     "top-confidence",
     "least-confidence",
     "fixed-interval",
     "interval-sampling",
+    "frequency",
     "disagreement",
 ]
 SecondStage = Literal[
@@ -81,9 +83,11 @@ class StreamsSection(Section):
         " warm-up, the first whose confidence is above what streams.rate of the warm-up exceeds),"
         " thresh-least-confidence (below), thresh-object-count (of their number of boxes),"
         " online-top-confidence, online-least-confidence (beyond a threshold that moves with the"
-        " last frames, the best ones, apart in time). Of all together: random, top-confidence,"
-        " least-confidence, fixed-interval (each as many frames behind the other, from the first"
-        " on), interval-sampling (evenly spaced from the first to the last),"
+        " last frames, the best ones, apart in time), movement (the first one, then each on which"
+        " streams.movement has moved since the last that was chosen). Of all together: random,"
+        " top-confidence, least-confidence, fixed-interval (each as many frames behind the other,"
+        " from the first on), interval-sampling (evenly spaced from the first to the last),"
+        " frequency (some of each amount of detail that images show),"
         " disagreement (whose boxes differ most from those of streams.second_stage_label_set).",
     )
     frames: int = Field(256, ge=1, description="Frames to learn from.")
@@ -100,6 +104,12 @@ class StreamsSection(Section):
         gt=0,
         le=1,
         description="thresh-*, online-* and uniform-random: share of frames that should pass.",
+    )
+    movement: float = Field(
+        0.002,
+        ge=0,
+        description="movement: mean length of the optical flow that must be exceeded, as a part of"
+        " the longer side of frames.",
     )
     disagreement_confidence: float = Field(
         0.25,

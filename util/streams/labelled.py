@@ -2,8 +2,9 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,13 @@ class Pool:
         cameras: With these frames, without those that a label set has failed on.
         label_sets: The one that frames are chosen by, and that of the second stage if it differs.
         num_failed: How many frames were left out.
+        image_paths: Path of each image by its id, others among them.
     """
 
     cameras: Sequence[Camera]
     label_sets: Sequence[LabelSet]
     num_failed: int
+    image_paths: Mapping[str, Path]
 
     def only(self, camera: Camera) -> "Pool":
         """Leave out the other cameras."""
@@ -59,7 +62,8 @@ def open_pool(settings: StreamsSection, data: DataSection, paths: PathsSection) 
         UserError: Images, lists or label sets are missing, or do not know of each other.
     """
     label_sets = _find_label_sets(settings, paths, data.test_split)
-    frames = list(find_images(data.images))
+    image_paths = find_images(data.images)
+    frames = list(image_paths)
     if settings.pool is not None:
         frames = read_split(data.splits, settings.pool, frames)
     time = TimeInNames(settings.time, settings.time_format) if settings.time else None
@@ -68,7 +72,7 @@ def open_pool(settings: StreamsSection, data: DataSection, paths: PathsSection) 
     for label_set in label_sets:
         cameras, num_more = keep_labelled(cameras, label_set)
         num_failed += num_more
-    return Pool(cameras, label_sets, num_failed)
+    return Pool(cameras, label_sets, num_failed, image_paths)
 
 
 def _find_label_sets(settings: StreamsSection, paths: PathsSection, split: str) -> list[LabelSet]:

@@ -4,9 +4,10 @@
 
 Reads the names of the images (data.images), or of those of a split (streams.pool) where others lie
 beside them, such as frames to test on; cameras by data.groups or else by folder; and the boxes of a
-label set (streams.label_set), which has all of them. Writes split lists, named by
-data.train_split and data.validation_split, into paths.runs/NAME, with selection.csv, which says of
-each frame why it was chosen, and selection.json, what each camera had to give.
+label set (streams.label_set), which has all of them; frequency and movement read images, too.
+Writes split lists, named by data.train_split and data.validation_split, into paths.runs/NAME, with
+selection.csv, which says of each frame why it was chosen, and selection.json, what each camera had
+to give.
 Next: python student/train.py
 """
 
@@ -45,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     output = paths.runs / settings.name
     check_folder(output, made_of, options.overwrite)
-    boxes, *others = [label_set.read_boxes() for label_set in pool.label_sets]
-    selections = select(pool.cameras, boxes, settings, *others)
+    tables = [label_set.read_boxes() for label_set in pool.label_sets]
+    selections = select(pool.cameras, tables[0], settings, tables[-1], pool.image_paths)
     write_selections(
         output,
         selections,

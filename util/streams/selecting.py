@@ -2,8 +2,9 @@
 
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,13 @@ from util.streams.cameras import Camera
 from util.streams.choice import Choice
 from util.streams.frame_scores import score_count
 from util.streams.second_stage import keep
-from util.streams.strategies import choose, needs_warmup, score_frames
+from util.streams.strategies import (
+    choose,
+    looks_at_images,
+    needs_warmup,
+    score_frames,
+    score_pictures,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +69,7 @@ def select(
     boxes: pd.DataFrame,
     settings: StreamsSection,
     second_boxes: pd.DataFrame | None = None,
+    images: Mapping[str, Path] | None = None,
 ) -> list[Selection]:
     """Choose frames of each camera.
 
@@ -71,6 +79,7 @@ def select(
         settings: What is chosen.
         second_boxes: The table that the second stage goes by, and that `disagreement` compares to;
             None = the same.
+        images: Path of each frame by its id, for what `looks_at_images`.
 
     Raises:
         UserError: Cameras have too few frames for what is asked; all are named together.
@@ -79,10 +88,16 @@ def select(
     parts = [bank.learnable for bank in banks]
     boxes_of = _split_boxes(parts, boxes)
     second_of = boxes_of if second_boxes is None else _split_boxes(parts, second_boxes)
-    scores = [
-        score_frames(part, table, settings, second)
-        for part, table, second in zip(parts, boxes_of, second_of, strict=True)
-    ]
+    if looks_at_images(settings.strategy):
+        scores = [
+            score_pictures(part, images or {}, settings, num)
+            for part, num in zip(parts, asked, strict=True)
+        ]
+    else:
+        scores = [
+            score_frames(part, table, settings, second)
+            for part, table, second in zip(parts, boxes_of, second_of, strict=True)
+        ]
     num_boxed = [
         int(np.count_nonzero(score_count(part.ids, table) > 0))
         for part, table in zip(parts, boxes_of, strict=True)
@@ -201,7 +216,7 @@ def _refuse(problems: Iterator[str]) -> None:
         raise UserError(
             f"frames cannot be chosen as asked: {'; '.join(told[:5])}"
             f"{f'; and {len(told) - 5} more' if told[5:] else ''}. Ask for fewer frames "
-            "(streams.frames, streams.validation_frames), a shorter streams.warmup or another "
-            "streams.rate (streams.adapt_rate finds it), leave cameras out (streams.cameras), or "
-            "set streams.allow_short"
+            "(streams.frames, streams.validation_frames), a shorter streams.warmup, another "
+            "streams.rate (streams.adapt_rate finds it) or less streams.movement, leave cameras "
+            "out (streams.cameras), or set streams.allow_short"
         )

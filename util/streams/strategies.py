@@ -5,6 +5,9 @@ Each is defined by the research code of stream-based active distillation, but fo
 """
 
 import random
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,9 @@ from util.streams.choice import Choice, unscored
 from util.streams.disagreement import score_disagreement
 from util.streams.frame_scores import score_confidence, score_count
 from util.streams.online import choose_online
+from util.streams.pictures.frequency import choose_by_histogram, measure_detail
+from util.streams.pictures.movement import choose_moved, score_movement
+from util.streams.pictures.reading import look_at
 from util.streams.thresholding import choose_by_threshold
 
 
@@ -41,6 +47,28 @@ def score_frames(
             return score_disagreement(camera.ids, boxes, second_boxes, least)
         case _:
             return score_confidence(camera.ids, boxes, settings.confidence)
+
+
+def score_pictures(
+    camera: Camera, images: Mapping[str, Path], settings: StreamsSection, num: int
+) -> np.ndarray:
+    """Score the frames of a camera as a strategy does that `looks_at_images`.
+
+    Args:
+        camera: With the N frames that may be chosen.
+        images: Path of each by its id; of others, too.
+        settings: What is chosen.
+        num: How many frames will be asked for, at least 1.
+
+    Returns:
+        (N,) float64; NaN where an image cannot be read, or need not be for so many frames.
+    """
+    label = f"looking at {camera.name}"
+    if settings.strategy == "frequency":
+        energies = look_at(camera.ids, images, measure_detail, label)
+        return np.array([np.nan if each is None else each for each in energies], np.float64)
+    with closing(look_at(camera.ids, images, lambda gray: gray, label)) as pictures:
+        return score_movement(pictures, len(camera.ids), num, settings.movement)
 
 
 def choose(camera: Camera, scores: np.ndarray, num: int, settings: StreamsSection) -> Choice:
@@ -82,6 +110,10 @@ def choose(camera: Camera, scores: np.ndarray, num: int, settings: StreamsSectio
             return take_best(scores, num)
         case "least-confidence":
             return take_best(scores, num, is_top=False)
+        case "frequency":
+            return choose_by_histogram(scores, num)
+        case "movement":
+            return choose_moved(scores, num, settings.movement)
         case "online-top-confidence" | "online-least-confidence":
             is_top = settings.strategy == "online-top-confidence"
             online = settings.rate, settings.warmup, settings.apart
@@ -95,6 +127,11 @@ def choose(camera: Camera, scores: np.ndarray, num: int, settings: StreamsSectio
 def needs_warmup(strategy: str) -> bool:
     """Tell whether a strategy passes by the first frames."""
     return strategy.startswith(("thresh-", "online-"))
+
+
+def looks_at_images(strategy: str) -> bool:
+    """Tell whether a strategy looks at the frames themselves, and not at what labels say."""
+    return strategy in ("frequency", "movement")
 
 
 def take_best(scores: np.ndarray, num: int, is_top: bool = True) -> Choice:

@@ -157,6 +157,8 @@ def test_parts_that_would_be_read_as_others_are_refused(changed: dict[str, Any])
             "stream-based",
             "bernoulli-least-confidence-mean",
         ),
+        ({"strategy": "frequency"}, "frequency", "pool-based", None),
+        ({"strategy": "movement"}, "movement", "stream-based", None),
         ({"strategy": "disagreement"}, "disagreement", "pool-based", None),
         ({"strategy": "interval-sampling"}, "interval-sampling", "pool-based", None),
         (

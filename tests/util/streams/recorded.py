@@ -28,7 +28,8 @@ def write_streams(
         for camera, frames in cameras.items():
             for number, confidences in enumerate(frames):
                 image_id = frame_id(camera, number)
-                write_image(folder / "images" / f"{image_id}.png", np.zeros((10, 10, 3), np.uint8))
+                noise = np.random.default_rng(number).integers(0, 256, (10, 10, 3), np.uint8)
+                write_image(folder / "images" / f"{image_id}.png", noise)
                 if image_id in failed:
                     writer.fail(image_id, "it is truncated")
                     continue

@@ -277,6 +277,20 @@ def test_a_label_set_does_not_disagree_with_itself(more: tuple[str, ...], stream
     assert "disagreement compares two label sets, and streams.label_set is detector" in told
 
 
+@pytest.mark.parametrize("strategy", ["frequency", "movement"])
+def test_frames_that_cannot_be_read_are_said_and_not_chosen(
+    strategy: str, streams: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for image_id in frames("south", 0, 7):
+        (streams.parent / "images" / f"{image_id}.png").write_bytes(b"no image")
+    more = (f"strategy={strategy}", "frames=20", "movement=0")
+    lists, _, manifest = choose(streams, *more)
+    assert not set(lists["Train"]) & set(frames("south", 0, 7))
+    assert len(lists["Train"]) == 20
+    assert [each["with_boxes"] for each in manifest["cameras"]] == [10, 12]
+    assert "left out 2 frames that cannot be read: south/frame_0, south/frame_7" in caplog.text
+
+
 def test_a_second_stage_that_lacks_frames_or_keeps_all_is_said(tmp_path: Path) -> None:
     streams = write_streams(tmp_path, {"north": [[], [0.5], [], [0.6]]})
     told = ["strategy=n-first", "second_stage=least-confidence", "frames=3"]
@@ -296,7 +310,7 @@ def test_every_strategy_fills_its_budget(
     north, south = ([rng.random(n).tolist() for n in rng.integers(0, 5, 40)] for _ in range(2))
     streams = write_streams(tmp_path, {"north": north, "south": south})
     more = ("rate=0.4", "apart=2", f"strategy={strategy}", "frames=4", "validation_frames=2")
-    easy = ("acceptance_steepness=0.5", "validation_gap=5")
+    easy = ("acceptance_steepness=0.5", "movement=0", "validation_gap=5")
     if strategy == "disagreement":
         copytree(tmp_path / "label_sets" / "detector", tmp_path / "label_sets" / "teacher")
         easy = (*easy, "second_stage_label_set=teacher")

@@ -1,0 +1,1 @@
+"""Strategies that look at the frames themselves: each is read once, as a small gray picture."""
