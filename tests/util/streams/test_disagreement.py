@@ -85,6 +85,15 @@ def test_boxes_agree_by_place_and_class_and_each_once() -> None:
     assert low[2] == 1
 
 
+@pytest.mark.parametrize(("confidence", "expected"), [(0.9, 0.5), (0.4, 0)])
+def test_the_surer_box_chooses_first(confidence: float, expected: float) -> None:
+    # The long box fits both of the teacher's, the first one better; the short one that alone.
+    long, short = (("a", 0.0, 0.0, x, 1.0, c, "p") for x, c in [(0.4, confidence), (0.3, 0.6)])
+    teacher = [("a", left, 0.0, left + 0.4, 1.0, 1.0, "p") for left in (0.0, 0.1)]
+    scores = score_disagreement(["a"], table_of([short, long]), table_of(teacher))
+    assert scores.tolist() == [expected]
+
+
 def test_no_boxes_at_all_are_no_scores() -> None:
     nothing = table_of([])
     assert np.isnan(score_disagreement(IDS, nothing, nothing)).all()

@@ -21,7 +21,8 @@ def measure_movement(before: np.ndarray, after: np.ndarray) -> float:
     """
     if before.shape != after.shape:
         return np.inf
-    flow = cv2.calcOpticalFlowFarneback(before, after, None, 0.5, 3, 15, 3, 5, 1.2, 0)
+    flow = np.zeros((*before.shape, 2), np.float32)
+    flow = cv2.calcOpticalFlowFarneback(before, after, flow, 0.5, 3, 15, 3, 5, 1.2, 0)
     return float(np.hypot(flow[..., 0], flow[..., 1]).mean(dtype=np.float64)) / max(before.shape)
 
 

@@ -1,7 +1,7 @@
 """Frames as small gray pictures."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ def look_at(
     images: Mapping[str, Path],
     measure: Callable[[np.ndarray], T],
     label: str,
-) -> Iterator[T | None]:
+) -> Generator[T | None]:
     """Measure frames, a few ahead and in several threads; what cannot be read is said at the end.
 
     Args:
