@@ -1,6 +1,7 @@
 """Two cameras that see one square each frame, of two classes, and detectors that learn them."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -60,16 +61,21 @@ def train(config: Path, *options: str) -> Path:
     return config.parent / "runs" / (name or "detector")
 
 
-def write_boxes(config: Path, name: str, confidence: float = 0.9, left_out: int = 0) -> Path:
-    """Write a label set of the true boxes, without the last frames; returns its folder."""
+def write_boxes(
+    config: Path, name: str, without: Collection[str] = (), failed: Collection[str] = ()
+) -> None:
+    """Write a label set of the true boxes, of confidence 0.9."""
     truth = read_bbox_csv(config.parent / "truth.csv").set_index("image")
     folder = config.parent / "label_sets" / name
-    paths = find_images(config.parent / "images")
     with LabelSetWriter(folder, {"producer": "test"}) as writer:
-        for image_id in list(paths)[: len(paths) - left_out]:
+        for image_id in find_images(config.parent / "images"):
+            if image_id in without:
+                continue
+            if image_id in failed:
+                writer.fail(image_id, "it is truncated")
+                continue
             row = truth.loc[image_id]
             corners = row[["xmin", "ymin", "xmax", "ymax"]].to_numpy(float) * [64, 48, 64, 48]
-            boxes = Boxes(corners[None], np.array([confidence]), (str(row["obj_class"]),))
+            boxes = Boxes(corners[None], np.array([0.9]), (str(row["obj_class"]),))
             writer.add(image_id, Content(boxes=boxes, size_hw=SIZE_HW), "1", 0)
         writer.finish(BoxSettings())
-    return folder

@@ -1,0 +1,104 @@
+"""Every student on every camera: painted cameras, two detectors and a label set."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import analysis.cluster_cameras
+import analysis.cross_performance
+from tests.student.detection.painted_cameras import paint_cameras, train, write_boxes
+from util.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Painted cameras and the student of each, trained on its own frames alone."""
+    config = paint_cameras(tmp_path_factory.mktemp("cross"))
+    splits = config.parent / "splits"
+    for camera in ("cam1", "cam2"):
+        for split in ("Train", "Validation"):
+            ids = [i for i in (splits / f"{split}.txt").read_text().split() if i[:4] == camera]
+            (splits / f"{split}_{camera}.txt").write_text("\n".join(ids) + "\n")
+        options = ["--data.train_split", f"Train_{camera}"]
+        options += ["--data.validation_split", f"Validation_{camera}"]
+        train(config, *options, "--detector.run", f"of_{camera}")
+    write_boxes(config, "teacher")
+    return config
+
+
+def compare(project: Path, *options: str) -> pd.DataFrame:
+    given = ["--config", str(project), *(f"--cross_performance.{each}" for each in options)]
+    assert analysis.cross_performance.main(given) == 0
+    return pd.read_csv(project.parent / "runs/cross_performance/inference_results.csv")
+
+
+def test_each_student_has_a_row_a_camera_beside_the_teacher_and_none_is_tested_twice(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = compare(project, "baselines=teacher", "dataset=painted")
+    assert sorted(zip(table["run_id"], table["target_domain"], strict=True)) == [
+        (run, camera) for run in ("of_cam1", "of_cam2", "teacher") for camera in ("cam1", "cam2")
+    ]
+    student = table[table["run_id"] == "of_cam1"].iloc[0]
+    told = ["source_dataset", "source_domain", "student", "strategy", "samples"]
+    assert student[told].tolist() == ["painted", "cam1", "plain-4", "given", 12]
+    assert student["teacher"] == str(project.parent / "truth.csv")
+    assert student[["epochs", "best/epoch", "epochs_asked"]].tolist() == [16, 16, 16]
+    teacher = table[table["run_id"] == "teacher"]
+    assert (teacher["mAP50"] == 1).all()  # its boxes are the truth
+    assert (teacher["samples"] == 0).all()
+    own = table[
+        [
+            run[-4:] == camera
+            for run, camera in zip(table["run_id"], table["target_domain"], strict=True)
+        ]
+    ]
+    assert (own["mAP50"] > 0.3).all()
+    folder = project.parent / "runs/cross_performance"
+    for metric in ("mAP50", "mAP50-95", "precision", "recall"):
+        assert (folder / f"cross_{metric}.png").stat().st_size > 5_000
+    assert "6 rows; 2 students tested" in capsys.readouterr().out
+    with monkeypatch.context() as patch:
+        patch.setattr("analysis.streams.cross_testing.find_boxes", None)
+        again = compare(project, "baselines=teacher", "dataset=painted")
+    pd.testing.assert_frame_equal(
+        again.sort_values(["run_id", "target_domain"], ignore_index=True),
+        table.sort_values(["run_id", "target_domain"], ignore_index=True),
+    )
+    assert "6 rows; 0 students tested" in capsys.readouterr().out
+
+
+def test_a_detector_may_be_a_baseline_and_is_no_student_then(project: Path) -> None:
+    given = ["--config", str(project), "--cross_performance.name", "other"]
+    assert (
+        analysis.cross_performance.main([*given, "--cross_performance.baselines", "of_cam2"]) == 0
+    )
+    table = pd.read_csv(project.parent / "runs/other/inference_results.csv")
+    strategies = table.groupby("run_id")["strategy"].unique().map(list).to_dict()
+    assert strategies == {"of_cam1": ["given"], "of_cam2": ["of_cam2"]}
+
+
+def test_cameras_are_clustered_by_the_table(project: Path) -> None:
+    compare(project, "baselines=teacher")
+    assert analysis.cluster_cameras.main(["--config", str(project), "--clusters.count", "2"]) == 0
+    folder = project.parent / "runs/clusters"
+    assert json.loads((folder / "clusters.json").read_text())["clusters"] == {
+        "1": ["cam1"],
+        "2": ["cam2"],
+    }
+    scores = pd.read_csv(folder / "cross_performance.csv")
+    assert len(scores) == 2
+
+
+def test_what_cannot_be_compared_is_one_sentence(project: Path) -> None:
+    with pytest.raises(UserError, match=r"no finished detector nobody, but: of_cam1, of_cam2;"):
+        compare(project, "students=nobody")
+    with pytest.raises(UserError, match="nothing to test students by"):
+        analysis.cross_performance.main(["--config", str(project), "--data.ground_truth", "null"])
+    write_boxes(project, "few", without=["cam1/frame_0", "cam1/frame_17"])
+    with pytest.raises(UserError, match=r"1 of 8 frames of the split Test are not in .*few"):
+        compare(project, "baselines=few")
+    with pytest.raises(UserError, match="nowhere"):
+        compare(project, "baselines=nowhere")

@@ -1,0 +1,85 @@
+"""What a detector learns from: images, boxes, and where they come from."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from student.detection.labelled_frames import LabelledFrames, gather_labelled_frames
+from student.detection.origin import describe_origin
+from tests.student.detection.painted_cameras import paint_cameras, write_boxes
+from util.config.command_line import load_config
+from util.errors import UserError
+from util.streams.writing import MANIFEST
+
+
+@pytest.fixture
+def cameras(tmp_path: Path) -> Path:
+    return paint_cameras(tmp_path)
+
+
+def gather(cameras: Path, **section: Any) -> LabelledFrames:
+    content = json.loads(cameras.read_text())
+    content["detector"] = section
+    path = cameras.with_name("given.json")
+    path.write_text(json.dumps(content))
+    config, _ = load_config("", ["--config", str(path)])
+    return gather_labelled_frames(config.detector, config.data, config.paths)
+
+
+def test_boxes_are_given_by_image_relative_to_it_with_numbers_of_classes(cameras: Path) -> None:
+    frames = gather(cameras)
+    assert frames.classes == ["boat", "gull"]
+    assert (len(frames.train_ids), len(frames.validation_ids)) == (24, 8)
+    assert len(frames.boxes) == 32  # those of the test split are not read
+    corners, classes = frames.truth("cam1/frame_0")
+    assert corners.shape == (1, 4)
+    np.testing.assert_allclose((corners[0, 2:] - corners[0, :2]) * [64, 48], 16, atol=1e-3)
+    assert classes.tolist() == [1]
+    nothing, none = frames.truth("cam1/frame_99")
+    assert (nothing.shape, none.shape) == ((0, 4), (0,))
+
+
+def test_the_order_of_classes_is_that_of_the_config(cameras: Path) -> None:
+    frames = gather(cameras, classes=["gull", "boat"])
+    assert frames.truth("cam1/frame_0")[1].tolist() == [0]
+    only = gather(cameras, classes=["gull"])
+    assert set(only.boxes["obj_class"]) == {"gull"}
+    assert len(only.train_ids) == 24  # frames without gulls are learnt from, too
+    assert only.truth("cam1/frame_1")[0].shape == (0, 4)
+
+
+def test_images_that_a_label_set_has_failed_on_are_left_out(cameras: Path) -> None:
+    write_boxes(cameras, "some", failed=["cam1/frame_3"])
+    frames = gather(cameras, label_set="some")
+    assert len(frames.train_ids) == 23
+    assert "cam1/frame_3" not in frames.train_ids
+    assert frames.origin["frames"] == 23
+    assert frames.labels == "some"
+
+
+def test_without_any_box_there_is_nothing_to_learn(cameras: Path) -> None:
+    path = cameras.parent / "truth.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    with pytest.raises(UserError, match=r"has no box in the 24 images of the split Train, so"):
+        gather(cameras)
+    with pytest.raises(UserError, match=r"has no box of gull in .*, but of: nothing; set"):
+        gather(cameras, classes=["gull"])
+
+
+def test_the_origin_names_cameras_in_natural_order_and_who_has_chosen(tmp_path: Path) -> None:
+    ids = ["cam10/a", "cam9/b", "cam9/c"]
+    assert describe_origin(ids, None, tmp_path) == {
+        "cameras": ["cam9", "cam10"],
+        "frames": 3,
+        "selection": None,
+    }
+    (tmp_path / MANIFEST).write_text(json.dumps({"settings": {"frames": 2}}))
+    told = describe_origin(ids, "cam(1|9)", tmp_path)
+    assert told["cameras"] == ["1", "9"]
+    assert told["selection"] == {"frames": 2}
+    (tmp_path / MANIFEST).write_text("{")
+    with pytest.raises(UserError, match="choose the frames anew"):
+        describe_origin(ids, None, tmp_path)

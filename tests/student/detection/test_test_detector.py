@@ -1,0 +1,116 @@
+"""Testing detectors on painted cameras."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import student.detection.test_detector
+from tests.student.detection.painted_cameras import paint_cameras, train
+from tests.util.learning.stopping import StoppedError, stopping_at_write
+from util.errors import UserError
+from util.label_set import LabelSet
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a trained detector; each test has a split of its own to test it on."""
+    config = paint_cameras(tmp_path_factory.mktemp("trained"))
+    train(config, "--detector.epochs", "12")
+    return config
+
+
+def try_on(config: Path, split: str, *options: str) -> Path:
+    """Test the detector on a split, the frames of the test split where it is new."""
+    path = config.parent / "splits" / f"{split}.txt"
+    if not path.exists():
+        path.write_text(path.with_stem("Test").read_text())
+    given = ["--config", str(config), "--data.test_split", split, *options]
+    assert student.detection.test_detector.main(given) == 0
+    return config.parent / "runs/detector" / split
+
+
+def test_its_boxes_are_a_label_set_and_judged_camera_by_camera(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = try_on(trained, "Test")
+    label_set = LabelSet(folder, needs_maps=False)
+    assert len(label_set.ids) == 8
+    made_by = label_set.manifest["settings"]
+    assert (made_by["producer"], made_by["confidence"]) == ("detector", 0.01)
+    boxes = pd.read_csv(folder / "prediction.csv", sep=";")
+    assert set(boxes["obj_class"]) == {"boat", "gull"}
+    table = pd.read_csv(f"{folder}_metrics.csv").set_index("camera")
+    assert table.index.tolist() == ["cam1", "cam2", "all"]
+    assert table["frames"].tolist() == table["truths"].tolist() == [4, 4, 8]
+    assert table.loc["all", "mAP50"] > 0.5
+    assert (table["mAP50-95"] <= table["mAP50"]).all()
+    said = capsys.readouterr().out
+    assert "8 images looked at" in said
+    assert "groups of" in said
+    assert "cross_performance.py" in said
+
+
+def test_without_ground_truth_it_finds_boxes_alone(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = try_on(trained, "Unknown", "--data.ground_truth", "null")
+    assert len(LabelSet(folder, needs_maps=False).ids) == 8
+    assert not Path(f"{folder}_metrics.csv").exists()
+    assert "nothing to judge the boxes by" in capsys.readouterr().out
+
+
+def test_a_stopped_test_goes_on_and_other_settings_are_refused(trained: Path) -> None:
+    whole = try_on(trained, "Whole")
+    with stopping_at_write(3), pytest.raises(StoppedError):
+        try_on(trained, "Stopped")
+    stopped = try_on(trained, "Stopped")
+    for name in ("/prediction.csv", "_metrics.csv"):
+        assert Path(f"{whole}{name}").read_bytes() == Path(f"{stopped}{name}").read_bytes()
+    with pytest.raises(UserError, match=r"confidence.*--overwrite"):
+        try_on(trained, "Stopped", "--detector.confidence", "0.5")
+    try_on(trained, "Stopped", "--detector.confidence", "0.5", "--overwrite")
+    sure = pd.read_csv(stopped / "prediction.csv", sep=";")
+    assert sure["confidence"].min() >= 0.5
+    assert len(sure) < len(pd.read_csv(whole / "prediction.csv", sep=";"))
+
+
+def test_the_most_boxes_of_an_image_are_the_surest(trained: Path) -> None:
+    folder = try_on(trained, "One", "--detector.max_boxes", "1")
+    boxes = pd.read_csv(folder / "prediction.csv", sep=";")
+    assert boxes["image"].is_unique
+    every = pd.read_csv(try_on(trained, "Every") / "prediction.csv", sep=";")
+    surest = every.groupby("image")["confidence"].max()
+    found = boxes.set_index("image")["confidence"].reindex(surest.index)
+    np.testing.assert_allclose(found, surest)
+
+
+def test_an_image_that_cannot_be_read_is_failed_and_left_out(trained: Path) -> None:
+    (trained.parent / "images/cam1/bad.png").write_bytes(b"no image")
+    split = trained.parent / "splits/Bad.txt"
+    split.write_text(split.with_stem("Test").read_text() + "cam1/bad\n")
+    given = ["--config", str(trained), "--data.test_split", "Bad"]
+    assert student.detection.test_detector.main(given) == 1
+    folder = trained.parent / "runs/detector/Bad"
+    assert list(LabelSet(folder, needs_maps=False).failed) == ["cam1/bad"]
+    table = pd.read_csv(f"{folder}_metrics.csv").set_index("camera")
+    assert table["frames"].tolist() == [4, 4, 8]
+
+
+def test_bad_input_is_one_sentence(trained: Path) -> None:
+    for options, message in (
+        (["--detector.run", "nowhere"], r"does not exist; train first: .*train_detector\.py"),
+        (["--detector.epochs", "3"], r"detector\.epochs"),
+        (["--data.test_split", "Nowhere"], "Nowhere"),
+    ):
+        with pytest.raises(UserError, match=message):
+            student.detection.test_detector.main(["--config", str(trained), *options])
+
+
+def test_a_checkpoint_of_something_else_is_no_detector(trained: Path) -> None:
+    path = trained.parent / "runs/detector/run.json"
+    with pytest.raises(UserError, match="no checkpoint that can be read safely"):
+        try_on(trained, "Else", "--detector.checkpoint", str(path))
+    assert "learnt_from" in json.loads(path.read_text())
