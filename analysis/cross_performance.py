@@ -49,12 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     students = [each for each in students if each.folder.name not in baselines]
     folder = paths.runs / settings.name
     table = folder / "inference_results.csv"
-    if options.overwrite:
+    how = (frames, config.detector, options.overwrite)
+    label_sets = find_baselines(settings.baselines, paths.label_sets, paths.runs, *how)
+    if options.overwrite:  # not before what may be missing has been found
         table.unlink(missing_ok=True)
     write_config(folder, config)
-    num_tested = try_students(table, students, frames, config.detector)
-    places = (paths.label_sets, paths.runs)
-    label_sets = find_baselines(settings.baselines, *places, frames, config.detector)
+    num_tested = try_students(table, students, *how)
     try_baselines(table, label_sets, frames, settings.dataset)
     results = read_results(table)
     for metric in ("mAP50", "mAP50-95", "precision", "recall"):

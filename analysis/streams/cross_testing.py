@@ -94,7 +94,11 @@ def find_judged_frames(data: DataSection, streams: StreamsSection) -> JudgedFram
 
 
 def try_students(
-    table: Path, students: Sequence[TrainedRun], frames: JudgedFrames, section: DetectorSection
+    table: Path,
+    students: Sequence[TrainedRun],
+    frames: JudgedFrames,
+    section: DetectorSection,
+    overwrite: bool = False,
 ) -> int:
     """Test detectors on all cameras, those that are not in the table yet.
 
@@ -103,6 +107,7 @@ def try_students(
         students: The detectors.
         frames: That they are tested on.
         section: Which boxes count, and where detectors run.
+        overwrite: Whether boxes that were found with other weights or settings may be replaced.
 
     Returns:
         How many were tested.
@@ -112,7 +117,7 @@ def try_students(
     waiting = [s for s in students if not {(s.learnt["run_id"], n) for n in names} <= there]
     for student in waiting:
         folder = student.folder / frames.split
-        find_boxes(student.folder / "best.pt", section, frames.image_paths, folder, False)
+        find_boxes(student.folder / "best.pt", section, frames.image_paths, folder, overwrite)
         rows = [
             result_row(student.learnt, camera, student.epochs, metrics)
             for camera, metrics in frames.judge(folder).items()
@@ -127,6 +132,7 @@ def find_baselines(
     runs: Path,
     frames: JudgedFrames,
     section: DetectorSection,
+    overwrite: bool = False,
 ) -> dict[str, Path]:
     """Find the boxes of what students are compared with; a detector that is named finds its own.
 
@@ -136,6 +142,7 @@ def find_baselines(
         runs: Folder of the runs.
         frames: That detectors look at.
         section: Which boxes count, and where detectors run.
+        overwrite: As `try_students` has it.
 
     Returns:
         The folder of a label set, by the name of each.
@@ -145,7 +152,7 @@ def find_baselines(
         name = name_in(place)
         if is_detector(run := runs / name):
             folder = run / frames.split
-            find_boxes(run / "best.pt", section, frames.image_paths, folder, False)
+            find_boxes(run / "best.pt", section, frames.image_paths, folder, overwrite)
         found[Path(name).name] = find_label_set(place, label_sets, runs, frames.split)
     return found
 

@@ -87,6 +87,11 @@ def gather_labelled_frames(
         [image_id for image_id in ids if image_id not in failed]
         for ids in (train_ids, validation_ids)
     )
+    if not validation_ids:
+        raise UserError(
+            f"{labels} has failed on all images of the split {data.validation_split}, so there is "
+            "nothing to validate by; take other frames, or label them anew"
+        )
     boxes = boxes[boxes["confidence"] >= section.min_confidence]
     learnt = boxes[boxes["image"].isin(set(train_ids))]
     there = sorted(learnt["obj_class"].unique())

@@ -102,3 +102,16 @@ def test_what_cannot_be_compared_is_one_sentence(project: Path) -> None:
         compare(project, "baselines=few")
     with pytest.raises(UserError, match="nowhere"):
         compare(project, "baselines=nowhere")
+
+
+def test_a_student_that_is_trained_anew_is_tested_anew_with_overwrite(tmp_path: Path) -> None:
+    config = paint_cameras(tmp_path)
+    path = tmp_path / "runs/cross_performance/inference_results.csv"
+    for width in ("2", "3"):
+        train(config, "--detector.epochs", "1", "--detector.width", width, "--overwrite")
+        given = ["--config", str(config), "--cross_performance.baselines", "nowhere"]
+        with pytest.raises(UserError, match="nowhere"):
+            analysis.cross_performance.main([*given, "--overwrite"])
+        assert path.exists() == (width == "3")  # what could not begin has cost nothing
+        assert analysis.cross_performance.main([*given[:2], "--overwrite"]) == 0
+        assert pd.read_csv(path)["student"].tolist() == [f"plain-{width}"] * 2

@@ -60,6 +60,13 @@ def test_images_that_a_label_set_has_failed_on_are_left_out(cameras: Path) -> No
     assert frames.labels == "some"
 
 
+def test_without_a_validation_image_nothing_is_learnt(cameras: Path) -> None:
+    failed = (cameras.parent / "splits/Validation.txt").read_text().split()
+    write_boxes(cameras, "some", failed=failed)
+    with pytest.raises(UserError, match="some has failed on all images of the split Validation"):
+        gather(cameras, label_set="some")
+
+
 def test_without_any_box_there_is_nothing_to_learn(cameras: Path) -> None:
     path = cameras.parent / "truth.csv"
     path.write_text(path.read_text().splitlines()[0] + "\n")
