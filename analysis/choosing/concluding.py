@@ -106,8 +106,8 @@ def _say_worth(rows: pd.DataFrame, reference: str) -> str:
     better = sure[sure["difference"] > 0]
     worse = sure[sure["difference"] < 0]
     if len(better):
-        best = better.loc[better["difference"].idxmax()]
-        return f"Worth doing: choose by {best['strategy']}."
+        best = better.sort_values("difference")["strategy"].iloc[-1]
+        return f"Worth doing: choose by {best}."
     advice = f"Worth doing: take frames by {reference}"
     if len(worse):
         return f"{advice}, and none by {', '.join(worse['strategy'])}."

@@ -24,8 +24,8 @@ from util.streams.cameras import Camera, TimeInNames, find_cameras
 
 logger = logging.getLogger(__name__)
 
-METRICS = ("precision", "recall", "mAP50", "mAP50_low", "mAP50_high")
-METRICS += ("mAP50-95", "mAP50-95_low", "mAP50-95_high")
+_ENDS = ("", "_low", "_high")
+METRICS = ("precision", "recall", *(f"{name}{e}" for name in ("mAP50", "mAP50-95") for e in _ENDS))
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,12 +22,14 @@ from student.detection.labelled_frames import gather_labelled_frames
 from student.detection.predicting import find_boxes
 from student.detection.training import find_weights, train_detector
 from student.inference.label_sets import report_failures
+from util.bbox_csv import split_ignored
 from util.config import Config, DetectorSection, StreamsSection, values_in
 from util.errors import UserError, listed
 from util.ground_truth.reading import read_truths
 from util.images.files import find_images
 from util.images.splits import read_split
 from util.label_set import LabelSet, find_label_set
+from util.learning.detection.network import Detector
 from util.learning.runs.run_plan import RunPlan
 from util.settings import settings_hash
 from util.streams.selecting import Selection
@@ -184,20 +186,26 @@ def open_detector_school(
         raise UserError(f"detector.start is {section.start}, but there is no {start}; train it")
     weights = None if start is not None else find_weights(section, paths.weights)
     test_ids = read_split(data.splits, data.test_split, images.paths)
+    labels, classes = _read_labels(config, images, frames)
+    if start is not None:
+        classes = list(Detector.load(start).settings.classes)
     depends = {
-        "labels": _identify_labels(config, images, frames),
+        "labels": labels,
         "start": None if start is None else weights_identity(start)["sha256"],
         "weights": None if weights is None else weights_identity(weights)["sha256"],
         "code": code_hash(*DETECTOR_CODE),
         "libraries": releases(STUDENT if section.encoder is None else OTHER_STUDENT),
     }
-    precise = section.model_copy(update={"precision": choose_precision(section)})
-    told = config.model_copy(update={"detector": precise})
+    # All find the same classes, whatever the frames of each show.
+    same = {"precision": choose_precision(section), "classes": section.classes or classes}
+    told = config.model_copy(update={"detector": section.model_copy(update=same)})
     return DetectorSchool(told, images, depends, {data.test_split: images.hash(test_ids)})
 
 
-def _identify_labels(config: Config, images: Images, frames: Iterable[ChosenFrames]) -> str:
-    """Tell the labels of frames from any others.
+def _read_labels(
+    config: Config, images: Images, frames: Iterable[ChosenFrames]
+) -> tuple[str, list[str]]:
+    """Tell the labels of frames from any others, and name the classes that they know.
 
     Raises:
         UserError: There are none, or frames were never put before what made them.
@@ -208,18 +216,17 @@ def _identify_labels(config: Config, images: Images, frames: Iterable[ChosenFram
         for each in frames
         for image_id in (*each.selection.train_ids, *each.selection.bank.validation_ids)
     }
-    if section.label_set is None:
-        if data.ground_truth is None:
+    if section.label_set is None:  # there is ground truth, which detectors are judged by
+        boxes, _ = split_ignored(read_truths(data, images.paths, sorted(asked)))
+        identity = settings_hash({"boxes": boxes.to_csv(index=False)})
+    else:
+        folder = find_label_set(section.label_set, paths.label_sets, paths.runs, data.test_split)
+        label_set = LabelSet(folder, needs_maps=False)
+        if unknown := sorted(asked.difference(label_set.ids, label_set.failed)):
             raise UserError(
-                "detector.label_set and data.ground_truth are null: nothing is labelled"
+                f"{len(unknown)} of {len(asked)} frames are not in the label set {label_set.name} "
+                f"(detector.label_set): {listed(unknown)}; label them first"
             )
-        truths = read_truths(data, images.paths, sorted(asked))
-        return settings_hash({"boxes": truths.to_csv(index=False)})
-    folder = find_label_set(section.label_set, paths.label_sets, paths.runs, data.test_split)
-    label_set = LabelSet(folder, needs_maps=False)
-    if unknown := sorted(asked.difference(label_set.ids, label_set.failed)):
-        raise UserError(
-            f"{len(unknown)} of {len(asked)} frames are not in the label set {label_set.name} "
-            f"(detector.label_set): {listed(unknown)}; label them first"
-        )
-    return content_of(folder)
+        boxes, identity = label_set.read_boxes(), content_of(folder)
+    counted = boxes["confidence"] >= section.min_confidence
+    return identity, sorted(boxes["obj_class"][counted].unique())

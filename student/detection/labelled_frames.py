@@ -1,6 +1,6 @@
 """Images with the boxes that a detector is to find in them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -78,11 +78,12 @@ def gather_labelled_frames(
     if section.label_set is None:
         boxes, _ = split_ignored(read_truths(data, image_paths, asked))
         labels, failed = str(data.ground_truth), frozenset[str]()
+        known = {*boxes["obj_class"], *data.ground_truth_classes}
     else:
         place = (paths.label_sets, paths.runs, data.test_split)
         label_set = LabelSet(find_label_set(section.label_set, *place), needs_maps=False)
         boxes, failed = _read_boxes(label_set, asked), frozenset(label_set.failed)
-        labels = label_set.name
+        labels, known = label_set.name, {*boxes["obj_class"]}
     train_ids, validation_ids = (
         [image_id for image_id in ids if image_id not in failed]
         for ids in (train_ids, validation_ids)
@@ -92,20 +93,11 @@ def gather_labelled_frames(
             f"{labels} has failed on all images of the split {data.validation_split}, so there is "
             "nothing to validate by; take other frames, or label them anew"
         )
-    boxes = boxes[boxes["confidence"] >= section.min_confidence]
-    learnt = boxes[boxes["image"].isin(set(train_ids))]
-    there = sorted(learnt["obj_class"].unique())
-    if unknown := [name for name in section.classes if name not in there]:
-        raise UserError(
-            f"{labels} has no box of {listed(unknown)} in the split {data.train_split}, but of: "
-            f"{listed(there) or 'nothing'}; set detector.classes to what is to be found"
-        )
-    if not there:
-        raise UserError(
-            f"{labels} has no box in the {len(train_ids)} images of the split {data.train_split}, "
-            "so there is nothing to learn; take other frames, another label set, or a lower "
-            "detector.min_confidence"
-        )
+    asked = [*train_ids, *validation_ids]
+    is_asked = boxes["image"].isin(set(asked)) & (boxes["confidence"] >= section.min_confidence)
+    boxes = boxes[is_asked]
+    there = sorted(boxes["obj_class"][boxes["image"].isin(set(train_ids))].unique())
+    _refuse_unlearnable(section, known, there, f"{labels}, split {data.train_split}")
     classes = section.classes or there
     counted = boxes[boxes["obj_class"].isin(classes)].reset_index(drop=True)
     assert data.splits is not None, "lists were read from there"
@@ -113,8 +105,38 @@ def gather_labelled_frames(
     return LabelledFrames(image_paths, counted, classes, train_ids, validation_ids, labels, origin)
 
 
+def _refuse_unlearnable(
+    section: DetectorSection, known: Collection[str], there: Sequence[str], labels: str
+) -> None:
+    """Refuse frames in which nothing is to be found.
+
+    A class may be lacking in the frames, as long as another one is there: a camera may see no bird
+    in those that were chosen, and its detector is to find the classes of others all the same.
+
+    Args:
+        section: Names the classes that are to be found.
+        known: Classes that the labels have boxes of, in whatever image.
+        there: Classes that frames to learn from have boxes of.
+        labels: Where these are from, for errors.
+
+    Raises:
+        UserError: A class is unknown, or no frame has a box.
+    """
+    if unknown := [name for name in section.classes if name not in known]:
+        raise UserError(
+            f"{labels}: there is no box of {listed(unknown)} (detector.classes), but of: "
+            f"{listed(sorted(known)) or 'nothing'}"
+        )
+    if not set(section.classes or there).intersection(there):
+        raise UserError(
+            f"{labels}: no frame has a box{' of these classes' if there else ''}, so there is "
+            "nothing to learn; take other frames, another label set, other detector.classes, or a "
+            "lower detector.min_confidence"
+        )
+
+
 def _read_boxes(label_set: LabelSet, image_ids: Sequence[str]) -> pd.DataFrame:
-    """Read the boxes of some images in a label set.
+    """Read the boxes of a label set that knows some images.
 
     Raises:
         UserError: Images were never put before what made it.
@@ -125,5 +147,4 @@ def _read_boxes(label_set: LabelSet, image_ids: Sequence[str]) -> pd.DataFrame:
             f"{len(unknown)} of {len(image_ids)} images are not in the label set "
             f"{label_set.name}: {listed(unknown)}; label them first"
         )
-    boxes = read_bbox_csv(label_set.folder / PREDICTION)
-    return boxes[boxes["image"].isin(set(image_ids))]
+    return read_bbox_csv(label_set.folder / PREDICTION)

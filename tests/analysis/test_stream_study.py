@@ -195,7 +195,7 @@ def test_a_detector_that_fails_is_said_and_its_camera_left_out(
     table[~is_lost].to_csv(path, sep=";", index=False)
     assert run(config) == 1
     said = capsys.readouterr()
-    assert "cam2, n-first, 4 frames, seed 0: teacher has no box in the 4 images" in said.err
+    assert "cam2, n-first, 4 frames, seed 0: teacher, split Train: no frame has a box" in said.err
     assert "Left out, since trainings failed: cam2" in said.out
     rows = pd.read_csv(tmp_path / "runs" / "stream_study" / "strategies.csv")
     assert set(rows["cameras"]) == {1}

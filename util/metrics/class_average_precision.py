@@ -85,8 +85,8 @@ def best_operating_point(
     """
     curves = []
     for name in _classes_in(truths, image_ids):
-        of_class = (table[table["obj_class"] == name] for table in (truths, predictions))
-        curve = BoxMatcher(*of_class, image_ids, min_confidence=-1).confidence_curve(iou)
+        true, found = (table[table["obj_class"] == name] for table in (truths, predictions))
+        curve = BoxMatcher(true, found, image_ids, min_confidence=-1).confidence_curve(iou)
         curves.append(curve.sort_values("confidence"))
     if not curves:
         return np.nan, np.nan

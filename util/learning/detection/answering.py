@@ -28,14 +28,17 @@ class CellDetector(Protocol):
     """A trained detector, whatever runs it.
 
     Attributes:
-        classes: Names of what it finds.
         size_px: Longest side of an image as it sees it.
         num_at_once: How many images it answers best at once, each in a thread.
     """
 
-    classes: Sequence[str]
     size_px: int
     num_at_once: int
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of what it finds."""
+        ...
 
     def look(self, image_rgb: np.ndarray, /) -> Answer:
         """Look at an image, (H, W, 3) uint8 RGB, sides multiples of 32.

@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -80,7 +81,7 @@ class StagedBackbone(nn.Module):
         num_stages = sides.index(_PROBE_PX // COARSE_PX) + 1
         # The last stage with cells of 8 pixels is what comes before those of 16.
         self.fine = nn.Sequential(*network.blocks[: num_stages - 1])
-        self.coarse = network.blocks[num_stages - 1]
+        self.coarse: nn.Module = network.blocks[num_stages - 1]
         self.channels = channels[num_stages - 2], channels[num_stages - 1]
         if weights is not None:
             self._load(name, num_stages, weights)
@@ -109,7 +110,7 @@ class StagedBackbone(nn.Module):
         load_strictly(self, renamed, file, f"network {name}")
 
 
-def _create(name: str) -> nn.Module:
+def _create(name: str) -> Any:
     """Create a network of timm that has a stem and stages of blocks.
 
     Raises:

@@ -33,8 +33,8 @@ def fit(image_rgb: np.ndarray, size_px: int) -> Fitted:
     height, width = resized.shape[:2]
     canvas = blank((height, width))
     canvas[:height, :width] = resized
-    shares = np.float32(image_rgb.shape[1::-1]) / np.float32([width, height])
-    return Fitted(canvas, (height, width), np.tile(shares, 2))
+    shares = np.array(image_rgb.shape[1::-1]) / (width, height)
+    return Fitted(canvas, (height, width), np.tile(shares, 2).astype(np.float32))
 
 
 def resize(image_rgb: np.ndarray, scale: float) -> np.ndarray:
