@@ -50,6 +50,8 @@ def _name_model(section: BoxesSection) -> str:
     model = section.model or default_model("boxes", section.detector).name
     is_file = Path(model).suffix in (".onnx", ".pt", ".pth", ".safetensors")
     name = Path(model).stem if is_file else Path(model).name
+    if Path(model).name == "best.pt":  # as all runs have it
+        name = Path(model).parent.name
     return re.sub(r"[^\w.-]", "_", name).lstrip(".")
 
 
