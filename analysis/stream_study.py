@@ -97,11 +97,15 @@ def choose(config: Config, frames: "JudgedFrames") -> "dict[Point, ChosenFrames]
     from analysis.choosing.grid import choose_cameras, choose_frames, refuse_untested
     from util.streams.labelled import open_pool
 
-    pool = open_pool(config.streams.model_copy(update={"cameras": []}), config.data, config.paths)
-    crossed = choose_cameras(pool, config.stream_study.cameras)
+    study = config.stream_study
+    # Of all strategies it alone needs a second label set.
+    needing = "disagreement" if "disagreement" in study.strategies else study.strategies[0]
+    told = config.streams.model_copy(update={"cameras": [], "strategy": needing})
+    pool = open_pool(told, config.data, config.paths)
+    crossed = choose_cameras(pool, study.cameras)
     refuse_untested(crossed, frames)
     pool = replace(pool, cameras=crossed)
-    return choose_frames(pool, config.streams, config.stream_study, config.data.groups)
+    return choose_frames(pool, config.streams, study, config.data.groups)
 
 
 def plan_work(config: Config, chosen: "Mapping[Point, ChosenFrames]") -> "Plan":

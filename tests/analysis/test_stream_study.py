@@ -203,6 +203,22 @@ def test_a_detector_that_fails_is_said_and_its_camera_left_out(
     assert rows["low_frames"].notna().all()
 
 
+def test_all_detectors_find_the_same_classes_whatever_their_frames_show(tmp_path: Path) -> None:
+    config = write_cameras(tmp_path)
+    path = tmp_path / "label_sets" / "teacher" / "prediction.csv"
+    table = pd.read_csv(path, sep=";")
+    table.loc[table["image"] == "cam1/Bank/000", "obj_class"] = "ball"
+    table.to_csv(path, sep=";", index=False)
+    assert run(config) == 0
+    classes = [
+        json.loads(path.read_text())["settings"]["classes"]
+        for path in (tmp_path / "cells").glob("detector-*/run.json")
+    ]
+    assert classes == [["ball", "bird"]] * 4
+    with pytest.raises(UserError, match="disagreement compares two label sets"):
+        run(config, "--stream_study.strategies", '["disagreement", "uniform-random"]')
+
+
 def test_fewer_frames_are_refused_before_any_training_or_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
