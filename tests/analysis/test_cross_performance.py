@@ -61,7 +61,7 @@ def test_each_student_has_a_row_a_camera_beside_the_teacher_and_none_is_tested_t
         assert (folder / f"cross_{metric}.png").stat().st_size > 5_000
     assert "6 rows; 2 students tested" in capsys.readouterr().out
     with monkeypatch.context() as patch:
-        patch.setattr("analysis.streams.cross_testing.find_boxes", None)
+        patch.setattr("student.detection.predicting.open_detector", None)
         again = compare(project, "baselines=teacher", "dataset=painted")
     pd.testing.assert_frame_equal(
         again.sort_values(["run_id", "target_domain"], ignore_index=True),
@@ -115,3 +115,13 @@ def test_a_student_that_is_trained_anew_is_tested_anew_with_overwrite(tmp_path: 
         assert path.exists() == (width == "3")  # what could not begin has cost nothing
         assert analysis.cross_performance.main([*given[:2], "--overwrite"]) == 0
         assert pd.read_csv(path)["student"].tolist() == [f"plain-{width}"] * 2
+
+
+def test_a_student_that_is_trained_anew_is_not_shown_by_its_old_rows(tmp_path: Path) -> None:
+    config = paint_cameras(tmp_path)
+    given = ["--config", str(config)]
+    train(config, "--detector.epochs", "1", "--detector.width", "2")
+    assert analysis.cross_performance.main(given) == 0
+    train(config, "--detector.epochs", "1", "--detector.width", "3", "--overwrite")
+    with pytest.raises(UserError, match="checkpoint_sha256"):
+        analysis.cross_performance.main(given)

@@ -19,9 +19,9 @@ def mask_bands(mask_logits: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Enlarge masks fourfold, bilinearly, and turn them into probabilities.
 
     As `torch.nn.functional.interpolate` with `align_corners=False` does with the whole, but for the
-    last bits, and whatever the bands, to the bit. Pixels that lie between two rows of cells are
-    made from these two alone, so first rows of cells are widened, then four rows of pixels are
-    mixed from each two of them.
+    last bits, and whatever the bands, but for the last bit that a processor's sigmoid has. Pixels
+    that lie between two rows of cells are made from these two alone, so first rows of cells are
+    widened, then four rows of pixels are mixed from each two of them.
 
     Args:
         mask_logits: (Q, h, w) float32.

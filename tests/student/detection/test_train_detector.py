@@ -127,7 +127,7 @@ def test_boxes_of_a_label_set_are_learnt_in_place_of_the_truth(cameras: Path) ->
     # Corners of the label set are rounded elsewhere than those of the truth.
     torch.testing.assert_close(one["locate.bias"], other["locate.bias"], atol=0.02, rtol=0)
     message = refused(cameras, *given, "--overwrite", "--detector.min_confidence", "0.95")
-    assert "teacher has no box in the 24 images of the split Train" in message
+    assert "teacher, split Train: no frame has a box, so there is nothing to learn" in message
     assert "lower detector.min_confidence" in message
 
 
@@ -137,7 +137,10 @@ def test_frames_without_labels_and_unknown_classes_are_one_sentence(cameras: Pat
     assert "2 of 32 images are not in the label set few: cam1/frame_0, cam2/frame_12" in message
     assert message.endswith("label them first")
     message = refused(cameras, "--detector.classes", '["gull", "whale", "crab"]')
-    assert "has no box of whale, crab in the split Train, but of: boat, gull" in message
+    assert (
+        "split Train: there is no box of whale, crab (detector.classes), but of: boat, gull"
+        in message
+    )
     assert not (cameras.parent / "runs").exists()
 
 

