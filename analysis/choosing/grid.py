@@ -10,6 +10,7 @@ from analysis.work.cells import Cell
 from analysis.work.detecting import ChosenFrames, DetectorSchool
 from analysis.work.plan import Plan
 from analysis.work.running import Outcomes
+from util.bbox_csv import split_ignored
 from util.config import StreamsSection, StreamStudySection
 from util.errors import UserError, listed
 from util.streams.cameras import Camera
@@ -185,7 +186,8 @@ def refuse_untested(cameras: Sequence[Camera], frames: JudgedFrames) -> None:
             f"{len(both)} frames of the split {frames.split}, which detectors are tested on, might "
             f"be learnt from: {listed(both)}; set streams.pool to a split without them"
         )
-    judged = {seen[image_id] for image_id in set(frames.truths["image"]) if image_id in seen}
+    objects, _ = split_ignored(frames.truths)
+    judged = {seen[image_id] for image_id in set(objects["image"]) if image_id in seen}
     if without := [camera.name for camera in cameras if camera.name not in judged]:
         raise UserError(
             f"cameras have no frame with a true box in the split {frames.split}: {listed(without)};"

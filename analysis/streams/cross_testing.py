@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.streams.results import append_results, baseline_row, find_pairs, result_row
 from analysis.streams.trained_runs import TrainedRun, is_detector
-from student.detection.judging import TOGETHER, judge_cameras
+from student.detection.judging import judge_cameras
 from student.detection.predicting import find_boxes
 from util.bbox_csv import read_bbox_csv
 from util.config import DataSection, DetectorSection, StreamsSection
@@ -59,13 +59,14 @@ class JudgedFrames:
                 f"{len(lacking)} of {len(self.image_paths)} frames of the split {self.split} are "
                 f"not in the label set {folder}: {listed(lacking)}; label them, too"
             )
-        if label_set.failed:
-            logger.warning("%s has failed on %d frames", folder, len(label_set.failed))
+        if failed := [image_id for image_id in self.image_paths if image_id in label_set.failed]:
+            logger.warning("%s has failed on: %s", folder, listed(failed))
         boxes = read_bbox_csv(folder / PREDICTION)
-        judged = judge_cameras(self.cameras, self.truths, boxes, self.block).set_index("camera")
+        judged = judge_cameras(self.cameras, self.truths, boxes, self.block)
+        of_each = judged[list(METRICS)].iloc[: len(self.cameras)]  # then comes that of all together
         return {
-            str(name): {metric: float(row[metric]) for metric in METRICS}
-            for name, row in judged.drop(index=TOGETHER, errors="ignore").iterrows()
+            camera.name: {metric: float(value) for metric, value in row.items()}
+            for camera, row in zip(self.cameras, of_each.to_dict("records"), strict=True)
         }
 
 

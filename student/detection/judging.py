@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from util.bbox_csv import split_ignored
 from util.metrics.class_average_precision import (
     best_operating_point,
     bootstrap_by_class,
@@ -26,7 +27,7 @@ def judge_cameras(
 
     Args:
         cameras: With the frames that are judged.
-        truths: Table of their true boxes.
+        truths: Table of their true boxes, with regions to ignore or without.
         predictions: Table of predicted boxes; what is in other frames does not count.
         block: Frames that follow each other and are drawn together for intervals.
 
@@ -59,7 +60,7 @@ def _judge(
     }
     return {
         "frames": len(ids),
-        "truths": len(true),
+        "truths": len(split_ignored(true)[0]),
         "precision": precision,
         "recall": recall,
         **figures,

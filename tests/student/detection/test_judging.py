@@ -65,3 +65,11 @@ def test_a_camera_without_true_boxes_has_no_precision_on_average() -> None:
     assert table.loc["b", "truths"] == 0
     assert np.isnan(table.loc["b", "mAP50"])
     assert judge_cameras(CAMERAS[:1], truths, truths, 1)["camera"].tolist() == ["a"]
+
+
+def test_regions_to_ignore_are_no_true_boxes() -> None:
+    is_ignored = np.array([image_id == "a/0" for image_id in TRUTHS["image"]])
+    table = judge_cameras(CAMERAS, TRUTHS.assign(ignore=is_ignored), TRUTHS[1:], 1)
+    table = table.set_index("camera")
+    assert table["truths"].to_dict() == {"a": 3, "b": 4, "all": 7}
+    np.testing.assert_allclose(table[["recall", "mAP50"]], 1)
