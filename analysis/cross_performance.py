@@ -7,7 +7,8 @@ find the boxes of the test split where they have not yet; cameras by data.groups
 and the ground truth. Baselines are runs of detectors that know no camera in particular, and label
 sets of boxes. All are judged at the same confidences and on the same classes. Writes
 paths.runs/NAME: inference_results.csv, a row a student and camera (those that are there are not
-tested again), and a plot of each metric, cross_mAP50.png and so on.
+tested again; tested.json says by what, and other frames, truth, rules or weights are refused
+without --overwrite), and a plot of each metric, cross_mAP50.png and so on.
 Next: python analysis/cluster_cameras.py
 """
 
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     from analysis.streams.figures import draw_curves, tabulate_curves
     from analysis.streams.results import read_results
+    from analysis.streams.tested import begin_table, describe_test
     from analysis.streams.trained_runs import find_runs
 
     settings, paths, data = config.cross_performance, config.paths, config.data
@@ -51,8 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     table = folder / "inference_results.csv"
     how = (frames, config.detector, options.overwrite)
     label_sets = find_baselines(settings.baselines, paths.label_sets, paths.runs, *how)
-    if options.overwrite:  # not before what may be missing has been found
-        table.unlink(missing_ok=True)
+    # Not before what may be missing has been found.
+    begin_table(table, students, describe_test(frames, config.detector), options.overwrite)
     write_config(folder, config)
     num_tested = try_students(table, students, *how)
     try_baselines(table, label_sets, frames, settings.dataset)

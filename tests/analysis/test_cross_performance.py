@@ -104,11 +104,36 @@ def test_what_cannot_be_compared_is_one_sentence(project: Path) -> None:
         compare(project, "baselines=nowhere")
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--detector.confidence=0.5", "confidence: 0.01 -> 0.5"),
+        ("--data.test_split=Validation", "split: 'Test' -> 'Validation', frames: "),
+        ("--data.ground_truth=others.csv", "truths: "),
+        ("--streams.block=1", "block: 10 -> 1"),
+    ],
+)
+def test_rows_of_another_test_are_not_taken_for_those_of_this_one(
+    project: Path, option: str, told: str
+) -> None:
+    table = compare(project)
+    truth = (project.parent / "truth.csv").read_text()
+    (project.parent / "others.csv").write_text(truth.replace("gull", "boat"))
+    key, _, value = option.partition("=")
+    value = str(project.parent / value) if value.endswith(".csv") else value
+    with pytest.raises(UserError, match=f"made with other settings .*{told}.*--overwrite"):
+        analysis.cross_performance.main(["--config", str(project), key, value])
+    pd.testing.assert_frame_equal(compare(project), table)
+
+
 def test_a_student_that_is_trained_anew_is_tested_anew_with_overwrite(tmp_path: Path) -> None:
     config = paint_cameras(tmp_path)
     path = tmp_path / "runs/cross_performance/inference_results.csv"
     for width in ("2", "3"):
         train(config, "--detector.epochs", "1", "--detector.width", width, "--overwrite")
+        if width == "3":
+            with pytest.raises(UserError, match=r"detector/best.pt: .*--overwrite"):
+                analysis.cross_performance.main(["--config", str(config)])
         given = ["--config", str(config), "--cross_performance.baselines", "nowhere"]
         with pytest.raises(UserError, match="nowhere"):
             analysis.cross_performance.main([*given, "--overwrite"])
