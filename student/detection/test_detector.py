@@ -7,7 +7,7 @@ Reads data.images, the test split, the best checkpoint of detector.run (or detec
 RUN/SPLIT_metrics.csv, beside the checkpoint. Cameras are told apart by data.groups, or else by
 folder. Without ground truth it only finds boxes, of any split: a label set for
 util/streams/select_frames.py, which chooses by its confidences.
-Next: python analysis/cross_performance.py
+Next: python analysis/cross_performance.py, or without ground truth util/streams/select_frames.py
 """
 
 import sys
@@ -37,7 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = evaluate_detector(
         config.detector, config.data, config.streams, config.paths.runs, options.overwrite
     )
-    print_next(["analysis/cross_performance.py"], argv)
+    if config.data.ground_truth is None:
+        chosen_by = ["--streams.label_set", str(found.folder)]
+        print_next(["util/streams/select_frames.py", *chosen_by], argv)
+    else:
+        print_next(["analysis/cross_performance.py"], argv)
     return report_failures(found)
 
 

@@ -8,7 +8,7 @@ label set (streams.label_set), which has all of them; frequency and movement rea
 Writes split lists, named by data.train_split and data.validation_split, into paths.runs/NAME, with
 selection.csv, which says of each frame why it was chosen, and selection.json, what each camera had
 to give.
-Next: python student/train.py
+Next: python student/detection/train_detector.py, or student/train.py of a label set with maps
 """
 
 import sys
@@ -63,8 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{', then '.join(strategies)}, {num_validation} to validate"
     )
     if num_chosen:
-        student = ["student/train.py", "--student.label_set", settings.label_set]
-        print_next([*student, "--data.splits", str(output)], argv)
+        has_maps = pool.label_sets[0].has_maps
+        script = "student/train.py" if has_maps else "student/detection/train_detector.py"
+        key = "--student.label_set" if has_maps else "--detector.label_set"
+        print_next([script, key, settings.label_set, "--data.splits", str(output)], argv)
     else:
         print("No frame at all: there is nothing to learn from")
     return 0

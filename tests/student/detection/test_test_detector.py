@@ -59,7 +59,9 @@ def test_without_ground_truth_it_finds_boxes_alone(
     folder = try_on(trained, "Unknown", "--data.ground_truth", "null")
     assert len(LabelSet(folder, needs_maps=False).ids) == 8
     assert not Path(f"{folder}_metrics.csv").exists()
-    assert "nothing to judge the boxes by" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "nothing to judge the boxes by" in said
+    assert f"select_frames.py --streams.label_set {folder} " in said  # which needs no truth
 
 
 def test_a_stopped_test_goes_on_and_other_settings_are_refused(trained: Path) -> None:

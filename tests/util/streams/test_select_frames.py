@@ -380,6 +380,9 @@ def test_the_next_command_reads_the_lists_that_were_written(
     words = capsys.readouterr().out.split("Next: ")[1].split()
     (at,) = [number for number, word in enumerate(words) if word == "--data.splits"]
     assert words[at + 1] == str(tmp_path / "runs" / "streams")
+    # The label set holds boxes alone, which no student of maps can learn.
+    assert words[1].endswith("student/detection/train_detector.py")
+    assert words[2:4] == ["--detector.label_set", "detector"]
 
 
 def test_a_label_set_without_boxes_is_said_with_what_finds_them(streams: Path) -> None:
