@@ -45,22 +45,26 @@ def _say_whether(others: pd.DataFrame, reference: str) -> str:
     if not len(others):
         return f"Only {reference} was tried: whether the choice of frames matters stays open."
     sure, spread = find_sure(others)
-    num_cameras = int(others["cameras"].iloc[0])
+    cameras = _count(int(others["cameras"].iloc[0]), "camera")
     if not len(sure):
         widest = others.loc[[others["difference"].abs().idxmax()]]
         return (
-            f"No choice of frames can be told from {reference} by {num_cameras} cameras; the "
+            f"No choice of frames can be told from {reference} by {cameras}; the "
             f"largest difference is {_list(widest, spread)}."
         )
     if spread:
         return (
-            f"On these {num_cameras} cameras the choice of frames matters, which they are too few "
-            f"to say of others; compared with {reference}: {_list(sure, spread)}."
+            f"The choice of frames matters on {cameras}, too few to say so of others; compared "
+            f"with {reference}: {_list(sure, spread)}."
         )
     return (
-        f"The choice of frames matters, by {num_cameras} cameras; compared with {reference}: "
+        f"The choice of frames matters, by {cameras}; compared with {reference}: "
         f"{_list(sure, spread)}."
     )
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'s' * (number != 1)}"
 
 
 def _list(rows: pd.DataFrame, spread: str) -> str:
@@ -122,8 +126,8 @@ def _say_doubt(others: pd.DataFrame) -> str:
     doubts = []
     if 2.0 ** (1 - cameras) * len(others) >= SIGNIFICANT:
         doubts.append(
-            f"{cameras} cameras cannot make {len(others)} comparisons sure for other cameras, "
-            "however they come out"
+            f"{_count(cameras, 'camera')} cannot make {_count(len(others), 'comparison')} sure for "
+            "other cameras, whatever comes out"
         )
     if trainings == cameras:
         doubts.append("each detector was trained once, so differences may be those of seeds")

@@ -103,8 +103,11 @@ def test_the_answer_follows_from_the_table() -> None:
     assert nothing.startswith("No choice of frames can be told from random by 9 cameras")
     assert "which is as good as can be told" in nothing
     few = say(make_scores(0.05, num_cameras=3))
-    assert few.startswith("On these 3 cameras the choice of frames matters, which they are too few")
+    assert few.startswith("The choice of frames matters on 3 cameras, too few to say so of others")
     assert "3 cameras cannot make 2 comparisons sure for other cameras" in few
+    one = say(make_scores(0.05, num_cameras=1))
+    assert one.startswith("The choice of frames matters on 1 camera, too few to say so of others")
+    assert "1 camera cannot make 2 comparisons sure" in one
 
 
 def test_detectors_are_scored_on_their_own_cameras_and_seeds_are_averaged(
