@@ -61,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     facts = {"distance": settings.distance, "linkage": "average", "cameras": list(base.names)}
     agreement = compare_distances(distances, found.count)
     write_config(folder, config)
-    if matrix is not None:
+    if matrix is None:  # what lies there would be of other cameras
+        (folder / "cross_performance.csv").unlink(missing_ok=True)
+    else:
         facts |= {"metric": settings.metric, "note": matrix.note}
         write_matrix(folder / "cross_performance.csv", matrix)
         print(matrix.note, end="\n" if matrix.note else "")

@@ -95,10 +95,12 @@ STREAMS = {
 @pytest.mark.parametrize("distance", ["embedding", "labels"])
 def test_boxes_alone_tell_cameras_apart_before_any_training(tmp_path: Path, distance: str) -> None:
     config = write_streams(tmp_path, STREAMS)
+    earlier = tmp_path / "runs" / "clusters" / "cross_performance.csv"
+    write_matrix(earlier, CrossMatrix(CAMERAS, SCORES))
     manifest = find(config, "label_set=detector", f"distance={distance}", "newcomers=cam4")
     assert manifest["clusters"] == {"1": ["cam1", "cam2"], "2": ["cam3", "cam4"]}
     assert "metric" not in manifest
-    assert not (tmp_path / "runs" / "clusters" / "cross_performance.csv").exists()
+    assert not earlier.exists()
 
 
 def test_boxes_are_compared_with_how_students_fare(tmp_path: Path) -> None:
