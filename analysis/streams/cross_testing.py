@@ -103,9 +103,6 @@ def try_students(
 ) -> int:
     """Test detectors on all cameras, those that are not in the table yet.
 
-    One that is there must still find its boxes as it did: a run that was trained anew under its
-    name, or other boxes that count, are refused rather than shown by old rows.
-
     Args:
         table: The file; rows of each detector are added as soon as it is tested.
         students: The detectors.
@@ -115,25 +112,19 @@ def try_students(
 
     Returns:
         How many were tested.
-
-    Raises:
-        UserError: Boxes were found with other weights or settings, and may not be replaced.
     """
     names = {camera.name for camera in frames.cameras}
     there = find_pairs(append_results(table, []))
-    num_tested = 0
-    for student in students:
+    waiting = [s for s in students if not {(s.learnt["run_id"], n) for n in names} <= there]
+    for student in waiting:
         folder = student.folder / frames.split
         find_boxes(student.folder / "best.pt", section, frames.image_paths, folder, overwrite)
-        if {(student.learnt["run_id"], name) for name in names} <= there:
-            continue
-        num_tested += 1
         rows = [
             result_row(student.learnt, camera, student.epochs, metrics)
             for camera, metrics in frames.judge(folder).items()
         ]
         append_results(table, rows)
-    return num_tested
+    return len(waiting)
 
 
 def find_baselines(

@@ -140,13 +140,3 @@ def test_a_student_that_is_trained_anew_is_tested_anew_with_overwrite(tmp_path: 
         assert path.exists() == (width == "3")  # what could not begin has cost nothing
         assert analysis.cross_performance.main([*given[:2], "--overwrite"]) == 0
         assert pd.read_csv(path)["student"].tolist() == [f"plain-{width}"] * 2
-
-
-def test_a_student_that_is_trained_anew_is_not_shown_by_its_old_rows(tmp_path: Path) -> None:
-    config = paint_cameras(tmp_path)
-    given = ["--config", str(config)]
-    train(config, "--detector.epochs", "1", "--detector.width", "2")
-    assert analysis.cross_performance.main(given) == 0
-    train(config, "--detector.epochs", "1", "--detector.width", "3", "--overwrite")
-    with pytest.raises(UserError, match="checkpoint_sha256"):
-        analysis.cross_performance.main(given)
