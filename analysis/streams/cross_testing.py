@@ -65,7 +65,7 @@ class JudgedFrames:
         judged = judge_cameras(self.cameras, self.truths, boxes, self.block)
         of_each = judged[list(METRICS)].iloc[: len(self.cameras)]  # then comes that of all together
         return {
-            camera.name: {metric: float(value) for metric, value in row.items()}
+            camera.name: {metric: float(row[metric]) for metric in METRICS}
             for camera, row in zip(self.cameras, of_each.to_dict("records"), strict=True)
         }
 
