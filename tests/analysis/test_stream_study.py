@@ -162,7 +162,7 @@ def test_a_finished_study_trains_nothing_anew_but_what_a_setting_changes(
     assert run(finished) == 0
     out = capsys.readouterr().out
     assert "uniform-random" in out
-    assert "cannot make 1 comparisons sure for other cameras" in out
+    assert "cannot make 1 comparison sure for other cameras" in out
     assert stamps(finished) == before
     assert run(finished, "--stream_study.strategies", "uniform-random") == 0
     assert stamps(finished) == before
