@@ -36,12 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from analysis.streams.cross_testing import (
         find_baselines,
         find_judged_frames,
-        try_baselines,
-        try_students,
+        judge_baselines,
+        judge_students,
     )
     from analysis.streams.figures import draw_curves, tabulate_curves
-    from analysis.streams.results import read_results
-    from analysis.streams.tested import begin_table, describe_test
+    from analysis.streams.results import append_results, no_results
+    from analysis.streams.tested import describe_test, find_waiting, note_test, open_table
     from analysis.streams.trained_runs import find_runs
 
     settings, paths, data = config.cross_performance, config.paths, config.data
@@ -53,15 +53,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     table = folder / "inference_results.csv"
     how = (frames, config.detector, options.overwrite)
     label_sets = find_baselines(settings.baselines, paths.label_sets, paths.runs, *how)
-    # Not before what may be missing has been found.
-    begin_table(table, students, describe_test(frames, config.detector), options.overwrite)
+    test = describe_test(frames, config.detector)
+    kept = no_results()
+    if not options.overwrite:
+        kept = open_table(table, students, label_sets, test)
+    waiting = find_waiting(students, [camera.name for camera in frames.cameras], kept)
+    rows = judge_students(waiting, *how)
+    rows += judge_baselines(label_sets, frames, settings.dataset)
     write_config(folder, config)
-    num_tested = try_students(table, students, *how)
-    try_baselines(table, label_sets, frames, settings.dataset)
-    results = read_results(table)
+    results = append_results(table, rows, kept)
+    note_test(table, students, test, results)
     for metric in ("mAP50", "mAP50-95", "precision", "recall"):
         draw_curves(folder / f"cross_{metric}", tabulate_curves(results, metric), metric)
-    print(f"{table}: {len(results)} rows; {num_tested} students tested")
+    print(f"{table}: {len(results)} rows; {len(waiting)} students tested")
     print_next(["analysis/cluster_cameras.py"], argv)
     return 0
 

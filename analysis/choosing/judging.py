@@ -7,9 +7,9 @@ import pandas as pd
 
 from analysis.choosing.grid import Point
 from analysis.streams.cross_matrix import gather_matrix, write_matrix
-from analysis.streams.cross_testing import JudgedFrames, try_baselines, try_students
+from analysis.streams.cross_testing import JudgedFrames, judge_baselines, judge_students
 from analysis.streams.figures import draw_curves, tabulate_curves
-from analysis.streams.results import read_results
+from analysis.streams.results import append_results, no_results
 from analysis.streams.trained_runs import read_cell
 from analysis.work.detecting import ChosenFrames
 from util.config import DetectorSection
@@ -45,15 +45,14 @@ def judge_detectors(
     Returns:
         The table.
     """
-    table = folder / RESULTS
-    table.unlink(missing_ok=True)  # cells are told by more than its rows say
     students = [
         read_cell(place, name_run(point), chosen[point].made_of, dataset)
         for point, place in detectors.items()
     ]
-    try_students(table, students, frames, section)
-    try_baselines(table, baselines, frames, dataset)
-    return read_results(table)
+    rows = judge_students(students, frames, section)
+    rows += judge_baselines(baselines, frames, dataset)
+    nothing = no_results()  # cells are told by more than rows of an earlier study say
+    return append_results(folder / RESULTS, rows, nothing)
 
 
 def draw_all(folder: Path, results: pd.DataFrame) -> list[str]:

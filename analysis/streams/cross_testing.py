@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.streams.results import append_results, baseline_row, find_pairs, result_row
+from analysis.streams.results import baseline_row, result_row
 from analysis.streams.trained_runs import TrainedRun, is_detector
 from student.detection.judging import judge_cameras
 from student.detection.predicting import find_boxes
@@ -94,37 +94,32 @@ def find_judged_frames(data: DataSection, streams: StreamsSection) -> JudgedFram
     )
 
 
-def try_students(
-    table: Path,
+def judge_students(
     students: Sequence[TrainedRun],
     frames: JudgedFrames,
     section: DetectorSection,
     overwrite: bool = False,
-) -> int:
-    """Test detectors on all cameras, those that are not in the table yet.
+) -> list[dict[str, Any]]:
+    """Test detectors on all cameras; the boxes that they find stay in their runs.
 
     Args:
-        table: The file; rows of each detector are added as soon as it is tested.
         students: The detectors.
         frames: That they are tested on.
         section: Which boxes count, and where detectors run.
         overwrite: Whether boxes that were found with other weights or settings may be replaced.
 
     Returns:
-        How many were tested.
+        A row a detector and camera, see `analysis.streams.results`.
     """
-    names = {camera.name for camera in frames.cameras}
-    there = find_pairs(append_results(table, []))
-    waiting = [s for s in students if not {(s.learnt["run_id"], n) for n in names} <= there]
-    for student in waiting:
+    rows = []
+    for student in students:
         folder = student.folder / frames.split
         find_boxes(student.folder / "best.pt", section, frames.image_paths, folder, overwrite)
-        rows = [
+        rows += [
             result_row(student.learnt, camera, student.epochs, metrics)
             for camera, metrics in frames.judge(folder).items()
         ]
-        append_results(table, rows)
-    return len(waiting)
+    return rows
 
 
 def find_baselines(
@@ -143,7 +138,7 @@ def find_baselines(
         runs: Folder of the runs.
         frames: That detectors look at.
         section: Which boxes count, and where detectors run.
-        overwrite: As `try_students` has it.
+        overwrite: As `judge_students` has it.
 
     Returns:
         The folder of a label set, by the name of each.
@@ -158,20 +153,21 @@ def find_baselines(
     return found
 
 
-def try_baselines(
-    table: Path, label_sets: Mapping[str, Path], frames: JudgedFrames, dataset: str
-) -> None:
+def judge_baselines(
+    label_sets: Mapping[str, Path], frames: JudgedFrames, dataset: str
+) -> list[dict[str, Any]]:
     """Judge label sets on all cameras: those of the teacher, and of students that know no camera.
 
     Args:
-        table: The file.
         label_sets: Folder of each by its name.
         frames: That they are judged on.
         dataset: What the data set is called.
+
+    Returns:
+        A row a label set and camera, see `analysis.streams.results`.
     """
-    rows: list[dict[str, Any]] = [
+    return [
         baseline_row(name, dataset, camera, metrics)
         for name, folder in label_sets.items()
         for camera, metrics in frames.judge(folder).items()
     ]
-    append_results(table, rows)

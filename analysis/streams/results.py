@@ -94,7 +94,7 @@ def read_results(path: Path) -> pd.DataFrame:
             two rows of one camera. The first bad rows are named, by line.
     """
     if not path.exists():
-        return _complete(pd.DataFrame(columns=COLUMNS))
+        return no_results()
     told = read_text_table(path, "results", COLUMNS, separator=",")
     if missing := [name for name in COLUMNS if name not in told and name not in _MAY_LACK]:
         raise UserError(
@@ -117,6 +117,11 @@ def read_results(path: Path) -> pd.DataFrame:
         _refuse(path, table, outside, f"{name} outside [0, 1]")
     _refuse(path, table, table.duplicated(_KEY), "a second row of a run and camera")
     return _complete(table[COLUMNS])
+
+
+def no_results() -> pd.DataFrame:
+    """Make a table of no row."""
+    return _complete(pd.DataFrame(columns=COLUMNS))
 
 
 def _to_number(text: str) -> float:
@@ -147,7 +152,9 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
     return full
 
 
-def append_results(path: Path, rows: list[dict[str, Any]]) -> pd.DataFrame:
+def append_results(
+    path: Path, rows: list[dict[str, Any]], earlier: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Add rows to a table, which is written whole; a row of the same run and camera is replaced.
 
     One process at a time may do so.
@@ -155,6 +162,7 @@ def append_results(path: Path, rows: list[dict[str, Any]]) -> pd.DataFrame:
     Args:
         path: Of the table; it need not be there.
         rows: Of `result_row` and `baseline_row`; `fitness` is computed.
+        earlier: Rows that stay beside them, of `read_results`; None = all of the file.
 
     Returns:
         The table, see `read_results`.
@@ -163,7 +171,8 @@ def append_results(path: Path, rows: list[dict[str, Any]]) -> pd.DataFrame:
         UserError: The table cannot be read.
         ValueError: Metrics are outside [0, 1], which would make it one that cannot be read.
     """
-    earlier = read_results(path)
+    if earlier is None:
+        earlier = read_results(path)
     later = _complete(pd.DataFrame(rows, columns=COLUMNS))
     values = later[[*METRICS, *_ENDS]]
     if ((values < 0) | (values > 1)).any(axis=None):
@@ -177,6 +186,12 @@ def append_results(path: Path, rows: list[dict[str, Any]]) -> pd.DataFrame:
         shown[name] = [f"{value:g}" if np.isfinite(value) else "" for value in table[name]]
     write_text(path, shown.to_csv(index=False, lineterminator="\n"))
     return table
+
+
+def is_baseline(table: pd.DataFrame) -> pd.Series:
+    """Tell rows of networks that have learnt from no camera, (N,) bool; see `baseline_row`."""
+    is_told: pd.Series = table["strategy"] == table["run_id"]
+    return is_told
 
 
 def find_pairs(table: pd.DataFrame) -> set[tuple[str, str]]:

@@ -140,3 +140,33 @@ def test_a_student_that_is_trained_anew_is_tested_anew_with_overwrite(tmp_path: 
         assert path.exists() == (width == "3")  # what could not begin has cost nothing
         assert analysis.cross_performance.main([*given[:2], "--overwrite"]) == 0
         assert pd.read_csv(path)["student"].tolist() == [f"plain-{width}"] * 2
+
+
+def test_a_baseline_may_become_a_student_and_the_other_way_round(project: Path) -> None:
+    for baselines, strategy in ([], "given"), (["of_cam2"], "of_cam2"), ([], "given"):
+        given = ["--config", str(project), "--cross_performance.name", "roles"]
+        given += [w for name in baselines for w in ("--cross_performance.baselines", name)]
+        assert analysis.cross_performance.main(given) == 0
+        table = pd.read_csv(project.parent / "runs/roles/inference_results.csv")
+        of_run = table[table["run_id"] == "of_cam2"]
+        assert of_run["strategy"].tolist() == [strategy] * 2
+        assert len(table) == 4
+
+
+def test_a_table_stays_until_all_that_replaces_it_is_there(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = compare(project)
+    path = project.parent / "runs/cross_performance/inference_results.csv"
+    before = path.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise UserError("the disk is full")
+
+    given = ["--config", str(project), "--overwrite"]
+    with monkeypatch.context() as patch:
+        patch.setattr("analysis.streams.cross_testing.result_row", fail)
+        with pytest.raises(UserError, match="the disk is full"):
+            analysis.cross_performance.main(given)
+    assert path.read_bytes() == before
+    pd.testing.assert_frame_equal(compare(project), table)
