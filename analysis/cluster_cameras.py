@@ -27,15 +27,16 @@ from util.errors import UserError, listed
 from util.images.files import find_images
 from util.label_set import PREDICTION, LabelSet, find_label_set
 from util.running.run import print_next, run_script
-from util.streams.cameras import find_cameras
-from util.streams.labelled import keep_labelled
+from util.streams.labelled import find_pool, keep_labelled
 
 if TYPE_CHECKING:  # statistics take a second to import, which --help should not
     from analysis.streams.clustering import Clusters
     from analysis.streams.cross_matrix import CrossMatrix
     from analysis.streams.known_cameras import KnownCameras
 
-READS = keys_of("clusters")
+READS = keys_of("clusters") | {
+    f"streams.{key}" for key in ("cameras", "pool", "time", "time_format")
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -118,7 +119,7 @@ def gather(config: Config, matrix: "CrossMatrix | None") -> "KnownCameras":
             )
         return KnownCameras(matrix.cameras, scores)
     folder = find_label_set(settings.label_set, paths.label_sets, paths.runs, data.test_split)
-    cameras = find_cameras(list(find_images(data.images)), data.groups)
+    cameras = find_pool(config.streams, data, find_images(data.images))
     if matrix is not None:
         by_name = {camera.name: camera for camera in cameras}
         if lacking := [name for name in matrix.cameras if name not in by_name]:

@@ -1,4 +1,4 @@
-"""Words of a text, in any script."""
+"""Words: those of a text, in any script, and how many things there are."""
 
 import unicodedata
 
@@ -18,3 +18,13 @@ def split_words(text: str) -> tuple[str, ...]:
         is_mark = unicodedata.category(character).startswith("M") and not kept.endswith(" ")
         kept += character if character.isalnum() or (kept and is_mark) else " "
     return tuple(kept.split())
+
+
+def count_of(number: int, noun: str) -> str:
+    """Say how many there are of what has a regular plural.
+
+    Example:
+        >>> count_of(1, "camera"), count_of(2, "camera")
+        ('1 camera', '2 cameras')
+    """
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.study.statistics.comparisons import SIGNIFICANT
+from util.words import count_of
 
 METRIC = "mAP50-95"
 """The score that is spoken of, as in stream-based active distillation."""
@@ -45,7 +46,7 @@ def _say_whether(others: pd.DataFrame, reference: str) -> str:
     if not len(others):
         return f"Only {reference} was tried: whether the choice of frames matters stays open."
     sure, spread = find_sure(others)
-    cameras = _count(int(others["cameras"].iloc[0]), "camera")
+    cameras = count_of(int(others["cameras"].iloc[0]), "camera")
     if not len(sure):
         widest = others.loc[[others["difference"].abs().idxmax()]]
         return (
@@ -61,10 +62,6 @@ def _say_whether(others: pd.DataFrame, reference: str) -> str:
         f"The choice of frames matters, by {cameras}; compared with {reference}: "
         f"{_list(sure, spread)}."
     )
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}{'s' * (number != 1)}"
 
 
 def _list(rows: pd.DataFrame, spread: str) -> str:
@@ -126,8 +123,8 @@ def _say_doubt(others: pd.DataFrame) -> str:
     doubts = []
     if 2.0 ** (1 - cameras) * len(others) >= SIGNIFICANT:
         doubts.append(
-            f"{_count(cameras, 'camera')} cannot make {_count(len(others), 'comparison')} sure for "
-            "other cameras, whatever comes out"
+            f"{count_of(cameras, 'camera')} cannot make {count_of(len(others), 'comparison')} sure "
+            "for other cameras, whatever comes out"
         )
     if trainings == cameras:
         doubts.append("each detector was trained once, so differences may be those of seeds")

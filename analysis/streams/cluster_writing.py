@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis.streams.clustering import Clusters, merges
 from util.disk.whole_files import write_json, write_text
+from util.words import count_of
 
 MANIFEST = "clusters.json"
 TABLE = "clusters.csv"
@@ -52,7 +53,8 @@ def write_clusters(
 
 def describe_clusters(cameras: Sequence[str], clusters: Clusters, joined: Mapping[str, int]) -> str:
     """Say in a line each which cameras are together; those that came later have a plus."""
-    lines = [f"{clusters.count} clusters of {len(cameras)} cameras ({clusters.criterion})"]
+    found = count_of(clusters.count, "cluster")
+    lines = [f"{found} of {count_of(len(cameras), 'camera')} ({clusters.criterion})"]
     for number, members in enumerate(clusters.members(cameras), start=1):
         later = [f"+{name}" for name, of in joined.items() if of == number]
         lines.append(f"cluster {number}: {', '.join([*members, *later])}")

@@ -44,7 +44,10 @@ def evaluate_detector(
     folder = folder_beside(checkpoint, data.test_split)
     found = find_boxes(checkpoint, section, test_paths, folder, overwrite)
     print(f"{folder}: {len(found.ids)} images looked at")
+    metrics = Path(f"{folder}_metrics.csv")
     if data.ground_truth is None:
+        if overwrite:  # those of other boxes, which are replaced
+            metrics.unlink(missing_ok=True)
         print("data.ground_truth is null: nothing to judge the boxes by")
         return found
     time = TimeInNames(streams.time, streams.time_format) if streams.time else None
@@ -56,5 +59,5 @@ def evaluate_detector(
         "Means over classes. Intervals are 95 % bootstrap intervals over groups of "
         f"{streams.block} frames that follow each other (streams.block)."
     )
-    write_text(Path(f"{folder}_metrics.csv"), table.to_csv(index=False))
+    write_text(metrics, table.to_csv(index=False))
     return found

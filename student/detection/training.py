@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from util.learning.detection.loss import image_losses
 from util.learning.detection.network import CONTENT, Detector, DetectorSettings
 from util.learning.detection.targets import Targets, assign
 from util.learning.device import build_fabric
-from util.learning.networks.pretrained import image_statistics
+from util.learning.networks.pretrained import TIMM, image_statistics
 from util.learning.runs.run_folder import Row, RunFolder
 from util.learning.runs.run_plan import RunPlan
 from util.learning.runs.tracking import check_installed
@@ -37,9 +37,6 @@ from util.weights.finding import find_encoder
 from util.weights.identity import weights_identity
 
 logger = logging.getLogger(__name__)
-
-TIMM = "tu-"
-"""What the table of weights puts before the name of a network of timm."""
 
 PANELS = {
     "loss": {"train_loss": "training", "val_loss": "validation"},
@@ -84,25 +81,7 @@ def train_detector(
     weights = None if start is not None else find_weights(section, weights_folder)
     torch.manual_seed(section.seed)
     detector = build_detector(section, frames.classes, weights, start)
-    facts = {
-        "settings": {
-            **section.decides(),
-            "classes": list(frames.classes),
-            "weights": _identify(weights),
-            "start": _identify(start),
-            "images": settings_hash(
-                {"train": list(frames.train_ids), "val": list(frames.validation_ids)}
-            ),
-            "files": fingerprint(
-                frames.image_paths[image_id]
-                for image_id in (*frames.train_ids, *frames.validation_ids)
-            ),
-            "labels": settings_hash({"boxes": frames.boxes.to_csv(index=False)}),
-        },
-        "versions": library_versions(),
-        "labels": frames.labels,
-        "learnt_from": dict(frames.origin),
-    }
+    facts = describe_run(section, frames, weights, start)
     run_folder = RunFolder(plan.folder, facts, plan.config)
     learnt = task(section, frames, detector.settings, fabric)
     train_to_end(
@@ -116,6 +95,35 @@ def train_detector(
     if fabric.is_global_zero:
         print_verdict(run_folder)
     return fabric
+
+
+def describe_run(
+    section: DetectorSection, frames: LabelledFrames, weights: Path | None, start: Path | None
+) -> dict[str, Any]:
+    """Say what a run is made of, which tells it from others, and which cameras it has learnt from.
+
+    Args:
+        section: The network, and how it is trained.
+        frames: What it learns from.
+        weights: Of the encoder that it starts with; None = random ones, or those of `start`.
+        start: Checkpoint of a detector that it goes on from; None = there is none.
+    """
+    splits = {"train": list(frames.train_ids), "val": list(frames.validation_ids)}
+    used = [image_id for ids in splits.values() for image_id in ids]
+    return {
+        "settings": {
+            **section.decides(),
+            "classes": list(frames.classes),
+            "weights": _identify(weights),
+            "start": _identify(start),
+            "images": settings_hash(splits),
+            "files": fingerprint(frames.image_paths[image_id] for image_id in used),
+            "labels": settings_hash({"boxes": frames.boxes.to_csv(index=False)}),
+        },
+        "versions": library_versions(),
+        "labels": frames.labels,
+        "learnt_from": dict(frames.origin),
+    }
 
 
 def find_weights(section: DetectorSection, weights_folder: Path) -> Path | None:

@@ -16,9 +16,6 @@ from util.learning.checkpoint import read_checkpoint
 from util.learning.tensors import load_strictly, read_tensors
 from util.weights import efficientnet_lite
 
-ENCODER = "tu-"
-"""What the table of weights puts before the name of a network of timm."""
-
 _PROBE_PX = 128
 """Least side of an image that tells how a network computes; some are too small for some."""
 

@@ -16,6 +16,7 @@ from analysis.streams.run_names import parse_run_name
 from tests.analysis.streams.walt import CAMERAS, SCORES
 from tests.util.streams.recorded import write_streams
 from util.errors import UserError
+from util.images.files import find_images, write_image
 
 
 def find(config: Path, *more: str) -> dict[str, Any]:
@@ -138,3 +139,16 @@ def test_what_cannot_be_clustered_is_one_sentence_and_nothing_is_written(
     told = refused(other, matrix, "label_set=detector")
     assert "no frames in" in told
     assert "cam5, cam6, cam7, cam8, cam9; there are: cam1, cam2, cam3, cam4" in told
+
+
+def test_frames_that_are_not_labelled_are_left_out_by_a_pool(tmp_path: Path) -> None:
+    config = write_streams(tmp_path, STREAMS)
+    labelled = sorted(find_images(tmp_path / "images"))
+    (tmp_path / "Bank.txt").write_text("\n".join(labelled) + "\n")
+    write_image(tmp_path / "images" / "cam5" / "frame_1.png", np.zeros((10, 10, 3), np.uint8))
+    assert "label them first" in refused(config, "label_set=detector", "distance=labels")
+    given = ["--config", str(config), "--data.splits", str(tmp_path), "--streams.pool", "Bank"]
+    given += ["--clusters.label_set", "detector", "--clusters.distance", "labels"]
+    assert main(given) == 0
+    manifest = json.loads((tmp_path / "runs" / "clusters" / "clusters.json").read_text())
+    assert manifest["cameras"] == ["cam1", "cam2", "cam3", "cam4"]

@@ -30,6 +30,7 @@ from util.video.decoding import decode
 from util.video.folders import FrameFolder, find_folders
 from util.video.opening import check_videos, count_frames
 from util.video.sampling import Rule, sample
+from util.words import count_of
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     **OVERWRITE,
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with held(settings.output):
         manifests = [each.made if each.is_finished else take(each, settings) for each in folders]
     num_frames = sum(len(manifest["times_s"]) for manifest in manifests)
-    print(f"{settings.output}: {num_frames} frames of {len(videos)} videos")
+    print(f"{settings.output}: {count_of(num_frames, 'frame')} of {count_of(len(videos), 'video')}")
     print_next(["teacher/soft_label_generation.py", "--data.images", str(settings.output)], argv)
     return report_broken(folders, manifests)
 
@@ -70,9 +71,9 @@ def report_broken(folders: Sequence[FrameFolder], manifests: Sequence[Mapping[st
         if manifest["breaks"]
     ]
     if broken:
-        print(
-            f"{len(broken)} videos are broken, the rest is done: {listed(broken)}", file=sys.stderr
-        )
+        are = "is" if len(broken) == 1 else "are"
+        told = f"{count_of(len(broken), 'video')} {are} broken, the rest is done"
+        print(f"{told}: {listed(broken)}", file=sys.stderr)
     return 1 if broken else 0
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,16 +63,30 @@ def open_pool(settings: StreamsSection, data: DataSection, paths: PathsSection) 
     """
     label_sets = _find_label_sets(settings, paths, data.test_split)
     image_paths = find_images(data.images)
-    frames = list(image_paths)
-    if settings.pool is not None:
-        frames = read_split(data.splits, settings.pool, frames)
-    time = TimeInNames(settings.time, settings.time_format) if settings.time else None
-    cameras = find_cameras(frames, data.groups, time, settings.cameras)
+    cameras = find_pool(settings, data, image_paths)
     num_failed = 0
     for label_set in label_sets:
         cameras, num_more = keep_labelled(cameras, label_set)
         num_failed += num_more
     return Pool(cameras, label_sets, num_failed, image_paths)
+
+
+def find_pool(settings: StreamsSection, data: DataSection, images: Collection[str]) -> list[Camera]:
+    """Find the cameras with the frames that may be chosen.
+
+    Args:
+        settings: Names the cameras, the split and how times are found.
+        data: Names the split lists, and finds the camera of a frame.
+        images: Ids of all images.
+
+    Raises:
+        UserError: A list is missing, or frames have no camera or time.
+    """
+    frames = list(images)
+    if settings.pool is not None:
+        frames = read_split(data.splits, settings.pool, images)
+    time = TimeInNames(settings.time, settings.time_format) if settings.time else None
+    return find_cameras(frames, data.groups, time, settings.cameras)
 
 
 def _find_label_sets(settings: StreamsSection, paths: PathsSection, split: str) -> list[LabelSet]:

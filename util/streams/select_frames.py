@@ -26,6 +26,7 @@ from util.running.shares import refuse_several
 from util.streams.labelled import open_pool
 from util.streams.selecting import select
 from util.streams.writing import check_folder, write_selections
+from util.words import count_of
 
 READS = keys_of("streams")
 
@@ -59,14 +60,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     num_chosen = sum(len(each.positions) for each in selections)
     num_validation = sum(each.bank.num_validation for each in selections)
     print(
-        f"{output}: {num_chosen} frames of {len(pool.cameras)} cameras by "
+        f"{output}: {count_of(num_chosen, 'frame')} of {count_of(len(pool.cameras), 'camera')} by "
         f"{', then '.join(strategies)}, {num_validation} to validate"
     )
     if num_chosen:
-        has_maps = pool.label_sets[0].has_maps
+        has_maps = pool.label_sets[-1].has_maps
         script = "student/train.py" if has_maps else "student/detection/train_detector.py"
         key = "--student.label_set" if has_maps else "--detector.label_set"
-        print_next([script, key, settings.label_set, "--data.splits", str(output)], argv)
+        teacher = settings.second_stage_label_set or settings.label_set
+        print_next([script, key, teacher, "--data.splits", str(output)], argv)
     else:
         print("No frame at all: there is nothing to learn from")
     return 0

@@ -98,17 +98,8 @@ def select(
             score_frames(part, table, settings, second)
             for part, table, second in zip(parts, boxes_of, second_of, strict=True)
         ]
-    num_boxed = [
-        int(np.count_nonzero(score_count(part.ids, table) > 0))
-        for part, table in zip(parts, boxes_of, strict=True)
-    ]
-    if needs_warmup(settings.strategy) and not settings.allow_short:
-        _refuse(
-            f"camera {bank.camera.name} has {number} frames with boxes to learn from, no more than "
-            f"the {settings.warmup} of streams.warmup, which are passed by"
-            for bank, number in zip(banks, num_boxed, strict=True)
-            if number <= settings.warmup
-        )
+    num_boxed = _count_boxed(parts, boxes_of)
+    _refuse_cold(parts, num_boxed, settings)
     selections = [
         Selection(bank, num, number, choose(part, each, num, settings))
         for bank, part, num, number, each in zip(
@@ -123,6 +114,32 @@ def select(
     for text in short:
         logger.warning("%s", text)
     return selections
+
+
+def _count_boxed(cameras: Sequence[Camera], boxes: Sequence[pd.DataFrame]) -> list[int]:
+    """Count the frames of each camera that have a box."""
+    return [
+        int(np.count_nonzero(score_count(camera.ids, table) > 0))
+        for camera, table in zip(cameras, boxes, strict=True)
+    ]
+
+
+def _refuse_cold(
+    cameras: Sequence[Camera], num_boxed: Sequence[int], settings: StreamsSection
+) -> None:
+    """Refuse cameras of which the warm-up, where there is one, leaves nothing.
+
+    Raises:
+        UserError: There are some, and fewer frames than asked for are not allowed.
+    """
+    if not needs_warmup(settings.strategy) or settings.allow_short:
+        return
+    _refuse(
+        f"camera {camera.name} has {number} frames with boxes to learn from, no more than "
+        f"the {settings.warmup} of streams.warmup, which are passed by"
+        for camera, number in zip(cameras, num_boxed, strict=True)
+        if number <= settings.warmup
+    )
 
 
 def _divide(cameras: Sequence[Camera], settings: StreamsSection) -> tuple[list[Bank], list[int]]:

@@ -17,7 +17,7 @@ from teacher.cam.learning.labelled_images import LabelledImages, gather_labelled
 from teacher.cam.learning.loss import Batch, cross_entropy, measure, measure_taught
 from teacher.cam.learning.pupil import Lesson, find_teacher, finished_classifier
 from teacher.cam.learning.threshold import find_threshold
-from teacher.cam.network import ENCODER, ClassifierSettings, ImageClassifier, build_classifier
+from teacher.cam.network import ClassifierSettings, ImageClassifier, build_classifier
 from teacher.cam.run_files import POSITIVE_LABELS
 from util.config import ClassifierSection, DataSection
 from util.images.files import fingerprint, read_image
@@ -25,7 +25,7 @@ from util.images.identity import identify
 from util.label_set import CHOSEN_ON
 from util.learning.batches import read_ahead
 from util.learning.device import build_fabric
-from util.learning.networks.pretrained import image_statistics
+from util.learning.networks.pretrained import TIMM, image_statistics
 from util.learning.processes import gather_objects
 from util.learning.runs.run_folder import Row, RunFolder
 from util.learning.runs.run_plan import RunPlan
@@ -70,7 +70,7 @@ def train_classifier(
     images = gather_labelled_images(data, section.positive_labels)
     weights = find_weights(section, weights_folder)
     teacher = find_teacher(section, plan.folder)
-    mean, std = image_statistics(ENCODER + section.network, weights)
+    mean, std = image_statistics(TIMM + section.network, weights)
     settings = ClassifierSettings(
         section.network, section.size_px, mean, std, section.output_stride
     )
@@ -129,7 +129,7 @@ def find_weights(section: ClassifierSection, weights_folder: Path) -> Path | Non
     """
     if section.weights is None:
         return None
-    encoder = ENCODER + section.network
+    encoder = TIMM + section.network
     return find_encoder(section.weights, encoder, "classifier.weights", weights_folder)
 
 

@@ -116,3 +116,14 @@ def test_a_checkpoint_of_something_else_is_no_detector(trained: Path) -> None:
     with pytest.raises(UserError, match="no checkpoint that can be read safely"):
         try_on(trained, "Else", "--detector.checkpoint", str(path))
     assert "learnt_from" in json.loads(path.read_text())
+
+
+def test_figures_of_other_boxes_do_not_stay_beside_new_ones(trained: Path) -> None:
+    folder = try_on(trained, "Judged")
+    metrics = Path(f"{folder}_metrics.csv")
+    before = metrics.read_bytes()
+    try_on(trained, "Judged", "--data.ground_truth", "null")
+    assert metrics.read_bytes() == before  # the boxes are the same
+    no_truth = ("--data.ground_truth", "null", "--overwrite")
+    try_on(trained, "Judged", "--detector.confidence", "0.5", *no_truth)
+    assert not metrics.exists()

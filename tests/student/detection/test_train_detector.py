@@ -182,3 +182,8 @@ def test_what_the_choice_of_frames_says_is_kept_with_the_run(cameras: Path) -> N
         "frames": 12,
         "selection": {"strategy": "n_first"},
     }
+
+
+def test_a_class_that_is_named_twice_is_refused(cameras: Path) -> None:
+    with pytest.raises(UserError, match="each class once"):
+        train(cameras, "--detector.classes", '["gull", "gull"]')

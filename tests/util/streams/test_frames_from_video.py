@@ -120,7 +120,7 @@ def test_broken_videos_give_what_can_be_decoded_and_others_go_on(
         assert found["broken"] == [*range(len(found["broken"]))]
         assert 3 < len(found["broken"]) < 22
         said = capsys.readouterr().err
-        assert f"1 videos are broken, the rest is done: {broken} behind" in said
+        assert f"1 video is broken, the rest is done: {broken} behind" in said
 
 
 def test_nothing_between_start_and_end_is_said(

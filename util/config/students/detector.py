@@ -112,6 +112,13 @@ class DetectorSection(Section):
         json_schema_extra=DECIDES_NOTHING,
     )
 
+    @field_validator("classes")
+    @classmethod
+    def _each_once(cls, classes: list[str]) -> list[str]:
+        if len(set(classes)) < len(classes):
+            raise ValueError("expected each class once")
+        return classes
+
     @field_validator("weights")
     @classmethod
     def _locate_weights(cls, name: str | None, info: ValidationInfo) -> str | None:

@@ -11,7 +11,7 @@ from util.learning.tensors import describe_misfits, not_whole, read_tensors
 from util.weights import efficientnet_lite
 from util.weights.identity import recognise
 
-_TIMM = "tu-"
+TIMM = "tu-"
 """What segmentation-models-pytorch puts before the name of an encoder that timm builds."""
 
 
@@ -28,12 +28,12 @@ def image_statistics(encoder: str, path: Path | None) -> tuple[Sequence[float], 
     """
     if path is None:
         return IMAGE_MEAN, IMAGE_STD
-    if (known := recognise(path)) and known.backend == _TIMM + efficientnet_lite.TIMM_NAME:
+    if (known := recognise(path)) and known.backend == TIMM + efficientnet_lite.TIMM_NAME:
         return efficientnet_lite.IMAGE_MEAN, efficientnet_lite.IMAGE_STD
-    if encoder.startswith(_TIMM):
+    if encoder.startswith(TIMM):
         import timm
 
-        published = timm.get_pretrained_cfg(encoder.removeprefix(_TIMM))
+        published = timm.get_pretrained_cfg(encoder.removeprefix(TIMM))
         if published is not None:
             return published.mean, published.std
     return IMAGE_MEAN, IMAGE_STD
@@ -54,11 +54,11 @@ def load_encoder(encoder: nn.Module, name: str, path: Path) -> None:
     file = path / "model.safetensors" if path.is_dir() else path
     what = f"encoder {name}"
     state: Mapping[str, Tensor] = read_tensors(file, what)
-    if name == _TIMM + efficientnet_lite.TIMM_NAME:
+    if name == TIMM + efficientnet_lite.TIMM_NAME:
         names = efficientnet_lite.timm_names(state)
         state = {names[published]: value for published, value in state.items()}
-    if name.startswith(_TIMM):
-        state = _select_of_timm(encoder, name.removeprefix(_TIMM), state)
+    if name.startswith(TIMM):
+        state = _select_of_timm(encoder, name.removeprefix(TIMM), state)
     try:
         encoder.load_state_dict(dict(state))  # which knows what comes after encoders that are smp's
     except RuntimeError:
