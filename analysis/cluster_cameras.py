@@ -30,9 +30,9 @@ from util.running.run import print_next, run_script
 from util.streams.labelled import find_pool, keep_labelled
 
 if TYPE_CHECKING:  # statistics take a second to import, which --help should not
-    from analysis.streams.clustering import Clusters
+    from analysis.clusters.clustering import Clusters
+    from analysis.clusters.known_cameras import KnownCameras
     from analysis.streams.cross_matrix import CrossMatrix
-    from analysis.streams.known_cameras import KnownCameras
 
 READS = keys_of("clusters") | {
     f"streams.{key}" for key in ("cameras", "pool", "time", "time_format")
@@ -42,9 +42,9 @@ READS = keys_of("clusters") | {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
-    from analysis.streams.agreement import compare_distances
-    from analysis.streams.cluster_writing import describe_clusters, write_clusters
-    from analysis.streams.clustering import cluster, join
+    from analysis.clusters.agreement import compare_distances
+    from analysis.clusters.clustering import cluster, join
+    from analysis.clusters.writing import describe_clusters, write_clusters
     from analysis.streams.cross_matrix import write_matrix
 
     settings, folder = config.clusters, config.paths.runs / config.clusters.name
@@ -107,7 +107,7 @@ def gather(config: Config, matrix: "CrossMatrix | None") -> "KnownCameras":
     Raises:
         UserError: There is no label set, and one is needed; or it has none of the cameras.
     """
-    from analysis.streams.known_cameras import KnownCameras
+    from analysis.clusters.known_cameras import KnownCameras
 
     settings, paths, data = config.clusters, config.paths, config.data
     scores = None if matrix is None else matrix.scores
@@ -144,7 +144,7 @@ def check_count(settings: ClustersSection, names: Sequence[str]) -> None:
 
 def draw(path: Path, cameras: "KnownCameras", found: "Clusters", settings: ClustersSection) -> None:
     """Draw the scores, or else the distances, in the order of the tree."""
-    from analysis.streams.cluster_figure import draw_clusters
+    from analysis.clusters.figure import draw_clusters
 
     if cameras.scores is None:
         values = cameras.distances()[settings.distance]

@@ -1,1 +1,1 @@
-"""What students of cameras are worth: their names, results, clusters of cameras, and plots."""
+"""What students of cameras are worth: their names, tests on every camera, results, and plots."""

@@ -13,7 +13,7 @@ from analysis.cluster_cameras import main
 from analysis.streams.cross_matrix import CrossMatrix, write_matrix
 from analysis.streams.results import append_results, result_row, told_by_name
 from analysis.streams.run_names import parse_run_name
-from tests.analysis.streams.walt import CAMERAS, SCORES
+from tests.analysis.clusters.walt import CAMERAS, SCORES
 from tests.util.streams.recorded import write_streams
 from util.errors import UserError
 from util.images.files import find_images, write_image

@@ -16,11 +16,11 @@ from tests.util.streams.plain_selection import plain_threshold_selection
 from util.config import StreamsSection
 from util.config.streams import StreamStrategy
 from util.streams.cameras import Camera
-from util.streams.frame_scores import score_confidence
-from util.streams.online import OnlineSelector
-from util.streams.second_stage import choose_farthest_first
-from util.streams.strategies import choose
-from util.streams.thresholding import choose_by_threshold
+from util.streams.choosing.frame_scores import score_confidence
+from util.streams.choosing.online import OnlineSelector
+from util.streams.choosing.second_stage import choose_farthest_first
+from util.streams.choosing.strategies import choose
+from util.streams.choosing.thresholding import choose_by_threshold
 
 MILLION = 1_000_000
 

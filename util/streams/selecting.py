@@ -13,10 +13,10 @@ from util.config.streams import StreamsSection
 from util.errors import UserError, listed
 from util.streams.banks import Bank, divide, divide_bank
 from util.streams.cameras import Camera
-from util.streams.choice import Choice
-from util.streams.frame_scores import score_count
-from util.streams.second_stage import keep
-from util.streams.strategies import (
+from util.streams.choosing.choice import Choice
+from util.streams.choosing.frame_scores import score_count
+from util.streams.choosing.second_stage import keep
+from util.streams.choosing.strategies import (
     choose,
     looks_at_images,
     needs_warmup,

@@ -10,7 +10,7 @@ import pytest
 from analysis.streams.cross_matrix import CrossMatrix, gather_matrix, read_matrix, write_matrix
 from analysis.streams.results import append_results, baseline_row, result_row, told_by_name
 from analysis.streams.run_names import parse_run_name
-from tests.analysis.streams.walt import CAMERAS, SCORES
+from tests.analysis.clusters.walt import CAMERAS, SCORES
 from util.errors import UserError
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from util.streams.choice import Choice, unscored
+from util.streams.choosing.choice import Choice, unscored
 
 LEAST_FREQUENCY = 1 / 16
 """What counts as detail, in cycles a pixel of the small picture; the facts do not say where the

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from util.streams.choice import Choice
+from util.streams.choosing.choice import Choice
 
 
 def measure_movement(before: np.ndarray, after: np.ndarray) -> float:

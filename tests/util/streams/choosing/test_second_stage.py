@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.conftest import box_table
 from util.config import StreamsSection
 from util.streams.cameras import Camera
-from util.streams.frame_scores import embed_frames, score_count, score_entropy, score_shape
-from util.streams.second_stage import (
+from util.streams.choosing.frame_scores import embed_frames, score_count, score_entropy, score_shape
+from util.streams.choosing.second_stage import (
     choose_by_clusters,
     choose_farthest_first,
     choose_moderate,

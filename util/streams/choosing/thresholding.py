@@ -5,7 +5,7 @@ Stream-based active distillation (Manjah et al., CVPR Workshops 2023, SBAD; arXi
 
 import numpy as np
 
-from util.streams.choice import Choice
+from util.streams.choosing.choice import Choice
 
 RATE_STEP = 0.05
 """By how much the adaptive variant raises the rate at a time."""

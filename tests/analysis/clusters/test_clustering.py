@@ -5,14 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
-from analysis.streams.clustering import build_tree, cluster, cut, join, merges
-from analysis.streams.distances import (
+from analysis.clusters.clustering import build_tree, cluster, cut, join, merges
+from analysis.clusters.distances import (
     profile_distances,
     profile_to_new,
     transfer_distances,
 )
-from analysis.streams.known_cameras import KnownCameras
-from tests.analysis.streams.walt import CAMERAS, SCORES
+from analysis.clusters.known_cameras import KnownCameras
+from tests.analysis.clusters.walt import CAMERAS, SCORES
 
 
 def sets(distances: np.ndarray, count: int) -> set[frozenset[int]]:

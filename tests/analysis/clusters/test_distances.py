@@ -8,14 +8,14 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import spearmanr
 
-from analysis.streams.agreement import PERMUTATIONS, compare_distances, mantel
-from analysis.streams.distances import (
+from analysis.clusters.agreement import PERMUTATIONS, compare_distances, mantel
+from analysis.clusters.distances import (
     embedding_distances,
     label_distances,
     profile_distances,
     transfer_distances,
 )
-from tests.analysis.streams.walt import SCORES
+from tests.analysis.clusters.walt import SCORES
 from tests.conftest import box_table
 from util.streams.cameras import Camera
 

@@ -9,7 +9,7 @@ import pytest
 from util.config import StreamsSection
 from util.streams.banks import divide, divide_bank
 from util.streams.cameras import Camera
-from util.streams.strategies import choose, take_best
+from util.streams.choosing.strategies import choose, take_best
 
 
 def camera(num: int, name: str = "c") -> Camera:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.streams.clustering import Clusters, merges
+from analysis.clusters.clustering import Clusters, merges
 from util.disk.whole_files import write_json, write_text
 from util.words import count_of
 

@@ -14,7 +14,7 @@ from scipy.special import rel_entr
 
 from util.bbox_csv import COORDINATES
 from util.streams.cameras import Camera
-from util.streams.frame_scores import embed_frames
+from util.streams.choosing.frame_scores import embed_frames
 
 COUNT_ENDS = (1, 2, 3, 5, 9, 17)
 """Least boxes of a frame in each bin of counts but the first, which is that of empty frames."""

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from util.streams.online import OnlineSelector, choose_online
+from util.streams.choosing.online import OnlineSelector, choose_online
 
 
 def plain_online(

@@ -12,10 +12,15 @@ import pandas as pd
 
 from util.config.streams import StreamsSection
 from util.streams.cameras import Camera
-from util.streams.choice import Choice, unscored
-from util.streams.disagreement import score_disagreement
-from util.streams.frame_scores import embed_frames, score_confidence, score_entropy, score_shape
-from util.streams.strategies import take_best
+from util.streams.choosing.choice import Choice, unscored
+from util.streams.choosing.disagreement import score_disagreement
+from util.streams.choosing.frame_scores import (
+    embed_frames,
+    score_confidence,
+    score_entropy,
+    score_shape,
+)
+from util.streams.choosing.strategies import take_best
 
 
 def keep(

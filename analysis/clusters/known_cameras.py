@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.streams.distances import (
+from analysis.clusters.distances import (
     embedding_distances,
     label_distances,
     profile_distances,

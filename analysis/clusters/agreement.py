@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
 
-from analysis.streams.clustering import build_tree, cut
+from analysis.clusters.clustering import build_tree, cut
 
 PERMUTATIONS = 9999
 _AT_ONCE = 500

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import box_table
-from util.streams.disagreement import score_disagreement
+from util.streams.choosing.disagreement import score_disagreement
 
 Row = tuple[str, float, float, float, float, float, str]
 IDS = ["a", "b", "c"]

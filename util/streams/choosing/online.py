@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from util.streams.choice import Choice
+from util.streams.choosing.choice import Choice
 
 
 class Passed(NamedTuple):

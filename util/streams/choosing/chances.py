@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from util.streams.choice import Choice
+from util.streams.choosing.choice import Choice
 
 
 def choose_uniformly(name: str, num_frames: int, num: int, rate: float, seed: int) -> Choice:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from scipy.cluster.hierarchy import dendrogram
 
-from analysis.streams.clustering import Clusters
+from analysis.clusters.clustering import Clusters
 from analysis.study.report.plot_style import LINES, STYLE, shortened
 from util.visualization import new_figure, write_figure
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from util.config import StreamsSection
 from util.streams.cameras import Camera
-from util.streams.chances import chance_of
-from util.streams.strategies import choose
+from util.streams.choosing.chances import chance_of
+from util.streams.choosing.strategies import choose
 
 CURVES = {
     ("least", "logistic"): lambda c: math.exp(-8 * c),

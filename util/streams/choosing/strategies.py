@@ -14,15 +14,15 @@ import pandas as pd
 
 from util.config.streams import StreamsSection
 from util.streams.cameras import Camera
-from util.streams.chances import chance_of, choose_by_chance, choose_uniformly
-from util.streams.choice import Choice, unscored
-from util.streams.disagreement import score_disagreement
-from util.streams.frame_scores import score_confidence, score_count
-from util.streams.online import choose_online
+from util.streams.choosing.chances import chance_of, choose_by_chance, choose_uniformly
+from util.streams.choosing.choice import Choice, unscored
+from util.streams.choosing.disagreement import score_disagreement
+from util.streams.choosing.frame_scores import score_confidence, score_count
+from util.streams.choosing.online import choose_online
+from util.streams.choosing.thresholding import choose_by_threshold
 from util.streams.pictures.frequency import choose_by_histogram, measure_detail
 from util.streams.pictures.movement import choose_moved, score_movement
 from util.streams.pictures.reading import look_at
-from util.streams.thresholding import choose_by_threshold
 
 
 def score_frames(

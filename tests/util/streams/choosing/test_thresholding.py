@@ -8,8 +8,8 @@ from tests.util.streams.plain_selection import (
     plain_threshold_selection,
 )
 from tests.util.streams.recorded import table_of
-from util.streams.frame_scores import score_confidence
-from util.streams.thresholding import choose_by_threshold
+from util.streams.choosing.frame_scores import score_confidence
+from util.streams.choosing.thresholding import choose_by_threshold
 
 
 def random_frames(rng: np.random.Generator, num: int) -> list[list[float]]:

@@ -1,0 +1,1 @@
+"""Cameras that can share a student: how far apart they are, and which belong together."""
