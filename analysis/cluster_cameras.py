@@ -11,6 +11,7 @@ distances that can be had agree, so that one sees whether boxes would have told 
 Next: python util/streams/select_frames.py, with streams.cameras those of a cluster
 """
 
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,8 @@ if TYPE_CHECKING:  # statistics take a second to import, which --help should not
     from analysis.clusters.clustering import Clusters
     from analysis.clusters.known_cameras import KnownCameras
     from analysis.streams.cross_matrix import CrossMatrix
+
+logger = logging.getLogger(__name__)
 
 READS = keys_of("clusters") | {
     f"streams.{key}" for key in ("cameras", "pool", "time", "time_format")
@@ -91,9 +94,16 @@ def find_matrix(settings: ClustersSection, runs: Path) -> "CrossMatrix | None":
     if settings.matrix is not None:
         return read_matrix(settings.matrix)
     path = runs / settings.results / "inference_results.csv"
+    needs_scores = settings.distance in ("transfer", "profile")
     if path.exists():
-        return gather_matrix(read_results(path), settings.metric)
-    if settings.distance in ("transfer", "profile"):
+        try:
+            return gather_matrix(read_results(path), settings.metric)
+        except UserError as error:
+            if needs_scores:
+                raise
+            logger.warning("boxes are compared with no scores of %s: %s", path, error)
+            return None
+    if needs_scores:
         raise UserError(
             f"{path} does not exist, which the distance {settings.distance} needs; test students "
             "on cameras first, or set clusters.matrix, or clusters.distance to embedding or labels"

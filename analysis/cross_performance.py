@@ -23,6 +23,7 @@ from util.config import keys_of, write_config
 from util.config.command_line import OVERWRITE, load_config
 from util.disk.places import name_in
 from util.running.run import print_next, run_script
+from util.words import count_of
 
 READS = keys_of("cross_performance") | {
     *("detector.confidence", "detector.overlap", "detector.max_boxes", "detector.device"),
@@ -65,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     note_test(table, students, test, results)
     for metric in ("mAP50", "mAP50-95", "precision", "recall"):
         draw_curves(folder / f"cross_{metric}", tabulate_curves(results, metric), metric)
-    print(f"{table}: {len(results)} rows; {len(waiting)} students tested")
+    print(f"{table}: {count_of(len(results), 'row')}; {count_of(len(waiting), 'student')} tested")
     print_next(["analysis/cluster_cameras.py"], argv)
     return 0
 

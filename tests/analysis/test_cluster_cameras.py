@@ -152,3 +152,16 @@ def test_frames_that_are_not_labelled_are_left_out_by_a_pool(tmp_path: Path) -> 
     assert main(given) == 0
     manifest = json.loads((tmp_path / "runs" / "clusters" / "clusters.json").read_text())
     assert manifest["cameras"] == ["cam1", "cam2", "cam3", "cam4"]
+
+
+def test_scores_that_cannot_be_compared_keep_no_boxes_from_being_clustered(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = write_streams(tmp_path, STREAMS)
+    results = tmp_path / "runs" / "cross_performance" / "inference_results.csv"
+    append_results(results, [row("cam1", "cam1", 0.5)])  # of one camera alone
+    manifest = find(config, "label_set=detector", "distance=labels")
+    assert manifest["cameras"] == ["cam1", "cam2", "cam3", "cam4"]
+    assert f"no scores of {results}: the results have students of cam1" in caplog.text
+    with pytest.raises(UserError, match="clusters need two cameras at least"):
+        find(config, "label_set=detector", "distance=profile")

@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         manifests = [each.made if each.is_finished else take(each, settings) for each in folders]
     num_frames = sum(len(manifest["times_s"]) for manifest in manifests)
     print(f"{settings.output}: {count_of(num_frames, 'frame')} of {count_of(len(videos), 'video')}")
-    print_next(["teacher/soft_label_generation.py", "--data.images", str(settings.output)], argv)
+    teacher = ["teacher/soft_label_generation.py", "--teacher.name", "boxes"]
+    print_next([*teacher, "--data.images", str(settings.output)], argv)
     return report_broken(folders, manifests)
 
 
