@@ -101,6 +101,7 @@ def build_trainer(
         validation,
         student.num_workers,
         student.best_epoch,
+        material.boxes_chosen,
         list(run_folder.facts["left_out"]),
         facts={
             "architecture": name_architecture(student, encoder_weights).as_dict(),

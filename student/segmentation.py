@@ -1,12 +1,13 @@
 """What a segmentation student learns, as the training loop is told it: losses and overlaps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from student.box_choice import choose_boxes
 from student.data.loading import Batch, SoftLabelPairs
 from student.losses import LossSettings, student_loss
 from student.validation import Validation, count_overlap, validate
@@ -23,6 +24,7 @@ def segmentation_task(
     validation: Validation,
     num_threads: int,
     best_epoch: BestEpoch = "boxes",
+    boxes_chosen: Collection[str] = (),
     left_out: Sequence[str] = (),
     facts: Mapping[str, Any] | None = None,
 ) -> Task[Batch]:
@@ -34,6 +36,7 @@ def segmentation_task(
         validation: What decides which epoch is best; with the losses that are trained with.
         num_threads: That read and augment ahead; 0 = none.
         best_epoch: By what it decides.
+        boxes_chosen: What of the boxes it decides at the end, too; see `choose_boxes`.
         left_out: Ids of the images of both splits that cannot be read.
         facts: What checkpoints say beside the weights.
     """
@@ -47,6 +50,7 @@ def segmentation_task(
         pairs.crops_per_image,
         left_out,
         {} if facts is None else facts,
+        concluded=partial(choose_boxes, validation, boxes_chosen, fabric) if boxes_chosen else None,
     )
 
 
@@ -80,5 +84,7 @@ def summarise_overlap(overlap: Tensor) -> Row:
 
 
 def score(best_epoch: BestEpoch, row: Row) -> tuple[float, ...]:
-    """How good an epoch is, by its loss, or by the F1 of its boxes and, of equal ones, its loss."""
+    """How good an epoch is: by its number, its loss, or the F1 of its boxes and then its loss."""
+    if best_epoch == "last":
+        return (row["epoch"],)
     return (-row["val_loss"],) if best_epoch == "loss" else (row["val_f1"], -row["val_loss"])

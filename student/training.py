@@ -136,6 +136,11 @@ def print_verdict(path: Path, facts: Mapping[str, Any]) -> None:
     """Say how good the best epoch is, and where that says little, why."""
     best, labels = facts["best"], facts["labels"]["train"]
     print(f"{path}: best epoch {best['epoch']:.0f}, validation F1 {best['val_f1']:.3f}")
+    if boxes := facts.get("boxes"):
+        print(
+            "The validation images choose for its boxes pixels above "
+            f"{boxes['threshold']:g}, {boxes['min_area_px']} at least"
+        )
     if best["val_f1"] == 0:
         why = "train longer (student.epochs), on more images or on another label set"
         if not facts["boxes_sought"]:

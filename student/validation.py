@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from student.data.loading import SoftLabelPairs
+from student.data.loading import Batch, SoftLabelPairs
 from student.data.survey import Seen
 from student.losses import LossSettings, student_loss
 from util.bbox_csv import COORDINATES, boxes_to_table
@@ -165,10 +165,7 @@ def _measure_images(
 ) -> Iterator[tuple[int, Measured]]:
     """Measure this process's share of the images."""
     pairs = validation.pairs
-    for index in range(fabric.global_rank, len(pairs), fabric.world_size):
-        batch = pairs.batch([index])
-        image = batch.images[0].permute(1, 2, 0).numpy()
-        predicted = predict_in_tiles(predictor, image, TILED)
+    for index, batch, predicted in predict_share(fabric, predictor, pairs):
         logits = torch.from_numpy(predicted)[None, None]
         loss = student_loss(
             logits,
@@ -182,6 +179,20 @@ def _measure_images(
         soft_label = logits_to_soft_label(predicted, pairs.temperature)
         boxes = soft_label_to_boxes(soft_label, validation.box_settings)
         yield index, Measured(predicted.shape, float(loss), overlap.numpy(), boxes)
+
+
+def predict_share(
+    fabric: Fabric, predictor: TorchPredictor, pairs: SoftLabelPairs
+) -> Iterator[tuple[int, Batch, np.ndarray]]:
+    """Predict this process's share of images, or of windows of them.
+
+    Yields:
+        The index of each, the image alone as a batch, and its (H, W) float32 logits.
+    """
+    for index in range(fabric.global_rank, len(pairs), fabric.world_size):
+        batch = pairs.batch([index])
+        image = batch.images[0].permute(1, 2, 0).numpy()
+        yield index, batch, predict_in_tiles(predictor, image, TILED)
 
 
 def count_overlap(

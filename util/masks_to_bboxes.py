@@ -27,16 +27,31 @@ def soft_label_to_boxes(soft_label: np.ndarray, settings: BoxSettings) -> Boxes:
     Returns:
         Boxes in the order of OpenCV's components; none where no pixel is above the threshold.
     """
+    boxes, area_px = measure_components(soft_label, settings)
+    kept = area_px >= settings.min_area_px
+    return Boxes(boxes.boxes_xyxy[kept], boxes.confidences[kept])
+
+
+def measure_components(soft_label: np.ndarray, settings: BoxSettings) -> tuple[Boxes, np.ndarray]:
+    """Find the boxes of a soft label whatever their area, and their areas.
+
+    Args:
+        soft_label: (H, W) float32 in [0, 1].
+        settings: As for `soft_label_to_boxes`; its minimum area is not looked at.
+
+    Returns:
+        N boxes, and the (N,) int64 pixels of each component before dilation.
+    """
     foreground = (soft_label > settings.threshold).view(np.uint8)
     if cv2.countNonZero(foreground) == 0:
-        return Boxes(np.zeros((0, 4), np.float64), np.zeros(0, np.float64))
+        nothing = Boxes(np.zeros((0, 4), np.float64), np.zeros(0, np.float64))
+        return nothing, np.zeros(0, np.int64)
     labels, boxes_xyxy = _join(foreground, settings.dilation_iterations)
     area_px, total = _sum_pixels(soft_label, foreground, labels, len(boxes_xyxy))
-    kept = area_px >= settings.min_area_px
-    boxes_xyxy = boxes_xyxy[kept].astype(np.float64)
+    boxes_xyxy = boxes_xyxy.astype(np.float64)
     if settings.box_rule == "thesis":
         boxes_xyxy = _enlarge(boxes_xyxy, settings.dilation_iterations, soft_label.shape[::-1])
-    return Boxes(boxes_xyxy, total[kept] / area_px[kept])
+    return Boxes(boxes_xyxy, total / area_px), area_px
 
 
 def as_in_thesis(

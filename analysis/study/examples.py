@@ -87,7 +87,7 @@ def _panel(title: str, label_set: LabelSet, image_id: str, judge: Judge) -> Pane
     """A map with its boxes that count."""
     soft_label = label_set.read(image_id)
     height, width = soft_label.shape
-    boxes = soft_label_to_boxes(soft_label, judge.box_settings)
+    boxes = soft_label_to_boxes(soft_label, label_set.box_settings)
     found = [(image_id, (height, width), boxes)]
     table = boxes_to_table(found, judge.box_settings.object_class)
     return Panel(title, soft_label, table[table["confidence"] > judge.min_confidence])

@@ -72,7 +72,7 @@ class Judge:
         image_ids: The N test images.
         truths: Table of their true boxes; None without.
         masks: Their true masks; None without.
-        box_settings: How maps become boxes.
+        box_settings: How maps become boxes that are of no label set, which says so itself.
         min_confidence: Boxes count above it.
         iou_thresholds: Of the one-to-one metric.
         classes: Of the truth that count; none = all.
@@ -106,6 +106,11 @@ class Judge:
             "boxes": [asdict(self.box_settings), self.min_confidence, self.iou_thresholds],
         }
         return settings_hash(facts | {"masks": masks, "truths": truths})
+
+    def of_boxes(self, box_settings: BoxSettings) -> "Judge":
+        """Judge boxes that are found otherwise; their class is this judge's, it only names them."""
+        object_class = self.box_settings.object_class
+        return replace(self, box_settings=replace(box_settings, object_class=object_class))
 
     def only(self, image_ids: Collection[str]) -> "Judge":
         """Judge some of the images, in the same order."""
@@ -211,13 +216,14 @@ def find_judge(
 
 
 def count_label_set(folder: Path, judge: Judge, store: Path) -> Counts:
-    """Count a label set, unless its counts are in the store.
+    """Count a label set by its own rule of boxes, unless its counts are in the store.
 
     Args:
         folder: Of a label set that has all images of the judge.
         judge: What is right.
         store: Folder of counts, by the hash of what they depend on.
     """
+    judge = judge.of_boxes(LabelSet(folder, needs_maps=False).box_settings)
     facts = {"label_set": content_of(folder), "judge": judge.hash}
     path = store / f"{settings_hash(facts)}.npz"
     with held(path):

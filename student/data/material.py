@@ -50,6 +50,7 @@ class Material:
         validation: Images to choose the best epoch by.
         split_names: Of the two, for messages.
         boxes: How maps become boxes.
+        boxes_chosen: What of that the validation images choose for the student.
         min_confidence: Boxes count above this confidence.
         truths: Table of the true boxes of the validation images; None where the best epoch is
             chosen by the boxes of their soft labels.
@@ -61,6 +62,7 @@ class Material:
     validation: Sizes
     split_names: tuple[str, str]
     boxes: BoxSettings
+    boxes_chosen: Sequence[str]
     min_confidence: float
     truths: pd.DataFrame | None
 
@@ -118,6 +120,7 @@ def gather_material(
         validation,
         (data.train_split, data.validation_split),
         evaluation.box_settings(label_set.box_settings),
+        evaluation.left_to_choose(),
         evaluation.min_confidence,
         truths,
     )
@@ -139,6 +142,7 @@ def collect_settings(
         **student.decides(),
         "encoder_weights": identify_encoder_weights(student, weights_folder),
         "boxes": asdict(material.boxes),
+        "boxes_chosen": list(material.boxes_chosen),
         "min_confidence": material.min_confidence,
         "label_set": [label_set.name, label_set.fingerprint()],
         "images": settings_hash(split),

@@ -37,6 +37,8 @@ class Task(Generic[Batch]):
         facts: What checkpoints say beside the weights, plain values: whatever is needed to build
             the network again.
         kept: Columns of `validate` that checkpoints say too, with what was measured in their epoch.
+        concluded: Finds out of the best network, once all epochs are done, what its checkpoint then
+            says in the place of `facts`; the same in every process. None = nothing.
         finished: Takes out of the network what is validated, counted and kept as the best; the rest
             serves its training alone, and only the last checkpoint has it, to go on with.
     """
@@ -51,6 +53,7 @@ class Task(Generic[Batch]):
     left_out: Sequence[str] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     kept: Sequence[str] = ()
+    concluded: Callable[[nn.Module], Mapping[str, Any]] | None = None
     finished: Callable[[nn.Module], nn.Module] = lambda network: network
 
 

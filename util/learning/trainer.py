@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from functools import partial
 from typing import Any, Generic
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from util.errors import UserError, listed
 from util.learning.batches import check_processes, shuffled_batches
+from util.learning.checkpoint import read_checkpoint, save_checkpoint
 from util.learning.learner import Learner
 from util.learning.memory import is_out_of_memory
 from util.learning.processes import gather, share_of
@@ -154,7 +156,11 @@ class Trainer(Generic[Batch]):
         )
 
     def conclude(self) -> None:
-        """Let run.json say what the training has come to, by which it counts as finished."""
+        """Let the best checkpoint and run.json say what the training has come to.
+
+        By that it counts as finished; one that is stopped meanwhile concludes anew.
+        """
+        found = self._conclude_best() if self.task.concluded else {}
         if not self.fabric.is_global_zero:
             return
         self.run_folder.facts |= {
@@ -162,9 +168,22 @@ class Trainer(Generic[Batch]):
             "precision": self.fabric._precision.precision,
             "parameters": sum(weights.numel() for weights in self.network.parameters()),
             "seconds": round(sum(row["seconds"] for row in self.history), 1),
+            **found,
             "best": self.history[self.best_epoch],
         }
         self.run_folder.write_facts()
+
+    def _conclude_best(self) -> Mapping[str, Any]:
+        """Let the best checkpoint say what its network is found to be; see `Task.concluded`."""
+        assert self.task.concluded is not None
+        self.fabric.barrier()  # the first process has written it
+        best = read_checkpoint(self.run_folder.best)
+        network = deepcopy(self.network)
+        network.load_state_dict(best["model"])
+        found = self.task.concluded(network)
+        if self.fabric.is_global_zero:
+            save_checkpoint(self.run_folder.best, {**best, **found})
+        return found
 
     def _train_epoch(self) -> Row:
         """One pass over the images: mean loss, what is counted, speed, share of time waited."""

@@ -15,7 +15,7 @@ class EvaluationSection(Section):
     threshold: Fraction | None = Field(
         None,
         description="A pixel is anomalous above this probability; null = what a student or label"
-        " set says of itself, else 0.5.",
+        " set says of itself (a student: what its validation images chose), else 0.5.",
     )
     dilation_iterations: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Repeats of the 3x3 dilation that joins pieces; null = likewise, else 3."
@@ -94,3 +94,7 @@ class EvaluationSection(Section):
         """
         said = {field.name: getattr(self, field.name) for field in fields(BoxSettings)}
         return replace(usual, **{key: value for key, value in said.items() if value is not None})
+
+    def left_to_choose(self) -> list[str]:
+        """Name what the config leaves to the validation images of a student, of `BoxSettings`."""
+        return [key for key in ("threshold", "min_area_px") if getattr(self, key) is None]

@@ -16,7 +16,7 @@ from util.config.fields import (
 LossName = Literal["kl", "jaccard", "dice", "focal", "kd", "balanced", "gated_crf", "dense_crf"]
 
 
-BestEpoch = Literal["boxes", "loss"]
+BestEpoch = Literal["last", "boxes", "loss"]
 
 
 PixelWeights = Literal["none", "label_set", "confidence"]
@@ -118,8 +118,8 @@ class StudentSection(Section):
     )
     best_epoch: BestEpoch = Field(
         "boxes",
-        description="What the best checkpoint is chosen by: boxes, by their F1; or loss, the"
-        " distance from the soft labels, for what fills much of an image and has no clear boxes.",
+        description="Which epoch is kept as the best: the last, where the learning rate has come"
+        " down; or the one of the best boxes, by their F1, or of the least loss.",
     )
     validation_iou: float = Field(
         0.3, gt=0, le=1, description="IoU at which a box counts as found in that choice."

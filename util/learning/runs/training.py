@@ -54,4 +54,4 @@ def train_to_end(
             trainer.fit(record)
             if fabric.is_global_zero:
                 draw_curves(run_folder.path / "curves.png", trainer.history, panels)
-                trainer.conclude()  # first, so that what is tracked has all that run.json says
+            trainer.conclude()  # first, so that what is tracked has all that run.json says
