@@ -4,9 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: study road smoke streams test teacher benchmark check pins clean
+.PHONY: study road smoke streams test teacher benchmark check docs pins clean
 
+# Says first where the time will go.
 study: $(VENV)/study.done
+	$(RUN) analysis/prompt_study.py --plan
 	$(RUN) analysis/prompt_study.py
 
 # Streets: a small and a large network, their scores, the ensemble, a student; ROAD names its config.
@@ -76,12 +78,18 @@ check: $(VENV)/test.done
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
 
+# The documentation as a site, site/index.html; nothing is loaded from elsewhere, then or now.
+docs: $(VENV)/study.done $(VENV)/docs.done
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
+	@echo "Next: open site/index.html"
+
 REQUIREMENTS_study := requirements.txt
 REQUIREMENTS_teacher := requirements-teacher.txt
 REQUIREMENTS_test := requirements-dev.txt
+REQUIREMENTS_docs := requirements-docs.txt
 
 # The pins are complete, so pip has nothing to resolve (--no-deps); hashes are checked.
-$(VENV)/%.done: requirements.txt requirements-teacher.txt requirements-dev.txt
+$(VENV)/%.done: requirements.txt requirements-teacher.txt requirements-dev.txt requirements-docs.txt
 	$(PYTHON) -c "import sys; sys.exit('Python 3.11 or newer is needed') if sys.version_info < (3, 11) else None"
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --disable-pip-version-check --no-deps -r $(REQUIREMENTS_$*)
@@ -93,7 +101,8 @@ pins:
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) --group pyproject.toml:deploy -c requirements.txt -o requirements-deploy.txt
 	$(COMPILE) pyproject.toml --extra teacher -c requirements.txt -o requirements-teacher.txt
-	$(COMPILE) pyproject.toml --extra teacher --extra tracking --extra u2net --extra cam --extra video --group dev -c requirements-teacher.txt -o requirements-dev.txt
+	$(COMPILE) pyproject.toml --extra teacher --extra tracking --extra completion --extra u2net --extra cam --extra video --group dev -c requirements-teacher.txt -o requirements-dev.txt
+	$(COMPILE) --group pyproject.toml:docs -c requirements-dev.txt -o requirements-docs.txt
 
 clean:
 	rm -rf $(VENV)

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Judge boxes: prediction CSVs or label sets against the ground truth of a split.
 
     python analysis/bbox_evaluation.py --evaluation.predictions bird

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Find cameras that can share a student.
 
     python analysis/cluster_cameras.py --clusters.matrix cross_performance.csv

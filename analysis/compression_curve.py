@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """How far a trained student can be shrunk: distil it into smaller and smaller ones.
 
     python analysis/compression_curve.py --teacher.checkpoint runs/large/best.pt

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Test every student on every camera, beside the teacher and a student that knows none of them.
 
     python analysis/cross_performance.py --cross_performance.baselines general

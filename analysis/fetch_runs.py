@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Fetch the models of tracked trainings from Weights & Biases.
 
     python analysis/fetch_runs.py --fetching.prefix WALT-cam1

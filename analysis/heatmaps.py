@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Draw heat maps: the maps of label sets beside and over the photos of a split.
 
     python analysis/heatmaps.py --evaluation.predictions bird --evaluation.heatmaps 20

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Judge maps pixel by pixel: label sets against the true masks of a split.
 
     python analysis/pixel_evaluation.py --evaluation.predictions bird

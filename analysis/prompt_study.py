@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """The prompt study: how far wording changes the teacher, and how much of that the student keeps.
 
     python analysis/prompt_study.py --study.prompts bird --study.prompts whale

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Whether the choice of frames matters: cameras, strategies, budgets and seeds, crossed.
 
     python analysis/stream_study.py --config configs/streams.json --stream_study.seeds 0

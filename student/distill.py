@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Distil a trained student into another one, on images that need no labels.
 
     python student/distill.py --teacher.checkpoint runs/large/best.pt --student.run small

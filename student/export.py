@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Export a trained student to one ONNX file that runs without torch, in float32 and int8.
 
     python student/export.py --student.run student --export.int8 true

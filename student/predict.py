@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Predict a folder of images of any size with a trained student.
 
     python student/predict.py --student.checkpoint runs/student/best.pt --data.images photos

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Test a student: predict the test split into a label set, and judge its boxes.
 
     python student/test.py --student.run student --evaluation.pictures 20

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Train a student on a label set.
 
     python student/train.py --student.label_set combined --student.run student

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Label images with a teacher: images and prompts in, one label set a prompt out.
 
     python teacher/soft_label_generation.py --teacher.prompts bird --teacher.prompts "white crest"

@@ -1,25 +1,59 @@
-"""Every command of the README runs: here, or in `.ci/run` where it makes environments."""
+"""The README and the pages of `docs` say what is so, and each of their commands runs.
+
+Here, one after another, or in `.ci/run` where it makes environments.
+"""
 
 import importlib
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT
 from util.config import Config, Section, config_fields, keys_of
 from util.weights.known import MODELS
 
-pytestmark = pytest.mark.usefixtures("exported_once")
+DOCS = ROOT / "docs"
 
-BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
+
+def names_in(nav: list[Any]) -> Iterator[str]:
+    """Names of pages in the order of the site's contents."""
+    for entry in nav:
+        for part in entry.values() if isinstance(entry, dict) else [entry]:
+            if isinstance(part, list):
+                yield from names_in(part)
+            else:
+                yield part
+
+
+NAMES = list(names_in(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
+WRITTEN = [DOCS / name for name in NAMES if (DOCS / name).exists()]  # others are made of code
+PAGES = [ROOT / "README.md", *WRITTEN, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text() for page in PAGES}
+ALL = "\n".join(TEXTS.values())
+
+
+def blocks(language: str) -> list[str]:
+    """Blocks of code of a language, of all pages."""
+    return re.findall(rf"```{language}\n(.*?)```", ALL, re.DOTALL)
+
+
+COMMANDS = list(  # each once, whatever number of pages shows it
+    dict.fromkeys(
+        line for block in blocks("bash") for line in block.replace("\\\n", "").splitlines()
+    )
+)
 RUN_BY_CI = {
     "make study",
     "make test",
     "make road",
+    "make smoke",
+    "make streams",
     "python3 -m venv .venv",
     ".venv/bin/python -m pip install --no-deps -r requirements.txt",
     "uv venv .venv",
@@ -35,6 +69,9 @@ def test_commands_that_set_up_are_run_by_ci() -> None:
         "make study",
         "make test",
         "make road",
+        "make smoke",
+        "make streams",
+        "make docs",
         "-m venv",
         "pip install",
         "uv venv",
@@ -65,8 +102,9 @@ def keys_read(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return read
 
 
+@pytest.mark.usefixtures("exported_once")
 def test_the_other_commands_run_one_after_another_and_read_no_key_that_they_refuse(
-    project: Path, keys_read: set[str]
+    project: Path, keys_read: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs, images = (shlex.quote(str(project.parent / name)) for name in ("runs", "images"))
     small = json.loads(project.read_text())
@@ -85,32 +123,71 @@ def test_the_other_commands_run_one_after_another_and_read_no_key_that_they_refu
             continue  # it runs other scripts, which read what it has set
         known = keys_of("paths", "data", "demo") | module.READS | ALSO_READ.get(script, set())
         assert keys_read <= known, line
+    monkeypatch.chdir(project.parent)
+    for code in blocks("python"):
+        exec(compile(code, "a block of the documentation", "exec"), {})
 
 
-def test_files_and_folders_that_are_named_exist() -> None:
-    text = (ROOT / "README.md").read_text()
-    for path in re.findall(r"\]\((?!http|#)([^)]+)\)|`([\w/]+\.(?:py|json|yaml|txt))`", text):
-        named = path[0] or path[1]
-        if "/" in named or (ROOT / named).suffix in (".yaml", ".txt"):
-            if named.split("/")[-1] in ("Train.txt", "Validation.txt", "Test.txt"):
-                continue
-            assert (ROOT / named).exists(), named
+def test_every_page_is_in_the_contents_once() -> None:
+    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
+    assert pages <= {*NAMES}
+    assert len(NAMES) == len({*NAMES})
+
+
+def anchors(text: str) -> set[str]:
+    """What a link may lead to on a page, as it is made of headings."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_links_lead_to_files_and_headings_that_exist(page: str) -> None:
+    for target in re.findall(r"\]\((?!http)([^)]+)\)", TEXTS[page]):
+        path, _, anchor = target.partition("#")
+        file = ((ROOT / page).parent / path).resolve() if path else ROOT / page
+        is_made = file.is_relative_to(DOCS) and file.relative_to(DOCS).as_posix() in NAMES
+        assert file.exists() or is_made, target
+        assert not anchor or anchor in anchors(file.read_text()), target
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_files_that_are_named_exist(page: str) -> None:
+    for named in re.findall(r"`([\w/]+\.(?:py|json|yaml|txt|sh))`", TEXTS[page]):
+        if named.split("/")[-1] in ("Train.txt", "Validation.txt", "Test.txt"):
+            continue
+        if "/" in named or Path(named).suffix in (".yaml", ".txt"):
+            stands_for_many = re.search(r"(?<![a-z])[A-Z]+(?![a-z])", named)
+            assert stands_for_many or (ROOT / named).exists(), named
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_keys_that_are_named_exist(page: str) -> None:
+    fields = config_fields()
+    for section, key in re.findall(r"`(?:--)?([a-z]\w*)\.(\w+)(?: [^`]*)?`", TEXTS[page]):
+        if section in Config.model_fields and key not in ("py", "json", "csv"):
+            assert f"{section}.{key}" in fields
 
 
 def test_configs_that_are_shown_are_valid() -> None:
-    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 2
-    for block in blocks:
+    shown = blocks("json")
+    assert len(shown) == 2
+    for block in shown:
         text = block if block.startswith("{") else f"{{{block}}}"
         Config.model_validate_json(text, strict=True)
 
 
 def test_weights_that_are_fetched_and_files_that_are_run_are_there() -> None:
-    text = (ROOT / "README.md").read_text()
-    fetched = re.findall(r"--fetch ([\w./-]+)$", text, re.MULTILINE)
+    fetched = re.findall(r"--fetch ([\w./-]+)$", ALL, re.MULTILINE)
     assert len(fetched) == 5
     assert set(fetched) <= {model.name for model in MODELS}
-    for command in ("torchrun --nproc-per-node 4", "sbatch"):
-        scripts = re.findall(rf"^{command} ([^\s-]\S+)", text, re.MULTILINE)
+    for command in ("torchrun --nproc-per-node 4", r"sbatch(?: --ntasks=4)?"):
+        scripts = re.findall(rf"^{command} ([^\s-]\S+)", ALL, re.MULTILINE)
         assert scripts
         assert all((ROOT / script).exists() for script in scripts)
+
+
+def test_the_citation_names_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert f'version = "{citation["version"]}"' in (ROOT / "pyproject.toml").read_text()
+    assert citation["license"] == "Apache-2.0"

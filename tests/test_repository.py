@@ -216,6 +216,7 @@ def test_there_are_scripts_and_each_finds_the_root_by_the_same_lines() -> None:
         depth = len(path.relative_to(ROOT).parts) - 1
         text = path.read_text()
         assert SHARED_LINES[depth] in text
+        assert text.startswith("# PYTHON_ARGCOMPLETE_OK\n")  # shells look for it
         assert text.count("sys.path") == 1
     for path in set(MODULES) - set(SCRIPTS):
         assert "sys.path" not in path.read_text()
@@ -257,6 +258,17 @@ def test_help_comes_from_anywhere_at_once_and_names_what_is_read(
     assert listed == [key for key in config_fields() if key in read]
 
 
+@pytest.mark.parametrize("path", SCRIPTS, ids=name)
+def test_the_help_of_a_script_begins_with_examples_of_it(path: Path) -> None:
+    module = import_script(path)
+    sentence, example, *_ = (module.__doc__ or "").split("\n\n")
+    assert sentence.endswith((".", ":"))
+    known = keys_of("paths", "data", "demo") | module.READS
+    for line in example.replace("\\\n", "").splitlines():
+        assert line.startswith(f"    python {name(path)} ")
+        assert {*re.findall(r"--(\w+\.\w+)", line)} <= known
+
+
 def test_every_key_is_read_by_some_script() -> None:
     read = {key for script in map(import_script, SCRIPTS) for key in script.READS}
     assert read | keys_of("paths", "data", "demo") == {*config_fields()}
@@ -290,7 +302,15 @@ def test_the_pins_have_hashes_and_no_index_address_and_one_opencv() -> None:
         entries = re.split(r"\n(?=\w)", text)
         assert all("--hash=sha256:" in entry for entry in entries if "==" in entry)
         opencv = [package for package in pins(path) if package.startswith("opencv")]
-        assert opencv == ["opencv-python-headless"]
+        assert opencv == ([] if "docs" in path.name else ["opencv-python-headless"])
+
+
+def test_the_pins_of_the_site_are_those_of_testing_where_both_have_them() -> None:
+    docs, testing = pins(ROOT / "requirements-docs.txt"), pins(ROOT / "requirements-dev.txt")
+    assert "mkdocs-material" in docs
+    assert {package: testing[package] for package in docs.keys() & testing.keys()} == {
+        package: docs[package] for package in docs.keys() & testing.keys()
+    }
 
 
 def test_the_pins_of_the_teacher_lie_between_those_of_running_and_testing() -> None:

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Find the boxes of any folder of soft labels and write them as CSV.
 
     python util/csv_from_soft_labels.py --evaluation.soft_labels bird

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Write the boxes of a label set as files of another program.
 
     python util/export_label_set.py --export_label_set.label_set student

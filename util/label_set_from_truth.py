@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Make a label set of the ground truth, for students that learn from it, wholly or in part.
 
     python util/label_set_from_truth.py --split Train --name truth

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Export a trained detector to one ONNX file that runs without torch.
 
     python student/detection/export_detector.py --detector.run cam1

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Test a detector: find the boxes of the test split, and judge them camera by camera.
 
     python student/detection/test_detector.py --detector.run cam1

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Train a detector that is small enough for a camera on the boxes of a label set.
 
     python student/detection/train_detector.py --detector.label_set yolox_nano --detector.run cam1

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Train a classifier that says which images show what is looked for, on labels of whole images.
 
     python teacher/cam/train_classifier.py --data.image_labels my/labels.csv

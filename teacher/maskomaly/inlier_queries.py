@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Count what the queries of networks show on ordinary images, and choose those of the ground.
 
     python teacher/maskomaly/inlier_queries.py --config configs/road.json

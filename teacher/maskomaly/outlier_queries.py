@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Choose the queries of networks that see anomalies, by images whose anomalies are known.
 
     python teacher/maskomaly/outlier_queries.py --config configs/road.json

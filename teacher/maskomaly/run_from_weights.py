@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 r"""Make a run of a network that others have trained, as if it had been trained here.
 
     python teacher/maskomaly/run_from_weights.py --config configs/road.json \

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Train a Mask2Former on the ordinary classes of road scenes.
 
     python teacher/maskomaly/train_mask2former.py --config configs/road.json

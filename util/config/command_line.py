@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
@@ -61,11 +63,13 @@ def load_config(
 
     Raises:
         UserError: The file, options or values are wrong; all are named together.
-        SystemExit: `--help` (0).
+        SystemExit: `--help` (0), or a shell has asked what completes a command.
     """
     known = config_fields() if reads is None else keys_of("paths", "data", "demo") | set(reads)
     shown = [key for key in config_fields() if key in known]
     parser = _build_parser(description, options, shown)
+    if "_ARGCOMPLETE" in os.environ:
+        _complete(parser)
     arguments, unknown = parser.parse_known_args(argv)
     given = {
         # Of --KEY=--, argparse makes an empty list.
@@ -89,6 +93,19 @@ def load_config(
     if problems:
         raise UserError("\n".join(problems))
     return config, arguments
+
+
+def _complete(parser: argparse.ArgumentParser) -> NoReturn:
+    """Answer a shell that completes a command; the script itself must not run then.
+
+    It asks scripts that have `PYTHON_ARGCOMPLETE_OK` in their first lines. Where the environment of
+    the script has no argcomplete, nothing is completed.
+    """
+    with suppress(ModuleNotFoundError):
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
+    raise SystemExit(1)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -132,7 +149,7 @@ def _build_parser(description: str, options: Options, shown: Collection[str]) ->
             f"--{key}",
             dest=key,
             action="append",
-            metavar=_metavar(field),
+            metavar=describe_kind(field),
             help=_help(field) if key in shown else argparse.SUPPRESS,
         )
     return parser
@@ -154,17 +171,21 @@ def _read_file_name(text: str) -> Path:
 
 
 def _help(field: FieldInfo) -> str:
-    """Give the sentence of a key and its default; paths as in a config file."""
+    """Give the sentence of a key and its default."""
+    return f"{field.description} (default: {describe_default(field)})".replace("%", "%%")
+
+
+def describe_default(field: FieldInfo) -> str:
+    """Give the default of a key as it stands in a config file, text without quotes."""
     default = json.dumps(field.default, ensure_ascii=False, default=_below_repository)
-    shown = default.strip('"') if isinstance(field.default, str | Path) else default
-    return f"{field.description} (default: {shown})".replace("%", "%%")
+    return default.strip('"') if isinstance(field.default, str | Path) else default
 
 
 def _below_repository(path: Path) -> str:
     return path.relative_to(REPOSITORY).as_posix()
 
 
-def _metavar(field: FieldInfo) -> str:
+def describe_kind(field: FieldInfo) -> str:
     """Say what kind of value a key takes, or each value of its list."""
     kind = _plain_type(field.annotation)
     if get_origin(kind) is list:

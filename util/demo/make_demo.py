@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Make a demo data set: painted pictures with exact masks and boxes.
 
     python util/demo/make_demo.py --demo.scenes 500 --paths.demo data/more_scenes

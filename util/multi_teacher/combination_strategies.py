@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Fuse the label sets of several teachers or prompts into one.
 
     python util/multi_teacher/combination_strategies.py --combination.strategy majority

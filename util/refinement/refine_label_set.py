@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Refine a label set by the colours of its images.
 
     python util/refinement/refine_label_set.py --refinement.label_set bird --refinement.steps par

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Take frames of videos, of which the stages that follow make streams of frames.
 
     python util/streams/frames_from_video.py north.mp4 south.mp4 --video.rate 2

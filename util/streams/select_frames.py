@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Choose the frames of fixed cameras that are worth learning from.
 
     python util/streams/select_frames.py --streams.label_set bird --streams.frames 256

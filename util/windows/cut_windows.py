@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Cut large images into windows, a data set of its own, for classifiers that want small pictures.
 
     python util/windows/cut_windows.py --windows.top 0.12 --windows.left 0.24 --windows.size_px 512

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Join a label set of windows to one of the images that they were cut from.
 
     python util/windows/join_windows.py --windows.label_set classifier-cam --windows.output joined

@@ -302,3 +302,35 @@ def test_files_stand_without_an_option_where_a_script_takes_them(
     with pytest.raises(SystemExit):
         load_config("", ["--help"], files)
     assert "[--config FILE] [--overwrite] VIDEO ... [--section.key" in capsys.readouterr().out
+
+
+def complete(words: str, folder: Path) -> tuple[list[str], str]:
+    """What a shell is told that completes a command, and what the script prints beside."""
+    told = folder / "told"
+    asked = {
+        "_ARGCOMPLETE": "2",  # `python` is the first word, the script the second
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(told),
+        "COMP_LINE": words,
+        "COMP_POINT": str(len(words)),
+    }
+    command = [sys.executable, str(ROOT / "student/train.py")]
+    done = subprocess.run(
+        command, env={**os.environ, **asked}, cwd=folder, capture_output=True, text=True
+    )
+    found = told.read_text().split("\x0b") if told.exists() else []
+    return [word.strip() for word in found if word], done.stdout + done.stderr
+
+
+def test_a_shell_completes_the_keys_that_a_script_reads_and_starts_nothing(tmp_path: Path) -> None:
+    found, printed = complete("python student/train.py --student.enc", tmp_path)
+    assert {*found} == {"--student.encoder", "--student.encoder_weights"}
+    assert complete("python student/train.py --saa.", tmp_path) == ([], "")
+    assert printed == ""
+
+
+def test_a_shell_that_asks_where_nothing_can_complete_starts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "argcomplete.py").write_text("raise ModuleNotFoundError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert complete("python student/train.py --student.enc", tmp_path) == ([], "")
