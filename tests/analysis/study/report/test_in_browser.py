@@ -32,6 +32,9 @@ const small = [...document.querySelectorAll("body *")].filter(
 const found = {
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   width: document.documentElement.clientWidth,
+  cut: [...document.querySelectorAll("td")]
+    .filter((cell) => cell.getBoundingClientRect().right > innerWidth)
+    .map((cell) => cell.textContent),
   small: small.map((e) => e.outerHTML.slice(0, 80)),
   broken: [...document.images].filter((image) => !image.naturalWidth).length,
   clicks: [click("student"), click("student"), click("label set")],
@@ -98,7 +101,7 @@ def test_a_click_on_a_head_sorts_and_a_second_one_turns_the_order(desk: dict[str
     assert names[1:] == sorted(names[1:])
 
 
-def test_the_page_fits_a_phone_and_its_text_can_be_read_there(folder: Path) -> None:
+def test_the_page_and_its_tables_fit_a_phone_and_its_text_can_be_read_there(folder: Path) -> None:
     page = folder / "phone.html"
     script = """<script>onload = () => document.body.append(
       document.querySelector("iframe").contentDocument.getElementById("probe"));</script>"""
@@ -106,6 +109,7 @@ def test_the_page_fits_a_phone_and_its_text_can_be_read_there(folder: Path) -> N
     found = read_probe(run(page, "--dump-dom").stdout)
     assert found["width"] == 390
     assert found["overflow"] <= 0
+    assert found["cut"] == []
     assert found["small"] == []
 
 
