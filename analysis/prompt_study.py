@@ -86,6 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.plan:
         from analysis.work.timing import count_passes, estimate_work, format_work
 
+        print(
+            "Trying teacher and student on a few images, to say how long it will take", flush=True
+        )
         num_passes = count_passes(config.data, config.student.epochs, images.paths)
         work = estimate_work(plan, num_passes, images.paths, num_processes)
         print(format_work(work, num_processes))

@@ -114,11 +114,23 @@ def format_work(
     work: Sequence[Work], num_processes: int, trial: str = f"a trial on {PILOT_IMAGES} images"
 ) -> str:
     """Lay the work out for the screen, with the time in all, and what it is known by."""
+    seconds = sum(each.seconds for each in work)
     table = pd.DataFrame(
-        [(each.kind, each.count, each.left, _in_words(each.seconds)) for each in work],
-        columns=["", "in the study", "to be made", "expected"],
+        [
+            (
+                each.kind,
+                each.count,
+                each.left,
+                _in_words(each.seconds),
+                f"{each.seconds / seconds:.0%}" if seconds else "",
+            )
+            for each in work
+        ],
+        columns=["", "in the study", "to be made", "expected", "share"],
     )
-    total = _in_words(sum(each.seconds for each in work))
+    if not any(each.left for each in work):
+        return f"{table.to_string(index=False)}\nAll is made; statistics and report are left."
+    total = _in_words(seconds)
     return (
         f"{table.to_string(index=False)}\n"
         f"About {total} with {num_processes} at once, by {trial}; statistics and report come on "
@@ -131,18 +143,21 @@ def _in_words(seconds: float) -> str:
 
 
 def time_labelling(stage: Labelling, image_paths: Mapping[str, Path]) -> float:
-    """Seconds that a teacher will take for all images, by two trials of different length."""
+    """Seconds that a teacher will take for all images, by two trials of different length.
+
+    The one before them is not counted: it imports what the others find imported.
+    """
     seconds = []
-    counts = (min(2, len(image_paths)), min(PILOT_IMAGES, len(image_paths)))
-    for count in counts:
+    few, many = min(2, len(image_paths)), min(PILOT_IMAGES, len(image_paths))
+    for count in (few, few, many):
         with tempfile.TemporaryDirectory() as folder:
             trial = _set_up_pilot(Path(folder), dict(list(image_paths.items())[:count]))
             start = time.perf_counter()
             with printing_to(Path(folder) / "log"), working_alone():
                 stage.rehearse(trial)
             seconds.append(time.perf_counter() - start)
-    an_image = max(seconds[1] - seconds[0], 0) / max(counts[1] - counts[0], 1)
-    return seconds[0] + an_image * (len(image_paths) - counts[0])
+    _, short, long = seconds
+    return short + max(long - short, 0) / max(many - few, 1) * (len(image_paths) - few)
 
 
 def time_training(stage: Learning, image_paths: Mapping[str, Path]) -> float:
