@@ -81,7 +81,8 @@ check: $(VENV)/test.done
 # The documentation as a site, site/index.html; nothing is loaded from elsewhere, then or now.
 docs: $(VENV)/study.done $(VENV)/docs.done
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
-	@echo "Next: open site/index.html"
+	! grep -rE --include=*.html "(src|@import|<link[^>]*href)=.?https?:" site
+	@echo "Next: open site/index.html; to search in it, $(RUN) -m http.server --directory site"
 
 REQUIREMENTS_study := requirements.txt
 REQUIREMENTS_teacher := requirements-teacher.txt
