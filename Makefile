@@ -79,8 +79,9 @@ check: $(VENV)/test.done
 	$(RUN) -m mypy
 
 # The documentation as a site, site/index.html; nothing is loaded from elsewhere, then or now.
+# Not --quiet, which would count no warning, so that --strict could not fail.
 docs: $(VENV)/study.done $(VENV)/docs.done
-	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 	! grep -rE --include=*.html "(src|@import|<link[^>]*href)=.?https?:" site
 	@echo "Next: open site/index.html; to search in it, $(RUN) -m http.server --directory site"
 
