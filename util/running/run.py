@@ -104,9 +104,19 @@ def print_next(
         # The last of two counts, and what the next script is told is not what this one was.
         if (is_where or option.removeprefix("--") in also) and option not in arguments:
             kept += [word] if equals else given[index : index + 2]
+    print("Next:", show_command(script, *arguments, *kept))
+
+
+def show_command(script: str, *arguments: str) -> str:
+    """Show how a script, named from the root of the repository, is run from the folder one is in.
+
+    Args:
+        script: Such as `student/train.py`.
+        arguments: What it is given.
+    """
     path = REPOSITORY / script
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    print("Next:", shlex.join(["python", str(shown), *arguments, *kept]))
+    return shlex.join(["python", str(shown), *arguments])
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from html import unescape
@@ -12,10 +11,8 @@ import pytest
 
 from analysis.study.report.writing import write_report
 from tests.analysis.study.study_examples import SETTINGS, make_results
+from tests.browser import BROWSER
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
 pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium or Chrome is installed")
 
 PROBE = """

@@ -1,0 +1,117 @@
+"""What a teacher answers about an image, asked once and remembered, whatever the thresholds."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from teacher.findings import Teacher
+from teacher.inference.cache import image_key
+from teacher.inference.tiling import TiledTeacher
+from teacher.saa.algorithm import SegmentAnyAnomaly
+from teacher.saa.remembered_models import MOST_IMAGES, remember_models
+from util.label_set import Content
+
+LOWEST_THRESHOLD = 0.05
+"""Boxes of a lower score are outlined by no slider: there are hundreds, and none is meant."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Which boxes of a teacher count.
+
+    Attributes:
+        box_threshold: Those above this score.
+        min_area: Those of a larger relative area.
+        area_threshold: Those of a smaller relative area.
+    """
+
+    box_threshold: float
+    min_area: float
+    area_threshold: float
+
+
+class Answers(Protocol):
+    """A teacher that remembers."""
+
+    @property
+    def times_asked(self) -> int:
+        """How often a model had to be asked, since it was not remembered."""
+        ...
+
+    def label(
+        self, image_rgb: np.ndarray, names: Sequence[str], thresholds: Thresholds | None
+    ) -> list[Content]:
+        """Answer about an image, (H, W, 3) uint8 RGB, for each name of a prompt or label set.
+
+        Raises:
+            UserError: The image cannot be labelled.
+        """
+        ...
+
+
+class AdjustableAnswers:
+    """Segment-Any-Anomaly, run anew over what its models have said; an `Answers`."""
+
+    def __init__(self, teacher: Teacher, whole: SegmentAnyAnomaly) -> None:
+        """Wrap a teacher.
+
+        Args:
+            teacher: Labels images.
+            whole: What it labels an image or a tile with, which may be the same.
+        """
+        self._teacher = teacher
+        self._whole = whole
+        lowest = min(LOWEST_THRESHOLD, whole.settings.box_threshold)
+        self._memory = remember_models(whole, lowest)
+
+    @property
+    def times_asked(self) -> int:
+        """How often a model was asked."""
+        return self._memory.times_asked
+
+    def label(
+        self, image_rgb: np.ndarray, names: Sequence[str], thresholds: Thresholds | None
+    ) -> list[Content]:
+        """Answer all prompts about one image; see `Answers`."""
+        if thresholds is not None:
+            self._whole.settings = replace(
+                self._whole.settings,
+                box_threshold=thresholds.box_threshold,
+                min_area=thresholds.min_area,
+                area_threshold=thresholds.area_threshold,
+            )
+        return list(self._teacher.label(image_rgb, names))
+
+
+class FixedAnswers:
+    """Any other teacher, whose answers are kept as they are; an `Answers`."""
+
+    def __init__(self, teacher: Teacher) -> None:
+        self._teacher = teacher
+        self._known: OrderedDict[str, dict[str, Content]] = OrderedDict()
+        self.times_asked = 0
+
+    def label(
+        self, image_rgb: np.ndarray, names: Sequence[str], thresholds: Thresholds | None
+    ) -> list[Content]:
+        """Answer for all names about one image; thresholds change nothing. See `Answers`."""
+        key = image_key(image_rgb)
+        known = self._known.setdefault(key, {})
+        self._known.move_to_end(key)
+        if new := [name for name in names if name not in known]:
+            self.times_asked += 1
+            known |= dict(zip(new, self._teacher.label(image_rgb, new), strict=True))
+        if len(self._known) > MOST_IMAGES:
+            self._known.popitem(last=False)
+        return [known[name] for name in names]
+
+
+def remember(teacher: Teacher) -> Answers:
+    """Let a teacher remember, its thresholds open to be moved where its parts are known."""
+    whole = teacher.teacher if isinstance(teacher, TiledTeacher) else teacher
+    if isinstance(whole, SegmentAnyAnomaly):
+        return AdjustableAnswers(teacher, whole)
+    return FixedAnswers(teacher)

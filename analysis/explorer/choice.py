@@ -1,0 +1,90 @@
+"""What a user of the explorer has chosen, and what it changes in a config."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from analysis.explorer.answering import Thresholds
+from util.config.errors import describe_errors
+from util.config.fields import Fraction
+from util.disk.json_text import parse_json
+from util.errors import UserError
+
+Strategy = Literal["mean", "median", "majority", "maximum", "noisy_or", "staple", "vote_fraction"]
+"""Combinations that need nothing but the maps of one image."""
+
+MOST_PROMPTS = 40
+
+
+class Choice(BaseModel):
+    """What is asked for, and how.
+
+    Attributes:
+        image: Name of the image; see `analysis.explorer.pictures`.
+        prompts: As teacher.prompts; what else a teacher makes has no prompts.
+        box_threshold: Of the teacher, as the next two; see `Thresholds`.
+        strategy: Combines the maps of all prompts.
+        min_votes: As combination.min_votes.
+        threshold: A pixel of the combined map is anomalous above it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    image: str
+    prompts: Annotated[list[str], Field(max_length=MOST_PROMPTS)]
+    box_threshold: Fraction
+    min_area: Fraction
+    area_threshold: Fraction
+    strategy: Strategy
+    min_votes: Annotated[int, Field(ge=1)]
+    threshold: Fraction
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Those of the teacher."""
+        return Thresholds(self.box_threshold, self.min_area, self.area_threshold)
+
+
+def read_choice(data: bytes) -> Choice:
+    """Read a choice from JSON.
+
+    Raises:
+        UserError: Values are missing or impossible; all are named.
+    """
+    try:
+        return Choice.model_validate(parse_json(data), strict=True)
+    except ValidationError as error:
+        raise UserError(describe_errors(error, "the page", [*Choice.model_fields])) from None
+    except ValueError as error:
+        raise UserError(f"the page: {error}") from None
+
+
+def find_changes(
+    choice: Choice, start: Choice, names: list[str], teacher: str
+) -> dict[str, dict[str, Any]]:
+    """Say what a choice changes in a config, by section and key.
+
+    What was not moved stays as it is, so that a value of the config that is unset remains so.
+
+    Args:
+        choice: What was chosen.
+        start: What the config says.
+        names: The label sets that are combined: the prompts, of which lists are resolved.
+        teacher: Name of the teacher, whose section has the thresholds.
+    """
+    places = {
+        "box_threshold": teacher,
+        "min_area": teacher,
+        "area_threshold": teacher,
+        "strategy": "combination",
+        "min_votes": "combination",
+        "threshold": "evaluation",
+    }
+    changes: dict[str, dict[str, Any]] = {"combination": {"label_sets": names}}
+    for key, section in places.items():
+        if (value := getattr(choice, key)) != getattr(start, key):
+            changes.setdefault(section, {})[key] = value
+    if choice.prompts:
+        changes["teacher"] = {"prompts": choice.prompts}
+        changes["study"] = {"prompts": choice.prompts}
+    return changes

@@ -1,0 +1,99 @@
+"""From the sections of a config to an explorer: the teacher is loaded, and remembers."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+from analysis.explorer.answering import AdjustableAnswers, remember
+from analysis.explorer.choice import Choice, Strategy
+from analysis.explorer.exploring import Explorer
+from analysis.explorer.pictures import IMAGE, Pictures
+from teacher.building import build_teacher, plan_teacher, prepare_teacher
+from teacher.inference.cache import open_cache
+from teacher.plans import TeacherPlan
+from teacher.settings import OwnSections
+from util.config import (
+    CombinationSection,
+    EvaluationSection,
+    PathsSection,
+    SaaSection,
+    Sam3Section,
+    TeacherSection,
+)
+from util.data_classes import BoxSettings
+
+PROMPTED = ("saa", "sam3")
+"""Teachers that answer prompts; all others give the label sets that they give."""
+
+
+def open_explorer(
+    teacher: TeacherSection,
+    own: OwnSections,
+    evaluation: EvaluationSection,
+    combination: CombinationSection,
+    paths: PathsSection,
+    image_paths: Mapping[str, Path],
+    dropped: Path,
+) -> Explorer:
+    """Load a teacher and let it remember.
+
+    Args:
+        teacher: Names it.
+        own: The section of its own, and those of the others, which it does not read.
+        evaluation: How boxes are found in the combined map.
+        combination: What the page does not choose of it.
+        paths: Where runs, weights and what models have said are.
+        image_paths: Path of each image of the data set by its id.
+        dropped: Folder for images that are dropped in.
+
+    Raises:
+        UserError: It cannot be as it is configured, or weights are missing.
+    """
+    prepared = prepare_teacher(teacher, own, paths)
+    cache = open_cache(prepared.cache_folder, prepared.cache_gb)
+    loaded = build_teacher(prepared.plan, prepared.models, cache)
+
+    def plan(prompts: Sequence[str]) -> TeacherPlan:
+        if teacher.name not in PROMPTED:
+            return prepared.plan
+        planned = plan_teacher(
+            teacher.model_copy(update={"prompts": list(prompts)}), own, paths.runs
+        )
+        loaded.check_prompts(list(planned.label_sets))
+        return planned
+
+    boxes = evaluation.box_settings(BoxSettings())
+    pictures = Pictures(image_paths, dropped)
+    return Explorer(pictures, remember(loaded), plan, boxes, combination)
+
+
+def find_start(
+    teacher: TeacherSection,
+    own: OwnSections,
+    evaluation: EvaluationSection,
+    combination: CombinationSection,
+    image_id: str,
+) -> Choice:
+    """Choose what is shown first: an image, and for all else what the config says.
+
+    A combination that needs more than the maps of one image begins as a mean.
+    """
+    section = own.get(teacher.name)
+    if not isinstance(section, SaaSection | Sam3Section):
+        section = SaaSection()  # what no slider moves
+    known = combination.strategy in get_args(Strategy)
+    return Choice(
+        image=IMAGE + image_id,
+        prompts=teacher.prompts if teacher.name in PROMPTED else [],
+        box_threshold=section.box_threshold,
+        min_area=section.min_area,
+        area_threshold=section.area_threshold,
+        strategy=combination.strategy if known else "mean",
+        min_votes=combination.min_votes,
+        threshold=evaluation.box_settings(BoxSettings()).threshold,
+    )
+
+
+def is_adjustable(explorer: Explorer) -> bool:
+    """Tell whether the thresholds of the teacher can be moved."""
+    return isinstance(explorer.answers, AdjustableAnswers)

@@ -1,0 +1,87 @@
+import http.client
+import json
+from collections.abc import Iterator
+from threading import Thread
+
+import pytest
+
+from analysis.explorer import serving
+from analysis.explorer.serving import JSON, Reply, open_server, reply_json
+from util.errors import UserError
+
+
+def fail(*_: object) -> Reply:
+    raise UserError("there is no such thing")
+
+
+def break_down(*_: object) -> Reply:
+    raise RuntimeError("a bug")
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    gets = {
+        "/": lambda query, _: reply_json(dict(query)),
+        "/fail": fail,
+        "/bug": break_down,
+    }
+    server = open_server(gets, {"/echo": lambda _, data: Reply(JSON, data)}, 0)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def ask(
+    port: int, path: str, data: bytes | None = None, **headers: str
+) -> tuple[int, http.client.HTTPMessage, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request("GET" if data is None else "POST", path, data, named)
+    reply = connection.getresponse()
+    content = reply.read()
+    connection.close()
+    return reply.status, reply.headers, content
+
+
+def test_requests_are_answered_by_their_path(port: int) -> None:
+    status, headers, content = ask(port, "/?find=a%20b")
+    assert (status, json.loads(content)) == (200, {"find": "a b"})
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert ask(port, "/echo", b"[1]", Content_Type=JSON)[2] == b"[1]"
+    assert ask(port, "/other")[0] == 404
+
+
+def test_what_a_user_can_mend_is_told_and_a_bug_is_logged(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    status, _, content = ask(port, "/fail")
+    assert (status, json.loads(content)) == (400, {"error": "there is no such thing"})
+    assert not caplog.records
+    assert ask(port, "/bug")[0] == 500
+    assert "a bug" in caplog.text
+
+
+def test_other_pages_of_the_browser_are_refused(port: int) -> None:
+    assert ask(port, "/", Host="evil.example")[0] == 403
+    assert ask(port, "/", Origin="http://evil.example")[0] == 403
+    assert ask(port, "/echo", b"[1]", Content_Type=JSON, Origin="null")[0] == 403
+    assert ask(port, "/", Origin=f"http://127.0.0.1:{port}")[0] == 200
+    assert ask(port, "/", Host=f"localhost:{port}")[0] == 200
+    # what a form can send without being asked
+    assert ask(port, "/echo", b"[1]", Content_Type="text/plain")[0] == 415
+
+
+def test_too_much_is_refused_and_not_read(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "MOST_BYTES", 10)
+    assert ask(port, "/echo", b"0123456789", Content_Type=JSON)[0] == 200
+    assert ask(port, "/echo", b"01234567890", Content_Type=JSON)[0] == 413
+
+
+def test_a_port_that_is_taken_is_an_error_of_the_user(port: int) -> None:
+    with pytest.raises(UserError, match=rf"--port is {port}, which cannot be used"):
+        open_server({}, {}, port)
+    with pytest.raises(UserError, match="--port is 70000"):
+        open_server({}, {}, 70000)
