@@ -119,6 +119,10 @@ class Browser:
         taken = self._call("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(taken["data"]))
 
+    def save_downloads(self, folder: Path) -> None:
+        """Let what is downloaded come to a folder."""
+        self._call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+
     def requested(self) -> list[str]:
         """The addresses of all that the page has asked for."""
         told = [each for each in self.events if each["method"] == "Network.requestWillBeSent"]

@@ -195,7 +195,7 @@ async function listImages(text) {
     option.value = id;
     return option;
   }));
-  $("counted").textContent = `${found.count} fit; or drop an image anywhere on this page`;
+  $("counted").textContent = `${found.total} fit; or drop an image anywhere on this page`;
   return found.ids;
 }
 $("image").addEventListener("input", () => listImages($("image").value).catch(tell));

@@ -28,11 +28,11 @@ class Listed(NamedTuple):
 
     Attributes:
         ids: The first of them.
-        count: How many there are.
+        total: How many there are.
     """
 
     ids: list[str]
-    count: int
+    total: int
 
 
 class Pictures:

@@ -135,7 +135,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_from_here(self) -> bool:
         """Tell whether the page that asks is ours."""
-        port = self.server.server_address[1]
+        assert isinstance(self.server, ThreadingHTTPServer)
+        port = self.server.server_port
         ours = {f"{name}:{port}" for name in (HOST, "localhost")}
         origin = self.headers.get("Origin")
         is_ours = origin is None or urlsplit(origin).netloc in ours

@@ -11,6 +11,7 @@ from util.config.analyses.compression import CompressionSection
 from util.config.analyses.cross_performance import CrossPerformanceSection
 from util.config.analyses.evaluation import EvaluationSection
 from util.config.analyses.fetching import FetchingSection
+from util.config.analyses.review import ReviewSection
 from util.config.analyses.stream_study import StreamStudySection
 from util.config.analyses.study import StudySection
 from util.config.combination import CombinationSection
@@ -93,6 +94,7 @@ class Config(BaseModel):
     stream_study: StreamStudySection = Field(
         StreamStudySection(), description=StreamStudySection.__doc__
     )
+    review: ReviewSection = Field(ReviewSection(), description=ReviewSection.__doc__)
     tracking: TrackingSection = Field(TrackingSection(), description=TrackingSection.__doc__)
     fetching: FetchingSection = Field(FetchingSection(), description=FetchingSection.__doc__)
 

@@ -1,0 +1,151 @@
+"""Look at the images that are worth it, mark what is right or wrong, and learn from the marks.
+
+    python analysis/review.py --review.images 40
+    python analysis/review.py --marks marks.json
+
+The first reads label sets: those of several prompts, the one that is marked (review.marked) and a
+student's of the same images; and writes paths.runs/NAME/review.html, one file with all pictures of
+images where prompts disagree most, where student and teacher differ most, where nothing was found,
+and what has failed. Marks are made there by the keys r, w and s, and downloaded. The second writes
+paths.runs/NAME/splits, a list of what is right beside the lists of data.splits, and a label set
+(review.output) that is the marked one but for weight 0 in all pixels of what is wrong.
+Next: student/train.py of that label set
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from util.config import Config, keys_of
+from util.config.command_line import OVERWRITE, load_config
+from util.errors import UserError
+from util.images.files import find_images
+from util.images.splits import read_split
+from util.label_set import LabelSet
+from util.label_set.reporting import report_made
+from util.running.run import print_next, run_script
+from util.running.shares import ALONE, refuse_several
+from util.words import count_of
+
+if TYPE_CHECKING:  # statistics take a second to import, which --help should not
+    from analysis.reviewing.searching import Source, Sources
+
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    **OVERWRITE,
+    "marks": {"metavar": "FILE", "type": Path, "help": "what the page has given, to be used"},
+}
+
+READS = keys_of("review") | {"combination.label_sets", "combination.output", "student.run"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the analysis."""
+    config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
+    refuse_several("analysis/review.py")
+    image_paths = find_images(config.data.images)
+    if options.marks is not None:
+        return use_marks(config, options.marks, image_paths, options.overwrite, argv)
+    from analysis.reviewing.page import write_review
+    from analysis.reviewing.searching import find_images_to_review
+
+    settings, split = config.review, config.review.split
+    image_ids = list(image_paths)
+    if split is not None:
+        image_ids = read_split(config.data.splits, split, image_paths)
+    sources = open_sources(config)
+    found = find_images_to_review(sources, image_ids, settings.images)
+    path = config.paths.runs / settings.name / "review.html"
+    title = f"Review of {sources.teacher.name}"
+    write_review(path, found, sources, image_paths, f"{title}, {split}" if split else title)
+    told = ", ".join(f"{count} {reason}" for reason, count in found.counts.items() if count)
+    print(f"{path}: of {found.num_seen} images {told or 'none is worth a look'}")
+    print(f"Next: open {path}, mark, and give what it downloads to --marks")
+    return 0
+
+
+def open_sources(config: Config) -> "Sources":
+    """Open the label sets that are looked through.
+
+    Raises:
+        UserError: One that is named is missing, unfinished or without maps; all are told.
+    """
+    from analysis.reviewing.searching import Sources
+
+    settings, problems = config.review, list[str]()
+
+    def open_one(place: str) -> "Source | None":
+        try:
+            return open_source(config, place)
+        except UserError as error:
+            problems.append(str(error))
+            return None
+
+    teacher = open_one(settings.marked or config.combination.output)
+    opened = [open_one(place) for place in settings.label_sets or config.combination.label_sets]
+    run = config.paths.runs / config.student.run
+    student = None
+    if settings.student is not None or (run / config.data.test_split).is_dir():
+        student = open_one(settings.student or config.student.run)
+    if teacher is None or problems:
+        raise UserError("\n".join(problems))
+    if student is None:
+        print(f"{run} is no tested student, so none is compared with {teacher.name}")
+    return Sources([each for each in opened if each is not None], teacher, student)
+
+
+def open_source(config: Config, place: str) -> "Source":
+    """Open a label set by its name, or that of a run.
+
+    Raises:
+        UserError: It is missing, unfinished or without maps.
+    """
+    from analysis.evaluation.found_label_sets import Shelves
+    from analysis.reviewing.searching import Source
+
+    paths = config.paths
+    shelves = Shelves(paths.label_sets, paths.runs, config.data.test_split)
+    folder = shelves.find(place)
+    return Source(shelves.name(folder), LabelSet(folder))
+
+
+def use_marks(
+    config: Config,
+    marks_path: Path,
+    image_paths: Mapping[str, Path],
+    overwrite: bool,
+    argv: Sequence[str] | None,
+) -> int:
+    """Turn marks into a split list and a label set with weights; says what comes next.
+
+    Raises:
+        UserError: Marks are of other images or another label set.
+    """
+    from analysis.reviewing.marks import RIGHT, WRONG, read_marks, weigh, write_lists
+
+    marks = read_marks(marks_path, image_paths)
+    teacher = open_source(config, config.review.marked or config.combination.output)
+    if marks.teacher != teacher.name:
+        raise UserError(
+            f"{marks_path} marks the label set {marks.teacher!r}, not {teacher.name!r}; set "
+            "review.marked to the one that was marked"
+        )
+    if right := marks.of(RIGHT):
+        folder = config.paths.runs / config.review.name / "splits"
+        path = write_lists(folder, config.review.name, marks, config.data.splits)
+        print(f"{path}: {count_of(len(right), 'image')} marked as right")
+    else:
+        print("No image is marked as right, so there is no list of them")
+    output = config.paths.label_sets / config.review.output
+    made = weigh(teacher.label_set, marks, output, overwrite)
+    status = report_made(made, f"{teacher.name} with {len(marks.of(WRONG))} wrong", ALONE)
+    more = ["--student.pixel_weights", "label_set"] if marks.of(WRONG) else []
+    print_next(["student/train.py", "--student.label_set", config.review.output, *more], argv)
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))

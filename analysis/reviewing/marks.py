@@ -1,0 +1,171 @@
+"""Marks of a review: read, and turned into a split list and a label set with weights."""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from util.disk.json_text import parse_json
+from util.disk.whole_files import write_bytes, write_text
+from util.errors import UserError, listed
+from util.images.files import fingerprint, image_size_hw
+from util.label_set import (
+    CHOSEN_ON,
+    Content,
+    LabelSet,
+    LabelSetWriter,
+    Made,
+    find_pending,
+    make_maps,
+)
+from util.running.shares import ALONE
+
+RIGHT, WRONG, SKIP = "right", "wrong", "skip"
+
+BYTES_A_PIXEL = 24
+"""Memory that a map, its weights and logits, and the boxes in it take."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What was said of images.
+
+    Attributes:
+        teacher: Name of the label set that was marked.
+        of_image: `right`, `wrong` or `skip`, by the id of the image.
+    """
+
+    teacher: str
+    of_image: Mapping[str, str]
+
+    def of(self, mark: str) -> list[str]:
+        """The images that have a mark, in the order of their ids."""
+        return sorted(image_id for image_id, each in self.of_image.items() if each == mark)
+
+
+def read_marks(path: Path, image_ids: Collection[str]) -> Marks:
+    """Read the file that the page of a review gives.
+
+    Args:
+        path: Of the file.
+        image_ids: Of all images that there are; no other may be marked.
+
+    Raises:
+        UserError: It cannot be read or holds something else; all bad marks are named.
+    """
+    try:
+        content = parse_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"the marks {path} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise UserError(f"the marks {path} cannot be used: {error}") from None
+    marks = content.get("marks") if isinstance(content, dict) else None
+    teacher = content.get("teacher") if isinstance(content, dict) else None
+    if not (isinstance(marks, dict) and isinstance(teacher, str)):
+        raise UserError(
+            f"{path} holds no marks; give the file that the page of analysis/review.py downloads"
+        )
+    problems = []
+    if unknown := [image_id for image_id in marks if image_id not in image_ids]:
+        problems.append(f"it marks {len(unknown)} images that are not there: {listed(unknown)}")
+    odd = {i: mark for i, mark in marks.items() if mark not in (RIGHT, WRONG, SKIP)}
+    if odd:
+        told = listed([f"{image_id}: {mark!r}" for image_id, mark in odd.items()])
+        problems.append(f"it has marks other than right, wrong and skip: {told}")
+    if problems:
+        raise UserError(f"the marks {path} cannot be used: {'; '.join(problems)}")
+    return Marks(teacher, marks)
+
+
+def write_lists(folder: Path, name: str, marks: Marks, splits: Path | None) -> Path:
+    """Write the list of the images that are right, beside copies of the lists that there are.
+
+    So the folder does as data.splits, in which the list can be learnt from or tested on.
+
+    Args:
+        folder: Of the lists.
+        name: Of the list of what is right, without a suffix.
+        marks: Of the images, one or more of which are right.
+        splits: Folder of the other lists; None = there are none.
+
+    Returns:
+        Path of the list.
+
+    Raises:
+        UserError: There is another list of this name.
+    """
+    others = sorted(splits.glob("*.txt")) if splits is not None and splits.is_dir() else []
+    if any(each.stem == name for each in others):
+        raise UserError(
+            f"{splits} has a list {name} already; choose another review.name, so that they can lie "
+            "in one folder"
+        )
+    for each in others:
+        write_bytes(folder / each.name, each.read_bytes())
+    path = folder / f"{name}.txt"
+    write_text(path, "\n".join(marks.of(RIGHT)) + "\n")
+    return path
+
+
+def weigh(label_set: LabelSet, marks: Marks, output: Path, overwrite: bool) -> Made:
+    """Make a label set in which the pixels of images that are wrong have weight 0.
+
+    All else is as it was, weights of other images included. Other marks make anew only the images
+    that are marked otherwise.
+
+    Args:
+        label_set: What was marked.
+        marks: Of the images; those of others change nothing.
+        output: Folder of the new label set.
+        overwrite: Whether one that was made of another label set may be replaced.
+
+    Raises:
+        UserError: The label set is the output, or that was made of another one.
+    """
+    if output.resolve() == label_set.folder.resolve():
+        raise UserError(
+            f"review.output is {output.name!r}, the label set that was marked; give another"
+        )
+    wrong = frozenset(marks.of(WRONG))
+    made_by: dict[str, Any] = {
+        "producer": "review",
+        "label_set": [label_set.name, label_set.manifest.get("settings_hash")],
+    }
+    facts: dict[str, Any] = {"marked_wrong": len(wrong.intersection(label_set.ids))}
+    if label_set.chosen_on:
+        facts[CHOSEN_ON] = sorted(label_set.chosen_on)
+    boxes = label_set.box_settings
+
+    def make(image_id: str) -> Content:
+        soft_label = label_set.read(image_id)
+        weights = label_set.read_weights(image_id) if label_set.is_weighted(image_id) else None
+        if image_id in wrong:
+            weights = np.zeros(soft_label.shape, np.float32)
+        has_logits = label_set.logits_path(image_id).exists()
+        logits = label_set.read_logits(image_id) if has_logits else None
+        return Content(soft_label, weights=weights, logits=logits)
+
+    def source(image_id: str) -> str:
+        files = [label_set.path(image_id), label_set.logits_path(image_id)]
+        if image_id in wrong:
+            return f"{fingerprint(files)}-wrong"
+        return fingerprint([*files, label_set.weights_path(image_id)])
+
+    with LabelSetWriter(output, made_by, overwrite, ALONE, boxes, facts) as writer:
+        sources = {image_id: source(image_id) for image_id in label_set.ids}
+        pending = find_pending(writer, sources, label_set.failed)
+        problems = make_maps(
+            writer, sources, pending, make, "weights", lambda i: _cost(label_set.path(i))
+        )
+        return Made(writer.finish_share(boxes), problems)
+
+
+def _cost(path: Path) -> int:
+    """Memory that a map at a path takes; 0 where it cannot be read."""
+    try:
+        return math.prod(image_size_hw(path)) * BYTES_A_PIXEL
+    except UserError:
+        return 0

@@ -1,0 +1,162 @@
+"""The page of a review, in a real browser too, and what its marks become."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import analysis.review
+from tests.browser import BROWSER, Browser
+from tests.conftest import make_project
+from tests.stages import arguments, combine, evaluate, label, train
+from util.config import read_config
+from util.errors import UserError
+from util.images.files import find_images
+from util.images.splits import read_split
+from util.label_set import LabelSet
+
+review = analysis.review.main
+
+needs_browser = pytest.mark.skipif(not BROWSER, reason="no Chromium or Chrome is installed")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with label sets; tests may add what no other reads."""
+    project = make_project(tmp_path_factory.mktemp("review"))
+    assert label(arguments(project)) == 0
+    assert combine(arguments(project)) == 0
+    return project
+
+
+@pytest.fixture(scope="module")
+def page(project: Path) -> Path:
+    assert review(arguments(project)) == 0
+    return project.parent / "runs" / "review" / "review.html"
+
+
+def test_the_page_is_one_file_that_takes_nothing_from_outside(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"https?:|@import|url\(|src=\"(?!data:)", text)
+    shown = re.findall(r'data-image="([^"]*)"', text)
+    assert len(shown) == len(set(shown)) > 3
+    assert set(shown) <= set(find_images(page.parents[2] / "images"))
+    # a photo, the combination and two prompts
+    assert text.count("<img ") == 4 * len(shown)
+    assert "Where prompts disagree most" in text
+
+
+def test_fewer_images_are_shown_where_fewer_are_asked_for(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--review.images", "1", "--review.name", "few", "--review.split", "Train"]
+    assert review(arguments(project, *more)) == 0
+    text = (project.parent / "runs/few/review.html").read_text(encoding="utf-8")
+    assert text.count('data-image="') <= 2
+    assert "of 6 images" in capsys.readouterr().out
+
+
+def test_label_sets_that_are_missing_are_all_named(project: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        review(arguments(project, "--review.label_sets", "owl", "--review.student", "pupil"))
+    assert "'owl'" in str(caught.value)
+    assert "'pupil'" in str(caught.value)
+
+
+def test_a_tested_student_is_compared_and_learns_from_the_marks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project(tmp_path)
+    assert label(arguments(project)) == 0
+    assert combine(arguments(project)) == 0
+    assert train(arguments(project)) == 0
+    assert evaluate(arguments(project)) == 0
+    assert review(arguments(project)) == 0
+    text = (tmp_path / "runs/review/review.html").read_text(encoding="utf-8")
+    assert "student and teacher differ" in text
+    assert "student/Test, up to" in text
+    ids = list(find_images(tmp_path / "images"))
+    told = {ids[0]: "wrong", ids[1]: "right", ids[9]: "right", ids[2]: "skip"}
+    marks = tmp_path / "marks.json"
+    marks.write_text(json.dumps({"teacher": "combined", "key": "", "marks": told}))
+    capsys.readouterr()
+    assert review(arguments(project, "--marks", str(marks))) == 0
+    shown = capsys.readouterr().out
+    assert "--student.label_set reviewed --student.pixel_weights label_set" in shown
+    splits = tmp_path / "runs/review/splits"
+    assert read_split(splits, "review", ids) == [ids[1], ids[9]]
+    assert read_split(splits, "Validation", ids) == ids[6:9]
+    reviewed = LabelSet(read_config(project).paths.label_sets / "reviewed")
+    assert [i for i in ids if reviewed.is_weighted(i)] == [ids[0]]
+    more = ["--student.label_set", "reviewed", "--student.pixel_weights", "label_set"]
+    assert train(arguments(project, *more, "--student.run", "second")) == 0
+
+
+def test_marks_of_another_label_set_are_refused(project: Path, tmp_path: Path) -> None:
+    marks = tmp_path / "marks.json"
+    marks.write_text(json.dumps({"teacher": "bird", "marks": {}}))
+    with pytest.raises(UserError, match=r"marks the label set 'bird', not 'combined'"):
+        review(arguments(project, "--marks", str(marks)))
+
+
+def test_where_nothing_is_right_there_is_no_list(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marks = tmp_path / "marks.json"
+    marks.write_text(json.dumps({"teacher": "combined", "marks": {}}))
+    more = ["--marks", str(marks), "--review.name", "none", "--review.output", "none"]
+    assert review(arguments(project, *more)) == 0
+    assert "there is no list of them" in capsys.readouterr().out
+    assert not (project.parent / "runs/none").exists()
+    assert not LabelSet(project.parent / "label_sets/none").has_weights
+
+
+@needs_browser
+def test_marks_are_made_by_keys_kept_by_the_browser_and_downloaded(
+    page: Path, project: Path, tmp_path: Path
+) -> None:
+    with Browser(tmp_path) as browser:
+        browser.save_downloads(tmp_path)
+        browser.open(page.as_uri())
+        ids = browser.wait_for(
+            "document.readyState === 'complete' &&"
+            " [...document.querySelectorAll('article')].map((each) => each.dataset.image)"
+        )
+        for key in "rws":
+            browser.press(key)
+        browser.press("ArrowUp")
+        browser.press("w")  # another thought about the third one
+        browser.open("about:blank")
+        browser.open(page.as_uri())
+        progress = "document.getElementById('progress')?.textContent"
+        browser.wait_for(f"{progress} === '3 of {len(ids)} marked'")
+        browser.evaluate("document.getElementById('download').focus()")
+        browser.press("Enter")
+        marks = tmp_path / "marks.json"
+        waited = "new Promise((done) => setTimeout(() => done(true), 50))"
+        for _ in range(200):
+            if marks.exists():
+                break
+            browser.evaluate(waited)
+        assert browser.complaints() == []
+    told = json.loads(marks.read_text(encoding="utf-8"))
+    assert told["teacher"] == "combined"
+    assert told["marks"] == {ids[0]: "right", ids[1]: "wrong", ids[2]: "wrong"}
+    more = ["--marks", str(marks), "--review.output", "by_keys", "--review.name", "keys"]
+    assert review(arguments(project, *more)) == 0
+    made = LabelSet(project.parent / "label_sets/by_keys")
+    assert [i for i in made.ids if made.is_weighted(i)] == sorted(ids[1:3])
+
+
+@needs_browser
+def test_the_page_fits_a_phone_and_is_marked_by_touch(page: Path, tmp_path: Path) -> None:
+    with Browser(tmp_path, 390, 800) as phone:
+        phone.open(page.as_uri())
+        phone.wait_for("document.readyState === 'complete' && !!document.querySelector('article')")
+        assert phone.evaluate("document.documentElement.scrollWidth") == 390
+        phone.evaluate("document.querySelector('[data-mark=wrong]').click()")
+        pressed = "document.querySelector('[data-mark=wrong]').getAttribute('aria-pressed')"
+        assert phone.evaluate(pressed) == "true"
+        assert phone.requested()[0] == page.as_uri()
+        assert all(url.startswith(("file:", "data:")) for url in phone.requested())
