@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,11 +11,11 @@ from teacher.findings import Teacher
 from teacher.inference.cache import image_key
 from teacher.inference.tiling import TiledTeacher
 from teacher.saa.algorithm import SegmentAnyAnomaly
-from teacher.saa.remembered_models import MOST_IMAGES, remember_models
+from teacher.saa.remembered_models import MOST_IMAGES, Memory, remember_models
 from util.label_set import Content
 
 LOWEST_THRESHOLD = 0.05
-"""Boxes of a lower score are outlined by no slider: there are hundreds, and none is meant."""
+"""Boxes of a lower score can be let in by no slider: there are hundreds, and none is meant."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,27 @@ class Answers(Protocol):
         ...
 
 
-class AdjustableAnswers:
-    """Segment-Any-Anomaly, run anew over what its models have said; an `Answers`."""
+class Adjustable(Protocol):
+    """What labels an image, or a tile of one, by settings that may be replaced."""
 
-    def __init__(self, teacher: Teacher, whole: SegmentAnyAnomaly) -> None:
-        """Wrap a teacher.
+    settings: Any
+    """A dataclass that has the fields of `Thresholds`."""
+
+
+class AdjustableAnswers:
+    """A teacher that is run anew over what its models have said; an `Answers`."""
+
+    def __init__(self, teacher: Teacher, whole: Adjustable, memory: Memory) -> None:
+        """Wrap a teacher whose models remember.
 
         Args:
             teacher: Labels images.
             whole: What it labels an image or a tile with, which may be the same.
+            memory: Of the models.
         """
         self._teacher = teacher
         self._whole = whole
-        lowest = min(LOWEST_THRESHOLD, whole.settings.box_threshold)
-        self._memory = remember_models(whole, lowest)
+        self._memory = memory
 
     @property
     def times_asked(self) -> int:
@@ -109,9 +116,27 @@ class FixedAnswers:
         return [known[name] for name in names]
 
 
-def remember(teacher: Teacher) -> Answers:
-    """Let a teacher remember, its thresholds open to be moved where its parts are known."""
+def remember(teacher: Teacher, name: str) -> Answers:
+    """Let a teacher remember; its thresholds can then be moved where it has any.
+
+    Args:
+        teacher: Its models are replaced by some that remember.
+        name: As teacher.name.
+    """
     whole = teacher.teacher if isinstance(teacher, TiledTeacher) else teacher
+    memory = Memory()
     if isinstance(whole, SegmentAnyAnomaly):
-        return AdjustableAnswers(teacher, whole)
-    return FixedAnswers(teacher)
+        remember_models(whole, memory, min(LOWEST_THRESHOLD, whole.settings.box_threshold))
+        return AdjustableAnswers(teacher, whole, memory)
+    if name != "sam3":
+        return FixedAnswers(teacher)
+    from teacher.sam3.remembered_instances import RememberedSam3
+    from teacher.sam3.segment_anything_3 import SegmentAnything3
+
+    assert isinstance(whole, SegmentAnything3)
+    lowest = min(LOWEST_THRESHOLD, whole.settings.box_threshold)
+    remembered = RememberedSam3(whole, memory, lowest)
+    if isinstance(teacher, TiledTeacher):
+        teacher.teacher = remembered
+        return AdjustableAnswers(teacher, remembered, memory)
+    return AdjustableAnswers(remembered, remembered, memory)

@@ -64,7 +64,7 @@ def open_explorer(
 
     boxes = evaluation.box_settings(BoxSettings())
     pictures = Pictures(image_paths, dropped)
-    return Explorer(pictures, remember(loaded), plan, boxes, combination)
+    return Explorer(pictures, remember(loaded, teacher.name), plan, boxes, combination)
 
 
 def find_start(

@@ -33,6 +33,7 @@ class RememberedImage:
         answers: Of the detector, by phrase.
         masks: Of the segmenter, by the bytes of the box.
         saliencies: By what tells the objects that are compared; None = the image as a whole.
+        instances: Of a teacher that gives masks at once, by phrase; its own type.
     """
 
     image_rgb: np.ndarray
@@ -40,6 +41,7 @@ class RememberedImage:
     answers: dict[str, Detections] = field(default_factory=dict)
     masks: dict[bytes, CropMask] = field(default_factory=dict)
     saliencies: dict[bytes | None, np.ndarray] = field(default_factory=dict)
+    instances: dict[str, Any] = field(default_factory=dict)
 
     def encoding(self, part: str, encode: Callable[[np.ndarray], Any]) -> Any:
         """What a part of the teacher makes of the image, made when it is first asked for."""
@@ -140,17 +142,16 @@ class RememberedSaliency:
         return known[objects]
 
 
-def remember_models(teacher: SegmentAnyAnomaly, outline_above: float) -> Memory:
+def remember_models(teacher: SegmentAnyAnomaly, memory: Memory, outline_above: float) -> None:
     """Let the models of a teacher remember what they say from now on.
 
     Args:
         teacher: Its models and its `outline_above` are replaced.
+        memory: Of their answers.
         outline_above: Boxes above this score are outlined at once, be they dropped or not, so that
             no box threshold above it needs the segmenter again.
     """
-    memory = Memory()
     teacher.detector = RememberedDetector(teacher.detector, memory)
     teacher.segmenter = RememberedSegmenter(teacher.segmenter, memory)
     teacher.saliency = RememberedSaliency(teacher.saliency, memory)
     teacher.settings = replace(teacher.settings, outline_above=outline_above)
-    return memory

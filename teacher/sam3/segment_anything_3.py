@@ -101,8 +101,9 @@ class SegmentAnything3:
         check_lengths(self.processor.tokenizer, phrases, MAX_TOKENS, MODEL)
         encoding = self.encoder.encode(shrink_to(image_rgb, self.settings.working_size_px))
         found = dict(zip(phrases, self.detect_masks(encoding, phrases), strict=True))
+        size_hw, max_masks = (image_rgb.shape[0], image_rgb.shape[1]), self.settings.max_masks
         return (
-            self._finding([(phrase, found[phrase]) for phrase in group], image_rgb.shape[:2])
+            pool_instances([(phrase, found[phrase]) for phrase in group], max_masks, size_hw)
             for group in groups
         )
 
@@ -178,22 +179,31 @@ class SegmentAnything3:
             probabilities.numpy(force=True),
         )
 
-    def _finding(self, found: Sequence[tuple[str, Instances]], size_hw: tuple[int, ...]) -> Finding:
-        """Pool the phrases of a prompt and lay out the best of their instances."""
-        height, width = size_hw
-        boxes = np.concatenate([instances.boxes_relative for _, instances in found])
-        scores = np.concatenate([instances.scores for _, instances in found])
-        phrases = [phrase for phrase, instances in found for _ in instances.scores]
-        probabilities = [p for _, instances in found for p in instances.mask_probabilities]
-        best = np.argsort(-scores, kind="stable")[: self.settings.max_masks]
-        soft_label, masks = lay_out([probabilities[i] for i in best], scores[best], (height, width))
-        return Finding(
-            soft_label=soft_label,
-            boxes_xyxy=boxes[best] * np.array([width, height, width, height], np.float32),
-            scores=scores[best],
-            phrases=[phrases[i] for i in best],
-            masks=masks,
-        )
+
+def pool_instances(
+    found: Sequence[tuple[str, Instances]], max_masks: int, size_hw: tuple[int, int]
+) -> Finding:
+    """Pool the phrases of a prompt and lay out the best of their instances.
+
+    Args:
+        found: The phrases, one or more, each with its instances that count.
+        max_masks: How many instances of highest score are laid out.
+        size_hw: Size of the image.
+    """
+    height, width = size_hw
+    boxes = np.concatenate([instances.boxes_relative for _, instances in found])
+    scores = np.concatenate([instances.scores for _, instances in found])
+    phrases = [phrase for phrase, instances in found for _ in instances.scores]
+    probabilities = [p for _, instances in found for p in instances.mask_probabilities]
+    best = np.argsort(-scores, kind="stable")[:max_masks]
+    soft_label, masks = lay_out([probabilities[i] for i in best], scores[best], (height, width))
+    return Finding(
+        soft_label=soft_label,
+        boxes_xyxy=boxes[best] * np.array([width, height, width, height], np.float32),
+        scores=scores[best],
+        phrases=[phrases[i] for i in best],
+        masks=masks,
+    )
 
 
 def lay_out(

@@ -137,7 +137,7 @@ class Constant:
 
 def test_a_teacher_without_thresholds_is_asked_once_an_image_and_name() -> None:
     teacher = Constant()
-    answers = remember(teacher)
+    answers = remember(teacher, "student")
     assert isinstance(answers, FixedAnswers)
     image = np.zeros((4, 5, 3), np.uint8)
     for names in (["a"], ["a"], ["a", "b"]):

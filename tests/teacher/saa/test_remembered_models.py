@@ -25,7 +25,8 @@ def build(given: SaaSettings) -> SegmentAnyAnomaly:
 @pytest.fixture(scope="module")
 def remembering() -> tuple[SegmentAnyAnomaly, Memory]:
     teacher = build(SaaSettings())
-    memory = remember_models(teacher, 0.05)
+    memory = Memory()
+    remember_models(teacher, memory, 0.05)
     for image in IMAGES:
         list(teacher.label(image, PROMPTS))
     return teacher, memory
@@ -64,7 +65,7 @@ def test_other_thresholds_give_what_a_teacher_without_memory_gives_and_no_model_
 
 def test_thresholds_change_what_counts() -> None:
     teacher = build(SaaSettings())
-    remember_models(teacher, 0.05)
+    remember_models(teacher, Memory(), 0.05)
     (low,) = teacher.label(IMAGES[0], ["bird"])
     teacher.settings = replace(teacher.settings, box_threshold=0.999)
     (high,) = teacher.label(IMAGES[0], ["bird"])
@@ -80,7 +81,7 @@ def test_a_new_phrase_asks_the_detector_for_it_alone() -> None:
     teacher.detector.detect = lambda encoding, phrases: (  # type: ignore[method-assign]
         asked.append(list(phrases)) or plain(encoding, phrases)
     )
-    remember_models(teacher, 0.05)
+    remember_models(teacher, Memory(), 0.05)
     list(teacher.label(IMAGES[0], ["bird"]))
     list(teacher.label(IMAGES[0], ["bird", "whale"]))
     assert asked == [["sea", "bird"], ["whale"]]
