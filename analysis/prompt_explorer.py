@@ -141,7 +141,8 @@ def keep(
     from analysis.explorer.choice import find_changes
 
     names = list(explorer.plan(choice.prompts).label_sets)
-    changes = find_changes(choice, start, names, config.teacher.name)
+    strategy = config.combination.strategy
+    changes = find_changes(choice, start, names, config.teacher.name, strategy)
     folder = config.paths.runs / "explorer"
     path = folder / f"{name}.json"
     write_json(path, values_in(folder, override_config(config, changes, "the page")))

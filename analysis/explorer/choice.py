@@ -60,7 +60,7 @@ def read_choice(data: bytes) -> Choice:
 
 
 def find_changes(
-    choice: Choice, start: Choice, names: list[str], teacher: str
+    choice: Choice, start: Choice, names: list[str], teacher: str, strategy: str
 ) -> dict[str, dict[str, Any]]:
     """Say what a choice changes in a config, by section and key.
 
@@ -71,16 +71,18 @@ def find_changes(
         start: What the config says.
         names: The label sets that are combined: the prompts, of which lists are resolved.
         teacher: Name of the teacher, whose section has the thresholds.
+        strategy: Of the config, which may be one that cannot be chosen.
     """
     places = {
         "box_threshold": teacher,
         "min_area": teacher,
         "area_threshold": teacher,
-        "strategy": "combination",
         "min_votes": "combination",
         "threshold": "evaluation",
     }
     changes: dict[str, dict[str, Any]] = {"combination": {"label_sets": names}}
+    if choice.strategy != strategy:
+        changes["combination"]["strategy"] = choice.strategy
     for key, section in places.items():
         if (value := getattr(choice, key)) != getattr(start, key):
             changes.setdefault(section, {})[key] = value

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
+from threading import RLock
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,7 @@ class Pictures:
         self._dropped: OrderedDict[str, str] = OrderedDict()
         self._num_dropped = 0
         self._read: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._lock = RLock()  # a browser asks for several things at once
 
     def find(self, text: str) -> Listed:
         """List the images whose ids contain a text, whatever its case."""
@@ -74,21 +76,22 @@ class Pictures:
         Raises:
             UserError: It is no image that can be read; it is not kept.
         """
-        name = f"{DROPPED}{self._num_dropped}"
-        path = self._path_of(name)
-        path.write_bytes(data)
-        try:
-            self._keep(name, read_image(path))
-        except UserError as error:
-            path.unlink()
-            raise UserError(str(error).replace(str(path), file_name)) from None
-        self._num_dropped += 1
-        self._dropped[name] = file_name
-        if len(self._dropped) > MOST_DROPPED:
-            oldest, _ = self._dropped.popitem(last=False)
-            self._read.pop(oldest, None)
-            self._path_of(oldest).unlink()
-        return name
+        with self._lock:
+            name = f"{DROPPED}{self._num_dropped}"
+            path = self._path_of(name)
+            path.write_bytes(data)
+            try:
+                self._keep(name, read_image(path))
+            except UserError as error:
+                path.unlink()
+                raise UserError(str(error).replace(str(path), file_name)) from None
+            self._num_dropped += 1
+            self._dropped[name] = file_name
+            if len(self._dropped) > MOST_DROPPED:
+                oldest, _ = self._dropped.popitem(last=False)
+                self._read.pop(oldest, None)
+                self._path_of(oldest).unlink()
+            return name
 
     def read(self, name: str) -> np.ndarray:
         """Read an image, (H, W, 3) uint8 RGB; the last few are held.
@@ -96,16 +99,17 @@ class Pictures:
         Raises:
             UserError: There is no such image, or it cannot be read.
         """
-        if name in self._read:
-            self._read.move_to_end(name)
-            return self._read[name]
-        if name in self._dropped:
-            path = self._path_of(name)
-        elif name.startswith(IMAGE) and name.removeprefix(IMAGE) in self._paths:
-            path = self._paths[name.removeprefix(IMAGE)]
-        else:
-            raise UserError(f"there is no image {name!r}; choose another, or drop it in again")
-        return self._keep(name, read_image(path))
+        with self._lock:
+            if name in self._read:
+                self._read.move_to_end(name)
+                return self._read[name]
+            if name in self._dropped:
+                path = self._path_of(name)
+            elif name.startswith(IMAGE) and name.removeprefix(IMAGE) in self._paths:
+                path = self._paths[name.removeprefix(IMAGE)]
+            else:
+                raise UserError(f"there is no image {name!r}; choose another, or drop it in again")
+            return self._keep(name, read_image(path))
 
     def _keep(self, name: str, image_rgb: np.ndarray) -> np.ndarray:
         self._read[name] = image_rgb

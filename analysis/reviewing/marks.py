@@ -149,10 +149,9 @@ def weigh(label_set: LabelSet, marks: Marks, output: Path, overwrite: bool) -> M
         return Content(soft_label, weights=weights, logits=logits)
 
     def source(image_id: str) -> str:
-        files = [label_set.path(image_id), label_set.logits_path(image_id)]
-        if image_id in wrong:
-            return f"{fingerprint(files)}-wrong"
-        return fingerprint([*files, label_set.weights_path(image_id)])
+        beside = [label_set.weights_path(image_id), label_set.logits_path(image_id)]
+        files = fingerprint([label_set.path(image_id), *beside])
+        return f"{files}-wrong" if image_id in wrong else files
 
     with LabelSetWriter(output, made_by, overwrite, ALONE, boxes, facts) as writer:
         sources = {image_id: source(image_id) for image_id in label_set.ids}

@@ -92,7 +92,7 @@ def write_review(
         title: Of the page.
     """
     shown = [image_id for reason in REASONS for image_id in found.images[reason]]
-    bar = iter(track(shown, "pages"))
+    bar = track(shown, "pictures")
     groups = [
         Group(
             TITLES[reason],
@@ -120,6 +120,7 @@ def write_review(
     )
     with whole_file(path) as file:
         stream.dump(file, encoding="utf-8", errors="replace")
+    next(bar, None)  # which has not said that the last one is done
 
 
 def draw_card(

@@ -11,9 +11,12 @@ from analysis.explorer.choice import Choice
 from analysis.explorer.drawing import view_to_json
 from analysis.explorer.exploring import Explorer
 from analysis.explorer.opening import find_start, open_explorer
+from analysis.explorer.pictures import Pictures
 from analysis.explorer.ranking import Ranking
+from teacher.plans import PlannedSet, TeacherPlan
 from tests.stages import label
 from util.config import Config, read_config
+from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
 from util.images.files import find_images
 from util.label_set import Content, LabelSet
@@ -144,6 +147,36 @@ def test_a_teacher_without_thresholds_is_asked_once_an_image_and_name() -> None:
         assert len(answers.label(image, names, None)) == len(names)
     assert teacher.asked == [["a"], ["b"]]
     assert answers.times_asked == 2
+
+
+class BoxesAlone:
+    """Finds one bird in every image, and gives no map."""
+
+    def label(self, image_rgb: np.ndarray, names: list[str], /) -> Any:
+        boxes = Boxes(np.array([[1.0, 2, 3, 4]]), np.array([0.75]), ("bird",))
+        return (Content(boxes=boxes, size_hw=image_rgb.shape[:2]) for _ in names)
+
+    def check_prompts(self, prompts: Any, /) -> None: ...
+
+
+def test_a_detector_is_seen_by_its_boxes_and_nothing_is_combined(
+    config: Config, tmp_path: Path
+) -> None:
+    planned = PlannedSet("yolo", BoxSettings)
+    plan = TeacherPlan({"yolo": planned}, lambda _: {}, lambda *_: BoxesAlone())
+    explorer = Explorer(
+        Pictures(find_images(config.data.images), tmp_path),
+        remember(BoxesAlone(), "boxes"),
+        lambda _: plan,
+        BoxSettings(),
+        config.combination,
+    )
+    view = explorer.look(choose(config))
+    assert [panel.title for panel in view.panels] == ["yolo"]
+    told = view_to_json(view)["panels"][0]
+    assert told["map"] is None
+    assert told["boxes"] == [{"box": [1.0, 2.0, 3.0, 4.0], "score": 0.75, "label": "bird"}]
+    assert "no map" in told["note"]
 
 
 def test_prompts_are_ranked_by_how_they_agree(config: Config, explorer: Explorer) -> None:

@@ -74,6 +74,17 @@ def test_thresholds_change_what_counts() -> None:
     assert {each.reason for each in high.rejections} >= {"low score"}
 
 
+def test_a_threshold_that_is_lowered_asks_no_model() -> None:
+    teacher, memory = build(SaaSettings(box_threshold=0.999)), Memory()
+    remember_models(teacher, memory, 0.05)
+    (high,) = teacher.label(IMAGES[0], ["bird"])
+    asked = memory.times_asked
+    teacher.settings = replace(teacher.settings, box_threshold=0.06)
+    (low,) = teacher.label(IMAGES[0], ["bird"])
+    assert len(low.scores) > len(high.scores)
+    assert memory.times_asked == asked
+
+
 def test_a_new_phrase_asks_the_detector_for_it_alone() -> None:
     teacher = build(SaaSettings())
     asked: list[list[str]] = []

@@ -1,0 +1,51 @@
+"""An explorer of a teacher that knows no prompts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.explorer.opening import find_start, is_adjustable, open_explorer
+from analysis.explorer.page import render_page
+from tests.stages import arguments, combine, evaluate, label, train
+from util.config import TeacherSection, override_config, read_config
+from util.images.files import find_images
+from util.label_set import LabelSet
+
+
+@pytest.fixture
+def labelled(project: Path) -> Path:
+    """A project whose student has learnt and was tested."""
+    for stage in (label, combine, train, evaluate):
+        assert stage(arguments(project)) == 0
+    return project
+
+
+def test_a_student_is_seen_without_prompts_and_asked_once(labelled: Path, tmp_path: Path) -> None:
+    checkpoint = labelled.parent / "runs" / "student" / "best.pt"
+    given = {"name": "student", "checkpoint": str(checkpoint), "prompts": TeacherSection().prompts}
+    config = override_config(read_config(labelled), {"teacher": given})
+    image_paths = find_images(config.data.images)
+    image_id = list(image_paths)[-1]
+    sections = (config.teacher, config.own_sections(), config.evaluation, config.combination)
+    start = find_start(*sections, image_id)
+    assert start.prompts == []
+    explorer = open_explorer(*sections, config.paths, image_paths, tmp_path)
+    assert not is_adjustable(explorer)
+    view = explorer.look(start)
+    assert [panel.title for panel in view.panels] == [
+        "All together: mean",
+        "Where they agree",
+        "student",
+    ]
+    tested = LabelSet(labelled.parent / "runs" / "student" / "Test").read(image_id)
+    assert view.panels[2].soft_label is not None
+    np.testing.assert_allclose(view.panels[2].soft_label, tested, atol=0.01)
+    assert view.has_asked
+    assert not explorer.look(start.model_copy(update={"threshold": 0.9})).has_asked
+    facts = {"teacher": "student", "is_prompted": False, "is_adjustable": False}
+    about = {"num_images": 12, "folder": "<images>", "num_ranked": 12}
+    page = render_page(start, "explored", facts | about)
+    assert 'id="prompts"' not in page
+    assert 'id="box_threshold"' not in page
+    assert "&lt;images&gt;" in page
