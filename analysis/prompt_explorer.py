@@ -69,14 +69,16 @@ KEPT_AS = "explored"
 def main(argv: Sequence[str] | None = None) -> int:
     """Show the page until it is interrupted."""
     config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
-    make_demo_if_asked(config.data.images, config.paths.demo, config.demo)
-    image_paths = find_images(config.data.images)
     from analysis.explorer.opening import find_start, open_explorer
     from analysis.explorer.page import list_gets, list_posts, render_page
     from analysis.explorer.pictures import IMAGE
     from analysis.explorer.ranking import Ranking
     from analysis.explorer.serving import HOST, open_server
+    from teacher.building import prepare_teacher
 
+    prepared = prepare_teacher(config.teacher, config.own_sections(), config.paths)
+    make_demo_if_asked(config.data.images, config.paths.demo, config.demo)
+    image_paths = find_images(config.data.images)
     sections = (config.teacher, config.own_sections(), config.evaluation, config.combination)
     ids = list(image_paths)
     start = find_start(*sections, ids[0])
@@ -85,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return keep(config, explorer, start, name, choice, is_study)
 
     with tempfile.TemporaryDirectory(prefix="murmuration-") as dropped:
-        explorer = open_explorer(*sections, config.paths, image_paths, Path(dropped))
+        explorer = open_explorer(prepared, *sections, config.paths, image_paths, Path(dropped))
         sample = ids[:: max(1, len(ids) // NUM_RANKED)][:NUM_RANKED]
         ranking = Ranking(explorer, [IMAGE + image_id for image_id in sample])
         facts = describe(config, explorer, len(ids), len(sample))

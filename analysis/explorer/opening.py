@@ -8,9 +8,9 @@ from analysis.explorer.answering import AdjustableAnswers, remember
 from analysis.explorer.choice import Choice, Strategy
 from analysis.explorer.exploring import Explorer
 from analysis.explorer.pictures import IMAGE, Pictures
-from teacher.building import build_teacher, plan_teacher, prepare_teacher
+from teacher.building import build_teacher, plan_teacher
 from teacher.inference.cache import open_cache
-from teacher.plans import TeacherPlan
+from teacher.plans import PreparedTeacher, TeacherPlan
 from teacher.settings import OwnSections
 from util.config import (
     CombinationSection,
@@ -27,6 +27,7 @@ PROMPTED = ("saa", "sam3")
 
 
 def open_explorer(
+    prepared: PreparedTeacher,
     teacher: TeacherSection,
     own: OwnSections,
     evaluation: EvaluationSection,
@@ -38,18 +39,18 @@ def open_explorer(
     """Load a teacher and let it remember.
 
     Args:
+        prepared: The teacher, checked.
         teacher: Names it.
         own: The section of its own, and those of the others, which it does not read.
         evaluation: How boxes are found in the combined map.
         combination: What the page does not choose of it.
-        paths: Where runs, weights and what models have said are.
+        paths: Where runs are, of which some are networks that label.
         image_paths: Path of each image of the data set by its id.
         dropped: Folder for images that are dropped in.
 
     Raises:
-        UserError: It cannot be as it is configured, or weights are missing.
+        UserError: A library is missing, or weights are not what they should be.
     """
-    prepared = prepare_teacher(teacher, own, paths)
     cache = open_cache(prepared.cache_folder, prepared.cache_gb)
     loaded = build_teacher(prepared.plan, prepared.models, cache)
 

@@ -13,6 +13,7 @@ from analysis.explorer.exploring import Explorer
 from analysis.explorer.opening import find_start, open_explorer
 from analysis.explorer.pictures import Pictures
 from analysis.explorer.ranking import Ranking
+from teacher.building import prepare_teacher
 from teacher.plans import PlannedSet, TeacherPlan
 from tests.stages import label
 from util.config import Config, read_config
@@ -30,6 +31,7 @@ def config(project: Path) -> Config:
 @pytest.fixture
 def explorer(config: Config, tmp_path: Path) -> Explorer:
     return open_explorer(
+        prepare_teacher(config.teacher, config.own_sections(), config.paths),
         config.teacher,
         config.own_sections(),
         config.evaluation,

@@ -7,6 +7,7 @@ import pytest
 
 from analysis.explorer.opening import find_start, is_adjustable, open_explorer
 from analysis.explorer.page import render_page
+from teacher.building import prepare_teacher
 from tests.stages import arguments, combine, evaluate, label, train
 from util.config import TeacherSection, override_config, read_config
 from util.images.files import find_images
@@ -30,7 +31,8 @@ def test_a_student_is_seen_without_prompts_and_asked_once(labelled: Path, tmp_pa
     sections = (config.teacher, config.own_sections(), config.evaluation, config.combination)
     start = find_start(*sections, image_id)
     assert start.prompts == []
-    explorer = open_explorer(*sections, config.paths, image_paths, tmp_path)
+    prepared = prepare_teacher(config.teacher, config.own_sections(), config.paths)
+    explorer = open_explorer(prepared, *sections, config.paths, image_paths, tmp_path)
     assert not is_adjustable(explorer)
     view = explorer.look(start)
     assert [panel.title for panel in view.panels] == [
