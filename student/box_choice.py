@@ -21,7 +21,7 @@ from util.data_classes import Boxes, BoxSettings
 from util.learning.inference.tiles import logits_to_soft_label
 from util.learning.inference.torch_predictor import TorchPredictor
 from util.learning.processes import gather_objects
-from util.masks_to_bboxes import measure_components
+from util.masks_to_bboxes import boxes_with_areas
 from util.metrics.boxes import BoxMatcher
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(2, 19))
@@ -99,11 +99,11 @@ def _find_boxes(
 ) -> list[tuple[int, Found]]:
     """Look at this process's share of the images, each with its index."""
     predictor = TorchPredictor(deepcopy(model), validation.pairs.temperature)
-    found = []
+    every, found = replace(validation.box_settings, min_area_px=1), []
     for index, _, logits in predict_share(fabric, predictor, validation.pairs):
         soft_label = logits_to_soft_label(logits, validation.pairs.temperature)
         components = {
-            each: measure_components(soft_label, replace(validation.box_settings, threshold=each))
+            each: boxes_with_areas(soft_label, replace(every, threshold=each))
             for each in thresholds
         }
         height, width = soft_label.shape

@@ -1,6 +1,7 @@
 """Soft labels to boxes: threshold, dilation, components."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -27,31 +28,83 @@ def soft_label_to_boxes(soft_label: np.ndarray, settings: BoxSettings) -> Boxes:
     Returns:
         Boxes in the order of OpenCV's components; none where no pixel is above the threshold.
     """
-    boxes, area_px = measure_components(soft_label, settings)
-    kept = area_px >= settings.min_area_px
-    return Boxes(boxes.boxes_xyxy[kept], boxes.confidences[kept])
+    return _find_components(soft_label, settings).boxes
 
 
-def measure_components(soft_label: np.ndarray, settings: BoxSettings) -> tuple[Boxes, np.ndarray]:
-    """Find the boxes of a soft label whatever their area, and their areas.
-
-    Args:
-        soft_label: (H, W) float32 in [0, 1].
-        settings: As for `soft_label_to_boxes`; its minimum area is not looked at.
+def boxes_with_areas(soft_label: np.ndarray, settings: BoxSettings) -> tuple[Boxes, np.ndarray]:
+    """Find the boxes of a soft label, and how much of it each was drawn round.
 
     Returns:
-        N boxes, and the (N,) int64 pixels of each component before dilation.
+        The boxes of `soft_label_to_boxes`, and the (N,) int64 pixels above the threshold of each.
     """
+    found = _find_components(soft_label, settings)
+    return found.boxes, found.area_px
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """The pixels of one object.
+
+    Attributes:
+        pixels: (h, w) bool, in the part of the image that holds them all.
+        corner_xy: Column and row of the upper left pixel of that part.
+    """
+
+    pixels: np.ndarray
+    corner_xy: tuple[int, int]
+
+
+def soft_label_to_masks(soft_label: np.ndarray, settings: BoxSettings) -> tuple[Boxes, list[Mask]]:
+    """Find the boxes of a soft label, and the pixels above the threshold that each was drawn round.
+
+    Returns:
+        The boxes of `soft_label_to_boxes`, and the pixels of each.
+    """
+    found = _find_components(soft_label, settings)
+    masks = []
+    for number, (x0, y0, x1, y1) in zip(found.numbers.tolist(), found.tight.tolist(), strict=True):
+        part = slice(y0, y1), slice(x0, x1)
+        is_own = (found.labels[part] == number) & found.foreground[part].view(np.bool_)
+        masks.append(Mask(is_own, (x0, y0)))
+    return found.boxes, masks
+
+
+@dataclass(frozen=True, eq=False)
+class _Components:
+    """Components of a soft label that are large enough.
+
+    Attributes:
+        boxes: Of each, by the rule.
+        area_px: (N,) int64, of the own pixels of each.
+        foreground: (H, W) uint8, 1 = above the threshold.
+        labels: (H, W) int32, number of the component of each pixel after dilation.
+        numbers: (N,) int, of the components.
+        tight: (N, 4) int, x0, y0, x1, y1 of the own pixels of each.
+    """
+
+    boxes: Boxes
+    area_px: np.ndarray
+    foreground: np.ndarray
+    labels: np.ndarray
+    numbers: np.ndarray
+    tight: np.ndarray
+
+
+def _find_components(soft_label: np.ndarray, settings: BoxSettings) -> _Components:
     foreground = (soft_label > settings.threshold).view(np.uint8)
     if cv2.countNonZero(foreground) == 0:
         nothing = Boxes(np.zeros((0, 4), np.float64), np.zeros(0, np.float64))
-        return nothing, np.zeros(0, np.int64)
-    labels, boxes_xyxy = _join(foreground, settings.dilation_iterations)
-    area_px, total = _sum_pixels(soft_label, foreground, labels, len(boxes_xyxy))
-    boxes_xyxy = boxes_xyxy.astype(np.float64)
+        none = np.zeros(0, np.int64)
+        return _Components(nothing, none, foreground, foreground, none, none.reshape(0, 4))
+    labels, tight = _join(foreground, settings.dilation_iterations)
+    area_px, total = _sum_pixels(soft_label, foreground, labels, len(tight))
+    kept = area_px >= settings.min_area_px
+    boxes_xyxy = tight[kept].astype(np.float64)
     if settings.box_rule == "thesis":
         boxes_xyxy = _enlarge(boxes_xyxy, settings.dilation_iterations, soft_label.shape[::-1])
-    return Boxes(boxes_xyxy, total / area_px), area_px
+    boxes = Boxes(boxes_xyxy, total[kept] / area_px[kept])
+    numbers = np.flatnonzero(kept) + 1
+    return _Components(boxes, area_px[kept], foreground, labels, numbers, tight[kept])
 
 
 def as_in_thesis(

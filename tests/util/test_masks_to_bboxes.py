@@ -12,7 +12,7 @@ from scipy import ndimage
 import util.masks_to_bboxes
 from util.bbox_csv import boxes_to_table
 from util.data_classes import BoxSettings
-from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
+from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes, soft_label_to_masks
 
 EIGHT_CONNECTED = np.ones((3, 3), bool)
 
@@ -147,3 +147,30 @@ def test_tight_boxes_can_be_turned_into_those_of_the_thesis(
         turned = as_in_thesis(tables[rule], settings, size_hw)
         pd.testing.assert_frame_equal(turned, tables["thesis"], rtol=0, atol=1e-12)
     pd.testing.assert_frame_equal(as_in_thesis(tables["tight"], None, size_hw), tables["tight"])
+
+
+@given(
+    arrays(np.float32, (9, 11), elements=st.sampled_from([0.0, 0.4, 0.75, 1.0])),
+    st.integers(0, 2),
+    st.integers(1, 3),
+    st.sampled_from(["tight", "thesis"]),
+)
+def test_the_pixels_of_each_box_are_those_it_was_drawn_round(
+    soft_label: np.ndarray, dilation: int, min_area_px: int, rule: Literal["tight", "thesis"]
+) -> None:
+    settings = BoxSettings(0.5, dilation, min_area_px, box_rule=rule)
+    boxes, masks = soft_label_to_masks(soft_label, settings)
+    expected = soft_label_to_boxes(soft_label, settings)
+    np.testing.assert_array_equal(boxes.boxes_xyxy, expected.boxes_xyxy)
+    whole = np.zeros(soft_label.shape, int)
+    for mask, confidence, box in zip(masks, boxes.confidences, boxes.boxes_xyxy, strict=True):
+        (left, top), (height, width) = mask.corner_xy, mask.pixels.shape
+        part = slice(top, top + height), slice(left, left + width)
+        whole[part] += mask.pixels
+        assert soft_label[part][mask.pixels].mean() == pytest.approx(confidence)
+        assert mask.pixels.sum() >= min_area_px
+        if rule == "tight":
+            assert box.tolist() == [left, top, left + width, top + height]
+    assert whole.max(initial=0) <= 1
+    if min_area_px == 1:
+        np.testing.assert_array_equal(whole == 1, soft_label > 0.5)

@@ -9,12 +9,12 @@ from util.config.fields import REPOSITORY, ConfigPath, Section, substitutions
 
 
 class ExportLabelSetSection(Section):
-    """The files of other programs that util/export_label_set.py makes of a label set's boxes."""
+    """The files of other programs that util/export_label_set.py makes of a label set."""
 
     label_set: str = Field(
         "combined",
         min_length=1,
-        description="Label set whose boxes are written; a run stands for its predictions of"
+        description="Label set that is written; a run stands for its predictions of"
         " data.test_split.",
     )
     classes: list[str] = Field(
@@ -23,7 +23,20 @@ class ExportLabelSetSection(Section):
         " out; [] = all that there are, by name.",
     )
     confidence: bool = Field(
-        False, description="Write the confidence of each box behind it, as a student's need it."
+        False,
+        description="Write the confidence of each box to YOLO's and VOC's files, too, as a"
+        " student's need it.",
+    )
+    polygon_tolerance_px: float = Field(
+        1.0,
+        ge=0,
+        description="How far a polygon may leave its mask, so that it has fewer points; less where"
+        " the two would have an IoU below 0.99. 0 = along the edges of pixels.",
+    )
+    image_url: str = Field(
+        "/data/local-files/?d=",
+        description="What stands before the name of an image's file in Label Studio's tasks, such"
+        " as the address of a server, or the folder of the images below its document root.",
     )
     names: Annotated[dict[Pattern, str], AfterValidator(substitutions)] = Field(
         {},

@@ -1,1 +1,1 @@
-"""Boxes of label sets as files that other programs read: a module a format, and their writing."""
+"""What label sets say as files that other programs read: a module a format, and their writing."""

@@ -1,4 +1,4 @@
-"""Boxes as YOLO's txt files, one an image, with an object a line; see `util.ground_truth.yolo`."""
+"""Boxes or polygons as YOLO's txt files, an object a line; see `util.ground_truth.yolo`."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from util.bbox_csv import COORDINATES
+from util.exporting.objects import LabelledImage, iterate_polygons
+from util.shapes.polygons import join_polygons
 
 
 def write_lines(
@@ -41,6 +43,27 @@ def write_lines(
         boxes = zip(numbers[begin:end].tolist(), values[begin:end].tolist(), strict=True)
         yield image_id, "".join(f"{c} {' '.join(map(repr, box))}\n" for c, box in boxes)
         begin = end
+
+
+def write_polygons(image: LabelledImage, classes: Sequence[str], tolerance_px: float) -> str:
+    """Write the polygons of an image's objects: `class x1 y1 x2 y2 ...`, relative to the image.
+
+    A line is one object. Pieces of it are joined by lines of no width, since YOLO has one polygon
+    for each. An object without a mask has its box.
+
+    Args:
+        image: Its objects have these classes.
+        classes: Names at the places of their numbers.
+        tolerance_px: How far a polygon may leave its mask.
+    """
+    height, width = image.size_hw
+    lines = []
+    for each in image.objects:
+        pieces = sorted(iterate_polygons(each, tolerance_px), key=len, reverse=True)
+        points = join_polygons(pieces) / [width, height]
+        numbers = " ".join(f"{value:.10g}" for value in points.ravel().tolist())
+        lines.append(f"{classes.index(each.obj_class)} {numbers}\n")
+    return "".join(lines)
 
 
 def describe(folder: Path, classes: Sequence[str]) -> str:

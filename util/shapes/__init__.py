@@ -1,0 +1,1 @@
+"""Masks of objects as other programs write them: runs of pixels (COCO's RLE), and polygons."""
