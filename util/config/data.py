@@ -37,10 +37,10 @@ class DataSection(Section):
     test_split: FolderName = Field("Test", description="Split that figures are reported on.")
     ground_truth: ConfigPath | None = Field(
         REPOSITORY / "data/sea_scenes/ground_truth.csv",
-        description="True boxes: CSV or COCO json file, folder of YOLO txt files or mask PNGs;"
-        " null = none, and nothing is judged.",
+        description="True boxes: CSV or COCO json file, folder of YOLO's, VOC's or labelme's files"
+        " or of mask PNGs; null = none, and nothing is judged.",
     )
-    ground_truth_format: Literal["csv", "coco", "yolo", "masks"] = Field(
+    ground_truth_format: Literal["csv", "coco", "yolo", "voc", "labelme", "masks"] = Field(
         "csv", description="Format of the ground truth."
     )
     ground_truth_classes: list[str] = Field(
@@ -61,9 +61,9 @@ class DataSection(Section):
     )
     mask_names: Annotated[dict[Pattern, str], AfterValidator(substitutions)] = Field(
         {},
-        description="What makes the name of a mask, or of YOLO's txt file, of its image's id:"
-        " regular expressions and what replaces what they find, one after another, such as"
-        " _leftImg8bit$=_gtFine_labelIds, or /images/=/labels/ where both lie below one folder;"
+        description="What makes the name of a mask, or of YOLO's, VOC's or labelme's file, of its"
+        " image's id: regular expressions and what replaces what they find, one after another, such"
+        " as _leftImg8bit$=_gtFine_labelIds, or /images/=/labels/ where both lie below one folder;"
         " {} = it is named as its image.",
     )
     mask_values: dict[MaskValues, Literal["normal", "anomalous", "ignored"]] = Field(

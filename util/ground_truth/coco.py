@@ -11,9 +11,10 @@ import pandas as pd
 
 from util.errors import UserError, listed
 from util.ground_truth.coco_content import Annotation, Category, Content, Image, read_content
+from util.ground_truth.sizes import ToldSize, check_shapes
 from util.ground_truth.table import TrueBox, to_truth_table
-from util.images.files import image_size_hw, name_to_id
-from util.running.ahead import map_ahead
+from util.images.files import name_to_id
+from util.shapes.runs import box_of_runs, read_counts
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +23,9 @@ def read_coco(path: Path, image_paths: Mapping[str, Path]) -> tuple[pd.DataFrame
     """Read a COCO detection file.
 
     Boxes are taken relative to the width and height that the file gives. An annotation without a
-    box has that round its polygons. Its class is the name of its category; categories of one name
-    are one class, which is said, and supercategories are passed over.
+    box has that round its polygons, or round the pixels of its RLE, be it a text or a list. Its
+    class is the name of its category; categories of one name are one class, which is said, and
+    supercategories are passed over.
 
     Args:
         path: Of the file.
@@ -129,50 +131,20 @@ def _check_images(path: Path, images: Mapping[str, Image], image_paths: Mapping[
             f"({listed(missing)}), so they are not annotated; take them out of the split, or "
             "annotate them"
         )
-    turned, other = [], []
-    for image_id, size_hw in map_ahead(_find_size, image_paths.items()):
-        if size_hw is None:
-            continue
-        image, (height, width) = images[image_id], size_hw
-        shown = f"{image.file_name} ({image.width:g} x {image.height:g} for {width} x {height})"
-        if _have_one_shape(image.height, image.width, width, height) and width != height:
-            turned.append(shown)
-        elif not _have_one_shape(image.width, image.height, width, height):
-            other.append(shown)
-    if turned:
-        raise UserError(
-            f"{path} has width and height of {len(turned)} images swapped: {listed(turned)}; EXIF "
-            "turns them upright: turn the boxes likewise, or take EXIF out of the images"
-        )
-    if other:
-        raise UserError(
-            f"{path} has another ratio of width and height than {len(other)} images: "
-            f"{listed(other)}; were these images annotated?"
-        )
-
-
-def _find_size(named: tuple[str, Path]) -> tuple[str, tuple[int, int] | None]:
-    """Find (height, width) of an image; None if it cannot be read, which is said elsewhere."""
-    image_id, path = named
-    try:
-        return image_id, image_size_hw(path)
-    except UserError:
-        return image_id, None
-
-
-def _have_one_shape(width: float, height: float, other_width: float, other_height: float) -> bool:
-    """Tell whether the ratio of sides is the same but for a pixel of rounding."""
-    longest = max(width, height, other_width, other_height)
-    return abs(width * other_height - height * other_width) <= longest
+    told = {
+        image_id: ToldSize(image.file_name, image.width, image.height)
+        for image_id, image in images.items()
+    }
+    check_shapes(path, told, image_paths)
 
 
 def _list_boxes(path: Path, content: Content, images: Mapping[str, Image]) -> list[TrueBox]:
     """Make boxes relative to the size that the file gives."""
     names = {each.id: each.name.strip() for each in content.categories}
     ids = {image.id: image_id for image_id, image in images.items()}
-    boxes_xywh = _find_boxes(path, content.annotations)
     of_boxes = [images[ids[each.image_id]] for each in content.annotations]
     sizes_wh = np.array([(image.width, image.height) for image in of_boxes]).reshape(-1, 2)
+    boxes_xywh = _find_boxes(path, content.annotations, sizes_wh)
     _check_units(path, content.annotations, boxes_xywh, sizes_wh)
     corners = np.hstack([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]])
     edges = corners / np.tile(sizes_wh, 2)
@@ -188,28 +160,55 @@ def _list_boxes(path: Path, content: Content, images: Mapping[str, Image]) -> li
     ]
 
 
-def _find_boxes(path: Path, annotations: Sequence[Annotation]) -> np.ndarray:
-    """(N, 4) float x, y, width, height of annotations."""
-    boxes, lacking = [], []
-    for each in annotations:
-        box = each.bbox or _box_of_polygons(each.segmentation)
+def _find_boxes(path: Path, annotations: Sequence[Annotation], sizes_wh: np.ndarray) -> np.ndarray:
+    """(N, 4) float x, y, width, height of annotations in images of (N, 2) width and height."""
+    boxes, bad = [], []
+    for each, size_wh in zip(annotations, sizes_wh.tolist(), strict=True):
+        box = each.bbox
+        try:
+            if box is None and isinstance(each.segmentation, dict):
+                box = _box_of_runs(each.segmentation, size_wh)
+            elif box is None:
+                box = _box_of_polygons(each.segmentation)
+        except ValueError as error:
+            bad.append(f"{each}: {error}")
         boxes.append(box or [0.0] * 4)
-        lacking += [] if box else [str(each)]
-    if lacking:
-        raise UserError(
-            f"{path}: {len(lacking)} annotations have neither bbox nor polygons: {listed(lacking)}"
-        )
+    if bad:
+        raise UserError(f"{path}: {len(bad)} annotations have no box: {listed(bad)}")
     return np.array(boxes, float).reshape(-1, 4)
 
 
-def _box_of_polygons(segmentation: Any) -> list[float] | None:
-    """x, y, width, height round polygons [[x1, y1, x2, y2, ...], ...]; None if it is none."""
+def _box_of_runs(segmentation: Mapping[str, Any], size_wh: Sequence[float]) -> list[float]:
+    """x, y, width, height round the pixels of an RLE, {"size": [h, w], "counts": ...}.
+
+    Raises:
+        ValueError: It is damaged, of another size than its image, or has no pixel.
+    """
+    height, width = int(size_wh[1]), int(size_wh[0])
+    if segmentation.get("size") != [height, width]:
+        raise ValueError(
+            f"the size of its RLE is {segmentation.get('size')}, its image {[height, width]} "
+            "(height, width)"
+        )
+    box = box_of_runs(read_counts(segmentation.get("counts"), (height, width)), height)
+    if box is None:
+        return [0.0] * 4
+    x0, y0, x1, y1 = box
+    return [x0, y0, x1 - x0, y1 - y0]
+
+
+def _box_of_polygons(segmentation: Any) -> list[float]:
+    """x, y, width, height round polygons [[x1, y1, x2, y2, ...], ...].
+
+    Raises:
+        ValueError: They are none.
+    """
     try:
         points = np.concatenate([np.array(each, float).reshape(-1, 2) for each in segmentation])
     except (TypeError, ValueError):
-        return None
+        points = np.zeros((0, 2))
     if not len(points):
-        return None
+        raise ValueError("it has neither bbox nor polygons nor RLE")
     return [*points.min(axis=0).tolist(), *np.ptp(points, axis=0).tolist()]
 
 

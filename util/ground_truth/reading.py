@@ -14,6 +14,8 @@ from util.config import DataSection
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.ground_truth.coco import read_coco
+from util.ground_truth.labelme import read_labelme
+from util.ground_truth.voc import read_voc
 from util.ground_truth.yolo import read_yolo
 from util.images.files import image_size_hw
 from util.images.masks import TrueMasks, open_folder
@@ -21,7 +23,10 @@ from util.masks_to_bboxes import soft_label_to_boxes
 
 logger = logging.getLogger(__name__)
 
-GroundTruthFormat = Literal["csv", "coco", "yolo", "masks"]
+GroundTruthFormat = Literal["csv", "coco", "yolo", "voc", "labelme", "masks"]
+
+_OF_FOLDERS = {"yolo": read_yolo, "voc": read_voc, "labelme": read_labelme}
+"""What reads a folder with a file an image."""
 
 
 def read_ground_truth(
@@ -36,14 +41,14 @@ def read_ground_truth(
     """Read the true boxes of images.
 
     Args:
-        path: CSV or COCO json file; folder of YOLO txt files or masks.
+        path: CSV or COCO json file; folder of YOLO's, VOC's or labelme's files or of masks.
         file_format: Which of these it is.
         image_paths: All images there are, by id.
-        classes: Class names (CSV, COCO), class numbers (YOLO), or names or pixel values (masks)
-            that count; empty = all.
+        classes: Class names, class numbers (YOLO), or names or pixel values (masks) that count;
+            empty = all.
         image_ids: Those that are asked about, None = all; boxes of others are left out.
         mask_values: What values of masks mean, as data.mask_values.
-        mask_names: What makes the name of a mask, or of YOLO's file, of its image's id, as
+        mask_names: What makes the name of a mask, or of another file, of its image's id, as
             data.mask_names.
 
     Returns:
@@ -67,7 +72,7 @@ def read_ground_truth(
             table = _read_csv(path)
             check_known(path, table, image_paths)
         else:  # of the images alone
-            table = read_yolo(path, image_paths, mask_names)
+            table = _OF_FOLDERS[file_format](path, image_paths, mask_names)
         there = sorted(table["obj_class"].unique())
     if there and (unknown := [name for name in classes if name not in there]):
         raise UserError(
@@ -90,7 +95,7 @@ def _check_place(path: Path | None, file_format: GroundTruthFormat) -> Path:
         raise UserError("there is no ground truth; set data.ground_truth to true boxes or masks")
     if not path.exists():
         raise UserError(f"the ground truth {path} does not exist; set data.ground_truth")
-    if path.is_dir() != (file_format in ("yolo", "masks")):
+    if path.is_dir() != (file_format == "masks" or file_format in _OF_FOLDERS):
         given, expected = ("folder", "file") if path.is_dir() else ("file", "folder")
         raise UserError(
             f"the ground truth {path} is a {given}, but data.ground_truth_format {file_format} "

@@ -1,6 +1,5 @@
 """True boxes from YOLO's txt files, one an image, with an object a line."""
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -8,11 +7,9 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from util.errors import UserError, listed
+from util.errors import UserError
+from util.ground_truth.files import find_truth_files
 from util.ground_truth.table import TrueBox, to_truth_table
-from util.images.files import find_files, name_files
-
-logger = logging.getLogger(__name__)
 
 _NO_LABELS = frozenset({"classes"})
 """Names of txt files that labelling tools put beside the labels."""
@@ -43,18 +40,7 @@ def read_yolo(
         UserError: No file belongs to an image, two images would have one, or a line is something
             else.
     """
-    files = {i: path for i, path in find_files(folder, {".txt"}).items() if i not in _NO_LABELS}
-    named = name_files(image_paths, names)
-    there = {i: files[named[i]] for i in sorted(image_paths) if named[i] in files}
-    if not there:
-        raise UserError(
-            f"{folder} has no txt file of any image: {_expect(named, bool(names))} is expected, "
-            f"there are {listed(list(files), 3) or 'none'}"
-        )
-    if strangers := sorted(set(files).difference(named.values())):
-        logger.warning(
-            "%s: %d txt files belong to no image: %s", folder, len(strangers), listed(strangers)
-        )
+    there = find_truth_files(folder, ".txt", image_paths, names, _NO_LABELS)
     boxes = []
     for image_id, path in there.items():
         text = path.read_text(encoding="utf-8-sig", errors="replace")
@@ -62,14 +48,6 @@ def read_yolo(
             if line.strip():
                 boxes.append(_read_line(path, number, line, image_id))
     return to_truth_table(folder, boxes)
-
-
-def _expect(named: Mapping[str, str], is_told: bool) -> str:
-    """Say how the file of an image should be named."""
-    if not is_told or not named:
-        return "<image id>.txt (or set data.mask_names)"
-    image_id, name = next(iter(named.items()))
-    return f"by data.mask_names {name}.txt for the image {image_id}"
 
 
 def _read_line(path: Path, number: int, line: str, image_id: str) -> TrueBox:

@@ -11,10 +11,13 @@ import pytest
 from pycocotools.coco import COCO
 
 from tests.conftest import read_gray
+from util.bbox_csv import COORDINATES
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
 from util.export_label_set import main
-from util.images.files import write_image
+from util.ground_truth.reading import GroundTruthFormat, read_ground_truth
+from util.images.files import find_images, write_image
+from util.images.masks import open_folder
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.shapes.polygons import fill_polygon
 
@@ -281,3 +284,36 @@ def test_images_that_are_not_there_cannot_be_named(
         with pytest.raises(UserError, match=r"1 of 2 images .* not in data\.images: leer"):
             export(kind)
     export("masks")
+
+
+@pytest.mark.parametrize(
+    ("kind", "file_format", "place"),
+    [
+        ("coco", "coco", "annotations.json"),
+        ("yolo", "yolo", ""),
+        ("yolo-seg", "yolo", ""),
+        ("voc", "voc", ""),
+        ("labelme", "labelme", ""),
+    ],
+)
+def test_what_is_exported_is_a_ground_truth_of_the_same_boxes(
+    kind: str,
+    file_format: GroundTruthFormat,
+    place: str,
+    export: Callable[..., Path],
+    label_set: LabelSet,
+    tmp_path: Path,
+) -> None:
+    truth = export(kind) / place
+    images = find_images(tmp_path / "images")
+    read = read_ground_truth(truth, file_format, images, ["0"] if file_format == "yolo" else [])
+    table = label_set.read_boxes()
+    assert read["image"].tolist() == table["image"].tolist()
+    np.testing.assert_allclose(read[COORDINATES], table[COORDINATES], rtol=0, atol=1e-9)
+
+
+def test_exported_masks_are_true_masks(
+    export: Callable[..., Path], label_set: LabelSet, tmp_path: Path
+) -> None:
+    masks = open_folder(export("masks"), find_images(tmp_path / "images"))
+    np.testing.assert_array_equal(masks.read("flight 1/möwe") == 1, np.any(object_masks(), axis=0))

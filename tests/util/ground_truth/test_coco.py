@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from pycocotools import mask as coco_mask
 
 from tests.conftest import box_table
 from util.bbox_csv import COORDINATES
@@ -127,11 +128,43 @@ def test_polygons_stand_in_for_a_box(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    "segmentation", [None, [], {"size": [80, 100], "counts": "abc"}, [[1, 2, 3]], [[], []], "x"]
+    ("segmentation", "reason"),
+    [
+        *((each, "neither bbox nor polygons nor RLE") for each in (None, [], [[1, 2, 3]], "x")),
+        ([[], []], "neither bbox nor polygons nor RLE"),
+        ({"size": [80, 100], "counts": "abc"}, "the counts of its RLE are damaged"),
+        ({"size": [80, 100], "counts": [7999]}, "do not make 80 x 100 pixels"),
+        ({"size": [80, 100]}, "no text and no list"),
+        ({"size": [100, 80], "counts": [8000]}, r"size of its RLE is \[100, 80\], its image \[80"),
+        ({"counts": [8000]}, r"size of its RLE is None"),
+    ],
 )
-def test_an_annotation_without_box_and_polygons_is_named(segmentation: Any, read: Read) -> None:
-    with pytest.raises(UserError, match="neither bbox nor polygons: annotation 17"):
+def test_an_annotation_without_box_and_shape_is_named(
+    segmentation: Any, reason: str, read: Read
+) -> None:
+    with pytest.raises(UserError, match=f"annotations have no box: annotation 17: .*{reason}"):
         read(annotate(bbox=None, segmentation=segmentation))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("is_text", [True, False])
+def test_the_box_round_an_rle_is_taken(is_text: bool, read: Read) -> None:
+    mask = np.zeros((80, 100), np.uint8, order="F")
+    mask[30:50, 20:25] = mask[44, 40] = 1
+    counts: object = coco_mask.encode(mask)["counts"].decode()
+    if not is_text:
+        flat = mask.ravel(order="F")
+        edges = np.flatnonzero(np.diff(flat)) + 1
+        counts = np.diff([0, *edges, len(flat)]).tolist()
+    table = read(annotate(bbox=None, segmentation={"size": [80, 100], "counts": counts}))
+    added = table[table["image"] == "a"].iloc[-1]
+    np.testing.assert_allclose(added[COORDINATES].astype(float), [0.2, 0.375, 0.41, 0.625])
+
+
+def test_an_rle_without_a_pixel_is_left_out(read: Read, caplog: pytest.LogCaptureFixture) -> None:
+    empty = {"size": [80, 100], "counts": [8000]}
+    assert len(read(annotate(bbox=None, segmentation=empty))) == 3
+    assert "left out 1 boxes of no area: annotation 17" in caplog.text
 
 
 @pytest.mark.parametrize(

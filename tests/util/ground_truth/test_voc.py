@@ -1,0 +1,110 @@
+"""Pascal VOC's files, as they are written by labelling tools."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from util.bbox_csv import COORDINATES
+from util.errors import UserError
+from util.ground_truth.reading import read_ground_truth
+from util.images.files import find_images, write_image
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> dict[str, Path]:
+    for name in ("a", "sub/b", "c"):
+        write_image(tmp_path / "images" / f"{name}.png", np.zeros((80, 100, 3), np.uint8))
+    (tmp_path / "truth" / "sub").mkdir(parents=True)
+    return find_images(tmp_path / "images")
+
+
+def write(path: Path, *objects: str, size: str = "<width>100</width><height>80</height>") -> None:
+    path.write_text(
+        f"<annotation><filename>x.jpg</filename><size>{size}<depth>3</depth></size>"
+        f"{''.join(objects)}</annotation>"
+    )
+
+
+def draw(name: str, x0: float, y0: float, x1: float, y1: float, more: str = "") -> str:
+    edges = f"<xmin>{x0}</xmin><ymin>{y0}</ymin><xmax>{x1}</xmax><ymax>{y1}</ymax>"
+    return f"<object><name>{name}</name>{more}<bndbox>{edges}</bndbox></object>"
+
+
+def read(tmp_path: Path, images: dict[str, Path], *classes: str) -> pd.DataFrame:
+    return read_ground_truth(tmp_path / "truth", "voc", images, classes)
+
+
+def test_pixels_count_from_one_and_the_last_is_in_the_box(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    write(tmp_path / "truth/a.xml", draw(" gull ", 1, 1, 100, 80), draw("boat", 11, 21, 20, 40))
+    write(tmp_path / "truth/sub/b.xml", draw("gull", 51, 41, 51, 41))
+    table = read(tmp_path, images)
+    assert table["image"].tolist() == ["a", "a", "sub/b"]
+    assert table["obj_class"].tolist() == ["gull", "boat", "gull"]
+    expected = [[0, 0, 1, 1], [0.1, 0.25, 0.2, 0.5], [0.5, 0.5, 0.51, 0.5125]]
+    np.testing.assert_allclose(table[COORDINATES], expected)
+    assert not table["ignore"].any()
+    assert read(tmp_path, images, "boat")["image"].tolist() == ["a"]
+
+
+def test_difficult_objects_are_regions_to_ignore(
+    tmp_path: Path, images: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    hard = draw("gull", 1, 1, 10, 10, "<difficult>1</difficult>")
+    write(tmp_path / "truth/a.xml", hard, draw("gull", 1, 1, 9, 9, "<difficult>0</difficult>"))
+    with caplog.at_level("INFO"):
+        assert read(tmp_path, images)["ignore"].tolist() == [True, False]
+    assert "1 of 2 objects are difficult: ignored" in caplog.text
+
+
+def test_all_bad_files_are_named_together(tmp_path: Path, images: dict[str, Path]) -> None:
+    write(tmp_path / "truth/a.xml", draw("gull", 1, 1, 10, 10).replace("10", "ten"))
+    (tmp_path / "truth/c.xml").write_text("<annotation>")
+    write(tmp_path / "truth/sub/b.xml", size="<width>0</width><height>80</height>")
+    with pytest.raises(UserError) as error:
+        read(tmp_path, images)
+    told = str(error.value)
+    assert "3 files are no XML of VOC: a.xml: bndbox/xmax is 'ten', expected a number" in told
+    assert "c.xml: no element found" in told
+    assert "b.xml: its size is 0 x 80" in told
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "no element found"),
+        ("<annotation/>", "size/width is '', expected a number"),
+        (
+            "<a><size><width>100</width><height>80</height></size><object/></a>",
+            "object 1 has no name",
+        ),
+    ],
+)
+def test_what_is_missing_is_said(
+    tmp_path: Path, images: dict[str, Path], content: str, reason: str
+) -> None:
+    (tmp_path / "truth/a.xml").write_text(content)
+    with pytest.raises(UserError, match=f"1 files are no XML of VOC: a.xml: {reason}"):
+        read(tmp_path, images)
+
+
+def test_files_of_images_of_another_shape_are_refused(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    write(tmp_path / "truth/a.xml", size="<width>80</width><height>100</height>")
+    with pytest.raises(UserError, match=r"swapped: a\.xml \(80 x 100 for 100 x 80\)"):
+        read(tmp_path, images)
+    write(tmp_path / "truth/a.xml", size="<width>100</width><height>100</height>")
+    with pytest.raises(UserError, match=r"another ratio .* a\.xml \(100 x 100 for 100 x 80\)"):
+        read(tmp_path, images)
+
+
+def test_a_folder_without_a_file_of_any_image_is_refused(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    write(tmp_path / "truth/other.xml")
+    with pytest.raises(UserError, match=r"no xml file of any image: <image id>\.xml .* other"):
+        read(tmp_path, images)

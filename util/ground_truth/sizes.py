@@ -1,0 +1,71 @@
+"""Whether images have the width and height that an annotation file gives."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from util.errors import UserError, listed
+from util.images.files import image_size_hw
+from util.running.ahead import map_ahead
+
+
+class ToldSize(NamedTuple):
+    """The size of an image, as an annotation file gives it.
+
+    Attributes:
+        name: Of the image there, for messages.
+        width: In pixels.
+        height: In pixels.
+    """
+
+    name: str
+    width: float
+    height: float
+
+
+def check_shapes(path: Path, told: Mapping[str, ToldSize], image_paths: Mapping[str, Path]) -> None:
+    """Make sure that images are of the shape that annotations are for.
+
+    Args:
+        path: Of the annotations, for messages.
+        told: Size of each image by its id.
+        image_paths: Of those that are looked at, by id; all have a size.
+
+    Raises:
+        UserError: Some have another ratio of width and height; all are named together.
+    """
+    turned, other = [], []
+    for image_id, size_hw in map_ahead(_find_size, image_paths.items()):
+        if size_hw is None:
+            continue
+        image, (height, width) = told[image_id], size_hw
+        shown = f"{image.name} ({image.width:g} x {image.height:g} for {width} x {height})"
+        if _have_one_shape(image.height, image.width, width, height) and width != height:
+            turned.append(shown)
+        elif not _have_one_shape(image.width, image.height, width, height):
+            other.append(shown)
+    if turned:
+        raise UserError(
+            f"{path} has width and height of {len(turned)} images swapped: {listed(turned)}; EXIF "
+            "turns them upright: turn the boxes likewise, or take EXIF out of the images"
+        )
+    if other:
+        raise UserError(
+            f"{path} has another ratio of width and height than {len(other)} images: "
+            f"{listed(other)}; were these images annotated?"
+        )
+
+
+def _find_size(named: tuple[str, Path]) -> tuple[str, tuple[int, int] | None]:
+    """Find (height, width) of an image; None if it cannot be read, which is said elsewhere."""
+    image_id, path = named
+    try:
+        return image_id, image_size_hw(path)
+    except UserError:
+        return image_id, None
+
+
+def _have_one_shape(width: float, height: float, other_width: float, other_height: float) -> bool:
+    """Tell whether the ratio of sides is the same but for a pixel of rounding."""
+    longest = max(width, height, other_width, other_height)
+    return abs(width * other_height - height * other_width) <= longest
