@@ -21,6 +21,7 @@ from util.config.export_label_set import ExportLabelSetSection
 from util.config.fields import Section
 from util.config.paths import PathsSection
 from util.config.refinement import RefinementSection
+from util.config.splits import SplitsSection
 from util.config.streams import StreamsSection
 from util.config.students.detector import DetectorSection
 from util.config.students.export import ExportSection
@@ -48,6 +49,7 @@ class Config(BaseModel):
 
     paths: PathsSection = Field(PathsSection(), description=PathsSection.__doc__)
     data: DataSection = Field(DataSection(), description=DataSection.__doc__)
+    splits: SplitsSection = Field(SplitsSection(), description=SplitsSection.__doc__)
     demo: DemoSection = Field(DemoSection(), description=DemoSection.__doc__)
     teacher: TeacherSection = Field(TeacherSection(), description=TeacherSection.__doc__)
     saa: SaaSection = Field(SaaSection(), description=SaaSection.__doc__)

@@ -1,0 +1,72 @@
+"""Images that look alike, and those that do not."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from util.errors import UserError
+from util.images.files import write_image
+from util.images.likeness import find_alike, read_hash
+
+
+def paint(seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    noise = ndimage.gaussian_filter(rng.normal(size=(120, 160, 3)), (8, 8, 0))
+    return np.clip(128 + noise * 600, 0, 255).astype(np.uint8)
+
+
+def num_bits(one: np.uint64, other: np.uint64) -> int:
+    return int(one ^ other).bit_count()
+
+
+def test_copies_differ_in_few_bits_and_other_images_in_many(tmp_path: Path) -> None:
+    image = paint(0)
+    copies = {
+        "same.png": image,
+        "jpeg.jpg": image,
+        "small.png": cv2.resize(image, (80, 60), interpolation=cv2.INTER_AREA),
+        "bright.png": np.clip(image * 0.8 + 40, 0, 255).astype(np.uint8),
+    }
+    hashes = {}
+    for name, picture in (copies | {f"other{n}.jpg": paint(n) for n in range(1, 6)}).items():
+        write_image(tmp_path / name, picture)
+        hashes[name] = read_hash(tmp_path / name)
+    for name, found in hashes.items():
+        bits = num_bits(found, hashes["same.png"])
+        assert bits <= 4 if name in copies else bits > 16, name
+
+
+def test_gray_deep_and_large_images_have_hashes_and_damaged_ones_an_error(tmp_path: Path) -> None:
+    image = paint(0)
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    cv2.imwrite(str(tmp_path / "deep.png"), gray.astype(np.uint16) * 257)
+    write_image(tmp_path / "gray.png", gray)
+    write_image(tmp_path / "large.jpg", cv2.resize(image, (1600, 1200)))
+    hashes = [read_hash(tmp_path / name) for name in ("gray.png", "deep.png", "large.jpg")]
+    assert max(num_bits(each, hashes[0]) for each in hashes) <= 4
+    (tmp_path / "bad.jpg").write_bytes((tmp_path / "large.jpg").read_bytes()[:300])
+    with pytest.raises(UserError, match=r"bad\.jpg cannot be read as an image"):
+        read_hash(tmp_path / "bad.jpg")
+
+
+def test_all_pairs_of_near_hashes_are_found(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashes = rng.integers(0, 2**63, 40).astype(np.uint64)
+    hashes[7] = hashes[3] ^ np.uint64(0b111)
+    hashes[30] = hashes[3]
+    expected = [
+        (one, other)
+        for one in range(40)
+        for other in range(one + 1, 40)
+        if num_bits(hashes[one], hashes[other]) <= 3
+    ]
+    assert list(find_alike(list(hashes), 3)) == expected
+    assert expected == [(3, 7), (3, 30), (7, 30)]
+    assert list(find_alike(list(hashes), 2)) == [(3, 30)]
+    monkeypatch.setattr("util.images.likeness._CHUNK_PAIRS", 60)
+    assert list(find_alike(list(hashes), 3)) == expected
+    assert list(find_alike([], 3)) == []

@@ -1,0 +1,68 @@
+"""Shares of splits, as they are dealt."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from util.errors import UserError
+from util.splitting.dealing import deal
+
+SHARES = {"Train": 0.7, "Validation": 0.15, "Test": 0.15}
+
+
+def shares_of(numbers: np.ndarray, num_splits: int = 3) -> np.ndarray:
+    return np.bincount(numbers, minlength=num_splits) / len(numbers)
+
+
+def test_shares_are_those_asked_for_of_all_and_of_each_class() -> None:
+    classes = ["gull"] * 600 + ["boat"] * 300 + ["seal"] * 100
+    numbers = deal(SHARES, classes, np.arange(1000), seed=0)
+    np.testing.assert_allclose(shares_of(numbers), [0.7, 0.15, 0.15], atol=0.01)
+    for name in set(classes):
+        chosen = numbers[np.array(classes) == name]
+        np.testing.assert_allclose(shares_of(chosen), [0.7, 0.15, 0.15], atol=0.05)
+    halves = deal({"a": 3, "b": 3}, classes, np.arange(1000), seed=0)
+    np.testing.assert_allclose(shares_of(halves, 2), [0.5, 0.5], atol=0.01)
+
+
+def test_groups_stay_together_and_shares_are_near() -> None:
+    rng = np.random.default_rng(0)
+    ties = np.repeat(np.arange(120), rng.integers(1, 20, 120))
+    classes = np.array(["a", "b", "c"])[ties % 3].tolist()
+    numbers = deal(SHARES, classes, ties, seed=1)
+    for tie in range(120):
+        assert len(set(numbers[ties == tie])) == 1
+    np.testing.assert_allclose(shares_of(numbers), [0.7, 0.15, 0.15], atol=0.05)
+    for name in "abc":
+        chosen = numbers[np.array(classes) == name]
+        np.testing.assert_allclose(shares_of(chosen), [0.7, 0.15, 0.15], atol=0.1)
+
+
+def test_a_seed_gives_the_same_splits_and_another_one_others() -> None:
+    ties = np.arange(200)
+    first = deal(SHARES, ["x"] * 200, ties, seed=3)
+    np.testing.assert_array_equal(first, deal(SHARES, ["x"] * 200, ties, seed=3))
+    assert (first != deal(SHARES, ["x"] * 200, ties, seed=4)).any()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.sampled_from("abc")), min_size=1, max_size=40),
+    st.integers(1, 4),
+    st.booleans(),
+)
+def test_no_split_is_empty_and_no_group_torn(
+    images: list[tuple[int, str]], num_splits: int, has_groups: bool
+) -> None:
+    groups = np.array([group for group, _ in images])
+    ties = np.unique(groups, return_inverse=True)[1] if has_groups else np.arange(len(images))
+    shares = {str(number): 1.0 + number for number in range(num_splits)}
+    classes = [name for _, name in images]
+    if len(set(ties.tolist())) < num_splits:
+        with pytest.raises(UserError, match="cannot be dealt"):
+            deal(shares, classes, ties, seed=0)
+        return
+    numbers = deal(shares, classes, ties, seed=0)
+    assert set(numbers.tolist()) == set(range(num_splits))
+    for tie in set(ties.tolist()):
+        assert len(set(numbers[ties == tie].tolist())) == 1

@@ -1,0 +1,26 @@
+"""What belongs together."""
+
+import numpy as np
+import pytest
+
+from util.errors import UserError
+from util.splitting.tying import name_ties, number_ties
+
+IDS = ["a/dji_001", "a/dji_002", "b/dji_002", "b/boat 2_x1", "c"]
+
+
+def test_folders_series_and_groups_name_what_belongs_together() -> None:
+    assert name_ties("folder", IDS, None) == ["a", "a", "b", "b", ""]
+    assert name_ties("prefix", IDS, None) == ["a/dji_", "a/dji_", "b/dji_", "b/boat 2_x", "c"]
+    assert name_ties("groups", IDS, None) == IDS
+    assert name_ties("groups", IDS, "^(.)") == ["a", "a", "b", "b", "c"]
+    with pytest.raises(UserError, match="finds no group in 1 of 5 image ids: c"):
+        name_ties("groups", IDS, "^(.*)/")
+
+
+def test_pairs_tie_groups_and_whatever_is_tied_to_them() -> None:
+    names = ["a", "a", "b", "c", "d", "e"]
+    numbers = number_ties(names, [(1, 2), (3, 2)])
+    assert len(set(numbers[:4].tolist())) == 1
+    assert len(set(numbers.tolist())) == 3
+    np.testing.assert_array_equal(np.unique(number_ties(names, [])), np.arange(5))

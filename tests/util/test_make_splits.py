@@ -1,0 +1,117 @@
+"""Split lists, by the script."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from util.errors import UserError
+from util.images.files import find_images, write_image
+from util.images.splits import read_split
+from util.make_splits import main
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        folder = "gull" if number < 12 else "boat"
+        image = rng.integers(0, 256, (24, 24, 3)).astype(np.uint8)
+        write_image(tmp_path / f"images/{folder}/{number:02d}.png", image)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"data": {"images": "images", "splits": "splits"}}))
+    return path
+
+
+def lists(config: Path, *names: str) -> dict[str, list[str]]:
+    images = find_images(config.parent / "images")
+    return {name: read_split(config.parent / "splits", name, images) for name in names}
+
+
+def make(config: Path, *options: str) -> int:
+    return main(["--config", str(config), *options])
+
+
+def test_each_image_is_in_one_list_and_classes_have_their_shares(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert make(config, "--splits.classes=folder", "--splits.shares", '{"A": 3, "B": 1}') == 0
+    found = lists(config, "A", "B")
+    assert sorted(found["A"] + found["B"]) == list(find_images(config.parent / "images"))
+    assert found["A"] == sorted(found["A"])
+    said = capsys.readouterr().out
+    assert "A     15 images (75.0%) in 15 groups: boat 6, gull 9" in said
+    assert "B      5 images (25.0%) in 5 groups: boat 2, gull 3" in said
+    assert "Next: python" in said
+    told = json.loads((config.parent / "splits" / "splits.json").read_text())
+    assert told["splits"]["shares"] == {"A": 3, "B": 1}
+
+
+def test_near_duplicates_and_folders_are_never_apart(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = config.parent / "images"
+    for number in range(5):
+        (images / f"copy{number}.png").write_bytes((images / "gull/03.png").read_bytes())
+    shares = ["--splits.shares", '{"A": 1, "B": 1}']
+    assert make(config, *shares, "--splits.tie_near_duplicates=true") == 0
+    assert "15 pairs of images look alike" in capsys.readouterr().out
+    alike = {"gull/03", *(f"copy{number}" for number in range(5))}
+    assert sorted(len(alike & set(each)) for each in lists(config, "A", "B").values()) == [0, 6]
+    assert make(config, *shares, "--splits.together=folder", "--overwrite") == 0
+    for each in lists(config, "A", "B").values():
+        folders = [image_id.rpartition("/")[0] for image_id in each]
+        assert {folder: folders.count(folder) for folder in folders}.items() <= {
+            ("", 5),
+            ("boat", 8),
+            ("gull", 12),
+        }
+
+
+def test_classes_come_from_labels_or_truth(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = list(find_images(config.parent / "images"))
+    (config.parent / "labels.csv").write_text(
+        "image;label\n" + "".join(f"{name};smoke\n" for name in names[:10]) + f"{names[10]};\n"
+    )
+    (config.parent / "t.csv").write_text(
+        "image;xmin;ymin;xmax;ymax;obj_class\n"
+        + "".join(f"{name};0;0;1;1;{kind}\n" for name in names[:10] for kind in ("b", "a"))
+    )
+    labels = ["--splits.classes=image_labels", "--data.image_labels", f"{config.parent}/labels.csv"]
+    shares = ["--splits.shares", '{"A": 1, "B": 1}']
+    assert make(config, *shares, *labels) == 0
+    assert "(none) 1, (not labelled) " in capsys.readouterr().out
+    truth = ["--splits.classes=ground_truth", "--data.ground_truth", f"{config.parent}/t.csv"]
+    assert make(config, *shares, *truth, "--overwrite") == 0
+    assert "A     10 images (50.0%) in 10 groups: (none) 5, a + b 5" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"data\.image_labels is not set"):
+        make(config, *shares, "--splits.classes=image_labels", "--overwrite")
+
+
+def test_lists_that_are_there_are_kept(config: Path) -> None:
+    own = config.parent / "splits" / "Test.txt"
+    own.parent.mkdir()
+    own.write_text("gull/00\n")
+    with pytest.raises(UserError, match=r"has Test\.txt already; give --overwrite"):
+        make(config)
+    assert own.read_text() == "gull/00\n"
+    assert not (own.parent / "Train.txt").exists()
+    assert make(config, "--overwrite") == 0
+    assert len(lists(config, "Test")["Test"]) == 3
+
+
+def test_a_seed_gives_the_same_files(config: Path) -> None:
+    assert make(config) == 0
+    before = lists(config, "Train", "Validation", "Test")
+    assert make(config, "--overwrite") == 0
+    assert lists(config, "Train", "Validation", "Test") == before
+    assert make(config, "--overwrite", "--splits.seed=5") == 0
+    assert lists(config, "Train", "Validation", "Test") != before
+
+
+def test_without_a_folder_for_lists_nothing_is_made(config: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.splits is not set"):
+        make(config, "--data.splits=null")

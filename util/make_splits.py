@@ -1,0 +1,128 @@
+"""Make split lists of all images: by share, by class, never apart what belongs together.
+
+    python util/make_splits.py --data.images photos --data.splits splits --splits.classes folder
+
+Reads data.images and, if asked for, labels or ground truth (splits.classes). Writes NAME.txt for
+each name of splits.shares into data.splits, one image id a line, and splits.json, which says how
+they were made. Images of one photograph, flight or camera look alike: apart, they make a student
+look better than it is, so say what belongs together (data.groups, splits.together,
+splits.tie_near_duplicates). Lists that are there are replaced only with --overwrite.
+Next: python util/check_data.py
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import numpy as np
+
+from util.config import keys_of
+from util.config.command_line import load_config
+from util.disk.whole_files import write_json, write_text
+from util.errors import UserError, listed
+from util.images.files import find_images
+from util.images.likeness import find_alike, read_hash
+from util.running.ahead import map_ahead
+from util.running.progress import track
+from util.running.run import print_next, run_script
+from util.running.shares import refuse_several
+from util.splitting.classes import name_classes
+from util.splitting.dealing import deal
+from util.splitting.tying import name_ties, number_ties
+
+OPTIONS = {"overwrite": {"action": "store_true", "help": "replace lists that are there"}}
+
+READS = keys_of("splits")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script."""
+    config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
+    refuse_several("util/make_splits.py")
+    told, data = config.splits, config.data
+    folder = check_place(data.splits, list(told.shares), options.overwrite)
+    image_paths = find_images(data.images)
+    ids = list(image_paths)
+    names = name_ties(told.together, ids, data.groups)
+    pairs: list[tuple[int, int]] = []
+    if told.tie_near_duplicates:
+        pairs = find_pairs(image_paths, told.near_duplicate_bits)
+        print(f"{len(pairs)} pairs of images look alike and stay together")
+    ties = number_ties(names, pairs)
+    classes = name_classes(told.classes, data, image_paths)
+    numbers = deal(told.shares, [*classes.values()], ties, told.seed)
+    write_lists(folder, ids, numbers, list(told.shares))
+    facts = {"splits": told.model_dump(mode="json"), "groups": data.groups}
+    write_json(folder / "splits.json", facts | {"images": len(ids)})
+    print_table(list(told.shares), numbers, ties, [*classes.values()])
+    print(f"Wrote {folder}")
+    print_next(["util/check_data.py"], argv)
+    return 0
+
+
+def check_place(folder: Path | None, names: Sequence[str], overwrite: bool) -> Path:
+    """Make sure that lists can be written, and lose none.
+
+    Raises:
+        UserError: There is no folder for them, or lists of these names are there.
+    """
+    if folder is None:
+        raise UserError("data.splits is not set; set it to the folder for the lists")
+    there = [f"{name}.txt" for name in names if (folder / f"{name}.txt").exists()]
+    if there and not overwrite:
+        raise UserError(
+            f"{folder} has {listed(there)} already; give --overwrite to replace them, or another "
+            "data.splits"
+        )
+    return folder
+
+
+def find_pairs(image_paths: Mapping[str, Path], most_bits: int) -> list[tuple[int, int]]:
+    """Find which images look alike, by their places; those that cannot be read look like none."""
+
+    def look(path: Path) -> np.uint64 | None:
+        try:
+            return read_hash(path)
+        except UserError:
+            return None
+
+    bar = track(map_ahead(look, image_paths.values()), "looks", len(image_paths))
+    hashes = {place: found for place, found in enumerate(bar) if found is not None}
+    places = list(hashes)
+    alike = find_alike([*hashes.values()], most_bits)
+    return [(places[one], places[other]) for one, other in alike]
+
+
+def write_lists(
+    folder: Path, image_ids: Sequence[str], numbers: np.ndarray, names: Sequence[str]
+) -> None:
+    """Write the list of each split, its ids in their order."""
+    for number, name in enumerate(names):
+        chosen = [image_ids[place] for place in np.flatnonzero(numbers == number).tolist()]
+        write_text(folder / f"{name}.txt", "".join(f"{image_id}\n" for image_id in chosen))
+
+
+def print_table(
+    names: Sequence[str], numbers: np.ndarray, ties: np.ndarray, classes: Sequence[str]
+) -> None:
+    """Print how many images, groups and images of each class splits have."""
+    every = sorted(set(classes))
+    labels = np.array(classes, object)
+    width = max(map(len, names))
+    for number, name in enumerate(names):
+        chosen = numbers == number
+        share = chosen.mean()
+        counts = [f"{each} {(labels[chosen] == each).sum()}" for each in every]
+        of_classes = f": {listed(counts, 12)}" if len(every) > 1 else ""
+        num_groups = len(np.unique(ties[chosen]))
+        print(
+            f"{name:{width}} {chosen.sum():6} images ({share:.1%}) in {num_groups} groups"
+            f"{of_classes}"
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))

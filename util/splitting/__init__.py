@@ -1,0 +1,1 @@
+"""Split lists made of all images: what belongs together, who gets what, how lists are written."""
