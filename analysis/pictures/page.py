@@ -7,10 +7,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from analysis import study
-from analysis.page_templates import load_template, write_page
 from analysis.pictures.drawing import Material
 from analysis.pictures.scale import COLOURS_RGB
 from util.images.files import image_size_hw
+from util.page_templates import load_template, write_page
 
 STOPS = 9
 """Of the gradient that shows the colour scale."""

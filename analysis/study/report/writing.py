@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.page_templates import load_template, write_page
 from analysis.study.report.figures import write_figures
 from analysis.study.report.gallery import render_gallery
 from analysis.study.report.headline import write_headline
 from analysis.study.report.tables import Table, gather_tables, show_table, write_tables
 from analysis.study.results import ArmResults, StudyResults
 from analysis.study.statistics.comparisons import SIGNIFICANT
+from util.page_templates import load_template, write_page
 
 NEEDING_PROMPTS = ("spread", "components", "transfer", "gain")
 """Tables that say nothing where all prompts have one label set."""
