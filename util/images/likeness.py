@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from util.images.decoding import open_image
 
@@ -16,19 +16,28 @@ _CHUNK_PAIRS = 2**22
 
 
 def read_hash(path: Path) -> np.uint64:
-    """Read the perceptual hash of an image: which of its lowest 8x8 cosine frequencies are large.
-
-    The image in gray and 32x32 pixels is transformed (DCT), and each bit says whether a coefficient
-    is above their median (Zauner, Implementation and Benchmarking of Perceptual Image Hash
-    Functions, 2010, section 3.2.1). So brightness, contrast and size change little. EXIF is passed
-    over, as are bits that a file has beyond eight.
+    """Read the perceptual hash of an image; see `hash_image`.
 
     Raises:
         UserError: The file is missing, damaged or no image.
     """
     with open_image(path, "an image") as image:
-        image.draft("L", (2 * _SIDE_PX, 2 * _SIDE_PX))  # of a JPEG, an eighth is decoded at once
-        pixels = np.asarray(_to_gray(image), np.float32)
+        return hash_image(image)
+
+
+def hash_image(image: ImageFile.ImageFile) -> np.uint64:
+    """Tell which of the lowest 8x8 cosine frequencies of an open image are large.
+
+    The image in gray and 32x32 pixels is transformed (DCT), and each bit says whether a coefficient
+    is above their median (Zauner, Implementation and Benchmarking of Perceptual Image Hash
+    Functions, 2010, section 3.2.1). So brightness, contrast and size change little. EXIF is passed
+    over.
+
+    Args:
+        image: Of `open_image`, not yet decoded.
+    """
+    image.draft("L", (2 * _SIDE_PX, 2 * _SIDE_PX))  # of a JPEG, an eighth is decoded at once
+    pixels = np.asarray(_to_gray(image), np.float32)
     small = cv2.resize(pixels, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA)
     low = cv2.dct(small)[:_HASH_SIDE, :_HASH_SIDE].ravel()
     bits = low > np.median(low[1:])  # the first one is the mean of the image

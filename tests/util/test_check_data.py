@@ -1,0 +1,187 @@
+"""What is said of data that are good, odd or broken, by the script."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from util.check_data import main
+from util.images.files import write_image
+
+NAMES = [f"{folder}/{number:02d}" for folder in ("a", "b", "c") for number in range(4)]
+
+
+def paint(seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(size=(60, 80, 3))
+    return np.clip(128 + ndimage.gaussian_filter(noise, (4, 4, 0)) * 400, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Twelve images of three folders, a split each, with masks and boxes."""
+    rows = ["image;xmin;ymin;xmax;ymax;obj_class"]
+    for number, name in enumerate(NAMES):
+        write_image(tmp_path / f"images/{name}.png", paint(number))
+        mask = np.zeros((60, 80), np.uint8)
+        mask[10:30, 20:40] = 255
+        write_image(tmp_path / f"masks/{name}.png", mask)
+        rows += [f"{name};0.25;0.166;0.5;0.5;{kind}" for kind in ("gull", "boat")]
+    (tmp_path / "truth.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "splits").mkdir()
+    for split, folder in {"Train": "a", "Validation": "b", "Test": "c"}.items():
+        ids = [name for name in NAMES if name.startswith(folder)]
+        (tmp_path / f"splits/{split}.txt").write_text("\n".join(ids))
+    path = tmp_path / "config.json"
+    data = {"images": "images", "splits": "splits", "masks": "masks", "ground_truth": "truth.csv"}
+    path.write_text(json.dumps({"data": data, "student": {"crop_size_px": 48}}))
+    return path
+
+
+class Checked:
+    """What the script has said."""
+
+    def __init__(
+        self, config: Path, capsys: pytest.CaptureFixture[str], *options: str, status: int = 0
+    ) -> None:
+        assert main(["--config", str(config), *options]) == status
+        said = capsys.readouterr()
+        self.lines = said.out.splitlines()
+        self.errors = [line for line in said.err.splitlines() if line.startswith("error: ")]
+        self.warnings = [line for line in self.lines if line.startswith("look at: ")]
+        self.page = (config.parent / "runs" / "data.html").read_text()
+
+    def fact(self, name: str) -> str:
+        (line,) = [line for line in self.lines if line.startswith(f"{name}:")]
+        return line.partition(":")[2].strip()
+
+
+def test_good_data_are_told_in_ten_lines_and_nothing_is_odd(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checked = Checked(config, capsys)
+    assert checked.warnings == checked.errors == []
+    assert len(checked.lines) <= 10
+    assert checked.fact("images") == "12: PNG RGB 12"
+    assert checked.fact("sizes") == "80 x 60 (12)"
+    assert checked.fact("splits") == "Train 4, Validation 4, Test 4"
+    assert checked.fact("near-duplicates") == "0 pairs look alike, 0 of them in two splits"
+    assert checked.fact("masks") == "12, read as 0 = normal, 255 = anomalous"
+    assert checked.fact("marked").startswith("8.33% of an image (median)")
+    assert checked.fact("true boxes") == (
+        "24 in 12 of 12 images (gull 12, boat 12); 0 images have none"
+    )
+    assert "Usable, nothing is odd" in checked.page
+    assert checked.lines[-1].startswith("Next: python")
+
+
+def test_the_page_needs_nothing_from_outside_and_shows_names_as_text(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = config.parent / "images" / "a" / "<b>&x.png"
+    write_image(odd, paint(99))
+    page = Checked(config, capsys).page
+    assert not re.findall(r'(?:src|href)="(?!data:)', page)
+    assert "&lt;b&gt;&amp;x" in page
+    assert "<b>" not in page
+    assert page.count("<img ") == 13
+    assert re.search(r'<th scope="row">boat</th><td>4</td><td>4</td><td>4</td>', page)
+
+
+def test_what_is_odd_is_a_warning_and_the_data_can_be_used(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent
+    shutil.copy(root / "images/a/00.png", root / "images/c/00.png")
+    (root / "images/b/01.png").write_bytes((root / "images/b/01.png").read_bytes()[:500])
+    (root / "images/a/notes.txt").write_text("x")
+    (root / "masks/c/02.png").unlink()
+    write_image(root / "masks/other.png", np.zeros((60, 80), np.uint8))
+    write_image(root / "images/extra.png", paint(50))
+    with (root / "truth.csv").open("a") as file:
+        file.write("a/00;0.1;0.1;0.11;0.5;gull\nc/01;0;0;1;1;seal\n")
+    checked = Checked(config, capsys, "--student.crop_size_px=64", "--data.groups=[0-9]+$")
+    told = "\n".join(checked.warnings)
+    assert "1 file is no image that we read (.txt 1)" in told
+    assert "1 images cannot be read and will be left out" in told
+    assert "12 images are smaller than the crops" in told
+    assert "1 pairs of images look alike and stand in two splits" in told
+    assert "a/00 (Train) = c/00 (Test)" in told
+    assert "1 of 11 images have no mask: c/02" in told
+    assert "1 of 24 true boxes are thinner than 2 pixels: a/00" in told
+    assert "1 true boxes hold nearly the whole image: c/01" in told
+    assert "classes that splits have nothing of: seal (Train, Validation)" in told
+    assert "4 groups stand in two splits" in told
+    assert "only 4 groups" in told
+    assert checked.errors == []
+    assert "; 1 images in none (extra)" in checked.fact("splits")
+    assert "1 belong to no image" in checked.fact("masks")
+    assert "Near-duplicates in two splits" in checked.page
+    assert f"Usable; {len(checked.warnings)} things to look at" in checked.page
+
+
+def test_what_the_next_stages_would_refuse_is_said_at_once_with_status_2(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent
+    (root / "splits/Train.txt").write_text("a/00\nnowhere\n")
+    (root / "splits/Test.txt").write_text("")
+    (root / "truth.csv").write_text("image,xmin\n")
+    write_image(root / "masks/a/00.png", np.zeros((30, 80), np.uint8))
+    checked = Checked(config, capsys, status=2)
+    told = "\n".join(checked.errors)
+    assert "names 1 ids (of 2) that no image has: nowhere" in told
+    assert re.search(r"Test\.txt is empty", told)
+    assert "truth.csv" in told
+    assert len(checked.errors) == 3
+    assert not checked.lines[-1].startswith("Next")
+    assert "Not usable as it is: 3 things to mend" in checked.page
+    (root / "splits/Train.txt").write_text("a/00\na/01")
+    checked = Checked(config, capsys, status=2)
+    assert "1 masks have another size than their image: a/00 (80 x 30 for 80 x 60)" in "\n".join(
+        checked.errors
+    )
+
+
+def test_without_images_there_is_a_sentence_and_a_page(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checked = Checked(config, capsys, "--data.images=nowhere", status=2)
+    assert "nowhere does not exist; set data.images" in checked.errors[0]
+    assert checked.errors[1:] == ["error: no image can be read"]
+
+
+def test_images_alone_are_enough_to_make_labels(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without = [f"--data.{key}=null" for key in ("splits", "masks", "ground_truth")]
+    checked = Checked(config, capsys, *without)
+    assert len(checked.warnings) == 1
+    assert "make them by util/make_splits.py" in checked.warnings[0]
+    assert checked.fact("truth").startswith("none, so labels can be made")
+
+
+def test_swapped_masks_and_labels_of_images_are_said(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent
+    (root / "labels.csv").write_text(
+        "image;label\n" + "".join(f"{name};smoke\n" for name in NAMES[:11]) + "c/03;\n"
+    )
+    swapped = '{"0": "anomalous", "255": "normal"}'
+    options = ["--data.image_labels", str(root / "labels.csv"), "--data.mask_values", swapped]
+    checked = Checked(config, capsys, *options)
+    assert checked.fact("labels") == "of 12 images: smoke 11, none 1"
+    assert any("masks mark 92% of an image: are normal and" in each for each in checked.warnings)
+    assert '<th scope="row">smoke</th><td>4</td><td>4</td><td>3</td>' in checked.page
+
+
+def test_warnings_are_shown_again_afterwards(config: Path) -> None:
+    import logging
+
+    before = logging.getLogger().handlers[:]
+    assert main(["--config", str(config)]) == 0
+    assert logging.getLogger().handlers == before

@@ -1,0 +1,90 @@
+"""Check the images, splits, masks and ground truth that a config names, before a long run.
+
+    python util/check_data.py --config my/config.json
+
+Reads data.images, all of them once, and data.splits, data.ground_truth, data.masks,
+data.image_labels and data.groups where they are set. Prints what was found in about ten lines, what
+would be refused by the next stages and what would go wrong, and writes the same with pictures to
+paths.runs/data.html, one page that needs nothing from outside. Near-duplicates are images whose
+perceptual hashes differ in splits.near_duplicate_bits of 64 bits at most.
+Exit status: 0 if the data can be used, whatever there is to look at; 2 if something must be mended.
+Next: python teacher/soft_label_generation.py --preview 3
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import numpy as np
+
+from util.checking.classes import count_classes
+from util.checking.findings import Findings
+from util.checking.images import describe_images, find_duplicates, survey_images
+from util.checking.page import write_findings
+from util.checking.splits import check_groups, read_splits
+from util.checking.truth import Truth, read_truth
+from util.config.command_line import load_config
+from util.demo.making import make_demo_if_asked
+from util.images.files import find_images
+from util.running.run import print_next, run_script
+from util.running.shares import refuse_several
+
+READS = {"splits.near_duplicate_bits", "student.crop_size_px"}
+
+_PICTURES, _PAIRS = 24, 12
+"""Of images, and of near-duplicates, on the page."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script."""
+    config, options = load_config(__doc__ or "", argv, reads=READS)
+    refuse_several("util/check_data.py")
+    data, findings = config.data, Findings()
+    make_demo_if_asked(data.images, config.paths.demo, config.demo)
+    image_paths = findings.attempt(lambda: find_images(data.images)) or {}
+    survey = survey_images(image_paths)
+    describe_images(survey, config.student.crop_size_px, findings)
+    splits = read_splits(data, list(image_paths), findings) if image_paths else {}
+    check_groups(data.groups, splits, findings)
+    split_of = {image_id: name for name, ids in splits.items() for image_id in ids}
+    pairs = find_duplicates(survey, split_of, config.splits.near_duplicate_bits, findings)
+    truth = Truth(None, None, {})
+    if image_paths:
+        truth = read_truth(data, image_paths, list(split_of or image_paths), survey.seen, findings)
+    classes = count_classes(truth, splits, findings)
+    page, shown = (
+        config.paths.runs / "data.html",
+        spread([i for i in image_paths if i in survey.seen]),
+    )
+    write_findings(
+        page, options.config, findings, classes, pairs[:_PAIRS], shown, image_paths, truth
+    )
+    print_findings(findings, page)
+    if findings.errors:
+        return 2
+    print_next(["teacher/soft_label_generation.py", "--preview", "3"], argv)
+    return 0
+
+
+def spread(image_ids: Sequence[str]) -> list[str]:
+    """Choose some images, evenly spread."""
+    places = np.unique(np.linspace(0, len(image_ids) - 1, _PICTURES).astype(int))
+    return [image_ids[place] for place in places.tolist()] if image_ids else []
+
+
+def print_findings(findings: Findings, page: Path) -> None:
+    """Print what was found."""
+    for name, text in findings.facts.items():
+        print(f"{name + ':':17}{text}")
+    for text in findings.warnings:
+        print(f"look at: {text}")
+    for text in findings.errors:
+        print(f"error: {text}", file=sys.stderr)
+    print(f"Wrote {page}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))

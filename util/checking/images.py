@@ -1,0 +1,140 @@
+"""What the images of a folder are: sizes, kinds, damaged ones, and which look alike."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from util.checking.findings import Findings
+from util.errors import UserError, listed
+from util.images.decoding import open_image, size_hw
+from util.images.files import read_image
+from util.images.likeness import find_alike, hash_image
+from util.running.ahead import map_ahead
+from util.running.progress import track
+
+_PLAIN = frozenset({"1", "L", "P", "LA", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
+"""Modes of images whose scale is known."""
+
+_MANY_PIXELS = 4096 * 4096
+
+
+class Seen(NamedTuple):
+    """What was seen of an image.
+
+    Attributes:
+        size_hw: Height and width in pixels.
+        kind: Its format and mode, such as `JPEG RGB`.
+        look: Its perceptual hash.
+    """
+
+    size_hw: tuple[int, int]
+    kind: str
+    look: np.uint64
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was seen of the images of a folder.
+
+    Attributes:
+        seen: Of each image that can be read, by its id.
+        unreadable: Why others cannot be, by id.
+    """
+
+    seen: Mapping[str, Seen]
+    unreadable: Mapping[str, str]
+
+
+def survey_images(image_paths: Mapping[str, Path]) -> Survey:
+    """Look at all images, each decoded once and let go."""
+    seen: dict[str, Seen] = {}
+    unreadable: dict[str, str] = {}
+    bar = track(map_ahead(_look, image_paths.values()), "images", len(image_paths))
+    for image_id, found in zip(image_paths, bar, strict=True):
+        if isinstance(found, UserError):
+            unreadable[image_id] = str(found)
+        else:
+            seen[image_id] = found
+    return Survey(seen, unreadable)
+
+
+def _look(path: Path) -> Seen | UserError:
+    try:
+        with open_image(path, "an image") as image:
+            size, mode = size_hw(image), image.mode
+            kind = f"{image.format} {mode}"
+            is_plain = mode in _PLAIN and ";16" not in str(image.tile)
+            look = hash_image(image)
+        if not is_plain:
+            read_image(path)  # whose scale may be unknown
+    except UserError as error:
+        return error
+    return Seen(size, kind, look)
+
+
+def describe_images(survey: Survey, crop_size_px: int, findings: Findings) -> None:
+    """Say what images there are, and which are odd."""
+    sizes = Counter(each.size_hw for each in survey.seen.values())
+    kinds = Counter(each.kind for each in survey.seen.values())
+    shown = [f"{width} x {height} ({n})" for (height, width), n in sizes.most_common()]
+    findings.facts["images"] = (
+        f"{len(survey.seen)}: {listed([f'{kind} {n}' for kind, n in kinds.most_common()], 4)}"
+    )
+    findings.facts["sizes"] = listed(shown, 4)
+    if survey.unreadable:
+        findings.warnings.append(
+            f"{len(survey.unreadable)} images cannot be read and will be left out: "
+            f"{listed([*survey.unreadable.values()], 3)}"
+        )
+    if not survey.seen:
+        findings.errors.append("no image can be read")
+    if small := [i for i, each in survey.seen.items() if min(each.size_hw) < crop_size_px]:
+        findings.warnings.append(
+            f"{len(small)} images are smaller than the crops that students are trained with, "
+            f"{crop_size_px} pixels (student.crop_size_px), and will be padded: {listed(small)}"
+        )
+    pixels = {i: each.size_hw[0] * each.size_hw[1] for i, each in survey.seen.items()}
+    if large := [i for i, number in pixels.items() if number > _MANY_PIXELS]:
+        findings.warnings.append(
+            f"{len(large)} images have more than {_MANY_PIXELS // 2**20} million pixels; cut them "
+            f"by util/windows/cut_windows.py where objects are small: {listed(large)}"
+        )
+
+
+def find_duplicates(
+    survey: Survey, split_of: Mapping[str, str], most_bits: int, findings: Findings
+) -> list[tuple[str, str]]:
+    """Find images that look alike and stand in two splits.
+
+    Args:
+        survey: Of all images.
+        split_of: Split of each image that stands in one, by its id.
+        most_bits: As splits.near_duplicate_bits.
+        findings: Gets what was found.
+
+    Returns:
+        Pairs of ids.
+    """
+    ids: Sequence[str] = list(survey.seen)
+    alike = find_alike([survey.seen[i].look for i in ids], most_bits)
+    pairs = [(ids[one], ids[other]) for one, other in alike]
+    across = [
+        (one, other)
+        for one, other in pairs
+        if one in split_of and other in split_of and split_of[one] != split_of[other]
+    ]
+    findings.facts["near-duplicates"] = (
+        f"{len(pairs)} pairs look alike, {len(across)} of them in two splits"
+    )
+    if across:
+        shown = [f"{a} ({split_of[a]}) = {b} ({split_of[b]})" for a, b in across]
+        findings.warnings.append(
+            f"{len(across)} pairs of images look alike and stand in two splits, so a student seems "
+            f"better than it is: {listed(shown, 3)}; make splits by util/make_splits.py with "
+            "splits.tie_near_duplicates or data.groups"
+        )
+    return across

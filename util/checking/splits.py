@@ -1,0 +1,61 @@
+"""What the split lists of a config say."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from util.checking.findings import Findings
+from util.config import DataSection
+from util.errors import listed
+from util.images.splits import read_split, warn_of_shared_images
+from util.metrics.groups import FEW, name_groups
+
+
+def read_splits(
+    data: DataSection, image_ids: Sequence[str], findings: Findings
+) -> dict[str, list[str]]:
+    """Read the splits that a config names: ids of images, by the names of lists.
+
+    Lists that cannot be read are errors; images in two lists, or in none, are warnings.
+    """
+    if data.splits is None:
+        findings.facts["splits"] = "none"
+        findings.warnings.append(
+            "data.splits is not set: labels can be made, but to train and test there must be "
+            "lists; make them by util/make_splits.py"
+        )
+        return {}
+    splits: dict[str, list[str]] = {}
+    for name in (data.train_split, data.validation_split, data.test_split):
+        for part in name.split("+"):
+            ids = findings.attempt(lambda part=part: read_split(data.splits, part, image_ids))  # type: ignore[misc]
+            if ids is not None:
+                splits[part] = ids
+    with findings.listening():
+        warn_of_shared_images(data)
+    findings.facts["splits"] = ", ".join(f"{n} {len(ids)}" for n, ids in splits.items()) or "none"
+    listed_ids = {i for ids in splits.values() for i in ids}
+    if splits and (rest := [i for i in image_ids if i not in listed_ids]):
+        findings.facts["splits"] += f"; {len(rest)} images in none ({listed(rest, 3)})"
+    return splits
+
+
+def check_groups(
+    pattern: str | None, splits: Mapping[str, Sequence[str]], findings: Findings
+) -> None:
+    """Say which groups stand in two splits, and where there are few of them."""
+    if pattern is None or not splits:
+        return
+    having: dict[str, set[str]] = defaultdict(set)
+    for split, ids in splits.items():
+        names = findings.attempt(lambda ids=ids: name_groups(pattern, ids))  # type: ignore[misc]
+        for name in names or ():
+            having[name].add(split)
+    findings.facts["groups"] = f"{len(having)} (data.groups)"
+    if torn := [f"{name} ({', '.join(sorted(of))})" for name, of in having.items() if len(of) > 1]:
+        findings.warnings.append(
+            f"{len(torn)} groups stand in two splits, which should be apart: {listed(torn, 3)}"
+        )
+    if 0 < len(having) < FEW:
+        findings.warnings.append(
+            f"there are only {len(having)} groups, so intervals over them will be too narrow"
+        )

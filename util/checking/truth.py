@@ -1,0 +1,179 @@
+"""What the ground truth, the masks and the labels of a config say of its images."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from util.bbox_csv import COORDINATES, split_ignored
+from util.checking.findings import Findings
+from util.checking.images import Seen
+from util.config import DataSection
+from util.errors import UserError, listed
+from util.ground_truth.image_labels import read_image_labels
+from util.ground_truth.reading import read_truths
+from util.images.files import image_size_hw
+from util.images.mask_files import find_mask_files
+from util.images.mask_values import describe
+from util.images.masks import TrueMasks, open_masks
+from util.running.ahead import map_ahead
+from util.running.progress import track
+
+MASKS_READ = 200
+"""So many masks, evenly spread, tell how much of images is anomalous."""
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What is known of images.
+
+    Attributes:
+        boxes: Table of `util.bbox_csv`; None = there are none, or they cannot be read.
+        masks: None likewise.
+        labels: Labels of whole images, by id; {} likewise.
+    """
+
+    boxes: pd.DataFrame | None
+    masks: TrueMasks | None
+    labels: Mapping[str, frozenset[str]]
+
+
+def read_truth(
+    data: DataSection,
+    image_paths: Mapping[str, Path],
+    asked: Sequence[str],
+    seen: Mapping[str, Seen],
+    findings: Findings,
+) -> Truth:
+    """Read what is known, and say what is odd about it.
+
+    Args:
+        data: Names it.
+        image_paths: Of all images, by id.
+        asked: Images that need a truth.
+        seen: What was seen of the images that can be read.
+        findings: Gets what was found.
+    """
+    boxes = masks = None
+    labels: Mapping[str, frozenset[str]] = {}
+    readable = [image_id for image_id in asked if image_id in seen]
+    if data.ground_truth is not None:
+        boxes = findings.attempt(lambda: read_truths(data, image_paths, readable))
+        if boxes is not None:
+            _check_boxes(boxes, readable, seen, findings)
+    if data.masks is not None:
+        masks = findings.attempt(lambda: open_masks(data, image_paths))
+        if masks is not None:
+            _check_masks(masks, readable, seen, findings)
+    if data.image_labels is not None:
+        path = data.image_labels
+        labels = findings.attempt(lambda: read_image_labels(path, image_paths)) or {}
+        counts = Counter(name for names in labels.values() for name in names or {"none"})
+        told = [f"{name} {count}" for name, count in counts.most_common()]
+        findings.facts["labels"] = f"of {len(labels)} images: {listed(told, 6)}"
+    if data.ground_truth is None and data.masks is None:
+        findings.facts["truth"] = "none, so labels can be made and learnt, but nothing is judged"
+    return Truth(boxes, masks, labels)
+
+
+def _check_boxes(
+    table: pd.DataFrame, asked: Sequence[str], seen: Mapping[str, Seen], findings: Findings
+) -> None:
+    """Say what boxes there are, and which are odd."""
+    objects, regions = split_ignored(table)
+    counts = objects["obj_class"].value_counts()
+    without = len(asked) - objects["image"].nunique()
+    told = [f"{name} {count}" for name, count in counts.items()]
+    findings.facts["true boxes"] = (
+        f"{len(objects)} in {objects['image'].nunique()} of {len(asked)} images"
+        f" ({listed(told, 6) or 'none'}); {without} images have none"
+        + (f"; {len(regions)} regions are ignored" if len(regions) else "")
+    )
+    if objects.empty:
+        findings.warnings.append("the ground truth has no box in these images: all F1 will be 0")
+        return
+    sizes_wh = np.array([seen[image_id].size_hw[::-1] for image_id in objects["image"]])
+    edges = objects[COORDINATES].to_numpy(float)
+    sides_px = ((edges[:, 2:] - edges[:, :2]) * sizes_wh).min(axis=1)
+    if (tiny := sides_px < 2).any():
+        findings.warnings.append(
+            f"{tiny.sum()} of {len(objects)} true boxes are thinner than 2 pixels: "
+            f"{listed(sorted(set(objects['image'][tiny])), 3)}"
+        )
+    areas = np.prod(edges[:, 2:] - edges[:, :2], axis=1)
+    if (whole := areas > 0.95).any():
+        findings.warnings.append(
+            f"{whole.sum()} true boxes hold nearly the whole image: "
+            f"{listed(sorted(set(objects['image'][whole])), 3)}"
+        )
+
+
+def _check_masks(
+    masks: TrueMasks, asked: Sequence[str], seen: Mapping[str, Seen], findings: Findings
+) -> None:
+    """Say what masks are taken for, which are lacking, and how much they mark."""
+    shown = describe(masks.meaning, masks.seen.values, masks.table.show)
+    of_no_image = len(find_mask_files(masks.folder)) - len(masks.paths)
+    findings.facts["masks"] = f"{len(masks.paths)}, read as {shown}" + (
+        f"; {of_no_image} belong to no image" if of_no_image else ""
+    )
+    having = [image_id for image_id in asked if image_id in masks.paths]
+    if lacking := [image_id for image_id in asked if image_id not in masks.paths]:
+        findings.warnings.append(
+            f"{len(lacking)} of {len(asked)} images have no mask: {listed(lacking)}"
+        )
+    if other := _find_other_sizes(masks, having, seen):
+        findings.errors.append(
+            f"{len(other)} masks have another size than their image: {listed(other, 3)}"
+        )
+    spread = np.unique(np.linspace(0, len(having) - 1, MASKS_READ).astype(int)) if having else []
+    shares, bad = [], []
+    for share in track(
+        map_ahead(lambda n: _read_share(masks, having[n]), [int(n) for n in spread]),
+        "masks",
+        len(spread),
+        transient=True,
+    ):
+        (bad if isinstance(share, str) else shares).append(share)  # type: ignore[arg-type]
+    if bad:
+        findings.errors.append(f"{len(bad)} masks cannot be read: {listed(bad, 2)}")
+    if shares:
+        values = np.array(shares)
+        findings.facts["marked"] = (
+            f"{np.median(values):.2%} of an image (median), {values.max():.1%} at most; "
+            f"{(values == 0).sum()} of {len(values)} masks looked at mark nothing"
+        )
+        if np.median(values) > 0.5:
+            findings.warnings.append(
+                f"masks mark {np.median(values):.0%} of an image: are normal and anomalous swapped "
+                "(data.mask_values)?"
+            )
+
+
+def _find_other_sizes(
+    masks: TrueMasks, having: Sequence[str], seen: Mapping[str, Seen]
+) -> list[str]:
+    """Say which masks are not of the size of their image; those that cannot be read are passed."""
+
+    def look(image_id: str) -> str | None:
+        try:
+            height, width = image_size_hw(masks.paths[image_id])
+        except UserError:
+            return None
+        expected = seen[image_id].size_hw
+        if (height, width) == expected:
+            return None
+        return f"{image_id} ({width} x {height} for {expected[1]} x {expected[0]})"
+
+    return [told for told in map_ahead(look, having) if told is not None]
+
+
+def _read_share(masks: TrueMasks, image_id: str) -> float | str:
+    """Share of a mask that is anomalous, or why it cannot be read."""
+    try:
+        return float((masks.read(image_id) == 1).mean())
+    except UserError as error:
+        return str(error)
