@@ -34,8 +34,8 @@ from util.running.shares import refuse_several
 
 READS = {"splits.near_duplicate_bits", "student.crop_size_px"}
 
-_PICTURES, _PAIRS = 24, 12
-"""Of images, and of near-duplicates, on the page."""
+_PICTURES = 24
+"""Of images, on the page."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,9 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config.paths.runs / "data.html",
         spread([i for i in image_paths if i in survey.seen]),
     )
-    write_findings(
-        page, options.config, findings, classes, pairs[:_PAIRS], shown, image_paths, truth
-    )
+    write_findings(page, options.config, findings, classes, pairs, shown, image_paths, truth)
     print_findings(findings, page)
     if findings.errors:
         return 2

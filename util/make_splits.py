@@ -11,7 +11,7 @@ Next: python util/check_data.py
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
@@ -47,10 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     image_paths = find_images(data.images)
     ids = list(image_paths)
     names = name_ties(told.together, ids, data.groups)
-    pairs: list[tuple[int, int]] = []
-    if told.tie_near_duplicates:
-        pairs = find_pairs(image_paths, told.near_duplicate_bits)
-        print(f"{len(pairs)} pairs of images look alike and stay together")
+    pairs = find_pairs(image_paths, told.near_duplicate_bits) if told.tie_near_duplicates else ()
     ties = number_ties(names, pairs)
     classes = name_classes(told.classes, data, image_paths)
     numbers = deal(told.shares, [*classes.values()], ties, told.seed)
@@ -80,7 +77,9 @@ def check_place(folder: Path | None, names: Sequence[str], overwrite: bool) -> P
     return folder
 
 
-def find_pairs(image_paths: Mapping[str, Path], most_bits: int) -> list[tuple[int, int]]:
+def find_pairs(
+    image_paths: Mapping[str, Path], most_bits: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Find which images look alike, by their places; those that cannot be read look like none."""
 
     def look(path: Path) -> np.uint64 | None:
@@ -91,9 +90,11 @@ def find_pairs(image_paths: Mapping[str, Path], most_bits: int) -> list[tuple[in
 
     bar = track(map_ahead(look, image_paths.values()), "looks", len(image_paths))
     hashes = {place: found for place, found in enumerate(bar) if found is not None}
-    places = list(hashes)
-    alike = find_alike([*hashes.values()], most_bits)
-    return [(places[one], places[other]) for one, other in alike]
+    places, num_pairs = np.array(list(hashes), int), 0
+    for one, other in find_alike([*hashes.values()], most_bits):
+        num_pairs += len(one)
+        yield places[one], places[other]
+    print(f"{num_pairs} pairs of images look alike and stay together")
 
 
 def write_lists(

@@ -21,6 +21,9 @@ _PLAIN = frozenset({"1", "L", "P", "LA", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
 
 _MANY_PIXELS = 4096 * 4096
 
+MOST_PAIRS = 12
+"""So many near-duplicates are named."""
+
 
 class Seen(NamedTuple):
     """What was seen of an image.
@@ -117,24 +120,27 @@ def find_duplicates(
         findings: Gets what was found.
 
     Returns:
-        Pairs of ids.
+        Ids of the first such pairs, `MOST_PAIRS` at most.
     """
     ids: Sequence[str] = list(survey.seen)
-    alike = find_alike([survey.seen[i].look for i in ids], most_bits)
-    pairs = [(ids[one], ids[other]) for one, other in alike]
-    across = [
-        (one, other)
-        for one, other in pairs
-        if one in split_of and other in split_of and split_of[one] != split_of[other]
-    ]
+    names = list(dict.fromkeys(split_of.values()))
+    numbers = np.array([names.index(split_of[i]) if i in split_of else -1 for i in ids], int)
+    num_pairs = num_across = 0
+    across: list[tuple[str, str]] = []
+    for one, other in find_alike([survey.seen[i].look for i in ids], most_bits):
+        is_across = (numbers[one] != numbers[other]) & (numbers[one] >= 0) & (numbers[other] >= 0)
+        num_pairs += len(one)
+        num_across += int(is_across.sum())
+        places = np.column_stack([one[is_across], other[is_across]])[: MOST_PAIRS - len(across)]
+        across += [(ids[first], ids[second]) for first, second in places.tolist()]
     findings.facts["near-duplicates"] = (
-        f"{len(pairs)} pairs look alike, {len(across)} of them in two splits"
+        f"{num_pairs} pairs look alike, {num_across} of them in two splits"
     )
     if across:
-        shown = [f"{a} ({split_of[a]}) = {b} ({split_of[b]})" for a, b in across]
+        shown = [f"{a} ({split_of[a]}) = {b} ({split_of[b]})" for a, b in across[:3]]
         findings.warnings.append(
-            f"{len(across)} pairs of images look alike and stand in two splits, so a student seems "
-            f"better than it is: {listed(shown, 3)}; make splits by util/make_splits.py with "
+            f"{num_across} pairs of images look alike and stand in two splits, so a student seems "
+            f"better than it is, such as {listed(shown)}; make splits by util/make_splits.py with "
             "splits.tie_near_duplicates or data.groups"
         )
     return across

@@ -60,6 +60,9 @@ def _colour_mask(image_rgb: np.ndarray, image_id: str, truth: Truth) -> np.ndarr
     if truth.masks is None or image_id not in truth.masks.paths:
         return image_rgb
     mask = truth.masks.read(image_id, image_rgb.shape[:2])
+    side = 1 + 2 * (max(mask.shape) // (2 * SIDE_PX))
+    grown = cv2.dilate((mask == 1).astype(np.uint8), np.ones((side, side), np.uint8))
+    mask = np.where(grown > 0, np.uint8(1), mask)  # so that a single pixel is seen, too
     coloured = image_rgb.copy()
     for value, colour in ((1, TRUTH_RGB), (IGNORED, (128, 128, 128))):
         coloured[mask == value] = (image_rgb[mask == value] * 0.4 + np.array(colour) * 0.6).astype(

@@ -48,17 +48,20 @@ def _to_gray(image: Image.Image) -> Image.Image:
     return image if image.mode.startswith(("I", "F")) else image.convert("L")
 
 
-def find_alike(hashes: Sequence[np.uint64], most_bits: int) -> Iterator[tuple[int, int]]:
+def find_alike(
+    hashes: Sequence[np.uint64], most_bits: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Find all pairs of images whose hashes differ in few bits.
 
-    Compares each with each: 10,000 in half a second, 100,000 in a minute.
+    Compares each with each: 10,000 in half a second, 100,000 in a minute. The frames of one camera
+    may all be alike, so pairs come in parts of a few million at most.
 
     Args:
         hashes: Of N images.
         most_bits: How many bits may differ.
 
     Yields:
-        Places of two images, the first before the second, in order.
+        Two (P,) int arrays: places of the images of P pairs, the first before the second, in order.
     """
     every = np.array(hashes, np.uint64)
     rows = max(1, _CHUNK_PAIRS // max(len(every), 1))
@@ -66,4 +69,4 @@ def find_alike(hashes: Sequence[np.uint64], most_bits: int) -> Iterator[tuple[in
         chunk = every[start : start + rows, None]
         is_alike = np.bitwise_count(chunk ^ every[None, start:]) <= most_bits
         first, second = np.nonzero(np.triu(is_alike, 1))
-        yield from zip((first + start).tolist(), (second + start).tolist(), strict=True)
+        yield first + start, second + start

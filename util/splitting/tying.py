@@ -29,12 +29,13 @@ def name_ties(together: Together, image_ids: Sequence[str], pattern: str | None)
     return list(image_ids) if pattern is None else name_groups(pattern, image_ids)
 
 
-def number_ties(names: Sequence[str], pairs: Iterable[tuple[int, int]]) -> np.ndarray:
+def number_ties(names: Sequence[str], pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """Number what belongs together: images of one name, and pairs, and whatever these tie.
 
     Args:
         names: Of N images, as `name_ties` gives them.
-        pairs: Places of two images that are tied, too.
+        pairs: Parts of all pairs of images that are tied, too: (P,) int places of the one and of
+            the other of each.
 
     Returns:
         (N,) int, from 0.
@@ -42,9 +43,11 @@ def number_ties(names: Sequence[str], pairs: Iterable[tuple[int, int]]) -> np.nd
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    _, groups = np.unique(np.array(names, object), return_inverse=True)
-    tied = groups[np.array(list(pairs), int).reshape(-1, 2)]
-    num_groups = int(groups.max(initial=-1)) + 1
-    graph = coo_matrix((np.ones(len(tied), bool), tied.T), shape=(num_groups, num_groups))
-    _, component = connected_components(graph, directed=False)
-    return np.asarray(component[groups])
+    _, numbers = np.unique(np.array(names, object), return_inverse=True)
+    for one, other in pairs:
+        num = int(numbers.max(initial=-1)) + 1
+        ends = (numbers[one], numbers[other])
+        graph = coo_matrix((np.ones(len(one), bool), ends), shape=(num, num))
+        _, component = connected_components(graph, directed=False)
+        numbers = component[numbers]
+    return np.asarray(numbers)

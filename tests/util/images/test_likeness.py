@@ -64,9 +64,18 @@ def test_all_pairs_of_near_hashes_are_found(
         for other in range(one + 1, 40)
         if num_bits(hashes[one], hashes[other]) <= 3
     ]
-    assert list(find_alike(list(hashes), 3)) == expected
+    assert list_alike(hashes, 3) == expected
     assert expected == [(3, 7), (3, 30), (7, 30)]
-    assert list(find_alike(list(hashes), 2)) == [(3, 30)]
+    assert list_alike(hashes, 2) == [(3, 30)]
     monkeypatch.setattr("util.images.likeness._CHUNK_PAIRS", 60)
-    assert list(find_alike(list(hashes), 3)) == expected
-    assert list(find_alike([], 3)) == []
+    assert list_alike(hashes, 3) == expected
+    assert list_alike(hashes[:0], 3) == []
+
+
+def list_alike(hashes: np.ndarray, most_bits: int) -> list[tuple[int, int]]:
+    parts = find_alike(list(hashes), most_bits)
+    return [
+        pair
+        for first, second in parts
+        for pair in zip(first.tolist(), second.tolist(), strict=True)
+    ]

@@ -20,7 +20,9 @@ def test_folders_series_and_groups_name_what_belongs_together() -> None:
 
 def test_pairs_tie_groups_and_whatever_is_tied_to_them() -> None:
     names = ["a", "a", "b", "c", "d", "e"]
-    numbers = number_ties(names, [(1, 2), (3, 2)])
-    assert len(set(numbers[:4].tolist())) == 1
-    assert len(set(numbers.tolist())) == 3
+    one, other = np.array([1, 3]), np.array([2, 2])
+    for parts in ([(one, other)], [(one[:1], other[:1]), (one[1:], other[1:])]):
+        numbers = number_ties(names, parts)
+        assert len(set(numbers[:4].tolist())) == 1
+        assert set(numbers.tolist()) == {0, 1, 2}
     np.testing.assert_array_equal(np.unique(number_ties(names, [])), np.arange(5))
