@@ -129,15 +129,11 @@ def _check_masks(
         findings.errors.append(
             f"{len(other)} masks have another size than their image: {listed(other, 3)}"
         )
-    spread = np.unique(np.linspace(0, len(having) - 1, MASKS_READ).astype(int)) if having else []
-    shares, bad = [], []
-    for share in track(
-        map_ahead(lambda n: _read_share(masks, having[n]), [int(n) for n in spread]),
-        "masks",
-        len(spread),
-        transient=True,
-    ):
-        (bad if isinstance(share, str) else shares).append(share)  # type: ignore[arg-type]
+    chosen = np.linspace(0, len(having) - 1, min(MASKS_READ, len(having))).astype(int).tolist()
+    read = map_ahead(lambda place: _read_share(masks, having[place]), chosen)
+    found = list(track(read, "masks", len(chosen), transient=True))
+    shares = [share for share in found if not isinstance(share, str)]
+    bad = [reason for reason in found if isinstance(reason, str)]
     if bad:
         findings.errors.append(f"{len(bad)} masks cannot be read: {listed(bad, 2)}")
     if shares:

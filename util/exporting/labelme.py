@@ -37,7 +37,7 @@ def write_shapes(image: LabelledImage, image_path: str, tolerance_px: float) -> 
             }
             for points in pieces
         ]
-    content = {
+    content: dict[str, Any] = {
         "version": _VERSION,
         "flags": {},
         "shapes": shapes,

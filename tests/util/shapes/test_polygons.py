@@ -119,3 +119,14 @@ def test_a_convex_polygon_is_filled_as_matplotlib_has_it() -> None:
     expected = Outline(points).contains_points(centres).reshape(20, 20)
     np.testing.assert_array_equal(fill_polygon(points, (20, 20)), expected)
     assert not fill_polygon(points[:2], (20, 20)).any()
+
+
+@given(masks, st.sampled_from([1.0, 3.0]))
+def test_pycocotools_finds_nearly_all_pixels_of_simplified_polygons_too(
+    mask: np.ndarray, tolerance_px: float
+) -> None:
+    for exact, simple in zip(
+        mask_to_polygons(mask), mask_to_polygons(mask, (0, 0), tolerance_px), strict=True
+    ):
+        runs = coco.frPyObjects([simple.ravel().tolist()], *mask.shape)
+        assert iou(coco.decode(coco.merge(runs)) > 0, fill([exact], mask.shape)) >= 0.99
