@@ -74,6 +74,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     refuse_several("util/export_label_set.py")
     told, paths, kind = config.export_label_set, config.paths, options.format
     folder = find_label_set(told.label_set, paths.label_sets, paths.runs, config.data.test_split)
+    if kind == "masks" and told.output.is_relative_to(config.data.images):
+        raise UserError(
+            f"export_label_set.output {told.output} lies in data.images, so masks would be images "
+            "the next time; choose another folder"
+        )
     of_images = IMAGE_FORMATS.get(kind)
     label_set = LabelSet(folder, needs_maps=of_images is not None and of_images.needs_maps)
     settings = config.evaluation.box_settings(label_set.box_settings)

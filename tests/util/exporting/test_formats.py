@@ -317,3 +317,19 @@ def test_exported_masks_are_true_masks(
 ) -> None:
     masks = open_folder(export("masks"), find_images(tmp_path / "images"))
     np.testing.assert_array_equal(masks.read("flight 1/möwe") == 1, np.any(object_masks(), axis=0))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_supervision_reads_files_of_voc(export: Callable[..., Path], tmp_path: Path) -> None:
+    supervision = pytest.importorskip("supervision")
+    read = supervision.Dataset.from_pascal_voc(
+        str(tmp_path / "images" / "flight 1"), str(export("voc") / "flight 1")
+    )
+    assert read.classes == ["möwe"]
+    assert read.annotations["möwe.jpg"].xyxy.tolist() == [[10, 5, 37, 27], [60, 40, 60, 40]]
+
+
+def test_masks_never_become_images(export: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"lies in data\.images, so masks would be images"):
+        export("masks", f"--export_label_set.output={tmp_path / 'images' / 'out'}")
+    assert not (tmp_path / "images" / "out").exists()
