@@ -39,7 +39,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
-from util.config import BOX_RULE, keys_of
+from util.config import BOX_RULE, Config, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
@@ -72,20 +72,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
     config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
     refuse_several("util/export_label_set.py")
-    told, paths, kind = config.export_label_set, config.paths, options.format
-    folder = find_label_set(told.label_set, paths.label_sets, paths.runs, config.data.test_split)
-    if kind == "masks" and told.output.is_relative_to(config.data.images):
+    told, kind = config.export_label_set, options.format
+    output = told.output
+    if kind == "masks" and output.is_relative_to(config.data.images):
         raise UserError(
-            f"export_label_set.output {told.output} lies in data.images, so masks would be images "
-            "the next time; choose another folder"
+            f"export_label_set.output {output} lies in data.images, so masks would be images the "
+            "next time; choose another folder"
         )
-    of_images = IMAGE_FORMATS.get(kind)
+    reader, wishes, table = open_source(config, kind)
+    label_set = reader.label_set
+    if kind in SET_FORMATS:
+        write_set(kind, output, reader, wishes, options.overwrite)
+    else:
+        every = [*label_set.ids, *label_set.failed]
+        named = name_files(every, told.names, "export_label_set.names")
+
+        def list_files() -> Iterator[File]:
+            if kind == "yolo":
+                yield from list_yolo(output, named, table, reader, wishes)
+            else:
+                yield from list_others(kind, output, named, reader, wishes)
+            if kind.startswith("yolo"):
+                yield of_text(output / "data.yaml", describe(output, wishes.classes))
+
+        write_files(list_files, len(every) + kind.startswith("yolo"), options.overwrite)
+    report(output, label_set, table, wishes.classes, reader.settings)
+    return 0
+
+
+def open_source(config: Config, kind: str) -> tuple[ObjectReader, Wishes, pd.DataFrame]:
+    """Open what is exported in a format: its reader, how files shall be, boxes that count."""
+    told, paths, of_images = config.export_label_set, config.paths, IMAGE_FORMATS.get(kind)
+    folder = find_label_set(told.label_set, paths.label_sets, paths.runs, config.data.test_split)
     label_set = LabelSet(folder, needs_maps=of_images is not None and of_images.needs_maps)
-    settings = config.evaluation.box_settings(label_set.box_settings)
-    needs_images = kind in SET_FORMATS or (of_images is not None and of_images.needs_images)
-    image_paths = find_images(config.data.images) if needs_images else {}
-    if needs_images:
+    image_paths: Mapping[str, Path] = {}
+    if kind in SET_FORMATS or (of_images is not None and of_images.needs_images):
+        image_paths = find_images(config.data.images)
         check_images(label_set.ids, image_paths)
+    settings = config.evaluation.box_settings(label_set.box_settings)
     table = read_table(label_set, settings)
     wishes = Wishes(
         classes=choose_classes(table, told.classes),
@@ -103,25 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         needs_masks=of_images is None or of_images.needs_masks,
         image_paths=image_paths,
     )
-    table = table[table["obj_class"].isin(wishes.classes)]
-    if kind in SET_FORMATS:
-        write_set(kind, told.output, reader, wishes, options.overwrite)
-    else:
-        every = [*label_set.ids, *label_set.failed]
-        named = name_files(every, told.names, "export_label_set.names")
-        output = told.output
-
-        def list_files() -> Iterator[File]:
-            if kind == "yolo":
-                yield from list_yolo(output, named, table, reader, wishes)
-            else:
-                yield from list_others(kind, output, named, reader, wishes)
-            if kind.startswith("yolo"):
-                yield of_text(output / "data.yaml", describe(output, wishes.classes))
-
-        write_files(list_files, len(every) + kind.startswith("yolo"), options.overwrite)
-    report(told.output, label_set, table, wishes.classes, settings)
-    return 0
+    return reader, wishes, table[table["obj_class"].isin(wishes.classes)]
 
 
 def write_set(
