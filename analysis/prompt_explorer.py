@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Try prompts on images in a browser: what a teacher finds for each, and why it finds no more.
 
     python analysis/prompt_explorer.py --config configs/thesis.json

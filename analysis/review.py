@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Look at the images that are worth it, mark what is right or wrong, and learn from the marks.
 
     python analysis/review.py --review.images 40

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Check the images, splits, masks and ground truth that a config names, before a long run.
 
     python util/check_data.py --config my/config.json

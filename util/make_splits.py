@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Make split lists of all images: by share, by class, never apart what belongs together.
 
     python util/make_splits.py --data.images photos --data.splits splits --splits.classes folder

@@ -13,12 +13,12 @@ from analysis.explorer.drawing import encode_photo, view_to_json
 from analysis.explorer.exploring import Explorer
 from analysis.explorer.ranking import Ranking
 from analysis.explorer.serving import Action, Reply, reply_json
-from analysis.page_templates import load_template
 from analysis.pictures.scale import COLOURS_RGB
 from util.config.errors import describe_errors
 from util.config.fields import FolderName
 from util.disk.json_text import parse_json
 from util.errors import UserError
+from util.page_templates import load_template
 
 HERE = Path(__file__).parent
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from analysis import study
-from analysis.page_templates import load_template
 from analysis.pictures.scale import COLOURS_RGB, ColourScale
 from analysis.reviewing.searching import (
     DIFFER,
@@ -27,6 +26,7 @@ from util.disk.whole_files import whole_file
 from util.errors import UserError
 from util.images.files import read_image
 from util.label_set.boxes import find_boxes
+from util.page_templates import load_template
 from util.running.progress import track
 from util.settings import settings_hash
 from util.visualization import PREDICTION_RGB
