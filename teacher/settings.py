@@ -6,6 +6,7 @@ A setting that is set for another teacher would change nothing, so it is refused
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
+from teacher.saa.parts import WITHOUT_TORCH, backends
 from util.config import (
     TEACHERS,
     BoxesSection,
@@ -54,7 +55,7 @@ def _conditions(teacher: TeacherSection, own: OwnSections) -> Iterator[tuple[str
         "saliency": saa.saliency != "colour_gradient",
     }
     is_in_torch = teacher.name == "boxes" and boxes.detector in ("torchvision", "transformers")
-    has_models = is_sam3 or is_in_torch or (is_saa and any(has_parts.values()))
+    is_in_torch |= is_saa and not WITHOUT_TORCH.issuperset(backends(saa).values())
     uses_queries = any(score.startswith("maskomaly") for score in maskomaly.scores)
     has_tiles = is_student or teacher.tile_size_px is not None
     for name in sorted(TEACHERS):
@@ -64,7 +65,7 @@ def _conditions(teacher: TeacherSection, own: OwnSections) -> Iterator[tuple[str
     yield "teacher.name saa, sam3 or student", is_saa or is_sam3 or is_student, _TILED
     yield "a score maskomaly", uses_queries, _MASKOMALY | {"maskomaly.corrected_border_rule"}
     yield "a cam.method other than native", cam.method != "native", {"cam.layer"}
-    yield "foundation models", has_models, {"teacher.precision"}
+    yield "foundation models", is_sam3 or is_in_torch, {"teacher.precision"}
     yield "boxes.detector torchvision", boxes.detector == "torchvision", {"boxes.network"}
     yield "teacher.tile_size_px", has_tiles, {"teacher.tile_overlap_px"}
     for part, is_there in has_parts.items():

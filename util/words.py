@@ -20,6 +20,17 @@ def split_words(text: str) -> tuple[str, ...]:
     return tuple(kept.split())
 
 
+def singulars(word: str) -> tuple[str, ...]:
+    """A lower-case word, then what its singular may be, if it is a regular English plural.
+
+    Example:
+        >>> singulars("flies"), singulars("boxes"), singulars("duck")
+        (('flies', 'flie', 'fli', 'fly'), ('boxes', 'boxe', 'box'), ('duck',))
+    """
+    endings = (("", ""), ("s", ""), ("es", ""), ("ies", "y"))
+    return tuple(word.removesuffix(old) + new for old, new in endings if word.endswith(old))
+
+
 def count_of(number: int, noun: str) -> str:
     """Say how many there are of what has a regular plural.
 

@@ -8,14 +8,12 @@ its boxes have been outlined (see `SaaSettings.outline_above`).
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 
 from teacher.inference.cache import Cache, cache_key, image_key
 from teacher.inference.crop_masks import CropMask
-from teacher.inference.runtime import Encoder, Encoding
 from teacher.plans import Models
 from teacher.saa.algorithm import VERSION
 from teacher.saa.detectors import Detections, Detector
@@ -23,6 +21,9 @@ from teacher.saa.saliency import Saliency
 from teacher.saa.segmenters import Segmenter
 from util.settings import library_versions
 from util.weights.identity import weights_identity
+
+if TYPE_CHECKING:
+    import torch
 
 Identity = Mapping[str, Any]
 """What decides a model's answers but for its input: weights' hash, precision. JSON values."""
@@ -48,6 +49,14 @@ def identify(part: str, backend: str, models: Models, precision: str) -> Identit
     }
 
 
+class Encoder(Protocol):
+    """Anything that encodes an image: into tensors or arrays by name, or as it is."""
+
+    def encode(self, image_rgb: np.ndarray) -> Any:
+        """Encode an image, (H, W, 3) uint8 RGB."""
+        ...
+
+
 class KeptImage:
     """An image whose encoding is read or made when it is asked for, and not before."""
 
@@ -57,8 +66,17 @@ class KeptImage:
         encoder: Encoder,
         identity: Identity,
         cache: Cache,
-        device: torch.device,
+        device: "torch.device | None",
     ) -> None:
+        """Take an image.
+
+        Args:
+            image_rgb: (H, W, 3) uint8.
+            encoder: Encodes it.
+            identity: Of the encoder.
+            cache: Keeps its encoding, unless that is the image itself.
+            device: Where tensors of encodings lie; None where encodings are arrays.
+        """
         self.image_rgb = image_rgb
         self.key = image_key(image_rgb)
         self._encoder = encoder
@@ -67,16 +85,16 @@ class KeptImage:
         self._device = device
 
     @cached_property
-    def encoding(self) -> Encoding:
+    def encoding(self) -> Any:
         """The encoding, from the cache or of the model."""
         key = cache_key(what="encoding", image=self.key, **self._identity)
         arrays = self._cache.read("encodings", key)
         if arrays is not None:
-            return {
-                n: torch.from_numpy(array.copy()).to(self._device) for n, array in arrays.items()
-            }
+            return arrays if self._device is None else _to_tensors(arrays, self._device)
         encoding = self._encoder.encode(self.image_rgb)
-        self._cache.write("encodings", key, {name: t.cpu().numpy() for name, t in encoding.items()})
+        if encoding is not self.image_rgb:
+            kept = encoding if self._device is None else _to_arrays(encoding)
+            self._cache.write("encodings", key, kept)
         return encoding
 
 
@@ -84,7 +102,7 @@ class CachedEncoder:
     """What detectors and segmenters that remember share: an image is only looked at when needed."""
 
     def __init__(
-        self, encoder: Encoder, identity: Identity, cache: Cache, device: torch.device
+        self, encoder: Encoder, identity: Identity, cache: Cache, device: "torch.device | None"
     ) -> None:
         self._encoder = encoder
         self._identity = identity
@@ -103,20 +121,21 @@ class RememberingEncoder:
     """An image encoder that remembers; an `Encoder`."""
 
     def __init__(
-        self, encoder: Encoder, identity: Identity, cache: Cache, device: torch.device
+        self, encoder: Encoder, identity: Identity, cache: Cache, device: "torch.device | None"
     ) -> None:
         self._images = CachedEncoder(encoder, identity, cache, device)
 
-    def encode(self, image_rgb: np.ndarray) -> Encoding:
+    def encode(self, image_rgb: np.ndarray) -> "dict[str, torch.Tensor]":
         """Encode an image, (H, W, 3) uint8 RGB."""
-        return self._images.encode(image_rgb).encoding
+        encoding: dict[str, torch.Tensor] = self._images.encode(image_rgb).encoding
+        return encoding
 
 
 class CachedDetector(CachedEncoder):
     """A detector that remembers its raw answers; a `Detector`."""
 
     def __init__(
-        self, detector: Detector, identity: Identity, cache: Cache, device: torch.device
+        self, detector: Detector, identity: Identity, cache: Cache, device: "torch.device | None"
     ) -> None:
         super().__init__(detector, identity, cache, device)
         self._detector = detector
@@ -131,12 +150,14 @@ class CachedDetector(CachedEncoder):
                 known[f"boxes {phrase}"] = answer.boxes_xyxy
                 known[f"scores {phrase}"] = answer.token_scores
                 known[f"tokens {phrase}"] = _text_to_array(answer.tokens)
+                known[f"is understood {phrase}"] = np.array(answer.is_understood)
             self._cache.write("answers", self._key(encoding), known)
         return [
             Detections(
                 known[f"boxes {phrase}"],
                 known[f"scores {phrase}"],
                 tuple(_array_to_text(known[f"tokens {phrase}"])),
+                bool(known[f"is understood {phrase}"]),
             )
             for phrase in phrases
         ]
@@ -150,7 +171,7 @@ class CachedSegmenter(CachedEncoder):
     """A segmenter that remembers the mask of each box; a `Segmenter`."""
 
     def __init__(
-        self, segmenter: Segmenter, identity: Identity, cache: Cache, device: torch.device
+        self, segmenter: Segmenter, identity: Identity, cache: Cache, device: "torch.device | None"
     ) -> None:
         super().__init__(segmenter, identity, cache, device)
         self._segmenter = segmenter
@@ -218,6 +239,18 @@ def _unpack(arrays: Mapping[str, np.ndarray]) -> dict[bytes, CropMask]:
         masks[box.tobytes()] = CropMask(top, left, bits[start:stop].reshape(height, width))
         start = stop
     return masks
+
+
+def _to_arrays(encoding: "Mapping[str, torch.Tensor]") -> dict[str, np.ndarray]:
+    return {name: tensor.cpu().numpy() for name, tensor in encoding.items()}
+
+
+def _to_tensors(
+    arrays: Mapping[str, np.ndarray], device: "torch.device"
+) -> "dict[str, torch.Tensor]":
+    import torch
+
+    return {name: torch.from_numpy(array.copy()).to(device) for name, array in arrays.items()}
 
 
 def _text_to_array(words: Sequence[str]) -> np.ndarray:

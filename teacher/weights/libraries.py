@@ -17,6 +17,7 @@ BACKENDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("boxes", "yolox"): (),
     ("boxes", "transformers"): ("torch", "torchvision", "transformers"),
     ("segmenter", "grabcut"): (),
+    ("segmenter", "u2net"): (),
     ("segmenter", "sam"): ("torch", "torchvision", "segment-anything"),
     ("segmenter", "transformers"): ("torch", "torchvision", "transformers"),
     ("saliency", "colour_gradient"): (),

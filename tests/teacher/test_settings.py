@@ -61,6 +61,8 @@ def check(config: Config, models: Models) -> None:
         ({"detector": "transformers", "detector_model": "x"}, []),
         ({"segmenter": "sam", "segmenter_model": "x", "precision": "bf16"}, []),
         ({"saliency": "wide_resnet50_2", "saliency_model": "x"}, []),
+        ({"segmenter": "u2net", "segmenter_model": "x"}, []),
+        ({"segmenter": "u2net", "precision": "bf16"}, ["teacher.precision"]),
         ({"precision": "bf16"}, ["teacher.precision"]),
         ({"name": "maskomaly", "prompts": ["cow"], "tile_size_px": 512, "flips": True}, None),
         ({"name": "maskomaly", "device": "cpu", "cache_gb": 1.0}, []),

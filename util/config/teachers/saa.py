@@ -29,8 +29,9 @@ class SaaSection(Section):
         " or a folder; null = the first that --check lists for it.",
         json_schema_extra=DECIDES_NOTHING,
     )
-    segmenter: Literal["grabcut", "sam", "transformers"] = Field(
-        "grabcut", description="Boxes to masks; all but grabcut need weights."
+    segmenter: Literal["grabcut", "u2net", "sam", "transformers"] = Field(
+        "grabcut",
+        description="Boxes to masks; all but grabcut need weights; u2net runs once a box.",
     )
     segmenter_model: str | None = Field(
         None,
