@@ -103,7 +103,7 @@ pins:
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) --group pyproject.toml:deploy -c requirements.txt -o requirements-deploy.txt
 	$(COMPILE) pyproject.toml --extra teacher -c requirements.txt -o requirements-teacher.txt
-	$(COMPILE) pyproject.toml --extra teacher --extra tracking --extra completion --extra u2net --extra cam --extra video --group dev -c requirements-teacher.txt -o requirements-dev.txt
+	$(COMPILE) pyproject.toml --extra teacher --extra tracking --extra completion --extra cam --extra video --group dev -c requirements-teacher.txt -o requirements-dev.txt
 	$(COMPILE) --group pyproject.toml:docs -c requirements-dev.txt -o requirements-docs.txt
 
 clean:

@@ -70,6 +70,10 @@ def _conditions(teacher: TeacherSection, own: OwnSections) -> Iterator[tuple[str
     yield "teacher.tile_size_px", has_tiles, {"teacher.tile_overlap_px"}
     for part, is_there in has_parts.items():
         yield f"a {part} with weights", is_there, {f"saa.{part}_model"}
+    is_here = saa.detector == "attributes"
+    yield "saa.detector attributes", is_here, {"saa.proposals"}
+    uses_u2net = is_here and saa.proposals == "colour+u2net"
+    yield "saa.proposals colour+u2net", uses_u2net, {"saa.proposals_model"}
     yield "saa.detector groundingdino", saa.detector == "groundingdino", {"saa.text_encoder"}
 
 

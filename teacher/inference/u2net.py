@@ -26,6 +26,19 @@ class U2Net:
         """
         self._session = open_session(path, (1, 3, SIDE_PX, SIDE_PX), "U²-Net")
         self._input = self._session.get_inputs()[0].name
+        self._fused = self._session.get_outputs()[0].name  # the others are of single depths
+
+    def look(self, image_rgb: np.ndarray) -> np.ndarray:
+        """Say how much stands out, on the network's own grid.
+
+        Args:
+            image_rgb: (H, W, 3) uint8.
+
+        Returns:
+            (320, 320) float32 in [0, 1], the whole image whatever its shape; see `predict`.
+        """
+        fused = self._session.run([self._fused], {self._input: prepare(image_rgb)})[0]
+        return np.clip(np.asarray(fused)[0, 0], 0, 1)
 
     def predict(self, image_rgb: np.ndarray) -> np.ndarray:
         """Say how much each pixel stands out.
@@ -39,10 +52,7 @@ class U2Net:
         Returns:
             (H, W) float32 in [0, 1].
         """
-        height, width = image_rgb.shape[:2]
-        fused = self._session.run(None, {self._input: prepare(image_rgb)})[0]
-        answer = cv2.resize(np.asarray(fused)[0, 0], (width, height))
-        return np.clip(answer, 0, 1)
+        return cv2.resize(self.look(image_rgb), image_rgb.shape[1::-1])
 
 
 def prepare(image_rgb: np.ndarray) -> np.ndarray:

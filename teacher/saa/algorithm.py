@@ -46,7 +46,7 @@ from util.words import split_words
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 """Counts up whenever the same settings give other maps, here or in an embedded backend."""
 
 SHOWN_REJECTIONS = 10
@@ -55,7 +55,7 @@ SHOWN_REJECTIONS = 10
 
 @dataclass(frozen=True)
 class SaaSettings:
-    """The numbers of the algorithm. The defaults are those of the thesis but for the map rule.
+    """The numbers of the algorithm, by default those of the thesis but for map rule and area.
 
     Attributes:
         object_prompt: The normal scene ("sea"); boxes whose phrase contains it are dropped.
@@ -80,7 +80,7 @@ class SaaSettings:
     box_threshold: float = 0.1
     text_threshold: float = 0.1
     min_area: float = 0.0
-    area_threshold: float = 0.05
+    area_threshold: float = 1.0
     max_masks: int = 20
     map_rule: MapRule = "fixed_scale"
     stretch_each_image: bool = False

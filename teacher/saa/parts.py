@@ -8,6 +8,7 @@ from teacher.saa.detectors import Detector
 from teacher.saa.saliency import ColourGradientFeatures, FeatureSaliency, Saliency
 from teacher.saa.segmenters import Segmenter
 from teacher.saa.segmenters.grabcut import GrabCutSegmenter
+from teacher.saa.whole_things import Look, WholeThings, see_nothing
 from util.config import SaaSection, TeacherSection
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ def load_parts(
         from teacher.inference.runtime import Runtime
 
         runtime = Runtime(teacher.device, teacher.precision, teacher.compile)
+    look = _load_look(saa, models, cache)
     parts = (
-        _load_detector(saa, models, runtime, teacher.prompts_per_batch),
-        _load_segmenter(saa, models, runtime),
+        _load_detector(saa, models, runtime, teacher.prompts_per_batch, look),
+        _load_segmenter(saa, models, runtime, look),
         _load_saliency(models, runtime),
     )
     return parts if cache is None else _remember(parts, teacher, saa, models, cache, runtime)
@@ -82,11 +84,29 @@ def _remember(
     return detector, segmenter, saliency
 
 
+def _load_look(saa: SaaSection, models: Models, cache: "Cache | None") -> Look:
+    """What says which things stand out as a whole, if the config asks for that."""
+    if saa.detector != "attributes" or saa.proposals == "colour":
+        return see_nothing
+    from teacher.inference.u2net import U2Net
+
+    network = U2Net(models["proposals"])
+    if cache is None:
+        return WholeThings(network)
+    from teacher.saa.cached_models import identify
+
+    return WholeThings(network, cache, identify("proposals", "u2net", models, "fp32"))
+
+
 def _load_detector(
-    saa: SaaSection, models: Models, runtime: "Runtime | None", prompts_per_batch: int
+    saa: SaaSection,
+    models: Models,
+    runtime: "Runtime | None",
+    prompts_per_batch: int,
+    look: Look,
 ) -> Detector:
     if saa.detector == "attributes":
-        return AttributeDetector()
+        return AttributeDetector(look)
     assert runtime is not None
     if saa.detector == "groundingdino":
         from teacher.saa.detectors.grounding_dino import load_grounding_dino
@@ -99,9 +119,11 @@ def _load_detector(
     return load_hugging_face_detector(models["detector"], runtime, prompts_per_batch)
 
 
-def _load_segmenter(saa: SaaSection, models: Models, runtime: "Runtime | None") -> Segmenter:
+def _load_segmenter(
+    saa: SaaSection, models: Models, runtime: "Runtime | None", look: Look
+) -> Segmenter:
     if saa.segmenter == "grabcut":
-        return GrabCutSegmenter()
+        return GrabCutSegmenter(look)
     if saa.segmenter == "u2net":
         from teacher.inference.u2net import U2Net
         from teacher.saa.segmenters.u2net import U2NetSegmenter

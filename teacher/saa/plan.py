@@ -72,6 +72,8 @@ def _find_parts(saa: SaaSection) -> dict[str, tuple[str, str | None]]:
         for part, backend in backends(saa).items()
         if backend not in EMBEDDED
     }
+    if saa.detector == "attributes" and saa.proposals == "colour+u2net":
+        parts["proposals"] = ("u2net", saa.proposals_model)
     if saa.detector == "groundingdino":
         parts["text encoder"] = ("groundingdino", saa.text_encoder)
     return parts

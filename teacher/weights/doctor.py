@@ -124,7 +124,8 @@ def library_obstacles(
     """Say which libraries and devices the configured teacher lacks."""
     backends = {part: backend for part, (backend, _) in plan.weights.items()}
     yield from lacking_libraries(backends, plan.libraries, unusable)
-    if (backends or "torch" in plan.libraries) and "torch" not in unusable:
+    needed = {*plan.libraries}.union(*(BACKENDS.get(pair, ()) for pair in backends.items()))
+    if "torch" in needed and "torch" not in unusable:
         try:
             _runtime_sentence(settings)
         except UserError as error:

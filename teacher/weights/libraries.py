@@ -16,6 +16,7 @@ BACKENDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("detector", "transformers"): ("torch", "torchvision", "transformers"),
     ("boxes", "yolox"): (),
     ("boxes", "transformers"): ("torch", "torchvision", "transformers"),
+    ("proposals", "u2net"): (),
     ("segmenter", "grabcut"): (),
     ("segmenter", "u2net"): (),
     ("segmenter", "sam"): ("torch", "torchvision", "segment-anything"),

@@ -62,6 +62,9 @@ def check(config: Config, models: Models) -> None:
         ({"segmenter": "sam", "segmenter_model": "x", "precision": "bf16"}, []),
         ({"saliency": "wide_resnet50_2", "saliency_model": "x"}, []),
         ({"segmenter": "u2net", "segmenter_model": "x"}, []),
+        ({"proposals": "colour", "proposals_model": "x"}, ["saa.proposals_model"]),
+        ({"proposals_model": "x"}, []),
+        ({"detector": "groundingdino", "proposals": "colour"}, ["saa.proposals"]),
         ({"segmenter": "u2net", "precision": "bf16"}, ["teacher.precision"]),
         ({"precision": "bf16"}, ["teacher.precision"]),
         ({"name": "maskomaly", "prompts": ["cow"], "tile_size_px": 512, "flips": True}, None),
@@ -100,7 +103,7 @@ def test_a_setting_that_is_not_read_is_told_with_what_reads_it() -> None:
 
 def test_only_what_differs_from_its_default_and_changes_maps_decides_them() -> None:
     untold = plan_of(settings()).describe({})
-    assert set(untold) == {"name", "version", "models"}
+    assert set(untold) == {"name", "version", "models", "defaults_version"}
     how = {"device": "cpu", "cache_gb": 3.0, "boxes_per_batch": 2, "tile_overlap_px": 7}
     for same in ({"box_threshold": 0.2, "prompts": ["tern"]}, how, {"tile_size_px": 0}):
         assert plan_of(settings(**same)).describe({}) == untold
@@ -167,8 +170,14 @@ def test_settings_that_are_not_read_are_told_before_weights_are_fetched_for_them
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"tile_size_px": 128}, "expected less than teacher.tile_size_px, 128"),
-        ({"tile_size_px": 256, "stretch_each_image": True}, "would stretch each tile"),
+        (
+            {"proposals": "colour", "tile_size_px": 128},
+            "expected less than teacher.tile_size_px, 128",
+        ),
+        (
+            {"proposals": "colour", "tile_size_px": 256, "stretch_each_image": True},
+            "would stretch each tile",
+        ),
         (
             {"name": "student", "label_set": "x", "tile_size_px": 140},
             r"teacher\.tile_size_px is 140 .*32 pixels",
@@ -195,7 +204,7 @@ def test_a_missing_library_is_seen_before_it_is_needed(
 
 def test_weights_that_are_damaged_are_seen_before_they_are_loaded(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"no tensors")
-    config = settings(segmenter="transformers")
+    config = settings(segmenter="transformers", proposals="colour")
     with pytest.raises(UserError, match=r"model\.safetensors is damaged.*fetch it anew"):
         check(config, {"segmenter": tmp_path})
 
@@ -207,6 +216,6 @@ def test_a_device_that_this_machine_lacks_is_seen_before_a_model_is_loaded(
 
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_options: None)
     (tmp_path / "model.bin").write_bytes(b"1")
-    config = settings(segmenter="transformers", device="cuda")
+    config = settings(segmenter="transformers", proposals="colour", device="cuda")
     with pytest.raises(UserError, match=r"teacher\.device is 'cuda', which this machine lacks"):
         check(config, {"segmenter": tmp_path})

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from util.errors import UserError, listed
 from util.weights.identity import recognise, sha256
-from util.weights.known import MODELS, SUFFIXES, ModelWeights, Package, default_model, named
+from util.weights.known import MODELS, SUFFIXES, ModelWeights, Package, default_model, named, row_of
 
 _KEYS = {
     "detector": "saa.detector_model",
+    "proposals": "saa.proposals_model",
     "boxes": "boxes.model",
     "segmenter": "saa.segmenter_model",
     "saliency": "saa.saliency_model",
@@ -63,8 +64,9 @@ def locate(
     if model and Path(model).expanduser().exists():
         return Path(model).expanduser()
     row = named(model, key) if model else default_model(part, backend)
-    if row.part and (row.part, row.backend) != (part, backend):
-        usual = [known.name for known in MODELS if (known.part, known.backend) == (part, backend)]
+    fitting = row_of(part, backend)
+    if row.part and (row.part, row.backend) != fitting:
+        usual = [known.name for known in MODELS if (known.part, known.backend) == fitting]
         raise UserError(
             f"{key} is {row.name!r}, which {row.part} {row.backend} runs, not {part} "
             f"{backend}; name other weights{', such as ' * bool(usual)}{listed(usual, 1)}"

@@ -220,9 +220,18 @@ MODELS: tuple[ModelWeights, ...] = (
 """The weights that are known by name; the first of each part and backend is its default."""
 
 
+_SAME_WEIGHTS = {("proposals", "u2net"): ("segmenter", "u2net")}
+"""Parts, with their backends, that run the weights of another part."""
+
+
+def row_of(part: str, backend: str) -> tuple[str, str]:
+    """Part and backend under which `MODELS` has the weights that a backend of a part runs."""
+    return _SAME_WEIGHTS.get((part, backend), (part, backend))
+
+
 def default_model(part: str, backend: str) -> ModelWeights:
     """Give the weights that a backend runs where the config names none."""
-    return next(row for row in MODELS if (row.part, row.backend) == (part, backend))
+    return next(row for row in MODELS if (row.part, row.backend) == row_of(part, backend))
 
 
 def named(name: str, where: str) -> ModelWeights:

@@ -13,7 +13,9 @@ import numpy as np
 from teacher.saa.attributes.lexicon import LEXICON, SOFTNESS, Range, Word, look_up, says_nothing
 from teacher.saa.attributes.proposals import find_regions
 from teacher.saa.attributes.regions import Regions
+from teacher.saa.attributes.salient_regions import find_salient_regions
 from teacher.saa.detectors import Detections
+from teacher.saa.whole_things import Look, see_nothing
 from util.words import split_words
 
 ATTRIBUTES = tuple(SOFTNESS)
@@ -21,6 +23,15 @@ ATTRIBUTES = tuple(SOFTNESS)
 
 OCTAVES = ("size", "elongation")
 """Attributes that are compared by ratio."""
+
+SHAPE = ("elongation", "fill")
+"""Attributes that depend on where a near thing is seen from."""
+
+SMALLEST_PEER = 0.5
+"""Share of the size of a near thing that others of its name have at least."""
+
+NEAR_SOFTNESS = 3.0
+"""How much softer shapes are judged of near things."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +43,14 @@ class Encoding:
         salience: (1 + N,) float32 in [0, 1], how surely a region is an object; 0 for the image.
         calm: (1 + N,) float32 in [0, 1], how far a box is background; 0 for the regions.
         attributes: (1 + N, A) float32, in the order of `ATTRIBUTES`.
+        is_near: (1 + N,) bool, large things that were seen as a whole.
     """
 
     boxes_xyxy: np.ndarray
     salience: np.ndarray
     calm: np.ndarray
     attributes: np.ndarray
+    is_near: np.ndarray
 
 
 class AttributeDetector:
@@ -52,20 +65,33 @@ class AttributeDetector:
     (`teacher.saa.wording` tells which words and phrases these are).
     """
 
+    def __init__(self, look: Look = see_nothing) -> None:
+        """Make a detector.
+
+        Args:
+            look: Says what stands out as a whole, large things too; by default nothing, so that
+                regions are found by colour alone.
+        """
+        self._look = look
+
     def encode(self, image_rgb: np.ndarray) -> Encoding:
         """Find and describe the salient regions of an image, (H, W, 3) uint8 RGB."""
         height, width = image_rgb.shape[:2]
-        regions = find_regions(image_rgb)
+        answer = self._look(image_rgb)
+        known = [] if answer is None else [find_salient_regions(image_rgb, answer)]
+        regions = find_regions(image_rgb, known)
         boxes = np.zeros((1 + len(regions), 4), np.float32)
         boxes[0, 2:] = width, height
         boxes[1:] = regions.boxes_xyxy
         covered = np.prod(boxes[1:, 2:] - boxes[1:, :2], axis=1).sum() / (width * height)
         calm, salient = np.zeros((2, len(boxes)), np.float32)
         calm[0] = max(0.0, 1 - covered)
-        salient[1:] = salience(regions)
+        salient[1:] = regions.salience
         attributes = np.zeros((len(boxes), len(ATTRIBUTES)), np.float32)
         attributes[1:] = attribute_table(regions)
-        return Encoding(boxes, salient, calm, attributes)
+        is_near = np.zeros(len(boxes), bool)
+        is_near[1:] = regions.is_near > 0
+        return Encoding(boxes, salient, calm, attributes, is_near)
 
     def detect(self, encoding: Encoding, phrases: Sequence[str]) -> list[Detections]:
         """Score the regions against each phrase; boxes on which no word scores are left out."""
@@ -89,7 +115,7 @@ class AttributeDetector:
 def score_words(encoding: Encoding, words: Sequence[Word | None]) -> np.ndarray:
     """(1 + N, T) float32 scores in [0, 1] of the T words of a phrase; see `AttributeDetector`."""
     kinds = [word.kind if word else None for word in words]
-    matches = [match(word, encoding.attributes) if word else 0 for word in words]
+    matches = [match(word, encoding.attributes, encoding.is_near) if word else 0 for word in words]
     scores = np.zeros((len(encoding.salience), len(words)), np.float32)
     modified = encoding.salience.copy()
     for kind, matched in zip(kinds, matches, strict=True):
@@ -102,29 +128,54 @@ def score_words(encoding: Encoding, words: Sequence[Word | None]) -> np.ndarray:
             scores[:, column] = encoding.calm
     nouns = [column for column, kind in enumerate(kinds) if kind == "noun"]
     modifiers = [column for column, kind in enumerate(kinds) if kind == "modifier"]
+    scores *= _at_scale(scores, encoding)[:, None]
     best = scores[:, nouns].max(axis=1) if nouns else modified
     scores[:, modifiers] = best[:, None]
     return scores
 
 
-def match(word: Word, attributes: np.ndarray) -> np.ndarray:
+def _at_scale(scores: np.ndarray, encoding: Encoding) -> np.ndarray:
+    """(1 + N,) float32 in [0, 1], how far regions may be what a phrase names, by their size.
+
+    Things of one name are of about one size: the more surely one of them is near, the less can be
+    things of less than `SMALLEST_PEER` of its size.
+    """
+    size = encoding.attributes[:, ATTRIBUTES.index("size")]
+    best = scores.max(axis=1, initial=0)
+    kept = np.ones(len(best), np.float32)
+    for near in np.flatnonzero(encoding.is_near):
+        is_small = ~encoding.is_near & (size < size[near] + np.log2(SMALLEST_PEER))
+        is_small[0] = False
+        kept[is_small] = np.minimum(kept[is_small], 1 - best[near])
+    return kept
+
+
+def match(word: Word, attributes: np.ndarray, is_near: np.ndarray) -> np.ndarray:
     """How well regions look like a word.
+
+    The lexicon says what things look like from the air. Of a near thing the size in the picture
+    says nothing, and its shape less, since it may be seen from the side.
 
     Args:
         word: The word; one that says nothing about looks matches everything.
         attributes: (N, A) float32, in the order of `ATTRIBUTES`.
+        is_near: (N,) bool.
 
     Returns:
         (N,) float32 in [0, 1]; 1 where every attribute is in its range.
     """
-    matched = _match_looks(word.looks, attributes)
+    matched = _match_looks(word.looks, attributes, is_near)
     if word.colours:
         looks = [LEXICON[colour].looks for colour in word.colours]
-        matched = matched * np.max([_match_looks(each, attributes) for each in looks], axis=0)
+        matched = matched * np.max(
+            [_match_looks(each, attributes, is_near) for each in looks], axis=0
+        )
     return matched
 
 
-def _match_looks(looks: Mapping[str, Range], attributes: np.ndarray) -> np.ndarray:
+def _match_looks(
+    looks: Mapping[str, Range], attributes: np.ndarray, is_near: np.ndarray
+) -> np.ndarray:
     """(N,) product over the attributes of a Gaussian of the distance to the range."""
     squared = np.zeros(len(attributes), np.float32)
     for name, (low, high) in looks.items():
@@ -136,7 +187,12 @@ def _match_looks(looks: Mapping[str, Range], attributes: np.ndarray) -> np.ndarr
             if name in OCTAVES:
                 low, high = np.log2(max(low, 1e-6)), np.log2(high)
             outside = np.maximum(low - values, values - high)
-        squared += np.square(np.maximum(outside, 0) / SOFTNESS[name])
+        distance = np.maximum(outside, 0) / SOFTNESS[name]
+        if name == "size":
+            distance = np.where(is_near & (values > high), 0, distance)
+        elif name in SHAPE:
+            distance = np.where(is_near, distance / NEAR_SOFTNESS, distance)
+        squared += np.square(distance)
     return np.exp(-squared / 2)
 
 
@@ -147,13 +203,3 @@ def attribute_table(regions: Regions) -> np.ndarray:
         [np.log2(c) if n in OCTAVES else c for n, c in zip(ATTRIBUTES, columns, strict=True)],
         axis=1,
     )
-
-
-def salience(regions: Regions) -> np.ndarray:
-    """(N,) float32 in [0, 1], how surely a region is an object and not texture of the water.
-
-    A logistic function whose middle, a peak of 2.1 deviations with 4 times the energy around it,
-    lies where the water's own peaks end on the Train and Validation photographs of water birds.
-    """
-    evidence = (regions.peak - 2.1) + 1.2 * np.log2(regions.isolation / 4)
-    return 1 / (1 + np.exp(-evidence))

@@ -119,7 +119,7 @@ _NOUNS: Mapping[str, Word] = {
     "seal": _noun("grey brown black", (0.02, 0.08), (1.2, 3), fill=COMPACT),
     "fish": _noun("grey", (0.005, 0.05), (2, 5)),
     "boat": _noun(
-        "white colourful brown grey", (0.08, 0.35), (1.6, 4), fill=COMPACT, texture=PATTERNED
+        "white colourful brown grey black", (0.08, 0.35), (1.6, 4), fill=COMPACT, texture=PATTERNED
     ),
     "ship": _noun("white grey red", (0.15, 0.8), (2.5, 8), fill=COMPACT, texture=PATTERNED),
     "buoy": _noun("red orange yellow", (0.005, 0.05), (1, 1.5), fill=COMPACT),
@@ -136,7 +136,16 @@ _NOUNS: Mapping[str, Word] = {
     "debris": _noun(
         "brown colourful dark green", (0.005, 0.06), contrast=(-20, 10), texture=(0, 5)
     ),
-    "smoke": _noun("grey white", (0.15, 1), texture=(0, 5)),
+    "smoke": _noun("grey white pale", (0.03, 1), texture=(0, 6)),
+    "steam": _noun("white", (0.03, 1), texture=(0, 6)),
+    "haze": _noun("grey pale", (0.3, 1), texture=(0, 4)),
+    # Flaws of surfaces, as a camera straight above them sees them.
+    "spot": _noun("", (0, 1), (1, 2.5)),
+    "hole": _noun("dark", (0, 0.2), (1, 2.5)),
+    "crack": _noun("dark", (0.03, 1), (2, ANY)),
+    "scratch": _noun("bright dark", (0.05, 1), (3, ANY)),
+    "break": _noun("dark", (0.02, 0.6)),
+    "stain": _noun("dark brown", (0.03, 1), texture=(0, 8)),
     "rock": _noun("grey dark brown", (0.02, 0.5), (1, 2.5)),
     "object": _noun(),
 }
@@ -167,6 +176,15 @@ _SAME: Mapping[str, tuple[str, ...]] = {
     "dolphin": ("porpoise",),
     "buoy": ("float", "marker"),
     "rock": ("stone",),
+    "smoke": ("plume", "fume"),
+    "steam": ("vapour", "vapor"),
+    "haze": ("fog", "mist"),
+    "spot": ("blob", "speck", "blemish"),
+    "hole": ("blowhole", "pit", "pore", "cavity", "puncture"),
+    "crack": ("fissure", "fracture", "split"),
+    "scratch": ("scrape", "abrasion"),
+    "break": ("chip", "gap"),
+    "stain": ("smudge", "smear", "discolouration", "discoloration"),
     "large": ("big", "huge", "giant"),
     "small": ("little",),
     "long": ("elongated", "thin", "slender"),

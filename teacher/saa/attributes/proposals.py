@@ -7,12 +7,13 @@ peak of that distance with the pixels around it that reach half its height.
 All lengths are shares of the image's longest side, so that a resized image gives the same regions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from teacher.saa.attributes.regions import Regions, describe_regions
+from teacher.saa.attributes.regions import Regions, describe_regions, join_regions
 
 MAX_REGIONS = 100
 """Most regions an image keeps, the most salient first; crowded real tiles have 70 birds."""
@@ -66,25 +67,27 @@ class Scale:
 SCALES = (Scale(512, 0.09, 0.002, 0.007, 0.0), Scale(128, 0.35, 0.008, 0.02, 0.1))
 
 
-def find_regions(image_rgb: np.ndarray) -> Regions:
+def find_regions(image_rgb: np.ndarray, known: Sequence[Regions] = ()) -> Regions:
     """Find what stands out, the most salient first.
 
     Args:
         image_rgb: (H, W, 3) uint8 of any size, also a single pixel.
+        known: Regions that are known beforehand; what colour finds of like size in the same place
+            is left out.
 
     Returns:
         At most `MAX_REGIONS` regions; none where nothing stands out.
     """
-    found = [_regions_at(image_rgb, scale).arrays() for scale in SCALES]
-    pooled = Regions(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
+    found = [_regions_at(image_rgb, scale) for scale in SCALES]
     # The fine scale comes first: its boxes are the tighter ones.
+    pooled = join_regions([*known, *found])
     return _most_salient(pooled.take(_first_of_duplicates(pooled.boxes_xyxy)))
 
 
 def _regions_at(image_rgb: np.ndarray, scale: Scale) -> Regions:
     """The most salient regions of one scale, with boxes in pixels of the image given."""
-    lab = _smooth_lab(image_rgb, scale)
-    background, variance = _background(lab, scale.background)
+    lab = smooth_lab(image_rgb, scale)
+    background, variance = estimate_background(lab, scale.background)
     departure = lab - background
     energy = (departure * departure / variance).mean(axis=2)
     sigma_px = max(scale.pooling * max(lab.shape[:2]), MIN_SIGMA_PX)
@@ -100,7 +103,7 @@ def _most_salient(regions: Regions) -> Regions:
     return regions.take(np.argsort(-regions.peak, kind="stable")[:MAX_REGIONS])
 
 
-def _smooth_lab(image_rgb: np.ndarray, scale: Scale) -> np.ndarray:
+def smooth_lab(image_rgb: np.ndarray, scale: Scale) -> np.ndarray:
     """(h, w, 3) float32 L*a*b* at the scale's size, without the noise of single pixels."""
     height, width = image_rgb.shape[:2]
     zoom = min(1.0, scale.side_px / max(height, width))
@@ -111,10 +114,17 @@ def _smooth_lab(image_rgb: np.ndarray, scale: Scale) -> np.ndarray:
     return cv2.GaussianBlur(lab, (0, 0), max(scale.blur * max(lab.shape[:2]), MIN_SIGMA_PX))
 
 
-def _background(lab: np.ndarray, window: float) -> tuple[np.ndarray, np.ndarray]:
+def estimate_background(
+    lab: np.ndarray, window: float, trust: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of the water around each pixel, without what swims in it.
 
     A first estimate shows which cells of a coarse grid stand out; these hardly count in the second.
+
+    Args:
+        lab: (h, w, 3) float32.
+        window: Standard deviation of the window, as a share of the longest side.
+        trust: (h, w) float32 in [0, 1], how surely each pixel is water, where that is known.
 
     Returns:
         Two (h, w, 3) float32 arrays.
@@ -124,14 +134,17 @@ def _background(lab: np.ndarray, window: float) -> tuple[np.ndarray, np.ndarray]
     grid_wh = (max(1, round(width / cell_px)), max(1, round(height / cell_px)))
     means = cv2.resize(lab, grid_wh, interpolation=cv2.INTER_AREA)
     squares = cv2.resize(lab * lab, grid_wh, interpolation=cv2.INTER_AREA)
-    weights = np.ones((grid_wh[1], grid_wh[0], 1), np.float32)
+    trusted = np.ones((grid_wh[1], grid_wh[0], 1), np.float32)
+    if trust is not None:
+        trusted[..., 0] = np.maximum(cv2.resize(trust, grid_wh, interpolation=cv2.INTER_AREA), 0.01)
+    weights = trusted
     for _ in range(2):
         total = _spread(weights, window)
         mean = _spread(means * weights, window) / total
         variance = np.maximum(_spread(squares * weights, window) / total - mean * mean, 0)
         variance += np.float32(NOISE_LAB**2)
         outlying = (squares - 2 * means * mean + mean * mean) / variance
-        weights = 1 / (1 + (outlying.mean(axis=2, keepdims=True) / OUTLYING) ** 2)
+        weights = trusted / (1 + (outlying.mean(axis=2, keepdims=True) / OUTLYING) ** 2)
     full_wh = (width, height)
     return cv2.resize(mean, full_wh), cv2.resize(variance, full_wh)
 

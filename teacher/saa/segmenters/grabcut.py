@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from teacher.inference.crop_masks import CropMask, crop_mask
+from teacher.saa.whole_things import STANDS_OUT, Look, see_nothing
 
 MARGIN = 0.35
 """Share of the box's longer side added around it: the water that GrabCut learns from."""
@@ -23,12 +24,25 @@ PLAUSIBLE_FILL = (0.08, 0.97)
 """Share of its box that an object fills; outside of it GrabCut has found nothing, or everything."""
 
 
+WHOLE_SIZE = 0.2
+"""Share of the image's longest side from which on a box may hold a thing seen as a whole."""
+
+WHOLE_OVERLAP = 0.8
+"""IoU of a box with that of the thing, from which on the box is about it."""
+
+
 class GrabCutSegmenter:
     """Outlines the object in each box on a small crop around it; a `Segmenter`.
 
     Where GrabCut finds no plausible object, the pixels of the box that differ most from the frame
-    around it are the object, so no box gets an empty mask. Masks stay inside their boxes.
+    around it are the object, so no box gets an empty mask. Masks stay inside their boxes. The
+    outline of a large thing that was seen as a whole is taken as it is: its colours are too many
+    for a crop of `CROP_SIDE_PX`.
     """
+
+    def __init__(self, look: Look = see_nothing) -> None:
+        """Make a segmenter; `look` says what stands out as a whole, by default nothing."""
+        self._look = look
 
     def encode(self, image_rgb: np.ndarray) -> np.ndarray:
         """Keep the image, (H, W, 3) uint8 RGB: all work depends on the box."""
@@ -45,9 +59,27 @@ class GrabCutSegmenter:
             x0, y0 = np.floor(np.maximum(box[:2], 0)).astype(int).tolist()
             x1, y1 = np.ceil(np.minimum(box[2:], (width, height))).astype(int).tolist()
             is_inside = x0 < x1 and y0 < y1
-            mask = _outline(encoding, (x0, y0, x1, y1)) if is_inside else np.zeros((0, 0), bool)
-            masks.append(crop_mask(mask, y0, x0))
+            if not is_inside:
+                masks.append(crop_mask(np.zeros((0, 0), bool)))
+                continue
+            whole = self._outline_whole(encoding, (x0, y0, x1, y1))
+            masks.append(whole or crop_mask(_outline(encoding, (x0, y0, x1, y1)), y0, x0))
         return masks
+
+    def _outline_whole(
+        self, image_rgb: np.ndarray, box_xyxy: tuple[int, int, int, int]
+    ) -> CropMask | None:
+        """The mask of a thing that was seen as a whole, if a box inside the image is about one."""
+        x0, y0, x1, y1 = box_xyxy
+        height, width = image_rgb.shape[:2]
+        if max(x1 - x0, y1 - y0) < WHOLE_SIZE * max(height, width):
+            return None
+        answer = self._look(image_rgb)
+        if answer is None:
+            return None
+        mask = crop_mask(cv2.resize(answer, (width, height))[y0:y1, x0:x1] > STANDS_OUT, y0, x0)
+        fills = mask.pixels.size / ((x1 - x0) * (y1 - y0))  # it lies inside the box
+        return mask if fills >= WHOLE_OVERLAP else None
 
 
 def _outline(image_rgb: np.ndarray, box_xyxy: tuple[int, int, int, int]) -> np.ndarray:

