@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from teacher.inference.cache import Cache
     from teacher.inference.runtime import Runtime
 
-WITHOUT_TORCH = frozenset({"attributes", "grabcut", "u2net", "colour_gradient"})
+WITHOUT_TORCH = frozenset({"attributes", "yolox", "grabcut", "u2net", "colour_gradient"})
 """Backends that start at once, and read no settings of torch."""
 
 Parts = tuple[Detector, Segmenter, Saliency]
@@ -107,6 +107,10 @@ def _load_detector(
 ) -> Detector:
     if saa.detector == "attributes":
         return AttributeDetector(look)
+    if saa.detector == "yolox":
+        from teacher.saa.detectors.coco_detector import load_coco_detector
+
+        return load_coco_detector(models["detector"])
     assert runtime is not None
     if saa.detector == "groundingdino":
         from teacher.saa.detectors.grounding_dino import load_grounding_dino

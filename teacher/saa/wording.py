@@ -1,6 +1,7 @@
 """What can be said of prompts before any image is seen: which words the teacher does not know.
 
-Only the embedded detector has a lexicon; all others read any word, and know what they were taught.
+The embedded detector has a lexicon, YOLOX the classes of COCO; all others read any word, and know
+what they were taught.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,9 @@ from typing import Any
 
 from teacher.prompts import prompt_to_phrases, quoted
 from teacher.saa.attributes.lexicon import look_up, says_nothing
+from teacher.saa.detectors.coco_words import Name, read_phrase
 from util.config import SaaSection
+from util.errors import listed
 from util.words import split_words
 
 
@@ -17,17 +20,20 @@ def describe_prompt(saa: SaaSection, prompt: str) -> dict[str, Any]:
 
     Returns:
         For teachers with a lexicon `unknown_words`, those of the prompt that it lacks, in order,
-        and `is_any_object`: whether it knows none, so that any salient object is an answer; {} for
-        other teachers.
+        and `is_any_object`: whether it knows none, so that any salient object is an answer. For
+        those that know the classes of COCO `unknown_words`, too, and `taken_as`, the class that
+        each other name is taken for. {} for other teachers.
     """
-    if not has_lexicon(saa):
+    if saa.detector == "yolox":
+        names = _names(prompt)
+        unknown = dict.fromkeys(name.text for name in names if name.means is None)
+        return {
+            "unknown_words": list(unknown),
+            "taken_as": {name.text: name.means for name in names if name.means},
+        }
+    if saa.detector != "attributes":
         return {}
     return {"unknown_words": unknown_words(prompt), "is_any_object": is_any_object(prompt)}
-
-
-def has_lexicon(saa: SaaSection) -> bool:
-    """Tell whether a teacher knows only the words of a list."""
-    return saa.detector == "attributes"
 
 
 def unknown_words(prompt: str) -> list[str]:
@@ -49,15 +55,40 @@ def remark_on_words(saa: SaaSection, prompts: Sequence[str]) -> str:
         saa: Of the teacher.
         prompts: What it shall look for.
     """
-    if not has_lexicon(saa):
+    if saa.detector == "yolox":
+        remarks = _remarks_of_coco(prompts)
+    elif saa.detector == "attributes":
+        remarks = _remarks_of_lexicon(saa.object_prompt, prompts)
+    else:
         return ""
+    return f"the detector {saa.detector!r} {'; '.join(remarks)}" if remarks else ""
+
+
+def _remarks_of_lexicon(object_prompt: str, prompts: Sequence[str]) -> list[str]:
     remarks = []
-    asked = [*prompts, saa.object_prompt]
+    asked = [*prompts, object_prompt]
     if unknown := list(dict.fromkeys(word for p in asked for word in unknown_words(p))):
         remarks.append(f"does not know {quoted(unknown)}, which it passes over")
     if vague := [prompt for prompt in prompts if is_any_object(prompt)]:
         alike = ", so that their label sets are equal" * (len(vague) > 1)
         remarks.append(f"answers {quoted(vague)} with any salient object{alike}")
-    if is_any_object(saa.object_prompt):
-        remarks.append(f"finds no object {saa.object_prompt!r}")
-    return f"the detector 'attributes' {'; '.join(remarks)}" if remarks else ""
+    if is_any_object(object_prompt):
+        remarks.append(f"finds no object {object_prompt!r}")
+    return remarks
+
+
+def _remarks_of_coco(prompts: Sequence[str]) -> list[str]:
+    names = list(dict.fromkeys(name for prompt in prompts for name in _names(prompt)))
+    remarks = []
+    if unknown := [name.text for name in names if name.means is None]:
+        remarks.append(f"does not know {quoted(unknown)}, which it passes over")
+    if taken := [f"{n.text!r} as {n.means!r}" for n in names if n.means not in (None, n.text)]:
+        remarks.append(f"takes {listed(taken)}")
+    if empty := [p for p in prompts if not any(name.means for name in _names(p))]:
+        remarks.append(f"finds nothing for {quoted(empty)}")
+    return remarks
+
+
+def _names(prompt: str) -> list[Name]:
+    """What the phrases of a prompt name among the classes of COCO."""
+    return [name for phrase in prompt_to_phrases(prompt) for name in read_phrase(phrase)]

@@ -12,6 +12,7 @@ INSTALL = "python -m pip install --no-deps -r requirements-teacher.txt"
 
 BACKENDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("detector", "attributes"): (),
+    ("detector", "yolox"): (),
     ("detector", "groundingdino"): ("torch", "torchvision", "transformers", "groundingdino-py"),
     ("detector", "transformers"): ("torch", "torchvision", "transformers"),
     ("boxes", "yolox"): (),

@@ -64,6 +64,8 @@ def check(config: Config, models: Models) -> None:
         ({"segmenter": "u2net", "segmenter_model": "x"}, []),
         ({"proposals": "colour", "proposals_model": "x"}, ["saa.proposals_model"]),
         ({"proposals_model": "x"}, []),
+        ({"detector": "yolox", "detector_model": "x"}, []),
+        ({"detector": "yolox", "precision": "bf16"}, ["teacher.precision"]),
         ({"detector": "groundingdino", "proposals": "colour"}, ["saa.proposals"]),
         ({"segmenter": "u2net", "precision": "bf16"}, ["teacher.precision"]),
         ({"precision": "bf16"}, ["teacher.precision"]),

@@ -220,7 +220,10 @@ MODELS: tuple[ModelWeights, ...] = (
 """The weights that are known by name; the first of each part and backend is its default."""
 
 
-_SAME_WEIGHTS = {("proposals", "u2net"): ("segmenter", "u2net")}
+_SAME_WEIGHTS = {
+    ("proposals", "u2net"): ("segmenter", "u2net"),
+    ("detector", "yolox"): ("boxes", "yolox"),
+}
 """Parts, with their backends, that run the weights of another part."""
 
 

@@ -1,6 +1,7 @@
 """What models have said is remembered: counted, and compared with asking them again."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,35 @@ def test_cached_answers_equal_those_without_a_cache(cache: Cache) -> None:
     for _ in range(2):  # cold, then warm
         for one, other in zip(plain, answer(build([], cache), *prompts), strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_whether_a_phrase_is_understood_is_remembered(cache: Cache) -> None:
+    class Deaf(BrightDetector):
+        def detect(self, encoding: Encoding, phrases: Sequence[str]) -> list[Detections]:
+            found = super().detect(encoding, phrases)
+            return [replace(each, is_understood=False) for each in found]
+
+    for _ in range(2):
+        detector = CachedDetector(Deaf([]), {}, cache, CPU)
+        (answer,) = detector.detect(detector.encode(IMAGE), ["bird"])
+        assert not answer.is_understood
+
+
+def test_an_encoding_of_arrays_comes_back_and_an_image_is_not_kept(cache: Cache) -> None:
+    class Arrays(EllipseSegmenter):
+        def encode(self, image_rgb: np.ndarray) -> Any:
+            self.calls.append(("encode for segmenter", 0))
+            return {"a": image_rgb[0]} if len(self.calls) < 3 else image_rgb
+
+    segmenter = Arrays([])
+    for _ in range(2):
+        kept = CachedSegmenter(segmenter, {}, cache, None).encode(IMAGE).encoding
+        np.testing.assert_array_equal(kept["a"], IMAGE[0])
+    assert len(segmenter.calls) == 1
+    segmenter.calls *= 3
+    before = len(list(cache.folder.rglob("*.safetensors")))
+    assert CachedSegmenter(segmenter, {"x": 1}, cache, None).encode(IMAGE).encoding is IMAGE
+    assert len(list(cache.folder.rglob("*.safetensors"))) == before
 
 
 def test_the_same_question_again_asks_no_model(cache: Cache) -> None:

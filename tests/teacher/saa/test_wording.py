@@ -48,6 +48,19 @@ def test_one_sentence_tells_the_unknown_words_of_all_prompts() -> None:
     assert remark_on_words(OTHER, prompts) == ""
 
 
+def test_of_coco_it_is_told_what_was_taken_and_what_finds_nothing() -> None:
+    coco = SaaSection(detector="yolox")
+    assert remark_on_words(coco, ["white ducks|boat", "whale", "car"]) == (
+        "the detector 'yolox' does not know 'white', 'whale', which it passes over; takes 'ducks' "
+        "as 'bird'; finds nothing for 'whale'"
+    )
+    assert remark_on_words(coco, ["bird", "fire hydrant"]) == ""
+    assert describe_prompt(coco, "white ducks | boat") == {
+        "unknown_words": ["white"],
+        "taken_as": {"ducks": "bird", "boat": "boat"},
+    }
+
+
 def test_unknown_words_stand_in_the_label_set_and_are_said_before_any_image(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

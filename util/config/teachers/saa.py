@@ -28,8 +28,10 @@ class SaaSection(Section):
         description="Objects of the normal scene; 1 = one scene. With more, saliency is how far an"
         " object differs from the others: 0 where fewer than two are found.",
     )
-    detector: Literal["attributes", "groundingdino", "transformers"] = Field(
-        "attributes", description="Text to boxes; all but attributes need weights (see --check)."
+    detector: Literal["attributes", "yolox", "groundingdino", "transformers"] = Field(
+        "attributes",
+        description="Text to boxes; all but attributes need weights (see --check); yolox knows the"
+        " 80 words of COCO and their synonyms.",
     )
     detector_model: str | None = Field(
         None,
