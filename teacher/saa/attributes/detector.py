@@ -30,6 +30,10 @@ SHAPE = ("elongation", "fill")
 SMALLEST_PEER = 0.5
 """Share of the size of a near thing that others of its name have at least."""
 
+MANY = 8.0
+"""How much more than a near thing small ones score together where an image is from the air. Glints
+round a duck near by look like small ducks, and reach 6 times its score."""
+
 NEAR_SOFTNESS = 3.0
 """How much softer shapes are judged of near things."""
 
@@ -128,25 +132,39 @@ def score_words(encoding: Encoding, words: Sequence[Word | None]) -> np.ndarray:
             scores[:, column] = encoding.calm
     nouns = [column for column, kind in enumerate(kinds) if kind == "noun"]
     modifiers = [column for column, kind in enumerate(kinds) if kind == "modifier"]
-    scores *= _at_scale(scores, encoding)[:, None]
+    scores *= weigh_scales(scores, encoding)[:, None]
     best = scores[:, nouns].max(axis=1) if nouns else modified
     scores[:, modifiers] = best[:, None]
     return scores
 
 
-def _at_scale(scores: np.ndarray, encoding: Encoding) -> np.ndarray:
-    """(1 + N,) float32 in [0, 1], how far regions may be what a phrase names, by their size.
+def weigh_scales(scores: np.ndarray, encoding: Encoding) -> np.ndarray:
+    """Weigh regions by whether they have the size that what a phrase names has in this image.
 
-    Things of one name are of about one size: the more surely one of them is near, the less can be
-    things of less than `SMALLEST_PEER` of its size.
+    Things of one name are of about one size, so either those that are near are meant or those that
+    are of less than `SMALLEST_PEER` of their size: the small ones where they are many, by their
+    scores together (`MANY`).
+
+    Args:
+        scores: (1 + N, T) float32, of the words of a phrase.
+        encoding: Of the image.
+
+    Returns:
+        (1 + N,) float32 in [0, 1].
     """
-    size = encoding.attributes[:, ATTRIBUTES.index("size")]
+    kept = np.ones(len(scores), np.float32)
+    if not encoding.is_near.any():
+        return kept
     best = scores.max(axis=1, initial=0)
-    kept = np.ones(len(best), np.float32)
-    for near in np.flatnonzero(encoding.is_near):
-        is_small = ~encoding.is_near & (size < size[near] + np.log2(SMALLEST_PEER))
-        is_small[0] = False
-        kept[is_small] = np.minimum(kept[is_small], 1 - best[near])
+    nearest = np.argmax(np.where(encoding.is_near, best, -1))
+    size = encoding.attributes[:, ATTRIBUTES.index("size")]
+    is_small = ~encoding.is_near & (size < size[nearest] + np.log2(SMALLEST_PEER))
+    is_small[0] = False  # the image
+    near, small = best[encoding.is_near].sum(), best[is_small].sum()
+    if small > MANY * near:
+        kept[encoding.is_near] = 0
+    else:
+        kept[is_small] = 1 - best[nearest]
     return kept
 
 

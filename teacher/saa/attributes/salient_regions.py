@@ -13,12 +13,12 @@ from teacher.saa.attributes.proposals import Scale, estimate_background, smooth_
 from teacher.saa.attributes.regions import Regions, describe_regions
 from teacher.saa.whole_things import STANDS_OUT
 
-SCALE = Scale(side_px=256, background=0.35, blur=0.004, pooling=0.0, smallest=0.2)
-"""At which size things are described. What is smaller than a fifth of the image is left to colour,
+SCALE = Scale(side_px=256, background=0.35, blur=0.004, pooling=0.0, smallest=0.1)
+"""At which size things are described. What is smaller than a tenth of the image is left to colour,
 whose outlines are finer there; what is larger is so because the camera is near."""
 
-SURE = 0.7
-"""Least mean answer in a region: a duck or boat near by has 0.78 and more."""
+SURE = 0.6
+"""Least mean answer in a region: a duck or boat near by has 0.78 and more, half a thing less."""
 
 LARGEST = 0.5
 """Share of the image that the box of a region has at most. What the network outlines beyond that is

@@ -24,7 +24,7 @@ PLAUSIBLE_FILL = (0.08, 0.97)
 """Share of its box that an object fills; outside of it GrabCut has found nothing, or everything."""
 
 
-WHOLE_SIZE = 0.2
+WHOLE_SIZE = 0.1
 """Share of the image's longest side from which on a box may hold a thing seen as a whole."""
 
 WHOLE_OVERLAP = 0.8

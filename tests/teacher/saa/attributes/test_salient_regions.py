@@ -4,7 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from teacher.saa.attributes.detector import AttributeDetector
+from teacher.saa.attributes.detector import (
+    ATTRIBUTES,
+    AttributeDetector,
+    Encoding,
+    weigh_scales,
+)
 from teacher.saa.attributes.salient_regions import find_salient_regions
 from teacher.saa.segmenters.grabcut import GrabCutSegmenter
 
@@ -61,7 +66,7 @@ def test_a_thing_is_described_where_it_is() -> None:
         np.zeros((320, 320), np.float32),
         np.full((320, 320), 0.45, np.float32),  # nothing is sure to stand out
         np.full((320, 320), 1.0, np.float32),  # all of it is ground
-        cv2.resize(0.6 * truth(), (320, 320)),  # not sure enough
+        cv2.resize(0.55 * truth(), (320, 320)),  # not sure enough
         np.pad(np.ones((20, 20), np.float32), 150),  # a small thing is left to colour
     ],
 )
@@ -93,6 +98,26 @@ def test_colour_still_counts_of_a_near_thing() -> None:
 
 def test_where_the_near_thing_is_something_else_small_ones_stay() -> None:
     assert scores(paint((200, 40, 30)), "white")[1] > 0.5
+
+
+def test_where_small_ones_are_many_the_large_thing_is_ground() -> None:
+    regions = 1 + 1 + 12  # the image, what is near, small ones
+    attributes = np.zeros((regions, len(ATTRIBUTES)), np.float32)
+    attributes[:, ATTRIBUTES.index("size")] = np.log2([1, 0.4, *[0.03] * 12])
+    encoding = Encoding(
+        boxes_xyxy=np.zeros((regions, 4), np.float32),
+        salience=np.ones(regions, np.float32),
+        calm=np.zeros(regions, np.float32),
+        attributes=attributes,
+        is_near=np.arange(regions) == 1,
+    )
+    scores = np.zeros((regions, 1), np.float32)
+    scores[1:] = 0.8
+    many = weigh_scales(scores, encoding)
+    np.testing.assert_allclose(many, [1, 0, *[1] * 12])
+    scores[5:] = 0
+    few = weigh_scales(scores, encoding)
+    np.testing.assert_allclose(few, [1, 1, *[0.2] * 12], atol=1e-6)
 
 
 def test_the_outline_of_a_large_thing_is_that_of_the_network_and_of_others_grabcut() -> None:

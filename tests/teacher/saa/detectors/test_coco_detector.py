@@ -82,7 +82,9 @@ def test_several_phrases_are_answered_by_one_pass_each_with_its_own_boxes() -> N
 
 def test_a_network_of_other_classes_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
     file = write_small_yolox(tmp_path_factory.mktemp("models") / "small.onnx")
-    with pytest.raises(UserError, match=r"knows 3 classes; saa\.detector yolox needs the 80 of COCO"):
+    with pytest.raises(
+        UserError, match=r"knows 3 classes; saa\.detector yolox needs the 80 of COCO"
+    ):
         load_coco_detector(file)
 
 
