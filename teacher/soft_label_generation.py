@@ -44,6 +44,10 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "help": "say what this machine can run, which weights are there and how to get the others",
     },
     "fetch": {"metavar": "NAME", "help": "download the weights of a name that --check lists"},
+    "words": {
+        "action": "store_true",
+        "help": "list the words that the detector 'attributes' knows, and what each means to it",
+    },
     "preview": {
         "metavar": "N",
         "type": int,
@@ -95,6 +99,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         from teacher.weights.downloads import fetch
 
         print(fetch(options.fetch, config.paths.weights))
+        return 0
+    if options.words:
+        from teacher.saa.attributes.explaining import explain_words
+
+        print(*explain_words(), sep="\n")
         return 0
     if options.check:
         from teacher.weights.doctor import check

@@ -100,7 +100,7 @@ def describe_regions(
     )
     salience = _salience(peak, _isolation(energy, boxes))
     is_near = np.zeros(num_regions, np.float32)
-    return Regions(boxes, peak, salience, size, elongation, fill, *colours, is_near)
+    return Regions(boxes, peak, salience, size, elongation, fill, *colours, is_near=is_near)
 
 
 def _salience(peak: np.ndarray, isolation: np.ndarray) -> np.ndarray:
