@@ -95,12 +95,25 @@ def describe_regions(
     np.maximum.at(peak, owner, distance.reshape(-1)[pixels])
     size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) / np.float32(max(lab.shape[:2]))
     weights = energy.reshape(-1)[pixels] + np.finfo(np.float32).eps
-    colours = _colours(
+    contrast, chroma, hue, bright_share, texture = _colours(
         lab.reshape(-1, 3)[pixels], lighter.reshape(-1)[pixels], weights, owner, num_regions
     )
     salience = _salience(peak, _isolation(energy, boxes))
     is_near = np.zeros(num_regions, np.float32)
-    return Regions(boxes, peak, salience, size, elongation, fill, *colours, is_near=is_near)
+    return Regions(
+        boxes,
+        peak,
+        salience,
+        size,
+        elongation,
+        fill,
+        contrast,
+        chroma,
+        hue,
+        bright_share,
+        texture,
+        is_near,
+    )
 
 
 def _salience(peak: np.ndarray, isolation: np.ndarray) -> np.ndarray:
