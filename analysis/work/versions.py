@@ -17,14 +17,19 @@ STUDENT = (*IMAGES, "lightning-fabric", "scipy", "torch", "torchvision")
 OTHER_STUDENT = (*STUDENT, "segmentation-models-pytorch", "timm")
 """Of architectures that are not ours."""
 
+_TORCH = ("torch", "torchvision")
 BACKENDS = {
-    "groundingdino": ("groundingdino-py", "transformers"),
-    "sam": ("segment-anything",),
-    "sam3": ("transformers",),
-    "transformers": ("transformers",),
-    "wide_resnet50_2": ("timm",),
+    "groundingdino": (*_TORCH, "groundingdino-py", "transformers"),
+    "sam": (*_TORCH, "segment-anything"),
+    "sam3": (*_TORCH, "transformers"),
+    "torchvision": _TORCH,
+    "transformers": (*_TORCH, "transformers"),
+    "u2net": ("onnxruntime",),
+    "ultralytics": (*_TORCH, "ultralytics"),
+    "wide_resnet50_2": (*_TORCH, "timm"),
+    "yolox": ("onnxruntime",),
 }
-"""What a teacher's models come from, beside torch."""
+"""What runs a teacher's models."""
 
 _MAP_CODE = ("util/label_set/reading.py", "util/label_set/pixel_files.py")
 COMBINATION_CODE = ("util/multi_teacher/*.py",)
@@ -52,10 +57,7 @@ def teacher_libraries(settings: TeacherSection, plan: TeacherPlan) -> dict[str, 
         is_onnx = settings.checkpoint is not None and settings.checkpoint.suffix == ".onnx"
         return releases((*IMAGES, "onnxruntime") if is_onnx else OTHER_STUDENT)
     backends = [backend for backend, _ in plan.weights.values()]
-    if not backends:
-        return releases(IMAGES)
-    named = [library for backend in backends for library in BACKENDS[backend]]
-    return releases((*IMAGES, "torch", "torchvision", *named))
+    return releases((*IMAGES, *(library for each in backends for library in BACKENDS[each])))
 
 
 def student_libraries(settings: StudentSection) -> dict[str, str]:
