@@ -8,6 +8,7 @@ from util.config.analyses.clusters import ClustersSection
 from util.config.analyses.compression import CompressionSection
 from util.config.analyses.cross_performance import CrossPerformanceSection
 from util.config.analyses.evaluation import EvaluationSection
+from util.config.analyses.ranking import RankingSection
 from util.config.analyses.review import ReviewSection
 from util.config.analyses.stream_study import StreamStudySection
 from util.config.analyses.study import StudySection
@@ -80,6 +81,7 @@ __all__ = [
     "Precision",
     "PredictionSection",
     "QueriesSection",
+    "RankingSection",
     "RefinementSection",
     "RefinementStep",
     "ReviewSection",

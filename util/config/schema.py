@@ -11,6 +11,7 @@ from util.config.analyses.compression import CompressionSection
 from util.config.analyses.cross_performance import CrossPerformanceSection
 from util.config.analyses.evaluation import EvaluationSection
 from util.config.analyses.fetching import FetchingSection
+from util.config.analyses.ranking import RankingSection
 from util.config.analyses.review import ReviewSection
 from util.config.analyses.stream_study import StreamStudySection
 from util.config.analyses.study import StudySection
@@ -86,6 +87,7 @@ class Config(BaseModel):
         EvaluationSection(), description=EvaluationSection.__doc__
     )
     study: StudySection = Field(StudySection(), description=StudySection.__doc__)
+    ranking: RankingSection = Field(RankingSection(), description=RankingSection.__doc__)
     compression: CompressionSection = Field(
         CompressionSection(), description=CompressionSection.__doc__
     )

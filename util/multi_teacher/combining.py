@@ -107,8 +107,15 @@ def combine(
         return Made(writer.finish_share(boxes), problems)
 
 
-def find_members(label_sets: Path, names: Sequence[str]) -> list[Path]:
+def find_members(
+    label_sets: Path, names: Sequence[str], key: str = "combination.label_sets"
+) -> list[Path]:
     """Find the folders of label sets by their prompts or folder names.
+
+    Args:
+        label_sets: Folder of all.
+        names: Of those that are wanted.
+        key: Of the config that names them, for the error.
 
     Raises:
         UserError: A name names no folder, or a label set is named twice.
@@ -125,7 +132,7 @@ def find_members(label_sets: Path, names: Sequence[str]) -> list[Path]:
             f"{', '.join(sorted(there)) or 'none'}. Label with these prompts first"
         )
     if len(set(folders)) < len(folders):
-        raise UserError(f"combination.label_sets names a label set twice: {listed(names, 20)}")
+        raise UserError(f"{key} names a label set twice: {listed(names, 20)}")
     return [there[folder] for folder in folders]
 
 

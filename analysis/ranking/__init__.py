@@ -1,0 +1,1 @@
+"""Which prompt or combination to use, told without labels."""
