@@ -23,9 +23,10 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from util.config import BOX_RULE, TEACHERS, Config, keys_of, write_config
 from util.config.command_line import load_config
+from util.data_classes import BoxSettings
 from util.images.files import find_images
 from util.images.splits import read_split
-from util.label_set import LabelSet, describe_equal
+from util.label_set import LabelSet, common_box_settings, describe_equal
 from util.running.run import print_next, run_script
 
 if TYPE_CHECKING:  # statistics take a second to import, which --help should not
@@ -54,8 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     test_ids = read_split(config.data.splits, split, image_paths)
     label_sets, image_ids = open_label_sets(config, test_ids)
     groups = group_images(config.data.groups, image_ids)
+    boxes = config.evaluation.box_settings(common_box_settings([*label_sets.values()], "ranked"))
     ranked = find_ranked(label_sets, settings.strategies, config.combination, image_ids)
-    counts = count(config, ranked, image_ids, image_paths)
+    counts = count(config, ranked, boxes, image_paths, image_ids)
     ranking = rank(ranked.names, ranked.strategies, counts, groups)
     verdict = judge(config, ranked, ranking, image_ids)
     metric = None if verdict is None else verdict.metric
@@ -94,7 +96,11 @@ def open_label_sets(
 
 
 def count(
-    config: Config, ranked: "Ranked", image_ids: Sequence[str], image_paths: Mapping[str, Path]
+    config: Config,
+    ranked: "Ranked",
+    boxes: BoxSettings,
+    image_paths: Mapping[str, Path],
+    image_ids: Sequence[str],
 ) -> "SignalCounts":
     """Count what the signals are made of.
 
@@ -102,18 +108,14 @@ def count(
         UserError: Maps cannot be read, or the teacher cannot be asked again.
     """
     from analysis.ranking.consistency import add_views, open_teacher
-    from analysis.ranking.measuring import Looking, count_signals
-    from util.label_set import common_box_settings
+    from analysis.ranking.measuring import count_signals
 
-    settings = config.ranking
-    usual = common_box_settings(list(ranked.members.values()), "ranking")
-    boxes = config.evaluation.box_settings(usual)
-    looking = Looking(boxes, settings.threshold_step, config.study.score_iou)
-    if not settings.consistency_images:
-        return count_signals(ranked, image_ids, looking)
+    num_views = config.ranking.consistency_images
+    if not num_views:
+        return count_signals(ranked, image_ids, boxes)
     teacher = open_teacher(ranked, config.teacher, config.own_sections(), config.paths)
-    counts = count_signals(ranked, image_ids, looking)
-    return add_views(counts, teacher, ranked, image_ids, image_paths, settings.consistency_images)
+    counts = count_signals(ranked, image_ids, boxes)
+    return add_views(counts, teacher, ranked, image_ids, image_paths, num_views)
 
 
 def judge(

@@ -6,18 +6,19 @@ from itertools import islice
 
 import numpy as np
 
-from analysis.study.combined_counts import LEARNS_FROM_ALL_IMAGES
 from analysis.study.design import split_strategy
 from util.config import CombinationSection
 from util.errors import UserError, listed
 from util.label_set import LabelSet
 from util.multi_teacher.agreement import learn_weights
+from util.multi_teacher.box_agreement import FEWEST, learn_reliability
 from util.multi_teacher.member_weights import read_maps
-from util.multi_teacher.strategies import Combination, build_combination
+from util.multi_teacher.strategies import (
+    LEARNS_FROM_ALL_IMAGES,
+    Combination,
+    build_combination,
+)
 from util.running.progress import track
-
-FEWEST = 3
-"""Label sets without which agreement says nothing: two that differ may each be the wrong one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +120,9 @@ def _build(
     """Make a combination; one that learns from all images does so here."""
     strategy, votes = split_strategy(named, settings.min_votes)
     weights: list[float] = []
-    if strategy in LEARNS_FROM_ALL_IMAGES:
+    if strategy == "consensus":
+        weights = learn_reliability(members, image_ids)
+    elif strategy in LEARNS_FROM_ALL_IMAGES:
         maps = (read_maps(members, i) for i in track(image_ids, strategy, transient=True))
         weights = learn_weights(maps).tolist()
     told = {"strategy": strategy, "min_votes": max(votes, 1), "weights": weights}

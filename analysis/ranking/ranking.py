@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.ranking.candidates import FEWEST
 from analysis.ranking.signals import SignalCounts
 from util.errors import UserError
 from util.metrics.groups import ImageGroups
 from util.metrics.intervals import Interval, bootstrap
+from util.multi_teacher.box_agreement import FEWEST
 
 RESAMPLES = 1000
 """Each fits the agreement of all label sets anew."""

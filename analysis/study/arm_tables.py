@@ -9,7 +9,6 @@ import pandas as pd
 
 from analysis.study.arms import Arm, draw_teachers
 from analysis.study.combined_counts import (
-    LEARNS_FROM_ALL_IMAGES,
     Combined,
     count_combined,
     curve_sizes,
@@ -25,6 +24,7 @@ from analysis.study.statistics.transfer import kendall_w, rank_correlation, slop
 from analysis.study.statistics.variance_components import student_components, teacher_components
 from analysis.work.judging import Counts, Judge
 from util.config import CombinationSection
+from util.multi_teacher.strategies import LEARNS_FROM_ALL_IMAGES
 
 COMPARISON_COLUMNS = ["family", "a", "b", "difference", "low", "high", "p", "p_holm"]
 METRIC_COLUMNS = ["label_set", "who", "metric", "score", "low", "high", "chance"]

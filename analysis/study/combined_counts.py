@@ -17,9 +17,6 @@ from util.multi_teacher.strategies import Combination, build_combination
 from util.running.progress import track
 from util.settings import settings_hash
 
-LEARNS_FROM_ALL_IMAGES = {"agreement"}
-"""Strategies that cannot combine an image by itself; the curve leaves them out."""
-
 AT_ONCE = 80
 """Combinations that are counted in one pass over the images."""
 

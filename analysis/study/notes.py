@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterator, Sequence
 
 from analysis.study.arms import Arm
-from analysis.study.combined_counts import LEARNS_FROM_ALL_IMAGES
 from analysis.study.design import Design
 from analysis.study.statistics.comparisons import SIGNIFICANT
 from analysis.work.judging import Judge
 from analysis.work.running import Outcomes
 from util.errors import listed
+from util.multi_teacher.strategies import LEARNS_FROM_ALL_IMAGES
 
 FEW_TRAININGS = 3
 """So many tell little about how much others would vary."""

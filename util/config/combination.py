@@ -1,12 +1,13 @@
 """The section `combination`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from util.config.fields import DECIDES_NOTHING, FolderName, Section
 
 Strategy = Literal[
+    "consensus",
     "mean",
     "median",
     "majority",
@@ -26,6 +27,8 @@ Calibration = Literal["none", "temperature", "isotonic"]
 class CombinationSection(Section):
     """The combination of several label sets into one."""
 
+    defaults_version: ClassVar[int] = 2
+
     label_sets: list[str] = Field(
         ["bird", "oceanic bird", "gull", "white crest", "whale"],
         min_length=1,
@@ -33,8 +36,10 @@ class CombinationSection(Section):
         json_schema_extra=DECIDES_NOTHING,
     )
     strategy: Strategy = Field(
-        "mean",
-        description="How the maps are fused. noisy_or = 1 - product of (1 - map);"
+        "consensus",
+        description="How the maps are fused. consensus = majority vote of half of the maps whose"
+        " boxes the others confirm, which is learned without labels; noisy_or = 1 - product of"
+        " (1 - map);"
         " staple = truth estimated together with each map's sensitivity and specificity;"
         " agreement = weighted mean, weights learned from how the maps agree; vote_fraction and"
         " vote_entropy are maps of the agreement itself.",
@@ -79,6 +84,6 @@ class CombinationSection(Section):
         decided = super().decides()
         if self.strategy != "majority":
             decided.pop("min_votes", None)
-        if self.strategy not in ("weighted_mean", "agreement"):
+        if self.strategy not in ("weighted_mean", "agreement", "consensus"):
             decided.pop("weights", None)
         return decided

@@ -34,7 +34,11 @@ from util.multi_teacher.member_weights import (
     tune_member_weights,
 )
 from util.multi_teacher.slices import hash_slice, open_slice
-from util.multi_teacher.strategies import Combination, build_combination
+from util.multi_teacher.strategies import (
+    LEARNS_FROM_ALL_IMAGES,
+    Combination,
+    build_combination,
+)
 from util.running.shares import Share
 
 OTHER_VALUES = frozenset({"staple", "vote_fraction", "vote_entropy"})
@@ -85,8 +89,9 @@ def combine(
         members = calibrate_members(members, masks, settings.calibration)
         chosen_on |= images
     facts: dict[str, Any] = {}
-    if settings.strategy == "agreement":
-        settings = settings.model_copy(update={"weights": learn_member_weights(members)})
+    if settings.strategy in LEARNS_FROM_ALL_IMAGES:
+        weights = learn_member_weights(settings.strategy, members)
+        settings = settings.model_copy(update={"weights": weights})
     elif settings.tune_weights:
         split, key = settings.tuning_split, "combination.tuning_split"
         masks, images = open_slice(members, data, split, key)

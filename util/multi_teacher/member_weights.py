@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from util.config import CombinationSection
+from util.config import CombinationSection, Strategy
 from util.errors import UserError
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet, check_same_images, map_cost
 from util.multi_teacher.agreement import learn_weights
+from util.multi_teacher.box_agreement import learn_reliability
 from util.multi_teacher.pixel_samples import PixelSample, sample_pixels
 from util.multi_teacher.tuning import Tuned, tune
 from util.running.ahead import map_ahead
@@ -33,14 +34,24 @@ def read_maps(members: Sequence[LabelSet], image_id: str) -> Iterable[np.ndarray
         yield soft_label
 
 
-def learn_member_weights(members: Sequence[LabelSet]) -> list[float]:
-    """Learn the weights of the members from how they agree on all images; prints them."""
-    image_ids = track(check_same_images(members), "agreement", transient=True)
-    learned = learn_weights(read_maps(members, image_id) for image_id in image_ids)
-    # Rounded, so that the last digits of another machine are no other settings.
-    weights: list[float] = learned.round(6).tolist()
+def learn_member_weights(strategy: Strategy, members: Sequence[LabelSet]) -> list[float]:
+    """Learn the weights of the members from how they agree on all images; prints them.
+
+    Args:
+        strategy: One of `LEARNS_FROM_ALL_IMAGES`: `agreement` learns from pixels, `consensus` from
+            boxes.
+        members: Label sets of the same images.
+    """
+    image_ids = check_same_images(members)
+    if strategy == "consensus":
+        weights, what = learn_reliability(members, image_ids), "Reliability"
+    else:
+        seen = track(image_ids, "agreement", transient=True)
+        learned = learn_weights(read_maps(members, image_id) for image_id in seen)
+        # Rounded, so that the last digits of another machine are no other settings.
+        weights, what = learned.round(6).tolist(), "Weights"
     shown = zip(members, weights, strict=True)
-    print(f"Weights: {', '.join(f'{member.name} {weight:.3f}' for member, weight in shown)}")
+    print(f"{what}: {', '.join(f'{member.name} {weight:.3f}' for member, weight in shown)}")
     return weights
 
 

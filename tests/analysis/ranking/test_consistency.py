@@ -8,7 +8,7 @@ import pytest
 
 from analysis.ranking.candidates import find_ranked
 from analysis.ranking.consistency import add_views, find_views
-from analysis.ranking.measuring import Looking, count_signals
+from analysis.ranking.measuring import count_signals
 from tests.analysis.ranking.simulated import simulate_truth, simulate_votes
 from util.config import CombinationSection
 from util.data_classes import BoxSettings
@@ -46,7 +46,7 @@ def test_views_of_some_images_tell_a_teacher_that_sees_from_one_that_does_not(
     votes = simulate_votes(simulate_truth(3, 64, share=0.1), [0.9, 0.8, 0.6], [0.01] * 3)
     label_sets = write_votes(dict(zip(("steady", "left", "moody"), votes, strict=True)), IDS)
     ranked = find_ranked(label_sets, ["maximum"], CombinationSection(), IDS)
-    counts = count_signals(ranked, IDS, Looking(BoxSettings(), 0.1, 0.3))
+    counts = count_signals(ranked, IDS, BoxSettings())
     paths = {image_id: tmp_path / f"{image_id}.png" for image_id in IDS}
     for path in paths.values():
         write_image(path, np.repeat(rng.integers(0, 2, (40, 60, 1), np.uint8) * 255, 3, axis=2))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.ranking.candidates import find_ranked
-from analysis.ranking.measuring import Looking, count_signals
+from analysis.ranking.measuring import count_signals
 from tests.analysis.ranking.conftest import draw_map
 from tests.analysis.ranking.simulated import simulate_truth, simulate_votes
 from util.config import CombinationSection
@@ -15,7 +15,7 @@ from util.errors import UserError
 from util.label_set import LabelSet
 
 IDS = ["a", "b/c", "d"]
-LOOKING = Looking(BoxSettings(dilation_iterations=0), threshold_step=0.1, iou=0.3)
+BOXES = BoxSettings(dilation_iterations=0)
 SETTINGS = CombinationSection()
 
 
@@ -26,7 +26,7 @@ def test_boxes_are_counted_as_the_votes_that_they_are(
     votes = simulate_votes(truth, [0.9, 0.8, 0.6], [0.01, 0.02, 0.05])
     label_sets = write_votes(dict(zip("xyz", votes, strict=True)), IDS)
     ranked = find_ranked(label_sets, ["majority:2", "maximum"], SETTINGS, IDS)
-    counts = count_signals(ranked, IDS, LOOKING)
+    counts = count_signals(ranked, IDS, BOXES)
     assert ranked.names == ["x", "y", "z", "majority:2 of 3", "maximum of 3"]
     expected = np.concatenate([votes, [votes.sum(axis=0) >= 2, votes.any(axis=0)]])
     np.testing.assert_array_equal(counts.found, expected.sum(axis=2).T)
@@ -48,7 +48,7 @@ def test_boxes_that_only_one_of_neighbouring_thresholds_finds_are_not_steady(
     label_sets = {
         name: write_label_set(name, {"i": each}) for name, each in {"a": image, **others}.items()
     }
-    counts = count_signals(find_ranked(label_sets, [], SETTINGS, ["i"]), ["i"], LOOKING)
+    counts = count_signals(find_ranked(label_sets, [], SETTINGS, ["i"]), ["i"], BOXES)
     # 3 at the threshold: all 3 are among the 4 below it, and 2 of 3 are left above it.
     assert counts.steady[0, 0].tolist() == [5, 1, 1]
 

@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 
 from analysis.ranking.answer import BLIND, answer
 from analysis.ranking.candidates import find_ranked
-from analysis.ranking.measuring import Looking, count_signals
+from analysis.ranking.measuring import count_signals
 from analysis.ranking.ranking import Ranking, rank
 from analysis.ranking.tables import show_ranking, tabulate
 from analysis.ranking.truth import compare_with_truth, spearman
@@ -21,7 +21,7 @@ from util.metrics.intervals import Interval, bootstrap
 from util.metrics.scores import f1
 
 NAMES = ("good", "fair", "poor", "off")
-LOOKING = Looking(BoxSettings(dilation_iterations=0), threshold_step=0.1, iou=0.3)
+BOXES = BoxSettings(dilation_iterations=0)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def rank_votes(
     ids = [f"image {number:02d}" for number in range(votes.shape[1])]
     label_sets = write_votes(dict(zip(names, votes, strict=True)), ids)
     ranked = find_ranked(label_sets, ["majority:2"], CombinationSection(), ids)
-    counts = count_signals(ranked, ids, LOOKING)
+    counts = count_signals(ranked, ids, BOXES)
     groups = groups or ImageGroups(np.arange(len(ids)))
     return rank(ranked.names, ranked.strategies, counts, groups, 200)
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from analysis.ranking.ranking import label_free_score
-from analysis.ranking.signals import SignalCounts, agreement
+from analysis.ranking.signals import SignalCounts
 from tests.analysis.ranking.simulated import (
     count_votes,
     geometric_mean,
     simulate_truth,
     simulate_votes,
 )
+from util.multi_teacher.box_agreement import agreement
 
 RECALL = (0.95, 0.8, 0.6, 0.4, 0.3, 0.1)
 FALSE_ALARMS = (0.002, 0.001, 0.003, 0.004, 0.01, 0.02)

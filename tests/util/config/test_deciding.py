@@ -101,7 +101,8 @@ def test_a_new_key_with_a_default_decides_nothing() -> None:
 def test_of_a_combination_that_decides_which_its_strategy_reads(
     told: dict[str, Any], decided: dict[str, Any] | None
 ) -> None:
-    assert CombinationSection(**told).decides() == (told if decided is None else decided)
+    version = {"defaults_version": CombinationSection.defaults_version}
+    assert CombinationSection(**told).decides() == (told if decided is None else decided) | version
 
 
 def test_of_a_refinement_that_decides_which_its_steps_read() -> None:

@@ -21,7 +21,7 @@ from util.multi_teacher.agreement import learn_weights, vote_entropy
 from util.multi_teacher.calibration import calibrate
 from util.multi_teacher.combination_strategies import main
 from util.multi_teacher.combining import combine_label_sets
-from util.multi_teacher.strategies import combine_mean
+from util.multi_teacher.strategies import combine_majority, combine_mean
 
 
 def test_images_whose_sizes_disagree_fail_and_the_rest_is_combined(
@@ -149,6 +149,36 @@ def combine(project: Path, *options: str, names: Sequence[str] = PROMPTS) -> Lab
     return LabelSet(project.parent / "label_sets" / "combined")
 
 
+def test_the_default_is_a_consensus_of_those_whose_boxes_others_confirm(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three prompts find what is there, two of them with boxes of their own; the fourth is off."""
+    rng = np.random.default_rng(5)
+    masks = {
+        image_id: read_gray(path)
+        for image_id, path in find_images(project.parent / "masks").items()
+    }
+    names = ["good", "fair", "also", "off"]
+    for name in names:
+        with LabelSetWriter(project.parent / "label_sets" / name, {"prompt": name}) as writer:
+            for image_id, truth in masks.items():
+                soft_label = 0.9 * truth if name != "off" else np.zeros(truth.shape)
+                if name != "good":
+                    row, column = rng.integers(0, np.array(truth.shape) - 6)
+                    soft_label[row : row + 6, column : column + 6] = 0.8
+                writer.add(image_id, Content(soft_label.astype(np.float32)), source="1", seconds=0)
+            writer.finish(BoxSettings())
+    combined = combine(project, names=names)
+    reliability = combined.manifest["settings"]["weights"]
+    assert reliability[3] < 0.7 * max(reliability)
+    assert min(reliability[:3]) > 0.7 * max(reliability)
+    assert f"Reliability: good {reliability[0]:.3f}, fair" in capsys.readouterr().out
+    for image_id in combined.ids:
+        maps = [LabelSet(project.parent / "label_sets" / name).read(image_id) for name in names]
+        expected = combine_majority(iter(maps[:3]), 2)
+        np.testing.assert_allclose(combined.read(image_id), expected, atol=1e-4)
+
+
 def test_agreement_weighs_the_members_and_says_how(
     taught: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -168,7 +198,8 @@ def test_members_are_calibrated_on_the_slice_before_they_are_fused(
     taught: Path, method: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = taught.parent
-    combined = combine(taught, "--combination.calibration", method)
+    mean = ("--combination.strategy", "mean")
+    combined = combine(taught, *mean, "--combination.calibration", method)
     ids = (folder / "splits" / "Validation.txt").read_text(encoding="utf-8").split("\n")[:-1]
     masks = open_folder(folder / "masks", ids)
     members = [
@@ -228,11 +259,11 @@ def test_calibration_without_masks_says_what_to_set(taught: Path) -> None:
 
 
 def test_settings_that_are_not_used_make_no_other_combination(taught: Path) -> None:
-    settings = combine(taught).manifest["settings"]
-    assert set(settings) == {"producer", "strategy", "members"}
-    assert (
-        combine(taught, "--combination.calibration_split", "Test").manifest["settings"] == settings
-    )
+    mean = ("--combination.strategy", "mean")
+    settings = combine(taught, *mean).manifest["settings"]
+    assert set(settings) == {"producer", "strategy", "members", "defaults_version"}
+    more = ("--combination.calibration_split", "Test")
+    assert combine(taught, *mean, *more).manifest["settings"] == settings
 
 
 def test_pixel_weights_are_one_less_the_entropy_of_the_votes(taught: Path) -> None:
@@ -337,7 +368,7 @@ def test_weights_are_tuned_on_calibrated_maps(taught: Path) -> None:
 
 
 def test_what_cannot_be_tuned_is_said(taught: Path) -> None:
-    with pytest.raises(UserError, match=r"strategy is 'mean'; .*weights is \[1.0\]; leave"):
+    with pytest.raises(UserError, match=r"strategy is 'consensus'; .*weights is \[1.0\]; leave"):
         combine_two(taught, "--combination.tune_weights", "true", "--combination.weights", "[1]")
     with pytest.raises(UserError, match=r"tuning_split is 'Test', but no .*; leave it out, or"):
         combine_two(taught, "--combination.tuning_split", "Test")

@@ -14,16 +14,9 @@ class RankingSection(Section):
         " of teacher.prompts.",
     )
     strategies: list[str] = Field(
-        ["mean", "majority", "agreement"],
+        ["consensus", "majority", "mean"],
         description="Combinations of all of them that are ranked too, named as in"
         " study.strategies.",
-    )
-    threshold_step: float = Field(
-        0.1,
-        gt=0,
-        le=0.5,
-        description="How far the thresholds are, above and below the label sets' own, at which"
-        " boxes should be the same.",
     )
     consistency_images: int = Field(
         0,
