@@ -14,7 +14,6 @@ Next: python student/train.py, or util/multi_teacher/combination_strategies.py f
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,7 +131,7 @@ def judge(
         return None
     score = (study.score, study.score_iou)
     of_all = find_judge(data, config.evaluation, *score, find_images(data.images))
-    needed = replace(of_all, truths=None) if is_pixels else replace(of_all, masks=None)
+    needed = of_all.needing("pixels" if is_pixels else "boxes")
     metric = find_judged_metric(needed, *score)
     true = judge_candidates(ranked, needed.only(image_ids), metric, ranking.num_resamples)
     return compare_with_truth(ranking, metric.name, true)

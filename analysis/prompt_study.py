@@ -174,7 +174,7 @@ def check_split(folder: Path, split: str, overwrite: bool) -> None:
 
 def show(results: "StudyResults") -> None:
     """Print the scores of the main arm, and what they come to."""
-    from analysis.study.report.headline import write_headline
+    from analysis.study.report.headline import write_opening
 
     table = results.arms[0].scores
     shown = table[["label_set"]].copy()
@@ -187,7 +187,7 @@ def show(results: "StudyResults") -> None:
     print(f"\n{results.metric} on {images}, with 95 % intervals:\n")
     print(shown.to_string(index=False), "\n")
     print(f"Marking everything: {table['chance'].iloc[0]:.3f}")
-    print(write_headline(results.arms[0], results.metric))
+    print(write_opening(results))
 
 
 def say_next(

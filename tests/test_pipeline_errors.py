@@ -44,7 +44,7 @@ def test_other_settings_are_refused_and_nothing_is_lost(project: Path) -> None:
     best = (project.parent / "runs" / "student" / "best.pt").read_bytes()
     for stage, more, message in (
         (label, ["--saa.box_threshold", "0.3"], "box_threshold: default -> 0.3"),
-        (combine, ["--combination.strategy", "maximum"], "strategy: 'mean' -> 'maximum'"),
+        (combine, ["--combination.strategy", "maximum"], "strategy: 'consensus' -> 'maximum'"),
         (train, ["--student.epochs", "3"], "epochs: 2 -> 3"),
     ):
         with pytest.raises(UserError, match=message):

@@ -1,7 +1,7 @@
 """Teachers' scores by how many prompts are combined, over groups that no student has to learn."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +69,7 @@ def count_combined(
         (N, K) counts of the N test images, by the name of the combination.
     """
     label_sets = {prompt: LabelSet(folder) for prompt, folder in folders.items()}
-    is_pixels = metric.needs == "pixels"
-    needed = replace(judge, truths=None) if is_pixels else replace(judge, masks=None)
+    needed = judge.needing(metric.needs)
     facts = {
         "label_sets": {prompt: content_of(folder) for prompt, folder in folders.items()},
         "code": code_hash(*COMBINATION_CODE),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.study.advice import advise
 from analysis.study.arm_tables import COMPARISON_COLUMNS, analyse_arm, stack
 from analysis.study.arms import Arm, draw_students, draw_teachers
 from analysis.study.design import Design
@@ -83,6 +84,7 @@ def conclude(
             "intervals over": judge.image_groups.in_words,
         },
         arms=[analyse_arm(arm, judge, combination, study.subsets, store) for arm in arms],
+        advice=advise(main, judge, combination),
         arm_comparisons=compare_arms(arms),
         reliability=tabulate_reliability(main, judge),
         gallery=choose_gallery(main, judge, image_paths),

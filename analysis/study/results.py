@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.study.advice import Advice
+
 
 @dataclass(frozen=True, eq=False)
 class ArmResults:
@@ -102,6 +104,7 @@ class StudyResults:
         num_images: Test images.
         design: What was crossed, in words: key to value, such as `prompts`: `bird, gull`.
         arms: One or more; the first is the main one.
+        advice: Which prompt or combination of the first arm to use.
         arm_comparisons: As `ArmResults.comparisons`, of mean scores over prompts; empty for one
             arm.
         reliability: `label_set`, `who`, `calibration`, `probability`, `share`, `pixels`, a row a
@@ -119,6 +122,7 @@ class StudyResults:
     num_images: int
     design: Mapping[str, str]
     arms: Sequence[ArmResults]
+    advice: Advice
     arm_comparisons: pd.DataFrame
     reliability: pd.DataFrame
     gallery: Sequence[GalleryRow]

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -111,6 +111,10 @@ class Judge:
         """Judge boxes that are found otherwise; their class is this judge's, it only names them."""
         object_class = self.box_settings.object_class
         return replace(self, box_settings=replace(box_settings, object_class=object_class))
+
+    def needing(self, needs: Literal["boxes", "pixels"]) -> "Judge":
+        """Judge by boxes or by pixels alone, and count nothing else."""
+        return replace(self, truths=None) if needs == "pixels" else replace(self, masks=None)
 
     def only(self, image_ids: Collection[str]) -> "Judge":
         """Judge some of the images, in the same order."""

@@ -154,6 +154,7 @@ def gather_tables(results: StudyResults) -> dict[str, pd.DataFrame]:
                 tables[f"{field.name}{suffix}"] = getattr(arm, field.name)
     if len(results.arms) > 1:
         tables["arm_comparisons"] = results.arm_comparisons
+    tables["ranking"] = results.advice.ranking
     tables["reliability"] = results.reliability
     judged = {name: frame.assign(split=results.split) for name, frame in tables.items()}
     return judged | {"cells": results.cells}

@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.study.report.figures import write_figures
 from analysis.study.report.gallery import render_gallery
-from analysis.study.report.headline import write_headline
+from analysis.study.report.headline import write_opening
 from analysis.study.report.tables import Table, gather_tables, show_table, write_tables
 from analysis.study.results import ArmResults, StudyResults
 from analysis.study.statistics.comparisons import SIGNIFICANT
@@ -104,7 +104,8 @@ def render_report(results: StudyResults, settings: Mapping[str, Any], plots: dic
     cells = results.cells.drop(columns="folder")
     return load_template(Path(__file__).with_name("report.html.jinja")).render(
         results=results,
-        headline=write_headline(results.arms[0], results.metric),
+        headline=write_opening(results),
+        ranking=show_advice(results),
         arms=[
             show_arm(arm, f"-{number}" if len(results.arms) > 1 else "")
             for number, arm in enumerate(results.arms, start=1)
@@ -117,6 +118,16 @@ def render_report(results: StudyResults, settings: Mapping[str, Any], plots: dic
         settings=json.dumps(settings, indent=2, ensure_ascii=False),
         significant=SIGNIFICANT,
     )
+
+
+def show_advice(results: StudyResults) -> Table | None:
+    """Round the label-free ranking; None where there is none. Nothing of it was asked of views."""
+    ranking = results.advice.ranking
+    if ranking.empty:
+        return None
+    shown = ranking.rename(columns={"true": "truth", "first_share": "first"})
+    unasked = [name for name in shown if str(name).startswith("consistency")]
+    return show_table(shown.drop(columns=unasked))
 
 
 def show_arm(arm: ArmResults, suffix: str) -> ArmView:

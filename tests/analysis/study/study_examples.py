@@ -6,6 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from analysis.ranking.answer import answer
+from analysis.ranking.ranking import Ranking
+from analysis.ranking.tables import tabulate
+from analysis.ranking.truth import compare_with_truth
+from analysis.study.advice import Advice
 from analysis.study.results import ArmResults, GalleryRow, Panel, StudyResults
 from analysis.study.statistics.comparisons import compare_pairs
 from analysis.study.statistics.draws import Draws
@@ -13,6 +18,7 @@ from analysis.study.statistics.prompt_groups import contrast, spread
 from analysis.study.statistics.transfer import kendall_w, rank_correlation, slope
 from analysis.study.statistics.variance_components import student_components, teacher_components
 from tests.conftest import box_table, paint_scene
+from util.metrics.intervals import Interval
 
 PROMPTS = ("bird", "gull", "oceanic bird, white", "white crest", "boat", "whale")
 OFF_TARGET = ("boat", "whale")
@@ -44,6 +50,7 @@ def make_results(
         num_images=60,
         design={"prompts": ", ".join(prompts), "training seeds": "0, 1, 2"},
         arms=arms,
+        advice=make_advice(prompts),
         arm_comparisons=pairs,
         reliability=make_reliability(prompts) if has_masks else make_reliability([]),
         gallery=[make_gallery_row(f"scene {i}", prompts) for i in range(2)],
@@ -51,6 +58,19 @@ def make_results(
         notes=["1 of 8 cells failed: boat, seed 2; see the appendix."],
         versions={"numpy": "2.4.0", "torch": "2.15.0"},
     )
+
+
+def make_advice(prompts: Sequence[str]) -> Advice:
+    """Make a ranking without labels in the order of the prompts; of too few, the reason."""
+    if len(prompts) < 3:
+        return Advice("Which to use cannot be told without labels: too few.", pd.DataFrame())
+    interval = np.linspace(0.9, 0.2, len(prompts))[:, None] + np.zeros((1, 5))
+    drawn = interval + np.random.default_rng(0).normal(0, 0.02, (200, len(prompts), 5))
+    score = Interval(interval, interval - 0.04, interval + 0.04, drawn)
+    ranking = Ranking(list(prompts), [""] * len(prompts), score)
+    true = Interval(interval[:, 0], interval[:, 0] - 0.04, interval[:, 0] + 0.04, drawn[..., 0])
+    verdict = compare_with_truth(ranking, "box F1 (thesis)", true)
+    return Advice(answer(ranking, verdict), tabulate(ranking, verdict))
 
 
 def make_arm(prompts: Sequence[str], has_students: bool, has_combinations: bool) -> ArmResults:
