@@ -98,7 +98,9 @@ def _match_boxes(
     index = pd.Index(image_ids)
     found, met, steady = [], [], []
     for middle, *others in track(tables, "boxes", transient=True):
-        found.append(np.bincount(index.get_indexer(middle["image"]), minlength=len(image_ids)))
+        found.append(
+            np.bincount(index.get_indexer(pd.Index(middle["image"])), minlength=len(image_ids))
+        )
         met.append(np.stack([count_met(prompt, middle, image_ids) for prompt in prompts], axis=1))
         matched = [
             BoxMatcher(middle, other, image_ids, min_confidence=0).one_to_one(MEETING_IOU)
