@@ -1,4 +1,5 @@
-"""Rank prompts and their combinations without labels: which of them to use?
+# PYTHON_ARGCOMPLETE_OK
+"""Rank prompts and their combinations without labels, to say which of them to use.
 
     python analysis/prompt_ranking.py --ranking.strategies mean --ranking.strategies agreement
 

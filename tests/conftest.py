@@ -155,6 +155,8 @@ def make_project(folder: Path) -> Path:
             "masks": "masks",
         },
         "teacher": {"prompts": ["bird", "white crest"]},
+        # Scenes so small and even are no photographs, of which U²-Net could tell large things.
+        "saa": {"area_threshold": 0.05, "proposals": "colour"},
         "combination": {"label_sets": ["bird", "white crest"]},
         "student": {"width": 2, "depth": 2, "epochs": 2, "batch_size": 4, "crop_size_px": 48},
         "study": {"prompts": ["bird", "whale"], "strategies": ["mean"]},

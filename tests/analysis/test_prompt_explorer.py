@@ -30,7 +30,14 @@ def address(project: Path) -> Iterator[str]:
     """Where the script shows the page; it ends as a user ends it."""
     script = ROOT / "analysis" / "prompt_explorer.py"
     command = [sys.executable, str(script), "--config", str(project), "--port", "0"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What runs in the background of a shell ignores SIGINT, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert running.stdout is not None
     told = re.match(r"Open (http://127\.0\.0\.1:\d+/)", running.stdout.readline())
     assert told, running.communicate()[1]

@@ -301,7 +301,7 @@ def test_a_missing_library_is_one_sentence_with_the_command(
     def no_library(*_: object) -> None:
         raise ModuleNotFoundError("No module named 'transformers'", name="transformers")
 
-    monkeypatch.setattr("teacher.saa.plan._load_detector", no_library)
+    monkeypatch.setattr("teacher.saa.parts._load_detector", no_library)
     with pytest.raises(UserError, match=r"needs transformers.*requirements-teacher.txt"):
         run(project)
 

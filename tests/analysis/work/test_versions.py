@@ -20,7 +20,10 @@ def test_what_runs_weights_is_known_to_depend_on_its_libraries() -> None:
 
 @pytest.mark.parametrize(
     ("options", "expected"),
-    [([], {"onnxruntime"}), (["--saa.proposals", "colour"], set())],
+    [
+        (["--saa.proposals", "colour+u2net"], {"onnxruntime"}),
+        (["--saa.proposals", "colour"], set()),
+    ],
 )
 def test_a_study_of_the_default_teacher_depends_on_what_runs_its_network_alone(
     tmp_path: Path, options: list[str], expected: set[str]
