@@ -19,17 +19,17 @@ def test_what_runs_weights_is_known_to_depend_on_its_libraries() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"),
+    ("proposals", "expected"),
     [
         (["--saa.proposals", "colour+u2net"], {"onnxruntime"}),
         (["--saa.proposals", "colour"], set()),
     ],
 )
 def test_a_study_of_the_default_teacher_depends_on_what_runs_its_network_alone(
-    tmp_path: Path, options: list[str], expected: set[str]
+    tmp_path: Path, proposals: str, expected: set[str]
 ) -> None:
     project = make_project(tmp_path)
-    config, _ = load_config("", ["--config", str(project), *options])
+    config, _ = load_config("", ["--config", str(project), "--saa.proposals", proposals])
     plan = prepare_teacher(config.teacher, config.own_sections(), config.paths)
     found = teacher_libraries(config.teacher, plan.plan)
     assert {*found} - {"numpy", "opencv-python-headless", "pillow"} == expected
