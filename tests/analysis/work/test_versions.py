@@ -20,10 +20,7 @@ def test_what_runs_weights_is_known_to_depend_on_its_libraries() -> None:
 
 @pytest.mark.parametrize(
     ("proposals", "expected"),
-    [
-        (["--saa.proposals", "colour+u2net"], {"onnxruntime"}),
-        (["--saa.proposals", "colour"], set()),
-    ],
+    [("colour+u2net", {"onnxruntime"}), ("colour", set())],
 )
 def test_a_study_of_the_default_teacher_depends_on_what_runs_its_network_alone(
     tmp_path: Path, proposals: str, expected: set[str]
