@@ -126,8 +126,17 @@ def project(tmp_path: Path) -> Path:
     return make_project(tmp_path)
 
 
-def make_project(folder: Path) -> Path:
-    """Write 12 small images, splits, true boxes and a config; returns the config's path."""
+COLOUR_ALONE = {"proposals": "colour", "area_threshold": 0.05}
+"""Of `saa`: what tells prompts apart on scenes so small, which are no photographs to U²-Net."""
+
+
+def make_project(folder: Path, **sections: object) -> Path:
+    """Write 12 small images, splits, true boxes and a config; returns the config's path.
+
+    Args:
+        folder: Where they are written.
+        sections: That the config has beside the usual ones.
+    """
     rng = np.random.default_rng(1)
     names = [f"flight {n // 6}/möwe_{n:02d}" for n in range(12)]
     rows = [";".join(COLUMNS)]
@@ -155,12 +164,10 @@ def make_project(folder: Path) -> Path:
             "masks": "masks",
         },
         "teacher": {"prompts": ["bird", "white crest"]},
-        # Scenes so small and even are no photographs, of which U²-Net could tell large things.
-        "saa": {"area_threshold": 0.05, "proposals": "colour"},
         "combination": {"label_sets": ["bird", "white crest"]},
         "student": {"width": 2, "depth": 2, "epochs": 2, "batch_size": 4, "crop_size_px": 48},
         "study": {"prompts": ["bird", "whale"], "strategies": ["mean"]},
     }
     path = folder / "config.json"
-    path.write_text(json.dumps(config))
+    path.write_text(json.dumps(config | sections))
     return path

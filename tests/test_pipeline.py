@@ -16,7 +16,7 @@ import student.test
 import student.train
 import util.csv_from_soft_labels
 import util.multi_teacher.combination_strategies
-from tests.conftest import ROOT
+from tests.conftest import COLOUR_ALONE, ROOT, make_project
 from tests.processes import run_script
 from tests.stages import arguments, combine, evaluate, label, stop_at_write, train
 from util.config.command_line import load_config
@@ -30,17 +30,16 @@ from util.learning.inference.opening import read_box_settings
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project after all stages; tests may read it, not change it."""
-    from tests.conftest import make_project
-
     project = make_project(tmp_path_factory.mktemp("finished"))
     for stage in (label, combine, train, evaluate):
         assert stage(arguments(project)) == 0
     return project
 
 
-def test_the_teacher_finds_the_birds_and_tells_prompts_apart(finished: Path) -> None:
-    bird = LabelSet(finished.parent / "label_sets" / "bird")
-    crest = LabelSet(finished.parent / "label_sets" / "white_crest")
+def test_the_teacher_finds_the_birds_and_tells_prompts_apart(tmp_path: Path) -> None:
+    assert label(arguments(make_project(tmp_path, saa=COLOUR_ALONE))) == 0
+    bird = LabelSet(tmp_path / "label_sets" / "bird")
+    crest = LabelSet(tmp_path / "label_sets" / "white_crest")
     assert len(bird.ids) == len(crest.ids) == 12
     total = sum(bird.read(i).sum() for i in bird.ids)
     assert total > 2 * sum(crest.read(i).sum() for i in bird.ids)

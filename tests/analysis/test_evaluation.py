@@ -18,7 +18,7 @@ from analysis.pixel_scores import (
     threshold_scores,
 )
 from tests.analysis.evaluation.evaluation_projects import shelves_of
-from tests.conftest import make_project, read_gray
+from tests.conftest import COLOUR_ALONE, make_project, read_gray
 from util.bbox_csv import read_bbox_csv
 from util.config.command_line import load_config
 from util.errors import UserError
@@ -34,7 +34,7 @@ evaluate_pixels = analysis.pixel_evaluation.main
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose teacher has labelled its images; tests may read it."""
-    project = make_project(tmp_path_factory.mktemp("labelled"))
+    project = make_project(tmp_path_factory.mktemp("labelled"), saa=COLOUR_ALONE)
     assert teacher.soft_label_generation.main(["--config", str(project)]) == 0
     return project
 

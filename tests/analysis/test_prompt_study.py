@@ -1,5 +1,6 @@
 """The prompt study as a user runs it, on a small project; its tables, processes and arms."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from analysis.study.notes import _note_statistics
 from analysis.study.scoring import PIXEL_SCORES, Metric, resampled_for_pairs
 from analysis.work.judging import count_label_set
 from tests.analysis.study_projects import conclude_study, configure, judge_study, make_study
+from tests.conftest import COLOUR_ALONE
 from tests.stages import arguments
 from util.errors import UserError
 from util.images.files import read_image, write_image
@@ -132,6 +134,7 @@ def test_arms_cross_teachers_object_prompts_and_architectures(tmp_path: Path) ->
         teachers=[{}, {"saa.box_threshold": 0.5}],
         object_prompts=["sea", "water"],
     )
+    project.write_text(json.dumps({**json.loads(project.read_text()), "saa": COLOUR_ALONE}))
     config = configure(project)
     design = cross(config)
     assert [variant.name for variant in design.variants] == [
