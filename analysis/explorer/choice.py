@@ -1,6 +1,6 @@
 """What a user of the explorer has chosen, and what it changes in a config."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,6 +14,8 @@ Strategy = Literal["mean", "median", "majority", "maximum", "noisy_or", "staple"
 """Combinations that need nothing but the maps of one image."""
 
 MOST_PROMPTS = 40
+
+Told = TypeVar("Told", bound=BaseModel)
 
 
 class Choice(BaseModel):
@@ -45,16 +47,16 @@ class Choice(BaseModel):
         return Thresholds(self.box_threshold, self.min_area, self.area_threshold)
 
 
-def read_choice(data: bytes) -> Choice:
-    """Read a choice from JSON.
+def read_told(kind: type[Told], data: bytes) -> Told:
+    """Read what the page tells from JSON, such as a choice.
 
     Raises:
         UserError: Values are missing or impossible; all are named.
     """
     try:
-        return Choice.model_validate(parse_json(data), strict=True)
+        return kind.model_validate(parse_json(data), strict=True)
     except ValidationError as error:
-        raise UserError(describe_errors(error, "the page", [*Choice.model_fields])) from None
+        raise UserError(describe_errors(error, "the page", [*kind.model_fields])) from None
     except ValueError as error:
         raise UserError(f"the page: {error}") from None
 

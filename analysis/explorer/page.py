@@ -4,20 +4,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from analysis import study
 from analysis.explorer.answering import LOWEST_THRESHOLD
-from analysis.explorer.choice import Choice, Strategy, read_choice
+from analysis.explorer.choice import Choice, Strategy, read_told
 from analysis.explorer.drawing import encode_photo, view_to_json
 from analysis.explorer.exploring import Explorer
 from analysis.explorer.ranking import Ranking
 from analysis.explorer.serving import Action, Reply, reply_json
 from analysis.pictures.scale import COLOURS_RGB
-from util.config.errors import describe_errors
 from util.config.fields import FolderName
-from util.disk.json_text import parse_json
-from util.errors import UserError
 from util.page_templates import load_template
 
 HERE = Path(__file__).parent
@@ -53,20 +50,6 @@ def render_page(start: Choice, name: str, facts: Mapping[str, Any]) -> str:
     )
 
 
-def read_kept(data: bytes) -> ToKeep:
-    """Read what shall be kept from JSON.
-
-    Raises:
-        UserError: Values are missing or impossible; all are named.
-    """
-    try:
-        return ToKeep.model_validate(parse_json(data), strict=True)
-    except ValidationError as error:
-        raise UserError(describe_errors(error, "the page", [*ToKeep.model_fields])) from None
-    except ValueError as error:
-        raise UserError(f"the page: {error}") from None
-
-
 def list_gets(explorer: Explorer, ranking: Ranking, page: str) -> dict[str, Action]:
     """Name what answers requests that change nothing."""
     css = (Path(study.__file__).parent / "report" / "report.css").read_bytes()
@@ -99,17 +82,17 @@ def list_posts(explorer: Explorer, ranking: Ranking, save: Saver) -> dict[str, A
     """Name what answers requests that are sent something."""
 
     def look(_: Mapping[str, str], data: bytes) -> Reply:
-        return reply_json(view_to_json(explorer.look(read_choice(data))))
+        return reply_json(view_to_json(explorer.look(read_told(Choice, data))))
 
     def drop(query: Mapping[str, str], data: bytes) -> Reply:
         return reply_json({"name": explorer.pictures.drop(data, query.get("file", "the file"))})
 
     def keep(_: Mapping[str, str], data: bytes) -> Reply:
-        kept = read_kept(data)
+        kept = read_told(ToKeep, data)
         return reply_json({"text": save(kept.name, kept.choice, kept.is_study)})
 
     def rank(_: Mapping[str, str], data: bytes) -> Reply:
-        ranking.begin(read_choice(data))
+        ranking.begin(read_told(Choice, data))
         return reply_json(ranking.state())
 
     return {"/look": look, "/drop": drop, "/save": keep, "/rank": rank}

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from analysis.explorer.choice import Choice, find_changes, read_choice
+from analysis.explorer.choice import Choice, find_changes, read_told
 from util.config import Config, override_config
 from util.errors import UserError
 
@@ -20,7 +20,7 @@ START: dict[str, Any] = {
 
 
 def test_a_choice_is_read_from_json() -> None:
-    assert read_choice(json.dumps(START).encode()) == Choice(**START)
+    assert read_told(Choice, json.dumps(START).encode()) == Choice(**START)
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,12 @@ def test_a_choice_is_read_from_json() -> None:
 )
 def test_impossible_values_are_named(changes: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        read_choice(json.dumps(START | changes).encode())
+        read_told(Choice, json.dumps(START | changes).encode())
 
 
 def test_what_is_no_json_is_refused() -> None:
     with pytest.raises(UserError, match="not JSON"):
-        read_choice(b"{")
+        read_told(Choice, b"{")
 
 
 def test_only_what_was_moved_changes_a_config() -> None:
