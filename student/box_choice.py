@@ -28,7 +28,7 @@ THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(2, 19))
 """Probabilities above which a pixel may count, 0.1 to 0.9."""
 
 LEAST_AREAS_PX = (1, 2, 4, 8, 16, 32, 64)
-"""Areas below which a component may be left out; all but the label set's grow it."""
+"""Areas below which a component may be left out; that of the label set is tried beside them."""
 
 
 @dataclass(frozen=True)
