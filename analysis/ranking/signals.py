@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from util.metrics.scores import f1
+from util.metrics.scores import f1, ratio
 from util.multi_teacher.box_agreement import agreement
 
 SIGNALS = ("agreement", "sharpness", "stability", "consistency")
@@ -64,14 +64,8 @@ class SignalCounts:
         same, all_views = np.moveaxis(parts["views"], -1, 0)
         found = (
             agreement(parts["found"], parts["met"]),
-            _ratio(squares, total, 0),
+            ratio(squares, total, 0),
             f1(parts["steady"]),
-            _ratio(same, all_views, np.nan),
+            ratio(same, all_views, np.nan),
         )
         return np.stack(found, axis=-1)
-
-
-def _ratio(numerator: np.ndarray, denominator: np.ndarray, undefined: float) -> np.ndarray:
-    """Divide; `undefined` where the denominator is 0."""
-    out = np.full(np.shape(numerator), undefined, np.float64)
-    return np.divide(numerator, denominator, out=out, where=denominator > 0)

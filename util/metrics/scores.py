@@ -9,7 +9,7 @@ def precision(totals: np.ndarray) -> np.ndarray:
     Args:
         totals: (..., 3) true positives, false positives, false negatives.
     """
-    return _ratio(totals[..., 0], totals[..., 0] + totals[..., 1], undefined=0)
+    return ratio(totals[..., 0], totals[..., 0] + totals[..., 1], undefined=0)
 
 
 def recall(totals: np.ndarray) -> np.ndarray:
@@ -18,7 +18,7 @@ def recall(totals: np.ndarray) -> np.ndarray:
     Args:
         totals: (..., 3) true positives, false positives, false negatives.
     """
-    return _ratio(totals[..., 0], totals[..., 0] + totals[..., 2], undefined=0)
+    return ratio(totals[..., 0], totals[..., 0] + totals[..., 2], undefined=0)
 
 
 def f1(totals: np.ndarray) -> np.ndarray:
@@ -28,7 +28,7 @@ def f1(totals: np.ndarray) -> np.ndarray:
         totals: (..., 3) true positives, false positives, false negatives.
     """
     twice = 2 * totals[..., 0]
-    return _ratio(twice, twice + totals[..., 1] + totals[..., 2], undefined=0)
+    return ratio(twice, twice + totals[..., 1] + totals[..., 2], undefined=0)
 
 
 def iou(totals: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ def iou(totals: np.ndarray) -> np.ndarray:
     Args:
         totals: (..., 2) pixels of the intersection and of the union.
     """
-    return _ratio(totals[..., 0], totals[..., 1], undefined=1)
+    return ratio(totals[..., 0], totals[..., 1], undefined=1)
 
 
 def mean(totals: np.ndarray) -> np.ndarray:
@@ -47,7 +47,7 @@ def mean(totals: np.ndarray) -> np.ndarray:
         totals: (..., 2) sum of the values and number of images with a value; the counts of each
             image come from `counts_of_values`.
     """
-    return _ratio(totals[..., 0], totals[..., 1], undefined=np.nan)
+    return ratio(totals[..., 0], totals[..., 1], undefined=np.nan)
 
 
 def counts_of_values(values: np.ndarray) -> np.ndarray:
@@ -64,7 +64,7 @@ def counts_of_values(values: np.ndarray) -> np.ndarray:
     return np.stack([np.where(has_value, values, 0), has_value], axis=-1)
 
 
-def _ratio(numerator: np.ndarray, denominator: np.ndarray, undefined: float) -> np.ndarray:
-    """Divide; `undefined` where the denominator is 0."""
+def ratio(numerator: np.ndarray, denominator: np.ndarray, undefined: float) -> np.ndarray:
+    """Divide arrays of one shape, in float64; `undefined` where the denominator is 0."""
     out = np.full(np.shape(denominator), undefined, np.float64)
     return np.divide(numerator, denominator, out=out, where=denominator > 0)

@@ -29,6 +29,7 @@ import pandas as pd
 
 from util.label_set import LabelSet
 from util.metrics.boxes import BoxMatcher
+from util.metrics.scores import ratio
 from util.multi_teacher.agreement import fit_rank_one
 
 MEETING_IOU = 0.3
@@ -99,7 +100,7 @@ def agreement(found: np.ndarray, met: np.ndarray) -> np.ndarray:
     own = range(num_prompts)
     square[:, own, own] = found.reshape(-1, num)[:, :num_prompts]
     with_truth = np.array([_with_truth(each) for each in common]).reshape(*lead, num)
-    return _ratio(with_truth, np.sqrt(found), 0).clip(0, 1)
+    return ratio(with_truth, np.sqrt(found), 0).clip(0, 1)
 
 
 def _with_truth(common: np.ndarray) -> np.ndarray:
@@ -111,9 +112,3 @@ def _with_truth(common: np.ndarray) -> np.ndarray:
     per_false = np.divide(1, false, out=np.zeros(num_prompts), where=false > 0)
     weights = per_false * u / (1 + u @ (per_false * u))  # S^-1 u by Sherman and Morrison
     return np.concatenate([u, common[num_prompts:] @ weights])
-
-
-def _ratio(numerator: np.ndarray, denominator: np.ndarray, undefined: float) -> np.ndarray:
-    """Divide; `undefined` where the denominator is 0."""
-    out = np.full(np.shape(numerator), undefined, np.float64)
-    return np.divide(numerator, denominator, out=out, where=denominator > 0)
