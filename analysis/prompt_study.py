@@ -187,7 +187,7 @@ def show(results: "StudyResults") -> None:
     print(f"\n{results.metric} on {images}, with 95 % intervals:\n")
     print(shown.to_string(index=False), "\n")
     print(f"Marking everything: {table['chance'].iloc[0]:.3f}")
-    print(write_opening(results))
+    print("\n".join(write_opening(results)))
 
 
 def say_next(

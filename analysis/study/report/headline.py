@@ -8,17 +8,20 @@ from analysis.study.results import ArmResults, StudyResults
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-def write_opening(results: StudyResults) -> str:
+def write_opening(results: StudyResults) -> list[str]:
     """Say which prompt or combination to use, how sure that is and what it costs to be wrong.
 
     Then follows what the study has found (see `write_headline`); alone, where nothing was found or
     all label sets are one, since there is nothing to choose.
+
+    Returns:
+        A paragraph of each.
     """
     main = results.arms[0]
     found = write_headline(main, results.metric)
     if is_void(main) or not main.has_different_prompts:
-        return found
-    return f"{results.advice.answer} {found}"
+        return [found]
+    return [results.advice.answer, found]
 
 
 def write_headline(arm: ArmResults, metric: str) -> str:

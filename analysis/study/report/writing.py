@@ -104,7 +104,7 @@ def render_report(results: StudyResults, settings: Mapping[str, Any], plots: dic
     cells = results.cells.drop(columns="folder")
     return load_template(Path(__file__).with_name("report.html.jinja")).render(
         results=results,
-        headline=write_opening(results),
+        opening=write_opening(results),
         ranking=show_advice(results),
         arms=[
             show_arm(arm, f"-{number}" if len(results.arms) > 1 else "")
