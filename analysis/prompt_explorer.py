@@ -109,6 +109,7 @@ def describe(
 
     return {
         "teacher": config.teacher.name,
+        "combination": config.combination.strategy,
         "is_prompted": config.teacher.name in PROMPTED,
         "is_adjustable": is_adjustable(explorer),
         "folder": config.data.images.name,
@@ -144,8 +145,7 @@ def keep(
     from analysis.explorer.choice import find_changes
 
     names = list(explorer.plan(choice.prompts).label_sets)
-    strategy = config.combination.strategy
-    changes = find_changes(choice, start, names, config.teacher.name, strategy)
+    changes = find_changes(choice, start, names, config.teacher.name)
     folder = config.paths.runs / "explorer"
     path = folder / f"{name}.json"
     write_json(path, values_in(folder, override_config(config, changes, "the page")))

@@ -13,6 +13,10 @@ from util.errors import UserError
 Strategy = Literal["mean", "median", "majority", "maximum", "noisy_or", "staple", "vote_fraction"]
 """Combinations that need nothing but the maps of one image."""
 
+Configured = Literal["configured"]
+"""The combination of the config, which learns from all images or needs weights; of one image the
+plain mean stands in for it."""
+
 MOST_PROMPTS = 40
 
 Told = TypeVar("Told", bound=BaseModel)
@@ -37,7 +41,7 @@ class Choice(BaseModel):
     box_threshold: Fraction
     min_area: Fraction
     area_threshold: Fraction
-    strategy: Strategy
+    strategy: Strategy | Configured
     min_votes: Annotated[int, Field(ge=1)]
     threshold: Fraction
 
@@ -62,7 +66,7 @@ def read_told(kind: type[Told], data: bytes) -> Told:
 
 
 def find_changes(
-    choice: Choice, start: Choice, names: list[str], teacher: str, strategy: str
+    choice: Choice, start: Choice, names: list[str], teacher: str
 ) -> dict[str, dict[str, Any]]:
     """Say what a choice changes in a config, by section and key.
 
@@ -73,18 +77,16 @@ def find_changes(
         start: What the config says.
         names: The label sets that are combined: the prompts, of which lists are resolved.
         teacher: Name of the teacher, whose section has the thresholds.
-        strategy: Of the config, which may be one that cannot be chosen.
     """
     places = {
         "box_threshold": teacher,
         "min_area": teacher,
         "area_threshold": teacher,
+        "strategy": "combination",
         "min_votes": "combination",
         "threshold": "evaluation",
     }
     changes: dict[str, dict[str, Any]] = {"combination": {"label_sets": names}}
-    if choice.strategy != strategy:
-        changes["combination"]["strategy"] = choice.strategy
     for key, section in places.items():
         if (value := getattr(choice, key)) != getattr(start, key):
             changes.setdefault(section, {})[key] = value

@@ -132,9 +132,13 @@ class Explorer:
 
     def _join(self, maps: Sequence[np.ndarray], choice: Choice) -> Iterator[Panel]:
         """Combine maps, find the boxes in that, and say where they agree."""
-        changes = {"strategy": choice.strategy, "min_votes": choice.min_votes}
+        strategy, note = choice.strategy, ""
+        if strategy == "configured":
+            strategy = "mean"
+            note = f"stands in for {self._combination.strategy}, which one image does not tell"
+        changes = {"strategy": strategy, "min_votes": choice.min_votes}
         settings = self._combination.model_copy(update=changes)
-        title = f"All together: {choice.strategy.replace('_', ' ')}"
+        title = f"All together: {strategy.replace('_', ' ')}"
         try:
             combined = build_combination(settings, len(maps))(maps)
         except UserError as error:
@@ -142,7 +146,7 @@ class Explorer:
         else:
             boxes = soft_label_to_boxes(combined, replace(self._boxes, threshold=choice.threshold))
             labels = [""] * len(boxes.confidences)
-            yield Panel(title, combined, boxes.boxes_xyxy, boxes.confidences, labels)
+            yield Panel(title, combined, boxes.boxes_xyxy, boxes.confidences, labels, note=note)
         note = f"the share of the {len(maps)} maps that are above 0 at a pixel"
         yield Panel("Where they agree", vote_fraction(maps), note=note, is_boxed=False)
 

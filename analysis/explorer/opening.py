@@ -77,7 +77,7 @@ def find_start(
 ) -> Choice:
     """Choose what is shown first: an image, and for all else what the config says.
 
-    A combination that needs more than the maps of one image begins as a mean.
+    A combination that needs more than the maps of one image is `Configured`.
     """
     section = own.get(teacher.name)
     if not isinstance(section, SaaSection | Sam3Section):
@@ -89,7 +89,7 @@ def find_start(
         box_threshold=section.box_threshold,
         min_area=section.min_area,
         area_threshold=section.area_threshold,
-        strategy=combination.strategy if known else "mean",
+        strategy=combination.strategy if known else "configured",
         min_votes=combination.min_votes,
         threshold=evaluation.box_settings(BoxSettings()).threshold,
     )

@@ -46,7 +46,7 @@ def test_what_is_no_json_is_refused() -> None:
 def test_only_what_was_moved_changes_a_config() -> None:
     start = Choice(**START)
     chosen = Choice(**{**START, "prompts": ["list:birds"], "box_threshold": 0.3, "threshold": 0.4})
-    changes = find_changes(chosen, start, ["bird", "gull"], "saa", "mean")
+    changes = find_changes(chosen, start, ["bird", "gull"], "saa")
     assert changes == {
         "combination": {"label_sets": ["bird", "gull"]},
         "saa": {"box_threshold": 0.3},
@@ -59,14 +59,16 @@ def test_only_what_was_moved_changes_a_config() -> None:
     assert config.evaluation.threshold == 0.4
 
 
-def test_a_strategy_that_cannot_be_chosen_gives_way_to_the_one_that_was_seen() -> None:
-    start = Choice(**START)
-    changes = find_changes(start, start, ["bird"], "saa", "weighted_mean")
-    assert changes["combination"] == {"label_sets": ["bird"], "strategy": "mean"}
+def test_a_combination_that_cannot_be_shown_stays_until_another_is_chosen() -> None:
+    start = Choice(**START | {"strategy": "configured"})
+    kept = find_changes(start, start, ["bird"], "saa")
+    assert kept["combination"] == {"label_sets": ["bird"]}
+    chosen = find_changes(Choice(**START), start, ["bird"], "saa")
+    assert chosen["combination"] == {"label_sets": ["bird"], "strategy": "mean"}
 
 
 def test_a_teacher_without_prompts_keeps_those_of_the_config() -> None:
     start = Choice(**{**START, "prompts": []})
-    assert find_changes(start, start, ["student"], "student", "mean") == {
+    assert find_changes(start, start, ["student"], "student") == {
         "combination": {"label_sets": ["student"]}
     }

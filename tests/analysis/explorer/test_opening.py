@@ -45,9 +45,12 @@ def test_a_student_is_seen_without_prompts_and_asked_once(labelled: Path, tmp_pa
     np.testing.assert_allclose(view.panels[2].soft_label, tested, atol=0.01)
     assert view.has_asked
     assert not explorer.look(start.model_copy(update={"threshold": 0.9})).has_asked
+    assert view.panels[0].note == "stands in for consensus, which one image does not tell"
     facts = {"teacher": "student", "is_prompted": False, "is_adjustable": False}
+    facts |= {"combination": "consensus"}
     about = {"num_images": 12, "folder": "<images>", "num_ranked": 12}
     page = render_page(start, "explored", facts | about)
+    assert '<option value="configured">consensus, shown as mean</option>' in page
     assert 'id="prompts"' not in page
     assert 'id="box_threshold"' not in page
     assert "&lt;images&gt;" in page
