@@ -109,6 +109,7 @@ def test_the_other_commands_run_one_after_another_and_read_no_key_that_they_refu
     runs, images = (shlex.quote(str(project.parent / name)) for name in ("runs", "images"))
     small = json.loads(project.read_text())
     small["compression"] = {"widths": [2], "training_seeds": [0]}
+    small["export_label_set"] = {"output": "exports"}
     project.write_text(json.dumps(small))
     for line in COMMANDS:
         if not line.startswith("python "):

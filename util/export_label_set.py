@@ -43,7 +43,7 @@ from util.config import BOX_RULE, Config, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
-from util.exporting.collecting import collect, refuse_existing
+from util.exporting.collecting import collect
 from util.exporting.formats import FORMATS, IMAGE_FORMATS, SET_FORMATS, Wishes
 from util.exporting.objects import BoxRows, ObjectReader, check_images, read_table
 from util.exporting.writing import File, write_files
@@ -136,7 +136,6 @@ def write_set(
     """Write the one file of a format."""
     found, label_set = SET_FORMATS[kind], reader.label_set
     path = output / found.file_name
-    refuse_existing(path, overwrite)
     made_from = {
         "format": kind,
         "label_set": [label_set.fingerprint(), label_set.content],
@@ -150,6 +149,7 @@ def write_set(
         lambda lines: found.write(lines, wishes),
         made_from,
         reader.cost_bytes,
+        overwrite,
     )
 
 

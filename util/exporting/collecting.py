@@ -23,45 +23,50 @@ def collect(
     write: Callable[[Lines], Iterable[str]],
     facts: Mapping[str, Any],
     cost_bytes: Callable[[str], int],
+    overwrite: bool,
 ) -> None:
-    """Write a file of images.
+    """Write a file of images; one that is there with the same content stays as it is.
 
     What is known of an image becomes a line of a hidden file beside it, as soon as it is known; the
     file itself is written when all are there.
 
     Args:
-        path: Of the file; one that is there is replaced.
+        path: Of the file.
         image_ids: In the order of the file.
         describe: Says what is known of an image, JSON values.
         write: Makes the text of the file of that, part by part.
         facts: What decides it, JSON values: of other ones nothing is taken over.
         cost_bytes: Memory that an image takes while it is described.
+        overwrite: Whether a file with other content may be replaced.
 
     Raises:
-        UserError: An image cannot be described, or another process writes the file.
+        UserError: An image cannot be described, another process writes the file, or it is there
+            with other content; what is known of the images is kept then.
         KeyboardInterrupt: A stop was asked for; what is known is kept.
     """
     beside = path.with_name(f".{path.name}.unfinished")
     with locked(path.with_name(f".{path.name}.lock"), str(path), patience_s=0):
         num_kept = _begin(beside, {**facts, "images": len(image_ids)})
         _describe_others(beside, image_ids[num_kept:], describe, cost_bytes)
-        with whole_file(path) as file:
-            for text in write(lambda: _read_lines(beside)):
-                file.write(text.encode())
+        if not _holds(path, write(lambda: _read_lines(beside))):
+            if path.exists() and not overwrite:
+                raise UserError(
+                    f"{path} is there already with other content; give --overwrite to replace it, "
+                    "or another export_label_set.output"
+                )
+            with whole_file(path) as file:
+                for text in write(lambda: _read_lines(beside)):
+                    file.write(text.encode())
         beside.unlink()
 
 
-def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Refuse to replace a file.
-
-    Raises:
-        UserError: There is one, and it is not to be replaced.
-    """
-    if path.exists() and not overwrite:
-        raise UserError(
-            f"{path} is there already; give --overwrite to replace it, or another "
-            "export_label_set.output"
-        )
+def _holds(path: Path, parts: Iterable[str]) -> bool:
+    """Tell whether a file is there and has this text, which is given part by part."""
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        same = all(file.read(len(part)) == part for part in (text.encode() for text in parts))
+        return same and not file.read(1)
 
 
 def _begin(path: Path, facts: Mapping[str, Any]) -> int:

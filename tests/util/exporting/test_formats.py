@@ -194,8 +194,14 @@ def test_one_file_of_all_goes_on_where_it_was_stopped(
 ) -> None:
     path = next(each for each in export(kind).iterdir() if not each.name.startswith("."))
     whole = path.read_bytes()
-    with pytest.raises(UserError, match="is there already; give --overwrite"):
-        export(kind)
+    written = path.stat().st_mtime_ns
+    export(kind)
+    assert path.stat().st_mtime_ns == written  # the same is not written again
+    path.write_bytes(whole + b" ")
+    for other in ([], ["--evaluation.threshold=0.7"]):
+        with pytest.raises(UserError, match="is there already with other content; give --overwr"):
+            export(kind, *other)
+    assert path.read_bytes() == whole + b" "
     path.unlink()
     read, asked = LabelSet.read, list[str]()
 
