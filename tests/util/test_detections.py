@@ -75,9 +75,10 @@ def plain_suppression(
     st.integers(1, 60),
     st.sampled_from([0.1001, 0.4501, 0.7001, 1]),
     st.booleans(),
+    st.sampled_from([1, 4, 20, 300]),
 )
 def test_boxes_are_suppressed_as_one_by_one(
-    seed: int, count: int, overlap: float, is_exclusive: bool
+    seed: int, count: int, overlap: float, is_exclusive: bool, most: int
 ) -> None:
     rng = np.random.default_rng(seed)
     corners = rng.integers(0, 40, (count, 2))
@@ -86,7 +87,8 @@ def test_boxes_are_suppressed_as_one_by_one(
     )
     scores = rng.permutation(np.linspace(0.1, 0.9, 3 * count)).reshape(count, 3)
     best = scores * (scores == scores.max(axis=1, keepdims=True))
-    expected = plain_suppression(boxes, best if is_exclusive else scores, overlap)
-    found = choose_boxes(boxes, scores, NAMES, BoxRule(0.25, overlap), SIZE_HW, is_exclusive)
+    expected = plain_suppression(boxes, best if is_exclusive else scores, overlap)[:most]
+    rule = BoxRule(0.25, overlap, most)
+    found = choose_boxes(boxes, scores, NAMES, rule, SIZE_HW, is_exclusive)
     np.testing.assert_array_equal(found.boxes_xyxy, boxes[[row for row, _ in expected]])
     assert found.classes == tuple(NAMES[k] for _, k in expected)
