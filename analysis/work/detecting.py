@@ -18,17 +18,15 @@ from analysis.work.dependencies import choose_precision
 from analysis.work.images import Images
 from analysis.work.making import one_thread, printing_to
 from analysis.work.versions import DETECTOR_CODE, OTHER_STUDENT, STUDENT, code_hash, releases
-from student.detection.labelled_frames import gather_labelled_frames
+from student.detection.labelled_frames import Labels, gather_labelled_frames, read_labels
 from student.detection.predicting import find_boxes
 from student.detection.training import find_weights, train_detector
 from student.inference.label_sets import report_failures
-from util.bbox_csv import split_ignored
 from util.config import Config, DetectorSection, StreamsSection, values_in
-from util.errors import UserError, listed
-from util.ground_truth.reading import read_truths
+from util.errors import UserError
 from util.images.files import find_images
 from util.images.splits import read_split
-from util.label_set import LabelSet, find_label_set
+from util.label_set import find_label_set
 from util.learning.detection.network import Detector
 from util.learning.runs.run_plan import RunPlan
 from util.settings import settings_hash
@@ -58,6 +56,11 @@ class ChosenFrames:
     settings: StreamsSection
     made_of: Mapping[str, Any]
 
+    @property
+    def image_ids(self) -> list[str]:
+        """To learn from and to validate by."""
+        return [*self.selection.train_ids, *self.selection.bank.validation_ids]
+
     def write(self, folder: Path) -> None:
         """Write the lists, and why each frame is in them."""
         strategies: list[str] = [self.settings.strategy]
@@ -74,10 +77,12 @@ class Detecting:
     Attributes:
         config: That it is told, but for where it reads and writes lists and runs.
         frames: That it learns from.
+        labels: Of these frames.
     """
 
     config: Config
     frames: ChosenFrames
+    labels: Labels
 
     @property
     def detector(self) -> DetectorSection:
@@ -131,7 +136,7 @@ class Detecting:
         # Where labels and weights to begin with are looked for stays paths.runs.
         here = paths.model_copy(update={"runs": folder.parent})
         told = config.model_copy(update={"data": data, "detector": section, "paths": here})
-        labelled = gather_labelled_frames(section, data, paths)
+        labelled = gather_labelled_frames(section, data, paths, self.labels)
         plan = RunPlan(folder, values_in(folder, told), config.tracking, overwrite=True)
         train_detector(section, labelled, paths.runs, paths.weights, plan)
 
@@ -143,12 +148,14 @@ class DetectorSchool:
     Attributes:
         config: That each is told, but for what is said of it alone; `auto` has become a precision.
         images: All there are.
+        labels: Of the frames of all.
         depends: What decides what they learn, beside their settings and frames.
         tested_on: Hash of the test images, by the name of their split.
     """
 
     config: Config
     images: Images
+    labels: Labels
     depends: Mapping[str, Any]
     tested_on: Mapping[str, str]
 
@@ -161,7 +168,8 @@ class DetectorSchool:
             changes: Keys of the config's detector and their values.
         """
         section = self.config.detector.model_copy(update=dict(changes))
-        stage = Detecting(self.config.model_copy(update={"detector": section}), frames)
+        labels = self.labels.of(frames.image_ids)
+        stage = Detecting(self.config.model_copy(update={"detector": section}), frames, labels)
         depends = {**self.depends, **stage.decides(self.images)}
         place = self.config.paths.cells / "detector"
         return Cell("student", name, place, depends, stage, self.tested_on)
@@ -186,11 +194,14 @@ def open_detector_school(
         raise UserError(f"detector.start is {section.start}, but there is no {start}; train it")
     weights = None if start is not None else find_weights(section, paths.weights)
     test_ids = read_split(data.splits, data.test_split, images.paths)
-    labels, classes = _read_labels(config, images, frames)
+    asked = sorted({image_id for each in frames for image_id in each.image_ids})
+    # Once for all: a label set may have a million boxes.
+    labels = read_labels(section, data, paths, images.paths, asked)
+    classes, labels = sorted(labels.boxes["obj_class"].unique()), labels.of(asked)
     if start is not None:
         classes = list(Detector.load(start).settings.classes)
     depends = {
-        "labels": labels,
+        "labels": _identify_labels(config, labels),
         "start": None if start is None else weights_identity(start)["sha256"],
         "weights": None if weights is None else weights_identity(weights)["sha256"],
         "code": code_hash(*DETECTOR_CODE),
@@ -199,34 +210,12 @@ def open_detector_school(
     # All find the same classes, whatever the frames of each show.
     same = {"precision": choose_precision(section), "classes": section.classes or classes}
     told = config.model_copy(update={"detector": section.model_copy(update=same)})
-    return DetectorSchool(told, images, depends, {data.test_split: images.hash(test_ids)})
+    return DetectorSchool(told, images, labels, depends, {data.test_split: images.hash(test_ids)})
 
 
-def _read_labels(
-    config: Config, images: Images, frames: Iterable[ChosenFrames]
-) -> tuple[str, list[str]]:
-    """Tell the labels of frames from any others, and name the classes that they know.
-
-    Raises:
-        UserError: There are none, or frames were never put before what made them.
-    """
-    section, data, paths = config.detector, config.data, config.paths
-    asked = {
-        image_id
-        for each in frames
-        for image_id in (*each.selection.train_ids, *each.selection.bank.validation_ids)
-    }
-    if section.label_set is None:  # there is ground truth, which detectors are judged by
-        boxes, _ = split_ignored(read_truths(data, images.paths, sorted(asked)))
-        identity = settings_hash({"boxes": boxes.to_csv(index=False)})
-    else:
-        folder = find_label_set(section.label_set, paths.label_sets, paths.runs, data.test_split)
-        label_set = LabelSet(folder, needs_maps=False)
-        if unknown := sorted(asked.difference(label_set.ids, label_set.failed)):
-            raise UserError(
-                f"{len(unknown)} of {len(asked)} frames are not in the label set {label_set.name} "
-                f"(detector.label_set): {listed(unknown)}; label them first"
-            )
-        boxes, identity = label_set.read_boxes(), content_of(folder)
-    counted = boxes["confidence"] >= section.min_confidence
-    return identity, sorted(boxes["obj_class"][counted].unique())
+def _identify_labels(config: Config, labels: Labels) -> str:
+    """Tell the labels of frames from any others."""
+    if config.detector.label_set is None:  # there is ground truth, which detectors are judged by
+        return settings_hash({"boxes": labels.boxes.to_csv(index=False)})
+    places = (config.paths.label_sets, config.paths.runs, config.data.test_split)
+    return content_of(find_label_set(config.detector.label_set, *places))

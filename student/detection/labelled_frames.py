@@ -1,7 +1,7 @@
 """Images with the boxes that a detector is to find in them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,28 @@ from util.ground_truth.reading import read_truths
 from util.images.files import find_images
 from util.images.splits import read_split
 from util.label_set import PREDICTION, LabelSet, find_label_set
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Boxes that images are labelled with.
+
+    Attributes:
+        boxes: Table of `util.bbox_csv`, of those that are sure enough.
+        name: Where they come from: the name of a label set, or the ground truth.
+        known: Classes that there are boxes of, in whatever image.
+        failed: Images that could not be labelled.
+    """
+
+    boxes: pd.DataFrame
+    name: str
+    known: Collection[str]
+    failed: Collection[str]
+
+    def of(self, image_ids: Collection[str]) -> "Labels":
+        """Give those of some images alone."""
+        boxes = self.boxes[self.boxes["image"].isin(set(image_ids))]
+        return replace(self, boxes=boxes, failed=set(self.failed).intersection(image_ids))
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +78,7 @@ class LabelledFrames:
 
 
 def gather_labelled_frames(
-    section: DetectorSection, data: DataSection, paths: PathsSection
+    section: DetectorSection, data: DataSection, paths: PathsSection, labels: Labels | None = None
 ) -> LabelledFrames:
     """Find the images of the training and validation splits, and the boxes in them.
 
@@ -64,6 +86,7 @@ def gather_labelled_frames(
         section: Names the label set, and says which of its boxes count.
         data: Names images, splits and ground truth.
         paths: Where label sets and runs are.
+        labels: Of these images at least; None = they are read.
 
     Raises:
         UserError: Images, lists or labels are missing, or nothing is to be found in the training
@@ -75,38 +98,63 @@ def gather_labelled_frames(
         for split in (data.train_split, data.validation_split)
     )
     asked = list(dict.fromkeys([*train_ids, *validation_ids]))
-    if section.label_set is None:
-        boxes, _ = split_ignored(read_truths(data, image_paths, asked))
-        labels, failed = str(data.ground_truth), frozenset[str]()
-        known = {*boxes["obj_class"], *data.ground_truth_classes}
-    else:
-        place = (paths.label_sets, paths.runs, data.test_split)
-        label_set = LabelSet(find_label_set(section.label_set, *place), needs_maps=False)
-        boxes, failed = _read_boxes(label_set, asked), frozenset(label_set.failed)
-        labels, known = label_set.name, {*boxes["obj_class"]}
+    if labels is None:
+        labels = read_labels(section, data, paths, image_paths, asked)
+    labels = labels.of(asked)
     train_ids, validation_ids = (
-        [image_id for image_id in ids if image_id not in failed]
+        [image_id for image_id in ids if image_id not in labels.failed]
         for ids in (train_ids, validation_ids)
     )
     if not validation_ids:
         raise UserError(
-            f"{labels} has failed on all images of the split {data.validation_split}, so there is "
-            "nothing to validate by; take other frames, or label them anew"
+            f"{labels.name} has failed on all images of the split {data.validation_split}, so "
+            "there is nothing to validate by; take other frames, or label them anew"
         )
-    asked = [*train_ids, *validation_ids]
-    is_asked = boxes["image"].isin(set(asked)) & (boxes["confidence"] >= section.min_confidence)
-    boxes = boxes[is_asked]
+    boxes = labels.boxes
     there = sorted(boxes["obj_class"][boxes["image"].isin(set(train_ids))].unique())
-    _refuse_unlearnable(section, known, there, f"{labels}, split {data.train_split}")
+    _refuse_unlearnable(section, labels, there, f"{labels.name}, split {data.train_split}")
     classes = section.classes or there
     counted = boxes[boxes["obj_class"].isin(classes)].reset_index(drop=True)
     assert data.splits is not None, "lists were read from there"
     origin = describe_origin(train_ids, data.groups, data.splits)
-    return LabelledFrames(image_paths, counted, classes, train_ids, validation_ids, labels, origin)
+    return LabelledFrames(
+        image_paths, counted, classes, train_ids, validation_ids, labels.name, origin
+    )
+
+
+def read_labels(
+    section: DetectorSection,
+    data: DataSection,
+    paths: PathsSection,
+    image_paths: Mapping[str, Path],
+    image_ids: Sequence[str],
+) -> Labels:
+    """Read the boxes that images are labelled with, and maybe those of others.
+
+    Args:
+        section: Names the label set, and says which of its boxes count.
+        data: Names ground truth and the test split.
+        paths: Where label sets and runs are.
+        image_paths: All images there are, by id.
+        image_ids: Those that are asked about.
+
+    Raises:
+        UserError: There are no labels, or images were never put before what made them.
+    """
+    if section.label_set is None:
+        boxes, _ = split_ignored(read_truths(data, image_paths, image_ids))
+        name, failed = str(data.ground_truth), frozenset[str]()
+        known = {*boxes["obj_class"], *data.ground_truth_classes}
+    else:
+        folder = find_label_set(section.label_set, paths.label_sets, paths.runs, data.test_split)
+        label_set = LabelSet(folder, needs_maps=False)
+        boxes, name, failed = _read_boxes(label_set, image_ids), label_set.name, label_set.failed
+        known = {*boxes["obj_class"]}
+    return Labels(boxes[boxes["confidence"] >= section.min_confidence], name, known, failed)
 
 
 def _refuse_unlearnable(
-    section: DetectorSection, known: Collection[str], there: Sequence[str], labels: str
+    section: DetectorSection, labels: Labels, there: Sequence[str], where: str
 ) -> None:
     """Refuse frames in which nothing is to be found.
 
@@ -115,21 +163,21 @@ def _refuse_unlearnable(
 
     Args:
         section: Names the classes that are to be found.
-        known: Classes that the labels have boxes of, in whatever image.
+        labels: Of the frames.
         there: Classes that frames to learn from have boxes of.
-        labels: Where these are from, for errors.
+        where: These are from, for errors.
 
     Raises:
         UserError: A class is unknown, or no frame has a box.
     """
-    if unknown := [name for name in section.classes if name not in known]:
+    if unknown := [name for name in section.classes if name not in labels.known]:
         raise UserError(
-            f"{labels}: there is no box of {listed(unknown)} (detector.classes), but of: "
-            f"{listed(sorted(known)) or 'nothing'}"
+            f"{where}: there is no box of {listed(unknown)} (detector.classes), but of: "
+            f"{listed(sorted(labels.known)) or 'nothing'}"
         )
     if not set(section.classes or there).intersection(there):
         raise UserError(
-            f"{labels}: no frame has a box{' of these classes' if there else ''}, so there is "
+            f"{where}: no frame has a box{' of these classes' if there else ''}, so there is "
             "nothing to learn; take other frames, another label set, other detector.classes, or a "
             "lower detector.min_confidence"
         )

@@ -35,6 +35,13 @@ def test_of_many_boxes_the_best_are_kept() -> None:
     np.testing.assert_allclose(found.confidences, [0.9, 0.8, 0.7])
 
 
+def test_a_box_is_found_behind_many_that_do_not_stay() -> None:
+    boxes = np.array([[0, 0, 9, 9.0]] * 50 + [[20, 20, 29, 29]])
+    scores = np.linspace(0.9, 0.5, 51)[:, None]
+    found = choose_boxes(boxes, scores, NAMES, BoxRule(0.25, most=2), SIZE_HW)
+    np.testing.assert_allclose(found.confidences, [0.9, 0.5])
+
+
 @pytest.mark.parametrize("is_exclusive", [True, False])
 @pytest.mark.parametrize("count", [0, 5])
 def test_where_nothing_is_sure_enough_there_are_no_boxes(is_exclusive: bool, count: int) -> None:

@@ -1,5 +1,6 @@
 """Runs a checkpoint in torch."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from util.learning.checkpoint import read_checkpoint
 from util.learning.device import choose_device
 from util.learning.memory import is_out_of_memory
 from util.learning.networks.models import load_model
+
+_TIMM_BLOCKS = "timm.models._efficientnet_blocks"
+"""Module of blocks of EfficientNet: each convolution there is followed by its normalisation."""
 
 
 class TorchPredictor:
@@ -74,15 +78,20 @@ def scale_images(images: Tensor) -> Tensor:
 def fuse_batch_norms(model: nn.Module) -> nn.Module:
     """Put batch normalisations into the convolutions before them, as far as they are in sequence.
 
-    The same function up to rounding, in fewer passes over memory.
+    The same function up to rounding, in fewer passes over memory. What timm's layers do behind the
+    normalisation, such as an activation, stays.
 
     Args:
         model: In evaluation mode; changed by this.
     """
-    for sequence in [module for module in model.modules() if isinstance(module, nn.Sequential)]:
-        for index in range(len(sequence) - 1):
-            first, second = sequence[index], sequence[index + 1]
+    for parent in [module for module in model.modules() if _is_in_order(module)]:
+        for (name, first), (behind, second) in pairwise(list(parent.named_children())):
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-                sequence[index] = fuse_conv_bn_eval(first, second)
-                sequence[index + 1] = nn.Identity()
+                setattr(parent, name, fuse_conv_bn_eval(first, second))
+                setattr(parent, behind, getattr(second, "act", nn.Identity()))
     return model
+
+
+def _is_in_order(module: nn.Module) -> bool:
+    """Tell whether a module runs its parts in the order in which it names them."""
+    return isinstance(module, nn.Sequential) or type(module).__module__ == _TIMM_BLOCKS

@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -37,3 +40,22 @@ def test_answers_do_not_depend_on_how_many_are_given_at_once() -> None:
         found.append(DetectorLabeller(detector, BoxRule(0.001, 0.5, 10)).detect(image))
     np.testing.assert_allclose(found[0].boxes_xyxy, found[1].boxes_xyxy, rtol=1e-5)
     assert len(found[0].confidences) == 10
+
+
+@pytest.mark.parametrize("encoder", [None, "tf_efficientnet_lite0", "mobilenetv3_small_100"])
+def test_a_detector_that_is_made_fast_says_what_its_network_does(encoder: str | None) -> None:
+    torch.manual_seed(0)
+    network = Detector(replace(SETTINGS, encoder=encoder, width=4))
+    network(torch.rand(4, 3, 64, 96))  # running moments
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.uniform_(layer.weight, 0.5, 1.5)
+            nn.init.uniform_(layer.bias, -1, 1)
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        seen = network.eval()(torch.from_numpy(image).permute(2, 0, 1)[None] / 255)
+    detector = TorchDetector(network, torch.device("cpu"))
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in detector._model.modules())
+    answer = detector.look(image)
+    np.testing.assert_allclose(answer.scores, seen.logits[0].sigmoid(), rtol=1e-3)
+    np.testing.assert_allclose(answer.boxes_xyxy, seen.boxes_xyxy[0], rtol=1e-3, atol=1e-2)
