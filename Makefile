@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: study road smoke streams test teacher benchmark check docs pins clean
+.PHONY: study road smoke streams streams-large streams-small test teacher benchmark check docs pins clean
 
 # Says first where the time will go.
 study: $(VENV)/study.done
@@ -49,18 +49,26 @@ smoke: $(VENV)/study.done
 
 # Cameras: a large and a small detector that know no camera in particular, what both find in the
 # banks, students of each camera by strategies and numbers of frames, and cameras in clusters.
+# The two detectors are trained at once, each on half of the cores, which takes less time than one
+# after the other on all.
 STREAMS ?= configs/streams.json
 GENERAL := --detector.label_set null --detector.start null
+HALF = OMP_NUM_THREADS=$$($(RUN) -c "import os; print(max(os.cpu_count() // 2, 1))")
 streams: $(VENV)/study.done
 	$(RUN) util/demo/make_demo.py --config $(STREAMS)
-	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run large $(GENERAL) \
-		--detector.width 12 --detector.size_px 256
-	$(RUN) student/detection/train_detector.py --config $(STREAMS) --detector.run small $(GENERAL) \
-		--detector.epochs 4
-	$(RUN) teacher/soft_label_generation.py --config $(STREAMS) --boxes.model large
-	$(RUN) teacher/soft_label_generation.py --config $(STREAMS) --boxes.model small
+	$(MAKE) --jobs 2 streams-large streams-small
 	$(RUN) analysis/stream_study.py --config $(STREAMS)
 	$(RUN) analysis/cluster_cameras.py --config $(STREAMS)
+
+streams-large:
+	$(HALF) $(RUN) student/detection/train_detector.py --config $(STREAMS) $(GENERAL) \
+		--detector.run large --detector.width 12 --detector.size_px 256
+	$(HALF) $(RUN) teacher/soft_label_generation.py --config $(STREAMS) --boxes.model large
+
+streams-small:
+	$(HALF) $(RUN) student/detection/train_detector.py --config $(STREAMS) $(GENERAL) \
+		--detector.run small --detector.epochs 4
+	$(HALF) $(RUN) teacher/soft_label_generation.py --config $(STREAMS) --boxes.model small
 
 test: $(VENV)/test.done
 	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist worksteal -m "not timed"
