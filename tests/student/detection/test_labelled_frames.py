@@ -5,13 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from student.detection.labelled_frames import LabelledFrames, gather_labelled_frames
+from student.detection.labelled_frames import (
+    LabelledFrames,
+    gather_labelled_frames,
+    read_labels,
+)
 from student.detection.origin import describe_origin
 from tests.student.detection.painted_cameras import paint_cameras, write_boxes
 from util.config.command_line import load_config
 from util.errors import UserError
+from util.images.files import find_images
 from util.streams.writing import MANIFEST
 
 
@@ -40,6 +46,24 @@ def test_boxes_are_given_by_image_relative_to_it_with_numbers_of_classes(cameras
     assert classes.tolist() == [1]
     nothing, none = frames.truth("cam1/frame_99")
     assert (nothing.shape, none.shape) == ((0, 4), (0,))
+
+
+@pytest.mark.parametrize("label_set", [None, "some"])
+def test_labels_that_were_read_for_many_give_the_same_as_those_that_are_read_anew(
+    cameras: Path, label_set: str | None
+) -> None:
+    write_boxes(cameras, "some", failed=["cam1/frame_3"])
+    config, _ = load_config("", ["--config", str(cameras)])
+    section = config.detector.model_copy(update={"label_set": label_set})
+    images = find_images(config.data.images)
+    every = sorted(images) if label_set is None else ["cam1/frame_0"]
+    told = section, config.data, config.paths
+    read = gather_labelled_frames(*told, read_labels(*told, images, every))
+    anew = gather_labelled_frames(*told)
+    pd.testing.assert_frame_equal(read.boxes, anew.boxes)
+    assert (read.classes, read.labels) == (anew.classes, anew.labels)
+    assert read.train_ids == anew.train_ids
+    assert len(anew.train_ids) == (24 if label_set is None else 23)
 
 
 def test_the_order_of_classes_is_that_of_the_config(cameras: Path) -> None:

@@ -68,3 +68,13 @@ def test_a_learner_goes_on_with_its_groups_as_if_it_had_not_been_stopped() -> No
         descend(learner)
     for name, value in straight.network.state_dict().items():
         assert torch.equal(resumed.network.state_dict()[name], value), name
+
+
+def test_convolutions_of_single_pixels_stay_what_they_are_on_their_way_through_onednn() -> None:
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 1, stride=2)]
+    model, images = nn.Sequential(*layers), torch.rand(2, 3, 8, 8)
+    expected = model(images)
+    learner = Learner(build_fabric("cpu"), model, SETTINGS, 1)
+    assert [layer.dilation for layer in layers] == [(2, 2), (1, 1), (1, 1)]
+    torch.testing.assert_close(learner.model(images), expected)
