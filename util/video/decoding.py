@@ -30,10 +30,12 @@ class Frame:
     Attributes:
         time_s: Exact seconds since the first frame of the video.
         picture: PyAV's frame.
+        pixel_aspect: Width of its pixels where their height is 1, as the video says.
     """
 
     time_s: Fraction
     picture: VideoFrame
+    pixel_aspect: Fraction = Fraction(1)
 
     @property
     def end_s(self) -> Fraction:
@@ -113,6 +115,7 @@ def _in_time(decoded: Iterator[VideoFrame | str], stream: VideoStream) -> Iterat
     """Give pictures their times; a raw stream has none, and is taken to be of an even rate."""
     first_s, last_s = None, Fraction(-1)
     rate = stream.average_rate or stream.guessed_rate
+    pixel_aspect = stream.sample_aspect_ratio or Fraction(1)
     for number, picture in enumerate(decoded):
         if isinstance(picture, str):
             yield picture
@@ -127,7 +130,7 @@ def _in_time(decoded: Iterator[VideoFrame | str], stream: VideoStream) -> Iterat
         first_s = time_s if first_s is None else first_s
         if time_s - first_s > last_s:
             last_s = time_s - first_s
-            yield Frame(last_s, picture)
+            yield Frame(last_s, picture, pixel_aspect)
         else:
             yield "its clock goes back"
 
@@ -143,19 +146,21 @@ def _declared_s(stream: VideoStream) -> Fraction | None:
     return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
 
 
-def to_image(picture: VideoFrame, size_px: int) -> np.ndarray:
-    """Make an image of a picture: (H, W, 3) uint8 RGB.
+def to_image(frame: Frame, size_px: int) -> np.ndarray:
+    """Make an image of a frame: (H, W, 3) uint8 RGB, of square pixels.
 
     Args:
-        picture: Turned upright by quarters, where the video says that its camera was not.
+        frame: Enlarged along one side where its pixels are not square; turned upright by quarters,
+            where the video says that its camera was not.
         size_px: Longest side, to which a larger one is made smaller; 0 = as it is.
     """
-    # PyAV gives by which angle to turn it counterclockwise, in degrees.
-    turned = np.rot90(picture.to_ndarray(format="rgb24"), round(picture.rotation / 90))
-    image = np.ascontiguousarray(turned, np.uint8)
+    image, aspect = frame.picture.to_ndarray(format="rgb24"), frame.pixel_aspect
     height, width = image.shape[:2]
-    scale = size_px / max(height, width)
-    if not 0 < scale < 1:
-        return image
-    size_wh = max(round(width * scale), 1), max(round(height * scale), 1)
-    return cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
+    sides = width * max(aspect, 1), height * max(1 / aspect, 1)
+    scale = min(size_px / max(sides), 1) if size_px else 1
+    size_wh = max(round(sides[0] * scale), 1), max(round(sides[1] * scale), 1)
+    if size_wh != (width, height):
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        image = cv2.resize(image, size_wh, interpolation=how)
+    # PyAV gives by which angle to turn it counterclockwise, in degrees.
+    return np.ascontiguousarray(np.rot90(image, round(frame.picture.rotation / 90)), np.uint8)

@@ -74,7 +74,7 @@ class FrameFolder:
             times.append(time_ms / 1000)
             sizes.setdefault((each.picture.width, each.picture.height), time_ms / 1000)
             if not (path := self.path(time_ms)).exists():
-                write_image(path, to_image(each.picture, size_px))
+                write_image(path, to_image(each, size_px))
         if len(sizes) > 1:
             told = [f"{width}x{height} from {at:.3f} s" for (width, height), at in sizes.items()]
             logger.warning("%s: its frames change their size: %s", self.video, listed(told))

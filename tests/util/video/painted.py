@@ -18,6 +18,7 @@ def write_video(
     rotation: int | None = None,
     size_wh: tuple[int, int] = (64, 48),
     options: dict[str, str] | None = None,
+    pixel_aspect: Fraction | None = None,
 ) -> Path:
     """Write frames that are shown from some times on; the corner top left of each is white."""
     with av.open(str(path), "w", options=options) as container:
@@ -27,6 +28,8 @@ def write_video(
         stream.bit_rate = 2_000_000
         stream.gop_size = 5
         stream.codec_context.time_base = Fraction(1, 1000)
+        if pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
         if rotation is not None:
             stream.set_display_rotation(rotation)
         for number, time_s in enumerate(times_s):

@@ -1,5 +1,6 @@
 """Videos of all sorts, and broken ones."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -26,7 +27,7 @@ def test_frames_come_with_the_times_that_the_file_gives_them(suffix: str, tmp_pa
     video = write_video(tmp_path / f"a.{suffix}", TIMES)
     frames, breaks = split(video)
     assert [float(each.time_s) for each in frames] == pytest.approx(TIMES, abs=1e-3)
-    assert [number_of(to_image(each.picture, 0)) for each in frames] == [*range(5)]
+    assert [number_of(to_image(each, 0)) for each in frames] == [*range(5)]
     assert not breaks
 
 
@@ -42,15 +43,35 @@ def test_a_turned_camera_gives_upright_frames(rotation: int | None, tmp_path: Pa
     capture = cv2.VideoCapture(str(video))  # which turns frames by itself
     _, expected_bgr = capture.read()
     capture.release()
-    image = to_image(first.picture, 0)
+    image = to_image(first, 0)
     assert image.shape == expected_bgr.shape
     assert np.abs(image.astype(int) - expected_bgr).mean() < 3
 
 
 def test_larger_frames_are_made_smaller_and_others_stay(tmp_path: Path) -> None:
     (first, _), _ = split(write_video(tmp_path / "a.mp4", [0, 0.1]))
-    assert to_image(first.picture, 32).shape == (24, 32, 3)
-    assert to_image(first.picture, 65).shape == (48, 64, 3)
+    assert to_image(first, 32).shape == (24, 32, 3)
+    assert to_image(first, 65).shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "size_px", "rotation", "shape"),
+    [
+        ("2", 0, None, (48, 128, 3)),  # of pixels that are wide
+        ("1/2", 0, None, (96, 64, 3)),
+        ("2", 64, None, (24, 64, 3)),
+        ("2", 0, 90, (128, 48, 3)),
+    ],
+)
+def test_pixels_become_square(
+    aspect: str, size_px: int, rotation: int | None, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    wide = tmp_path / "wide.mp4"
+    (first, _), _ = split(write_video(wide, [0, 0.1], rotation, pixel_aspect=Fraction(aspect)))
+    image = to_image(first, size_px)
+    assert image.shape == shape
+    bright = (image > 200).all(axis=2)  # a quarter, as before
+    assert bright.mean() == pytest.approx(0.25, abs=0.02)
 
 
 def test_a_raw_stream_has_even_times(tmp_path: Path) -> None:
@@ -80,7 +101,7 @@ def test_what_lies_before_and_behind_a_break_is_decoded(tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.mp4", times)
     wipe(video, 0.4, 0.5)
     frames, breaks = split(video)
-    numbers = [number_of(to_image(each.picture, 0)) for each in frames]
+    numbers = [number_of(to_image(each, 0)) for each in frames]
     assert numbers[:8] == [*range(8)]
     assert numbers[-8:] == [*range(17, 25)]
     assert 16 < len(numbers) < 25
