@@ -143,7 +143,8 @@ def read_labels(
     """
     if section.label_set is None:
         boxes, _ = split_ignored(read_truths(data, image_paths, image_ids))
-        name, failed = str(data.ground_truth), frozenset[str]()
+        name = str(data.ground_truth)
+        failed: Collection[str] = ()
         known = {*boxes["obj_class"], *data.ground_truth_classes}
     else:
         folder = find_label_set(section.label_set, paths.label_sets, paths.runs, data.test_split)

@@ -15,6 +15,9 @@ from util.learning.detection.answering import open_detector
 from util.learning.inference.opening import check_there, hash_checkpoint
 from util.running.shares import ALONE
 
+VERSION = 2
+"""Counts up whenever the same checkpoint and rule give other boxes."""
+
 MANY = 32
 """So many images are looked at several at once; fewer have all cores for each."""
 
@@ -60,6 +63,7 @@ def describe_detector(checkpoint: Path, rule: BoxRule) -> dict[str, Any]:
     check_there(checkpoint, "student/detection/train_detector.py")
     return {
         "producer": "detector",
+        "version": VERSION,
         "checkpoint_sha256": hash_checkpoint(checkpoint),
         **asdict(rule),
     }

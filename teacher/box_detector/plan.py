@@ -13,8 +13,8 @@ from util.errors import UserError
 from util.running.ahead import count_cores
 from util.weights.known import default_model
 
-VERSION = 1
-"""Counts up whenever the same model and settings give other boxes."""
+VERSIONS = {"run": 2}
+"""By detector, 1 for others; counts up whenever the same model and settings give other boxes."""
 
 _LIBRARIES = {"torchvision": ("torch", "torchvision"), "ultralytics": ("torch",), "run": ()}
 """What runs files that the config names by their path alone, beside the package itself."""
@@ -30,7 +30,9 @@ def plan(teacher: TeacherSection, section: BoxesSection, runs: Path) -> TeacherP
     is_path = section.detector in _LIBRARIES
     return TeacherPlan(
         label_sets={name: PlannedSet(name, BoxSettings)},
-        describe=lambda models: describe_teacher(teacher, section, models, VERSION),
+        describe=lambda models: describe_teacher(
+            teacher, section, models, VERSIONS.get(section.detector, 1)
+        ),
         load=lambda models, _: _load(teacher, section, models["boxes"]),
         weights={} if is_path else {"boxes": (section.detector, section.model)},
         files=lambda: _find_file(section, runs) if is_path else {},

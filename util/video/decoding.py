@@ -154,7 +154,8 @@ def to_image(frame: Frame, size_px: int) -> np.ndarray:
             where the video says that its camera was not.
         size_px: Longest side, to which a larger one is made smaller; 0 = as it is.
     """
-    image, aspect = frame.picture.to_ndarray(format="rgb24"), frame.pixel_aspect
+    image: np.ndarray = frame.picture.to_ndarray(format="rgb24")
+    aspect = frame.pixel_aspect
     height, width = image.shape[:2]
     sides = width * max(aspect, 1), height * max(1 / aspect, 1)
     scale = min(size_px / max(sides), 1) if size_px else 1
