@@ -161,6 +161,8 @@ def _join(foreground: np.ndarray, dilation_iterations: int) -> tuple[np.ndarray,
         (H, W) int32 number of each pixel's component, from 1; 0 is none. (N, 4) int32 tight
         x0, y0, x1, y1 of the pixels of each component before dilation.
     """
+    from scipy.ndimage import find_objects
+
     margin = dilation_iterations
     height, width = foreground.shape
     if margin:
@@ -170,14 +172,12 @@ def _join(foreground: np.ndarray, dilation_iterations: int) -> tuple[np.ndarray,
         # n dilations by 3x3 equal one by (2n+1)x(2n+1), and that one is separable and fast.
         side = 2 * margin + 1
         foreground = cv2.dilate(padded, np.ones((side, side), np.uint8), dst=padded)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(
-        foreground, connectivity=8, ltype=cv2.CV_32S
-    )
-    left, top, dilated_width, dilated_height = stats[1:, :4].T
-    right, bottom = left + dilated_width - 2 * margin, top + dilated_height - 2 * margin
+    _, labels = cv2.connectedComponents(foreground, connectivity=8, ltype=cv2.CV_32S)
+    # OpenCV's own boxes come with sums that nobody needs, and take twice as long.
+    places = [(x.start, y.start, x.stop, y.stop) for y, x in find_objects(labels)]
     inside = labels[margin : margin + height, margin : margin + width]
     # The padding moves everything by the margin, which is how much a box is too large there.
-    return inside, np.stack([left, top, right, bottom], axis=1)
+    return inside, np.array(places, np.int32) - [0, 0, 2 * margin, 2 * margin]
 
 
 def _sum_pixels(

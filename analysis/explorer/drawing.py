@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from analysis.explorer.exploring import Panel, View
+from util.running.ahead import map_ahead
 from util.visualization import fit_long_side
 
 SHOWN_PX = 640
@@ -22,7 +23,7 @@ def view_to_json(view: View) -> dict[str, Any]:
     height, width = view.size_hw
     return {
         "size": [width, height],
-        "panels": [panel_to_json(panel) for panel in view.panels],
+        "panels": list(map_ahead(panel_to_json, view.panels)),  # large maps take a while
         "remarks": view.remarks,
         "has_asked": view.has_asked,
         "milliseconds": round(view.seconds * 1000, 1),
@@ -59,7 +60,7 @@ def encode_map(soft_label: np.ndarray) -> str:
     """Write an (H, W) map in [0, 1] as a gray PNG of 8 bits, a data URI; large ones are reduced."""
     small = soft_label
     if max(soft_label.shape) > SHOWN_PX:
-        small = fit_long_side(soft_label.astype(np.float32), SHOWN_PX)
+        small = fit_long_side(soft_label.astype(np.float32, copy=False), SHOWN_PX)
     levels = np.rint(small * 255).astype(np.uint8)
     _, data = cv2.imencode(".png", levels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     return "data:image/png;base64," + base64.b64encode(data.tobytes()).decode()

@@ -1,6 +1,6 @@
 """Label sets are read once, an image at a time, and counted: signals, and truth where there is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,20 +57,25 @@ def count_signals(ranked: Ranked, image_ids: Sequence[str], settings: BoxSetting
         return map_cost(members[0].path(image_id)) * len(ranked.candidates)
 
     looked = map_ahead(
-        lambda image_id: look_at(ranked, image_id, settings), image_ids, cost_bytes=cost_bytes
+        lambda image_id: look_at(ranked.read(image_id), settings), image_ids, cost_bytes=cost_bytes
     )
     seen = list(track(looked, "signals", len(image_ids), transient=True))
-    return SignalCounts(
-        mass=np.array([each.mass for each in seen]),
-        **_match_boxes(seen, image_ids, len(members)),
-        views=np.zeros((len(seen), len(ranked.candidates), 2)),
-    )
+    return count_seen(seen, image_ids, len(members))
 
 
-def look_at(ranked: Ranked, image_id: str, settings: BoxSettings) -> OfImage:
-    """Look at the maps of all candidates of an image, one after another."""
+def count_seen(
+    seen: Sequence[OfImage], image_ids: Sequence[str], num_prompts: int
+) -> SignalCounts:
+    """Count what images tell of candidates, the first of which are so many prompts."""
+    mass = np.array([each.mass for each in seen])
+    matched = _match_boxes(seen, image_ids, num_prompts)
+    return SignalCounts(mass=mass, **matched, views=np.zeros_like(mass))
+
+
+def look_at(soft_labels: Iterable[np.ndarray], settings: BoxSettings) -> OfImage:
+    """Look at the maps, (H, W) float32 in [0, 1], of all candidates of an image, one by one."""
     mass, boxes = [], []
-    for soft_label in ranked.read(image_id):
+    for soft_label in soft_labels:
         flat = soft_label.ravel()
         mass.append((np.square(flat).sum(dtype=np.float64), flat.sum(dtype=np.float64)))
         boxes.append(

@@ -262,10 +262,11 @@ class SegmentAnyAnomaly:
         elif rule == "published":
             small = to_unit(small)
         height, width = size_hw
+        is_whole = small.shape == (height, width)
         scale_xyxy = np.tile(np.array([width, height], np.float32) / saliency.shape[::-1], 2)
         scale_xyxy = scale_xyxy.astype(np.float32)
         return Finding(
-            soft_label=cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR),
+            soft_label=small if is_whole else cv2.resize(small, (width, height)),
             boxes_xyxy=candidates.boxes_xyxy[candidates.counts][best] * scale_xyxy,
             scores=scores[best],
             phrases=candidates.phrases[candidates.counts][best].tolist(),

@@ -58,11 +58,16 @@ def lay_out(
         (H, W) float32, 0 where no mask is; in [0, 1] by `fixed_scale`, in [0, exp(3)] as published.
     """
     total = np.zeros(size_hw, np.float32)
-    count = np.zeros(size_hw, np.float32)
+    divisor = np.zeros(size_hw, np.uint16)  # less 1
     for mask, score in zip(masks, scores, strict=True):
         total[mask.place][mask.pixels] += score
-        count[mask.place][mask.pixels] += 1
-    return total / (1 + count if rule == "published" else np.maximum(count, 1))
+        divisor[mask.place][mask.pixels] += 1
+    if rule == "fixed_scale":
+        divisor -= divisor > 0
+    # Few pixels of a large image are under a mask, and fewer under several.
+    divided = np.flatnonzero(divisor)
+    total.reshape(-1)[divided] /= 1 + divisor.reshape(-1)[divided]
+    return total
 
 
 def to_unit(published: np.ndarray) -> np.ndarray:

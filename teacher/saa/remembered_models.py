@@ -60,15 +60,21 @@ class Memory:
     def __init__(self) -> None:
         self.times_asked = 0
         self._images: OrderedDict[str, RememberedImage] = OrderedDict()
+        self._last: RememberedImage | None = None
 
     def of(self, image_rgb: np.ndarray) -> RememberedImage:
-        """What is remembered of an image, (H, W, 3) uint8 RGB; the one used longest ago goes."""
-        key = image_key(image_rgb)
-        remembered = self._images.setdefault(key, RememberedImage(image_rgb))
-        self._images.move_to_end(key)
-        if len(self._images) > MOST_IMAGES:
-            self._images.popitem(last=False)
-        return remembered
+        """What is remembered of an image, (H, W, 3) uint8 RGB; the one used longest ago goes.
+
+        All models are asked about the same array, again and again, which must stay as it is.
+        """
+        if self._last is None or self._last.image_rgb is not image_rgb:
+            key = image_key(image_rgb)  # which takes a while for a large image
+            self._last = self._images.setdefault(key, RememberedImage(image_rgb))
+            self._last.image_rgb = image_rgb
+            self._images.move_to_end(key)
+            if len(self._images) > MOST_IMAGES:
+                self._images.popitem(last=False)
+        return self._last
 
 
 class RememberedDetector:

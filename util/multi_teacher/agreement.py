@@ -33,11 +33,13 @@ def vote_fraction(maps: Iterable[np.ndarray]) -> np.ndarray:
     Returns:
         (H, W) float32 in [0, 1].
     """
-    votes, count = np.zeros((), np.uint16), 0
+    maps = iter(maps)
+    votes, count = (next(maps) > 0).astype(np.float32), 1
     for soft_label in maps:
-        votes = votes + (soft_label > 0)
+        votes += soft_label > 0
         count += 1
-    return votes / np.float32(count)
+    votes /= count
+    return votes
 
 
 def vote_entropy(maps: Iterable[np.ndarray]) -> np.ndarray:
