@@ -24,7 +24,7 @@ from util.config.command_line import load_config
 from util.errors import UserError, listed
 from util.images.files import find_images, image_size_hw
 from util.images.masks import open_masks
-from util.images.splits import read_split
+from util.images.splits import read_split, spread
 from util.running.run import run_script
 
 READS = {"evaluation.predictions", "evaluation.heatmaps"}
@@ -67,12 +67,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{image_id} is left out: {reason}", file=sys.stderr)
     print(f"Wrote {place / 'index.html'} and {place / 'sheet_1.png'}")
     return max(scales.report(), int(bool(failed)))
-
-
-def spread(image_ids: Sequence[str], num_images: int) -> list[str]:
-    """Choose so many images, or all if there are fewer, evenly spread over them."""
-    num = min(num_images, len(image_ids))
-    return [image_ids[index * len(image_ids) // num] for index in range(num)]
 
 
 def read_sizes(

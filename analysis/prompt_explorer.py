@@ -33,6 +33,7 @@ from util.config.command_line import load_config
 from util.demo.making import make_demo_if_asked
 from util.disk.whole_files import write_json
 from util.images.files import find_images
+from util.images.splits import spread
 from util.running.run import run_script, show_command
 
 if TYPE_CHECKING:  # teachers take a while to import, which --help should not
@@ -72,8 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
     from analysis.explorer.opening import find_start, open_explorer
     from analysis.explorer.page import list_gets, list_posts, render_page
-    from analysis.explorer.pictures import IMAGE
-    from analysis.explorer.ranking import Ranking
+    from analysis.explorer.ranking import PromptRanking
     from analysis.explorer.serving import HOST, open_server
     from teacher.building import prepare_teacher
 
@@ -89,8 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     with tempfile.TemporaryDirectory(prefix="murmuration-") as dropped:
         explorer = open_explorer(prepared, *sections, config.paths, image_paths, Path(dropped))
-        sample = ids[:: max(1, len(ids) // NUM_RANKED)][:NUM_RANKED]
-        ranking = Ranking(explorer, [IMAGE + image_id for image_id in sample])
+        sample = spread(ids, NUM_RANKED)
+        ranking = PromptRanking(explorer, sample, config.data.groups)
         facts = describe(config, explorer, len(ids), len(sample))
         gets = list_gets(explorer, ranking, render_page(start, KEPT_AS, facts))
         with open_server(gets, list_posts(explorer, ranking, save), options.port) as server:

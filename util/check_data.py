@@ -19,8 +19,6 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import numpy as np
-
 from util.checking.classes import count_classes
 from util.checking.findings import Findings
 from util.checking.images import describe_images, find_duplicates, survey_images
@@ -30,6 +28,7 @@ from util.checking.truth import Truth, read_truth
 from util.config.command_line import load_config
 from util.demo.making import make_demo_if_asked
 from util.images.files import find_images
+from util.images.splits import spread
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
 
@@ -56,22 +55,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if image_paths:
         truth = read_truth(data, image_paths, list(split_of or image_paths), survey.seen, findings)
     classes = count_classes(truth, splits, findings)
-    page, shown = (
-        config.paths.runs / "data.html",
-        spread([i for i in image_paths if i in survey.seen]),
-    )
+    page = config.paths.runs / "data.html"
+    shown = spread([i for i in image_paths if i in survey.seen], _PICTURES)
     write_findings(page, options.config, findings, classes, pairs, shown, image_paths, truth)
     print_findings(findings, page)
     if findings.errors:
         return 2
     print_next(["teacher/soft_label_generation.py", "--preview", "3"], argv)
     return 0
-
-
-def spread(image_ids: Sequence[str]) -> list[str]:
-    """Choose some images, evenly spread."""
-    places = np.unique(np.linspace(0, len(image_ids) - 1, _PICTURES).astype(int))
-    return [image_ids[place] for place in places.tolist()] if image_ids else []
 
 
 def print_findings(findings: Findings, page: Path) -> None:

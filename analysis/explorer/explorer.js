@@ -275,7 +275,8 @@ async function follow() {
     return;
   }
   $("progress").hidden = true;
-  $("ranked").replaceChildren(...state.ranked.map(([prompt, weight]) => element("li", `${prompt} ${weight.toFixed(3)}`)));
+  $("ranked").replaceChildren(...state.ranked.map((text) => element("li", text)));
+  $("ranked_said").replaceChildren(...state.said.map((text) => element("p", text, "hint")));
 }
 function stopRanking(error) {
   $("progress").hidden = true;
@@ -286,6 +287,7 @@ $("rank")?.addEventListener("click", async () => {
   try {
     await ask("/rank", choice);
     $("ranked").replaceChildren();
+    $("ranked_said").replaceChildren();
     $("progress").hidden = false;
     tell(null);
     await follow();

@@ -122,6 +122,10 @@ class Explorer:
                 seconds=time.perf_counter() - start,
             )
 
+    def box_settings(self, choice: Choice) -> BoxSettings:
+        """Say how boxes are found in maps by a choice."""
+        return replace(self._boxes, threshold=choice.threshold)
+
     def maps(self, image_name: str, choice: Choice) -> list[np.ndarray]:
         """The maps of an image for the prompts and thresholds of a choice, all (H, W) float32."""
         with self._lock:
@@ -144,7 +148,7 @@ class Explorer:
         except UserError as error:
             yield Panel(title, note=str(error))
         else:
-            boxes = soft_label_to_boxes(combined, replace(self._boxes, threshold=choice.threshold))
+            boxes = soft_label_to_boxes(combined, self.box_settings(choice))
             labels = [""] * len(boxes.confidences)
             yield Panel(title, combined, boxes.boxes_xyxy, boxes.confidences, labels, note=note)
         note = f"the share of the {len(maps)} maps that are above 0 at a pixel"

@@ -11,7 +11,7 @@ from analysis.explorer.answering import LOWEST_THRESHOLD
 from analysis.explorer.choice import Choice, Strategy, read_told
 from analysis.explorer.drawing import encode_photo, view_to_json
 from analysis.explorer.exploring import Explorer
-from analysis.explorer.ranking import Ranking
+from analysis.explorer.ranking import PromptRanking
 from analysis.explorer.serving import Action, Reply, reply_json
 from analysis.pictures.scale import COLOURS_RGB
 from util.config.fields import FolderName
@@ -50,7 +50,7 @@ def render_page(start: Choice, name: str, facts: Mapping[str, Any]) -> str:
     )
 
 
-def list_gets(explorer: Explorer, ranking: Ranking, page: str) -> dict[str, Action]:
+def list_gets(explorer: Explorer, ranking: PromptRanking, page: str) -> dict[str, Action]:
     """Name what answers requests that change nothing."""
     css = (Path(study.__file__).parent / "report" / "report.css").read_bytes()
     css += (HERE / "explorer.css").read_bytes()
@@ -78,7 +78,7 @@ def list_gets(explorer: Explorer, ranking: Ranking, page: str) -> dict[str, Acti
     }
 
 
-def list_posts(explorer: Explorer, ranking: Ranking, save: Saver) -> dict[str, Action]:
+def list_posts(explorer: Explorer, ranking: PromptRanking, save: Saver) -> dict[str, Action]:
     """Name what answers requests that are sent something."""
 
     def look(_: Mapping[str, str], data: bytes) -> Reply:

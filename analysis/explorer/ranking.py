@@ -1,57 +1,74 @@
-"""Prompts ranked on a sample of the images, without labels, by how far each agrees with others."""
+"""Prompts ranked on a sample of the images, without labels, as `analysis/prompt_ranking.py` does.
 
-from collections.abc import Iterator, Sequence
+So what the page says is what the stage says of the same images, thresholds and prompts.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from threading import Event, Thread
 from typing import Any
 
-import numpy as np
-
 from analysis.explorer.choice import Choice
 from analysis.explorer.exploring import Explorer
+from analysis.explorer.pictures import IMAGE
+from analysis.ranking.answer import answer
+from analysis.ranking.measuring import OfImage, count_seen, look_at
+from analysis.ranking.ranking import Ranking, rank
+from analysis.ranking.tables import show_ranking, tabulate
 from util.errors import UserError
-from util.multi_teacher.agreement import learn_weights
+from util.metrics.groups import group_images
+from util.multi_teacher.box_agreement import FEWEST
+from util.words import count_of
 
-LEAST_PROMPTS = 3
-"""A single covariance cannot tell two prompts apart."""
 
-
-class Ranking:
+class PromptRanking:
     """Ranks the prompts of one choice at a time, in a thread of its own."""
 
-    def __init__(self, explorer: Explorer, image_names: Sequence[str]) -> None:
+    def __init__(self, explorer: Explorer, image_ids: Sequence[str], groups: str | None) -> None:
         """Name the sample.
 
         Args:
             explorer: Answers about its images.
-            image_names: Of the images; see `analysis.explorer.pictures`.
+            image_ids: Of the images.
+            groups: As data.groups.
         """
         self._explorer = explorer
-        self._names = list(image_names)
+        self._ids = list(image_ids)
+        self._groups = groups
         self._stop = Event()
         self._thread: Thread | None = None
-        self._state: dict[str, Any] = {"done": 0, "total": 0, "ranked": None, "error": None}
+        self._state: dict[str, Any] = self._begun()
+
+    def _begun(self) -> dict[str, Any]:
+        return {"done": 0, "total": len(self._ids), "ranked": None, "said": [], "error": None}
 
     def begin(self, choice: Choice) -> None:
         """Begin to rank the prompts of a choice; an earlier ranking is given up.
 
         Raises:
-            UserError: There are fewer than three.
+            UserError: There are too few.
         """
         prompts = list(self._explorer.plan(choice.prompts).label_sets)
-        if len(prompts) < LEAST_PROMPTS:
+        if len(prompts) < FEWEST:
             raise UserError(
-                f"{len(prompts)} prompts cannot be ranked by how they agree; write "
-                f"{LEAST_PROMPTS} or more"
+                f"{count_of(len(prompts), 'prompt')} cannot be ranked by how they agree; write "
+                f"{FEWEST} or more"
             )
         self.end()
         self._stop = Event()
-        self._state = {"done": 0, "total": len(self._names), "ranked": None, "error": None}
+        self._state = self._begun()
         given = (prompts, choice, self._stop, self._state)
         self._thread = Thread(target=self._rank, args=given, daemon=True)
         self._thread.start()
 
     def state(self) -> dict[str, Any]:
-        """How many of how many images are done, and the prompts with their weights, best first."""
+        """Tell how many of how many images are done, and the outcome.
+
+        Returns:
+            JSON values: `done`, `total`; `ranked`, a text a prompt, best first, None until then;
+            `said`, sentences about them; `error`, why they cannot be ranked.
+        """
         return dict(self._state)
 
     def end(self) -> None:
@@ -63,20 +80,70 @@ class Ranking:
     def _rank(
         self, prompts: Sequence[str], choice: Choice, stop: Event, state: dict[str, Any]
     ) -> None:
+        hashes = [hashlib.blake2b() for _ in prompts]
         try:
-            weights = learn_weights(self._maps(choice, stop, state))
-        except (UserError, ValueError) as error:  # no image at all, where it is stopped at once
-            state["error"] = str(error)
-            return
-        if not stop.is_set():
-            order = np.argsort(-weights, kind="stable").tolist()
-            state["ranked"] = [[prompts[i], round(float(weights[i]), 3)] for i in order]
-
-    def _maps(
-        self, choice: Choice, stop: Event, state: dict[str, Any]
-    ) -> Iterator[list[np.ndarray]]:
-        for number, name in enumerate(self._names, start=1):
+            seen = self._look(choice, hashes, stop, state)
             if stop.is_set():
                 return
-            yield self._explorer.maps(name, choice)
+            twins = find_twins(prompts, [each.digest() for each in hashes])
+            ranking = rank_seen(seen, prompts, twins, self._groups)
+        except UserError as error:
+            state["error"] = str(error)
+            return
+        shown = show_ranking(tabulate(ranking, None), None)
+        failed = len(self._ids) - len(seen)
+        state["said"] = [
+            answer(ranking, None),
+            *(f"{name} has the maps of {one}, and is left out." for name, one in twins.items()),
+            *([f"{count_of(failed, 'image')} could not be labelled."] if failed else []),
+        ]
+        state["ranked"] = [" ".join(row) for row in shown[["label_set", "score"]].to_numpy()]
+
+    def _look(
+        self, choice: Choice, hashes: Sequence[Any], stop: Event, state: dict[str, Any]
+    ) -> dict[str, OfImage]:
+        """Look at the maps of the sample, as far as it can be labelled; they go into the hashes."""
+        seen: dict[str, OfImage] = {}
+        boxes = self._explorer.box_settings(choice)
+        for number, image_id in enumerate(self._ids, start=1):
+            if stop.is_set():
+                break
+            with suppress(UserError):  # one image of many
+                maps = self._explorer.maps(IMAGE + image_id, choice)
+                for of_prompt, soft_label in zip(hashes, maps, strict=True):
+                    of_prompt.update(soft_label.tobytes())
+                seen[image_id] = look_at(maps, boxes)
             state["done"] = number
+        return seen
+
+
+def find_twins(names: Sequence[str], contents: Sequence[bytes]) -> dict[str, str]:
+    """Find what has the content of an earlier one: that one's name, by its own."""
+    first: dict[bytes, str] = {}
+    firsts = [
+        first.setdefault(content, name) for name, content in zip(names, contents, strict=True)
+    ]
+    return {name: one for name, one in zip(names, firsts, strict=True) if name != one}
+
+
+def rank_seen(
+    seen: Mapping[str, OfImage],
+    prompts: Sequence[str],
+    twins: Collection[str],
+    groups: str | None,
+) -> Ranking:
+    """Rank prompts by what images, by their ids, tell of them; twins would confirm each other.
+
+    Raises:
+        UserError: Too few of them differ, or find anything.
+    """
+    kept = [at for at, prompt in enumerate(prompts) if prompt not in twins]
+    if len(kept) < FEWEST or not seen:
+        raise UserError(
+            f"only {len(kept)} prompts have maps of their own in {count_of(len(seen), 'image')}, "
+            f"and agreement tells nothing of fewer than {FEWEST}; write others"
+        )
+    told = [OfImage(s.size_hw, s.mass[kept], [s.boxes[at] for at in kept]) for s in seen.values()]
+    ids = list(seen)
+    counts = count_seen(told, ids, len(kept))
+    return rank([prompts[at] for at in kept], [""] * len(kept), counts, group_images(groups, ids))

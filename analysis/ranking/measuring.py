@@ -63,9 +63,7 @@ def count_signals(ranked: Ranked, image_ids: Sequence[str], settings: BoxSetting
     return count_seen(seen, image_ids, len(members))
 
 
-def count_seen(
-    seen: Sequence[OfImage], image_ids: Sequence[str], num_prompts: int
-) -> SignalCounts:
+def count_seen(seen: Sequence[OfImage], image_ids: Sequence[str], num_prompts: int) -> SignalCounts:
     """Count what images tell of candidates, the first of which are so many prompts."""
     mass = np.array([each.mass for each in seen])
     matched = _match_boxes(seen, image_ids, num_prompts)

@@ -83,7 +83,7 @@ def rank(
         raise UserError(
             f"only {speaking} of {counts.met.shape[2]} different label sets have a box in any of "
             f"the {len(counts.found)} images, and agreement tells nothing of fewer than {FEWEST}; "
-            "label with more prompts, or rank on another split"
+            "ask with more prompts, or about other images"
         )
 
     def scores(sums: np.ndarray) -> np.ndarray:

@@ -15,7 +15,6 @@ from matplotlib import colormaps
 
 import analysis.heatmaps
 import analysis.pictures.making
-from analysis.heatmaps import spread
 from analysis.pictures.drawing import CELL_PX, Material, column_left, name_folder
 from analysis.pictures.scale import COLOURS_RGB, COVER, ColourScale
 from analysis.pictures.truth import IGNORED_RGB, draw_truth
@@ -107,11 +106,6 @@ def test_a_true_thing_that_is_smaller_than_a_pixel_of_the_picture_is_outlined() 
     drawn = draw_truth(photo, truth, 100)
     green = np.argwhere((drawn == TRUTH_RGB).all(axis=2))
     np.testing.assert_allclose(green.mean(axis=0), [25, 45])
-
-
-def test_images_are_spread_over_the_split() -> None:
-    assert spread(["a", "b", "c", "d", "e", "f"], 3) == ["a", "c", "e"]
-    assert spread(["a", "b"], 12) == ["a", "b"]
 
 
 def test_folders_of_label_sets_of_any_name_differ() -> None:

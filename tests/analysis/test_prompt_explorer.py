@@ -142,11 +142,13 @@ def test_the_other_image_is_looked_at_and_prompts_are_ranked(desk: Browser) -> N
     desk.evaluate("document.getElementById('next').click()")
     desk.wait_for("document.body.dataset.looks === '2'")
     assert desk.evaluate("document.getElementById('image').value") != first
-    desk.evaluate("document.getElementById('prompts').value = 'bird\\ngull\\nwhale'")
+    desk.evaluate("document.getElementById('prompts').value = 'bird\\ngull\\nboat\\nwhale'")
     desk.evaluate("document.getElementById('rank').click()")
     ranked = "[...document.querySelectorAll('#ranked li')].map((each) => each.textContent)"
-    desk.wait_for(f"{ranked}.length === 3")
-    assert desk.evaluate(ranked)[-1] == "whale 0.000"
+    desk.wait_for(f"{ranked}.length === 4")
+    assert desk.evaluate(ranked)[-1].startswith("whale 0.00")
+    said = desk.evaluate("document.getElementById('ranked_said').textContent")
+    assert said.startswith("Without labels, use ")
 
 
 @needs_browser

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
@@ -104,3 +104,9 @@ def warn_of_shared_images(data: DataSection) -> None:
                 other,
                 listed(shared),
             )
+
+
+def spread(image_ids: Sequence[str], num_images: int) -> list[str]:
+    """Choose so many images, or all if there are fewer, evenly spread over them."""
+    num = min(num_images, len(image_ids))
+    return [image_ids[index * len(image_ids) // num] for index in range(num)]

@@ -7,46 +7,17 @@ import numpy as np
 import pytest
 
 from analysis.explorer.answering import FixedAnswers, remember
-from analysis.explorer.choice import Choice
 from analysis.explorer.drawing import view_to_json
 from analysis.explorer.exploring import Explorer
-from analysis.explorer.opening import find_start, open_explorer
 from analysis.explorer.pictures import Pictures
-from analysis.explorer.ranking import Ranking
-from teacher.building import prepare_teacher
 from teacher.plans import PlannedSet, TeacherPlan
+from tests.analysis.explorer.choices import choose
 from tests.stages import label
-from util.config import Config, read_config
+from util.config import Config
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
 from util.images.files import find_images
 from util.label_set import Content, LabelSet
-
-
-@pytest.fixture
-def config(project: Path) -> Config:
-    return read_config(project)
-
-
-@pytest.fixture
-def explorer(config: Config, tmp_path: Path) -> Explorer:
-    return open_explorer(
-        prepare_teacher(config.teacher, config.own_sections(), config.paths),
-        config.teacher,
-        config.own_sections(),
-        config.evaluation,
-        config.combination,
-        config.paths,
-        find_images(config.data.images),
-        tmp_path,
-    )
-
-
-def choose(config: Config, **changes: Any) -> Choice:
-    image_id = list(find_images(config.data.images))[2]  # of three birds
-    own = config.own_sections()
-    start = find_start(config.teacher, own, config.evaluation, config.combination, image_id)
-    return start.model_copy(update=changes)
 
 
 def test_what_is_seen_is_what_the_stage_writes(
@@ -179,28 +150,3 @@ def test_a_detector_is_seen_by_its_boxes_and_nothing_is_combined(
     assert told["map"] is None
     assert told["boxes"] == [{"box": [1.0, 2.0, 3.0, 4.0], "score": 0.75, "label": "bird"}]
     assert "no map" in told["note"]
-
-
-def test_prompts_are_ranked_by_how_they_agree(config: Config, explorer: Explorer) -> None:
-    names = [f"image:{image_id}" for image_id in find_images(config.data.images)]
-    ranking = Ranking(explorer, names)
-    with pytest.raises(UserError, match="2 prompts cannot be ranked"):
-        ranking.begin(choose(config))
-    ranking.begin(choose(config, prompts=["bird", "white bird", "gull", "whale"]))
-    assert ranking._thread is not None
-    ranking._thread.join()
-    state = ranking.state()
-    assert state["error"] is None
-    assert (state["done"], state["total"]) == (12, 12)
-    weights = [weight for _, weight in state["ranked"]]
-    assert weights == sorted(weights, reverse=True)
-    assert sum(weights) == pytest.approx(1, abs=0.002)
-    assert state["ranked"][-1] == ["whale", 0.0]  # it finds nothing
-
-
-def test_a_ranking_that_is_given_up_tells_nothing(config: Config, explorer: Explorer) -> None:
-    names = [f"image:{image_id}" for image_id in find_images(config.data.images)]
-    ranking = Ranking(explorer, names * 50)
-    ranking.begin(choose(config, prompts=["bird", "gull", "whale"]))
-    ranking.end()
-    assert ranking.state()["ranked"] is None

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teacher.building import build_teacher
-from teacher.saa.map_rules import MapRule, to_unit
+from teacher.inference.crop_masks import CropMask
+from teacher.saa.map_rules import MapRule, lay_out, to_unit
 from teacher.saa.plan import plan
 from tests.conftest import paint_scene
 from tests.teacher.saa.test_algorithm import label, one_box_teacher
@@ -49,3 +50,25 @@ def test_the_usual_threshold_finds_boxes_by_both_rules(rule: MapRule) -> None:
     assert len(middles) == len(centres)
     for row, column in centres:
         assert np.abs(middles - [column, row]).max(axis=1).min() < 3
+
+
+@pytest.mark.parametrize("rule", ["fixed_scale", "published"])
+def test_masks_are_laid_over_each_other_pixel_by_pixel(
+    rule: MapRule, rng: np.random.Generator
+) -> None:
+    masks = [
+        CropMask(int(top), int(left), rng.random((5, 4)) < 0.7)
+        for top, left in rng.integers(0, 6, (7, 2))
+    ]
+    scores = rng.random(len(masks)).astype(np.float32)
+    found = lay_out(masks, scores, (11, 12), rule)
+    for row, column in np.ndindex(11, 12):
+        above = [
+            float(score)
+            for mask, score in zip(masks, scores, strict=True)
+            if 0 <= row - mask.top < 5
+            and 0 <= column - mask.left < 4
+            and mask.pixels[row - mask.top, column - mask.left]
+        ]
+        expected = sum(above) / (1 + len(above) if rule == "published" else max(len(above), 1))
+        assert found[row, column] == pytest.approx(expected, abs=1e-6)

@@ -110,3 +110,26 @@ def test_only_the_last_images_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
     assert memory.of(images[0]) is first
     assert memory.of(images[1]) is not first
     assert memory.of(images[0]) is first
+
+
+def test_an_array_that_is_looked_at_again_is_told_by_itself_and_a_copy_by_its_content(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hashed: list[tuple[int, ...]] = []
+    image_key = remembered_models.image_key
+
+    def count(image_rgb: np.ndarray) -> str:
+        hashed.append(image_rgb.shape)
+        return image_key(image_rgb)
+
+    monkeypatch.setattr(remembered_models, "image_key", count)
+    memory = Memory()
+    first, second = IMAGES
+    found = memory.of(first)
+    assert memory.of(first) is found
+    assert len(hashed) == 1
+    copy = first.copy()
+    assert memory.of(copy) is found
+    assert memory.of(second) is not found
+    assert memory.of(first) is found
+    assert len(hashed) == 4

@@ -6,7 +6,7 @@ import pytest
 from util.config import DataSection
 from util.errors import UserError
 from util.images.files import name_to_id
-from util.images.splits import read_split, warn_of_shared_images
+from util.images.splits import read_split, spread, warn_of_shared_images
 
 
 def test_ids_keep_their_order_and_may_have_suffixes_and_blank_lines(tmp_path: Path) -> None:
@@ -104,3 +104,9 @@ def test_splits_that_are_apart_missing_or_meant_to_be_one_are_no_reason_to_warn(
     warn_of_shared_images(DataSection(splits=tmp_path, train_split=train))
     warn_of_shared_images(DataSection(splits=None))
     assert not caplog.messages
+
+
+def test_images_are_spread_over_the_split() -> None:
+    assert spread(["a", "b", "c", "d", "e", "f"], 3) == ["a", "c", "e"]
+    assert spread(["a", "b"], 12) == ["a", "b"]
+    assert spread([], 12) == []
