@@ -25,6 +25,7 @@ from util.checking.images import describe_images, find_duplicates, survey_images
 from util.checking.page import write_findings
 from util.checking.splits import check_groups, read_splits
 from util.checking.truth import Truth, read_truth
+from util.config import Config
 from util.config.command_line import load_config
 from util.demo.making import make_demo_if_asked
 from util.images.files import find_images
@@ -32,7 +33,7 @@ from util.images.splits import spread
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
 
-READS = {"splits.near_duplicate_bits", "student.crop_size_px"}
+READS = {"splits.near_duplicate_bits", "student.crop_size_px", "student.validate_against"}
 
 _PICTURES = 24
 """Of images, on the page."""
@@ -53,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     pairs = find_duplicates(survey, split_of, config.splits.near_duplicate_bits, findings)
     truth = Truth(None, None, {})
     if image_paths:
-        truth = read_truth(data, image_paths, list(split_of or image_paths), survey.seen, findings)
+        judged = {i for name in find_judged(config) for i in splits.get(name, ())}
+        asked = list(split_of or image_paths)
+        truth = read_truth(data, image_paths, asked, judged, survey.seen, findings)
     classes = count_classes(truth, splits, findings)
     page = config.paths.runs / "data.html"
     shown = spread([i for i in image_paths if i in survey.seen], _PICTURES)
@@ -63,6 +66,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     print_next(["teacher/soft_label_generation.py", "--preview", "3"], argv)
     return 0
+
+
+def find_judged(config: Config) -> list[str]:
+    """Name the lists whose images need a truth, if there is any at all."""
+    judged = [config.data.test_split]
+    if config.student.validate_against == "ground_truth":
+        judged.append(config.data.validation_split)
+    return [part for split in judged for part in split.split("+")]
 
 
 def print_findings(findings: Findings, page: Path) -> None:

@@ -7,7 +7,9 @@ Reads data.images and, if asked for, labels or ground truth (splits.classes). Wr
 each name of splits.shares into data.splits, one image id a line, and splits.json, which says how
 they were made. Images of one photograph, flight or camera look alike: apart, they make a student
 look better than it is, so say what belongs together (data.groups, splits.together,
-splits.tie_near_duplicates). Lists that are there are replaced only with --overwrite.
+splits.tie_near_duplicates). Images without truth, where others have one (a COCO file that does not
+list them, no mask), go to data.train_split, which needs none. Lists that are there are replaced
+only with --overwrite.
 Next: python util/check_data.py
 """
 
@@ -24,6 +26,7 @@ from util.config import keys_of
 from util.config.command_line import load_config
 from util.disk.whole_files import write_json, write_text
 from util.errors import UserError, listed
+from util.ground_truth.annotated import find_annotated
 from util.images.files import find_images
 from util.images.likeness import find_alike, read_hash
 from util.running.ahead import map_ahead
@@ -31,8 +34,9 @@ from util.running.progress import track
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
 from util.splitting.classes import name_classes
-from util.splitting.dealing import deal
+from util.splitting.dealing import deal_annotated
 from util.splitting.tying import name_ties, number_ties
+from util.words import count_of
 
 OPTIONS = {"overwrite": {"action": "store_true", "help": "replace lists that are there"}}
 
@@ -50,12 +54,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = name_ties(told.together, ids, data.groups)
     pairs = find_pairs(image_paths, told.near_duplicate_bits) if told.tie_near_duplicates else ()
     ties = number_ties(names, pairs)
-    classes = name_classes(told.classes, data, image_paths)
-    numbers = deal(told.shares, [*classes.values()], ties, told.seed)
+    annotated = find_annotated(data, ids)
+    classes = [*name_classes(told.classes, data, image_paths, annotated).values()]
+    has_truth = np.array([image_id in annotated for image_id in ids])
+    learnt = data.train_split
+    numbers = deal_annotated(told.shares, classes, ties, told.seed, has_truth, learnt)
     write_lists(folder, ids, numbers, list(told.shares))
     facts = {"splits": told.model_dump(mode="json"), "groups": data.groups}
     write_json(folder / "splits.json", facts | {"images": len(ids)})
-    print_table(list(told.shares), numbers, ties, [*classes.values()])
+    print_table(list(told.shares), numbers, ties, classes)
+    if not has_truth.all():
+        print(describe_unjudged(learnt, numbers[~has_truth]))
     print(f"Wrote {folder}")
     print_next(["util/check_data.py"], argv)
     return 0
@@ -95,7 +104,7 @@ def find_pairs(
     for one, other in find_alike([*hashes.values()], most_bits):
         num_pairs += len(one)
         yield places[one], places[other]
-    print(f"{num_pairs} pairs of images look alike and stay together")
+    print(f"{count_of(num_pairs, 'pair')} of images that look alike stay together")
 
 
 def write_lists(
@@ -105,6 +114,16 @@ def write_lists(
     for number, name in enumerate(names):
         chosen = [image_ids[place] for place in np.flatnonzero(numbers == number).tolist()]
         write_text(folder / f"{name}.txt", "".join(f"{image_id}\n" for image_id in chosen))
+
+
+def describe_unjudged(learnt: str, numbers: np.ndarray) -> str:
+    """Say where the images went that have no truth, by the numbers of their splits."""
+    left_out = int((numbers == -1).sum())
+    told = f"{count_of(len(numbers), 'image')} without truth cannot be judged"
+    places = [f"{len(numbers) - left_out} in {learnt}, which needs none"]
+    if left_out:
+        places.append(f"{left_out} in no list, being tied to images that are judged")
+    return f"{told}: {', '.join(places)}"
 
 
 def print_table(

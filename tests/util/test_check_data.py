@@ -68,7 +68,7 @@ def test_good_data_are_told_in_ten_lines_and_nothing_is_odd(
     assert checked.fact("images") == "12: PNG RGB 12"
     assert checked.fact("sizes") == "80 x 60 (12)"
     assert checked.fact("splits") == "Train 4, Validation 4, Test 4"
-    assert checked.fact("near-duplicates") == "0 pairs look alike, 0 of them in two splits"
+    assert checked.fact("near-duplicates") == "0 pairs of images, 0 of them in two splits"
     assert checked.fact("masks") == "12, read as 0 = normal, 255 = anomalous"
     assert checked.fact("marked").startswith("8.33% of an image (median)")
     assert checked.fact("true boxes") == (
@@ -106,9 +106,9 @@ def test_what_is_odd_is_a_warning_and_the_data_can_be_used(
     checked = Checked(config, capsys, "--student.crop_size_px=64", "--data.groups=[0-9]+$")
     told = "\n".join(checked.warnings)
     assert "1 file is no image that we read (.txt 1)" in told
-    assert "1 images cannot be read and will be left out" in told
-    assert "12 images are smaller than the crops" in told
-    assert "1 pairs of images look alike and stand in two splits" in told
+    assert "1 image cannot be read and will be left out" in told
+    assert "12 images smaller than the crops" in told
+    assert "1 pair of images that look alike stand in two splits" in told
     assert "a/00 (Train) = c/00 (Test)" in told
     assert "1 of 11 images have no mask: c/02" in told
     assert "1 of 24 true boxes are thinner than 2 pixels: a/00" in told
@@ -185,3 +185,36 @@ def test_warnings_are_shown_again_afterwards(config: Path) -> None:
     before = logging.getLogger().handlers[:]
     assert main(["--config", str(config)]) == 0
     assert logging.getLogger().handlers == before
+
+
+def test_only_images_that_are_judged_need_a_truth(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent
+    annotated = [
+        {"id": number, "file_name": f"{name}.png", "width": 80, "height": 60}
+        for number, name in enumerate(NAMES)
+        if not name.startswith("a")
+    ]
+    truth = {"images": annotated, "annotations": [], "categories": [{"id": 1, "name": "gull"}]}
+    box = {"image_id": annotated[0]["id"], "category_id": 1, "bbox": [1, 2, 30, 40]}
+    truth["annotations"] = [box]
+    (root / "truth.json").write_text(json.dumps(truth))
+    options = ["--data.ground_truth", str(root / "truth.json"), "--data.ground_truth_format=coco"]
+    checked = Checked(config, capsys, *options)
+    assert checked.fact("true boxes").endswith("; 4 others are not annotated, nor judged")
+    truth["images"] = annotated[:4]
+    (root / "truth.json").write_text(json.dumps(truth))
+    checked = Checked(config, capsys, *options, status=2)
+    assert "does not list 4 of 8 images (c/00, c/01, c/02, c/03)" in checked.errors[0]
+    checked = Checked(config, capsys, *options, "--data.test_split=Validation")
+    assert checked.errors == []
+
+
+def test_a_folder_without_lists_is_one_error_that_says_who_makes_them(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(config.parent / "splits")
+    checked = Checked(config, capsys, status=2)
+    (told,) = checked.errors
+    assert "has no lists; make them by util/make_splits.py" in told

@@ -1,6 +1,7 @@
 """Split lists, by the script."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_near_duplicates_and_folders_are_never_apart(
         (images / f"copy{number}.png").write_bytes((images / "gull/03.png").read_bytes())
     shares = ["--splits.shares", '{"A": 1, "B": 1}']
     assert make(config, *shares, "--splits.tie_near_duplicates=true") == 0
-    assert "15 pairs of images look alike" in capsys.readouterr().out
+    assert "15 pairs of images that look alike" in capsys.readouterr().out
     alike = {"gull/03", *(f"copy{number}" for number in range(5))}
     assert sorted(len(alike & set(each)) for each in lists(config, "A", "B").values()) == [0, 6]
     assert make(config, *shares, "--splits.together=folder", "--overwrite") == 0
@@ -115,3 +116,46 @@ def test_a_seed_gives_the_same_files(config: Path) -> None:
 def test_without_a_folder_for_lists_nothing_is_made(config: Path) -> None:
     with pytest.raises(UserError, match=r"data\.splits is not set"):
         make(config, "--data.splits=null")
+
+
+def test_images_that_a_coco_file_does_not_list_are_in_no_list_that_is_judged(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = list(find_images(config.parent / "images"))
+    listed = [
+        {"id": number, "file_name": f"{image_id}.png", "width": 24, "height": 24}
+        for number, image_id in enumerate(ids[::2])
+    ]
+    truth = {"images": listed, "annotations": [], "categories": [{"id": 1, "name": "gull"}]}
+    (config.parent / "truth.json").write_text(json.dumps(truth))
+    given = json.loads(config.read_text())
+    given["data"] |= {"ground_truth": "truth.json", "ground_truth_format": "coco"}
+    config.write_text(json.dumps(given))
+    assert make(config, "--splits.classes=ground_truth") == 0
+    assert "10 images without truth cannot be judged: 10 in Train" in capsys.readouterr().out
+    found = lists(config, "Train", "Validation", "Test")
+    assert set(found["Validation"] + found["Test"]) <= set(ids[::2])
+    assert set(found["Train"]) >= set(ids[1::2])
+    options = [
+        "--overwrite",
+        "--splits.together=folder",
+        "--splits.shares",
+        '{"Train": 1, "Test": 1}',
+    ]
+    assert make(config, *options) == 0
+    assert re.search(
+        r"\d in no list, being tied to images that are judged", capsys.readouterr().out
+    )
+    found = lists(config, "Train", "Test")
+    assert not {i.partition("/")[0] for i in found["Train"]} & {
+        i.partition("/")[0] for i in found["Test"]
+    }
+
+
+def test_a_coco_file_of_other_images_is_refused(config: Path) -> None:
+    listed = [{"id": 1, "file_name": "x.png", "width": 24, "height": 24}]
+    truth = {"images": listed, "annotations": [], "categories": []}
+    (config.parent / "truth.json").write_text(json.dumps(truth))
+    options = ["--data.ground_truth", str(config.parent / "truth.json")]
+    with pytest.raises(UserError, match=r"lists x, which are no images in data\.images"):
+        make(config, *options, "--data.ground_truth_format=coco")

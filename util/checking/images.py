@@ -15,6 +15,7 @@ from util.images.files import read_image
 from util.images.likeness import find_alike, hash_image
 from util.running.ahead import map_ahead
 from util.running.progress import track
+from util.words import count_of
 
 _PLAIN = frozenset({"1", "L", "P", "LA", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
 """Modes of images whose scale is known."""
@@ -90,21 +91,21 @@ def describe_images(survey: Survey, crop_size_px: int, findings: Findings) -> No
     findings.facts["sizes"] = listed(shown, 4)
     if survey.unreadable:
         findings.warnings.append(
-            f"{len(survey.unreadable)} images cannot be read and will be left out: "
+            f"{count_of(len(survey.unreadable), 'image')} cannot be read and will be left out: "
             f"{listed([*survey.unreadable.values()], 3)}"
         )
     if not survey.seen:
         findings.errors.append("no image can be read")
     if small := [i for i, each in survey.seen.items() if min(each.size_hw) < crop_size_px]:
         findings.warnings.append(
-            f"{len(small)} images are smaller than the crops that students are trained with, "
-            f"{crop_size_px} pixels (student.crop_size_px), and will be padded: {listed(small)}"
+            f"{count_of(len(small), 'image')} smaller than the crops that students are trained "
+            f"with, {crop_size_px} pixels (student.crop_size_px), will be padded: {listed(small)}"
         )
     pixels = {i: each.size_hw[0] * each.size_hw[1] for i, each in survey.seen.items()}
     if large := [i for i, number in pixels.items() if number > _MANY_PIXELS]:
         findings.warnings.append(
-            f"{len(large)} images have more than {_MANY_PIXELS // 2**20} million pixels; cut them "
-            f"by util/windows/cut_windows.py where objects are small: {listed(large)}"
+            f"{count_of(len(large), 'image')} of more than {_MANY_PIXELS // 2**20} million pixels; "
+            f"where objects are small, cut them by util/windows/cut_windows.py: {listed(large)}"
         )
 
 
@@ -134,13 +135,13 @@ def find_duplicates(
         places = np.column_stack([one[is_across], other[is_across]])[: MOST_PAIRS - len(across)]
         across += [(ids[first], ids[second]) for first, second in places.tolist()]
     findings.facts["near-duplicates"] = (
-        f"{num_pairs} pairs look alike, {num_across} of them in two splits"
+        f"{count_of(num_pairs, 'pair')} of images, {num_across} of them in two splits"
     )
     if across:
         shown = [f"{a} ({split_of[a]}) = {b} ({split_of[b]})" for a, b in across[:3]]
         findings.warnings.append(
-            f"{num_across} pairs of images look alike and stand in two splits, so a student seems "
-            f"better than it is, such as {listed(shown)}; make splits by util/make_splits.py with "
-            "splits.tie_near_duplicates or data.groups"
+            f"{count_of(num_across, 'pair')} of images that look alike stand in two splits, so a "
+            f"student seems better than it is, such as {listed(shown)}; make splits by "
+            "util/make_splits.py with splits.tie_near_duplicates or data.groups"
         )
     return across

@@ -25,6 +25,12 @@ def read_splits(
         )
         return {}
     splits: dict[str, list[str]] = {}
+    if not any(data.splits.glob("*.txt")):
+        findings.facts["splits"] = "none"
+        findings.errors.append(
+            f"{data.splits} (data.splits) has no lists; make them by util/make_splits.py"
+        )
+        return splits
     for name in (data.train_split, data.validation_split, data.test_split):
         for part in name.split("+"):
             ids = findings.attempt(lambda part=part: read_split(data.splits, part, image_ids))  # type: ignore[misc]

@@ -1,7 +1,7 @@
 """What the ground truth, the masks and the labels of a config say of its images."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from util.checking.findings import Findings
 from util.checking.images import Seen
 from util.config import DataSection
 from util.errors import UserError, listed
+from util.ground_truth.annotated import find_with_boxes
 from util.ground_truth.image_labels import read_image_labels
 from util.ground_truth.reading import read_truths
 from util.images.files import image_size_hw
@@ -45,6 +46,7 @@ def read_truth(
     data: DataSection,
     image_paths: Mapping[str, Path],
     asked: Sequence[str],
+    judged: Collection[str],
     seen: Mapping[str, Seen],
     findings: Findings,
 ) -> Truth:
@@ -53,7 +55,8 @@ def read_truth(
     Args:
         data: Names it.
         image_paths: Of all images, by id.
-        asked: Images that need a truth.
+        asked: Images whose truth is looked at.
+        judged: Those of them that must have one.
         seen: What was seen of the images that can be read.
         findings: Gets what was found.
     """
@@ -61,9 +64,14 @@ def read_truth(
     labels: Mapping[str, frozenset[str]] = {}
     readable = [image_id for image_id in asked if image_id in seen]
     if data.ground_truth is not None:
-        boxes = findings.attempt(lambda: read_truths(data, image_paths, readable))
+        known = findings.attempt(lambda: find_with_boxes(data, image_paths))
+        if known is not None:
+            wanted = [i for i in readable if i in known or i in judged]
+            boxes = findings.attempt(lambda: read_truths(data, image_paths, wanted))
         if boxes is not None:
-            _check_boxes(boxes, readable, seen, findings)
+            _check_boxes(boxes, wanted, seen, findings)
+            if left := len(readable) - len(wanted):
+                findings.facts["true boxes"] += f"; {left} others are not annotated, nor judged"
     if data.masks is not None:
         masks = findings.attempt(lambda: open_masks(data, image_paths))
         if masks is not None:

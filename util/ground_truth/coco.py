@@ -58,6 +58,15 @@ def read_coco(path: Path, image_paths: Mapping[str, Path]) -> tuple[pd.DataFrame
     return table, sorted({each.name.strip() for each in content.categories})
 
 
+def list_coco_images(path: Path) -> set[str]:
+    """List the ids of the images that a COCO detection file lists: those that were annotated.
+
+    Raises:
+        UserError: The file is damaged, or lists an image twice.
+    """
+    return set(_images_by_id(path, read_content(path).images))
+
+
 def _images_by_id(path: Path, images: Sequence[Image]) -> dict[str, Image]:
     """Entries of images by our id of them, of which there must be one each."""
     _refuse_twins(path, "image id", [(image.id, image.file_name) for image in images])
@@ -128,8 +137,8 @@ def _check_images(path: Path, images: Mapping[str, Image], image_paths: Mapping[
     if missing := [image_id for image_id in image_paths if image_id not in images]:
         raise UserError(
             f"{path} does not list {len(missing)} of {len(image_paths)} images "
-            f"({listed(missing)}), so they are not annotated; take them out of the split, or "
-            "annotate them"
+            f"({listed(missing)}), so they are not annotated; take them out of the split "
+            "(util/make_splits.py does), or annotate them"
         )
     told = {
         image_id: ToldSize(image.file_name, image.width, image.height)

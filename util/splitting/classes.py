@@ -1,6 +1,6 @@
 """The class of each image, of which every split gets its share."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,10 @@ NOT_LOOKED_AT = "(not labelled)"
 
 
 def name_classes(
-    kind: ClassesFrom, data: DataSection, image_paths: Mapping[str, Path]
+    kind: ClassesFrom,
+    data: DataSection,
+    image_paths: Mapping[str, Path],
+    annotated: Collection[str],
 ) -> dict[str, str]:
     """Name the class of each image by its id; of several, all are named: `gull + boat`.
 
@@ -27,6 +30,7 @@ def name_classes(
         kind: As splits.classes.
         data: Names labels and ground truth.
         image_paths: Of all images, by id.
+        annotated: Those whose truth is known; others have nothing of any class.
 
     Raises:
         UserError: Labels or ground truth are missing or cannot be read.
@@ -40,7 +44,7 @@ def name_classes(
         labels = read_image_labels(data.image_labels, ids)
         return {i: _join(labels[i]) if i in labels else NOT_LOOKED_AT for i in ids}
     if kind == "ground_truth":
-        table = read_truths(data, image_paths, ids)
+        table = read_truths(data, image_paths, [i for i in ids if i in annotated])
         of_image = table.groupby("image", sort=False)["obj_class"].unique()
         return {i: _join(of_image.get(i, [])) for i in ids}
     return dict.fromkeys(ids, "all")

@@ -52,6 +52,43 @@ def deal(
     return _deal_folds(counts, np.array([*shares.values()]))[folds]
 
 
+def deal_annotated(
+    shares: Mapping[str, float],
+    classes: Sequence[str],
+    ties: np.ndarray,
+    seed: int,
+    is_annotated: np.ndarray,
+    learnt: str,
+) -> np.ndarray:
+    """Deal images of which some were not annotated, so that these are learnt from and never judged.
+
+    What was annotated is dealt by `deal`. All else goes to the split that is learnt from, but for
+    images that belong together with some of another split, which get none.
+
+    Args:
+        shares: As `deal` takes them, with classes, ties and seed.
+        classes: See there.
+        ties: See there.
+        seed: See there.
+        is_annotated: (N,) bool.
+        learnt: Name of the split that needs no truth; one that is none of these gets nothing.
+
+    Returns:
+        (N,) int, number of the split of each image, -1 for none.
+
+    Raises:
+        UserError: As `deal`, of what was annotated.
+    """
+    numbers = np.full(len(ties), -1)
+    places = np.flatnonzero(is_annotated)
+    numbers[places] = deal(shares, [classes[place] for place in places], ties[places], seed)
+    if learnt in shares:
+        number = list(shares).index(learnt)
+        elsewhere = np.isin(ties, ties[(numbers != number) & is_annotated])
+        numbers[~is_annotated & ~elsewhere] = number
+    return numbers
+
+
 def _fold(numbers: np.ndarray, ties: np.ndarray, num_ties: int, seed: int) -> np.ndarray:
     """Put images, (N,) int classes, into folds: (N,) int."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold

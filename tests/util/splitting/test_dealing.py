@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from util.errors import UserError
-from util.splitting.dealing import deal
+from util.splitting.dealing import deal, deal_annotated
 
 SHARES = {"Train": 0.7, "Validation": 0.15, "Test": 0.15}
 
@@ -66,3 +66,19 @@ def test_no_split_is_empty_and_no_group_torn(
     assert set(numbers.tolist()) == set(range(num_splits))
     for tie in set(ties.tolist()):
         assert len(set(numbers[ties == tie].tolist())) == 1
+
+
+def test_what_was_not_annotated_is_learnt_from_unless_it_belongs_to_what_is_judged() -> None:
+    ties = np.repeat(np.arange(40), 3)
+    is_annotated = np.arange(120) % 3 > 0  # the first of each three is not,
+    is_annotated[90:] = False  # nor are the last ten groups
+    numbers = deal_annotated(SHARES, ["x"] * 120, ties, 0, is_annotated, "Train")
+    judged = numbers[is_annotated]
+    np.testing.assert_array_equal(judged, deal(SHARES, ["x"] * 60, ties[is_annotated], 0))
+    assert (numbers[90:] == 0).all()
+    for tie in range(30):
+        first, *others = numbers[ties == tie].tolist()
+        assert len(set(others)) == 1
+        assert first == (0 if others[0] == 0 else -1)
+    nowhere = deal_annotated(SHARES, ["x"] * 120, ties, 0, is_annotated, "Other")
+    assert (nowhere[~is_annotated] == -1).all()

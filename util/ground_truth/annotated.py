@@ -1,0 +1,47 @@
+"""Which images were annotated: those of which the truth is known, be it that nothing is there."""
+
+from collections.abc import Collection
+
+from util.config import DataSection
+from util.errors import UserError, listed
+from util.ground_truth.coco import list_coco_images
+from util.images.masks import find_mask_paths
+
+
+def find_annotated(data: DataSection, image_ids: Collection[str]) -> set[str]:
+    """Find the images that can be judged by all the truth, boxes and masks, that a config names.
+
+    Args:
+        data: Names ground truth and masks; without any all images can be, for what that is worth.
+        image_ids: Of all images.
+
+    Raises:
+        UserError: Ground truth or masks are missing or damaged, or know none of the images.
+    """
+    annotated = find_with_boxes(data, image_ids)
+    if data.masks is not None:
+        annotated &= set(find_mask_paths(data.masks, image_ids, data.mask_names))
+    return annotated
+
+
+def find_with_boxes(data: DataSection, image_ids: Collection[str]) -> set[str]:
+    """Find the images whose true boxes are known, all if none are named.
+
+    A COCO file lists the images that were annotated, and an image without a mask was not; any other
+    format says nothing of an image in which there is nothing, so that all were.
+
+    Raises:
+        UserError: The ground truth is missing or damaged, or knows none of the images.
+    """
+    path, kind = data.ground_truth, data.ground_truth_format
+    if path is None or kind not in ("coco", "masks"):
+        return set(image_ids)
+    if kind == "masks":
+        return set(find_mask_paths(path, image_ids, data.mask_names))
+    there = list_coco_images(path)
+    if not (known := there.intersection(image_ids)):
+        raise UserError(
+            f"{path} lists {listed(sorted(there), 3)}, which are no images in data.images; names "
+            "must agree (folders below data.images included)"
+        )
+    return known
