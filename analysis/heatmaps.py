@@ -1,72 +1,100 @@
 # PYTHON_ARGCOMPLETE_OK
-"""Draw heat maps: the maps of label sets beside and over the photos of a split.
+"""Draw heat maps: the maps and boxes of label sets beside and over the photos of a split.
 
     python analysis/heatmaps.py --evaluation.predictions bird --evaluation.heatmaps 20
+    python analysis/heatmaps.py --data.test_split Train+Validation --evaluation.heatmaps 100000
 
 Reads evaluation.predictions (by default every label set and tested run) and draws
-evaluation.heatmaps images that all of them have, spread over the test split, into
-paths.runs/heatmaps/SPLIT: index.html, a page of all pictures; sheet_1.png and so on, a row an image
-with its photo, its truth and each label set's map; and for each label set its maps, and overlays on
-the photos, as PNG. The truth comes from data.masks, if that is set. All maps of a label set have
-one colour scale, from the lowest to the highest value in those that are drawn, which sheets and
-page name. Images larger than 1600 pixels are reduced. Earlier pictures of the split are replaced
-when all new ones are there.
+evaluation.heatmaps images that all of them have, spread over the split data.test_split (with
+data.splits null: over all images), into paths.runs/heatmaps/SPLIT: index.html, pages of all
+pictures to browse; sheet_1.png and so on, a row an image with its photo, its truth and each label
+set's map with boxes; and for each label set its maps, and overlays on the photos with boxes, as
+PNG. The truth comes from data.masks and data.ground_truth, if they are set; found boxes are those
+above evaluation.min_confidence. All maps of a label set have one colour scale, from the lowest to
+the highest value in those that are drawn, which sheets and page name. Images larger than 1600
+pixels are reduced. Earlier pictures of the split are replaced when all new ones are there.
 """
 
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from util.config import Config
 from util.config.command_line import load_config
 from util.errors import UserError, listed
 from util.images.files import find_images, image_size_hw
 from util.images.masks import open_masks
 from util.images.splits import read_split, spread
+from util.label_set import LabelSet
 from util.running.run import run_script
 
-READS = {"evaluation.predictions", "evaluation.heatmaps"}
+if TYPE_CHECKING:  # statistics take a second to import, which --help should not
+    from analysis.evaluation.found_label_sets import Found
+
+READS = {"evaluation.predictions", "evaluation.heatmaps", "evaluation.min_confidence"}
+
+ALL = "all"
+"""Folder of the pictures where there are no splits."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
     # statistics and plots take a second to import, which --help should not
-    from analysis.evaluation.found_label_sets import Shelves, find_label_sets, on_common_images
-    from analysis.evaluation.pixels import open_maps
+    from analysis.pictures.boxes import read_found, read_true
     from analysis.pictures.drawing import Column, Material, name_folder
     from analysis.pictures.making import make_pictures
     from analysis.pictures.placing import refuse_others
     from analysis.pictures.scale import find_scale
 
-    split, num_images = config.data.test_split, config.evaluation.heatmaps
+    split = ALL if config.data.splits is None else config.data.test_split
     place = config.paths.runs / "heatmaps" / split
     refuse_others(place)
     image_paths = find_images(config.data.images)
-    test_ids = read_split(config.data.splits, split, image_paths)
-    masks = None if config.data.masks is None else open_masks(config.data, image_paths)
-    shelves = Shelves(config.paths.label_sets, config.paths.runs, split)
-    named = config.evaluation.predictions
-    opened = find_label_sets(shelves, named).checked().map(open_maps)
-    found, common = on_common_images(opened, test_ids, split, bool(named))
-    chosen = {image_id: image_paths[image_id] for image_id in spread(common, num_images)}
-    sizes_hw, unreadable = read_sizes(chosen)
-    scales = found.map(lambda one: find_scale(one, sizes_hw)).checked()
+    image_ids = list(image_paths)
+    if config.data.splits is not None:
+        image_ids = read_split(config.data.splits, split, image_paths)
+    found, chosen = find_maps(config, image_ids, split)
+    sizes_hw, unreadable = read_sizes({image_id: image_paths[image_id] for image_id in chosen})
+    kept, least = list(sizes_hw), config.evaluation.min_confidence
+    drawn = found.map(lambda one: (find_scale(one, sizes_hw), read_found(one, kept, least)))
     columns = [
-        Column(name, found.sets[name], scale, name_folder(number, name))
-        for number, (name, scale) in enumerate(scales.sets.items(), start=1)
+        Column(name, found.sets[name], scale, name_folder(number, name), boxes)
+        for number, (name, (scale, boxes)) in enumerate(drawn.checked().sets.items(), start=1)
     ]
-    material = Material({i: chosen[i] for i in sizes_hw}, masks, columns)
-    if masks is None:
-        print("data.masks is not set, so the truth is left out")
-    title = f"Heat maps of {len(sizes_hw)} of {len(test_ids)} {split} images"
+    masks = None if config.data.masks is None else open_masks(config.data, image_paths)
+    true_boxes = read_true(config.data, image_paths, kept)
+    material = Material({i: image_paths[i] for i in kept}, masks, true_boxes, columns)
+    if not material.is_judged:
+        print("neither data.masks nor data.ground_truth is set, so the truth is left out")
+    title = f"Heat maps of {len(kept)} of {len(image_ids)} {split} images"
     failed = unreadable | make_pictures(material, place, title)
     for image_id, reason in failed.items():
         print(f"{image_id} is left out: {reason}", file=sys.stderr)
     print(f"Wrote {place / 'index.html'} and {place / 'sheet_1.png'}")
-    return max(scales.report(), int(bool(failed)))
+    return max(drawn.report(), int(bool(failed)))
+
+
+def find_maps(
+    config: Config, image_ids: Sequence[str], split: str
+) -> "tuple[Found[LabelSet], list[str]]":
+    """Open the label sets, and choose some images that all of them have.
+
+    Raises:
+        UserError: Nothing is left to draw.
+    """
+    from analysis.evaluation.found_label_sets import Shelves, find_label_sets, on_common_images
+    from analysis.evaluation.pixels import open_maps
+
+    shelves = Shelves(config.paths.label_sets, config.paths.runs, config.data.test_split)
+    named = config.evaluation.predictions
+    opened = find_label_sets(shelves, named).checked().map(open_maps)
+    found, common = on_common_images(opened, image_ids, split, bool(named))
+    return found, spread(common, config.evaluation.heatmaps)
 
 
 def read_sizes(

@@ -53,8 +53,8 @@ def draw_overlay(
     for panel in (image_rgb, gray):
         scaled = cv2.resize(panel, size_wh, interpolation=how)
         if truths is not None:
-            draw_boxes(scaled, split_ignored(truths)[0], TRUTH_RGB)
-        draw_boxes(scaled, predictions, PREDICTION_RGB)
+            draw_boxes(scaled, split_ignored(truths)[0][COORDINATES].to_numpy(float), TRUTH_RGB)
+        draw_boxes(scaled, predictions[COORDINATES].to_numpy(float), PREDICTION_RGB)
         panels.append(scaled)
     return np.hstack(panels)
 
@@ -79,13 +79,28 @@ def fit_long_side(picture: np.ndarray, long_side_px: int) -> np.ndarray:
 
 
 def draw_boxes(
-    image_rgb: np.ndarray, boxes: pd.DataFrame, colour_rgb: tuple[int, int, int]
+    image_rgb: np.ndarray,
+    edges: np.ndarray,
+    colour_rgb: tuple[int, int, int],
+    thickness_px: int = 1,
+    gap_px: int = 0,
 ) -> None:
-    """Draw relative boxes into an (H, W, 3) uint8 image, just outside of what they hold."""
+    """Draw boxes into an (H, W, 3) uint8 image, outside of what they hold.
+
+    Args:
+        image_rgb: To draw into.
+        edges: (N, 4) relative x0, y0, x1, y1.
+        colour_rgb: Of the lines.
+        thickness_px: Of the lines.
+        gap_px: Between what a box holds and its line.
+    """
     height, width = image_rgb.shape[:2]
-    corners = np.round(boxes[COORDINATES].to_numpy(float) * [width, height, width, height])
-    for x0, y0, x1, y1 in corners.astype(int).tolist():
-        cv2.rectangle(image_rgb, (x0 - 1, y0 - 1), (x1, y1), colour_rgb)
+    corners = np.round(edges * [width, height, width, height]).astype(int).tolist()
+    for step in range(gap_px, gap_px + thickness_px):
+        for x0, y0, x1, y1 in corners:
+            cv2.rectangle(
+                image_rgb, (x0 - 1 - step, y0 - 1 - step), (x1 + step, y1 + step), colour_rgb
+            )
 
 
 def draw_curves(

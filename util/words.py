@@ -31,11 +31,11 @@ def singulars(word: str) -> tuple[str, ...]:
     return tuple(word.removesuffix(old) + new for old, new in endings if word.endswith(old))
 
 
-def count_of(number: int, noun: str) -> str:
-    """Say how many there are of what has a regular plural.
+def count_of(number: int, noun: str, plural: str = "") -> str:
+    """Say how many there are of what has this plural, by default a regular one.
 
     Example:
-        >>> count_of(1, "camera"), count_of(2, "camera")
-        ('1 camera', '2 cameras')
+        >>> count_of(1, "camera"), count_of(2, "camera"), count_of(0, "box", "boxes")
+        ('1 camera', '2 cameras', '0 boxes')
     """
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

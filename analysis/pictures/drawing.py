@@ -1,5 +1,6 @@
 """The pictures of one image: photo, truth, heat maps, overlays, and the row of them on a sheet."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from analysis.pictures.boxes import BoxesOfImages, draw_found_and_true
 from analysis.pictures.scale import ColourScale
-from analysis.pictures.truth import draw_truth
+from analysis.pictures.truth import draw_truth, line_px
 from util.errors import UserError
 from util.images.files import fingerprint, id_to_path, read_image, write_image
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet
 from util.settings import settings_hash
-from util.visualization import LARGEST_PX, fit_long_side
+from util.visualization import LARGEST_PX, TRUTH_RGB, draw_boxes, fit_long_side
 
-DRAWN_BY = 1
+DRAWN_BY = 2
 """Counts up whenever the same material gives other pictures than before."""
 
 CELL_PX = 240
@@ -39,12 +41,14 @@ class Column:
         label_set: Has a map of each image.
         scale: Of all of its pictures.
         folder: Name of the folder of its pictures.
+        boxes: Of every image.
     """
 
     name: str
     label_set: LabelSet
     scale: ColourScale
     folder: str
+    boxes: BoxesOfImages
 
 
 @dataclass(frozen=True)
@@ -78,17 +82,25 @@ class Material:
 
     Attributes:
         image_paths: Path of each image by its id.
-        masks: True masks, not of every image; None = the truth is not drawn.
+        masks: True masks, not of every image; None = there are none.
+        true_boxes: Not of every image; None = there are none.
         columns: The label sets.
     """
 
     image_paths: Mapping[str, Path]
     masks: TrueMasks | None
+    true_boxes: BoxesOfImages | None
     columns: Sequence[Column]
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether there is any truth."""
+        return self.masks is not None or self.true_boxes is not None
+
     def has_truth(self, image_id: str) -> bool:
-        """Tell whether an image has a mask."""
-        return self.masks is not None and image_id in self.masks.paths
+        """Tell whether an image has a mask, or is known to have these true boxes."""
+        is_masked = self.masks is not None and image_id in self.masks.paths
+        return is_masked or (self.true_boxes is not None and image_id in self.true_boxes)
 
     def places(self, folder: Path, image_id: str) -> Places:
         """Say where the pictures of an image lie below a folder."""
@@ -105,13 +117,21 @@ class Material:
 
     def facts(self) -> dict[str, Any]:
         """Tell this material from any that gives other pictures, as JSON values."""
-        masked = [image_id for image_id in self.image_paths if self.has_truth(image_id)]
-        truth = self.masks.of(masked).fingerprint() if self.masks else None
+        truth = None
+        if self.masks is not None:
+            masked = [image_id for image_id in self.image_paths if image_id in self.masks.paths]
+            truth = self.masks.of(masked).fingerprint()
         maps = [
             fingerprint(column.label_set.path(image_id) for image_id in self.image_paths)
             for column in self.columns
         ]
-        content = {"photos": fingerprint(self.image_paths.values()), "truth": truth, "maps": maps}
+        boxes = [self.true_boxes, *(column.boxes for column in self.columns)]
+        content = {
+            "photos": fingerprint(self.image_paths.values()),
+            "truth": truth,
+            "maps": maps,
+            "boxes": [None if one is None else self._hash(one) for one in boxes],
+        }
         return {
             "drawn_by": DRAWN_BY,
             "content": settings_hash(content),
@@ -125,6 +145,14 @@ class Material:
                 for column in self.columns
             },
         }
+
+    def _hash(self, boxes: BoxesOfImages) -> str:
+        digest = hashlib.blake2b(digest_size=16)
+        for image_id in self.image_paths:
+            edges = boxes.get(image_id)
+            digest.update(b"unknown" if edges is None else edges.tobytes())
+            digest.update(b"\0")
+        return digest.hexdigest()
 
 
 def name_folder(number: int, name: str) -> str:
@@ -150,24 +178,45 @@ def draw_image(material: Material, folder: Path, image_id: str) -> str | None:
         photo = fit_long_side(image, size)
         write_image(places.photo, photo)
         cells: list[np.ndarray | None] = [fit_long_side(image, CELL_PX)]
-        if material.masks is not None:
+        if material.is_judged:
             cells.append(None)
-        if material.masks is not None and places.truth is not None:
-            truth = material.masks.read(image_id, image.shape[:2])
-            write_image(places.truth, draw_truth(image, truth, size))
-            cells[-1] = draw_truth(image, truth, CELL_PX)
+        if places.truth is not None:
+            write_image(places.truth, draw_all_truth(material, image_id, image, size))
+            cells[-1] = draw_all_truth(material, image_id, image, CELL_PX)
+        true = None if material.true_boxes is None else material.true_boxes.get(image_id)
         for column, of_map, of_overlay in zip(
             material.columns, places.maps, places.overlays, strict=True
         ):
-            soft_label = column.label_set.read(image_id)
+            soft_label, found = column.label_set.read(image_id), column.boxes[image_id]
             small = fit_long_side(soft_label, size)
             write_image(of_map, column.scale.paint(small))
-            write_image(of_overlay, column.scale.blend(photo, small))
-            cells.append(column.scale.paint(fit_long_side(soft_label, CELL_PX)))
+            overlay = column.scale.blend(photo, small)
+            cell = column.scale.paint(fit_long_side(soft_label, CELL_PX))
+            for picture in (overlay, cell):
+                draw_found_and_true(picture, found, true)
+            write_image(of_overlay, overlay)
+            cells.append(cell)
     except UserError as error:
         return str(error)
     write_image(places.row, lay_out_row(cells))
     return None
+
+
+def draw_all_truth(
+    material: Material, image_id: str, image_rgb: np.ndarray, long_side_px: int
+) -> np.ndarray:
+    """Draw what is known of an image into it, its mask and its boxes; see `draw_truth`.
+
+    Raises:
+        UserError: Its mask cannot be read.
+    """
+    truth = np.zeros(image_rgb.shape[:2], np.uint8)
+    if material.masks is not None and image_id in material.masks.paths:
+        truth = material.masks.read(image_id, image_rgb.shape[:2])
+    picture = draw_truth(image_rgb, truth, long_side_px)
+    if material.true_boxes is not None and image_id in material.true_boxes:
+        draw_boxes(picture, material.true_boxes[image_id], TRUTH_RGB, line_px(picture))
+    return picture
 
 
 def lay_out_row(cells: Sequence[np.ndarray | None]) -> np.ndarray:

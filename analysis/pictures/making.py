@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from analysis.pictures.drawing import Material, draw_image
-from analysis.pictures.page import write_index
+from analysis.pictures.page import write_pages
 from analysis.pictures.placing import drawing
 from analysis.pictures.scale import ColourScale
 from analysis.pictures.sheet import write_sheet
@@ -47,7 +47,7 @@ def make_pictures(material: Material, place: Path, title: str) -> dict[str, str]
         if not drawn:
             raise UserError(f"no image can be drawn: {listed([*failed.values()])}")
         sheets = write_sheets(material, folder, title, drawn)
-        write_index(folder, title, material, drawn, sheets)
+        write_pages(folder, title, material, drawn, sheets)
     return failed
 
 
@@ -82,9 +82,10 @@ def write_sheets(
     """
     columns: list[tuple[str, ColourScale | None]] = [("photo", None)]
     how = "one colour scale a column, from the lowest to the highest value in its maps here"
-    if material.masks is not None:
+    if material.is_judged:
         columns.append(("truth", None))
-        how += "; truth: anomalies outlined, ignored striped"
+        how += "; truth: masks outlined, ignored striped"
+    how += "; boxes: found orange, true green"
     columns += [(column.name, column.scale) for column in material.columns]
     sheets: list[Path] = []
     for start in range(0, len(image_ids), ROWS_A_SHEET):

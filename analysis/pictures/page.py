@@ -1,4 +1,4 @@
-"""A page that shows the pictures of a folder, and needs nothing from outside of it."""
+"""Pages that show the pictures of a folder, and need nothing from outside of it."""
 
 import os
 from collections.abc import Sequence
@@ -11,9 +11,13 @@ from analysis.pictures.drawing import Material
 from analysis.pictures.scale import COLOURS_RGB
 from util.images.files import image_size_hw
 from util.page_templates import load_template, write_page
+from util.words import count_of
 
 STOPS = 9
 """Of the gradient that shows the colour scale."""
+
+IMAGES_A_PAGE = 60
+"""So that a page of many label sets opens at once."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +37,14 @@ class Shown:
     size_hw: tuple[int, int]
 
 
-def write_index(
+def write_pages(
     folder: Path, title: str, material: Material, image_ids: Sequence[str], sheets: Sequence[Path]
 ) -> None:
-    """Write `index.html` into a folder of pictures.
+    """Write `index.html` and, where there are many images, `page_2.html` and so on.
 
     Args:
         folder: Has the pictures.
-        title: Of the page.
+        title: Of the pages.
         material: What they were drawn from.
         image_ids: The images that were drawn.
         sheets: In the folder, too.
@@ -48,15 +52,31 @@ def write_index(
     here = Path(__file__).parent
     css = Path(study.__file__).parent / "report"
     shades = COLOURS_RGB[[round(n * 255 / (STOPS - 1)) for n in range(STOPS)]].tolist()
-    page = load_template(here / "index.html.jinja", css).render(
-        title=title,
-        columns=material.columns,
-        images={image_id: show_image(material, folder, image_id) for image_id in image_ids},
-        sheets=[to_url(folder, sheet) for sheet in sheets],
-        has_truth=material.masks is not None,
-        gradient=", ".join(f"rgb({r} {g} {b})" for r, g, b in shades),
-    )
-    write_page(folder / "index.html", page)
+    template = load_template(here / "index.html.jinja", css)
+    parts = [
+        image_ids[start : start + IMAGES_A_PAGE]
+        for start in range(0, len(image_ids), IMAGES_A_PAGE)
+    ]
+    names = [name_page(number) for number in range(1, len(parts) + 1)]
+    for number, part in enumerate(parts):
+        page = template.render(
+            title=title,
+            columns=material.columns,
+            images={image_id: show_image(material, folder, image_id) for image_id in part},
+            sheets=[to_url(folder, sheet) for sheet in sheets],
+            is_judged=material.is_judged,
+            gradient=", ".join(f"rgb({r} {g} {b})" for r, g, b in shades),
+            pages=[
+                (name, of_page[0], of_page[-1]) for name, of_page in zip(names, parts, strict=True)
+            ],
+            number=number,
+        )
+        write_page(folder / names[number], page)
+
+
+def name_page(number: int) -> str:
+    """Name the file of a page, from 1."""
+    return "index.html" if number == 1 else f"page_{number}.html"
 
 
 def show_image(material: Material, folder: Path, image_id: str) -> list[list[Shown]]:
@@ -69,7 +89,10 @@ def show_image(material: Material, folder: Path, image_id: str) -> list[list[Sho
 
     first = [show(places.photo, "photo", f"Photo {image_id}")]
     if places.truth is not None:
-        first.append(show(places.truth, "truth", f"Photo {image_id}, true anomalies outlined"))
+        alt = f"Photo {image_id}, what is true of it outlined"
+        true = None if material.true_boxes is None else material.true_boxes.get(image_id)
+        told = "truth" if true is None else f"truth, {count_of(len(true), 'box', 'boxes')}"
+        first.append(show(places.truth, told, alt))
     sources = [first]
     for column, of_map, of_overlay in zip(
         material.columns, places.maps, places.overlays, strict=True
@@ -77,7 +100,9 @@ def show_image(material: Material, folder: Path, image_id: str) -> list[list[Sho
         low, high = column.scale.ends()
         alt = f"Heat map of {column.name} for {image_id}"
         map_shown = show(of_map, f"{column.name}, {low} to {high}", alt)
-        overlay = show(of_overlay, f"{column.name} over the photo", f"{alt}, over the photo")
+        found = count_of(len(column.boxes[image_id]), "box", "boxes")
+        title = f"{column.name} over the photo, {found}"
+        overlay = show(of_overlay, title, f"{alt}, over the photo, with {found}")
         sources.append([map_shown, overlay])
     return sources
 

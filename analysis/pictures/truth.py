@@ -17,6 +17,11 @@ PX_A_LINE = 400
 _RING = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
 
 
+def line_px(picture: np.ndarray) -> int:
+    """How thick lines are in an (H, W, 3) picture, in pixels."""
+    return max(1, max(picture.shape[:2]) // PX_A_LINE)
+
+
 def draw_truth(image_rgb: np.ndarray, truth: np.ndarray, long_side_px: int) -> np.ndarray:
     """Outline what is anomalous in green on black, and stripe what is ignored.
 
@@ -32,7 +37,7 @@ def draw_truth(image_rgb: np.ndarray, truth: np.ndarray, long_side_px: int) -> n
         (H', W', 3) uint8 RGB.
     """
     picture = fit_long_side(image_rgb, long_side_px).copy()
-    thickness = max(1, max(picture.shape[:2]) // PX_A_LINE)
+    thickness = line_px(picture)
     is_ignored = fit_long_side((truth == IGNORED).astype(np.float32), long_side_px) >= 0.5
     diagonal = np.add.outer(*map(np.arange, is_ignored.shape))
     picture[is_ignored & (diagonal // (STRIPE_PX * thickness) % 2 == 0)] = IGNORED_RGB

@@ -15,13 +15,14 @@ from matplotlib import colormaps
 
 import analysis.heatmaps
 import analysis.pictures.making
+import analysis.pictures.page
 from analysis.pictures.drawing import CELL_PX, Material, column_left, name_folder
 from analysis.pictures.scale import COLOURS_RGB, COVER, ColourScale
 from analysis.pictures.truth import IGNORED_RGB, draw_truth
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
 from util.label_set import LabelSet
-from util.visualization import LARGEST_PX, TRUTH_RGB
+from util.visualization import LARGEST_PX, PREDICTION_RGB, TRUTH_RGB
 
 draw = analysis.heatmaps.main
 
@@ -194,9 +195,82 @@ def test_the_page_shows_every_picture_and_takes_nothing_from_outside(project: Pa
         assert (each["width"], each["height"]) == (str(width), str(height))
     assert not {"script", "iframe", "i"} & {tag for tag, _ in tags}
     assert not re.search(r"https?:|//|@import|url\(", text)
-    assert "There is no true mask." in text
+    assert "Nothing is known of it." in text
     assert "b &lt;i&gt;" in text
     assert 'name="viewport" content="width=device-width' in text
+
+
+def write_truth(project: Path, listed: dict[str, list[list[float]]]) -> list[str]:
+    """Write a COCO file that lists images with these boxes; gives the options that name it."""
+    images = [
+        {"id": n, "file_name": f"{i}.png", "width": SIZES_HW[i][1], "height": SIZES_HW[i][0]}
+        for n, i in enumerate(listed)
+    ]
+    boxes = [
+        {"image_id": n, "category_id": 1, "bbox": box}
+        for n, of_image in enumerate(listed.values())
+        for box in of_image
+    ]
+    content = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "gull"}]}
+    path = project.parents[2] / "truth.json"
+    path.write_text(json.dumps(content))
+    return ["--data.ground_truth", str(path), "--data.ground_truth_format", "coco"]
+
+
+def test_found_boxes_are_orange_and_true_ones_green_round_them(project: Path) -> None:
+    truth = write_truth(project, {"c": [[20, 10, 10, 15]], "b <i>": []})
+    assert run(project, "--data.masks", "null", *truth) == 0
+    overlay = read_image(project / "2_rising/overlay/c.png")  # above one half in the lower half
+    assert (overlay[24, :] == PREDICTION_RGB).all()
+    assert (overlay[8, 18:32] == TRUTH_RGB).all()  # a pixel is left for the line of a found one
+    assert (overlay[10:23, 18] == TRUTH_RGB).all()
+    assert (overlay[9, 20:30] != TRUTH_RGB).any()
+    assert (read_image(project / "2_rising/map/c.png") != PREDICTION_RGB).any(axis=2).all()
+    row = read_image(project / "row/c.png")  # enlarged four times
+    cells = [row[:, column_left(n) + 20 : column_left(n) + 220] for n in range(4)]
+    assert (cells[1][39, 79:121] == TRUTH_RGB).all()
+    assert (cells[3][38, 78:122] == TRUTH_RGB).all()
+    assert (cells[3][99, :] == PREDICTION_RGB).all()
+    text = (project / "index.html").read_text(encoding="utf-8")
+    assert "rising over the photo, 1 box<" in text
+    assert "truth, 1 box<" in text
+    assert "truth, 0 boxes<" in text
+    assert text.count("Nothing is known of it.") == 1  # of the one that is not listed
+
+
+def test_other_boxes_are_drawn_anew(project: Path) -> None:
+    assert run(project, *write_truth(project, {"c": [[20, 10, 10, 15]]})) == 0
+    before = read_image(project / "2_rising/overlay/c.png")
+    assert run(project, *write_truth(project, {"c": [[2, 10, 10, 15]]})) == 0
+    assert (read_image(project / "2_rising/overlay/c.png") != before).any()
+    assert run(project, "--evaluation.min_confidence", "0.9") == 0
+    text = (project / "index.html").read_text(encoding="utf-8")
+    assert "rising over the photo, 0 boxes<" in text
+
+
+def test_all_images_are_drawn_without_splits_and_any_split_by_its_name(project: Path) -> None:
+    assert run(project, "--data.splits", "null") == 0
+    title = (project.with_name("all") / "index.html").read_text(encoding="utf-8")
+    assert "Heat maps of 3 of 3 all images" in title
+    (project.parents[2] / "splits" / "Train.txt").write_text("c\n")
+    assert run(project, "--data.test_split", "Train") == 0
+    assert [path.stem for path in project.with_name("Train").glob("row/**/*.png")] == ["c"]
+
+
+def test_many_images_are_browsed_page_by_page(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analysis.pictures.page, "IMAGES_A_PAGE", 2)
+    assert run(project) == 0
+    first, second = (
+        (project / name).read_text(encoding="utf-8") for name in ("index.html", "page_2.html")
+    )
+    assert first.count("<h2>") == 2
+    assert second.count("<h2>") == 1
+    assert '<a rel="next" href="page_2.html">' in first
+    assert '<a rel="prev" href="index.html">' in second
+    assert 'rel="prev"' not in first
+    assert 'rel="next"' not in second
 
 
 def test_without_masks_the_truth_is_left_out_and_said(

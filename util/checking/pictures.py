@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from util.bbox_csv import split_ignored
+from util.bbox_csv import COORDINATES, split_ignored
 from util.checking.truth import Truth
 from util.errors import UserError
 from util.images.files import read_image
@@ -50,7 +50,8 @@ def draw_samples(
         small = fit_long_side(image, SIDE_PX)
         if truth.boxes is not None:
             objects, _ = split_ignored(truth.boxes)
-            draw_boxes(small, objects[objects["image"] == image_id], PREDICTION_RGB)
+            own = objects.loc[objects["image"] == image_id, COORDINATES]
+            draw_boxes(small, own.to_numpy(float), PREDICTION_RGB)
         pictures.append(to_picture(image_id, small))
     return pictures
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.study.results import GalleryRow
+from util.bbox_csv import COORDINATES
 from util.visualization import PREDICTION_RGB, TRUTH_RGB, draw_boxes, fit_long_side
 
 LONG_SIDE_PX = 360
@@ -80,7 +81,7 @@ def encode(
         title: Of the picture.
     """
     resized = fit_long_side(picture_rgb, LONG_SIDE_PX)
-    draw_boxes(resized, boxes, colour_rgb)
+    draw_boxes(resized, boxes[COORDINATES].to_numpy(float), colour_rgb)
     height, width = resized.shape[:2]
     bgr = cv2.cvtColor(resized, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
