@@ -5,7 +5,8 @@
 
 Reads any label set (export_label_set.label_set): its boxes, and its maps where the format has the
 pixels of objects. These are above the threshold by which its boxes were found, or that of
-evaluation.threshold. Writes below export_label_set.output
+evaluation.threshold. What is found in maps is of one class, which evaluation.object_class names.
+Writes into paths.exports/LABEL_SET/FORMAT, or below export_label_set.output
 
   coco          annotations.json: boxes, scores, sizes of images, masks as RLE
   yolo          a txt file an image, empty ones too, and data.yaml, which names the classes:
@@ -23,6 +24,8 @@ cam1/week1/bank/labels_teacher/1.txt for cam1/week1/bank/images/1.jpg, where exp
 is data.images and export_label_set.names is /images/=/labels_teacher/.
 Files that are there with other content are kept, and nothing is written, unless --overwrite is
 given; a run that was stopped goes on.
+Boxes and pixels are those of upright images, as most programs show them: one that passes the
+orientation in EXIF over shows a photograph of a phone on its side, and everything in a wrong place.
 Next: what reads such files; here they are data.ground_truth with data.ground_truth_format
 """
 
@@ -39,9 +42,10 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
-from util.config import BOX_RULE, Config, keys_of
+from util.config import BOX_RULE, Config, PathsSection, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.data_classes import BoxSettings
+from util.disk.walking import on_disk
 from util.errors import UserError, listed
 from util.exporting.collecting import collect
 from util.exporting.formats import FORMATS, IMAGE_FORMATS, SET_FORMATS, Wishes
@@ -73,14 +77,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
     refuse_several("util/export_label_set.py")
     told, kind = config.export_label_set, options.format
-    output = told.output
+    reader, wishes, table = open_source(config, kind)
+    label_set = reader.label_set
+    output = told.output or config.paths.exports / name_below(config.paths, label_set.folder) / kind
     if kind == "masks" and output.is_relative_to(config.data.images):
         raise UserError(
             f"export_label_set.output {output} lies in data.images, so masks would be images the "
             "next time; choose another folder"
         )
-    reader, wishes, table = open_source(config, kind)
-    label_set = reader.label_set
     if kind in SET_FORMATS:
         write_set(kind, output, reader, wishes, options.overwrite)
     else:
@@ -98,6 +102,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_files(list_files, len(every) + kind.startswith("yolo"), options.overwrite)
     report(output, label_set, table, wishes.classes, reader.settings)
     return 0
+
+
+def name_below(paths: PathsSection, folder: Path) -> str:
+    """Name a label set by its place below the label sets or runs, such as `student/Test`."""
+    for root in map(on_disk, (paths.label_sets, paths.runs)):
+        if folder.is_relative_to(root):
+            return folder.relative_to(root).as_posix()
+    return folder.name
 
 
 def open_source(config: Config, kind: str) -> tuple[ObjectReader, Wishes, pd.DataFrame]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 from scipy import ndimage
 
 from util.check_data import main
@@ -218,3 +219,18 @@ def test_a_folder_without_lists_is_one_error_that_says_who_makes_them(
     checked = Checked(config, capsys, status=2)
     (told,) = checked.errors
     assert "has no lists; make them by util/make_splits.py" in told
+
+
+def test_images_that_are_turned_by_exif_are_said(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    upright = Image.fromarray(paint(0))
+    path = config.parent / "images" / "a" / "00.png"
+    path.unlink()
+    upright.transpose(Image.Transpose.ROTATE_90).save(path.with_suffix(".jpg"), exif=exif)
+    checked = Checked(config, capsys)
+    assert "1 image turned upright by EXIF" in checked.warnings[0]
+    assert checked.warnings[0].endswith("a/00")
+    assert checked.fact("sizes") == "80 x 60 (12)"

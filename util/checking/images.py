@@ -10,7 +10,7 @@ import numpy as np
 
 from util.checking.findings import Findings
 from util.errors import UserError, listed
-from util.images.decoding import open_image, size_hw
+from util.images.decoding import needs_turning, open_image, size_hw
 from util.images.files import read_image
 from util.images.likeness import find_alike, hash_image
 from util.running.ahead import map_ahead
@@ -33,11 +33,13 @@ class Seen(NamedTuple):
         size_hw: Height and width in pixels.
         kind: Its format and mode, such as `JPEG RGB`.
         look: Its perceptual hash.
+        is_turned: Whether its EXIF turns it upright.
     """
 
     size_hw: tuple[int, int]
     kind: str
     look: np.uint64
+    is_turned: bool
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,13 @@ def _look(path: Path) -> Seen | UserError:
             size, mode = size_hw(image), image.mode
             kind = f"{image.format} {mode}"
             is_plain = mode in _PLAIN and ";16" not in str(image.tile)
+            is_turned = needs_turning(image)
             look = hash_image(image)
         if not is_plain:
             read_image(path)  # whose scale may be unknown
     except UserError as error:
         return error
-    return Seen(size, kind, look)
+    return Seen(size, kind, look, is_turned)
 
 
 def describe_images(survey: Survey, crop_size_px: int, findings: Findings) -> None:
@@ -100,6 +103,12 @@ def describe_images(survey: Survey, crop_size_px: int, findings: Findings) -> No
         findings.warnings.append(
             f"{count_of(len(small), 'image')} smaller than the crops that students are trained "
             f"with, {crop_size_px} pixels (student.crop_size_px), will be padded: {listed(small)}"
+        )
+    if turned := [i for i, each in survey.seen.items() if each.is_turned]:
+        findings.warnings.append(
+            f"{count_of(len(turned), 'image')} turned upright by EXIF, as most programs show them; "
+            "true boxes and masks must be of the upright image, as is all that is made of it: "
+            f"{listed(turned)}"
         )
     pixels = {i: each.size_hw[0] * each.size_hw[1] for i, each in survey.seen.items()}
     if large := [i for i, number in pixels.items() if number > _MANY_PIXELS]:

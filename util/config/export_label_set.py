@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from util.config.data import Pattern
-from util.config.fields import REPOSITORY, ConfigPath, Section, substitutions
+from util.config.fields import ConfigPath, Section, substitutions
 
 
 class ExportLabelSetSection(Section):
@@ -43,8 +43,8 @@ class ExportLabelSetSection(Section):
         description="What makes the name of a file of its image's id, as data.mask_names, such as"
         " /images/=/labels_teacher/; {} = it is named as its image.",
     )
-    output: ConfigPath = Field(
-        REPOSITORY / "exports",
+    output: ConfigPath | None = Field(
+        None,
         description="Folder below which the files are written; data.images where they shall lie"
-        " beside the folders of images.",
+        " beside the folders of images. null = paths.exports/LABEL_SET/FORMAT.",
     )

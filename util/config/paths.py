@@ -14,6 +14,10 @@ class PathsSection(Section):
     runs: ConfigPath = Field(
         REPOSITORY / "runs", description="Folder of trained students and studies."
     )
+    exports: ConfigPath = Field(
+        REPOSITORY / "exports",
+        description="Folder of label sets in the forms of other programs.",
+    )
     demo: ConfigPath = Field(
         REPOSITORY / "data/sea_scenes",
         description="Folder of the demo scenes, made when data.images is JPEGImages in it.",

@@ -55,6 +55,7 @@ def _fill_in(content: Any) -> Any:
     paths = {
         "label_sets": "label_sets",
         "runs": "runs",
+        "exports": "exports",
         "demo": "data/sea_scenes",
         "windows": "windows",
         "cache": "cache",

@@ -93,6 +93,11 @@ def size_hw(image: ImageFile.ImageFile) -> tuple[int, int]:
     return (width, height) if _orientation(image) >= 5 else (height, width)
 
 
+def needs_turning(image: ImageFile.ImageFile) -> bool:
+    """Tell whether an open image is stored turned or mirrored, as its EXIF orientation says."""
+    return _orientation(image) != 1
+
+
 def turn_upright(image: ImageFile.ImageFile) -> Image.Image:
     """Decode an open image and turn it upright; of several pictures the first one.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import ExifTags, Image, ImageOps
 from pycocotools.coco import COCO
 
 from tests.conftest import read_gray
@@ -339,3 +340,25 @@ def test_masks_never_become_images(export: Callable[..., Path], tmp_path: Path) 
     with pytest.raises(UserError, match=r"lies in data\.images, so masks would be images"):
         export("masks", f"--export_label_set.output={tmp_path / 'images' / 'out'}")
     assert not (tmp_path / "images" / "out").exists()
+
+
+def test_each_label_set_and_format_has_a_folder_of_its_own_beside_the_config(
+    export: Callable[..., Path], tmp_path: Path
+) -> None:
+    for kind in ("yolo", "yolo-seg", "coco"):
+        export(kind, "--export_label_set.output=null", "--evaluation.object_class=gull")
+    exports = tmp_path / "exports" / "bird"
+    assert {path.name for path in exports.iterdir()} == {"yolo", "yolo-seg", "coco"}
+    assert (exports / "yolo" / "leer.txt").read_text() == ""
+    assert COCO(str(exports / "coco" / "annotations.json")).cats[1]["name"] == "gull"
+
+
+def test_boxes_are_those_of_the_upright_image(export: Callable[..., Path], tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    on_its_side = Image.new("RGB", SIZE_HW)  # as wide as the upright one is high
+    path = tmp_path / "images/flight 1/möwe.jpg"
+    on_its_side.save(path, exif=exif)
+    (first, _) = json.loads((export("coco") / "annotations.json").read_text())["images"]
+    assert (first["height"], first["width"]) == SIZE_HW
+    assert ImageOps.exif_transpose(Image.open(path)).size == SIZE_HW[::-1]
