@@ -8,9 +8,10 @@ test split; shows tables and writes paths.runs/bbox_evaluation.csv, bbox_average
 (COCO's), and bbox_evaluation_SPLIT.png, precision and recall over the confidence of a box. Rows of
 other splits stay in the tables. Intervals are 95 % bootstrap intervals over images, or over
 data.groups. With data.image_labels, bbox_image_labels.csv says in which share of the images of each
-label there is a box. evaluation.baseline names a label set that the others are compared with, by
-image: bbox_differences.csv. Boxes are judged as they are; util/csv_from_soft_labels.py makes
-others.
+label there is a box. bbox_evaluation_parts.csv has the figures of each folder of images or, where
+there are no folders, of each group of data.groups, if there are some. evaluation.baseline names a
+label set that the others are compared with, by image: bbox_differences.csv. Boxes are judged as
+they are; util/csv_from_soft_labels.py makes others.
 """
 
 import sys
@@ -20,6 +21,8 @@ from pathlib import Path
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import pandas as pd
 
 from analysis.evaluation.boxes import (
     COCO_SCORES,
@@ -48,6 +51,7 @@ from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import describe_equal
 from util.metrics.box_scores import format_boxes, name_metrics
+from util.metrics.groups import format_parts, name_parts
 from util.running.run import run_script
 from util.visualization import draw_precision_recall
 
@@ -122,6 +126,7 @@ def tell(
         print(f"Share of images with a box, by label:\n{format_found(shares)}")
         print(f"{lacking} of {num_images} images are not in {config.data.image_labels}.")
         tables.write("bbox_image_labels", shares)
+    tell_parts(tables, config.data.groups, judge, judged)
     written = tables.write("bbox_evaluation", table.assign(images=num_images))
     tables.write("bbox_average_precision", coco.assign(images=num_images))
     scores = {name: one.scores for name, one in judged.items()}
@@ -131,6 +136,20 @@ def tell(
     picture = written.with_name(f"bbox_evaluation_{split}.png")
     draw_precision_recall(picture, curves, ious[0])
     print(f"Wrote {written} and {picture}")
+
+
+def tell_parts(
+    tables: SplitTables, pattern: str | None, judge: BoxJudge, judged: Mapping[str, Judged]
+) -> None:
+    """Print and write how predictions fare in each folder, or group, if there are some."""
+    what, parts = name_parts(pattern, judge.image_ids)
+    if not parts:
+        return
+    found = {name: one.boxes.by_part(parts, judge.groups) for name, one in judged.items()}
+    table = pd.concat(found, names=["prediction"]).reset_index("prediction")
+    shown = format_parts(table[table["metric"] == "thesis"], "prediction", "f1")
+    print(f"F1 (thesis) by {what}, its images in brackets:\n{shown}")
+    tables.write("bbox_evaluation_parts", table)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,15 @@
 Reads evaluation.predictions (by default every label set and tested run), data.masks and the test
 split; shows tables with 95 % bootstrap intervals over images, or over data.groups, and writes
 paths.runs/pixel_evaluation.csv, and pixel_evaluation_images.csv with a row an image; rows of other
-splits stay in them. Where the masks have names of classes, pixel_evaluation_classes.csv says which
-share of the pixels of each class is found. evaluation.baseline names a label set that the others
-are compared with, by image: pixel_differences.csv. Pixels count above evaluation.threshold, or
-above that by which the boxes of the label set were found; with evaluation.threshold_split above the
-best one of another split. evaluation.benchmark adds a table in the
-words of the road-anomaly benchmark, by its code of 2021 or 2023: road_anomaly.csv. With
-evaluation.trivial_baselines there are rows of maps that know nothing of anomalies, and of each
-label set's maps on other images, which take no part in comparisons.
+splits stay in them. pixel_evaluation_parts.csv has the figures of each folder of images or, where
+there are no folders, of each group of data.groups, if there are some. Where the masks have names of
+classes, pixel_evaluation_classes.csv says which share of the pixels of each class is found.
+evaluation.baseline names a label set that the others are compared with, by image:
+pixel_differences.csv. Pixels count above evaluation.threshold, or above that by which the boxes of
+the label set were found; with evaluation.threshold_split above the best one of another split.
+evaluation.benchmark adds a table in the words of the road-anomaly benchmark, by its code of 2021 or
+2023: road_anomaly.csv. With evaluation.trivial_baselines there are rows of maps that know nothing
+of anomalies, and of each label set's maps on other images, which take no part in comparisons.
 """
 
 import sys
@@ -45,6 +46,7 @@ from util.images.files import find_images
 from util.images.masks import open_masks
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import LabelSet, describe_equal
+from util.metrics.groups import format_parts, name_parts
 from util.running.run import run_script
 
 READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
@@ -92,16 +94,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = config.data.images
         judged |= build_baselines(judged, compared.image_ids, image_paths, folder)
 
+    what, parts = name_parts(config.data.groups, compared.image_ids)
+
     def measure_one(one: Maps) -> Measured:
         of_rules = one.box_settings.threshold if asked is None else asked
         threshold = threshold_of.get(one.folder, of_rules)
         truths = masks.of(compared.image_ids)
-        judged_by = (image_paths, threshold, config.evaluation.distractors, compared.groups)
+        judged_by = (image_paths, threshold, config.evaluation.distractors, compared.groups, parts)
         return measure(one, truths, *judged_by, compared.num_resamples)
 
     measured = Found(judged, thresholds.problems).map(measure_one).checked()
     tables = SplitTables(config.paths.runs, config.data.test_split)
     tell(tables, compared, measured.sets, masks.class_names)
+    if parts:
+        tell_parts(tables, what, measured.sets)
     if config.evaluation.benchmark != "none":
         exact = {name: one.values for name, one in measured.sets.items()}
         fitting = {name: judged[name] for name in exact}
@@ -148,6 +154,15 @@ def tell(
     images = pd.concat({n: one.images for n, one in measured.items()}, names=["label_set"])
     by_image = tables.write("pixel_evaluation_images", images.reset_index("label_set"))
     print(f"Wrote {written} and {by_image}")
+
+
+def tell_parts(tables: SplitTables, what: str, measured: Mapping[str, Measured]) -> None:
+    """Print and write how label sets fare in each part of the images."""
+    found = {name: one.parts for name, one in measured.items()}
+    table = pd.concat(found, names=["label_set"]).reset_index("label_set")
+    shown = format_parts(table, "label_set", "average_precision")
+    print(f"Average precision by {what}, its images in brackets:\n{shown}")
+    tables.write("pixel_evaluation_parts", table)
 
 
 def describe_chance(table: pd.DataFrame) -> str:

@@ -15,7 +15,7 @@ from util.label_set import PREDICTION, LabelSet
 from util.masks_to_bboxes import as_in_thesis
 from util.metrics.box_scores import chance_f1, format_boxes, measure_boxes
 from util.metrics.boxes import BoxMatcher
-from util.metrics.groups import group_images
+from util.metrics.groups import format_parts, group_images, name_parts
 
 
 def evaluate_student(
@@ -72,12 +72,19 @@ def judge(
     )
     matcher = BoxMatcher(truths, predictions, ids, evaluation.min_confidence, in_thesis)
     groups, split = group_images(data.groups, ids), data.test_split
-    table = measure_boxes(matcher, ious, groups).table(chance_f1(truths, ids, ious))
+    scores = measure_boxes(matcher, ious, groups)
+    table = scores.table(chance_f1(truths, ids, ious))
     print(format_boxes(table))
     print(f"Boxes of {len(ids)} of {len(test_ids)} {split} images. {groups.describe_intervals()}")
     table = table.assign(split=split, images=len(ids))
     stem = str(predicted.folder)
     write_text(Path(f"{stem}_metrics.csv"), table.to_csv(index=False))
     write_text(Path(f"{stem}_metrics.json"), table.to_json(orient="records", indent=2) + "\n")
+    what, parts = name_parts(data.groups, ids)
+    if parts:
+        by_part = scores.by_part(parts, groups).assign(split=split)
+        shown = format_parts(by_part[by_part["metric"] == "thesis"], "split", "f1")
+        print(f"F1 (thesis) by {what}, its images in brackets:\n{shown}")
+        write_text(Path(f"{stem}_metrics_parts.csv"), by_part.to_csv(index=False))
     folder = Path(f"{stem}_pictures")
     draw_pictures(folder, predicted, image_paths, predictions, evaluation.pictures, truths)

@@ -1,5 +1,6 @@
 """Pixels of label sets beside true masks: counted an image at a time, then scored."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -83,12 +84,15 @@ class Measured:
         scores: Those of them that have intervals.
         images: The values of `PixelMetrics` and whether the map is_empty, a row an image.
         by_class: (C, 2) int64, pixels of each class that are not above the threshold, and that are.
+        parts: The values of `PixelMetrics` of the pixels of each part of the images, a row each,
+            with the columns `part` and `images`; empty without parts.
     """
 
     values: dict[str, float]
     scores: Scores
     images: pd.DataFrame
     by_class: np.ndarray
+    parts: pd.DataFrame
 
 
 def open_maps(path: Path) -> LabelSet:
@@ -123,6 +127,7 @@ def measure(
     threshold: float,
     distractors: Sequence[str],
     groups: ImageGroups,
+    parts: Sequence[str],
     num_resamples: int,
 ) -> Measured:
     """Measure maps, pooled over images with intervals, and each image by itself.
@@ -134,16 +139,18 @@ def measure(
         threshold: Pixels above it are found.
         distractors: Classes of the masks that maps shall not be drawn to.
         groups: Of the images, which resamples draw together.
+        parts: Of the images, to be measured by themselves; () = none.
         num_resamples: For the intervals.
 
     Raises:
         UserError: A map and its mask do not fit, or no mask has an anomaly.
     """
     sums = Sums(threshold, masks.class_names, distractors)
+    part_of = dict(zip(masks.paths, parts, strict=True)) if parts else {}
     for image_id in track(masks.paths, maps.name, transient=True):
         soft_label, truth = maps.read(image_id), masks.read(image_id)
         try:
-            sums.add(image_id, soft_label, truth)
+            sums.add(image_id, soft_label, truth, part_of.get(image_id))
             if masks.class_names:
                 sums.add_classes(soft_label, truth, masks.read_classes(image_id))
         except ValueError as error:
@@ -177,11 +184,17 @@ class Sums:
         self._threshold = threshold
         self._tracks = {name: ComponentScores(limits) for name, limits in TRACKS.items()}
         self._rows: list[dict[str, Any]] = []
+        self._parts: dict[str, PixelHistogram] = {}
+        self._sizes: Counter[str] = Counter()
         self._by_bin: list[np.ndarray] = []
         self._calibration: list[np.ndarray] = []
 
-    def add(self, image_id: str, soft_label: np.ndarray, truth: np.ndarray) -> None:
+    def add(
+        self, image_id: str, soft_label: np.ndarray, truth: np.ndarray, part: str | None = None
+    ) -> None:
         """Count an image: (H, W) float32 in [0, 1], and uint8, 0 normal, 1 anomalous, 255 ignored.
+
+        It belongs to a part of the images, or to none.
 
         Raises:
             ValueError: They do not fit each other.
@@ -192,6 +205,9 @@ class Sums:
         for components in self._tracks.values():
             components.add(is_found, truth)
         self.pooled += histogram
+        if part is not None:
+            self._parts[part] = self._parts.get(part, PixelHistogram()) + histogram
+            self._sizes[part] += 1
         values = asdict(measure_pixels(histogram, self._threshold))
         self._rows.append({"image": image_id, "is_empty": not is_found.any(), **values})
         self._by_bin.append(pixels_by_bin(histogram))
@@ -241,7 +257,18 @@ class Sums:
         chance = asdict(measure_pixels(mark_everything(self.pooled)))
         values |= {f"chance_{score}": chance[score] for score in CHANCE_SCORES}
         values |= {"empty_share": float(images["is_empty"].mean()), "threshold": self._threshold}
-        return Measured(values, scores, images, self._by_class)
+        return Measured(values, scores, images, self._by_class, self._measure_parts())
+
+    def _measure_parts(self) -> pd.DataFrame:
+        rows = [
+            {
+                "part": part,
+                "images": self._sizes[part],
+                **asdict(measure_pixels(histogram, self._threshold)),
+            }
+            for part, histogram in sorted(self._parts.items())
+        ]
+        return pd.DataFrame(rows)
 
 
 def mark_everything(pixels: PixelHistogram) -> PixelHistogram:

@@ -322,3 +322,59 @@ def test_masks_without_an_anomaly_are_refused(
         write_image(mask, np.zeros_like(read_gray(mask)))
     with pytest.raises(UserError, match=r"no mask in .* has an anomalous pixel: they are read"):
         evaluate_pixels([*project, "--data.masks", str(masks)])
+
+
+def of_folders(labelled: Path, name: str) -> list[str]:
+    """Write a list of the images of a folder; gives the option that names it."""
+    images = sorted((labelled.parent / "images" / name).glob("*.png"))
+    lines = [f"{name}/{path.stem}\n" for path in images]
+    (labelled.parent / "splits" / f"{name[-1]}.txt").write_text("".join(lines), encoding="utf-8")
+    return ["--data.test_split", name[-1]]
+
+
+def test_boxes_of_each_folder_are_judged_as_if_there_were_no_others(
+    project: list[str], labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    every = ["--data.test_split", "Train+Validation+Test"]
+    assert evaluate_boxes([*project, *every]) == 0
+    assert "F1 (thesis) by folder" in capsys.readouterr().out
+    parts = pd.read_csv(tmp_path / "bbox_evaluation_parts.csv")
+    assert set(parts["part"]) == {"flight 0", "flight 1"}
+    for name in ("flight 0", "flight 1"):
+        assert evaluate_boxes([*project, *of_folders(labelled, name)]) == 0
+        assert "by folder" not in capsys.readouterr().out
+        alone = pd.read_csv(tmp_path / "bbox_evaluation.csv")
+        alone = alone[alone["split"].astype(str) == name[-1]].reset_index(drop=True)
+        of_part = parts[parts["part"] == name].reset_index(drop=True)
+        same = [column for column in of_part if column in alone and column != "split"]
+        assert {"f1", "f1_low", "f1_high", "empty_share", "images", "true_negatives"} < set(same)
+        pd.testing.assert_frame_equal(of_part[same], alone[same])
+
+
+def test_pixels_of_each_folder_are_judged_as_scikit_learn_does(
+    project: list[str], labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate_pixels([*project, "--data.test_split", "Train+Validation+Test"]) == 0
+    assert "Average precision by folder" in capsys.readouterr().out
+    parts = pd.read_csv(tmp_path / "pixel_evaluation_parts.csv").set_index(["label_set", "part"])
+    bird = LabelSet(labelled.parent / "label_sets" / "bird")
+    for name in ("flight 0", "flight 1"):
+        ids = [image_id for image_id in bird.ids if image_id.startswith(name)]
+        maps = np.concatenate([bird.read(i).ravel() for i in ids])
+        masks = [read_gray(labelled.parent / "masks" / f"{i}.png").ravel() for i in ids]
+        row = parts.loc[("bird", name)]
+        expected = average_precision_score(np.concatenate(masks), maps)
+        assert row["average_precision"] == pytest.approx(expected)
+        assert row["images"] == 6
+
+
+def test_without_folders_groups_are_the_parts(
+    project: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate_boxes([*project, "--data.groups", "_([0-9]+)$"]) == 0
+    said = capsys.readouterr().out
+    assert "F1 (thesis) by group" in said
+    assert "09 (1)" in said
+    parts = pd.read_csv(tmp_path / "bbox_evaluation_parts.csv", dtype={"part": str})
+    assert set(parts["part"]) == {"09", "10", "11"}
+    assert parts["f1_low"].isna().all()  # one image says nothing of the spread

@@ -58,6 +58,38 @@ def read_coco(path: Path, image_paths: Mapping[str, Path]) -> tuple[pd.DataFrame
     return table, sorted({each.name.strip() for each in content.categories})
 
 
+def read_annotated(
+    path: Path, image_paths: Mapping[str, Path]
+) -> dict[str, tuple[tuple[float, float], list[tuple[str, Annotation]]]]:
+    """Read what a COCO detection file says of the images that it lists.
+
+    Args:
+        path: Of the file.
+        image_paths: Of all images, by id.
+
+    Returns:
+        For each of these images that the file lists the width and height that it gives, and the
+        annotations with their classes, in the order of the file.
+
+    Raises:
+        UserError: As `read_coco`.
+    """
+    content = read_content(path)
+    images = _images_by_id(path, content.images)
+    _check_pointers(path, content)
+    _check_names(path, content.categories)
+    _check_images(path, images, {i: image_paths[i] for i in images if i in image_paths})
+    names = {each.id: each.name.strip() for each in content.categories}
+    having: dict[Hashable, list[tuple[str, Annotation]]] = defaultdict(list)
+    for each in content.annotations:
+        having[each.image_id].append((names[each.category_id], each))
+    return {
+        image_id: ((image.width, image.height), having[image.id])
+        for image_id, image in images.items()
+        if image_id in image_paths
+    }
+
+
 def list_coco_images(path: Path) -> set[str]:
     """List the ids of the images that a COCO detection file lists: those that were annotated.
 

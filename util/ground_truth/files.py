@@ -1,13 +1,16 @@
 """Files with the true boxes of one image each, found by the ids of images."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from util.errors import UserError, listed
 from util.images.files import find_files, name_files
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def find_truth_files(
@@ -51,6 +54,41 @@ def find_truth_files(
             listed(strangers),
         )
     return there
+
+
+def read_truth_files(
+    folder: Path,
+    suffix: str,
+    kind: str,
+    image_paths: Mapping[str, Path],
+    names: Mapping[str, str],
+    read: Callable[[Path], T],
+) -> dict[str, T]:
+    """Read the files of images below a folder; see `find_truth_files`.
+
+    Args:
+        folder: Has the files.
+        suffix: Of the files.
+        kind: What a file should be, for the error, such as `XML of VOC`.
+        image_paths: All images there are, by id.
+        names: What makes the name of a file of its image's id.
+        read: Reads one; raises OSError or ValueError where it is damaged.
+
+    Returns:
+        What each file says, by the id of its image, in the order of these.
+
+    Raises:
+        UserError: No file belongs to an image, or files are damaged; all are named together.
+    """
+    read_ones, bad = dict[str, T](), []
+    for image_id, path in find_truth_files(folder, suffix, image_paths, names).items():
+        try:
+            read_ones[image_id] = read(path)
+        except (OSError, ValueError) as error:
+            bad.append(f"{path.name}: {error}")
+    if bad:
+        raise UserError(f"{folder}: {len(bad)} files are no {kind}: {listed(bad)}")
+    return read_ones
 
 
 def _expect(named: Mapping[str, str], is_told: bool, suffix: str) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
@@ -11,8 +12,8 @@ import pandas as pd
 from pydantic import BaseModel, Field, ValidationError
 
 from util.disk.json_text import parse_json
-from util.errors import UserError, listed
-from util.ground_truth.files import find_truth_files
+from util.errors import listed
+from util.ground_truth.files import read_truth_files
 from util.ground_truth.sizes import ToldSize, check_shapes
 from util.ground_truth.table import TrueBox, to_truth_table
 
@@ -21,21 +22,23 @@ logger = logging.getLogger(__name__)
 _Side = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Points = Annotated[list[tuple[float, float]], Field(min_length=1)]
 
-_HAVE_AREA = frozenset({"polygon", "rectangle", "circle", "mask"})
+HAVE_AREA = frozenset({"polygon", "rectangle", "circle", "mask"})
 """Kinds of shapes that are objects; of points and lines nobody knows how large the object is."""
 
 
-class _Shape(BaseModel):
+class Shape(BaseModel):
+    """A shape: its kind, and its points in pixels of the image."""
+
     label: str
     points: _Points
     shape_type: str = "polygon"
     group_id: int | str | None = None
 
 
-class _Content(BaseModel):
+class Content(BaseModel):
     """What boxes need of a file; points are pixels of the image."""
 
-    shapes: list[_Shape]
+    shapes: list[Shape]
     imageWidth: _Side  # noqa: N815  as labelme names it
     imageHeight: _Side  # noqa: N815
 
@@ -64,26 +67,13 @@ def read_labelme(
         UserError: No file belongs to an image, files are damaged, or are of images of another
             shape; all are named together.
     """
-    files = find_truth_files(folder, ".json", image_paths, names)
-    boxes: list[TrueBox] = []
-    sizes: dict[str, ToldSize] = {}
-    bad, left_out = [], []
-    for image_id, path in files.items():
-        try:
-            content = _Content.model_validate(parse_json(path.read_bytes()))
-        except ValidationError as error:
-            first = error.errors()[0]
-            bad.append(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
-            continue
-        except (OSError, ValueError) as error:
-            bad.append(f"{path.name}: {error}")
-            continue
-        sizes[image_id] = ToldSize(path.name, content.imageWidth, content.imageHeight)
-        boxes += _list_boxes(path, image_id, content)
-        others = [each.shape_type for each in content.shapes if each.shape_type not in _HAVE_AREA]
-        left_out += [f"{path.name} ({kind})" for kind in others]
-    if bad:
-        raise UserError(f"{folder}: {len(bad)} files are no JSON of labelme: {listed(bad)}")
+    contents = read_contents(folder, image_paths, names)
+    left_out = [
+        f"{image_id} ({shape.shape_type})"
+        for image_id, content in contents.items()
+        for shape in content.shapes
+        if shape.shape_type not in HAVE_AREA
+    ]
     if left_out:
         logger.warning(
             "%s: left out %d points and lines, which have no area: %s",
@@ -91,27 +81,56 @@ def read_labelme(
             len(left_out),
             listed(left_out),
         )
-    check_shapes(folder, sizes, {image_id: image_paths[image_id] for image_id in files})
-    return to_truth_table(folder, boxes)
+    boxes = (_list_boxes(image_id, content) for image_id, content in contents.items())
+    return to_truth_table(folder, list(chain.from_iterable(boxes)))
 
 
-def _list_boxes(path: Path, image_id: str, content: _Content) -> list[TrueBox]:
+def read_contents(
+    folder: Path, image_paths: Mapping[str, Path], names: Mapping[str, str]
+) -> dict[str, Content]:
+    """Read what the files of images hold, by the ids of these; see `read_labelme`."""
+    read = read_truth_files(folder, ".json", "JSON of labelme", image_paths, names, _read_file)
+    sizes = {i: ToldSize(i, each.imageWidth, each.imageHeight) for i, each in read.items()}
+    check_shapes(folder, sizes, {image_id: image_paths[image_id] for image_id in read})
+    return read
+
+
+def _read_file(path: Path) -> Content:
+    """Read a file.
+
+    Raises:
+        ValueError: It is no JSON, or lacks what is needed.
+    """
+    try:
+        return Content.model_validate(parse_json(path.read_bytes()))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place}: {first['msg']}") from None
+
+
+def _list_boxes(image_id: str, content: Content) -> list[TrueBox]:
     """Make a box of each object, relative to the size that the file gives."""
-    objects: dict[tuple[str, int | str], list[np.ndarray]] = {}
-    for number, shape in enumerate(content.shapes):
-        if shape.shape_type in _HAVE_AREA:
-            group: int | str = number if shape.group_id is None else f"group {shape.group_id}"
-            objects.setdefault((shape.label.strip(), group), []).append(_find_corners(shape))
     size_wh = [content.imageWidth, content.imageHeight]
     boxes = []
-    for number, ((label, _), corners) in enumerate(objects.items(), start=1):
-        points = np.concatenate(corners) / size_wh
+    for number, (label, shapes) in enumerate(list_objects(content), start=1):
+        points = np.concatenate([_find_corners(shape) for shape in shapes]) / size_wh
         edges = (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
-        boxes.append(TrueBox(f"{path.name}, object {number}", image_id, edges, label))
+        boxes.append(TrueBox(f"{image_id}, object {number}", image_id, edges, label))
     return boxes
 
 
-def _find_corners(shape: _Shape) -> np.ndarray:
+def list_objects(content: Content) -> list[tuple[str, list[Shape]]]:
+    """List the objects of an image: their labels and shapes; those of one group are one."""
+    objects: dict[tuple[str, int | str], list[Shape]] = {}
+    for number, shape in enumerate(content.shapes):
+        if shape.shape_type in HAVE_AREA:
+            group: int | str = number if shape.group_id is None else f"group {shape.group_id}"
+            objects.setdefault((shape.label.strip(), group), []).append(shape)
+    return [(label, shapes) for (label, _), shapes in objects.items()]
+
+
+def _find_corners(shape: Shape) -> np.ndarray:
     """(N, 2) points, whose box is that of a shape."""
     points = np.array(shape.points, float)
     if shape.shape_type == "circle":

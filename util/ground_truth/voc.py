@@ -10,12 +10,14 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from util.disk.whole_files import open_file
-from util.errors import UserError, listed
-from util.ground_truth.files import find_truth_files
+from util.ground_truth.files import read_truth_files
 from util.ground_truth.sizes import ToldSize, check_shapes
 from util.ground_truth.table import TrueBox, to_truth_table
 
 logger = logging.getLogger(__name__)
+
+_Box = tuple[tuple[float, float, float, float], str, bool]
+"""Edges, class, and whether it is difficult."""
 
 
 def read_voc(
@@ -42,37 +44,35 @@ def read_voc(
         UserError: No file belongs to an image, files are damaged, or are of images of another
             shape; all are named together.
     """
-    files = find_truth_files(folder, ".xml", image_paths, names)
-    boxes: list[TrueBox] = []
-    sizes: dict[str, ToldSize] = {}
-    bad = []
-    for image_id, path in files.items():
-        try:
-            sizes[image_id], found = _read_file(path, image_id)
-            boxes += found
-        except (OSError, ValueError, ElementTree.ParseError) as error:
-            bad.append(f"{path.name}: {error}")
-    if bad:
-        raise UserError(f"{folder}: {len(bad)} files are no XML of VOC: {listed(bad)}")
-    check_shapes(folder, sizes, {image_id: image_paths[image_id] for image_id in files})
+    found = read_truth_files(folder, ".xml", "XML of VOC", image_paths, names, _read_file)
+    sizes = {image_id: size for image_id, (size, _) in found.items()}
+    check_shapes(folder, sizes, {image_id: image_paths[image_id] for image_id in found})
+    boxes = [
+        TrueBox(place, image_id, *box)
+        for image_id, (_, of_image) in found.items()
+        for place, box in of_image.items()
+    ]
     table = to_truth_table(folder, boxes)
     if num_ignored := int(table["ignore"].sum()):
         logger.info("%s: %d of %d objects are difficult: ignored", folder, num_ignored, len(table))
     return table
 
 
-def _read_file(path: Path, image_id: str) -> tuple[ToldSize, list[TrueBox]]:
-    """Read the size of an image and its boxes.
+def _read_file(path: Path) -> tuple[ToldSize, dict[str, _Box]]:
+    """Read the size of an image, and its boxes by their places in the file.
 
     Raises:
-        ValueError: Something is missing or no number.
+        ValueError: It is no XML, or something is missing or no number.
     """
-    with open_file(path) as file:
-        root = ElementTree.parse(file).getroot()
+    try:
+        with open_file(path) as file:
+            root = ElementTree.parse(file).getroot()
+    except ElementTree.ParseError as error:
+        raise ValueError(error) from None
     width, height = (_read_number(root, f"size/{side}") for side in ("width", "height"))
     if min(width, height) <= 0:
         raise ValueError(f"its size is {width:g} x {height:g}")
-    boxes = []
+    boxes = {}
     for number, node in enumerate(root.iter("object"), start=1):
         name = (node.findtext("name") or "").strip()
         if not name:
@@ -82,7 +82,7 @@ def _read_file(path: Path, image_id: str) -> tuple[ToldSize, list[TrueBox]]:
         )
         edges = ((x0 - 1) / width, (y0 - 1) / height, x1 / width, y1 / height)
         is_difficult = (node.findtext("difficult") or "").strip() == "1"
-        boxes.append(TrueBox(f"{path.name}, object {number}", image_id, edges, name, is_difficult))
+        boxes[f"{path.name}, object {number}"] = edges, name, is_difficult
     return ToldSize(path.name, width, height), boxes
 
 

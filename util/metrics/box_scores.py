@@ -61,6 +61,33 @@ class BoxScores:
                 table[name] = getattr(self.interval, end)[:, index]
         return table.assign(chance_f1=chance_f1, empty_share=self.empty_share)
 
+    def by_part(
+        self, part_of_image: Sequence[str], groups: ImageGroups, num_resamples: int = RESAMPLES
+    ) -> pd.DataFrame:
+        """Measure parts of the images by themselves, with intervals over the images of each.
+
+        Args:
+            part_of_image: Of the I images; see `groups.name_parts`.
+            groups: Of the images, which resamples draw together.
+            num_resamples: For the intervals.
+
+        Returns:
+            Columns `part` and `images`, and those of `table` but for `chance_f1`; the rows of a
+            part together, parts in the order of their names.
+        """
+        names, tables = np.array(part_of_image, object), []
+        for name in sorted(set(part_of_image)):
+            places = np.flatnonzero(names == name)
+            counts = self.counts[places]
+            interval = _score(counts, groups.of(places), num_resamples)
+            empty_share = float((counts[:, -1, :2].sum(axis=1) == 0).mean())
+            part = BoxScores(self.iou_thresholds, counts, interval, empty_share)
+            table = part.table(np.zeros(counts.shape[1])).drop(columns="chance_f1")
+            table.insert(0, "part", name)
+            table.insert(1, "images", len(places))
+            tables.append(table)
+        return pd.concat(tables, ignore_index=True)
+
 
 def measure_boxes(
     matcher: BoxMatcher,
@@ -77,10 +104,13 @@ def measure_boxes(
         num_resamples: For the intervals.
     """
     counts = count_boxes(matcher, iou_thresholds)
-    drawn = counts if groups is None else groups.sum(counts)
-    interval = bootstrap(drawn, box_scores, num_resamples)
-    interval = replace(interval, estimate=np.nan_to_num(interval.estimate))
+    interval = _score(counts, groups or ImageGroups(np.arange(len(counts))), num_resamples)
     return BoxScores(iou_thresholds, counts, interval, matcher.empty_share())
+
+
+def _score(counts: np.ndarray, groups: ImageGroups, num_resamples: int) -> Interval:
+    interval = bootstrap(groups.sum(counts), box_scores, num_resamples)
+    return replace(interval, estimate=np.nan_to_num(interval.estimate))
 
 
 def count_boxes(matcher: BoxMatcher, iou_thresholds: Sequence[float]) -> np.ndarray:

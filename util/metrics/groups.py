@@ -17,12 +17,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from util.errors import UserError, listed
 from util.metrics.intervals import CHUNK_ELEMENTS, RESAMPLES, resample_weights
 
 FEW = 20
 """With fewer images or groups, intervals are too narrow and p values too small."""
+
+MOST_PARTS = 30
+NO_FOLDER = "(no folder)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,10 @@ class ImageGroups:
         sums = np.zeros((len(self), *counts.shape[1:]), np.result_type(counts, np.int64))
         np.add.at(sums, self.of_image, counts)
         return sums
+
+    def of(self, places: np.ndarray) -> "ImageGroups":
+        """Take the groups of some images, (K,) int places."""
+        return ImageGroups(np.unique(self.of_image[places], return_inverse=True)[1])
 
     def resample_weights(
         self, num_resamples: int = RESAMPLES, seed: int = 0
@@ -123,3 +131,44 @@ def name_groups(pattern: str, image_ids: Sequence[str]) -> list[str]:
             "names the group, such as ^(.*)/ for the folder; null takes every image by itself"
         )
     return names
+
+
+def name_parts(pattern: str | None, image_ids: Sequence[str]) -> tuple[str, list[str]]:
+    """Name the parts of a data set that are worth figures of their own: folders, else groups.
+
+    Folders often are classes, places or days.
+
+    Args:
+        pattern: As data.groups.
+        image_ids: Of N images.
+
+    Returns:
+        What parts are, `folder` or `group`, and the (N,) part of each image; '' and [] where there
+        are fewer than two, or more than `MOST_PARTS`, which nobody reads.
+
+    Raises:
+        UserError: The pattern finds no group in some ids.
+    """
+    folders = [image_id.rpartition("/")[0] or NO_FOLDER for image_id in image_ids]
+    groups = [] if pattern is None else name_groups(pattern, image_ids)
+    for what, names in (("folder", folders), ("group", groups)):
+        if 2 <= len(set(names)) <= MOST_PARTS:
+            return what, names
+    return "", []
+
+
+def format_parts(table: pd.DataFrame, index: str, score: str) -> str:
+    """Lay a score of parts out for the screen: a column a part, with its images.
+
+    Args:
+        table: Has the columns `part` and `images`, and a row for each part of each of what was
+            judged.
+        index: Column of what was judged, a row each.
+        score: Column of the score.
+    """
+    titles = table["part"] + " (" + table["images"].astype(str) + ")"
+    shown = table.assign(part=titles).pivot(index=index, columns="part", values=score)
+    shown = shown.loc[table[index].unique(), titles.unique()].reset_index()
+    return shown.rename_axis(columns=None).to_string(
+        index=False, na_rep="-", float_format="{:.3f}".format
+    )

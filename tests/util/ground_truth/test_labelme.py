@@ -61,7 +61,7 @@ def test_shapes_are_boxes_and_groups_one_object(
         [0.0, 0.0, 0.01, 0.0125],
     ]
     np.testing.assert_allclose(table[COORDINATES], expected)
-    assert "left out 2 points and lines, which have no area: a.json (point)" in caplog.text
+    assert "left out 2 points and lines, which have no area: a (point)" in caplog.text
 
 
 def test_all_bad_files_are_named_together(tmp_path: Path, images: dict[str, Path]) -> None:
@@ -80,5 +80,5 @@ def test_files_of_images_of_another_shape_are_refused(
     tmp_path: Path, images: dict[str, Path]
 ) -> None:
     write(tmp_path, "a", imageHeight=100)
-    with pytest.raises(UserError, match=r"another ratio .* a\.json \(100 x 100 for 100 x 80\)"):
+    with pytest.raises(UserError, match=r"another ratio .* a \(100 x 100 for 100 x 80\)"):
         read(tmp_path, images)

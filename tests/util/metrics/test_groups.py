@@ -9,7 +9,7 @@ import util.metrics.groups
 from tests.conftest import box_table
 from util.errors import UserError
 from util.metrics.average_precision import bootstrap_average_precision, rank_predictions
-from util.metrics.groups import ImageGroups, group_images
+from util.metrics.groups import ImageGroups, group_images, name_parts
 from util.metrics.intervals import bootstrap, resample_weights
 from util.metrics.scores import f1
 
@@ -129,3 +129,13 @@ def test_no_images_have_no_groups() -> None:
     assert len(groups) == 0
     with pytest.raises(ValueError, match="at least one image"):
         next(groups.resample_weights())
+
+
+def test_parts_are_folders_then_groups_and_none_where_nobody_would_read_them() -> None:
+    assert name_parts("^(.)", IDS) == ("folder", ["lake", "shore", "lake", "lake", "shore"])
+    flat = ["a_1", "a_2", "b_1"]
+    assert name_parts("^(.)", flat) == ("group", ["a", "a", "b"])
+    assert name_parts(None, flat) == name_parts("^x|.", ["a_1", "a_2"]) == ("", [])
+    assert name_parts(None, ["a", "x/b"]) == ("folder", ["(no folder)", "x"])
+    assert name_parts(None, [f"{number}/a" for number in range(31)]) == ("", [])
+    assert name_parts(None, []) == ("", [])

@@ -1,0 +1,165 @@
+"""True masks of polygons and RLE, by the script, against pycocotools and pixels by hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+
+from tests.conftest import read_gray
+from util.config import DataSection
+from util.errors import UserError
+from util.images.files import find_images, write_image
+from util.images.masks import open_masks
+from util.masks_from_truth import main
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+SQUARE = [10, 10, 30, 10, 30, 20, 10, 20]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    for name in ("sub/möwe", "leer", "fremd"):
+        write_image(tmp_path / f"images/{name}.png", np.zeros((40, 60, 3), np.uint8))
+    path = tmp_path / "config.json"
+    data = {"images": "images", "ground_truth": "truth.json", "ground_truth_format": "coco"}
+    path.write_text(json.dumps({"data": data}))
+    return path
+
+
+def write_coco(config: Path, *annotations: dict[str, Any]) -> Path:
+    names = ["sub/möwe.png", "leer.png"]
+    images = [
+        {"id": n, "file_name": name, "width": 60, "height": 40} for n, name in enumerate(names, 1)
+    ]
+    boxes = [
+        {"id": n, "image_id": 1, "category_id": 2, "iscrowd": 0, "area": 1, **each}
+        for n, each in enumerate(annotations, 1)
+    ]
+    categories = [{"id": 1, "name": "boat"}, {"id": 2, "name": "gull"}]
+    path = config.parent / "truth.json"
+    content = {"images": images, "annotations": boxes, "categories": categories}
+    path.write_text(json.dumps(content))
+    return path
+
+
+def paint(config: Path, *options: str) -> dict[str, np.ndarray]:
+    output = config.parent / "masks"
+    assert main(["--config", str(config), "--output", str(output), *options]) == 0
+    return {
+        path.relative_to(output).with_suffix("").as_posix(): read_gray(path)
+        for path in output.rglob("*.png")
+    }
+
+
+def test_polygons_and_rle_are_painted_as_pycocotools_does(config: Path) -> None:
+    triangle = [35.5, 5.2, 55.1, 30.7, 33.3, 33.9]
+    counts = [5 * 40 + 3, 4, 36, 4, 40 * 60 - 5 * 40 - 3 - 44]
+    path = write_coco(
+        config,
+        {"segmentation": [SQUARE, triangle], "bbox": [10, 5, 46, 29]},
+        {"segmentation": {"size": [40, 60], "counts": counts}, "bbox": [5, 3, 2, 4]},
+    )
+    masks = paint(config)
+    assert set(masks) == {"sub/möwe", "leer"}  # the third was not annotated
+    assert not masks["leer"].any()
+    read = COCO(str(path))
+    of_two = [read.annToMask(each) for each in read.loadAnns([1, 2])]
+    expected = np.maximum(*of_two)
+    differs = (masks["sub/möwe"] > 0) != (expected > 0)
+    assert differs.sum() <= 8  # at the border of the triangle, whose corners pycocotools rounds
+    np.testing.assert_array_equal(masks["sub/möwe"][10:20, 10:30], 1)
+    np.testing.assert_array_equal(masks["sub/möwe"][:10, :10] > 0, of_two[1][:10, :10] > 0)
+    assert json.loads((config.parent / "masks/classes.json").read_text()) == {"1": "gull"}
+
+
+def test_what_nobody_knows_is_ignored_and_below_what_is_known(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_coco(
+        config,
+        {"segmentation": [SQUARE]},
+        {"bbox": [0, 0, 20, 15], "category_id": 1},
+        {"segmentation": [[40, 30, 50, 30, 50, 40, 40, 40]], "iscrowd": 1},
+    )
+    mask = paint(config)["sub/möwe"]
+    expected = np.zeros((40, 60), np.uint8)
+    expected[:15, :20] = expected[30:, 40:50] = 255
+    expected[10:20, 10:30] = 2
+    np.testing.assert_array_equal(mask, expected)
+    assert "Ignored (255): 2 regions to ignore, or boxes" in capsys.readouterr().out
+
+
+def test_the_masks_are_read_as_data_masks(config: Path) -> None:
+    write_coco(config, {"segmentation": [SQUARE]}, {"bbox": [0, 0, 5, 5], "category_id": 1})
+    paint(config)
+    images = find_images(config.parent / "images")
+    data = DataSection(masks=config.parent / "masks", ground_truth_classes=["gull"])
+    masks = open_masks(data, images)
+    assert set(masks.paths) == {"sub/möwe", "leer"}
+    truth = masks.read("sub/möwe")
+    assert (truth[10:20, 10:30] == 1).all()
+    assert (truth[:5, :5] == 255).all()
+    assert (truth == 1).sum() == 200
+
+
+def test_shapes_of_labelme_are_painted_and_groups_are_one_object(config: Path) -> None:
+    shapes = [
+        {"label": "gull", "points": [[10, 10], [30, 20]], "shape_type": "rectangle"},
+        {"label": "boat", "points": [[40, 20], [40, 26]], "shape_type": "circle"},
+        {"label": "boat", "points": [[1, 1]], "shape_type": "point"},
+    ]
+    content = {"shapes": shapes, "imageWidth": 60, "imageHeight": 40}
+    (config.parent / "labels").mkdir()
+    (config.parent / "labels" / "leer.json").write_text(json.dumps(content))
+    options = ["--data.ground_truth", str(config.parent / "labels")]
+    masks = paint(config, *options, "--data.ground_truth_format=labelme")
+    assert set(masks) == {"leer"}
+    mask = masks["leer"]
+    assert (mask[10:20, 10:30] == 2).all()
+    assert (mask == 2).sum() == 200
+    assert (mask == 1).sum() == pytest.approx(np.pi * 36, rel=0.03)
+    rows, columns = np.nonzero(mask == 1)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (14, 25, 34, 45)
+
+
+def test_relative_to_another_size_outlines_fit_the_image(config: Path) -> None:
+    path = write_coco(config, {"segmentation": [SQUARE]})
+    content = json.loads(path.read_text())
+    for each in content["images"]:
+        each |= {"width": 120, "height": 80}
+    runs = {"size": [80, 120], "counts": [0, 80 * 8, 80 * 112]}
+    content["annotations"].append({"image_id": 2, "category_id": 2, "segmentation": runs})
+    path.write_text(json.dumps(content))
+    masks = paint(config)
+    assert (masks["sub/möwe"][5:10, 5:15] == 1).all()
+    assert (masks["sub/möwe"] > 0).sum() == 50
+    assert (masks["leer"][:, :4] == 1).all()
+    assert (masks["leer"] > 0).sum() == 160
+
+
+def test_what_is_wrong_is_refused_and_nothing_is_written(config: Path) -> None:
+    write_coco(config, {"segmentation": [[1, 2, 3, 4]]}, {"segmentation": {"size": [40, 60]}})
+    with pytest.raises(UserError, match="2 annotations have no outline: annotation 1: a polygon"):
+        paint(config)
+    with pytest.raises(UserError, match="outlines are in coco and labelme"):
+        paint(config, "--data.ground_truth_format=csv")
+    write_coco(config, {"segmentation": [SQUARE]})
+    with pytest.raises(UserError, match="no object of whale, but of gull"):
+        paint(config, "--data.ground_truth_classes=whale")
+    with pytest.raises(UserError, match=r"lies in data\.images"):
+        main(["--config", str(config), "--output", str(config.parent / "images" / "masks")])
+    assert not (config.parent / "masks").exists()
+
+
+def test_masks_that_are_there_are_replaced_by_wish_alone(config: Path) -> None:
+    write_coco(config, {"segmentation": [SQUARE]})
+    first = paint(config)
+    np.testing.assert_array_equal(paint(config)["sub/möwe"], first["sub/möwe"])
+    write_coco(config, {"bbox": [0, 0, 5, 5]})
+    with pytest.raises(UserError, match="1 files are there already, with other content"):
+        paint(config)
+    assert (paint(config, "--overwrite")["sub/möwe"][:5, :5] == 255).all()

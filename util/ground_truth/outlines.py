@@ -1,0 +1,213 @@
+"""Outlines of true objects, polygons and RLE, of the formats that have them, and masks of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from util.config import DataSection
+from util.errors import UserError, listed
+from util.ground_truth.coco import read_annotated
+from util.ground_truth.coco_content import Annotation
+from util.ground_truth.labelme import Shape, list_objects, read_contents
+from util.images.mask_values import IGNORED
+from util.shapes.polygons import fill_polygon
+from util.shapes.runs import fill_runs, read_counts
+
+Place = tuple[slice, slice]
+"""Rows and columns of an image."""
+
+Fill = Callable[[tuple[int, int]], list[tuple[Place, np.ndarray]]]
+"""Makes the pixels of an object in an image of a height and width: places and (h, w) bool each."""
+
+FORMATS = ("coco", "labelme")
+"""Those that have outlines."""
+
+_CIRCLE_POINTS = 64
+
+
+@dataclass(frozen=True)
+class Outlined:
+    """A true object.
+
+    Attributes:
+        obj_class: Its class.
+        fill: Makes its mask.
+        is_known: Whether the mask is that of the object; else of a region, such as its box, in
+            which nobody knows what is the object, or that is to be ignored.
+    """
+
+    obj_class: str
+    fill: Fill
+    is_known: bool = True
+
+
+def read_outlines(data: DataSection, image_paths: Mapping[str, Path]) -> dict[str, list[Outlined]]:
+    """Read the outlines of the ground truth that a config names.
+
+    Args:
+        data: Names it; of its classes those in data.ground_truth_classes.
+        image_paths: Of all images, by id.
+
+    Returns:
+        The objects of each image that was annotated, in the order of the file.
+
+    Raises:
+        UserError: There is none, its format has no outlines, or it is damaged.
+    """
+    path, kind = data.ground_truth, data.ground_truth_format
+    if path is None or kind not in FORMATS:
+        raise UserError(
+            f"data.ground_truth is {path}, data.ground_truth_format {kind}; outlines are in "
+            f"{' and '.join(FORMATS)}"
+        )
+    found = (_read_coco if kind == "coco" else _read_labelme)(path, image_paths, data)
+    if wanted := data.ground_truth_classes:
+        there = {each.obj_class for objects in found.values() for each in objects}
+        if unknown := [name for name in wanted if name not in there]:
+            raise UserError(
+                f"{path} has no object of {listed(unknown)}, but of {listed(sorted(there))}; set "
+                "data.ground_truth_classes"
+            )
+        found = {
+            image_id: [each for each in objects if each.obj_class in wanted]
+            for image_id, objects in found.items()
+        }
+    return found
+
+
+def paint(
+    objects: Sequence[Outlined], size_hw: tuple[int, int], classes: Sequence[str]
+) -> np.ndarray:
+    """Paint the mask of an image.
+
+    Args:
+        objects: Later ones lie over earlier ones; and all over regions of which nothing is known.
+        size_hw: Height and width of the image.
+        classes: Of all objects, numbered from 1.
+
+    Returns:
+        (H, W) uint8: 0 where nothing is, else the number of the class; 255 = ignored.
+    """
+    mask = np.zeros(size_hw, np.uint8)
+    for each in sorted(objects, key=lambda each: each.is_known):
+        number = classes.index(each.obj_class) + 1
+        for place, pixels in each.fill(size_hw):
+            mask[place][pixels] = number if each.is_known else IGNORED
+    return mask
+
+
+def _read_coco(
+    path: Path, image_paths: Mapping[str, Path], _: DataSection
+) -> dict[str, list[Outlined]]:
+    found, bad = dict[str, list[Outlined]](), []
+    for image_id, (size_wh, annotations) in read_annotated(path, image_paths).items():
+        found[image_id] = []
+        for name, each in annotations:
+            try:
+                found[image_id].append(_outline_annotation(name, each, size_wh))
+            except (TypeError, ValueError) as error:
+                bad.append(f"{each}: {error}")
+    if bad:
+        raise UserError(f"{path}: {len(bad)} annotations have no outline: {listed(bad)}")
+    return found
+
+
+def _outline_annotation(name: str, each: Annotation, size_wh: tuple[float, float]) -> Outlined:
+    """Take the outline of an annotation, or its box where it has none.
+
+    Raises:
+        ValueError: It is damaged, or there is neither.
+    """
+    is_known = not (each.iscrowd or each.ignore)
+    if isinstance(each.segmentation, dict):
+        return Outlined(name, _filler_of_runs(each.segmentation), is_known)
+    if each.segmentation:
+        parts = [np.array(part, float).reshape(-1, 2) / size_wh for part in each.segmentation]
+        if not all(np.isfinite(part).all() and len(part) > 2 for part in parts):
+            raise ValueError("a polygon has fewer than three points")
+        return Outlined(name, _filler_of_polygons(parts), is_known)
+    if each.bbox is None:
+        raise ValueError("it has neither polygons nor RLE nor bbox")
+    x, y, width, height = each.bbox
+    corners = _rectangle(np.array([[x, y], [x + width, y + height]]) / size_wh)
+    return Outlined(name, _filler_of_polygons([corners]), is_known=False)
+
+
+def _read_labelme(
+    folder: Path, image_paths: Mapping[str, Path], data: DataSection
+) -> dict[str, list[Outlined]]:
+    found: dict[str, list[Outlined]] = {}
+    for image_id, content in read_contents(folder, image_paths, data.mask_names).items():
+        size_wh = np.array([content.imageWidth, content.imageHeight])
+        found[image_id] = [
+            Outlined(
+                label,
+                _filler_of_polygons([_polygon_of(shape) / size_wh for shape in shapes]),
+                # what a mask holds is not read, and so not known
+                is_known=all(shape.shape_type != "mask" for shape in shapes),
+            )
+            for label, shapes in list_objects(content)
+        ]
+    return found
+
+
+def _polygon_of(shape: Shape) -> np.ndarray:
+    """(N, 2) points of the outline of a shape, in pixels; of a mask those of its box."""
+    points = np.array(shape.points, float)
+    if shape.shape_type == "circle":
+        angles = np.linspace(0, 2 * np.pi, _CIRCLE_POINTS, endpoint=False)
+        radius = np.linalg.norm(points[-1] - points[0])
+        return points[0] + radius * np.column_stack([np.cos(angles), np.sin(angles)])
+    return points if shape.shape_type == "polygon" else _rectangle(points)
+
+
+def _rectangle(points: np.ndarray) -> np.ndarray:
+    """(4, 2) corners of the box round points."""
+    (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+
+
+def _filler_of_polygons(parts: Sequence[np.ndarray]) -> Fill:
+    """Fill polygons, (N, 2) relative points each; what is in any of them."""
+
+    def fill(size_hw: tuple[int, int]) -> list[tuple[Place, np.ndarray]]:
+        return [_fill_part(part * size_hw[::-1], size_hw) for part in parts]
+
+    return fill
+
+
+def _fill_part(points: np.ndarray, size_hw: tuple[int, int]) -> tuple[Place, np.ndarray]:
+    """Fill one polygon, (N, 2) pixels, in the part of the image that holds it."""
+    ends = np.array(size_hw[::-1])
+    low = np.floor(points.min(axis=0)).clip(0, ends).astype(int)
+    high = np.ceil(points.max(axis=0)).clip(low, ends).astype(int)
+    width, height = (high - low).tolist()
+    place = slice(low[1], high[1]), slice(low[0], high[0])
+    return place, fill_polygon(points - low, (height, width))
+
+
+def _filler_of_runs(segmentation: Mapping[str, Any]) -> Fill:
+    """Fill RLE, in an image of another size the nearest pixel.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    size = segmentation.get("size")
+    if not (isinstance(size, list) and len(size) == 2 and all(type(each) is int for each in size)):
+        raise ValueError(f"the size of its RLE is {size!r}, expected [height, width]")
+    own_hw = (size[0], size[1])
+    counts = read_counts(segmentation.get("counts"), own_hw)
+
+    def fill(size_hw: tuple[int, int]) -> list[tuple[Place, np.ndarray]]:
+        mask = fill_runs(counts, own_hw)
+        if size_hw != own_hw:
+            whole = np.ascontiguousarray(mask).view(np.uint8)
+            how = cv2.INTER_NEAREST_EXACT
+            mask = cv2.resize(whole, size_hw[::-1], interpolation=how).view(np.bool_)
+        return [((slice(None), slice(None)), mask)]
+
+    return fill

@@ -1,0 +1,110 @@
+# PYTHON_ARGCOMPLETE_OK
+"""Paint true masks of polygons and RLE, for all that needs masks: data.masks.
+
+    python util/masks_from_truth.py --config my/config.json --output my/masks
+
+Reads data.ground_truth in the formats that have outlines, coco and labelme, and writes into
+--output a gray PNG an image: 0 where nothing is, the number of the class of an object, 255 where
+nobody knows: what is to be ignored, and the boxes of objects that have no outline. classes.json
+names the classes. Images that were not annotated get no mask. Files that are there with other
+content are kept, and nothing is written, unless --overwrite is given; a run that was stopped goes
+on.
+Next: python analysis/pixel_evaluation.py --data.masks OUTPUT
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":  # see the repository's root, as `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import cv2
+
+from util.config.command_line import OVERWRITE, load_config
+from util.errors import UserError, listed
+from util.exporting.writing import File, write_files
+from util.ground_truth.outlines import Outlined, paint, read_outlines
+from util.images.class_table import CLASS_NAMES
+from util.images.files import find_images, id_to_path, image_size_hw
+from util.running.run import print_next, run_script
+from util.running.shares import refuse_several
+
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    **OVERWRITE,
+    "output": {
+        "metavar": "FOLDER",
+        "type": Path,
+        "required": True,
+        "help": "where the masks are written",
+    },
+}
+
+READS = frozenset[str]()
+
+MOST_CLASSES = 254
+"""Values of a mask between nothing and ignored."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script."""
+    config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
+    refuse_several("util/masks_from_truth.py")
+    output = options.output.resolve()
+    if output.is_relative_to(config.data.images):
+        raise UserError(
+            f"--output {output} lies in data.images, so masks would be images the next time; "
+            "choose another folder"
+        )
+    image_paths = find_images(config.data.images)
+    outlines = read_outlines(config.data, image_paths)
+    classes = sorted({each.obj_class for objects in outlines.values() for each in objects})
+    if len(classes) > MOST_CLASSES:
+        raise UserError(
+            f"{len(classes)} classes do not fit into a mask, but {MOST_CLASSES}; choose some by "
+            "data.ground_truth_classes"
+        )
+
+    def list_files() -> Iterator[File]:
+        names = {str(number): name for number, name in enumerate(classes, start=1)}
+        text = json.dumps(names, ensure_ascii=False, indent=2) + "\n"
+        yield File(output / CLASS_NAMES, text.encode)
+        for image_id, objects in outlines.items():
+            make = partial(encode, objects, image_paths[image_id], classes)
+            yield File(id_to_path(output, image_id), make)
+
+    write_files(list_files, len(outlines) + 1, options.overwrite)
+    report(output, outlines, classes, len(image_paths))
+    print_next(["analysis/pixel_evaluation.py", "--data.masks", str(output)], argv)
+    return 0
+
+
+def encode(objects: Sequence[Outlined], image_path: Path, classes: Sequence[str]) -> bytes:
+    """Encode the mask of an image as PNG.
+
+    Raises:
+        UserError: The image cannot be read.
+    """
+    mask = paint(objects, image_size_hw(image_path), classes)
+    return cv2.imencode(".png", mask)[1].tobytes()
+
+
+def report(
+    output: Path, outlines: Mapping[str, Sequence[Outlined]], classes: Sequence[str], total: int
+) -> None:
+    """Say what was painted, and what is not known."""
+    objects = [each for of_image in outlines.values() for each in of_image]
+    num_unknown = sum(not each.is_known for each in objects)
+    print(
+        f"{output}: {len(outlines)} masks of {total} images, {len(objects) - num_unknown} objects "
+        f"of the classes {listed(classes, 20) or 'none'}"
+    )
+    if num_unknown:
+        print(f"Ignored (255): {num_unknown} regions to ignore, or boxes without an outline")
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_script(main))
