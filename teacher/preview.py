@@ -29,6 +29,9 @@ REJECTED_RGB = (204, 121, 167)
 NAMED_BOXES = 25
 """How many boxes, of highest score, get their phrase and score written at them."""
 
+RIGHT, TOP = 0.75, 0.05
+"""Shares of width and height beyond which a text would leave the picture."""
+
 
 def write_previews(
     teacher: Teacher,
@@ -162,7 +165,7 @@ def _draw_detected(axis: "Axes", boxes: Boxes, shrink: float) -> None:
 def _draw_box(
     axis: "Axes", box_xyxy: np.ndarray, text: str, colour_rgb: tuple[int, int, int], style: str
 ) -> None:
-    """Draw a box with a text above it."""
+    """Draw a box with a text above it, or below it where it is at the top."""
     from matplotlib.patches import Rectangle
 
     edge = [channel / 255 for channel in colour_rgb]
@@ -170,7 +173,11 @@ def _draw_box(
     corner, width, height = (x0, y0), x1 - x0, y1 - y0
     axis.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=edge, linestyle=style))
     ground = {"facecolor": "black", "alpha": 0.5, "linewidth": 0, "pad": 0.5}
-    axis.text(x0, y0, text, fontsize=6, color=edge, va="bottom", clip_on=True, bbox=ground)
+    # Inside of the picture: at its right border the text ends with the box, at the top it is below.
+    is_right, is_top = x0 > RIGHT * axis.get_xlim()[1], y0 < TOP * axis.get_ylim()[0]
+    x, side = (x1, "right") if is_right else (x0, "left")
+    y, end = (y1, "top") if is_top else (y0, "bottom")
+    axis.text(x, y, text, fontsize=6, color=edge, ha=side, va=end, clip_on=True, bbox=ground)
 
 
 def _paint_masks(image: np.ndarray, finding: Finding, shrink: float) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The figure of a ranking: dots with intervals, and the label-free score over the true one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,18 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
+from matplotlib.transforms import Affine2D, Bbox
 
 from analysis.study.report.plot_style import STYLE, shortened
 from util.visualization import new_figure, write_figure
 
 KINDS = {"prompt": ("#0072B2", "o"), "combination": ("#009E73", "D")}
 """Colour and marker of each."""
+
+TEXT_PT = 7
+DOT_PT = 6.0
+"""Of texts beside dots, and of these."""
 
 
 def draw_ranking(path: Path, table: pd.DataFrame, metric: str | None) -> None:
@@ -45,6 +52,8 @@ def make_figure(table: pd.DataFrame, metric: str | None) -> Figure:
     axes[0].legend(loc="best")
     if metric:
         _draw_truth(axes[1], table, metric)
+        names = [shortened(str(name), 18) for name in table["label_set"]]
+        label_points(axes[1], names, table[["score", "true"]].to_numpy(float))
     return figure
 
 
@@ -55,8 +64,57 @@ def _draw_truth(axis: Axes, table: pd.DataFrame, metric: str) -> None:
     for kind, (colour, marker) in KINDS.items():
         rows = table[table["kind"] == kind]
         axis.plot(rows["score"], rows["true"], marker, color=colour)
-    for name, x, y in table[["label_set", "score", "true"]].itertuples(index=False):
-        axis.annotate(
-            shortened(str(name), 18), (x, y), (3, 3), textcoords="offset points", fontsize=7
-        )
     axis.set(xlabel="label-free score", ylabel=metric)
+
+
+def label_points(axis: Axes, texts: Sequence[str], points_xy: np.ndarray) -> list[Annotation]:
+    """Write a text at each point where it covers no other text and no point, as near as may be.
+
+    A text that is not beside its point has a thin line to it. Texts for which there is no such
+    place lie beside their points.
+
+    Args:
+        axis: Of a figure whose layout may still change; it is settled first.
+        texts: N.
+        points_xy: (N, 2) in the units of the axis.
+    """
+    figure = axis.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
+    points = axis.transData.transform(points_xy) * 72 / figure.dpi
+    frame = axis.get_window_extent().transformed(Affine2D().scale(72 / figure.dpi))
+    dots = [Bbox.from_bounds(x - DOT_PT / 2, y - DOT_PT / 2, DOT_PT, DOT_PT) for x, y in points]
+    written: list[Bbox] = []
+    labels = []
+    for text, (x, y) in zip(texts, points.tolist(), strict=True):
+        size = (0.6 * TEXT_PT * len(text), 1.2 * TEXT_PT)
+        places = [place.translated(x, y) for place in _around(size)]
+        inside = [place for place in places if frame.x0 < place.x0 and place.x1 < frame.x1]
+        free = (place for place in inside if not place.count_overlaps([*dots, *written]))
+        place = next(free, places[0])
+        written.append(place)
+        is_far = not Bbox.from_extents(place.extents).padded(DOT_PT).contains(x, y)
+        labels.append(
+            axis.annotate(
+                text,
+                axis.transData.inverted().transform((x * figure.dpi / 72, y * figure.dpi / 72)),
+                (place.x0 - x, place.y0 - y),
+                textcoords="offset points",
+                fontsize=TEXT_PT,
+                arrowprops={"arrowstyle": "-", "color": "#888", "lw": 0.5} if is_far else None,
+            )
+        )
+        labels[-1].set_in_layout(False)
+    return labels
+
+
+def _around(size_wh: tuple[float, float]) -> list[Bbox]:
+    """List places of a text round a point at (0, 0), the nearest first; in typographic points."""
+    width, height = size_wh
+    places = []
+    for distance in (DOT_PT, 2 * DOT_PT, 4 * DOT_PT, 6 * DOT_PT, 9 * DOT_PT):
+        for left in (distance, -width - distance, -width / 2):
+            for low in (distance - DOT_PT / 2, -height - distance + DOT_PT / 2, -height / 2):
+                if left != -width / 2 or low != -height / 2:
+                    places.append(Bbox.from_bounds(left, low, width, height))
+    return places

@@ -19,12 +19,12 @@ from util.data_classes import BoxSettings
 from util.disk.whole_files import write_text
 from util.errors import UserError
 from util.images.files import image_size_hw
-from util.images.splits import read_split
+from util.images.splits import read_split, spread
 from util.label_set import Content, LabelSetWriter
 from util.running.shares import working_alone
 
 PILOT_IMAGES = 8
-"""Images that teachers and students are tried on."""
+"""Images that teachers and students are tried on, spread over all, as they may differ in size."""
 
 PILOT = "Pilot"
 """Their split, label set and run."""
@@ -133,8 +133,8 @@ def format_work(
     total = _in_words(seconds)
     return (
         f"{table.to_string(index=False)}\n"
-        f"About {total} with {num_processes} at once, by {trial}; statistics and report come on "
-        "top."
+        f"About {total} with {num_processes} at once, by {trial}; statistics, the ranking without "
+        "labels and the report come on top."
     )
 
 
@@ -148,10 +148,11 @@ def time_labelling(stage: Labelling, image_paths: Mapping[str, Path]) -> float:
     The one before them is not counted: it imports what the others find imported.
     """
     seconds = []
-    few, many = min(2, len(image_paths)), min(PILOT_IMAGES, len(image_paths))
+    chosen = spread(list(image_paths), PILOT_IMAGES)
+    few, many = min(2, len(chosen)), len(chosen)
     for count in (few, few, many):
         with tempfile.TemporaryDirectory() as folder:
-            trial = _set_up_pilot(Path(folder), dict(list(image_paths.items())[:count]))
+            trial = _set_up_pilot(Path(folder), {i: image_paths[i] for i in chosen[:count]})
             start = time.perf_counter()
             with printing_to(Path(folder) / "log"), working_alone():
                 stage.rehearse(trial)
@@ -162,7 +163,7 @@ def time_labelling(stage: Labelling, image_paths: Mapping[str, Path]) -> float:
 
 def time_training(stage: Learning, image_paths: Mapping[str, Path]) -> float:
     """Seconds that a student takes for an image and epoch, by its second epoch on a few images."""
-    ids = list(image_paths)[:PILOT_IMAGES]
+    ids = spread(list(image_paths), PILOT_IMAGES)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         trial = _set_up_pilot(folder, {image_id: image_paths[image_id] for image_id in ids})

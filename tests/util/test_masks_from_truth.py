@@ -69,8 +69,11 @@ def test_polygons_and_rle_are_painted_as_pycocotools_does(config: Path) -> None:
     read = COCO(str(path))
     of_two = [read.annToMask(each) for each in read.loadAnns([1, 2])]
     expected = np.maximum(*of_two)
-    differs = (masks["sub/möwe"] > 0) != (expected > 0)
-    assert differs.sum() <= 8  # at the border of the triangle, whose corners pycocotools rounds
+    found = masks["sub/möwe"] > 0
+    # At the border of the triangle pycocotools paints pixels whose centres are outside, too.
+    assert (found & (expected > 0)).sum() > 0.97 * (found | (expected > 0)).sum()
+    differs = found != (expected > 0)
+    assert not differs[:, :33].any()
     np.testing.assert_array_equal(masks["sub/möwe"][10:20, 10:30], 1)
     np.testing.assert_array_equal(masks["sub/möwe"][:10, :10] > 0, of_two[1][:10, :10] > 0)
     assert json.loads((config.parent / "masks/classes.json").read_text()) == {"1": "gull"}

@@ -80,7 +80,7 @@ def deal_annotated(
         UserError: As `deal`, of what was annotated.
     """
     numbers = np.full(len(ties), -1)
-    places = np.flatnonzero(is_annotated)
+    places = np.flatnonzero(is_annotated).tolist()
     numbers[places] = deal(shares, [classes[place] for place in places], ties[places], seed)
     if learnt in shares:
         number = list(shares).index(learnt)
