@@ -86,18 +86,19 @@ def label_points(axis: Axes, texts: Sequence[str], points_xy: np.ndarray) -> lis
     dots = [Bbox.from_bounds(x - DOT_PT / 2, y - DOT_PT / 2, DOT_PT, DOT_PT) for x, y in points]
     written: list[Bbox] = []
     labels = []
-    for text, (x, y) in zip(texts, points.tolist(), strict=True):
+    told = zip(texts, points_xy.tolist(), points.tolist(), strict=True)
+    for text, (at_x, at_y), (x, y) in told:
         size = (0.6 * TEXT_PT * len(text), 1.2 * TEXT_PT)
         places = [place.translated(x, y) for place in _around(size)]
         inside = [place for place in places if frame.x0 < place.x0 and place.x1 < frame.x1]
         free = (place for place in inside if not place.count_overlaps([*dots, *written]))
         place = next(free, places[0])
         written.append(place)
-        is_far = not Bbox.from_extents(place.extents).padded(DOT_PT).contains(x, y)
+        is_far = not place.padded(DOT_PT).contains(x, y)
         labels.append(
             axis.annotate(
                 text,
-                axis.transData.inverted().transform((x * figure.dpi / 72, y * figure.dpi / 72)),
+                (at_x, at_y),
                 (place.x0 - x, place.y0 - y),
                 textcoords="offset points",
                 fontsize=TEXT_PT,
