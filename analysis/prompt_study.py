@@ -84,13 +84,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan = plan_work(config, design, images)
     num_processes = config.study.processes or count_cores()
     if options.plan:
-        from analysis.work.timing import count_passes, estimate_work, format_work
+        from analysis.study.ranking_time import time_ranking
+        from analysis.work.timing import Work, count_passes, estimate_work, format_work
 
         print(
             "Trying teacher and student on a few images, to say how long it will take", flush=True
         )
         num_passes = count_passes(config.data, config.student.epochs, images.paths)
         work = estimate_work(plan, num_passes, images.paths, num_processes)
+        if any(each.left for each in work):
+            ids = judge.image_ids
+            num = len(design.prompts), len(design.sources) - len(design.prompts)
+            work.append(Work("ranking", 1, 1, time_ranking(*num, images.paths, ids)))
         print(format_work(work, num_processes))
         return 0
     if share is not None:

@@ -133,8 +133,8 @@ def format_work(
     total = _in_words(seconds)
     return (
         f"{table.to_string(index=False)}\n"
-        f"About {total} with {num_processes} at once, by {trial}; statistics, the ranking without "
-        "labels and the report come on top."
+        f"About {total} with {num_processes} at once, by {trial}; statistics and report come on "
+        "top."
     )
 
 

@@ -28,6 +28,11 @@ IMAGE_SUFFIXES = frozenset(
     {".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 )
 
+OTHER_PHOTOGRAPHS = frozenset(
+    {".heic", ".heif", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"}
+)
+"""Photographs of phones, and raw ones of cameras, which are not read."""
+
 _FINGERPRINT_BYTES = 65536
 
 
@@ -114,7 +119,10 @@ def _count_others(found: Walk) -> list[str]:
     kinds = [f"{suffix or 'no suffix'} {others[suffix]}" for suffix in sorted(others)]
     count = others.total()
     what = "1 file is no image" if count == 1 else f"{count} files are no images"
-    return [f"{what} that we read ({listed(kinds, 10)})"] if count else []
+    told = f"{what} that we read ({listed(kinds, 10)})"
+    if photographs := sorted(others.keys() & OTHER_PHOTOGRAPHS):
+        told += f"; photographs in {' and '.join(photographs)} must be saved as JPEG or PNG first"
+    return [told] if count else []
 
 
 @functools.cache

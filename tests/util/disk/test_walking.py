@@ -52,7 +52,10 @@ def test_what_is_no_image_is_counted_by_kind_once(
     for _ in range(3):
         assert list(find_images(tmp_path)) == ["q", "r", "s"]
     (said,) = caplog.messages
-    assert said == f"{tmp_path}: 7 files are no images that we read (no suffix 1, .gif 1, .heic 5)"
+    assert said == (
+        f"{tmp_path}: 7 files are no images that we read (no suffix 1, .gif 1, .heic 5); "
+        "photographs in .heic must be saved as JPEG or PNG first"
+    )
     touch(tmp_path, "late.gif")
     find_images(tmp_path)
     assert "8 files" in caplog.messages[1]
