@@ -332,9 +332,15 @@ def of_folders(labelled: Path, name: str) -> list[str]:
     return ["--data.test_split", name[-1]]
 
 
+@pytest.mark.parametrize("groups", ["null", "möwe_([0-9])"])
 def test_boxes_of_each_folder_are_judged_as_if_there_were_no_others(
-    project: list[str], labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    project: list[str],
+    labelled: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    groups: str,
 ) -> None:
+    project = [*project, "--data.groups", groups]
     every = ["--data.test_split", "Train+Validation+Test"]
     assert evaluate_boxes([*project, *every]) == 0
     assert "F1 (thesis) by folder" in capsys.readouterr().out
@@ -342,7 +348,7 @@ def test_boxes_of_each_folder_are_judged_as_if_there_were_no_others(
     assert set(parts["part"]) == {"flight 0", "flight 1"}
     for name in ("flight 0", "flight 1"):
         assert evaluate_boxes([*project, *of_folders(labelled, name)]) == 0
-        assert "by folder" not in capsys.readouterr().out
+        assert "by folder" not in capsys.readouterr().out  # but by group, where there are two
         alone = pd.read_csv(tmp_path / "bbox_evaluation.csv")
         alone = alone[alone["split"].astype(str) == name[-1]].reset_index(drop=True)
         of_part = parts[parts["part"] == name].reset_index(drop=True)
