@@ -88,7 +88,7 @@ def make_int8(config: Config, exported: Path, int8: Path, images: Images) -> lis
     chosen = list(images.calibration.values())[: config.export.calibration_images]
     num_read = quantise(exported, int8, chosen, config.prediction.tile_size_px)
     students = {"float32": OnnxPredictor(exported), "int8": OnnxPredictor(int8)}
-    threshold = read_box_settings(exported).threshold
+    threshold = read_box_settings(exported).sure_threshold
     compared = compare_masks(students, images, prediction_settings(config.prediction), threshold)
     said = [
         f"{int8.stat().st_size / 1000:.0f} kB, ranges found on {num_read} images; on "

@@ -41,6 +41,10 @@ class BoxSettings:
         object_class: The obj_class written with each box.
         box_rule: `tight` = the box of a component's own pixels; `thesis` = that of its dilated
             ones, `dilation_iterations` larger on each side.
+        seed_threshold: A component counts only where one of its pixels is above this probability,
+            and its confidence is the mean of such pixels; one below `threshold` asks for nothing.
+            (Hysteresis, as of edges in Canny, IEEE TPAMI 8(6), 1986: a faint border belongs to what
+            is sure somewhere.)
     """
 
     threshold: float = 0.5
@@ -48,6 +52,12 @@ class BoxSettings:
     min_area_px: int = 1
     object_class: str = "unknown"
     box_rule: Literal["tight", "thesis"] = "tight"
+    seed_threshold: float = 0.0
+
+    @property
+    def sure_threshold(self) -> float:
+        """What a pixel has to exceed to count by itself, whatever is around it."""
+        return max(self.threshold, self.seed_threshold)
 
 
 def parse_box_settings(content: object, source: Path) -> BoxSettings:

@@ -1,7 +1,7 @@
-"""Soft labels to boxes: threshold, dilation, components."""
+"""Soft labels to boxes: thresholds, dilation, components."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,26 +19,39 @@ def soft_label_to_boxes(soft_label: np.ndarray, settings: BoxSettings) -> Boxes:
     The pixels above the threshold are dilated by 3x3 squares, so that pieces that are near each
     other become one 8-connected component (thesis, `masks_to_bboxes`). Two departures: a component
     gives the tight box of its own pixels, those before dilation, unless `settings.box_rule` is
-    `thesis`; and its confidence is the mean soft label of these. The largest edge is exclusive.
+    `thesis`; and its confidence is the mean soft label of these, or of those that are above
+    `settings.seed_threshold`, without one of which it is none. The largest edge is exclusive.
 
     Args:
         soft_label: (H, W) float32 in [0, 1].
-        settings: Threshold, dilation, minimum area and rule.
+        settings: Thresholds, dilation, minimum area and rule.
 
     Returns:
         Boxes in the order of OpenCV's components; none where no pixel is above the threshold.
     """
-    return _find_components(soft_label, settings).boxes
+    return _keep(_find_components(soft_label, settings), soft_label, settings).boxes
 
 
-def boxes_with_areas(soft_label: np.ndarray, settings: BoxSettings) -> tuple[Boxes, np.ndarray]:
-    """Find the boxes of a soft label, and how much of it each was drawn round.
+def boxes_by_seed(
+    soft_label: np.ndarray, settings: BoxSettings, seed_thresholds: Collection[float]
+) -> dict[float, tuple[Boxes, np.ndarray]]:
+    """Find the boxes of a soft label by several seed thresholds; its components are found once.
+
+    Args:
+        soft_label: (H, W) float32 in [0, 1].
+        settings: Everything else about how boxes are found.
+        seed_thresholds: In the place of that of the settings.
 
     Returns:
-        The boxes of `soft_label_to_boxes`, and the (N,) int64 pixels above the threshold of each.
+        By each, the boxes of `soft_label_to_boxes`, and the (N,) int64 pixels above the threshold
+        of each of these.
     """
-    found = _find_components(soft_label, settings)
-    return found.boxes, found.area_px
+    components, by_seed = _find_components(soft_label, settings), {}
+    for seed_threshold in seed_thresholds:
+        asked = replace(settings, seed_threshold=seed_threshold)
+        kept = _keep(components, soft_label, asked)
+        by_seed[seed_threshold] = kept.boxes, components.area_px[kept.indices]
+    return by_seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,50 +74,68 @@ def soft_label_to_masks(soft_label: np.ndarray, settings: BoxSettings) -> tuple[
         The boxes of `soft_label_to_boxes`, and the pixels of each.
     """
     found = _find_components(soft_label, settings)
+    kept = _keep(found, soft_label, settings)
     masks = []
-    for number, (x0, y0, x1, y1) in zip(found.numbers.tolist(), found.tight.tolist(), strict=True):
+    for index in kept.indices.tolist():
+        x0, y0, x1, y1 = found.tight[index].tolist()
         part = slice(y0, y1), slice(x0, x1)
-        is_own = (found.labels[part] == number) & found.foreground[part].view(np.bool_)
+        is_own = (found.labels[part] == index + 1) & found.foreground[part].view(np.bool_)
         masks.append(Mask(is_own, (x0, y0)))
-    return found.boxes, masks
+    return kept.boxes, masks
 
 
 @dataclass(frozen=True, eq=False)
 class _Components:
-    """Components of a soft label that are large enough.
+    """The components of a soft label, however small.
+
+    Attributes:
+        tight: (N, 4) int, x0, y0, x1, y1 of the own pixels of each.
+        area_px: (N,) int64, of the own pixels of each.
+        total: (N,) float64, the sum of the soft label over them.
+        foreground: (H, W) uint8, 1 = above the threshold.
+        labels: (H, W) int32, number of the component of each pixel after dilation, from 1.
+    """
+
+    tight: np.ndarray
+    area_px: np.ndarray
+    total: np.ndarray
+    foreground: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """Components that are large and sure enough.
 
     Attributes:
         boxes: Of each, by the rule.
-        area_px: (N,) int64, of the own pixels of each.
-        foreground: (H, W) uint8, 1 = above the threshold.
-        labels: (H, W) int32, number of the component of each pixel after dilation.
-        numbers: (N,) int, of the components.
-        tight: (N, 4) int, x0, y0, x1, y1 of the own pixels of each.
+        indices: (N,) int, which they are.
     """
 
     boxes: Boxes
-    area_px: np.ndarray
-    foreground: np.ndarray
-    labels: np.ndarray
-    numbers: np.ndarray
-    tight: np.ndarray
+    indices: np.ndarray
 
 
 def _find_components(soft_label: np.ndarray, settings: BoxSettings) -> _Components:
     foreground = (soft_label > settings.threshold).view(np.uint8)
     if cv2.countNonZero(foreground) == 0:
-        nothing = Boxes(np.zeros((0, 4), np.float64), np.zeros(0, np.float64))
-        none = np.zeros(0, np.int64)
-        return _Components(nothing, none, foreground, foreground, none, none.reshape(0, 4))
+        none, no_sum = np.zeros(0, np.int64), np.zeros(0, np.float64)
+        return _Components(none.reshape(0, 4), none, no_sum, foreground, foreground)
     labels, tight = _join(foreground, settings.dilation_iterations)
     area_px, total = _sum_pixels(soft_label, foreground, labels, len(tight))
-    kept = area_px >= settings.min_area_px
-    boxes_xyxy = tight[kept].astype(np.float64)
+    return _Components(tight, area_px, total, foreground, labels)
+
+
+def _keep(components: _Components, soft_label: np.ndarray, settings: BoxSettings) -> _Kept:
+    sure_px, sure_total = components.area_px, components.total
+    if settings.seed_threshold > settings.threshold:
+        is_sure = (soft_label > settings.seed_threshold).view(np.uint8)
+        sure_px, sure_total = _sum_pixels(soft_label, is_sure, components.labels, len(sure_px))
+    kept = np.flatnonzero((components.area_px >= settings.min_area_px) & (sure_px > 0))
+    boxes_xyxy = components.tight[kept].astype(np.float64)
     if settings.box_rule == "thesis":
         boxes_xyxy = _enlarge(boxes_xyxy, settings.dilation_iterations, soft_label.shape[::-1])
-    boxes = Boxes(boxes_xyxy, total[kept] / area_px[kept])
-    numbers = np.flatnonzero(kept) + 1
-    return _Components(boxes, area_px[kept], foreground, labels, numbers, tight[kept])
+    return _Kept(Boxes(boxes_xyxy, sure_total[kept] / sure_px[kept]), kept)
 
 
 def as_in_thesis(
@@ -183,7 +214,7 @@ def _join(foreground: np.ndarray, dilation_iterations: int) -> tuple[np.ndarray,
 def _sum_pixels(
     soft_label: np.ndarray, foreground: np.ndarray, labels: np.ndarray, num: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) int64 area and (N,) float64 sum of the soft label of each component's own pixels."""
+    """(N,) int64 area and (N,) float64 sum of the soft label of each component's foreground."""
     area_px, total = np.zeros(num + 1, np.int64), np.zeros(num + 1, np.float64)
     for part in few_rows(foreground):
         is_own = foreground[part].view(np.bool_)

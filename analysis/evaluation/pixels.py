@@ -60,7 +60,7 @@ class Maps(Protocol):
 
     @property
     def box_settings(self) -> BoxSettings:
-        """How boxes are found in them; pixels count above the same threshold."""
+        """How boxes are found in them; pixels count where they are sure."""
 
     @property
     def chosen_on(self) -> frozenset[ImageIdentity]:

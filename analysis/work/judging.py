@@ -135,7 +135,7 @@ class Tally:
     def add(self, soft_label: np.ndarray) -> None:
         """Count the next image's map, (H, W) float32 in [0, 1]."""
         image_id = next(self._waiting)
-        self._is_empty.append(not (soft_label > self.judge.box_settings.threshold).any())
+        self._is_empty.append(not (soft_label > self.judge.box_settings.sure_threshold).any())
         if self.judge.truths is not None:
             height, width = soft_label.shape
             boxes = soft_label_to_boxes(soft_label, self.judge.box_settings)

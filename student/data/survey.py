@@ -67,7 +67,7 @@ def _look(pairs: SoftLabelPairs, index: int, settings: BoxSettings) -> Seen:
     height, width = sample.image.shape[-2:]
     window = pairs.window(index, sample)
     soft_label = sample.maps[0].numpy()[window.place] * np.float32(pairs.temperature)
-    num_above = int(np.count_nonzero(soft_label > settings.threshold))
+    num_above = int(np.count_nonzero(soft_label > settings.sure_threshold))
     boxes = soft_label_to_boxes(soft_label, settings)
     return Seen((height, width), window, boxes, num_above, soft_label.size)
 

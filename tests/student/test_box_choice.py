@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 import student.test
-from student.box_choice import LEAST_AREAS_PX, THRESHOLDS, choose_boxes
+from student.box_choice import LEAST_AREAS_PX, SEED_THRESHOLDS, THRESHOLDS, choose_boxes
 from tests.conftest import box_table
 from tests.student.student_runs import find_birds, label, learn, make_pairs, make_validation, train
 from tests.student.test_validation import Constant, logits_of_a_box
@@ -19,10 +20,12 @@ from util.label_set import LabelSet
 from util.learning.checkpoint import read_checkpoint
 from util.learning.device import build_fabric
 from util.learning.inference.opening import read_box_settings
+from util.learning.inference.tiles import logits_to_soft_label
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics.boxes import BoxMatcher
 
 BOTH = ("threshold", "min_area_px")
+ALL = ("threshold", "seed_threshold", "min_area_px")
 APART = BoxSettings(dilation_iterations=0)
 FOUND = box_table([(name, 3 / 16, 4 / 16, 13 / 16, 12 / 16) for name in "ab"])
 """The box of `logits_of_a_box` in both images."""
@@ -71,6 +74,9 @@ def test_where_nothing_that_is_sought_is_found_all_stays(tmp_path: Path) -> None
     elsewhere = box_table([("a", 0.0, 0.0, 0.1, 0.1)])
     assert choose(tmp_path / "far", logits_of_a_box(0.9), elsewhere, settings=said) == said
     assert choose(tmp_path / "none", logits_of_a_box(0.9), box_table([]), settings=said) == said
+    said = BoxSettings(0.33, 2, 5, seed_threshold=0.45)
+    faint = logits_of_a_box(0.01)
+    assert choose(tmp_path / "faint", faint, chosen=ALL, settings=said) == said
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -101,6 +107,43 @@ def test_the_choice_is_that_of_trying_each_value_on_all_images(tmp_path: Path, s
     expected = BoxSettings(threshold, 0, area)
     found = choose(tmp_path, logits, truths)
     assert (found.threshold, found.min_area_px) == (expected.threshold, expected.min_area_px)
+
+
+def test_specks_that_are_less_sure_raise_the_seed_threshold(tmp_path: Path) -> None:
+    """As large as what is sought, whose border is as faint as they are."""
+    logits = logits_of_a_box(0.25)
+    logits[6:10, 6:10] = 3.0  # its middle
+    logits[0:2] = logits[14:16] = np.log(0.3 / 0.7)
+    chosen = choose(tmp_path, logits, chosen=ALL)
+    assert chosen.threshold < 0.25
+    assert chosen.seed_threshold >= 0.3
+    found = soft_label_to_boxes(logits_to_soft_label(logits, 1.0), chosen)
+    assert found.boxes_xyxy.tolist() == [[3, 4, 13, 12]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_thresholds_are_chosen_together_by_their_smoothed_f1(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    coarse = rng.normal(-1.5, 1.5, (8, 8))
+    logits = np.kron(coarse, np.ones((2, 2))) + rng.normal(0, 1, (16, 16))
+    sought = np.kron(coarse > 0, np.ones((2, 2))).astype(np.float32)
+    truths = boxes_to_table([("a", (16, 16), soft_label_to_boxes(sought, APART))], "bird")
+    soft_label = logits_to_soft_label(logits.astype(np.float32), 1.0)
+
+    def f1(low: float, high: float) -> float:
+        boxes = soft_label_to_boxes(soft_label, BoxSettings(low, 0, seed_threshold=high))
+        table = boxes_to_table([(name, (16, 16), boxes) for name in "ab"], "bird")
+        return BoxMatcher(truths, table, ["a", "b"], 0.1).one_to_one(0.3).total().f1
+
+    scores = np.array([[f1(low, high) for high in SEED_THRESHOLDS] for low in THRESHOLDS])
+    kernel = np.outer([1, 2, 1], [1, 2, 1]) / 16
+    parts = sliding_window_view(np.pad(scores, 1, mode="edge"), (3, 3))
+    smooth = (parts * kernel).sum((2, 3)).round(9)
+    equal = np.argwhere(smooth == smooth.max()).tolist()
+    row, column = min(equal, key=lambda at: (abs(THRESHOLDS[at[0]] - 0.5), *at))
+    chosen = choose(tmp_path, logits, truths, chosen=ALL[:2])
+    assert chosen.threshold == THRESHOLDS[row]
+    assert chosen.seed_threshold == SEED_THRESHOLDS[column]
 
 
 def test_a_training_keeps_the_choice_in_its_checkpoint_and_tells_it(

@@ -17,6 +17,11 @@ class EvaluationSection(Section):
         description="A pixel is anomalous above this probability; null = what a student or label"
         " set says of itself (a student: what its validation images chose), else 0.5.",
     )
+    seed_threshold: Fraction | None = Field(
+        None,
+        description="A component counts only where one of its pixels is above this probability, and"
+        " its confidence is the mean of such pixels; null = likewise, else 0: all count.",
+    )
     dilation_iterations: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Repeats of the 3x3 dilation that joins pieces; null = likewise, else 3."
     )
@@ -97,4 +102,5 @@ class EvaluationSection(Section):
 
     def left_to_choose(self) -> list[str]:
         """Name what the config leaves to the validation images of a student, of `BoxSettings`."""
-        return [key for key in ("threshold", "min_area_px") if getattr(self, key) is None]
+        keys = ("threshold", "seed_threshold", "min_area_px")
+        return [key for key in keys if getattr(self, key) is None]
