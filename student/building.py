@@ -21,6 +21,7 @@ from student.segmentation import segmentation_task
 from student.validation import Validation, boxes_of_labels, choose_windows, cut_truths
 from util.config import StudentSection
 from util.errors import UserError
+from util.learning.networks.freezing import freeze_first_stages
 from util.learning.networks.models import Architecture, build_model
 from util.learning.networks.pretrained import image_statistics
 from util.learning.runs.run_folder import RunFolder
@@ -48,11 +49,15 @@ def build_student(settings: StudentSection, weights_folder: Path) -> nn.Module:
         weights_folder: Where the weights of an encoder are looked for.
 
     Raises:
-        UserError: The architecture, encoder or its weights are unknown, or do not fit.
+        UserError: The architecture, encoder or its weights are unknown, or do not fit, or it has
+            fewer stages than are to be frozen.
     """
     encoder_weights = find_encoder_weights(settings, weights_folder)
     torch.manual_seed(settings.seed)
-    return build_model(name_architecture(settings, encoder_weights), encoder_weights)
+    model = build_model(name_architecture(settings, encoder_weights), encoder_weights)
+    if encoder_weights is not None and settings.frozen_stages:
+        freeze_first_stages(model, settings.frozen_stages)
+    return model
 
 
 def name_losses(settings: StudentSection) -> LossSettings:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from util.config import StudentSection
-from util.errors import UserError
+from util.config import AUTO_WEIGHTS, StudentSection
 from util.weights.finding import find_encoder
 from util.weights.identity import weights_identity
+from util.weights.known import packed_with
 
 
 def find_encoder_weights(settings: StudentSection, folder: Path) -> Path | None:
@@ -16,20 +16,18 @@ def find_encoder_weights(settings: StudentSection, folder: Path) -> Path | None:
         folder: `paths.weights`.
 
     Returns:
-        Their file, or folder as the hub has it; None where the encoder starts at random.
+        Their file, or folder as the hub has it; None where the encoder starts at random, or there
+        is none.
 
     Raises:
-        UserError: They are missing, damaged or of another encoder, or the architecture has none.
+        UserError: They are missing, damaged or of another encoder.
     """
     name = settings.encoder_weights
-    if name is None:
+    if name == AUTO_WEIGHTS:
+        packed = packed_with("encoder", settings.encoder)
+        name = None if packed is None else packed.name
+    if name is None or settings.architecture == "unet":
         return None
-    if settings.architecture == "unet":
-        raise UserError(
-            f"student.encoder_weights is {name!r}, and student.architecture is 'unet', ours, for "
-            "which there are none; set it to null, or choose an architecture of "
-            "segmentation-models-pytorch, such as Unet with a capital"
-        )
     return find_encoder(name, settings.encoder, "student.encoder_weights", folder)
 
 

@@ -135,11 +135,12 @@ def describe_labels(facts: Mapping[str, Any]) -> None:
 def print_verdict(path: Path, facts: Mapping[str, Any]) -> None:
     """Say how good the best epoch is, and where that says little, why."""
     best, labels = facts["best"], facts["labels"]["train"]
-    print(f"{path}: best epoch {best['epoch']:.0f}, validation F1 {best['val_f1']:.3f}")
+    print(f"{path}: epoch {best['epoch']:.0f} is kept, validation F1 {best['val_f1']:.3f}")
     if boxes := facts.get("boxes"):
         print(
-            "The validation images choose for its boxes pixels above "
-            f"{boxes['threshold']:g}, {boxes['min_area_px']} at least"
+            f"Its boxes, as the validation images choose: pixels above {boxes['threshold']:g}, "
+            f"{boxes['min_area_px']} at least, one of them above "
+            f"{max(boxes['seed_threshold'], boxes['threshold']):g}"
         )
     if best["val_f1"] == 0:
         why = "train longer (student.epochs), on more images or on another label set"
@@ -149,5 +150,5 @@ def print_verdict(path: Path, facts: Mapping[str, Any]) -> None:
     if 2 * labels["num_empty"] >= labels["num_maps"]:
         print(
             f"{labels['num_empty']} of the {labels['num_maps']} label maps that it learnt from are "
-            "empty (no pixel above evaluation.threshold), so it has learnt mostly to find nothing"
+            "empty (no pixel is sure enough), so it has learnt mostly to find nothing"
         )

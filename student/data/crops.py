@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from util.config import StudentSection
 from util.errors import UserError
 
-COVERED = 1 / 16
+COVERED = 1 / 4
 """Share of the mean image that an epoch's crops of it cover, if nothing else is asked for."""
 
 
@@ -14,7 +14,7 @@ def count_crops(settings: StudentSection, sizes_hw: Mapping[str, tuple[int, int]
     """Count the crops of an image in an epoch: as many as asked for, or as its size suggests.
 
     Args:
-        settings: With `crops_per_image`; null = as many as cover a sixteenth of the mean image, so
+        settings: With `crops_per_image`; null = as many as cover a quarter of the mean image, so
             that large images, which take long to decode, are seen as much as small ones.
         sizes_hw: (height, width) of the training images by their ids, as far as known.
     """

@@ -39,9 +39,17 @@ def test_a_name_and_a_file_of_the_same_content_are_told_alike(tmp_path: Path) ->
     assert identity == {"name": "efficientnet-lite0-57934424.pth", "sha256": SUM}
 
 
-def test_our_unet_refuses_them_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="ours, for which there are none; set it to null"):
-        find_encoder_weights(section("efficientnet-lite0", "unet"), tmp_path)
+def test_auto_takes_those_that_the_requirements_bring_where_the_encoder_has_such(
+    tmp_path: Path,
+) -> None:
+    named = find_encoder_weights(section("efficientnet-lite0"), tmp_path)
+    assert find_encoder_weights(section("auto"), tmp_path) == named
+    assert find_encoder_weights(section("auto", encoder="resnet34"), tmp_path) is None
+
+
+def test_our_unet_from_scratch_has_no_encoder_and_takes_none(tmp_path: Path) -> None:
+    for name in ("auto", "efficientnet-lite0"):
+        assert find_encoder_weights(section(name, "unet"), tmp_path) is None
 
 
 def test_weights_of_another_encoder_are_refused_by_name_and_by_content(tmp_path: Path) -> None:
@@ -86,19 +94,25 @@ def test_a_run_starts_from_them_and_says_which_they_were(project: Path) -> None:
     assert 255 * float(model.mean[0]) == pytest.approx(127)
     published = find_encoder_weights(section("efficientnet-lite0"), project.parent)
     assert published is not None
-    stem = torch.load(published, weights_only=True)["_conv_stem.weight"]
-    learnt = model.state_dict()["network.network.encoder.model.conv_stem.weight"]
-    difference = float((learnt - stem).abs().mean() / stem.abs().mean())
+    weights, learnt = torch.load(published, weights_only=True), model.state_dict()
+    inside = "network.network.encoder.model."
+    stem = learnt[f"{inside}conv_stem.weight"]
+    torch.testing.assert_close(stem, weights["_conv_stem.weight"], atol=0, rtol=0)  # frozen
+    last, start = (
+        learnt[f"{inside}blocks.6.0.conv_pw.weight"],
+        weights["_blocks.15._expand_conv.weight"],
+    )
+    difference = float((last - start).abs().mean() / start.abs().mean())
     assert 0 < difference < 0.3  # two steps of training away
     with pytest.raises(UserError, match=r"encoder_weights: .*-> None"):
-        train(project, *PRETRAINED[:4], "--student.epochs", "1")
+        train(project, *PRETRAINED, "--student.encoder_weights", "null")
 
 
 def test_a_start_that_fails_touches_nothing(project: Path) -> None:
     learn(project, lambda image: image[..., 0] / 255.0, "--student.epochs", "1")
     run = project.parent / "runs/student"
     before = {path.name: path.read_bytes() for path in run.glob("*.*")}
-    given = ["--student.encoder_weights", "efficientnet-lite0", "--overwrite"]
-    with pytest.raises(UserError, match="set it to null"):
+    given = [*PRETRAINED, "--student.encoder", "resnet34", "--overwrite"]
+    with pytest.raises(UserError, match="not encoder resnet34"):
         train(project, *given)
     assert before == {path.name: path.read_bytes() for path in run.glob("*.*")}

@@ -34,6 +34,7 @@ from util.config.streams import StreamsSection
 from util.config.students.detector import DetectorSection
 from util.config.students.prediction import PredictionSection
 from util.config.students.student import (
+    AUTO_WEIGHTS,
     BestEpoch,
     LossName,
     PixelWeights,
@@ -53,6 +54,7 @@ from util.config.video import VideoSection
 from util.config.windows import WindowsSection
 
 __all__ = [
+    "AUTO_WEIGHTS",
     "BOX_RULE",
     "DEFAULT_CONFIG",
     "REPOSITORY",

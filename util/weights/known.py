@@ -237,6 +237,12 @@ def default_model(part: str, backend: str) -> ModelWeights:
     return next(row for row in MODELS if (row.part, row.backend) == row_of(part, backend))
 
 
+def packed_with(part: str, backend: str) -> ModelWeights | None:
+    """Give the weights of a backend that a package of the registry carries; None without such."""
+    fitting = (part, backend)
+    return next((row for row in MODELS if (row.part, row.backend) == fitting and row.package), None)
+
+
 def named(name: str, where: str) -> ModelWeights:
     """Give the weights of a name.
 

@@ -10,14 +10,14 @@ from util.config import StudentSection
     ("asked", "size_hw", "expected"),
     [
         (None, (256, 256), 1),
-        (None, (512, 512), 1),
-        (None, (3000, 4000), 81),  # 12 000 000 / 16 / 96^2
+        (None, (512, 512), 4),
+        (None, (3000, 4000), 183),  # 12 000 000 / 4 / 128^2
         (None, None, 1),
         (5, (256, 256), 5),
         (5, (3000, 4000), 5),
     ],
 )
-def test_large_images_give_as_many_crops_as_cover_a_sixteenth_of_them(
+def test_large_images_give_as_many_crops_as_cover_a_quarter_of_them(
     asked: int | None, size_hw: tuple[int, int] | None, expected: int
 ) -> None:
     settings = StudentSection(crops_per_image=asked)

@@ -92,6 +92,7 @@ def test_two_processes_have_the_loss_curve_of_one_with_the_doubled_batch(cameras
         script = str(ROOT / "student/detection/train_detector.py")
         launch(count, script, "--config", str(cameras), *options)
         curves[count] = pd.read_csv(cameras.parent / f"runs/{count}/metrics.csv")
+    # Rounding grows with each step: without synchronised normalisation they are 5 % apart.
     for column in ("train_loss", "val_loss", "learning_rate"):
         np.testing.assert_allclose(curves[2][column], curves[1][column], rtol=1e-2, err_msg=column)
     np.testing.assert_allclose(curves[2]["val_ap50"], curves[1]["val_ap50"], atol=0.01)

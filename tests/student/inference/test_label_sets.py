@@ -177,6 +177,17 @@ def test_batch_normalisations_vanish_into_convolutions(name: str) -> None:
     assert left < count
 
 
+def test_parts_that_are_used_twice_stay_where_they_are() -> None:
+    shared = torch.nn.ReLU()
+    norm = torch.nn.BatchNorm2d(3)
+    convs = [torch.nn.Conv2d(3, 3, 3) for _ in range(2)]
+    model = torch.nn.Sequential(convs[0], shared, convs[1], shared, norm)
+    images = torch.randn(2, 3, 16, 16)
+    model(images)
+    before = model.eval()(images)
+    torch.testing.assert_close(fuse_batch_norms(model)(images), before)
+
+
 @pytest.fixture
 def trained(project: Path) -> Path:
     """A project with the best checkpoint of a run, which has not learnt anything."""

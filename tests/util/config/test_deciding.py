@@ -28,9 +28,10 @@ from util.config.teachers.saa import SAA_MODELS
 
 
 def test_what_differs_from_its_default_decides_and_where_something_runs_does_not() -> None:
-    assert StudentSection().decides() == {}
-    told = StudentSection(epochs=3, width=8, device="cpu", run="x", num_workers=4)
-    assert told.decides() == {"epochs": 3}  # 8 is the default width
+    version = {"defaults_version": StudentSection.defaults_version}
+    assert StudentSection().decides() == version
+    told = StudentSection(epochs=3, width=16, device="cpu", run="x", num_workers=4)
+    assert told.decides() == version | {"epochs": 3}  # 16 is the default width
 
 
 PINNED = Path(__file__).with_name("deciding_defaults.json")
@@ -83,8 +84,10 @@ def test_a_new_key_with_a_default_decides_nothing() -> None:
         dropout: float = 0.1
 
     told = {"losses": {"kd": 1.0}, "seed": 3}
-    assert Later(**told).decides() == StudentSection(**told).decides() == told  # type: ignore[arg-type]
-    assert Later(dropout=0.2).decides() == {"dropout": 0.2}
+    version = {"defaults_version": StudentSection.defaults_version}
+    expected = version | told
+    assert Later(**told).decides() == StudentSection(**told).decides() == expected  # type: ignore[arg-type]
+    assert Later(dropout=0.2).decides() == version | {"dropout": 0.2}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The section `student`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -16,6 +16,10 @@ from util.config.fields import (
 LossName = Literal["kl", "jaccard", "dice", "focal", "kd", "balanced", "gated_crf", "dense_crf"]
 
 
+AUTO_WEIGHTS = "auto"
+"""Of an encoder: those that come with the requirements, where it has such."""
+
+
 BestEpoch = Literal["last", "boxes", "loss"]
 
 
@@ -27,6 +31,8 @@ Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 
 class StudentSection(Section):
     """The student, a small network that learns from soft labels."""
+
+    defaults_version: ClassVar[int] = 2  # architecture was unet, from scratch; losses with jaccard
 
     run: FolderName = Field(
         "student",
@@ -40,26 +46,36 @@ class StudentSection(Section):
         json_schema_extra=DECIDES_NOTHING,
     )
     architecture: str = Field(
-        "unet",
-        description="unet = ours (width, depth); encoder_unet = a light decoder of ours (width)"
-        " over encoder; else an architecture of segmentation-models-pytorch by name, such as PAN"
-        " or (with a capital) Unet.",
+        "encoder_unet",
+        description="encoder_unet = a light decoder of ours (width) over encoder; unet = ours from"
+        " scratch (width, depth), which can be far smaller; else an architecture of"
+        " segmentation-models-pytorch by name, such as PAN or (with a capital) Unet.",
     )
-    width: int = Field(8, ge=1, description="unet, encoder_unet: channels of the first level.")
+    width: int = Field(16, ge=1, description="unet, encoder_unet: channels of the first level.")
     depth: int = Field(3, ge=1, le=7, description="unet: how often it halves the image.")
-    encoder: str = Field("resnet34", description="Encoder of all but unet.")
+    encoder: str = Field(
+        "tu-tf_efficientnet_lite0",
+        description="Encoder of all but unet, which has none, by smp's name.",
+    )
     encoder_weights: str | None = Field(
-        None,
-        description="Weights that this encoder starts from: a name that --check of the teacher"
-        " lists (efficientnet-lite0, for the encoder tu-tf_efficientnet_lite0), a hub name that was"
-        " fetched, such as smp-hub/resnet34.imagenet, or a file; null = random.",
+        AUTO_WEIGHTS,
+        description="Weights that this encoder starts from: auto = those that come with the"
+        " requirements, where it has such (efficientnet-lite0, of ImageNet), else random; a name"
+        " that --check of the teacher lists, a hub name that was fetched, such as"
+        " smp-hub/resnet34.imagenet, or a file; null = random.",
         json_schema_extra=DECIDES_NOTHING,
+    )
+    frozen_stages: int = Field(
+        3,
+        ge=0,
+        description="Stages of a pretrained encoder, after its stem, that stay as they are, and all"
+        " of its running moments with them; 0 = all is learnt.",
     )
     temperature: float = Field(
         1.0, ge=1, description="Soft labels are divided by it, as in the thesis (3 there)."
     )
     losses: dict[LossName, Annotated[float, Field(ge=0)]] = Field(
-        {"kl": 1.0, "jaccard": 0.25},
+        {"kl": 1.0},
         min_length=1,
         description="Weights of the losses that are summed: kl (cross-entropy), jaccard and dice"
         " (of regions, for soft labels), focal (pixels that are far off count more), kd"
@@ -84,15 +100,19 @@ class StudentSection(Section):
     edge_weight: float = Field(
         0.0, ge=0, description="How much more a pixel counts where the soft label has an edge."
     )
-    epochs: int = Field(12, ge=1, description="Most passes over the training split.")
-    patience: int = Field(8, ge=1, description="Stop after so many epochs without a better one.")
+    epochs: int = Field(10, ge=1, description="Most passes over the training split.")
+    patience: int = Field(
+        8,
+        ge=1,
+        description="Stop after so many epochs without a better one; not where best_epoch is last.",
+    )
     batch_size: int = Field(8, ge=1, description="Crops in a step.")
-    crop_size_px: int = Field(96, ge=16, description="Side of the square training crops.")
+    crop_size_px: int = Field(128, ge=16, description="Side of the square training crops.")
     crops_per_image: int | None = Field(
         None,
         ge=1,
         description="Crops of an image in an epoch, for which it is decoded once; null = as many as"
-        " cover a sixteenth of the mean image, 1 at least.",
+        " cover a quarter of the mean image, 1 at least.",
     )
     foreground_crops: Fraction = Field(
         0.5, description="Share of the crops that are laid over an anomaly, which are rare."
@@ -103,9 +123,9 @@ class StudentSection(Section):
         description="Strength of changes of light and colour; above 0 with flips and turns.",
     )
     zoom: float = Field(
-        1.0, ge=1, le=4, description="Crops are enlarged or reduced up to so many times."
+        2.0, ge=1, le=4, description="Crops are enlarged or reduced up to so many times."
     )
-    learning_rate: float = Field(0.005, gt=0, description="Peak of the one-cycle schedule.")
+    learning_rate: float = Field(0.002, gt=0, description="Peak of the one-cycle schedule.")
     weight_decay: float = Field(0.0001, ge=0, description="Decay of AdamW.")
     gradient_clip: float = Field(
         0.0, ge=0, description="Largest norm of the gradients of a step; 0 = not clipped."
@@ -114,10 +134,12 @@ class StudentSection(Section):
         0.0, ge=0, lt=1, description="Keep the moving average of the weights, such as 0.99; 0 = no."
     )
     validate_against: Literal["label_set", "ground_truth"] = Field(
-        "label_set", description="Whose boxes choose the best checkpoint; label_set needs no truth."
+        "label_set",
+        description="Whose boxes choose how the student's are found, and the best epoch where"
+        " best_epoch is boxes; label_set needs no truth.",
     )
     best_epoch: BestEpoch = Field(
-        "boxes",
+        "last",
         description="Which epoch is kept as the best: the last, where the learning rate has come"
         " down; or the one of the best boxes, by their F1, or of the least loss.",
     )
@@ -159,4 +181,4 @@ class StudentSection(Section):
     @field_validator("encoder_weights")
     @classmethod
     def _locate_weights(cls, name: str | None, info: ValidationInfo) -> str | None:
-        return name if name is None else locate_model(name, info)
+        return name if name in (None, AUTO_WEIGHTS) else locate_model(name, info)

@@ -42,7 +42,9 @@ class EncoderUNet(nn.Module):
         Returns:
             (B, 1, H, W) float logits.
         """
-        _, *skips, features = self.encoder(images)
+        # Depthwise convolutions, of which light encoders are made, are slower in bf16 on CPUs.
+        with torch.autocast("cpu", enabled=False):
+            _, *skips, features = self.encoder(images)
         for level in self.up:
             features = F.interpolate(features, scale_factor=2, mode="bilinear")
             features = level(torch.cat([skips.pop(), features], dim=1))

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from util.errors import UserError
 from util.images.imagenet import IMAGE_MEAN, IMAGE_STD
@@ -42,7 +43,14 @@ class Architecture:
 
 
 class NormalisedModel(nn.Module):
-    """Takes RGB in [0, 1] and normalises it for the network inside."""
+    """Takes RGB in [0, 1] and normalises it for the network inside.
+
+    Attributes:
+        keeps_moments: Whether the running moments of its encoder stay as they are in training, and
+            are what it normalises with.
+    """
+
+    keeps_moments = False
 
     mean: Tensor
     std: Tensor
@@ -52,6 +60,22 @@ class NormalisedModel(nn.Module):
         self.network = network
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+
+    @property
+    def encoder(self) -> nn.Module:
+        """What can be pretrained; of all but unet."""
+        encoder = self.network.network.encoder  # type: ignore[union-attr]
+        assert isinstance(encoder, nn.Module)
+        return encoder
+
+    def train(self, mode: bool = True) -> Self:
+        """Let it learn, or not."""
+        super().train(mode)
+        if self.keeps_moments:
+            for module in self.encoder.modules():
+                if isinstance(module, _BatchNorm):  # whatever it became for several processes
+                    module.eval()
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         """Predict (B, 1, H, W) logits of (B, 3, H, W) float RGB in [0, 1]."""
@@ -75,7 +99,7 @@ class PaddedModel(nn.Module):
         return self.network(padded)[..., :height, :width]
 
 
-def build_model(architecture: Architecture, encoder_weights: Path | None = None) -> nn.Module:
+def build_model(architecture: Architecture, encoder_weights: Path | None = None) -> NormalisedModel:
     """Build a student with random weights, but for those that are given.
 
     Args:
