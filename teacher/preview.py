@@ -173,10 +173,10 @@ def _draw_box(
     corner, width, height = (x0, y0), x1 - x0, y1 - y0
     axis.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=edge, linestyle=style))
     ground = {"facecolor": "black", "alpha": 0.5, "linewidth": 0, "pad": 0.5}
-    # Inside of the picture: at its right border the text ends with the box, at the top it is below.
+    # Within the picture: at its right border the text ends with the box, at the top it is in it.
     is_right, is_top = x0 > RIGHT * axis.get_xlim()[1], y0 < TOP * axis.get_ylim()[0]
     x, side = (x1, "right") if is_right else (x0, "left")
-    y, end = (y1, "top") if is_top else (y0, "bottom")
+    y, end = (y0, "top") if is_top else (y0, "bottom")
     axis.text(x, y, text, fontsize=6, color=edge, ha=side, va=end, clip_on=True, bbox=ground)
 
 

@@ -71,6 +71,9 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 READS = keys_of("export_label_set") | BOX_RULE
 
+ELSEWHERE = "another export_label_set.output or export_label_set.names"
+"""So that files do not lie in each other's place."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
@@ -99,7 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             if kind.startswith("yolo"):
                 yield of_text(output / "data.yaml", describe(output, wishes.classes))
 
-        write_files(list_files, len(every) + kind.startswith("yolo"), options.overwrite)
+        total = len(every) + kind.startswith("yolo")
+        write_files(list_files, total, options.overwrite, ELSEWHERE)
     report(output, label_set, table, wishes.classes, reader.settings)
     return 0
 

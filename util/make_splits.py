@@ -57,14 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     annotated = find_annotated(data, ids)
     classes = [*name_classes(told.classes, data, image_paths, annotated).values()]
     has_truth = np.array([image_id in annotated for image_id in ids])
-    learnt = data.train_split
+    learnt = data.train_split.split("+")[0]
     numbers = deal_annotated(told.shares, classes, ties, told.seed, has_truth, learnt)
     write_lists(folder, ids, numbers, list(told.shares))
     facts = {"splits": told.model_dump(mode="json"), "groups": data.groups}
     write_json(folder / "splits.json", facts | {"images": len(ids)})
     print_table(list(told.shares), numbers, ties, classes)
     if not has_truth.all():
-        print(describe_unjudged(learnt, numbers[~has_truth]))
+        print(describe_unjudged(learnt, learnt in told.shares, numbers[~has_truth]))
     print(f"Wrote {folder}")
     print_next(["util/check_data.py"], argv)
     return 0
@@ -116,8 +116,13 @@ def write_lists(
         write_text(folder / f"{name}.txt", "".join(f"{image_id}\n" for image_id in chosen))
 
 
-def describe_unjudged(learnt: str, numbers: np.ndarray) -> str:
+def describe_unjudged(learnt: str, is_made: bool, numbers: np.ndarray) -> str:
     """Say where the images went that have no truth, by the numbers of their splits."""
+    if not is_made:
+        return (
+            f"{count_of(len(numbers), 'image')} without truth are in no list: splits.shares has no "
+            f"{learnt} (data.train_split), where they could be learnt from"
+        )
     left_out = int((numbers == -1).sum())
     told = f"{count_of(len(numbers), 'image')} without truth cannot be judged"
     places = [f"{len(numbers) - left_out} in {learnt}, which needs none"]

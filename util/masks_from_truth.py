@@ -29,7 +29,7 @@ from util.errors import UserError, listed
 from util.exporting.writing import File, write_files
 from util.ground_truth.outlines import Outlined, paint, read_outlines
 from util.images.class_table import CLASS_NAMES
-from util.images.files import find_images, id_to_path, image_size_hw
+from util.images.files import find_images, id_to_path, image_size_hw, name_files
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
 
@@ -45,8 +45,8 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 READS = frozenset[str]()
 
-MOST_CLASSES = 254
-"""Values of a mask between nothing and ignored."""
+MOST_CLASSES = 253
+"""Besides what is none of them; so many `util.images.class_table` reads."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,15 +68,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             "data.ground_truth_classes"
         )
 
+    places = name_files(list(outlines), config.data.mask_names)
+
     def list_files() -> Iterator[File]:
         names = {str(number): name for number, name in enumerate(classes, start=1)}
         text = json.dumps(names, ensure_ascii=False, indent=2) + "\n"
         yield File(output / CLASS_NAMES, text.encode)
         for image_id, objects in outlines.items():
             make = partial(encode, objects, image_paths[image_id], classes)
-            yield File(id_to_path(output, image_id), make)
+            yield File(id_to_path(output, places[image_id]), make)
 
-    write_files(list_files, len(outlines) + 1, options.overwrite)
+    write_files(list_files, len(outlines) + 1, options.overwrite, "another --output")
     report(output, outlines, classes, len(image_paths))
     print_next(["analysis/pixel_evaluation.py", "--data.masks", str(output)], argv)
     return 0

@@ -90,6 +90,9 @@ class PromptRanking:
         except UserError as error:
             state["error"] = str(error)
             return
+        except Exception as error:  # the page would wait for ever
+            state["error"] = f"the ranking failed: {error}"
+            raise
         shown = show_ranking(tabulate(ranking, None), None)
         failed = len(self._ids) - len(seen)
         state["said"] = [

@@ -136,6 +136,12 @@ def test_images_that_a_coco_file_does_not_list_are_in_no_list_that_is_judged(
     found = lists(config, "Train", "Validation", "Test")
     assert set(found["Validation"] + found["Test"]) <= set(ids[::2])
     assert set(found["Train"]) >= set(ids[1::2])
+    assert make(config, "--overwrite", "--data.train_split", "Train+Validation") == 0
+    assert "10 in Train, which needs none" in capsys.readouterr().out
+    assert make(config, "--overwrite", "--data.train_split", "Learnt") == 0
+    assert "10 images without truth are in no list: splits.shares has no Learnt" in (
+        capsys.readouterr().out
+    )
     options = [
         "--overwrite",
         "--splits.together=folder",

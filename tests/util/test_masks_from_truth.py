@@ -166,3 +166,31 @@ def test_masks_that_are_there_are_replaced_by_wish_alone(config: Path) -> None:
     with pytest.raises(UserError, match="1 files are there already, with other content"):
         paint(config)
     assert (paint(config, "--overwrite")["sub/möwe"][:5, :5] == 255).all()
+
+
+def test_outlines_beside_the_image_and_boxes_without_an_area_are_nothing(config: Path) -> None:
+    outside = [70.0, 5.0, 80.0, 5.0, 80.0, 15.0]
+    write_coco(config, {"segmentation": [outside]}, {"bbox": [60, 0, 5, 5]}, {"bbox": [5, 5, 0, 4]})
+    assert not paint(config)["sub/möwe"].any()
+
+
+def test_masks_have_the_names_by_which_masks_are_found(config: Path) -> None:
+    write_coco(config, {"segmentation": [SQUARE]})
+    names = {"$": "_mask"}
+    masks = paint(config, "--data.mask_names", json.dumps(names))
+    assert set(masks) == {"sub/möwe_mask", "leer_mask"}
+    paths = find_images(config.parent / "images")
+    data = DataSection(
+        images=config.parent / "images",
+        masks=config.parent / "masks",
+        mask_names=names,
+        ground_truth_classes=["gull"],
+    )
+    assert open_masks(data, {"sub/möwe": paths["sub/möwe"]}).read("sub/möwe").sum() == 200
+
+
+def test_a_coco_file_of_other_images_is_refused(config: Path) -> None:
+    path = write_coco(config)
+    path.write_text(path.read_text().replace("m\\u00f6we", "x").replace("leer", "y"))
+    with pytest.raises(UserError, match=r"which are no images in data\.images"):
+        paint(config)

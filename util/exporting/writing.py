@@ -27,7 +27,9 @@ class File(NamedTuple):
     cost_bytes: int = 0
 
 
-def write_files(list_files: Callable[[], Iterable[File]], total: int, overwrite: bool) -> None:
+def write_files(
+    list_files: Callable[[], Iterable[File]], total: int, overwrite: bool, elsewhere: str
+) -> None:
     """Write files, or none where others are in their places; those that are there are kept.
 
     So a run that was stopped goes on by the same command, and two exports share what is equal in
@@ -38,6 +40,7 @@ def write_files(list_files: Callable[[], Iterable[File]], total: int, overwrite:
             memory. What is there already is made to be compared, and only then.
         total: How many there are.
         overwrite: Whether files with other content are replaced, or go.
+        elsewhere: What to give so that the files lie elsewhere, for the error.
 
     Raises:
         UserError: There are such files, and they are not to be replaced; nothing is written.
@@ -51,12 +54,11 @@ def write_files(list_files: Callable[[], Iterable[File]], total: int, overwrite:
     if others and not overwrite:
         raise UserError(
             f"{len(others)} files are there already, with other content: {listed(others, 3)}; give "
-            "--overwrite to replace them, or another export_label_set.output or "
-            "export_label_set.names"
+            f"--overwrite to replace them, or {elsewhere}"
         )
     pending = (file for file, done in zip(list_files(), is_done, strict=True) if not done)
     written = map_ahead(_put, pending, _THREADS, cost_bytes=lambda file: file.cost_bytes)
-    for _ in track(written, "export", len(is_done) - sum(is_done), "file"):
+    for _ in track(written, "write", len(is_done) - sum(is_done), "file"):
         pass
 
 

@@ -21,6 +21,11 @@ def find_annotated(data: DataSection, image_ids: Collection[str]) -> set[str]:
     annotated = find_with_boxes(data, image_ids)
     if data.masks is not None:
         annotated &= set(find_mask_paths(data.masks, image_ids, data.mask_names))
+    if not annotated:
+        raise UserError(
+            f"no image has both a truth in {data.ground_truth} and a mask in {data.masks}, so none "
+            "can be judged; set one of data.ground_truth and data.masks to null"
+        )
     return annotated
 
 

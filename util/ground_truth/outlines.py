@@ -10,6 +10,7 @@ import numpy as np
 
 from util.config import DataSection
 from util.errors import UserError, listed
+from util.ground_truth.annotated import find_with_boxes
 from util.ground_truth.coco import read_annotated
 from util.ground_truth.coco_content import Annotation
 from util.ground_truth.labelme import Shape, list_objects, read_contents
@@ -101,8 +102,9 @@ def paint(
 
 
 def _read_coco(
-    path: Path, image_paths: Mapping[str, Path], _: DataSection
+    path: Path, image_paths: Mapping[str, Path], data: DataSection
 ) -> dict[str, list[Outlined]]:
+    find_with_boxes(data, image_paths)  # refuses a file that lists none of the images
     found, bad = dict[str, list[Outlined]](), []
     for image_id, (size_wh, annotations) in read_annotated(path, image_paths).items():
         found[image_id] = []
@@ -187,6 +189,8 @@ def _fill_part(points: np.ndarray, size_hw: tuple[int, int]) -> tuple[Place, np.
     high = np.ceil(points.max(axis=0)).clip(low, ends).astype(int)
     width, height = (high - low).tolist()
     place = slice(low[1], high[1]), slice(low[0], high[0])
+    if not (width and height):  # outside of the image, or without an area
+        return place, np.zeros((height, width), bool)
     return place, fill_polygon(points - low, (height, width))
 
 

@@ -49,7 +49,9 @@ class Learner:
         self.scheduler = _schedule(optimizer, settings, num_steps)
         model = normalise_together(model, fabric)
         # Convolutions become a third faster by it, on CPU and GPU.
-        model = _prefer_onednn(model.to(memory_format=torch.channels_last))
+        model = model.to(memory_format=torch.channels_last)
+        if fabric.device.type == "cpu":
+            _prefer_onednn(model)
         self.model, self.optimizer = fabric.setup(model, optimizer)
         self.average = _start_average(model, settings.ema_decay) if settings.ema_decay else None
 
@@ -115,7 +117,7 @@ class Learner:
             self._fabric._precision.load_state_dict(scaler)
 
 
-def _prefer_onednn(model: nn.Module) -> nn.Module:
+def _prefer_onednn(model: nn.Module) -> None:
     """Have convolutions of single pixels computed by oneDNN, on one thread as on several.
 
     On one thread torch would take another way for small batches, which makes a step take a sixth
@@ -124,7 +126,6 @@ def _prefer_onednn(model: nn.Module) -> nn.Module:
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d) and layer.kernel_size == layer.stride == (1, 1):
             layer.dilation = (2, 2)
-    return model
 
 
 def _group_weights(model: nn.Module, settings: LoopSettings) -> Any:

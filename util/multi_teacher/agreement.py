@@ -32,9 +32,14 @@ def vote_fraction(maps: Iterable[np.ndarray]) -> np.ndarray:
 
     Returns:
         (H, W) float32 in [0, 1].
+
+    Raises:
+        ValueError: There is no map.
     """
     maps = iter(maps)
-    votes, count = (next(maps) > 0).astype(np.float32), 1
+    if (first := next(maps, None)) is None:
+        raise ValueError("no map")
+    votes, count = (first > 0).astype(np.float32), 1
     for soft_label in maps:
         votes += soft_label > 0
         count += 1

@@ -85,7 +85,7 @@ def fuse_batch_norms(model: nn.Module) -> nn.Module:
         model: In evaluation mode; changed by this.
     """
     for parent in [module for module in model.modules() if _is_in_order(module)]:
-        for (name, first), (behind, second) in pairwise(list(parent.named_children())):
+        for (name, first), (behind, second) in pairwise(list(parent._modules.items())):
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
                 setattr(parent, name, fuse_conv_bn_eval(first, second))
                 setattr(parent, behind, getattr(second, "act", nn.Identity()))
