@@ -6,13 +6,14 @@
 
 Reads evaluation.predictions (by default every label set and tested run) and draws
 evaluation.heatmaps images that all of them have, spread over the split data.test_split (with
-data.splits null: over all images), into paths.runs/heatmaps/SPLIT: index.html, pages of all
-pictures to browse; sheet_1.png and so on, a row an image with its photo, its truth and each label
-set's map with boxes; and for each label set its maps, and overlays on the photos with boxes, as
-PNG. The truth comes from data.masks and data.ground_truth, if they are set; found boxes are those
-above evaluation.min_confidence. All maps of a label set have one colour scale, from the lowest to
-the highest value in those that are drawn, which sheets and page name. Images larger than 1600
-pixels are reduced. Earlier pictures of the split are replaced when all new ones are there.
+data.splits null over all images; name label sets then, since runs have maps of test images alone),
+into paths.runs/heatmaps/SPLIT: index.html, pages of all pictures to browse; sheet_1.png and so on,
+a row an image with its photo, its truth and each label set's map with boxes; and for each label set
+its maps, and overlays on the photos with boxes, as PNG. The truth comes from data.masks and
+data.ground_truth, if they are set; found boxes are those above evaluation.min_confidence. All maps
+of a label set have one colour scale, from the lowest to the highest value in those that are drawn,
+which sheets and page name. Images larger than 1600 pixels are reduced. Earlier pictures of the
+split are replaced when all new ones are there.
 """
 
 import sys
@@ -71,7 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     material = Material({i: image_paths[i] for i in kept}, masks, true_boxes, columns)
     if not material.is_judged:
         print("neither data.masks nor data.ground_truth is set, so the truth is left out")
-    title = f"Heat maps of {len(kept)} of {len(image_ids)} {split} images"
+    where = "images" if config.data.splits is None else f"{split} images"
+    title = f"Heat maps of {len(kept)} of {len(image_ids)} {where}"
     failed = unreadable | make_pictures(material, place, title)
     for image_id, reason in failed.items():
         print(f"{image_id} is left out: {reason}", file=sys.stderr)

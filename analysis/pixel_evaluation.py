@@ -10,11 +10,12 @@ splits stay in them. pixel_evaluation_parts.csv has the figures of each folder o
 there are no folders, of each group of data.groups, if there are some. Where the masks have names of
 classes, pixel_evaluation_classes.csv says which share of the pixels of each class is found.
 evaluation.baseline names a label set that the others are compared with, by image:
-pixel_differences.csv. Pixels count above evaluation.threshold, or above that by which the boxes of
-the label set were found; with evaluation.threshold_split above the best one of another split.
-evaluation.benchmark adds a table in the words of the road-anomaly benchmark, by its code of 2021 or
-2023: road_anomaly.csv. With evaluation.trivial_baselines there are rows of maps that know nothing
-of anomalies, and of each label set's maps on other images, which take no part in comparisons.
+pixel_differences.csv. Pixels count above evaluation.threshold, or above the larger of the two
+thresholds by which the boxes of the label set were found; with evaluation.threshold_split above the
+best one of another split. evaluation.benchmark adds a table in the words of the road-anomaly
+benchmark, by its code of 2021 or 2023: road_anomaly.csv. With evaluation.trivial_baselines there
+are rows of maps that know nothing of anomalies, and of each label set's maps on other images, which
+take no part in comparisons.
 """
 
 import sys
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def choose_threshold(one: LabelSet) -> float:
         if chosen_by is not None:
             return chosen_by.choose_threshold(one)
-        return one.box_settings.threshold if asked is None else asked
+        return one.box_settings.sure_threshold if asked is None else asked
 
     thresholds = compared.found.map(choose_threshold).checked()
     judged: dict[str, Maps] = {name: compared.found.sets[name] for name in thresholds.sets}
@@ -97,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     what, parts = name_parts(config.data.groups, compared.image_ids)
 
     def measure_one(one: Maps) -> Measured:
-        of_rules = one.box_settings.threshold if asked is None else asked
+        of_rules = one.box_settings.sure_threshold if asked is None else asked
         threshold = threshold_of.get(one.folder, of_rules)
         truths = masks.of(compared.image_ids)
         judged_by = (image_paths, threshold, config.evaluation.distractors, compared.groups, parts)

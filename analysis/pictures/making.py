@@ -85,7 +85,7 @@ def write_sheets(
     if material.is_judged:
         columns.append(("truth", None))
         how += "; truth: masks outlined, ignored striped"
-    how += "; boxes: found orange, true green"
+    how += "; boxes: found orange" + ", true green" * material.is_judged
     columns += [(column.name, column.scale) for column in material.columns]
     sheets: list[Path] = []
     for start in range(0, len(image_ids), ROWS_A_SHEET):

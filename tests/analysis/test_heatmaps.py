@@ -251,7 +251,7 @@ def test_other_boxes_are_drawn_anew(project: Path) -> None:
 def test_all_images_are_drawn_without_splits_and_any_split_by_its_name(project: Path) -> None:
     assert run(project, "--data.splits", "null") == 0
     title = (project.with_name("all") / "index.html").read_text(encoding="utf-8")
-    assert "Heat maps of 3 of 3 all images" in title
+    assert "Heat maps of 3 of 3 images" in title
     (project.parents[2] / "splits" / "Train.txt").write_text("c\n")
     assert run(project, "--data.test_split", "Train") == 0
     assert [path.stem for path in project.with_name("Train").glob("row/**/*.png")] == ["c"]
