@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from util.config import AUTO_WEIGHTS, StudentSection
+from util.errors import UserError
 from util.weights.finding import find_encoder
 from util.weights.identity import weights_identity
 from util.weights.known import packed_with
@@ -20,13 +21,21 @@ def find_encoder_weights(settings: StudentSection, folder: Path) -> Path | None:
         is none.
 
     Raises:
-        UserError: They are missing, damaged or of another encoder.
+        UserError: They are missing, damaged or of another encoder, or the architecture has none.
     """
     name = settings.encoder_weights
+    if settings.architecture == "unet":
+        if name in (None, AUTO_WEIGHTS):
+            return None
+        raise UserError(
+            f"student.encoder_weights is {name!r}, and student.architecture is 'unet', ours from "
+            "scratch, for which there are none; set it to null, or choose another architecture, "
+            "such as encoder_unet"
+        )
     if name == AUTO_WEIGHTS:
         packed = packed_with("encoder", settings.encoder)
         name = None if packed is None else packed.name
-    if name is None or settings.architecture == "unet":
+    if name is None:
         return None
     return find_encoder(name, settings.encoder, "student.encoder_weights", folder)
 

@@ -47,9 +47,11 @@ def test_auto_takes_those_that_the_requirements_bring_where_the_encoder_has_such
     assert find_encoder_weights(section("auto", encoder="resnet34"), tmp_path) is None
 
 
-def test_our_unet_from_scratch_has_no_encoder_and_takes_none(tmp_path: Path) -> None:
-    for name in ("auto", "efficientnet-lite0"):
+def test_our_unet_from_scratch_takes_none_and_refuses_those_that_are_named(tmp_path: Path) -> None:
+    for name in ("auto", None):
         assert find_encoder_weights(section(name, "unet"), tmp_path) is None
+    with pytest.raises(UserError, match="from scratch, for which there are none; set it to null"):
+        find_encoder_weights(section("efficientnet-lite0", "unet"), tmp_path)
 
 
 def test_weights_of_another_encoder_are_refused_by_name_and_by_content(tmp_path: Path) -> None:
