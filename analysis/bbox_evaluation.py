@@ -62,6 +62,8 @@ READS = {
     "evaluation.baseline",
 }
 
+PARTS = "bbox_evaluation_parts"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
@@ -144,12 +146,13 @@ def tell_parts(
     """Print and write how predictions fare in each folder, or group, if there are some."""
     what, parts = name_parts(pattern, judge.image_ids)
     if not parts:
+        tables.forget(PARTS)
         return
     found = {name: one.boxes.by_part(parts, judge.groups) for name, one in judged.items()}
     table = pd.concat(found, names=["prediction"]).reset_index("prediction")
     shown = format_parts(table[table["metric"] == "thesis"], "prediction", "f1")
     print(f"F1 (thesis) by {what}, its images in brackets:\n{shown}")
-    tables.write("bbox_evaluation_parts", table)
+    tables.write(PARTS, table)
 
 
 if __name__ == "__main__":

@@ -162,6 +162,14 @@ class SplitTables:
         write_text(path, lines.to_csv(index=False))
         return path
 
+    def forget(self, name: str) -> None:
+        """Take the rows of the split out of NAME.csv, if there are any: they hold no longer."""
+        path = self.folder / f"{name}.csv"
+        if len(of_others := _read_other_splits(path, self.split)):
+            write_text(path, of_others.to_csv(index=False))
+        else:
+            path.unlink(missing_ok=True)
+
 
 def tell_differences(
     tables: SplitTables,

@@ -42,9 +42,10 @@ from analysis.interval_tables import (
     with_ends,
 )
 from analysis.pixel_scores import FRAME_SCORES
+from util.config import Config
 from util.config.command_line import load_config
 from util.images.files import find_images
-from util.images.masks import open_masks
+from util.images.masks import TrueMasks, open_masks
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import LabelSet, describe_equal
 from util.metrics.groups import format_parts, name_parts
@@ -53,6 +54,8 @@ from util.running.run import run_script
 READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
 READS |= {"evaluation.benchmark", "evaluation.trivial_baselines"}
 READS |= {"evaluation.threshold_split", "evaluation.distractors"}
+
+PARTS = "pixel_evaluation_parts"
 
 SHOWN = ("average_precision", "roc_auc", "fpr_at_95_tpr", "iou")
 FRAMES_SHOWN = (*FRAME_SCORES, "threshold")
@@ -67,11 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     warn_of_shared_images(config.data)
     masks = open_masks(config.data, image_paths)
     check_distractors(config.evaluation.distractors, masks)
-    chosen_by = None
-    if (split := config.evaluation.threshold_split) is not None:
-        ids = read_split(config.data.splits, split, image_paths)
-        check_apart(split, ids, config.data.test_split, test_ids)
-        chosen_by = DevelopmentSplit(split, masks.of(ids))
+    chosen_by = open_development_split(config, masks, image_paths, test_ids)
     compared = open_compared(
         Shelves(config.paths.label_sets, config.paths.runs, config.data.test_split),
         config.evaluation.predictions,
@@ -82,11 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     asked = config.evaluation.threshold
 
-    def choose_threshold(one: LabelSet) -> float:
-        if chosen_by is not None:
-            return chosen_by.choose_threshold(one)
+    def usual_threshold(one: Maps) -> float:
         return one.box_settings.sure_threshold if asked is None else asked
 
+    choose_threshold = usual_threshold if chosen_by is None else chosen_by.choose_threshold
     thresholds = compared.found.map(choose_threshold).checked()
     judged: dict[str, Maps] = {name: compared.found.sets[name] for name in thresholds.sets}
     # By folder, for their maps of other images, too.
@@ -98,8 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     what, parts = name_parts(config.data.groups, compared.image_ids)
 
     def measure_one(one: Maps) -> Measured:
-        of_rules = one.box_settings.sure_threshold if asked is None else asked
-        threshold = threshold_of.get(one.folder, of_rules)
+        threshold = threshold_of.get(one.folder, usual_threshold(one))
         truths = masks.of(compared.image_ids)
         judged_by = (image_paths, threshold, config.evaluation.distractors, compared.groups, parts)
         return measure(one, truths, *judged_by, compared.num_resamples)
@@ -107,14 +104,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     measured = Found(judged, thresholds.problems).map(measure_one).checked()
     tables = SplitTables(config.paths.runs, config.data.test_split)
     tell(tables, compared, measured.sets, masks.class_names)
-    if parts:
-        tell_parts(tables, what, measured.sets)
+    tell_parts(tables, what, measured.sets)
     if config.evaluation.benchmark != "none":
         exact = {name: one.values for name, one in measured.sets.items()}
         fitting = {name: judged[name] for name in exact}
         truths = masks.of(compared.image_ids)
         tell_road_anomaly(tables, config.evaluation.benchmark, fitting, truths, exact)
     return measured.report()
+
+
+def open_development_split(
+    config: Config, masks: TrueMasks, image_paths: Mapping[str, Path], test_ids: Sequence[str]
+) -> DevelopmentSplit | None:
+    """Open the split that thresholds are chosen on; None if they are not chosen so.
+
+    Raises:
+        UserError: It is missing, or shares images with the test split.
+    """
+    split = config.evaluation.threshold_split
+    if split is None:
+        return None
+    ids = read_split(config.data.splits, split, image_paths)
+    check_apart(split, ids, config.data.test_split, test_ids)
+    return DevelopmentSplit(split, masks.of(ids))
 
 
 def tell(
@@ -158,12 +170,15 @@ def tell(
 
 
 def tell_parts(tables: SplitTables, what: str, measured: Mapping[str, Measured]) -> None:
-    """Print and write how label sets fare in each part of the images."""
-    found = {name: one.parts for name, one in measured.items()}
+    """Print and write how label sets fare in each part of the images, if there are some."""
+    found = {name: one.parts for name, one in measured.items() if len(one.parts)}
+    if not found:
+        tables.forget(PARTS)
+        return
     table = pd.concat(found, names=["label_set"]).reset_index("label_set")
     shown = format_parts(table, "label_set", "average_precision")
     print(f"Average precision by {what}, its images in brackets:\n{shown}")
-    tables.write("pixel_evaluation_parts", table)
+    tables.write(PARTS, table)
 
 
 def describe_chance(table: pd.DataFrame) -> str:

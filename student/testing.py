@@ -81,10 +81,12 @@ def judge(
     write_text(Path(f"{stem}_metrics.csv"), table.to_csv(index=False))
     write_text(Path(f"{stem}_metrics.json"), table.to_json(orient="records", indent=2) + "\n")
     what, parts = name_parts(data.groups, ids)
+    of_parts = Path(f"{stem}_metrics_parts.csv")
+    of_parts.unlink(missing_ok=True)
     if parts:
         by_part = scores.by_part(parts, groups).assign(split=split)
         shown = format_parts(by_part[by_part["metric"] == "thesis"], "split", "f1")
         print(f"F1 (thesis) by {what}, its images in brackets:\n{shown}")
-        write_text(Path(f"{stem}_metrics_parts.csv"), by_part.to_csv(index=False))
+        write_text(of_parts, by_part.to_csv(index=False))
     folder = Path(f"{stem}_pictures")
     draw_pictures(folder, predicted, image_paths, predictions, evaluation.pictures, truths)

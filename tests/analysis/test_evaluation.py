@@ -1,5 +1,6 @@
 """The analyses that judge label sets: boxes and pixels, with intervals and paired differences."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sklearn.metrics import average_precision_score, jaccard_score, roc_auc_scor
 import analysis.bbox_evaluation
 import analysis.pixel_evaluation
 import teacher.soft_label_generation
+import util.csv_from_soft_labels
 from analysis.evaluation.found_label_sets import find_label_sets
 from analysis.evaluation.pixels import move_to
 from analysis.pixel_scores import (
@@ -384,3 +386,35 @@ def test_without_folders_groups_are_the_parts(
     parts = pd.read_csv(tmp_path / "bbox_evaluation_parts.csv", dtype={"part": str})
     assert set(parts["part"]) == {"09", "10", "11"}
     assert parts["f1_low"].isna().all()  # one image says nothing of the spread
+
+
+def test_pixels_count_where_a_box_would_be_sure_of_them(
+    project: list[str], labelled: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "hysteresis"
+    shutil.copytree(labelled.parent / "label_sets" / "bird", copied)
+    thresholds = ["--evaluation.threshold", "0.1", "--evaluation.seed_threshold", "0.6"]
+    given = [*project, *thresholds, "--evaluation.soft_labels", str(copied)]
+    assert util.csv_from_soft_labels.main(given) == 0
+    for options, expected in (([], 0.6), (thresholds[:2], 0.1)):
+        named = ["--evaluation.predictions", str(copied)]
+        assert evaluate_pixels([*project, *named, *options]) == 0
+        assert pd.read_csv(tmp_path / "pixel_evaluation.csv")["threshold"].item() == expected
+
+
+def test_figures_of_parts_go_where_a_later_run_of_the_split_has_none(
+    project: list[str], tmp_path: Path
+) -> None:
+    every = ["--data.test_split", "Train+Validation+Test"]
+    for evaluate, name in ((evaluate_boxes, "bbox"), (evaluate_pixels, "pixel")):
+        path = tmp_path / f"{name}_evaluation_parts.csv"
+        by_group = ["--data.groups", "_([0-9]+)$"]
+        for options in (every, by_group):
+            assert evaluate([*project, *options]) == 0
+        assert set(pd.read_csv(path)["split"]) == {every[1], "Test"}
+        assert evaluate(project) == 0
+        assert set(pd.read_csv(path)["split"]) == {every[1]}
+        path.unlink()
+        for options in (by_group, []):
+            assert evaluate([*project, *options]) == 0
+        assert not path.exists()
