@@ -84,19 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan = plan_work(config, design, images)
     num_processes = config.study.processes or count_cores()
     if options.plan:
-        from analysis.study.ranking_time import time_ranking
-        from analysis.work.timing import Work, count_passes, estimate_work, format_work
-
-        print(
-            "Trying teacher and student on a few images, to say how long it will take", flush=True
-        )
-        num_passes = count_passes(config.data, config.student.epochs, images.paths)
-        work = estimate_work(plan, num_passes, images.paths, num_processes)
-        if any(each.left for each in work):
-            ids = judge.image_ids
-            num = len(design.prompts), len(design.sources) - len(design.prompts)
-            work.append(Work("ranking", 1, 1, time_ranking(*num, images.paths, ids)))
-        print(format_work(work, num_processes))
+        say_time(config, design, plan, images.paths, judge.image_ids, num_processes)
         return 0
     if share is not None:
         outcomes = run_share(plan, share)
@@ -123,6 +111,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"Wrote {folder}: report.html, figures, tables, cells.csv")
     say_next(results, design.prompts, folder / "report.html", argv)
     return report_failures(outcomes)
+
+
+def say_time(
+    config: Config,
+    design: "Design",
+    plan: "StudyPlan",
+    image_paths: Mapping[str, Path],
+    test_ids: Sequence[str],
+    num_processes: int,
+) -> None:
+    """Say where the time of a study will go, by a trial of teacher and student."""
+    from analysis.study.ranking_time import time_ranking
+    from analysis.work.timing import Work, count_passes, estimate_work, format_work
+
+    print("Trying teacher and student on a few images, to say how long it will take", flush=True)
+    num_passes = count_passes(config.data, config.student.epochs, image_paths)
+    work = estimate_work(plan, num_passes, image_paths, num_processes)
+    if any(each.left for each in work):
+        num = len(design.prompts), len(design.sources) - len(design.prompts)
+        work.append(Work("ranking", 1, 1, time_ranking(*num, image_paths, test_ids)))
+    print(format_work(work, num_processes))
 
 
 def cross(config: Config) -> "Design":

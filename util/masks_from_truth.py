@@ -28,7 +28,7 @@ from util.config.command_line import OVERWRITE, load_config
 from util.errors import UserError, listed
 from util.exporting.writing import File, write_files
 from util.ground_truth.outlines import Outlined, paint, read_outlines
-from util.images.class_table import CLASS_NAMES
+from util.images.class_table import CLASS_NAMES, UNNAMED
 from util.images.files import find_images, id_to_path, image_size_hw, name_files
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
@@ -45,8 +45,8 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 READS = frozenset[str]()
 
-MOST_CLASSES = 253
-"""Besides what is none of them; so many `util.images.class_table` reads."""
+MOST_CLASSES = UNNAMED - 1
+"""Besides what is none of them; so many can be read again."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
