@@ -1,19 +1,22 @@
 # PYTHON_ARGCOMPLETE_OK
-"""Write what a label set says as files of another program.
+"""Write what label sets say as files of another program.
 
     python util/export_label_set.py --export_label_set.label_set student --format coco
 
 Reads any label set (export_label_set.label_set): its boxes, and its maps where the format has the
 pixels of objects. These are above the threshold by which its boxes were found, or that of
 evaluation.threshold. What is found in maps is of one class, which evaluation.object_class names.
-Writes into paths.exports/LABEL_SET/FORMAT, or below export_label_set.output
+Several label sets of the same images, such as those of several prompts, become one data set with
+the classes of all; label sets that have a class in common, or lack each other's images, are
+refused. Writes into paths.exports/LABEL_SET/FORMAT, or below export_label_set.output
 
   coco          annotations.json: boxes, scores, sizes of images, masks as RLE
   yolo          a txt file an image, empty ones too, and data.yaml, which names the classes:
                 `class x_centre y_centre width height` a box, relative to the image
   yolo-seg      the same with a polygon an object; pieces of one hang together by thin lines
   voc           an XML an image: boxes
-  masks         a PNG an image, 255 where an object is, else 0
+  masks         a PNG an image, 0 where no object is, else 255; of several classes their numbers,
+                from 1, which classes.json names: of objects that overlap that of the higher score
   labelme       a JSON an image: a polygon a piece, pieces of one object in one group
   label-studio  tasks.json: predictions, polygons or boxes
 
@@ -29,9 +32,8 @@ orientation in EXIF over shows a photograph of a phone on its side, and everythi
 Next: what reads such files; here they are data.ground_truth with data.ground_truth_format
 """
 
-import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -40,24 +42,28 @@ from typing import Any
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import pandas as pd
-
 from util.config import BOX_RULE, Config, PathsSection, keys_of
 from util.config.command_line import OVERWRITE, load_config
-from util.data_classes import BoxSettings
 from util.disk.walking import on_disk
 from util.errors import UserError, listed
 from util.exporting.collecting import collect
 from util.exporting.formats import FORMATS, IMAGE_FORMATS, SET_FORMATS, Wishes
-from util.exporting.objects import BoxRows, ObjectReader, check_images, read_table
+from util.exporting.sources import (
+    ObjectReader,
+    Source,
+    check_classes_apart,
+    check_images,
+    choose_classes,
+    open_label_sets,
+    read_table,
+)
 from util.exporting.writing import File, write_files
 from util.exporting.yolo import describe, write_lines
+from util.images.class_table import CLASS_NAMES, write_class_names
 from util.images.files import find_images, id_to_path, name_files
-from util.label_set import LabelSet, find_label_set
+from util.label_set import check_same_images
 from util.running.run import run_script
 from util.running.shares import refuse_several
-
-logger = logging.getLogger(__name__)
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     **OVERWRITE,
@@ -80,9 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
     refuse_several("util/export_label_set.py")
     told, kind = config.export_label_set, options.format
-    reader, wishes, table = open_source(config, kind)
-    label_set = reader.label_set
-    output = told.output or config.paths.exports / name_below(config.paths, label_set.folder) / kind
+    reader, wishes = open_source(config, kind)
+    output = told.output or config.paths.exports / name_folder(config.paths, reader) / kind
     if kind == "masks" and output.is_relative_to(config.data.images):
         raise UserError(
             f"export_label_set.output {output} lies in data.images, so masks would be images the "
@@ -91,76 +96,73 @@ def main(argv: Sequence[str] | None = None) -> int:
     if kind in SET_FORMATS:
         write_set(kind, output, reader, wishes, options.overwrite)
     else:
-        every = [*label_set.ids, *label_set.failed]
-        named = name_files(every, told.names, "export_label_set.names")
-
-        def list_files() -> Iterator[File]:
-            if kind == "yolo":
-                yield from list_yolo(output, named, table, reader, wishes)
-            else:
-                yield from list_others(kind, output, named, reader, wishes)
-            if kind.startswith("yolo"):
-                yield of_text(output / "data.yaml", describe(output, wishes.classes))
-
-        total = len(every) + kind.startswith("yolo")
-        write_files(list_files, total, options.overwrite, ELSEWHERE)
-    report(output, label_set, table, wishes.classes, reader.settings)
+        write_each(kind, output, told.names, reader, wishes, options.overwrite)
+    report(output, reader, wishes.classes)
     return 0
 
 
-def name_below(paths: PathsSection, folder: Path) -> str:
-    """Name a label set by its place below the label sets or runs, such as `student/Test`."""
-    for root in map(on_disk, (paths.label_sets, paths.runs)):
-        if folder.is_relative_to(root):
-            return folder.relative_to(root).as_posix()
-    return folder.name
+def name_folder(paths: PathsSection, reader: ObjectReader) -> str:
+    """Name label sets by their places below the label sets or runs: `student/Test`, `boat+bird`."""
+    names = []
+    for folder in (source.label_set.folder for source in reader.sources):
+        roots = [
+            root for root in map(on_disk, (paths.label_sets, paths.runs)) if root in folder.parents
+        ]
+        names.append(folder.relative_to(roots[0]).as_posix() if roots else folder.name)
+    return names[0] if len(names) == 1 else "+".join(name.replace("/", "-") for name in names)
 
 
-def open_source(config: Config, kind: str) -> tuple[ObjectReader, Wishes, pd.DataFrame]:
-    """Open what is exported in a format: its reader, how files shall be, boxes that count."""
-    told, paths, of_images = config.export_label_set, config.paths, IMAGE_FORMATS.get(kind)
-    folder = find_label_set(told.label_set, paths.label_sets, paths.runs, config.data.test_split)
-    label_set = LabelSet(folder, needs_maps=of_images is not None and of_images.needs_maps)
+def open_source(config: Config, kind: str) -> tuple[ObjectReader, Wishes]:
+    """Open what is exported in a format: its reader, and how files shall be.
+
+    Raises:
+        UserError: A label set is missing or cannot be exported so, they are of different images, or
+            a class is of two of them.
+    """
+    told, of_images = config.export_label_set, IMAGE_FORMATS.get(kind)
+    needs_maps = of_images is not None and of_images.needs_maps
+    label_sets = open_label_sets(
+        told.label_set, config.paths, config.data.test_split, needs_maps=needs_maps
+    )
+    if len(label_sets) > 1:
+        check_same_images(label_sets)
     image_paths: Mapping[str, Path] = {}
     if kind in SET_FORMATS or (of_images is not None and of_images.needs_images):
         image_paths = find_images(config.data.images)
-        check_images(label_set.ids, image_paths)
-    settings = config.evaluation.box_settings(label_set.box_settings)
-    table = read_table(label_set, settings)
+        check_images(label_sets[0].ids, image_paths)
+    settings = [config.evaluation.box_settings(each.box_settings) for each in label_sets]
+    sources = [
+        Source(each, how, read_table(each, how))
+        for each, how in zip(label_sets, settings, strict=True)
+    ]
     wishes = Wishes(
-        classes=choose_classes(table, told.classes),
+        classes=choose_classes(sources, told.classes),
         images=config.data.images,
-        name=label_set.name,
+        name="+".join(label_set.name for label_set in label_sets),
         has_confidence=told.confidence,
         tolerance_px=told.polygon_tolerance_px,
         image_url=told.image_url,
     )
-    reader = ObjectReader(
-        label_set,
-        BoxRows(table, label_set.ids),
-        settings,
-        frozenset(wishes.classes),
-        needs_masks=of_images is None or of_images.needs_masks,
-        image_paths=image_paths,
-    )
-    return reader, wishes, table[table["obj_class"].isin(wishes.classes)]
+    check_classes_apart(sources, wishes.classes)
+    needs_masks = of_images is None or of_images.needs_masks
+    return ObjectReader(sources, frozenset(wishes.classes), needs_masks, image_paths), wishes
 
 
 def write_set(
     kind: str, output: Path, reader: ObjectReader, wishes: Wishes, overwrite: bool
 ) -> None:
     """Write the one file of a format."""
-    found, label_set = SET_FORMATS[kind], reader.label_set
-    path = output / found.file_name
+    found = SET_FORMATS[kind]
+    label_sets = [source.label_set for source in reader.sources]
     made_from = {
         "format": kind,
-        "label_set": [label_set.fingerprint(), label_set.content],
-        "boxes": asdict(reader.settings),
+        "label_sets": [[label_set.fingerprint(), label_set.content] for label_set in label_sets],
+        "boxes": [asdict(source.settings) for source in reader.sources],
         "wishes": asdict(wishes) | {"images": str(wishes.images)},
     }
     collect(
-        path,
-        label_set.ids,
+        output / found.file_name,
+        reader.ids,
         lambda image_id: found.describe(reader.read(image_id), wishes),
         lambda lines: found.write(lines, wishes),
         made_from,
@@ -169,35 +171,62 @@ def write_set(
     )
 
 
-def list_yolo(
+def write_each(
+    kind: str,
     output: Path,
-    named: Mapping[str, str],
-    table: pd.DataFrame,
+    names: Mapping[str, str],
     reader: ObjectReader,
     wishes: Wishes,
-) -> Iterator[File]:
+    overwrite: bool,
+) -> None:
+    """Write the files, one an image, of a format, and what is beside them."""
+    named = name_files([*reader.ids, *reader.failed], names, "export_label_set.names")
+    suffix = IMAGE_FORMATS[kind].suffix if kind in IMAGE_FORMATS else ".txt"
+    beside = list_beside(kind, output, wishes)
+
+    def place(image_id: str) -> Path:
+        return id_to_path(output, named[image_id], suffix)
+
+    def list_files() -> Iterator[File]:
+        if kind == "yolo":
+            yield from list_yolo(place, reader, wishes)
+        else:
+            yield from list_others(kind, place, reader, wishes)
+        yield from (File(place(image_id), lambda: None) for image_id in reader.failed)
+        yield from beside
+
+    write_files(list_files, len(named) + len(beside), overwrite, ELSEWHERE)
+
+
+def list_yolo(place: Callable[[str], Path], reader: ObjectReader, wishes: Wishes) -> Iterator[File]:
     """List YOLO's files of boxes, for which no map need be read."""
-    ids = reader.label_set.ids
-    for image_id, text in write_lines(table, ids, wishes.classes, wishes.has_confidence):
-        yield of_text(id_to_path(output, named[image_id], ".txt"), text)
-    for image_id in reader.label_set.failed:
-        yield File(id_to_path(output, named[image_id], ".txt"), lambda: None)
+    table = reader.table()
+    for image_id, text in write_lines(table, reader.ids, wishes.classes, wishes.has_confidence):
+        yield of_text(place(image_id), text)
 
 
 def list_others(
-    kind: str, output: Path, named: Mapping[str, str], reader: ObjectReader, wishes: Wishes
+    kind: str, place: Callable[[str], Path], reader: ObjectReader, wishes: Wishes
 ) -> Iterator[File]:
     """List the files, one an image, of another format."""
-    found = IMAGE_FORMATS[kind]
 
-    def encode(image_id: str, path: Path) -> bytes:
-        return found.encode(reader.read(image_id), wishes, path)
+    def encode(image_id: str) -> bytes:
+        return IMAGE_FORMATS[kind].encode(reader.read(image_id), wishes, place(image_id))
 
-    for image_id in reader.label_set.ids:
-        path = id_to_path(output, named[image_id], found.suffix)
-        yield File(path, partial(encode, image_id, path), reader.cost_bytes(image_id))
-    for image_id in reader.label_set.failed:
-        yield File(id_to_path(output, named[image_id], found.suffix), lambda: None)
+    for image_id in reader.ids:
+        yield File(place(image_id), partial(encode, image_id), reader.cost_bytes(image_id))
+
+
+def list_beside(kind: str, output: Path, wishes: Wishes) -> list[File]:
+    """List the files that name the classes, beside those of images."""
+    if kind in ("yolo", "yolo-seg"):
+        return [of_text(output / "data.yaml", describe(output, wishes.classes))]
+    if kind != "masks":
+        return []
+    path = output / CLASS_NAMES
+    if len(wishes.classes) < 2:  # masks of 0 and 255 say nothing of classes
+        return [File(path, lambda: None)]
+    return [of_text(path, write_class_names(wishes.classes, "export_label_set.classes"))]
 
 
 def of_text(path: Path, text: str) -> File:
@@ -205,53 +234,33 @@ def of_text(path: Path, text: str) -> File:
     return File(path, text.encode)
 
 
-def report(
-    output: Path,
-    label_set: LabelSet,
-    table: pd.DataFrame,
-    classes: Sequence[str],
-    settings: BoxSettings,
-) -> None:
+def report(output: Path, reader: ObjectReader, classes: Sequence[str]) -> None:
     """Say what was written, and what was left out."""
-    above = f", of pixels above {settings.threshold:g}" if label_set.has_maps else ""
+    table = reader.table()
+    counts = table["obj_class"].value_counts()
+    told = [f"{name} ({counts.get(name, 0)})" for name in classes]
     print(
-        f"{output}: {len(table)} boxes in {table['image'].nunique()} of {len(label_set.ids)} "
-        f"images, of the classes {listed(classes, 20) or 'none'}{above}"
+        f"{output}: {len(table)} boxes in {table['image'].nunique()} of {len(reader.ids)} images, "
+        f"of the classes {listed(told, 20) or 'none'}{describe_thresholds(reader.sources)}"
     )
-    if failed := list(label_set.failed):
+    if failed := reader.failed:
+        folders = [each.label_set.folder for each in reader.sources if each.label_set.failed]
         print(
-            f"Left out: {len(failed)} images that {label_set.folder} has failed on: "
-            f"{listed(failed)}"
+            f"Left out: {len(failed)} images that {listed(folders)} has failed on: {listed(failed)}"
         )
 
 
-def choose_classes(table: pd.DataFrame, wanted: Sequence[str]) -> list[str]:
-    """Tell which class has which number, and say what is left out or lacking.
-
-    Args:
-        table: Has the column `obj_class`.
-        wanted: Classes in the order of their numbers; () = all, by name.
-
-    Raises:
-        UserError: A class is wanted twice, or there are boxes, but of none that is wanted.
-    """
-    counts = table["obj_class"].value_counts().sort_index()
-    if not wanted:
-        return list(counts.index)
-    if len(set(wanted)) < len(wanted):
-        raise UserError(f"export_label_set.classes names a class twice: {listed(wanted, 20)}")
-    others = counts.drop(wanted, errors="ignore")
-    if len(others) and len(others) == len(counts):
-        raise UserError(
-            f"no box is of the classes {listed(wanted)}, but of {listed(list(counts.index))}; set "
-            "export_label_set.classes"
-        )
-    if len(others):
-        told = [f"{name} ({count})" for name, count in others.items()]
-        logger.warning("left out %d boxes of other classes: %s", others.sum(), listed(told))
-    if lacking := [name for name in wanted if name not in counts]:
-        logger.info("no box is of the classes %s", listed(lacking))
-    return list(wanted)
+def describe_thresholds(sources: Sequence[Source]) -> str:
+    """Say above which probability pixels are of objects; '' where there are no maps."""
+    above = {
+        source.label_set.name: f"{source.settings.threshold:g}"
+        for source in sources
+        if source.label_set.has_maps
+    }
+    values = list(dict.fromkeys(above.values()))
+    if len(values) > 1:
+        values = [f"{threshold} in {name}" for name, threshold in above.items()]
+    return f", of pixels above {listed(values, 20)}" if values else ""
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ on.
 Next: python analysis/pixel_evaluation.py --data.masks OUTPUT
 """
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -28,7 +27,7 @@ from util.config.command_line import OVERWRITE, load_config
 from util.errors import UserError, listed
 from util.exporting.writing import File, write_files
 from util.ground_truth.outlines import Outlined, paint, read_outlines
-from util.images.class_table import CLASS_NAMES, UNNAMED
+from util.images.class_table import CLASS_NAMES, write_class_names
 from util.images.files import find_images, id_to_path, image_size_hw, name_files
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
@@ -45,9 +44,6 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 READS = frozenset[str]()
 
-MOST_CLASSES = UNNAMED - 1
-"""Besides what is none of them; so many can be read again."""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
@@ -62,18 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     image_paths = find_images(config.data.images)
     outlines = read_outlines(config.data, image_paths)
     classes = sorted({each.obj_class for objects in outlines.values() for each in objects})
-    if len(classes) > MOST_CLASSES:
-        raise UserError(
-            f"{len(classes)} classes do not fit into a mask, but {MOST_CLASSES}; choose some by "
-            "data.ground_truth_classes"
-        )
-
+    names = write_class_names(classes, "data.ground_truth_classes")
     places = name_files(list(outlines), config.data.mask_names)
 
     def list_files() -> Iterator[File]:
-        names = {str(number): name for number, name in enumerate(classes, start=1)}
-        text = json.dumps(names, ensure_ascii=False, indent=2) + "\n"
-        yield File(output / CLASS_NAMES, text.encode)
+        yield File(output / CLASS_NAMES, names.encode)
         for image_id, objects in outlines.items():
             make = partial(encode, objects, image_paths[image_id], classes)
             yield File(id_to_path(output, places[image_id]), make)

@@ -57,7 +57,7 @@ def test_each_image_has_a_file_and_failed_ones_are_said(
         "data.yaml": f'path: "{config.parent / "out"}"\nnames:\n  0: "bus"\n  1: "car"\n',
     }
     said = capsys.readouterr().out
-    assert "3 boxes in 2 of 3 images, of the classes bus, car" in said
+    assert "3 boxes in 2 of 3 images, of the classes bus (1), car (2)" in said
     assert f"Left out: 1 images that {config.parent / 'label_sets/teacher'} has failed on" in said
 
 

@@ -1,21 +1,27 @@
 """The section `export_label_set`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from util.config.data import Pattern
 from util.config.fields import ConfigPath, Section, substitutions
 
 
-class ExportLabelSetSection(Section):
-    """The files of other programs that util/export_label_set.py makes of a label set."""
+def _as_list(value: Any) -> Any:
+    """Take a text for a list of one."""
+    return [value] if isinstance(value, str) else value
 
-    label_set: str = Field(
-        "combined",
-        min_length=1,
-        description="Label set that is written; a run stands for its predictions of"
-        " data.test_split.",
+
+class ExportLabelSetSection(Section):
+    """The files of other programs that util/export_label_set.py makes of label sets."""
+
+    label_set: Annotated[
+        list[Annotated[str, Field(min_length=1)]], BeforeValidator(_as_list), Field(min_length=1)
+    ] = Field(
+        ["combined"],
+        description="Label set that is written, or several of the same images, whose classes"
+        " become those of one data set; a run stands for its predictions of data.test_split.",
     )
     classes: list[str] = Field(
         [],

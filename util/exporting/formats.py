@@ -24,7 +24,7 @@ class Wishes:
     Attributes:
         classes: At the places of their numbers.
         images: Folder of all images.
-        name: Of the label set.
+        name: Of the label set, or of several.
         has_confidence: Whether VOC's files have the confidences of boxes.
         tolerance_px: How far a polygon may leave its mask.
         image_url: What stands before the name of an image's file for Label Studio.
@@ -92,8 +92,8 @@ def _encode_labelme(image: LabelledImage, wishes: Wishes, path: Path) -> bytes:
     return write_shapes(image, way, wishes.tolerance_px).encode(errors="backslashreplace")
 
 
-def _encode_mask(image: LabelledImage, _wishes: Wishes, _path: Path) -> bytes:
-    return encode_mask(image)
+def _encode_mask(image: LabelledImage, wishes: Wishes, _path: Path) -> bytes:
+    return encode_mask(image, wishes.classes)
 
 
 def _describe_coco(image: LabelledImage, wishes: Wishes) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What a label set says of an image, as other programs want it: objects in pixels, with masks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -10,9 +10,6 @@ import pandas as pd
 
 from util.bbox_csv import COORDINATES
 from util.data_classes import BoxSettings
-from util.errors import UserError, listed
-from util.images.files import image_size_hw
-from util.label_set import PREDICTION, LabelSet, map_cost
 from util.masks_to_bboxes import Mask, soft_label_to_masks
 from util.shapes.polygons import mask_to_polygons
 
@@ -46,7 +43,7 @@ class LabelledImage:
         image_id: Of the image.
         path: Of its file; None where it is not needed.
         size_hw: Height and width in pixels.
-        objects: In the order of the label set.
+        objects: In the order of the label sets, and of each its own.
     """
 
     image_id: str
@@ -82,54 +79,6 @@ class BoxRows:
         ]
 
 
-@dataclass(frozen=True, eq=False)
-class ObjectReader:
-    """Reads what a label set says of its images.
-
-    Attributes:
-        label_set: Finished.
-        rows: Its boxes.
-        settings: How they were found in its maps.
-        classes: Of the objects that count.
-        needs_masks: Whether the pixels of objects are wanted, where there are maps.
-        image_paths: Of all images, by id; {} where they are not needed.
-    """
-
-    label_set: LabelSet
-    rows: BoxRows
-    settings: BoxSettings
-    classes: frozenset[str]
-    needs_masks: bool
-    image_paths: Mapping[str, Path]
-
-    def read(self, image_id: str) -> LabelledImage:
-        """Read an image's objects.
-
-        Raises:
-            UserError: Its map or, in a label set of boxes alone, the image cannot be read.
-        """
-        path = self.image_paths.get(image_id)
-        if self.needs_masks and self.label_set.has_maps:
-            soft_label = self.label_set.read(image_id)
-            size_hw = soft_label.shape[0], soft_label.shape[1]
-            objects = add_masks(self.rows.of(image_id, size_hw), soft_label, self.settings)
-        else:
-            size_hw = image_size_hw(self.file_of(image_id))
-            objects = self.rows.of(image_id, size_hw)
-        kept = [each for each in objects if each.obj_class in self.classes]
-        return LabelledImage(image_id, path, size_hw, kept)
-
-    def file_of(self, image_id: str) -> Path:
-        """Where the file lies that tells the size of an image."""
-        if self.label_set.has_maps:
-            return self.label_set.path(image_id)
-        return self.image_paths[image_id]
-
-    def cost_bytes(self, image_id: str) -> int:
-        """Memory that an image's map takes while it is worked on."""
-        return map_cost(self.file_of(image_id)) if self.needs_masks else 0
-
-
 def add_masks(
     objects: Sequence[Object], soft_label: np.ndarray, settings: BoxSettings
 ) -> list[Object]:
@@ -163,31 +112,6 @@ def _cut(is_anomalous: np.ndarray, box_xyxy: np.ndarray) -> Mask:
     edges = np.ceil(box_xyxy - 0.5).clip(0, [width, height, width, height]).astype(int)
     x0, y0, x1, y1 = edges.tolist()
     return Mask(is_anomalous[y0:y1, x0:x1], (x0, y0))
-
-
-def read_table(label_set: LabelSet, settings: BoxSettings) -> pd.DataFrame:
-    """Read the boxes of a label set; find them in its maps where they were found otherwise.
-
-    Raises:
-        UserError: There are neither boxes nor maps.
-    """
-    has_file = (label_set.folder / PREDICTION).exists()
-    if not label_set.has_maps or (has_file and settings == label_set.box_settings):
-        return label_set.read_boxes()
-    return label_set.find_boxes(label_set.ids, settings)
-
-
-def check_images(image_ids: Sequence[str], image_paths: Mapping[str, Path]) -> None:
-    """Make sure that the files of a label set's images are there, to be named.
-
-    Raises:
-        UserError: Some are not.
-    """
-    if lacking := [image_id for image_id in image_ids if image_id not in image_paths]:
-        raise UserError(
-            f"{len(lacking)} of {len(image_ids)} images of the label set are not in data.images: "
-            f"{listed(lacking)}; this format names their files, so set data.images to their folder"
-        )
 
 
 def iterate_polygons(each: Object, tolerance_px: float) -> Iterator[np.ndarray]:

@@ -9,6 +9,7 @@ choose by any. null is of no class (void), and so is 255 without a name; 0 witho
 background.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ CLASS_NAMES = "classes.json"
 
 UNNAMED = 254
 """Instead of the class number of values that have no name; classes are numbered below it."""
+
+MOST_CLASSES = UNNAMED - 1
+"""Besides what is none of them; so many can be read again from a mask."""
 
 _BACKGROUND = "background"
 _BLACK = 0
@@ -95,6 +99,25 @@ def read_class_table(path: Path) -> ClassTable:
         values[code] = 0 if code == _BLACK else len(values) + (_BLACK not in values)
     by_value = {values[code]: names[key] for key, code in codes.items()}
     return ClassTable(by_value, tuple(sorted(values.items())))
+
+
+def write_class_names(classes: Sequence[str], key: str) -> str:
+    """Write `classes.json` for masks of classes that are numbered from 1.
+
+    Args:
+        classes: In the order of their numbers.
+        key: Of the config that chooses them, for the error.
+
+    Raises:
+        UserError: There are more than masks can tell apart.
+    """
+    if len(classes) > MOST_CLASSES:
+        raise UserError(
+            f"{len(classes)} classes do not fit into a mask, but {MOST_CLASSES}; choose some by "
+            f"{key}"
+        )
+    names = {str(number): name for number, name in enumerate(classes, start=1)}
+    return json.dumps(names, ensure_ascii=False, indent=2) + "\n"
 
 
 def _read_names(path: Path, key: str, given: Any) -> tuple[str, ...]:

@@ -297,7 +297,10 @@ def check_same_images(label_sets: Sequence[LabelSet]) -> list[str]:
     lacking = {label_set.name: sorted(every.difference(label_set.ids)) for label_set in label_sets}
     problems = [f"{name} lacks {listed(ids)}" for name, ids in lacking.items() if ids]
     if problems:
-        raise UserError(f"the label sets have different images: {'; '.join(problems)}")
+        raise UserError(
+            f"the label sets have different images: {'; '.join(problems)}; let what made them label"
+            " these, too"
+        )
     if not every:
         raise UserError("the label sets have no labelled image")
     return sorted(every)

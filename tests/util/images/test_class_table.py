@@ -11,7 +11,13 @@ from PIL import Image
 
 from util.config import DataSection
 from util.errors import UserError
-from util.images.class_table import UNNAMED, ClassTable, number_classes, read_class_table
+from util.images.class_table import (
+    UNNAMED,
+    ClassTable,
+    number_classes,
+    read_class_table,
+    write_class_names,
+)
 from util.images.mask_values import meaning_of_names
 from util.images.masks import TrueMasks, open_folder
 from util.label_set_from_truth import find_truth
@@ -208,3 +214,16 @@ def test_there_may_be_no_more_classes_than_eight_bits_number() -> None:
 
 def test_a_folder_without_a_file_has_no_names(tmp_path: Path) -> None:
     assert read_class_table(tmp_path / "classes.json") == ClassTable({})
+
+
+def test_names_that_are_written_are_read_again_as_long_as_masks_can_tell_them_apart(
+    tmp_path: Path,
+) -> None:
+    path, names = tmp_path / "classes.json", [f"möwe {n}" for n in range(UNNAMED)]
+    path.write_text(write_class_names(names[:-1], "data.x"), encoding="utf-8")
+    table = read_class_table(path)
+    assert table.names == {number: (name,) for number, name in enumerate(names[:-1], start=1)}
+    classes = number_classes(table, meaning_of_names({}), [0, 1, 253])
+    assert classes.of_value[[0, 1, 253]].tolist() == [0, 1, 253]
+    with pytest.raises(UserError, match=r"254 classes do not fit .* 253; choose some by data\.x"):
+        write_class_names(names, "data.x")
