@@ -10,9 +10,12 @@ from pycocotools.coco import COCO
 
 from tests.conftest import read_gray
 from util.config import DataSection
+from util.data_classes import BoxSettings
 from util.errors import UserError
+from util.export_label_set import main as export
 from util.images.files import find_images, write_image
 from util.images.masks import open_masks
+from util.label_set import Content, LabelSetWriter
 from util.masks_from_truth import main
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -148,7 +151,7 @@ def test_what_is_wrong_is_refused_and_nothing_is_written(config: Path) -> None:
     write_coco(config, {"segmentation": [[1, 2, 3, 4]]}, {"segmentation": {"size": [40, 60]}})
     with pytest.raises(UserError, match="2 annotations have no outline: annotation 1: a polygon"):
         paint(config)
-    with pytest.raises(UserError, match="outlines are in coco and labelme"):
+    with pytest.raises(UserError, match="outlines are in coco, labelme, yolo"):
         paint(config, "--data.ground_truth_format=csv")
     write_coco(config, {"segmentation": [SQUARE]})
     with pytest.raises(UserError, match="no object of whale, but of gull"):
@@ -162,7 +165,7 @@ def test_masks_that_are_there_are_replaced_by_wish_alone(config: Path) -> None:
     write_coco(config, {"segmentation": [SQUARE]})
     first = paint(config)
     np.testing.assert_array_equal(paint(config)["sub/möwe"], first["sub/möwe"])
-    write_coco(config, {"bbox": [0, 0, 5, 5]})
+    write_coco(config, {"segmentation": [SQUARE]}, {"bbox": [0, 0, 5, 5]})
     with pytest.raises(UserError, match="1 files are there already, with other content"):
         paint(config)
     assert (paint(config, "--overwrite")["sub/möwe"][:5, :5] == 255).all()
@@ -194,3 +197,92 @@ def test_a_coco_file_of_other_images_is_refused(config: Path) -> None:
     path.write_text(path.read_text().replace("m\\u00f6we", "x").replace("leer", "y"))
     with pytest.raises(UserError, match=r"which are no images in data\.images"):
         paint(config)
+
+
+def test_a_truth_of_boxes_alone_is_refused(config: Path) -> None:
+    write_coco(config, {"bbox": [0, 0, 5, 5]})
+    with pytest.raises(UserError, match=r"truth\.json: none of 1 objects has an outline"):
+        paint(config)
+    options = write_yolo(config, **{"leer": "0 0.5 0.5 0.2 0.2\n1 0.5 0.5 0.2 0.2 0.9\n"})
+    with pytest.raises(UserError, match=r"none of 2 objects has .* four or five numbers is a box"):
+        paint(config, *options)
+
+
+def write_yolo(config: Path, **texts: str) -> list[str]:
+    """Write a file an image, and give the options that name them."""
+    folder = config.parent / "yolo"
+    for name, text in texts.items():
+        path = folder / f"{name}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return [f"--data.ground_truth={folder}", "--data.ground_truth_format=yolo"]
+
+
+def test_polygons_of_yolo_are_painted_boxes_are_ignored_and_no_file_is_no_mask(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corners = np.array(SQUARE).reshape(-1, 2) / [60, 40]
+    polygon = f"7 {' '.join(map(str, corners.ravel()))}\n"
+    told = {"sub/möwe": "3 0.25 0.25 0.5 0.5\n" + polygon, "leer": ""}
+    masks = paint(config, *write_yolo(config, **told))
+    expected = np.zeros((40, 60), np.uint8)
+    expected[:20, :30] = 255
+    expected[10:20, 10:30] = 2
+    np.testing.assert_array_equal(masks["sub/möwe"], expected)
+    assert not masks["leer"].any()
+    assert set(masks) == {"sub/möwe", "leer"}
+    assert json.loads((config.parent / "masks/classes.json").read_text()) == {"1": "3", "2": "7"}
+    said = capsys.readouterr().out
+    assert "2 masks of 3 images, 1 objects of the classes 3, 7" in said
+    assert "Ignored (255): 1 regions to ignore, or boxes without an outline" in said
+
+
+def test_numbers_of_yolo_are_names_of_classes_in_their_masks(config: Path) -> None:
+    text = "0 0 0 0.5 0 0.5 1 0 1\n1 0.5 0 1 0 1 0.5 0.5 0.5\n"
+    paint(config, *write_yolo(config, leer=text))
+    data = DataSection(
+        masks=config.parent / "masks", ground_truth_classes=["1"], ground_truth_format="yolo"
+    )
+    truth = open_masks(data, find_images(config.parent / "images")).read("leer") == 1
+    assert truth[:20, 30:].all()
+    assert truth.sum() == 600
+
+
+def test_all_lines_of_yolo_that_are_no_objects_are_told_and_pixels_are_refused(
+    config: Path,
+) -> None:
+    options = write_yolo(config, **{"leer": "0 0.5\n0 0 0 1 0 1 1\n", "sub/möwe": "x y\n"})
+    with pytest.raises(
+        UserError, match=r"2 lines are .*leer\.txt, line 1, '0 0\.5', .*möwe\.txt, l"
+    ):
+        paint(config, *options)
+    options = write_yolo(config, **{"leer": "0 10 10 30 10 30 20 10 20\n", "sub/möwe": ""})
+    with pytest.raises(UserError, match=r"1 boxes are no numbers.* or lie outside of their image"):
+        paint(config, *options)
+    assert not (config.parent / "masks").exists()
+
+
+def test_masks_of_our_own_polygons_are_those_that_were_exported(config: Path) -> None:
+    label_sets, rows_columns = config.parent / "label_sets", np.mgrid[:40, :60]
+    distance = np.hypot(rows_columns[0] - 15, rows_columns[1] - 20)
+    maps = {
+        "ring": np.where((distance < 12) & (distance > 5), 0.75, 0.0),
+        "pieces": np.zeros((40, 60)),
+    }
+    maps["pieces"][30:34, 50:53] = maps["pieces"][30:34, 55:57] = 1.0  # three pixels apart: one
+    for name, soft_label in maps.items():
+        with LabelSetWriter(label_sets / name, {"producer": "test"}) as writer:
+            writer.add("leer", Content(soft_label), source="1", seconds=0.0)
+            writer.finish(BoxSettings(object_class=name))
+    told = ["--config", str(config), "--export_label_set.polygon_tolerance_px=0"]
+    told += [f"--export_label_set.label_set={name}" for name in maps]
+    for kind in ("yolo-seg", "masks"):
+        assert export([*told, "--format", kind]) == 0
+    exported = config.parent / "exports" / "ring+pieces"
+    lines = (exported / "yolo-seg" / "leer.txt").read_text().splitlines()
+    assert sorted(line.split()[0] for line in lines) == ["0", "1"]
+    options = [f"--data.ground_truth={exported / 'yolo-seg'}", "--data.ground_truth_format=yolo"]
+    masks = paint(config, *options)
+    expected = np.where(maps["ring"] > 0.5, 2, maps["pieces"] > 0.5)
+    np.testing.assert_array_equal(masks["leer"], expected)
+    np.testing.assert_array_equal(masks["leer"], read_gray(exported / "masks" / "leer.png"))

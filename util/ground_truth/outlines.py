@@ -14,6 +14,8 @@ from util.ground_truth.annotated import find_with_boxes
 from util.ground_truth.coco import read_annotated
 from util.ground_truth.coco_content import Annotation
 from util.ground_truth.labelme import Shape, list_objects, read_contents
+from util.ground_truth.table import to_truth_table
+from util.ground_truth.yolo import YoloObject, iterate_objects
 from util.images.mask_values import IGNORED
 from util.shapes.polygons import fill_polygon
 from util.shapes.runs import fill_runs, read_counts
@@ -23,9 +25,6 @@ Place = tuple[slice, slice]
 
 Fill = Callable[[tuple[int, int]], list[tuple[Place, np.ndarray]]]
 """Makes the pixels of an object in an image of a height and width: places and (h, w) bool each."""
-
-FORMATS = ("coco", "labelme")
-"""Those that have outlines."""
 
 _CIRCLE_POINTS = 64
 
@@ -57,15 +56,16 @@ def read_outlines(data: DataSection, image_paths: Mapping[str, Path]) -> dict[st
         The objects of each image that was annotated, in the order of the file.
 
     Raises:
-        UserError: There is none, its format has no outlines, or it is damaged.
+        UserError: There is none, its format has no outlines, it is damaged, or none of its objects
+            has an outline.
     """
     path, kind = data.ground_truth, data.ground_truth_format
-    if path is None or kind not in FORMATS:
+    if path is None or kind not in _READERS:
         raise UserError(
             f"data.ground_truth is {path}, data.ground_truth_format {kind}; outlines are in "
-            f"{' and '.join(FORMATS)}"
+            f"{', '.join(_READERS)}"
         )
-    found = (_read_coco if kind == "coco" else _read_labelme)(path, image_paths, data)
+    found = _READERS[kind](path, image_paths, data)
     if wanted := data.ground_truth_classes:
         there = {each.obj_class for objects in found.values() for each in objects}
         if unknown := [name for name in wanted if name not in there]:
@@ -77,7 +77,19 @@ def read_outlines(data: DataSection, image_paths: Mapping[str, Path]) -> dict[st
             image_id: [each for each in objects if each.obj_class in wanted]
             for image_id, objects in found.items()
         }
+    _check_outlines(path, found)
     return found
+
+
+def _check_outlines(path: Path, found: Mapping[str, Sequence[Outlined]]) -> None:
+    """Refuse objects of which none has an outline: masks of boxes would be ignored all over."""
+    known = [each.is_known for objects in found.values() for each in objects]
+    if known and not any(known):
+        raise UserError(
+            f"{path}: none of {len(known)} objects has an outline that a mask could be painted of, "
+            "but all are boxes or to be ignored; an outline is a polygon or, in coco, an RLE (in "
+            "yolo a line of a class and four or five numbers is a box)"
+        )
 
 
 def paint(
@@ -155,6 +167,28 @@ def _read_labelme(
             for label, shapes in list_objects(content)
         ]
     return found
+
+
+def _read_yolo(
+    folder: Path, image_paths: Mapping[str, Path], data: DataSection
+) -> dict[str, list[Outlined]]:
+    found = dict(iterate_objects(folder, image_paths, data.mask_names))
+    # refuses what is in pixels, or otherwise outside of its image
+    to_truth_table(folder, [each.box for objects in found.values() for each in objects])
+    return {
+        image_id: [_outline_line(each) for each in objects] for image_id, objects in found.items()
+    }
+
+
+def _outline_line(each: YoloObject) -> Outlined:
+    """Take the polygon of a line, or its box where it has none."""
+    if each.points is not None:
+        return Outlined(each.box.obj_class, _filler_of_polygons([each.points]))
+    corners = _rectangle(np.array(each.box.edges).reshape(2, 2))
+    return Outlined(each.box.obj_class, _filler_of_polygons([corners]), is_known=False)
+
+
+_READERS = {"coco": _read_coco, "labelme": _read_labelme, "yolo": _read_yolo}
 
 
 def _polygon_of(shape: Shape) -> np.ndarray:

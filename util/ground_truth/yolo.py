@@ -1,18 +1,34 @@
 """True boxes from YOLO's txt files, one an image, with an object a line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.ground_truth.files import find_truth_files
 from util.ground_truth.table import TrueBox, to_truth_table
 
 _NO_LABELS = frozenset({"classes"})
 """Names of txt files that labelling tools put beside the labels."""
+
+_SHOWN_CHARACTERS = 60
+"""Of a line that is wrong: a polygon may have thousands of numbers."""
+
+
+class YoloObject(NamedTuple):
+    """An object of a line.
+
+    Attributes:
+        box: Its box.
+        points: (N, 2) float x, y of its polygon, relative to the image; None of a mere box.
+    """
+
+    box: TrueBox
+    points: np.ndarray | None
 
 
 def read_yolo(
@@ -37,47 +53,65 @@ def read_yolo(
         Table of `util.ground_truth.table`, images in the order of their ids.
 
     Raises:
-        UserError: No file belongs to an image, two images would have one, or a line is something
-            else.
+        UserError: As `iterate_objects`; or boxes are damaged or lie outside of their image.
     """
-    there = find_truth_files(folder, ".txt", image_paths, names, _NO_LABELS)
-    boxes = []
-    for image_id, path in there.items():
+    objects = iterate_objects(folder, image_paths, names)
+    return to_truth_table(folder, [each.box for _, of_image in objects for each in of_image])
+
+
+def iterate_objects(
+    folder: Path, image_paths: Mapping[str, Path], names: Mapping[str, str]
+) -> Iterator[tuple[str, list[YoloObject]]]:
+    """Read the txt files of images below a folder; see `read_yolo`.
+
+    Yields:
+        The id of each image that has a file, in the order of ids, and its objects.
+
+    Raises:
+        UserError: No file belongs to an image, or two images would have one. Lines are something
+            else: all are told at the end.
+    """
+    bad = []
+    for image_id, path in find_truth_files(folder, ".txt", image_paths, names, _NO_LABELS).items():
+        objects = []
         text = path.read_text(encoding="utf-8-sig", errors="replace")
         for number, line in enumerate(text.splitlines(), start=1):
-            if line.strip():
-                boxes.append(_read_line(path, number, line, image_id))
-    return to_truth_table(folder, boxes)
+            place = f"{path}, line {number}"
+            try:
+                if line.strip():
+                    objects.append(_read_line(place, line, image_id))
+            except ValueError:
+                bad.append(f"{place}, {line.strip()[:_SHOWN_CHARACTERS]!r}")
+        yield image_id, objects
+    if bad:
+        raise UserError(
+            f"expected 'class x y width height', perhaps with a confidence, or 'class' and the "
+            f"points of a polygon; {len(bad)} lines are something else: {listed(bad)}"
+        )
 
 
-def _read_line(path: Path, number: int, line: str, image_id: str) -> TrueBox:
+def _read_line(place: str, line: str, image_id: str) -> YoloObject:
     """Read one object.
 
     Raises:
-        UserError: It is none.
+        ValueError: It is none.
     """
     name, *cells = line.split()
-    try:
-        values = np.array(cells, float)
-        obj_class = _read_class(name)
-        if len(values) in (4, 5):
-            if len(values) == 5 and not 0 <= values[4] <= 1:
-                raise ValueError("no confidence")
-            corners = values[:2] + np.array([[-0.5], [0.5]]) * values[2:4]
-        elif len(values) >= 6 and len(values) % 2 == 0:
-            points = values.reshape(-1, 2)
-            if len(points) == 3 and (np.abs(points - 0.5) > 0.51).any():
-                raise ValueError("no triangle, but a box with confidence and number of a track")
-            corners = np.stack([points.min(axis=0), points.max(axis=0)])
-        else:
-            raise ValueError("no box")
-    except ValueError:
-        raise UserError(
-            f"{path}, line {number}: expected 'class x y width height', perhaps with a confidence, "
-            f"or 'class' and the points of a polygon, given {line.strip()!r}"
-        ) from None
+    values = np.array(cells, float)
+    obj_class, points = _read_class(name), None
+    if len(values) in (4, 5):
+        if len(values) == 5 and not 0 <= values[4] <= 1:
+            raise ValueError("no confidence")
+        corners = values[:2] + np.array([[-0.5], [0.5]]) * values[2:4]
+    elif len(values) >= 6 and len(values) % 2 == 0:
+        points = values.reshape(-1, 2)
+        if len(points) == 3 and (np.abs(points - 0.5) > 0.51).any():
+            raise ValueError("no triangle, but a box with confidence and number of a track")
+        corners = np.stack([points.min(axis=0), points.max(axis=0)])
+    else:
+        raise ValueError("no box")
     left, top, right, bottom = corners.ravel().tolist()
-    return TrueBox(f"{path}, line {number}", image_id, (left, top, right, bottom), obj_class)
+    return YoloObject(TrueBox(place, image_id, (left, top, right, bottom), obj_class), points)
 
 
 def _read_class(name: str) -> str:
