@@ -35,7 +35,6 @@ from analysis.evaluation.boxes import (
     tabulate_labels,
 )
 from analysis.evaluation.found_label_sets import Compared, Shelves, open_compared
-from analysis.evaluation.found_shares import format_found
 from analysis.interval_tables import (
     SplitTables,
     format_scores,
@@ -51,6 +50,7 @@ from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import describe_equal
 from util.metrics.box_scores import format_boxes, name_metrics
+from util.metrics.found_shares import format_found
 from util.metrics.groups import format_parts, name_parts
 from util.running.run import run_script
 from util.visualization import draw_precision_recall

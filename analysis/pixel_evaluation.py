@@ -28,7 +28,6 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import pandas as pd
 
 from analysis.evaluation.found_label_sets import Compared, Found, Shelves, open_compared
-from analysis.evaluation.found_shares import format_found, tabulate_found
 from analysis.evaluation.pixels import Maps, Measured, check_distractors, measure, open_maps
 from analysis.evaluation.road_anomaly import tell_road_anomaly
 from analysis.evaluation.thresholds import DevelopmentSplit, check_apart
@@ -48,6 +47,7 @@ from util.images.files import find_images
 from util.images.masks import TrueMasks, open_masks
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import LabelSet, describe_equal
+from util.metrics.found_shares import format_found, tabulate_found
 from util.metrics.groups import format_parts, name_parts
 from util.running.run import run_script
 

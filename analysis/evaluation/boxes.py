@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.evaluation.found_shares import count_images, tabulate_found
 from analysis.interval_tables import Scores, in_a_row, name_scores, with_ends
 from util.bbox_csv import read_bbox_csv
 from util.data_classes import BoxSettings
@@ -29,6 +28,7 @@ from util.metrics.box_scores import (
     name_metrics,
 )
 from util.metrics.boxes import BoxMatcher
+from util.metrics.found_shares import count_images, tabulate_found
 from util.metrics.groups import ImageGroups
 
 COCO_SCORES = ("AP50", "AP50:95")

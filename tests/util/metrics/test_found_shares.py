@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from analysis.evaluation.found_shares import NO_LABEL, count_images, format_found, tabulate_found
+from util.metrics.found_shares import NO_LABEL, count_images, format_found, tabulate_found
 
 COUNTS = {
     "gull": {"sea": np.array([3, 1]), "bird": np.array([0, 0])},
