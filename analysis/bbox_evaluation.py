@@ -9,9 +9,10 @@ test split; shows tables and writes paths.runs/bbox_evaluation.csv, bbox_average
 other splits stay in the tables. Intervals are 95 % bootstrap intervals over images, or over
 data.groups. With data.image_labels, bbox_image_labels.csv says in which share of the images of each
 label there is a box. bbox_evaluation_parts.csv has the figures of each folder of images or, where
-there are no folders, of each group of data.groups, if there are some. evaluation.baseline names a
-label set that the others are compared with, by image: bbox_differences.csv. Boxes are judged as
-they are; util/csv_from_soft_labels.py makes others.
+there are no folders, of each group of data.groups, if there are some. Where the truth has several
+classes, bbox_evaluation_classes.csv says which share of the boxes of each is found, by boxes of
+whatever class. evaluation.baseline names a label set that the others are compared with, by image:
+bbox_differences.csv. Boxes are judged as they are; util/csv_from_soft_labels.py makes others.
 """
 
 import sys
@@ -49,7 +50,12 @@ from util.ground_truth.reading import read_truths
 from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import describe_equal
-from util.metrics.box_scores import format_boxes, name_metrics
+from util.metrics.box_scores import (
+    format_boxes,
+    format_classes,
+    name_metrics,
+    recall_by_class,
+)
 from util.metrics.found_shares import format_found
 from util.metrics.groups import format_parts, name_parts
 from util.running.run import run_script
@@ -63,6 +69,7 @@ READS = {
 }
 
 PARTS = "bbox_evaluation_parts"
+CLASSES = "bbox_evaluation_classes"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -129,6 +136,7 @@ def tell(
         print(f"{lacking} of {num_images} images are not in {config.data.image_labels}.")
         tables.write("bbox_image_labels", shares)
     tell_parts(tables, config.data.groups, judge, judged)
+    tell_classes(tables, ious, judged)
     written = tables.write("bbox_evaluation", table.assign(images=num_images))
     tables.write("bbox_average_precision", coco.assign(images=num_images))
     scores = {name: one.scores for name, one in judged.items()}
@@ -153,6 +161,19 @@ def tell_parts(
     shown = format_parts(table[table["metric"] == "thesis"], "prediction", "f1")
     print(f"F1 (thesis) by {what}, its images in brackets:\n{shown}")
     tables.write(PARTS, table)
+
+
+def tell_classes(
+    tables: SplitTables, iou_thresholds: Sequence[float], judged: Mapping[str, Judged]
+) -> None:
+    """Print and write what is found of each class of the truth, if it has several."""
+    found = {name: recall_by_class(one.matcher, iou_thresholds) for name, one in judged.items()}
+    table = pd.concat(found, names=["prediction"]).reset_index("prediction")
+    if table.empty:
+        tables.forget(CLASSES)
+        return
+    print(f"Share of true boxes found (thesis), by class:\n{format_classes(table, 'prediction')}")
+    tables.write(CLASSES, table)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
 Reads data.images, the test split, the student's best checkpoint and the ground truth; writes the
 label set paths.runs/RUN/SPLIT with its boxes, RUN/SPLIT_metrics.json and .csv, and pictures in
 RUN/SPLIT_pictures if asked for; RUN/SPLIT_metrics_parts.csv has the figures of each folder or
-group of images, if there are some. Without ground truth it only predicts.
+group of images, if there are some, and RUN/SPLIT_metrics_classes.csv the share of the true boxes of
+each class that is found, if there are several. Without ground truth it only predicts.
 Next: python analysis/bbox_evaluation.py
 """
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from student.inference.label_sets import TrainedStudent, folder_beside, predict_images
 from student.inference.pictures import draw_pictures
 from util.bbox_csv import read_bbox_csv
@@ -13,7 +15,14 @@ from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split
 from util.label_set import PREDICTION, LabelSet
 from util.masks_to_bboxes import as_in_thesis
-from util.metrics.box_scores import chance_f1, format_boxes, measure_boxes
+from util.metrics.box_scores import (
+    BoxScores,
+    chance_f1,
+    format_boxes,
+    format_classes,
+    measure_boxes,
+    recall_by_class,
+)
 from util.metrics.boxes import BoxMatcher
 from util.metrics.groups import format_parts, group_images, name_parts
 
@@ -80,13 +89,30 @@ def judge(
     stem = str(predicted.folder)
     write_text(Path(f"{stem}_metrics.csv"), table.to_csv(index=False))
     write_text(Path(f"{stem}_metrics.json"), table.to_json(orient="records", indent=2) + "\n")
-    what, parts = name_parts(data.groups, ids)
-    of_parts = Path(f"{stem}_metrics_parts.csv")
-    of_parts.unlink(missing_ok=True)
-    if parts:
-        by_part = scores.by_part(parts, groups).assign(split=split)
-        shown = format_parts(by_part[by_part["metric"] == "thesis"], "split", "f1")
-        print(f"F1 (thesis) by {what}, its images in brackets:\n{shown}")
-        write_text(of_parts, by_part.to_csv(index=False))
+    write_parts(stem, data, ids, scores)
+    write_classes(stem, split, recall_by_class(matcher, ious))
     folder = Path(f"{stem}_pictures")
     draw_pictures(folder, predicted, image_paths, predictions, evaluation.pictures, truths)
+
+
+def write_parts(stem: str, data: DataSection, image_ids: Sequence[str], scores: BoxScores) -> None:
+    """Write and show the figures of each folder or group of images, if there are some."""
+    what, parts = name_parts(data.groups, image_ids)
+    path = Path(f"{stem}_metrics_parts.csv")
+    path.unlink(missing_ok=True)
+    if parts:
+        groups = group_images(data.groups, image_ids)
+        by_part = scores.by_part(parts, groups).assign(split=data.test_split)
+        shown = format_parts(by_part[by_part["metric"] == "thesis"], "split", "f1")
+        print(f"F1 (thesis) by {what}, its images in brackets:\n{shown}")
+        write_text(path, by_part.to_csv(index=False))
+
+
+def write_classes(stem: str, split: str, table: pd.DataFrame) -> None:
+    """Write and show the recall of each class, of `recall_by_class`, if there are some."""
+    path = Path(f"{stem}_metrics_classes.csv")
+    path.unlink(missing_ok=True)
+    if len(table):
+        table = table.assign(split=split)
+        print(f"Share of true boxes found (thesis), by class:\n{format_classes(table, 'split')}")
+        write_text(path, table.to_csv(index=False))

@@ -283,6 +283,32 @@ def test_named_classes_say_what_is_marked_of_each(
         assert rows[["pixels", "found_pixels"]].to_numpy().tolist() == expected
 
 
+def test_recall_of_each_true_class_is_told_and_goes_where_a_later_run_has_one_class(
+    project: list[str], labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, _ = load_config("", [*project])
+    assert config.data.ground_truth is not None
+    truth = pd.read_csv(config.data.ground_truth, sep=";")
+    truth["obj_class"] = np.where(truth["xmin"] < 0.5, "left", "right")
+    path = tmp_path / "truth.csv"
+    truth.to_csv(path, sep=";", index=False)
+    named = ["--data.ground_truth", str(path), "--data.ground_truth_format", "csv"]
+    assert evaluate_boxes([*project, *named, "--data.ground_truth_classes", "[]"]) == 0
+    assert "found (thesis), by class:\n prediction  left  right\n" in capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "bbox_evaluation_classes.csv")
+    whole = pd.read_csv(tmp_path / "bbox_evaluation.csv")
+    for name, rows in table[table["metric"] == "thesis"].groupby("prediction"):
+        assert rows["class"].tolist() == ["left", "right"]
+        (of_all,) = whole[
+            (whole["prediction"] == name) & (whole["metric"] == "thesis")
+        ].itertuples()
+        assert rows["found_boxes"].sum() == of_all.true_positives
+        assert rows["boxes"].sum() == of_all.true_positives + of_all.false_negatives
+    assert evaluate_boxes([*project, *named, "--data.ground_truth_classes", "left"]) == 0
+    assert "by class" not in capsys.readouterr().out
+    assert not (tmp_path / "bbox_evaluation_classes.csv").exists()
+
+
 def test_labels_of_images_say_where_there_is_a_box(
     project: list[str], labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from util.bbox_csv import boxes_to_table
 from util.data_classes import Boxes
 from util.metrics.boxes import THESIS_IOU, BoxMatcher
+from util.metrics.found_shares import format_found, tabulate_found
 from util.metrics.groups import ImageGroups
 from util.metrics.intervals import RESAMPLES, Interval, bootstrap
 from util.metrics.scores import f1, precision, recall
@@ -138,6 +139,39 @@ def box_scores(totals: np.ndarray) -> np.ndarray:
     scores = np.stack([precision(totals), recall(totals), f1(totals)], axis=-1)
     tp, fp, fn = np.moveaxis(totals, -1, 0)
     return np.where(np.stack([tp + fp, tp + fn, tp + fp + fn], axis=-1) > 0, scores, np.nan)
+
+
+def recall_by_class(matcher: BoxMatcher, iou_thresholds: Sequence[float]) -> pd.DataFrame:
+    """Measure which share of the true boxes of each class is found, by boxes of whatever class.
+
+    Args:
+        matcher: Truths and predictions.
+        iou_thresholds: Of the one-to-one metric.
+
+    Returns:
+        Columns `metric`, `iou`, `class`, `boxes`, `found_boxes` and `found_share`, a row for each
+        metric but that of image level, and each class in the order of names. No row where there are
+        fewer than two classes, whose recall says all.
+    """
+    counted = [("thesis", THESIS_IOU, matcher.count_by_class())]
+    counted += [("one_to_one", iou, matcher.count_by_class(iou)) for iou in iou_thresholds]
+    tables = []
+    for metric, iou, counts in counted:
+        table = tabulate_found("metric", "class", "boxes", {metric: counts})
+        table.insert(1, "iou", iou)
+        tables.append(table if len(counts) > 1 else table.iloc[:0])
+    return pd.concat(tables, ignore_index=True)
+
+
+def format_classes(table: pd.DataFrame, index: str) -> str:
+    """Lay rows of `recall_by_class` out for the screen, by the thesis's metric alone.
+
+    Args:
+        table: With a column of what was judged.
+        index: That column, such as `prediction`.
+    """
+    of_thesis = table[table["metric"] == "thesis"]
+    return format_found(of_thesis[[index, "class", "found_share"]])
 
 
 def mark_everything(image_ids: Sequence[str]) -> pd.DataFrame:

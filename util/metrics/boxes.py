@@ -69,7 +69,9 @@ class BoxMatcher:
     ) -> None:
         self.num_images = len(image_ids)
         index = pd.Index(image_ids)
-        self._truths, self._regions = (place_boxes(t, index)[0] for t in split_ignored(truths))
+        self._objects, regions = split_ignored(truths)
+        self._truths, self._truth_rows = place_boxes(self._objects, index)
+        self._regions, _ = place_boxes(regions, index)
         is_sure = (predictions["confidence"] > min_confidence).to_numpy(bool)
         self._predictions, rows = place_boxes(predictions, index, is_sure)
         self._confidence = predictions["confidence"].to_numpy(np.float64)[rows]
@@ -130,6 +132,28 @@ class BoxMatcher:
                 "recall": right[last_of_value] / max(len(self._truths.image), 1),
             }
         )
+
+    def count_by_class(self, iou_threshold: float | None = None) -> dict[str, np.ndarray]:
+        """Count the true boxes that are not found, and those that are, by their class.
+
+        Any prediction can find them, whatever its class.
+
+        Args:
+            iou_threshold: Of the one-to-one metric; None = the thesis's metric.
+
+        Returns:
+            (2,) int of each class that has a true box, in the order of names: not found, found.
+        """
+        is_found = np.zeros(len(self._truth_rows), np.int64)
+        if iou_threshold is None:
+            is_found[self._match_thesis(THESIS_IOU)[0]] = 1
+        else:
+            is_found[self._match_one_to_one(iou_threshold)[:, 0]] = 1
+        classes = self._objects["obj_class"].to_numpy(str)[self._truth_rows]
+        names, numbers = np.unique(classes, return_inverse=True)
+        counts = np.zeros((len(names), 2), np.int64)
+        np.add.at(counts, (numbers, is_found), 1)
+        return dict(zip(names.tolist(), counts, strict=True))
 
     def image_level(self) -> ImageCounts:
         """Count images by whether they have any box in truth and in prediction.

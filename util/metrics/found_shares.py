@@ -1,4 +1,4 @@
-"""What share is found of what is truly there: of pixels by class, of images by label.
+"""What share is found of what is truly there: pixels and boxes by class, images by label.
 
 This needs no class to count as anomalous: it says what a label set marks, wanted or not.
 """

@@ -10,7 +10,14 @@ from util.bbox_csv import COLUMNS, boxes_to_table, read_bbox_csv, write_bbox_csv
 from util.data_classes import BoxSettings
 from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
 from util.metrics.average_precision import COCO_IOUS, average_precision
-from util.metrics.box_scores import chance_f1, format_boxes, mark_everything, measure_boxes
+from util.metrics.box_scores import (
+    chance_f1,
+    format_boxes,
+    format_classes,
+    mark_everything,
+    measure_boxes,
+    recall_by_class,
+)
 from util.metrics.boxes import BoxMatcher
 
 IOUS = (0.005, 0.3, 0.5, 0.75, 1.0)
@@ -107,3 +114,47 @@ def test_the_screen_shows_the_interval_of_f1_chance_and_what_is_empty() -> None:
     head = lines[0].split()
     assert head[-5:] == ["f1", "95", "%", "chance_f1", "empty_share"]
     assert lines[2].split()[-4:] == ["[1.000,", "1.000]", "0.250", "0.500"]
+
+
+def test_recall_by_class_is_that_of_each_class_and_asks_no_class_of_predictions() -> None:
+    found, beside, missed = (0.1, 0.1, 0.3, 0.3), (0.1, 0.1, 0.3, 0.2), (0.7, 0.7, 0.9, 0.9)
+    truths = box_table([("a", *found), ("b", *found), ("b", *missed), ("other", *found)])
+    truths["obj_class"] = ["bird", "boat", "boat", "ship"]
+    predictions = box_table([("a", *beside), ("b", *found)])
+    predictions["obj_class"] = "thing"
+    table = recall_by_class(BoxMatcher(truths, predictions, IMAGES), [0.3, 0.75])
+    assert table.to_numpy().tolist() == [
+        ["thesis", 0.005, "bird", 1, 1, 1.0],
+        ["thesis", 0.005, "boat", 2, 1, 0.5],
+        ["one_to_one", 0.3, "bird", 1, 1, 1.0],
+        ["one_to_one", 0.3, "boat", 2, 1, 0.5],
+        ["one_to_one", 0.75, "bird", 1, 0, 0.0],
+        ["one_to_one", 0.75, "boat", 2, 1, 0.5],
+    ]
+    assert list(table) == ["metric", "iou", "class", "boxes", "found_boxes", "found_share"]
+    shown = format_classes(table.assign(prediction="gull"), "prediction").split()
+    assert shown == ["prediction", "bird", "boat", "gull", "1.000", "0.500"]
+
+
+def test_recall_by_class_of_all_classes_is_the_recall(rng: np.random.Generator) -> None:
+    corners = rng.random((60, 2, 2)) * 0.7
+    rows = [
+        (IMAGES[n % 3], *corner, *(corner + 0.05 + 0.2 * size))
+        for n, (corner, size) in enumerate(corners)
+    ]
+    truths, predictions = box_table(rows[:30]), box_table(rows[30:])
+    truths["obj_class"] = [f"class {n % 4}" for n in range(30)]
+    truths["ignore"] = [n % 7 == 0 for n in range(30)]
+    matcher = BoxMatcher(truths, predictions, IMAGES)
+    table = recall_by_class(matcher, IOUS).groupby(["metric", "iou"], sort=False).sum()
+    scores = measure_boxes(matcher, IOUS).table(np.zeros(7)).iloc[:-1]
+    assert table["found_boxes"].tolist() == scores["true_positives"].tolist()
+    assert table["found_boxes"].nunique() > 2
+    total = scores["true_positives"] + scores["false_negatives"]
+    assert table["boxes"].tolist() == total.tolist() == [25] * 6
+
+
+def test_a_class_alone_and_no_truth_have_no_recall_by_class() -> None:
+    box = box_table([("a", 0.1, 0.1, 0.2, 0.2)])
+    for truths in (box, box_table([])):
+        assert recall_by_class(BoxMatcher(truths, box, IMAGES), IOUS).empty
