@@ -64,29 +64,54 @@ def read_ground_truth(
     if file_format == "masks":
         masks = open_folder(path, image_paths, classes, mask_values, mask_names).of(wanted)
         return _find_boxes(masks, image_paths)
+    table, there = _read_table(path, file_format, image_paths, wanted, mask_names)
+    table = _choose_classes(path, table, there, classes)
+    table = table[table["image"].isin(set(wanted))].reset_index(drop=True)
+    if num_twins := int(table.duplicated(["image", *COORDINATES, "obj_class"]).sum()):
+        logger.warning("%s: %d boxes are there before, exactly alike; all count", path, num_twins)
+    return table
+
+
+def _read_table(
+    path: Path,
+    file_format: GroundTruthFormat,
+    image_paths: Mapping[str, Path],
+    wanted: Sequence[str],
+    names: Mapping[str, str],
+) -> tuple[pd.DataFrame, list[str]]:
+    """Read all boxes of a file or folder, and the classes that it knows.
+
+    Raises:
+        UserError: See `read_ground_truth`.
+    """
     if file_format == "coco":
-        asked = {image_id: image_paths[image_id] for image_id in wanted}
-        table, there = read_coco(path, asked)
-    else:
-        if file_format == "csv":
-            table = _read_csv(path)
-            check_known(path, table, image_paths)
-        else:  # of the images alone
-            table = _OF_FOLDERS[file_format](path, image_paths, mask_names)
-        there = sorted(table["obj_class"].unique())
+        return read_coco(path, {image_id: image_paths[image_id] for image_id in wanted})
+    if file_format == "csv":
+        table = _read_csv(path)
+        check_known(path, table, image_paths)
+    else:  # of the images alone
+        table = _OF_FOLDERS[file_format](path, image_paths, names)
+    return table, sorted(table["obj_class"].unique())
+
+
+def _choose_classes(
+    path: Path, table: pd.DataFrame, there: Sequence[str], classes: Sequence[str]
+) -> pd.DataFrame:
+    """Keep the boxes of some classes; [] = all.
+
+    Raises:
+        UserError: The ground truth does not know one of them.
+    """
     if there and (unknown := [name for name in classes if name not in there]):
         raise UserError(
             f"{path} has none of the classes {listed(unknown)}, but {listed(there)}; set "
             "data.ground_truth_classes"
         )
-    if classes:
-        if lacking := sorted(set(classes) - set(table["obj_class"])):
-            logger.warning("%s has no box of the classes %s", path, listed(lacking))
-        table = table[table["obj_class"].isin(classes)]
-    table = table[table["image"].isin(set(wanted))].reset_index(drop=True)
-    if num_twins := int(table.duplicated(["image", *COORDINATES, "obj_class"]).sum()):
-        logger.warning("%s: %d boxes are there before, exactly alike; all count", path, num_twins)
-    return table
+    if not classes:
+        return table
+    if lacking := sorted(set(classes) - set(table["obj_class"])):
+        logger.warning("%s has no box of the classes %s", path, listed(lacking))
+    return table[table["obj_class"].isin(classes)]
 
 
 def _check_place(path: Path | None, file_format: GroundTruthFormat) -> Path:

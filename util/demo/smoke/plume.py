@@ -123,30 +123,92 @@ def paint_plume(
     width = first + np.float32(kind.spread) * along
     across /= width
     growth = np.log(width / first)
+    eddies = _stir(rng, kind, growth, across)
+    far = along * np.float32(1 / (kind.reach * size_hw[0]))
+    density = _spread(kind, growth, across, far, eddies)
+    optical = np.exp(np.float32(-kind.thinning) * growth - far * far)
+    optical *= np.float32(kind.depth) * density * leaving
+    opacity = 1 - np.exp(-optical)
+    opacity[opacity < 1 / 512] = 0
+    gain = _shade(eddies, across, _toward_sun(light, turned))
+    return window, _light_up(kind, gain, light, depth_m), opacity
+
+
+@dataclass(frozen=True, eq=False)
+class _Eddies:
+    """What eddies do to a plume, which they grow with.
+
+    Attributes:
+        us: (h, w) float32, where each pixel of a window is in the texture, along the plume.
+        vs: (h, w) float32, and aside from its middle.
+        torn: (h, w) float32 noise that tears its edges.
+        lumps: (h, w) float32 noise that makes it thicker and thinner.
+        texture: (N, N) float32 that the lumps are of.
+    """
+
+    us: np.ndarray
+    vs: np.ndarray
+    torn: np.ndarray
+    lumps: np.ndarray
+    texture: np.ndarray
+
+
+def _stir(rng: np.random.Generator, kind: Kind, growth: np.ndarray, across: np.ndarray) -> _Eddies:
+    """Draw the eddies of a plume.
+
+    Args:
+        rng: Source of their chance.
+        kind: What the plume is of.
+        growth: (h, w) float32, the logarithm of how many times wider it is than at the mouth.
+        across: (h, w) float32, how far each pixel is aside from its middle, in half widths.
+    """
     textures = [fractal_noise(rng, _TEXTURE_PX, (12, 26, 56, 120), 0.6) for _ in range(2)]
     start = rng.uniform(0, _TEXTURE_PX, 2).astype(np.float32)
     us = growth * np.float32(_EDDY_PX / kind.spread) + start[0]
     vs = across * np.float32(_EDDY_PX) + start[1]
     torn, lumps = (look_up(texture, us, vs) for texture in textures)
+    return _Eddies(us, vs, torn, lumps, textures[1])
+
+
+def _spread(
+    kind: Kind, growth: np.ndarray, across: np.ndarray, far: np.ndarray, eddies: _Eddies
+) -> np.ndarray:
+    """Return (h, w) float32 in [0, 1], how dense a plume is at each pixel, its thinning apart.
+
+    Args:
+        kind: What it is of.
+        growth: As of `_stir`.
+        across: Likewise.
+        far: (h, w) float32, how far along its way each pixel is, in reaches.
+        eddies: That tear it.
+    """
     # Far from the mouth eddies have mixed it with air: its edges are softer there.
     ragged = np.float32(kind.raggedness) * np.exp(np.float32(-0.25) * growth)
-    offset = across + np.float32(0.8) * ragged * torn
+    offset = across + np.float32(0.8) * ragged * eddies.torn
     profile = np.exp(np.float32(-0.5) * offset * offset)
-    profile *= np.clip(1 + np.float32(1.1) * ragged * lumps, 0, 3)
-    far = along * np.float32(1 / (kind.reach * size_hw[0]))
+    profile *= np.clip(1 + np.float32(1.1) * ragged * eddies.lumps, 0, 3)
     rim = np.float32(0.05) + np.float32(0.9) * far * far
-    density = smoothstep(0, 0.8, profile - rim)
-    optical = np.exp(np.float32(-kind.thinning) * growth - far * far)
-    optical *= np.float32(kind.depth) * density * leaving
-    opacity = 1 - np.exp(-optical)
-    opacity[opacity < 1 / 512] = 0
-    toward_sun = _toward_sun(light, turned)
+    return smoothstep(0, 0.8, profile - rim)
+
+
+def _shade(
+    eddies: _Eddies, across: np.ndarray, toward_sun: tuple[np.float32, np.float32]
+) -> np.ndarray:
+    """Return (h, w) float32, the share of light on each pixel: lumps turned to the sun have more.
+
+    Args:
+        eddies: Of the plume.
+        across: As of `_stir`.
+        toward_sun: Of `_toward_sun`.
+    """
     step = np.float32(0.35 * _EDDY_PX)
-    beyond = look_up(textures[1], us + step * toward_sun[0], vs + step * toward_sun[1])
-    gain = 1 + np.float32(0.16) * (lumps - beyond)
+    beyond = look_up(
+        eddies.texture, eddies.us + step * toward_sun[0], eddies.vs + step * toward_sun[1]
+    )
+    gain = 1 + np.float32(0.16) * (eddies.lumps - beyond)
     gain += np.float32(0.3) * np.clip(across * toward_sun[1], -1, 1)
     np.clip(gain, 0.45, 1.6, out=gain)
-    return window, _light_up(kind, gain, light, depth_m), opacity
+    return gain
 
 
 def _find_window(kind: Kind, mouth: Mouth, size_hw: tuple[int, int]) -> tuple[slice, slice]:

@@ -1,5 +1,8 @@
 """Persons, and riders with their bicycles."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from util.demo.road.board import Board, Paint, shade
@@ -30,6 +33,35 @@ def paint_person(stage: Stage, x_m: float, z_m: float) -> None:
     stand(stage, board, x_m, z_m, "person")
 
 
+@dataclass(frozen=True)
+class _Body:
+    """Where the parts of a person are on a board, in metres.
+
+    Attributes:
+        height: Of the whole person.
+        x: Of the middle of the hips.
+        feet: Height of the feet.
+        hip: Height of the hips.
+        build: 1 = neither slim nor broad.
+    """
+
+    height: float
+    x: float
+    feet: float
+    hip: float
+    build: float
+
+    @property
+    def shoulder(self) -> float:
+        """Height of the shoulders."""
+        return self.hip + 0.34 * self.height
+
+    @property
+    def broad(self) -> float:
+        """Half the breadth of the shoulders."""
+        return 0.115 * self.height * self.build
+
+
 def _draw_person(
     board: Board,
     rng: np.random.Generator,
@@ -50,41 +82,78 @@ def _draw_person(
         stride: How far the feet are apart, as a share of the height.
         leg_share: 1 = standing, less = legs drawn up.
     """
-    skin, hair = _SKINS[rng.integers(len(_SKINS))], _HAIRS[rng.integers(len(_HAIRS))]
-    coat, trousers = (
-        _CLOTHES[rng.integers(len(_CLOTHES))],
-        _TROUSERS[rng.integers(len(_TROUSERS))],
-    )
-    h, build = height, float(rng.uniform(0.85, 1.25))
-    hip = y + 0.48 * h * leg_share
+    skin, hair = _choose(rng, _SKINS), _choose(rng, _HAIRS)
+    coat, trousers = _choose(rng, _CLOTHES), _choose(rng, _TROUSERS)
+    hip = y + 0.48 * height * leg_share
+    body = _Body(height, x, y, hip, float(rng.uniform(0.85, 1.25)))
     for foot in (-stride, stride):
-        knee = (x + 0.6 * foot * h + 0.02 * h, y + 0.5 * (hip - y))
-        board.line([(x + 0.25 * foot * h, hip), knee, (x + foot * h, y + 0.03 * h)],
-                   0.085 * h * build, trousers)  # fmt: skip
-        board.box(x + foot * h - 0.04 * h, y, x + foot * h + 0.08 * h, y + 0.04 * h, (34, 30, 28))
-    shoulder = hip + 0.34 * h
-    bottom = hip - (0.22 * h if rng.random() < 0.3 else 0.04 * h)
-    broad = 0.115 * h * build
+        _draw_leg(board, body, foot, trousers)
+    _draw_coat(board, rng, body, coat)
+    _draw_arms(board, rng, body, stride, shade(coat, 0.82), skin)
+    _draw_head(board, rng, body, skin, hair)
+    if rng.random() < 0.3:
+        _draw_bag(board, body, _choose(rng, _CLOTHES))
+
+
+def _choose(rng: np.random.Generator, paints: Sequence[Paint]) -> Paint:
+    return paints[rng.integers(len(paints))]
+
+
+def _draw_leg(board: Board, body: _Body, foot: float, trousers: Paint) -> None:
+    """Draw a leg whose foot is aside by a share of the height."""
+    h, x, y, hip = body.height, body.x, body.feet, body.hip
+    knee = (x + 0.6 * foot * h + 0.02 * h, y + 0.5 * (hip - y))
+    board.line([(x + 0.25 * foot * h, hip), knee, (x + foot * h, y + 0.03 * h)],
+               0.085 * h * body.build, trousers)  # fmt: skip
+    board.box(x + foot * h - 0.04 * h, y, x + foot * h + 0.08 * h, y + 0.04 * h, (34, 30, 28))
+
+
+def _draw_coat(board: Board, rng: np.random.Generator, body: _Body, coat: Paint) -> None:
+    """Draw what is between hips and shoulders, in a long or a short coat."""
+    h, x, broad, shoulder = body.height, body.x, body.broad, body.shoulder
+    bottom = body.hip - (0.22 * h if rng.random() < 0.3 else 0.04 * h)
     board.fill(
         [(x - 0.85 * broad, bottom), (x + 0.85 * broad, bottom), (x + broad, shoulder - 0.03 * h),
          (x + 0.6 * broad, shoulder + 0.02 * h), (x - 0.6 * broad, shoulder + 0.02 * h),
          (x - broad, shoulder - 0.03 * h)],
         coat,
     )  # fmt: skip
-    sleeve = shade(coat, 0.82)
+
+
+def _draw_arms(
+    board: Board,
+    rng: np.random.Generator,
+    body: _Body,
+    stride: float,
+    sleeve: Paint,
+    skin: Paint,
+) -> None:
+    """Draw arms, which swing with the stride, and hands."""
+    h, x, broad = body.height, body.x, body.broad
     for sign in (-1, 1):
         swing = x + sign * broad * float(rng.uniform(0.8, 1.35))
-        hand = (swing + sign * stride * 0.5 * h, hip - 0.02 * h)
-        board.line([(x + sign * 0.9 * broad, shoulder - 0.04 * h), hand], 0.06 * h, sleeve)
+        hand = (swing + sign * stride * 0.5 * h, body.hip - 0.02 * h)
+        arm = [(x + sign * 0.9 * broad, body.shoulder - 0.04 * h), hand]
+        board.line(arm, 0.06 * h, sleeve)
         board.ellipse(*hand, 0.028 * h, 0.028 * h, skin)
-    head = shoulder + 0.1 * h
-    board.box(x - 0.03 * h, shoulder, x + 0.03 * h, head, skin)
+
+
+def _draw_head(
+    board: Board, rng: np.random.Generator, body: _Body, skin: Paint, hair: Paint
+) -> None:
+    """Draw a neck and a head, seen from the front or from behind."""
+    h, x = body.height, body.x
+    head = body.shoulder + 0.1 * h
+    board.box(x - 0.03 * h, body.shoulder, x + 0.03 * h, head, skin)
     board.ellipse(x, head, 0.055 * h, 0.072 * h, hair)
     if rng.random() < 0.6:
         board.ellipse(x, head - 0.018 * h, 0.046 * h, 0.052 * h, skin)
-    if rng.random() < 0.3:  # a bag
-        bag = _CLOTHES[rng.integers(len(_CLOTHES))]
-        board.box(x + 0.7 * broad, hip - 0.08 * h, x + 1.5 * broad, hip + 0.1 * h, bag)
+
+
+def _draw_bag(board: Board, body: _Body, paint: Paint) -> None:
+    """Draw a bag at the hip."""
+    h, x, broad, hip = body.height, body.x, body.broad, body.hip
+    board.box(x + 0.7 * broad, hip - 0.08 * h, x + 1.5 * broad, hip + 0.1 * h, paint)
 
 
 def paint_rider(stage: Stage, x_m: float, z_m: float) -> None:
