@@ -1,6 +1,5 @@
 """Persons, and riders with their bicycles."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,7 +94,7 @@ def _draw_person(
         _draw_bag(board, body, _choose(rng, _CLOTHES))
 
 
-def _choose(rng: np.random.Generator, paints: Sequence[Paint]) -> Paint:
+def _choose(rng: np.random.Generator, paints: tuple[Paint, ...]) -> Paint:
     return paints[rng.integers(len(paints))]
 
 
