@@ -353,12 +353,25 @@ def test_each_label_set_and_format_has_a_folder_of_its_own_beside_the_config(
     assert COCO(str(exports / "coco" / "annotations.json")).cats[1]["name"] == "gull"
 
 
-def test_boxes_are_those_of_the_upright_image(export: Callable[..., Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["bird", "detected"])
+def test_boxes_lie_where_things_are_seen_in_the_upright_image(
+    kind: str, export: Callable[..., Path], tmp_path: Path
+) -> None:
+    boxes = Boxes(np.array([[9.0, 4.0, 37.0, 27.0]]), np.array([0.75]))
+    with LabelSetWriter(tmp_path / "label_sets" / "detected", {"producer": "test"}) as writer:
+        writer.add("flight 1/möwe", Content(boxes=boxes, size_hw=SIZE_HW), source="1", seconds=0.0)
+        writer.finish(SETTINGS)
+    bird = np.zeros(SIZE_HW, np.uint8)
+    bird[4:27, 9:37] = 255
     exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6
-    on_its_side = Image.new("RGB", SIZE_HW)  # as wide as the upright one is high
-    path = tmp_path / "images/flight 1/möwe.jpg"
-    on_its_side.save(path, exif=exif)
-    (first, _) = json.loads((export("coco") / "annotations.json").read_text())["images"]
-    assert (first["height"], first["width"]) == SIZE_HW
-    assert ImageOps.exif_transpose(Image.open(path)).size == SIZE_HW[::-1]
+    exif[ExifTags.Base.Orientation] = 6  # to be turned clockwise
+    path = tmp_path / "images/flight 1/möwe.png"
+    path.with_suffix(".jpg").unlink()
+    Image.fromarray(bird).transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+    seen = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    out = export("coco", f"--export_label_set.label_set={kind}")
+    read = COCO(str(out / "annotations.json"))
+    x, y, width, height = map(int, read.anns[1]["bbox"])
+    boxed = np.zeros((read.imgs[1]["height"], read.imgs[1]["width"]), np.uint8)
+    boxed[y : y + height, x : x + width] = 255
+    np.testing.assert_array_equal(boxed, seen)
