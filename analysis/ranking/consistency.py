@@ -15,6 +15,7 @@ from teacher.settings import OwnSections
 from util.config import PathsSection, TeacherSection
 from util.errors import UserError, listed
 from util.images.files import read_image
+from util.images.splits import spread
 from util.running.progress import track
 
 CROPPED = 0.75
@@ -80,10 +81,8 @@ def add_views(
     Raises:
         UserError: An image cannot be read or labelled.
     """
-    num = min(num_images, len(image_ids))
-    chosen = [index * len(image_ids) // num for index in range(num)]
     views = np.zeros_like(counts.views)
-    for at in track(chosen, "consistency", transient=True):
+    for at in track(spread(range(len(image_ids)), num_images), "consistency", transient=True):
         image = read_image(image_paths[image_ids[at]])
         plain = list(_candidates(teacher, ranked, image))
         for view in find_views(image_ids[at], image.shape[:2]):

@@ -20,6 +20,7 @@ from util.images.files import image_size_hw
 from util.images.mask_files import find_mask_files
 from util.images.mask_values import describe
 from util.images.masks import TrueMasks, open_masks
+from util.images.splits import spread
 from util.running.ahead import map_ahead
 from util.running.progress import track
 
@@ -122,7 +123,7 @@ def _check_boxes(
 def _check_masks(
     masks: TrueMasks, asked: Sequence[str], seen: Mapping[str, Seen], findings: Findings
 ) -> None:
-    """Say what masks are taken for, which are lacking, and how much they mark."""
+    """Say what masks are taken for, and which are lacking or do not fit their image."""
     shown = describe(masks.meaning, masks.seen.values, masks.table.show)
     of_no_image = len(find_mask_files(masks.folder)) - len(masks.paths)
     findings.facts["masks"] = f"{len(masks.paths)}, read as {shown}" + (
@@ -137,9 +138,13 @@ def _check_masks(
         findings.errors.append(
             f"{len(other)} masks have another size than their image: {listed(other, 3)}"
         )
-    chosen = np.linspace(0, len(having) - 1, min(MASKS_READ, len(having))).astype(int).tolist()
-    read = map_ahead(lambda place: _read_share(masks, having[place]), chosen)
-    found = list(track(read, "masks", len(chosen), transient=True))
+    _check_shares(masks, spread(having, MASKS_READ), findings)
+
+
+def _check_shares(masks: TrueMasks, image_ids: Sequence[str], findings: Findings) -> None:
+    """Say how much of images their masks mark, and which masks cannot be read."""
+    read = map_ahead(lambda image_id: _read_share(masks, image_id), image_ids)
+    found = list(track(read, "masks", len(image_ids), transient=True))
     shares = [share for share in found if not isinstance(share, str)]
     bad = [reason for reason in found if isinstance(reason, str)]
     if bad:

@@ -13,6 +13,7 @@ from util.images.class_table import CLASS_NAMES, Colours, number_colours
 from util.images.decoding import open_image, turn_upright
 from util.images.files import IMAGE_SUFFIXES, find_files
 from util.images.mask_values import CHUNK_PX, MAX_VALUE
+from util.images.splits import spread
 from util.running.ahead import map_ahead
 
 MOST_LOOKED_AT = 1000
@@ -160,10 +161,7 @@ def look_at_some(paths: Sequence[Path], colours: Colours = ()) -> Seen:
     Raises:
         UserError: All are damaged, or one is no mask.
     """
-    chosen = paths
-    if len(paths) > MOST_LOOKED_AT:
-        spread = np.linspace(0, len(paths) - 1, MOST_LOOKED_AT).astype(int)
-        chosen = [paths[number] for number in spread]
+    chosen = spread(paths, MOST_LOOKED_AT)
     states = [path.stat() for path in chosen]
     found = _look_at(
         tuple((p, s.st_size, s.st_mtime_ns) for p, s in zip(chosen, states, strict=True)), colours

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
+from typing import TypeVar
 
 from util.config import DataSection
 from util.disk.walking import on_disk
@@ -14,6 +15,8 @@ from util.errors import UserError, listed
 from util.images.files import name_to_id
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def read_split(folder: Path | None, name: str, known_ids: Collection[str]) -> list[str]:
@@ -106,7 +109,7 @@ def warn_of_shared_images(data: DataSection) -> None:
             )
 
 
-def spread(image_ids: Sequence[str], num_images: int) -> list[str]:
-    """Choose so many images, or all if there are fewer, evenly spread over them."""
-    num = min(num_images, len(image_ids))
-    return [image_ids[index * len(image_ids) // num] for index in range(num)]
+def spread(images: Sequence[T], num_images: int) -> list[T]:
+    """Choose so many images, by ids or paths, evenly spread over all; all if there are fewer."""
+    num = min(num_images, len(images))
+    return [images[index * len(images) // num] for index in range(num)]

@@ -169,7 +169,7 @@ def test_a_large_folder_is_looked_at_in_part_and_any_other_value_is_refused_when
     names = [f"{number:02d}" for number in range(20)]
     odd = {"07": NOTHING + 3, "08": np.where(OBJECT == 1, 255, OBJECT).astype(np.uint8)}
     save_all(tmp_path, {name: odd.get(name, OBJECT) for name in names})
-    monkeypatch.setattr(mask_files, "MOST_LOOKED_AT", 2)  # the first and the last
+    monkeypatch.setattr(mask_files, "MOST_LOOKED_AT", 2)  # the first and a middle one
     masks = open_folder(tmp_path, names)
     assert "0 = normal, 1 = anomalous (2 of 20 looked at)" in caplog.text
     assert masks.read("07").all()  # another class number
