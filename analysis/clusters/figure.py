@@ -10,8 +10,8 @@ from matplotlib.patches import Rectangle
 from scipy.cluster.hierarchy import dendrogram
 
 from analysis.clusters.clustering import Clusters
-from analysis.study.report.plot_style import LINES, STYLE, shortened
-from util.visualization import new_figure, write_figure
+from analysis.study.report.plot_style import LINES, STYLE, shortened, write_plot
+from util.visualization import new_figure
 
 _COLOURS = "cividis"
 """Goes from dark to light, and looks alike to colour-blind people."""
@@ -49,8 +49,7 @@ def draw_clusters(
         _write_numbers(axis, ordered)
         _separate(axis, clusters.labels[order])
         figure.colorbar(image, ax=axis, label=axes_labels[2], pad=0.02)
-        for suffix in (".png", ".svg"):
-            write_figure(path.with_name(path.name + suffix), figure)
+        write_plot(path, figure)
 
 
 def _draw_tree(axis: Axes, clusters: Clusters) -> np.ndarray:

@@ -12,10 +12,10 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 
 from analysis.streams.run_names import without_seed
-from analysis.study.report.plot_style import LINES, STYLE, add_legend, shortened
+from analysis.study.report.plot_style import LINES, STYLE, add_legend, shortened, write_plot
 from util.metrics.intervals import bootstrap
 from util.streams.cameras import natural_key
-from util.visualization import new_figure, write_figure
+from util.visualization import new_figure
 
 SAME, OTHER = "own cameras", "other cameras"
 COLUMNS = ["panel", "strategy", "samples", "mean", "low", "high", "cameras", "runs"]
@@ -107,8 +107,7 @@ def draw_curves(path: Path, curves: pd.DataFrame, metric: str) -> bool:
             axis.minorticks_off()
         axes[0].set_ylabel(metric)
         add_legend(figure, axes, loc="outside lower center", ncols=2)
-        for suffix in (".png", ".svg"):
-            write_figure(path.with_name(path.name + suffix), figure)
+        write_plot(path, figure)
     return True
 
 

@@ -16,9 +16,10 @@ from analysis.study.report.plot_style import (
     STYLE,
     add_legend,
     shortened,
+    write_plot,
 )
 from analysis.study.results import ArmResults, StudyResults
-from util.visualization import new_figure, write_figure
+from util.visualization import new_figure
 
 COMPONENT_FILLS = {
     "prompt": ("#0072B2", ""),
@@ -43,8 +44,7 @@ def write_figures(results: StudyResults, folder: Path) -> list[str]:
         # A script that the font lacks is boxes in the PNG; browsers have it for the SVG.
         warnings.filterwarnings("ignore", "Glyph")
         for name, figure in draw_figures(results):
-            write_figure(folder / f"{name}.png", figure)
-            write_figure(folder / f"{name}.svg", figure)
+            write_plot(folder / name, figure)
             names.append(name)
     return names
 

@@ -7,12 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.study.report.plot_style import COLOURS, MARKERS, add_legend, shortened
+from analysis.study.report.plot_style import COLOURS, MARKERS, add_legend, name_points, shortened
 from analysis.study.results import ArmResults
 from util.visualization import new_figure
-
-MAX_NAMED = 22
-"""Points that can be named beside a plot without touching."""
 
 
 def draw_scores(arm: ArmResults, metric: str) -> Figure:
@@ -82,7 +79,8 @@ def draw_transfer(arm: ArmResults, metric: str) -> Figure | None:
     if np.isfinite(_slope(arm)):
         _draw_fit(axis, prompts, _slope(arm))
     axis.set(xlabel=f"teacher: {metric}", ylabel=f"student: {metric}")
-    _name_points(axis, prompts)
+    names = [shortened(name) for name in prompts["label_set"]]
+    name_points(axis, names, prompts[["teacher", "student"]].to_numpy(float))
     axis.legend(loc="upper left")
     return figure
 
@@ -98,38 +96,3 @@ def _draw_fit(axis: Axes, prompts: pd.DataFrame, slope: float) -> None:
     x = np.array([prompts["teacher"].min(), prompts["teacher"].max()])
     y = prompts["student"].mean() + slope * (x - prompts["teacher"].mean())
     axis.plot(x, y, color="#D55E00", label=f"fit, slope {slope:.2f}")
-
-
-def _name_points(axis: Axes, prompts: pd.DataFrame) -> None:
-    """Name points at the right margin in the order of their heights, with a line to each."""
-    if len(prompts) > MAX_NAMED:
-        return
-    rising = prompts.sort_values(["student", "teacher"])
-    axis.set_ylim(axis.get_ylim())
-    bottom, top = axis.get_ylim()
-    places = _keep_apart((rising["student"].to_numpy() - bottom) / (top - bottom))
-    columns = rising[["label_set", "teacher", "student"]].itertuples(index=False)
-    for (name, x, y), place in zip(columns, places, strict=True):
-        axis.annotate(
-            shortened(name),
-            (x, y),
-            xytext=(1.04, place),
-            textcoords="axes fraction",
-            verticalalignment="center",
-            arrowprops={
-                **{"arrowstyle": "-", "color": "#999", "linewidth": 0.6, "shrinkB": 4},
-                "relpos": (0, 0.5),  # the line begins before the name
-            },
-        )
-
-
-def _keep_apart(heights: np.ndarray, gap: float = 0.046) -> list[float]:
-    """Move rising heights in [0, 1] as far apart as lines of text are high: up, then down again."""
-    places: list[float] = []
-    for height in heights:
-        places.append(max([height, *(place + gap for place in places[-1:])]))
-    highest = 1.0
-    for i in reversed(range(len(places))):
-        places[i] = min(places[i], highest)
-        highest = places[i] - gap
-    return places

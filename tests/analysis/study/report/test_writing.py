@@ -12,8 +12,6 @@ import pytest
 
 from analysis.study.report.gallery import LONG_SIDE_PX, encode
 from analysis.study.report.headline import write_headline
-from analysis.study.report.label_set_plots import _keep_apart
-from analysis.study.report.plot_style import shortened
 from analysis.study.report.tables import format_latex, format_number, show_table
 from analysis.study.report.writing import write_report
 from tests.analysis.study.study_examples import (
@@ -302,21 +300,3 @@ def test_boxes_in_the_gallery_stay_visible_in_a_large_image() -> None:
     small = encode(image[:40, :50], box_table([]), (0, 0, 0), "b")
     assert (small.width, small.height) == (350, 280)
     assert picture.uri != encode(image, box_table([]), (0, 0, 0), "a").uri
-
-
-def test_labels_beside_a_plot_keep_their_order_and_do_not_touch() -> None:
-    heights = np.array([0.0, 0.0, 0.01, 0.5, 0.99, 1.0, 1.0])
-    places = _keep_apart(heights)
-    assert (np.diff(places) > 0.0459).all()
-    assert places[3] == 0.5
-    assert max(places) <= 1
-    assert _keep_apart(np.array([])) == []
-
-
-def test_a_long_name_loses_its_middle() -> None:
-    assert shortened("a gull") == "a gull"
-    assert shortened("a\n gull") == "a gull"
-    short = shortened("a small bright seabird that floats on the waves of the sea")
-    assert len(short) <= 34
-    assert short.startswith("a small bright seabird")
-    assert short.endswith("of the sea")
