@@ -1,7 +1,8 @@
 """Combines several label sets into one."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,49 +68,89 @@ def combine(
         UserError: A label set is missing, or they cannot be combined so; nothing is touched.
     """
     check_tuning(settings)
-    if settings.output in {*settings.label_sets, *map(prompt_to_folder, settings.label_sets)}:
-        raise UserError(
-            f"combination.output is {settings.output!r}, one of the label sets that are combined"
-        )
-    folders = find_members(label_sets, settings.label_sets)
-    members: Sequence[LabelSet] = [LabelSet(folder) for folder in folders]
-    if equal := describe_equal({member.name: member for member in members}):
-        print(f"{equal}; each counts in the combination as if it were another opinion")
+    _refuse_own_input(settings)
+    members = _open_members(label_sets, settings)
     boxes = evaluation.box_settings(usual_boxes(members, settings))
+    calibrated, by_calibration = _calibrate(settings, data, members)
+    weighted, by_tuning = _find_weights(settings, data, calibrated)
     made_by = {
         "producer": "combination",
         "strategy": settings.strategy,
         "members": [[member.name, member.manifest.get("settings_hash")] for member in members],
+        **by_calibration.made_by,
+        **by_tuning.made_by,
+        **weighted.decides(),
     }
-    chosen_on = frozenset[ImageIdentity]().union(*(member.chosen_on for member in members))
-    if settings.calibration != "none":
-        split, key = settings.calibration_split, "combination.calibration_split"
-        masks, images = open_slice(members, data, split, key)
-        made_by["calibrated_on"] = hash_slice(members, masks)
-        members = calibrate_members(members, masks, settings.calibration)
-        chosen_on |= images
-    facts: dict[str, Any] = {}
-    if settings.strategy in LEARNS_FROM_ALL_IMAGES:
-        weights = learn_member_weights(settings.strategy, members)
-        settings = settings.model_copy(update={"weights": weights})
-    elif settings.tune_weights:
-        split, key = settings.tuning_split, "combination.tuning_split"
-        masks, images = open_slice(members, data, split, key)
-        made_by["tuned_on"] = hash_slice(members, masks)
-        tuned = tune_member_weights(members, masks, split)
-        settings = settings.model_copy(update={"weights": list(tuned.weights)})
-        names = [member.name for member in members]
-        facts["average_precision"] = tuned.as_facts(names)
-        chosen_on |= images
-    made_by |= settings.decides()
-    combination = build_combination(settings, len(members))
-    output = label_sets / settings.output
-    facts["config"] = {"combination": settings.model_dump(mode="json")}
+    facts = {**by_tuning.facts, "config": {"combination": weighted.model_dump(mode="json")}}
+    chosen_on = by_calibration.images.union(by_tuning.images, *(each.chosen_on for each in members))
     if chosen_on:
         facts[CHOSEN_ON] = sorted(chosen_on)
+    combination = build_combination(weighted, len(members))
+    output = label_sets / settings.output
     with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
-        problems = combine_label_sets(members, combination, writer, settings.pixel_weights)
+        problems = combine_label_sets(calibrated, combination, writer, settings.pixel_weights)
         return Made(writer.finish_share(boxes), problems)
+
+
+def _refuse_own_input(settings: CombinationSection) -> None:
+    """Refuse to write a combination over one of the label sets that it is made of."""
+    if settings.output in {*settings.label_sets, *map(prompt_to_folder, settings.label_sets)}:
+        raise UserError(
+            f"combination.output is {settings.output!r}, one of the label sets that are combined"
+        )
+
+
+def _open_members(label_sets: Path, settings: CombinationSection) -> list[LabelSet]:
+    """Open what is combined; prints which of them are equal."""
+    members = [LabelSet(folder) for folder in find_members(label_sets, settings.label_sets)]
+    if equal := describe_equal({member.name: member for member in members}):
+        print(f"{equal}; each counts in the combination as if it were another opinion")
+    return members
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What a combination has of true masks.
+
+    Attributes:
+        made_by: Tells it from what it would have of others.
+        facts: What is worth knowing of it.
+        images: Those of the masks.
+    """
+
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    images: frozenset[ImageIdentity] = frozenset()
+
+
+def _calibrate(
+    settings: CombinationSection, data: DataSection, members: Sequence[LabelSet]
+) -> tuple[Sequence[LabelSet], Learnt]:
+    """Calibrate the members, if that is asked for."""
+    if settings.calibration == "none":
+        return members, Learnt()
+    split, key = settings.calibration_split, "combination.calibration_split"
+    masks, images = open_slice(members, data, split, key)
+    learnt = Learnt({"calibrated_on": hash_slice(members, masks)}, images=images)
+    return calibrate_members(members, masks, settings.calibration), learnt
+
+
+def _find_weights(
+    settings: CombinationSection, data: DataSection, members: Sequence[LabelSet]
+) -> tuple[CombinationSection, Learnt]:
+    """Find the weights of the members, where these are not given: settings that have them."""
+    if settings.strategy in LEARNS_FROM_ALL_IMAGES:
+        weights = learn_member_weights(settings.strategy, members)
+        return settings.model_copy(update={"weights": weights}), Learnt()
+    if not settings.tune_weights:
+        return settings, Learnt()
+    split, key = settings.tuning_split, "combination.tuning_split"
+    masks, images = open_slice(members, data, split, key)
+    tuned_on = hash_slice(members, masks)
+    tuned = tune_member_weights(members, masks, split)
+    facts = {"average_precision": tuned.as_facts([member.name for member in members])}
+    weighted = settings.model_copy(update={"weights": list(tuned.weights)})
+    return weighted, Learnt({"tuned_on": tuned_on}, facts, images)
 
 
 def find_members(
