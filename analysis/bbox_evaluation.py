@@ -110,7 +110,7 @@ def tell(
     judged: Mapping[str, Judged],
     labels: Mapping[str, Collection[str]],
 ) -> None:
-    """Print and write how predictions fare, and what is found by the labels of images."""
+    """Print and write how predictions fare: together, by label and part, beside the baseline."""
     opened, num_images = compared.found.sets, len(compared.image_ids)
     split, ious = config.data.test_split, config.evaluation.iou_thresholds
     tables = SplitTables(config.paths.runs, split)
@@ -129,12 +129,7 @@ def tell(
     if equal := describe_equal(label_sets):
         print(f"{equal}.")
     if labels:
-        confidence = config.evaluation.min_confidence
-        shares = tabulate_labels(labels, compared.image_ids, opened, confidence)
-        lacking = sum(image_id not in labels for image_id in compared.image_ids)
-        print(f"Share of images with a box, by label:\n{format_found(shares)}")
-        print(f"{lacking} of {num_images} images are not in {config.data.image_labels}.")
-        tables.write("bbox_image_labels", shares)
+        tell_labels(config, tables, compared, labels)
     tell_parts(tables, config.data.groups, judge, judged)
     tell_classes(tables, ious, judged)
     written = tables.write("bbox_evaluation", table.assign(images=num_images))
@@ -146,6 +141,21 @@ def tell(
     picture = written.with_name(f"bbox_evaluation_{split}.png")
     draw_precision_recall(picture, curves, ious[0])
     print(f"Wrote {written} and {picture}")
+
+
+def tell_labels(
+    config: Config,
+    tables: SplitTables,
+    compared: Compared[Predicted],
+    labels: Mapping[str, Collection[str]],
+) -> None:
+    """Print and write in which share of the images of each label there is a box."""
+    image_ids, confidence = compared.image_ids, config.evaluation.min_confidence
+    shares = tabulate_labels(labels, image_ids, compared.found.sets, confidence)
+    lacking = sum(image_id not in labels for image_id in image_ids)
+    print(f"Share of images with a box, by label:\n{format_found(shares)}")
+    print(f"{lacking} of {len(image_ids)} images are not in {config.data.image_labels}.")
+    tables.write("bbox_image_labels", shares)
 
 
 def tell_parts(

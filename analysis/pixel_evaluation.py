@@ -20,6 +20,7 @@ take no part in comparisons.
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
@@ -79,35 +80,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         config.data.groups,
         open_maps,
     )
-    asked = config.evaluation.threshold
-
-    def usual_threshold(one: Maps) -> float:
-        return one.box_settings.sure_threshold if asked is None else asked
-
-    choose_threshold = usual_threshold if chosen_by is None else chosen_by.choose_threshold
-    thresholds = compared.found.map(choose_threshold).checked()
-    judged: dict[str, Maps] = {name: compared.found.sets[name] for name in thresholds.sets}
-    # By folder, for their maps of other images, too.
-    threshold_of = {judged[name].folder: value for name, value in thresholds.sets.items()}
-    if config.evaluation.trivial_baselines:
-        folder = config.data.images
-        judged |= build_baselines(judged, compared.image_ids, image_paths, folder)
-
+    thresholds = choose_thresholds(config, compared.found, chosen_by)
+    judged = gather_judged(config, compared, thresholds, image_paths)
     what, parts = name_parts(config.data.groups, compared.image_ids)
-
-    def measure_one(one: Maps) -> Measured:
-        threshold = threshold_of.get(one.folder, usual_threshold(one))
-        truths = masks.of(compared.image_ids)
-        judged_by = (image_paths, threshold, config.evaluation.distractors, compared.groups, parts)
-        return measure(one, truths, *judged_by, compared.num_resamples)
-
-    measured = Found(judged, thresholds.problems).map(measure_one).checked()
+    measured = measure_all(config, compared, judged, thresholds, masks, image_paths, parts)
     tables = SplitTables(config.paths.runs, config.data.test_split)
     tell(tables, compared, measured.sets, masks.class_names)
     tell_parts(tables, what, measured.sets)
     if config.evaluation.benchmark != "none":
         exact = {name: one.values for name, one in measured.sets.items()}
-        fitting = {name: judged[name] for name in exact}
+        fitting = {name: judged.sets[name] for name in exact}
         truths = masks.of(compared.image_ids)
         tell_road_anomaly(tables, config.evaluation.benchmark, fitting, truths, exact)
     return measured.report()
@@ -129,13 +111,79 @@ def open_development_split(
     return DevelopmentSplit(split, masks.of(ids))
 
 
+def choose_thresholds(
+    config: Config, found: Found[LabelSet], chosen_by: DevelopmentSplit | None
+) -> Found[float]:
+    """Choose the threshold of each label set: on another split, as asked for, or its own.
+
+    Raises:
+        UserError: None has one.
+    """
+    choose = (
+        partial(find_usual_threshold, config) if chosen_by is None else chosen_by.choose_threshold
+    )
+    return found.map(choose).checked()
+
+
+def find_usual_threshold(config: Config, maps: Maps) -> float:
+    """Find the threshold that is asked for; else that by which boxes are found in the maps."""
+    asked = config.evaluation.threshold
+    return maps.box_settings.sure_threshold if asked is None else asked
+
+
+def gather_judged(
+    config: Config,
+    compared: Compared[LabelSet],
+    thresholds: Found[float],
+    image_paths: Mapping[str, Path],
+) -> Found[Maps]:
+    """Gather the label sets that have a threshold and, if asked for, trivial maps beside them."""
+    judged: dict[str, Maps] = {name: compared.found.sets[name] for name in thresholds.sets}
+    if config.evaluation.trivial_baselines:
+        folder = config.data.images
+        judged |= build_baselines(judged, compared.image_ids, image_paths, folder)
+    return Found(judged, thresholds.problems)
+
+
+def measure_all(
+    config: Config,
+    compared: Compared[LabelSet],
+    judged: Found[Maps],
+    thresholds: Found[float],
+    masks: TrueMasks,
+    image_paths: Mapping[str, Path],
+    parts: Sequence[str],
+) -> Found[Measured]:
+    """Measure all maps on the images that are compared.
+
+    Raises:
+        UserError: None can be measured.
+    """
+    # By folder, so that the maps of a label set on other images are judged by its own.
+    threshold_of = {judged.sets[name].folder: value for name, value in thresholds.sets.items()}
+
+    def measure_one(one: Maps) -> Measured:
+        return measure(
+            one,
+            masks.of(compared.image_ids),
+            image_paths,
+            threshold_of.get(one.folder, find_usual_threshold(config, one)),
+            config.evaluation.distractors,
+            compared.groups,
+            parts,
+            compared.num_resamples,
+        )
+
+    return judged.map(measure_one).checked()
+
+
 def tell(
     tables: SplitTables,
     compared: Compared[LabelSet],
     measured: Mapping[str, Measured],
     class_names: Sequence[str],
 ) -> None:
-    """Print and write how label sets fare, and what is found of each class of the masks."""
+    """Print and write how label sets fare: together, by class, beside the baseline, by image."""
     num_images = len(compared.image_ids)
     rows = [
         {"label_set": name, "images": num_images, **with_ends(one.values, one.scores)}
@@ -154,19 +202,25 @@ def tell(
         print(f"{equal}.")
     written = tables.write("pixel_evaluation", table)
     if class_names:
-        by_class = {
-            name: dict(zip(class_names, one.by_class, strict=True))
-            for name, one in measured.items()
-        }
-        shares = tabulate_found("label_set", "class", "pixels", by_class)
-        print(f"Share of pixels above the threshold, by class:\n{format_found(shares)}")
-        tables.write("pixel_evaluation_classes", shares)
+        tell_classes(tables, measured, class_names)
     label_sets = measured.keys() & compared.found.sets.keys()
     scores = {name: measured[name].scores for name in measured if name in label_sets}
     tell_differences(tables, "pixel_differences", compared.baseline, scores, (*SHOWN, "dice"))
     images = pd.concat({n: one.images for n, one in measured.items()}, names=["label_set"])
     by_image = tables.write("pixel_evaluation_images", images.reset_index("label_set"))
     print(f"Wrote {written} and {by_image}")
+
+
+def tell_classes(
+    tables: SplitTables, measured: Mapping[str, Measured], class_names: Sequence[str]
+) -> None:
+    """Print and write which share of each class of the masks is found."""
+    by_class = {
+        name: dict(zip(class_names, one.by_class, strict=True)) for name, one in measured.items()
+    }
+    shares = tabulate_found("label_set", "class", "pixels", by_class)
+    print(f"Share of pixels above the threshold, by class:\n{format_found(shares)}")
+    tables.write("pixel_evaluation_classes", shares)
 
 
 def tell_parts(tables: SplitTables, what: str, measured: Mapping[str, Measured]) -> None:
