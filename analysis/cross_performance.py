@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         judge_baselines,
         judge_students,
     )
-    from analysis.streams.figures import draw_curves, tabulate_curves
+    from analysis.streams.figures import draw_all_curves
     from analysis.streams.results import append_results, no_results
     from analysis.streams.tested import describe_test, find_waiting, note_test, open_table
     from analysis.streams.trained_runs import find_runs
@@ -65,8 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_config(folder, config)
     results = append_results(table, rows, kept)
     note_test(table, students, test, results)
-    for metric in ("mAP50", "mAP50-95", "precision", "recall"):
-        draw_curves(folder / f"cross_{metric}", tabulate_curves(results, metric), metric)
+    draw_all_curves(folder, results, "cross")
     print(f"{table}: {count_of(len(results), 'row')}; {count_of(len(waiting), 'student')} tested")
     print_next(["analysis/cluster_cameras.py"], argv)
     return 0

@@ -19,6 +19,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
+from analysis.work.sharing import CELL, make_share
 from util.config import (
     BOX_RULE,
     TEACHERS,
@@ -49,11 +50,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "action": "store_true",
         "help": "say how many label sets and trainings there are and how long they will take",
     },
-    "cell": {
-        "metavar": "I/N",
-        "help": "make the I-th of N shares of the cells (I from 0), as for a Slurm array; then run"
-        " without it for the report",
-    },
+    **CELL,
 }
 
 READS = keys_of("study", "teacher", *TEACHERS, "student", "tracking") | TILES | BOX_RULE
@@ -71,12 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         make_demo_if_asked(config.data.images, config.paths.demo, config.demo)
     warn_of_shared_images(config.data)
     from analysis.study.concluding import conclude
-    from analysis.study.report.writing import write_report
     from analysis.work.images import Images
     from analysis.work.judging import find_judge
-    from analysis.work.running import report_failures, run_plan, run_share
+    from analysis.work.running import report_failures, run_plan
 
-    folder = config.paths.runs / config.study.name
     design = cross(config)
     images = Images(find_images(config.data.images))
     score = (config.study.score, config.study.score_iou)
@@ -87,10 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         say_time(config, design, plan, images.paths, judge.image_ids, num_processes)
         return 0
     if share is not None:
-        outcomes = run_share(plan, share)
-        print(f"share {options.cell}: {len(outcomes)} cells looked after")
-        print("Next: once all shares are done, the same command without --cell")
-        return report_failures(outcomes)
+        return make_share(plan, share)
+    folder = config.paths.runs / config.study.name
     check_split(folder, config.data.test_split, options.overwrite)
     outcomes = run_plan(plan, num_processes)
     results = conclude(
@@ -104,11 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config.paths.cells / "counts",
         num_processes,
     )
-    write_report(results, config.model_dump(mode="json"), folder)
-    write_text(folder / "cells.csv", results.cells.to_csv(index=False))
-    write_config(folder, config)
-    show(results)
-    print(f"Wrote {folder}: report.html, figures, tables, cells.csv")
+    write_results(config, results, folder)
     say_next(results, design.prompts, folder / "report.html", argv)
     return report_failures(outcomes)
 
@@ -184,6 +173,17 @@ def check_split(folder: Path, split: str, overwrite: bool) -> None:
             f"{folder} has the report on the split {made}, not on {split}; choose another "
             "study.name, or give --overwrite to replace it (finished cells are kept)"
         )
+
+
+def write_results(config: Config, results: "StudyResults", folder: Path) -> None:
+    """Write what a study has found, and print the main part of it."""
+    from analysis.study.report.writing import write_report
+
+    write_report(results, config.model_dump(mode="json"), folder)
+    write_text(folder / "cells.csv", results.cells.to_csv(index=False))
+    write_config(folder, config)
+    show(results)
+    print(f"Wrote {folder}: report.html, figures, tables, cells.csv")
 
 
 def show(results: "StudyResults") -> None:

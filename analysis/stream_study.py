@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from analysis.work.sharing import CELL, make_share
 from util.config import Config, keys_of, write_config
 from util.config.command_line import load_config
 from util.demo.making import make_demo_if_asked
@@ -40,11 +41,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "action": "store_true",
         "help": "say how many trainings there are and how long they will take",
     },
-    "cell": {
-        "metavar": "I/N",
-        "help": "make the I-th of N shares of the cells (I from 0), as for a Slurm array; then run"
-        " without it for the report",
-    },
+    **CELL,
 }
 
 READS = keys_of("stream_study", "streams", "detector", "tracking")
@@ -60,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with (share or ALONE).alone(config.paths.cells):
         make_demo_if_asked(config.data.images, config.paths.demo, config.demo)
     from analysis.streams.cross_testing import find_judged_frames
-    from analysis.work.running import report_failures, run_plan, run_share
+    from analysis.work.running import report_failures, run_plan
 
     frames = find_judged_frames(config.data, config.streams)
     chosen = choose(config, frames)
@@ -74,10 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(format_work([work], num_processes, TRIAL))
         return 0
     if share is not None:
-        outcomes = run_share(plan, share)
-        print(f"share {options.cell}: {len(outcomes)} cells looked after")
-        print("Next: once all shares are done, the same command without --cell")
-        return report_failures(outcomes)
+        return make_share(plan, share)
     from analysis.choosing.grid import find_detectors
 
     outcomes = run_plan(plan, num_processes)
@@ -132,9 +126,10 @@ def conclude_study(
 ) -> None:
     """Judge all detectors, compare strategies, and write what comes of it."""
     from analysis.choosing.grid import find_complete
-    from analysis.choosing.judging import draw_all, judge_detectors, write_cross_matrix
+    from analysis.choosing.judging import judge_detectors, write_cross_matrix
     from analysis.choosing.writing import write_answer
     from analysis.streams.cross_testing import find_baselines
+    from analysis.streams.figures import draw_all_curves
 
     study, paths = config.stream_study, config.paths
     folder = paths.runs / study.name
@@ -147,7 +142,7 @@ def conclude_study(
     complete = find_complete(chosen, detectors)
     compared = {point: place for point, place in detectors.items() if point.camera in complete}
     write_cross_matrix(folder / "cross_performance.csv", results, compared, study.reference)
-    figures = draw_all(folder, results)
+    figures = draw_all_curves(folder, results, "curves")
     if complete:
         frames_of = {point: chosen[point].selection.train_ids for point in compared}
         print(write_answer(folder, frames, compared, frames_of, study.reference, figures))

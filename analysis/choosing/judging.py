@@ -1,4 +1,4 @@
-"""How all detectors of a grid fare on all cameras: the table, its curves, and a matrix of it."""
+"""How all detectors of a grid fare on all cameras: the table, and a matrix of it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,6 @@ import pandas as pd
 from analysis.choosing.grid import Point
 from analysis.streams.cross_matrix import gather_matrix, write_matrix
 from analysis.streams.cross_testing import JudgedFrames, judge_baselines, judge_students
-from analysis.streams.figures import draw_curves, tabulate_curves
 from analysis.streams.results import append_results, no_results
 from analysis.streams.trained_runs import read_cell
 from analysis.work.detecting import ChosenFrames
@@ -53,15 +52,6 @@ def judge_detectors(
     rows += judge_baselines(baselines, frames, dataset)
     nothing = no_results()  # cells are told by more than rows of an earlier study say
     return append_results(folder / RESULTS, rows, nothing)
-
-
-def draw_all(folder: Path, results: pd.DataFrame) -> list[str]:
-    """Draw the curve of each metric over the frames learnt from; names of the pictures."""
-    return [
-        f"curves_{metric}.png"
-        for metric in ("mAP50", "mAP50-95", "precision", "recall")
-        if draw_curves(folder / f"curves_{metric}", tabulate_curves(results, metric), metric)
-    ]
 
 
 def write_cross_matrix(

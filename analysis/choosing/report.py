@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis.choosing.concluding import say_ends
 from analysis.choosing.scores import METRICS
+from analysis.markdown_table import to_markdown
 
 _READING = """\
 Means are over cameras, each on its own test frames; then seeds are averaged. The first interval is
@@ -65,13 +66,7 @@ def format_report(name: str, answer: str, table: pd.DataFrame, figures: Sequence
     """
     parts = [f"# {name}: which frames to learn from", answer]
     for metric in METRICS:
-        parts += [f"## {metric} on own cameras", _to_markdown(format_strategies(table, metric))]
+        parts += [f"## {metric} on own cameras", to_markdown(format_strategies(table, metric))]
     parts += [_READING, "## Over the frames learnt from"]
     parts += [f"![{figure}]({figure})" for figure in figures]
     return "\n\n".join(parts) + "\n"
-
-
-def _to_markdown(table: pd.DataFrame) -> str:
-    """Write a table of texts as Markdown."""
-    rows = [[*table.columns], ["---"] * table.shape[1], *table.to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(text.strip() for text in row)} |" for row in rows)

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import pandas as pd
-
+from analysis.markdown_table import to_markdown
 from analysis.ranking.answer import answer
 from analysis.ranking.figure import draw_ranking
 from analysis.ranking.ranking import Ranking
@@ -48,10 +47,3 @@ def write_ranking(
     parts += [spread, "![ranking](ranking.png)", _READING]
     write_text(folder / TABLE, table.to_csv(index=False))
     write_text(folder / "report.md", "\n\n".join(parts) + "\n")
-
-
-def to_markdown(table: pd.DataFrame) -> str:
-    """Write a table of texts as Markdown; a bar in a text is no end of a cell."""
-    rows = [[*table.columns], ["---"] * table.shape[1], *table.to_numpy().tolist()]
-    cells = [[" ".join(str(text).split()).replace("|", "\\|") for text in row] for row in rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)

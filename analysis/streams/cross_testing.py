@@ -25,7 +25,7 @@ from util.streams.cameras import Camera, TimeInNames, find_cameras
 logger = logging.getLogger(__name__)
 
 _ENDS = ("", "_low", "_high")
-METRICS = ("precision", "recall", *(f"{name}{e}" for name in ("mAP50", "mAP50-95") for e in _ENDS))
+_METRICS = ("precision", "recall", *(f"{name}{e}" for name in ("mAP50", "mAP50-95") for e in _ENDS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +63,11 @@ class JudgedFrames:
             logger.warning("%s has failed on: %s", folder, listed(failed))
         boxes = read_bbox_csv(folder / PREDICTION)
         judged = judge_cameras(self.cameras, self.truths, boxes, self.block)
-        of_each = judged[list(METRICS)].iloc[: len(self.cameras)]  # then comes that of all together
+        of_each = judged[list(_METRICS)].iloc[
+            : len(self.cameras)
+        ]  # then comes that of all together
         return {
-            camera.name: {metric: float(row[metric]) for metric in METRICS}
+            camera.name: {metric: float(row[metric]) for metric in _METRICS}
             for camera, row in zip(self.cameras, of_each.to_dict("records"), strict=True)
         }
 

@@ -17,6 +17,7 @@ from util.metrics.intervals import bootstrap
 from util.streams.cameras import natural_key
 from util.visualization import new_figure
 
+CURVES = ("mAP50", "mAP50-95", "precision", "recall")
 SAME, OTHER = "own cameras", "other cameras"
 COLUMNS = ["panel", "strategy", "samples", "mean", "low", "high", "cameras", "runs"]
 
@@ -76,6 +77,21 @@ def _average(part: pd.DataFrame, metric: str) -> tuple[float, float, float]:
 def _mean(sums: np.ndarray) -> np.ndarray:
     """Give means of sums (..., 2), of values and of how many there are."""
     return np.asarray(sums[..., 0] / sums[..., 1])
+
+
+def draw_all_curves(folder: Path, results: pd.DataFrame, prefix: str) -> list[str]:
+    """Draw the curves of each metric of `CURVES`; names of the PNG files, as far as there are any.
+
+    Args:
+        folder: Of the pictures.
+        results: Columns of `read_results`.
+        prefix: How names begin; the metric follows.
+    """
+    return [
+        f"{prefix}_{metric}.png"
+        for metric in CURVES
+        if draw_curves(folder / f"{prefix}_{metric}", tabulate_curves(results, metric), metric)
+    ]
 
 
 def draw_curves(path: Path, curves: pd.DataFrame, metric: str) -> bool:

@@ -60,19 +60,13 @@ def conclude(
         UserError: Not a single label set of a prompt could be made, or the score is undefined.
     """
     made, judge, notes = keep_common_images(judge, find_made(plan, outcomes))
-    with ThreadPoolExecutor(num_threads) as threads:
-        counted = threads.map(lambda folder: count_label_set(folder, judge, store), made)
-        counts = dict(zip(made, track(counted, "counting", len(made), "set"), strict=True))
+    counts = count_all(judge, made, store, num_threads)
     metric = find_judged_metric(judge, study.score, study.score_iou)
     metric = resampled_for_pairs(metric, design.largest_family, len(counts))
     chance = count_everything(judge, image_paths, store)
     arms = [arm for arm in build_arms(design, plan, counts, chance, metric) if arm.prompts]
-    if not arms:
-        reasons = {outcome.reason for outcome in outcomes.values() if outcome.reason}
-        raise UserError(f"no label set of a prompt could be made: {listed(sorted(reasons))}")
+    _refuse_nothing(arms, outcomes, metric)
     main = arms[0]
-    if np.isnan(main.teacher_draws.estimate).all():
-        raise UserError(f"{metric.name} is undefined: the test images have nothing to be found")
     return StudyResults(
         name=study.name,
         metric=metric.name,
@@ -130,6 +124,24 @@ def keep_common_images(
             f"{len(lost)} test images are left out, since label sets lack them: {listed(lost)}."
         )
     return kept, judge.only(common), notes
+
+
+def count_all(
+    judge: Judge, folders: Sequence[Path], store: Path, num_threads: int
+) -> dict[Path, Counts]:
+    """Count how label sets fare, several at once; see `count_label_set`."""
+    with ThreadPoolExecutor(num_threads) as threads:
+        counted = threads.map(lambda folder: count_label_set(folder, judge, store), folders)
+        return dict(zip(folders, track(counted, "counting", len(folders), "set"), strict=True))
+
+
+def _refuse_nothing(arms: Sequence[Arm], outcomes: Outcomes, metric: Metric) -> None:
+    """Refuse a study without a label set of a prompt, or without a score."""
+    if not arms:
+        reasons = {outcome.reason for outcome in outcomes.values() if outcome.reason}
+        raise UserError(f"no label set of a prompt could be made: {listed(sorted(reasons))}")
+    if np.isnan(arms[0].teacher_draws.estimate).all():
+        raise UserError(f"{metric.name} is undefined: the test images have nothing to be found")
 
 
 def build_arms(

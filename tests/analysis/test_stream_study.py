@@ -177,7 +177,9 @@ def test_shares_make_all_cells_and_the_report_finds_them(
     config = write_cameras(tmp_path)
     for share in ("0/2", "1/2"):
         assert run(config, "--cell", share) == 0
-    assert "2 cells looked after" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "share 1/2: 2 cells looked after" in out
+    assert "Next: once all shares are done, the same command without --cell" in out
     assert not (tmp_path / "runs" / "stream_study").exists()
     before = stamps(config)
     assert len(before) == 8
