@@ -16,6 +16,7 @@ from analysis.ranking.answer import answer
 from analysis.ranking.measuring import OfImage, count_seen, look_at
 from analysis.ranking.ranking import Ranking, rank
 from analysis.ranking.tables import show_ranking, tabulate
+from analysis.work.contents import find_twins
 from util.errors import UserError
 from util.metrics.groups import group_images
 from util.multi_teacher.box_agreement import FEWEST
@@ -85,7 +86,8 @@ class PromptRanking:
             seen = self._look(choice, hashes, stop, state)
             if stop.is_set():
                 return
-            twins = find_twins(prompts, [each.digest() for each in hashes])
+            digests = (each.digest() for each in hashes)
+            twins = find_twins(dict(zip(prompts, digests, strict=True)))
             ranking = rank_seen(seen, prompts, twins, self._groups)
         except UserError as error:
             state["error"] = str(error)
@@ -118,15 +120,6 @@ class PromptRanking:
                 seen[image_id] = look_at(maps, boxes)
             state["done"] = number
         return seen
-
-
-def find_twins(names: Sequence[str], contents: Sequence[bytes]) -> dict[str, str]:
-    """Find what has the content of an earlier one: that one's name, by its own."""
-    first: dict[bytes, str] = {}
-    firsts = [
-        first.setdefault(content, name) for name, content in zip(names, contents, strict=True)
-    ]
-    return {name: one for name, one in zip(names, firsts, strict=True) if name != one}
 
 
 def rank_seen(

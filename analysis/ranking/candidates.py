@@ -7,6 +7,7 @@ from itertools import islice
 import numpy as np
 
 from analysis.study.design import split_strategy
+from analysis.work.contents import find_twins
 from util.config import CombinationSection
 from util.errors import UserError, listed
 from util.label_set import LabelSet
@@ -89,9 +90,7 @@ def find_ranked(
     Raises:
         UserError: Fewer than `FEWEST` label sets differ, or a strategy is unknown.
     """
-    first: dict[str, str] = {}
-    twins = {name: first.setdefault(each.content, name) for name, each in label_sets.items()}
-    equal = {name: one for name, one in twins.items() if name != one}
+    equal = find_twins({name: each.content for name, each in label_sets.items()})
     members = {name: each for name, each in label_sets.items() if name not in equal}
     if len(members) < FEWEST:
         raise UserError(

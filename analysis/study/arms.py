@@ -10,6 +10,7 @@ from analysis.study.design import Source
 from analysis.study.scoring import Metric
 from analysis.study.statistics.draws import Draws, student_draws, teacher_draws
 from analysis.work.cells import Cell
+from analysis.work.contents import find_twins
 from analysis.work.judging import Counts
 
 
@@ -46,11 +47,7 @@ class Arm:
     @cached_property
     def same_as(self) -> dict[str, str]:
         """The first source with the same maps, by the names of those that have them too."""
-        first: dict[str, str] = {}
-        for source in self.sources:
-            first.setdefault(self.contents[source.name], source.name)
-        named = {source.name: first[self.contents[source.name]] for source in self.sources}
-        return {name: twin for name, twin in named.items() if name != twin}
+        return find_twins({source.name: self.contents[source.name] for source in self.sources})
 
     @property
     def asked(self) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from analysis.study.arms import Arm
 from analysis.study.design import Design
 from analysis.study.statistics.comparisons import SIGNIFICANT
+from analysis.work.contents import find_twins
 from analysis.work.judging import Judge
 from analysis.work.running import Outcomes
 from util.errors import listed
@@ -66,11 +67,9 @@ def _note_void(arm: Arm) -> Iterator[str]:
 
 def _note_equal_arms(arms: Sequence[Arm]) -> Iterator[str]:
     """Arms that are not compared since they have the same teacher or students."""
-    first: dict[object, Arm] = {}
-    for arm in arms:
-        twin = first.setdefault((tuple(arm.contents.items()), arm.learnt_by), arm)
-        if twin is not arm:
-            yield f"{arm.name} has the same label sets as {twin.name}: they are not compared."
+    told = {arm.name: (tuple(arm.contents.items()), arm.learnt_by) for arm in arms}
+    for name, twin in find_twins(told).items():
+        yield f"{name} has the same label sets as {twin}: they are not compared."
 
 
 def _note_students(arm: Arm, design: Design) -> Iterator[str]:

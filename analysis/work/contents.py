@@ -3,6 +3,7 @@
 import hashlib
 import os
 import unicodedata
+from collections.abc import Hashable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,17 @@ def content_of(folder: Path) -> str:
     return (
         entry["content"] if entry is not None else LabelSet(folder, needs_maps=False).fingerprint()
     )
+
+
+def find_twins(contents: Mapping[str, Hashable]) -> dict[str, str]:
+    """Find what has the content of an earlier one: that one's name, by its own.
+
+    Args:
+        contents: What tells each from those that differ, by its name.
+    """
+    first: dict[Hashable, str] = {}
+    firsts = {name: first.setdefault(content, name) for name, content in contents.items()}
+    return {name: one for name, one in firsts.items() if name != one}
 
 
 def is_there(folder: Path) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from analysis import prompt_ranking
 from analysis.explorer.exploring import Explorer
-from analysis.explorer.ranking import PromptRanking, find_twins
+from analysis.explorer.ranking import PromptRanking
 from tests.analysis.explorer.choices import choose
 from tests.stages import label
 from util.config import Config
@@ -79,8 +79,3 @@ def test_a_ranking_that_is_given_up_tells_nothing(config: Config, explorer: Expl
     ranking.begin(choose(config, prompts=["bird", "gull", "whale"]))
     ranking.end()
     assert ranking.state()["ranked"] is None
-
-
-def test_twins_are_named_by_the_first_of_them() -> None:
-    assert find_twins("abcd", [b"1", b"2", b"1", b"1"]) == {"c": "a", "d": "a"}
-    assert find_twins([], []) == {}
