@@ -26,7 +26,7 @@ BIN_STARTS = np.unique(
     np.append(0, MAX_LEVEL / (1 + np.exp(-np.linspace(-11, 11, 1024))).round(9)).astype(np.int64)
 )
 """First levels of the bins that curves are resampled in: fine near 0 and 1, where maps are."""
-_CHUNK_ROWS = 64  # so few stay in the cache
+_CHUNK_ROWS = 64  # few enough to stay in the cache
 
 
 def threshold_scores(sums: np.ndarray) -> np.ndarray:

@@ -47,14 +47,14 @@ class CameraScores:
     resampled: np.ndarray
     num_groups: np.ndarray
 
-    def over_cameras(self, metric: str, seed: int = 0) -> Draws:
+    def over_cameras(self, metric: str) -> Draws:
         """Draw means over cameras and frames; nan where there is one camera.
 
         Copies of a camera have frames of their own: each reads another resample of it.
         """
         count, num_resamples = self.resampled.shape[:2]
         scores = self.resampled[..., METRICS.index(metric)]
-        picked = np.random.default_rng([seed, count]).integers(count, size=(num_resamples, count))
+        picked = np.random.default_rng([0, count]).integers(count, size=(num_resamples, count))
         step = max(num_resamples // count, 1)
         places = np.arange(num_resamples)[:, None] + step * np.arange(count)
         draws = _mean(scores[picked, places % num_resamples], axis=1)

@@ -57,9 +57,9 @@ def compare_students(
 
     Returns:
         Columns `DIFFERENCES`, of `a` minus `b` (see `compare`). Families are `distilled minus
-        labels`, of the same student, and `student minus teacher`; p is adjusted within a family
-        and score. How alike a student and its teacher are is no score
-        that the teacher could win or lose, so there `iou_with_teacher` is left out.
+        labels`, of the same student, and `student minus teacher`; p is adjusted within a family and
+        score. How alike a student and its teacher are is no score that the teacher could win or
+        lose, so there `iou_with_teacher` is left out.
     """
     sizes = dict.fromkeys(name for _, name in students)
     both = [name for name in sizes if ("labels", name) in students]

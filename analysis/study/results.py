@@ -80,7 +80,7 @@ class GalleryRow:
 
     Attributes:
         image_id: Of the image.
-        why: Why it is shown, such as `typical` or `worst: the prompts disagree most`.
+        why: Why it is shown, such as `the prompts disagree most` (see `choose_images`).
         image_rgb: (H, W, 3) uint8.
         truths: Table of its true boxes.
         panels: Maps of label sets, teachers' and students'.

@@ -14,8 +14,7 @@ from analysis.pixel_scores import pixels_by_bin
 from analysis.work.contents import content_of, held
 from analysis.work.versions import IMAGES, JUDGE_CODE, code_hash, releases
 from util.bbox_csv import boxes_to_table, split_ignored
-from util.config import DataSection
-from util.config.analyses.evaluation import EvaluationSection
+from util.config import DataSection, EvaluationSection
 from util.data_classes import Boxes, BoxSettings
 from util.disk.whole_files import write_bytes
 from util.errors import UserError
