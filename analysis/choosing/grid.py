@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,24 +67,20 @@ def choose_frames(
         )
     tables = [label_set.read_boxes() for label_set in pool.label_sets]
     chosen: dict[Point, ChosenFrames] = {}
-    problems: dict[str, None] = {}
-    for strategy in study.strategies:
-        for budget in study.budgets:
-            for seed in study.seeds:
-                told = {"strategy": strategy, "frames": budget, "budget": "camera", "seed": seed}
-                settings = streams.model_copy(update=told)
-                try:
-                    selections = select(
-                        pool.cameras, tables[0], settings, tables[-1], pool.image_paths
-                    )
-                    _refuse_empty(selections)
-                except UserError as error:
-                    problems[f"by {strategy}, {budget} of each camera: {error}"] = None
-                    continue
-                for camera, each in zip(pool.cameras, selections, strict=True):
-                    made_of = pool.only(camera).describe(settings, groups)
-                    point = Point(camera.name, strategy, budget, seed)
-                    chosen[point] = ChosenFrames(each, settings, made_of)
+    problems: dict[str, None] = {}  # in order, each once, whatever the seed
+    for strategy, budget, seed in product(study.strategies, study.budgets, study.seeds):
+        told = {"strategy": strategy, "frames": budget, "budget": "camera", "seed": seed}
+        settings = streams.model_copy(update=told)
+        try:
+            selections = select(pool.cameras, tables[0], settings, tables[-1], pool.image_paths)
+            _refuse_empty(selections)
+        except UserError as error:
+            problems[f"by {strategy}, {budget} of each camera: {error}"] = None
+            continue
+        for camera, each in zip(pool.cameras, selections, strict=True):
+            made_of = pool.only(camera).describe(settings, groups)
+            point = Point(camera.name, strategy, budget, seed)
+            chosen[point] = ChosenFrames(each, settings, made_of)
     if problems:
         raise UserError(listed(list(problems), 3))
     names = [camera.name for camera in pool.cameras]

@@ -1,6 +1,6 @@
 """The test images that a report shows, typical and telling ones, with maps of several prompts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,25 +20,18 @@ from util.masks_to_bboxes import soft_label_to_boxes
 def choose_gallery(arm: Arm, judge: Judge, image_paths: Mapping[str, Path]) -> list[GalleryRow]:
     """Choose test images by how the prompts score on them, and gather their maps."""
     sources = choose_sources(arm)
+    counts = [arm.teachers[name] for name in arm.prompts]
     rows = []
-    for index, why in choose_images(
-        [arm.teachers[name] for name in arm.prompts], arm.metric
-    ).items():
+    for index, why in choose_images(counts, arm.metric).items():
         image_id = judge.image_ids[index]
         truths = pd.DataFrame(columns=COLUMNS)
         if judge.truths is not None:
             truths, _ = split_ignored(judge.truths[judge.truths["image"] == image_id])
-        panels = []
-        for name in sources:
-            label_sets = {"teacher": arm.folders[name]}
-            label_sets |= {
-                f"student, seed {seed}": predictions(arm.runs[name][seed])
-                for seed in list(arm.students[name])[:1]
-            }
-            panels += [
-                _panel(f"{name}, {who}", LabelSet(folder), image_id, judge)
-                for who, folder in label_sets.items()
-            ]
+        panels = [
+            _panel(f"{name}, {who}", LabelSet(folder), image_id, judge)
+            for name in sources
+            for who, folder in _shown_label_sets(arm, name)
+        ]
         image = read_image(image_paths[image_id])
         rows.append(GalleryRow(image_id, why, image, truths, panels))
     return rows
@@ -81,6 +74,13 @@ def choose_sources(arm: Arm) -> list[str]:
     ranked = sorted(arm.prompts, key=lambda name: -scores[name])
     shown = list(dict.fromkeys([ranked[0], ranked[len(ranked) // 2], ranked[-1]]))
     return shown + sorted(arm.combinations, key=lambda name: -scores[name])[:1]
+
+
+def _shown_label_sets(arm: Arm, name: str) -> Iterator[tuple[str, Path]]:
+    """Whose label sets of a source are shown, and their folders: the teacher's, a student's."""
+    yield "teacher", arm.folders[name]
+    for seed in list(arm.students[name])[:1]:
+        yield f"student, seed {seed}", predictions(arm.runs[name][seed])
 
 
 def _panel(title: str, label_set: LabelSet, image_id: str, judge: Judge) -> Panel:
