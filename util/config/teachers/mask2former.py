@@ -19,7 +19,7 @@ from util.config.students.student import Precision
 class Mask2FormerSection(Section):
     """A Mask2Former that learns ordinary classes of road scenes; see the section `maskomaly`."""
 
-    defaults_version: ClassVar[int] = 2
+    defaults_version: ClassVar[int] = 3
 
     run: FolderName = Field(
         "mask2former",
@@ -87,7 +87,7 @@ class Mask2FormerSection(Section):
         description="Weight of a loss on what all masks together say at each pixel: much for its"
         " class, and nothing for any where a thing was pasted; 0 = the published losses alone.",
     )
-    epochs: int = Field(10, ge=1, description="Passes over the training split.")
+    epochs: int = Field(20, ge=1, description="Passes over the training split.")
     patience: int = Field(10, ge=1, description="Stop after so many epochs without a better one.")
     batch_size: int = Field(4, ge=1, description="Crops in a step.")
     learning_rate: float = Field(0.001, gt=0, description="At the start of the poly schedule.")
