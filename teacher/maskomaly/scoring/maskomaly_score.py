@@ -121,13 +121,17 @@ class MaskomalyBand:
 
         A pair is above the threshold where at least two masks are: no pairs are compared.
         """
-        # As floats, in the place of a copy: torch sums bools three times slower.
-        is_inside = self.masks[:, queries].gt_(self.rule.settings.border_threshold)
-        return is_inside.sum(dim=1) >= 2
+        # As floats: torch sums bools three times slower. All masks are compared, and a product
+        # counts some of them: choosing them would copy most.
+        inside = torch.empty_like(self.masks)
+        torch.gt(self.masks, self.rule.settings.border_threshold, out=inside)
+        counted = inside.new_zeros(1, inside.shape[1]).index_fill_(1, queries, 1)
+        return torch.matmul(counted, inside)[:, 0] >= 2
 
     def _largest(self, queries: Tensor) -> Tensor:
         """The largest M s of some queries, (rows, W); 0 without any."""
         if not len(queries):
             return torch.zeros_like(self.masks[:, 0])
         confidences = self.rule.confidences[queries, None]
-        return self.masks[:, queries].mul_(confidences).amax(dim=1)
+        # index_select copies four times faster than an index in brackets does.
+        return self.masks.index_select(1, queries).mul_(confidences).amax(dim=1)
