@@ -116,8 +116,9 @@ def build_model(architecture: Architecture, encoder_weights: Path | None = None)
 
     from util.learning.networks.same_padding import fix_padding
 
-    names = sorted(smp.MODEL_ARCHITECTURES_MAPPING)
-    if architecture.name != "encoder_unet" and architecture.name.lower() not in names:
+    known = smp.MODEL_ARCHITECTURES_MAPPING
+    if architecture.name != "encoder_unet" and architecture.name.lower() not in known:
+        names = sorted(network.__name__ for network in known.values())
         raise UserError(
             f"student.architecture is {architecture.name!r}; expected unet, encoder_unet or one of "
             f"{', '.join(names)}"

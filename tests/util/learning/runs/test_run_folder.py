@@ -49,7 +49,7 @@ def content_of(run: Path) -> dict[str, bytes]:
 
 
 BAD_STARTS = [
-    (["--student.architecture", "nonet"], "expected unet, encoder_unet or one of"),
+    (["--student.architecture", "nonet"], "PAN, PSPNet, Segformer, UPerNet, Unet,"),
     (["--student.encoder", "nothing", "--student.architecture", "PAN"], "cannot be built"),
     (["--student.label_set", "nowhere"], "does not exist"),
     (["--student.losses", "kl=0"], "no loss with a weight above 0"),
