@@ -230,7 +230,7 @@ def test_an_old_transformers_is_named_with_the_range_that_is_wanted(
 ) -> None:
     assert "! transformers" not in report(COLOUR, tmp_path)[1]
     install(monkeypatch, transformers="4.57.1")
-    assert f"! transformers 4.57.1 is not >=5.20: {INSTALL}" in report(COLOUR, tmp_path)[1]
+    assert f"! transformers 4.57.1 is not >=5.23: {INSTALL}" in report(COLOUR, tmp_path)[1]
 
 
 def test_a_torchvision_of_another_build_stops_what_needs_it_and_nothing_else(

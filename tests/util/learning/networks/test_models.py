@@ -44,7 +44,7 @@ def test_other_architectures_take_odd_sizes(name: str, encoder: str) -> None:
 
 
 def test_unknown_architectures_and_encoders_are_refused_with_the_list() -> None:
-    with pytest.raises(UserError, match=r"unet or one of .*pan"):
+    with pytest.raises(UserError, match=r"unet or one of .*PAN"):
         build_model(Architecture("UNett", 1, 1, "resnet34"))
     for name in ("PAN", "encoder_unet"):
         with pytest.raises(UserError, match="resnet35"):
