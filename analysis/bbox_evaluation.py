@@ -182,7 +182,7 @@ def tell_classes(
     if table.empty:
         tables.forget(CLASSES)
         return
-    print(f"Share of true boxes found (thesis), by class:\n{format_classes(table, 'prediction')}")
+    print(format_classes(table, "prediction"))
     tables.write(CLASSES, table)
 
 

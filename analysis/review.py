@@ -144,7 +144,8 @@ def use_marks(
     made = weigh(teacher.label_set, marks, output, overwrite)
     status = report_made(made, f"{teacher.name} with {len(marks.of(WRONG))} wrong", ALONE)
     more = ["--student.pixel_weights", "label_set"] if marks.of(WRONG) else []
-    print_next(["student/train.py", "--student.label_set", config.review.output, *more], argv)
+    learns = ["--student.label_set", config.review.output, "--student.run", config.review.output]
+    print_next(["student/train.py", *learns, *more], argv)
     return status
 
 

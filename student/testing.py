@@ -114,5 +114,5 @@ def write_classes(stem: str, split: str, table: pd.DataFrame) -> None:
     path.unlink(missing_ok=True)
     if len(table):
         table = table.assign(split=split)
-        print(f"Share of true boxes found (thesis), by class:\n{format_classes(table, 'split')}")
+        print(format_classes(table, "split"))
         write_text(path, table.to_csv(index=False))

@@ -138,8 +138,8 @@ def print_verdict(path: Path, facts: Mapping[str, Any]) -> None:
     print(f"{path}: epoch {best['epoch']:.0f} is kept, validation F1 {best['val_f1']:.3f}")
     if boxes := facts.get("boxes"):
         print(
-            f"Its boxes, as the validation images choose: pixels above {boxes['threshold']:g}, "
-            f"{boxes['min_area_px']} at least, one of them above "
+            f"Its boxes, as the validation images choose: {boxes['min_area_px']} or more pixels "
+            f"above {boxes['threshold']:g}, one of them above "
             f"{max(boxes['seed_threshold'], boxes['threshold']):g}"
         )
     if best["val_f1"] == 0:

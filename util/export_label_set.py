@@ -260,7 +260,7 @@ def describe_thresholds(sources: Sequence[Source]) -> str:
     values = list(dict.fromkeys(above.values()))
     if len(values) > 1:
         values = [f"{threshold} in {name}" for name, threshold in above.items()]
-    return f", of pixels above {listed(values, 20)}" if values else ""
+    return f", found in pixels above {listed(values, 20)}" if values else ""
 
 
 if __name__ == "__main__":

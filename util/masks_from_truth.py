@@ -14,6 +14,7 @@ Next: python analysis/pixel_evaluation.py --data.masks OUTPUT
 """
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -89,12 +90,13 @@ def report(
 ) -> None:
     """Say what was painted, and what is not known."""
     objects = [each for of_image in outlines.values() for each in of_image]
-    num_unknown = sum(not each.is_known for each in objects)
+    known = Counter(each.obj_class for each in objects if each.is_known)
+    told = [f"{name} ({known[name]})" for name in classes]
     print(
-        f"{output}: {len(outlines)} masks of {total} images, {len(objects) - num_unknown} objects "
-        f"of the classes {listed(classes, 20) or 'none'}"
+        f"{output}: {len(outlines)} masks of {total} images, {known.total()} objects of the "
+        f"classes {listed(told, 20) or 'none'}"
     )
-    if num_unknown:
+    if num_unknown := len(objects) - known.total():
         print(f"Ignored (255): {num_unknown} regions to ignore, or boxes without an outline")
 
 

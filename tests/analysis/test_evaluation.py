@@ -294,8 +294,10 @@ def test_recall_of_each_true_class_is_told_and_goes_where_a_later_run_has_one_cl
     truth.to_csv(path, sep=";", index=False)
     named = ["--data.ground_truth", str(path), "--data.ground_truth_format", "csv"]
     assert evaluate_boxes([*project, *named, "--data.ground_truth_classes", "[]"]) == 0
-    assert "found (thesis), by class:\n prediction  left  right\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
     table = pd.read_csv(tmp_path / "bbox_evaluation_classes.csv")
+    left, right = table["boxes"][:2]
+    assert f"(thesis), by class:\n prediction  left ({left})  right ({right})\n" in said
     whole = pd.read_csv(tmp_path / "bbox_evaluation.csv")
     for name, rows in table[table["metric"] == "thesis"].groupby("prediction"):
         assert rows["class"].tolist() == ["left", "right"]

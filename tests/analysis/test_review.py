@@ -83,7 +83,7 @@ def test_a_tested_student_is_compared_and_learns_from_the_marks(
     capsys.readouterr()
     assert review(arguments(project, "--marks", str(marks))) == 0
     shown = capsys.readouterr().out
-    assert "--student.label_set reviewed --student.pixel_weights label_set" in shown
+    assert "--student.run reviewed --student.pixel_weights label_set" in shown
     splits = tmp_path / "runs/review/splits"
     assert read_split(splits, "review", ids) == [ids[1], ids[9]]
     assert read_split(splits, "Validation", ids) == ids[6:9]

@@ -43,7 +43,7 @@ def test_figures_of_folders_and_of_true_classes_are_written_and_go_where_there_a
     judge_as(config, predicted)
     said = capsys.readouterr().out
     assert "F1 (thesis) by folder" in said
-    assert "found (thesis), by class:\nsplit  left  right\n" in said
+    assert "any box finds (thesis), by class:\nsplit  left (18)  right (6)\n" in said
     stem = str(predicted.folder)
     whole = pd.read_csv(f"{stem}_metrics.csv")
     parts = pd.read_csv(f"{stem}_metrics_parts.csv")

@@ -233,7 +233,7 @@ def test_polygons_of_yolo_are_painted_boxes_are_ignored_and_no_file_is_no_mask(
     assert set(masks) == {"sub/möwe", "leer"}
     assert json.loads((config.parent / "masks/classes.json").read_text()) == {"1": "3", "2": "7"}
     said = capsys.readouterr().out
-    assert "2 masks of 3 images, 1 objects of the classes 3, 7" in said
+    assert "2 masks of 3 images, 1 objects of the classes 3 (0), 7 (1)" in said
     assert "Ignored (255): 1 regions to ignore, or boxes without an outline" in said
 
 

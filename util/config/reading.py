@@ -5,7 +5,7 @@ line, to the working directory.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from util.disk.whole_files import write_json
 from util.errors import UserError
 
 DEFAULT_CONFIG = REPOSITORY / "config.json"
+
+OF_IMAGES = ("splits", "ground_truth", "masks")
+"""Keys of `data` that are of the images that it names, and of no others."""
 
 
 def read_config(path: Path) -> Config:
@@ -65,7 +68,7 @@ def _fill_in(content: Any) -> Any:
     if not {"ground_truth", "images", "masks"}.isdisjoint(data):
         data = {"ground_truth_classes": []} | data
     if "images" in data:
-        unsaid = {"splits": None, "ground_truth": None, "masks": None}
+        unsaid = dict.fromkeys(OF_IMAGES)
     else:
         unsaid = {
             "images": f"{paths['demo']}/JPEGImages",
@@ -81,13 +84,26 @@ def override_config(
 ) -> Config:
     """Replace single values, `{section: {key: value}}`; `source` is for errors.
 
+    The demo's splits and truth go where images become the user's own: they say nothing of them.
+
     Raises:
         UserError: A key is unknown or a value impossible.
     """
     values = config.model_dump()
     for section, changes in overrides.items():
         values[section] = {**values.get(section, {}), **changes}
-    return _validate(values, Path.cwd(), source)
+    replaced, given = _validate(values, Path.cwd(), source), overrides.get("data", {})
+    return _drop_demo(replaced, given) if "images" in given else replaced
+
+
+def _drop_demo(config: Config, given: Collection[str]) -> Config:
+    """Take the demo's splits and truth, but for those that are given, from images of another."""
+    data, demo = config.data, config.paths.demo
+    if data.images.is_relative_to(demo):
+        return config
+    places = {key: getattr(data, key) for key in OF_IMAGES if key not in given}
+    unsaid = {k: None for k, place in places.items() if place and place.is_relative_to(demo)}
+    return config.model_copy(update={"data": data.model_copy(update=unsaid)})
 
 
 def values_in(folder: Path, config: Config) -> dict[str, Any]:

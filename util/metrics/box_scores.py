@@ -166,12 +166,16 @@ def recall_by_class(matcher: BoxMatcher, iou_thresholds: Sequence[float]) -> pd.
 def format_classes(table: pd.DataFrame, index: str) -> str:
     """Lay rows of `recall_by_class` out for the screen, by the thesis's metric alone.
 
+    Each class has the number of its boxes beside it.
+
     Args:
         table: With a column of what was judged.
         index: That column, such as `prediction`.
     """
     of_thesis = table[table["metric"] == "thesis"]
-    return format_found(of_thesis[[index, "class", "found_share"]])
+    named = of_thesis["class"] + " (" + of_thesis["boxes"].astype(str) + ")"
+    shares = of_thesis.assign(**{"class": named})[[index, "class", "found_share"]]
+    return f"Share of true boxes that any box finds (thesis), by class:\n{format_found(shares)}"
 
 
 def mark_everything(image_ids: Sequence[str]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from util.config import BOX_RULE, Config, keys_of
+from util.config import BOX_RULE, Config, DataSection, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.errors import UserError
 from util.running.run import print_next
@@ -40,6 +40,26 @@ def test_the_command_line_wins_and_its_paths_belong_to_the_working_directory(
     assert (config.student.epochs, config.student.width) == (7, 5)
     assert config.paths.runs == tmp_path.parent / "x"
     assert options.overwrite
+
+
+def test_images_of_the_users_own_have_no_truth_of_the_demo(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text("{}")
+
+    def read_data(*argv: str) -> DataSection:
+        return load_config("", ["--config", str(path), *argv], OVERWRITE)[0].data
+
+    own = ["--data.images", str(tmp_path / "photos")]
+    data = read_data(*own)
+    assert (data.splits, data.ground_truth, data.masks) == (None, None, None)
+    given = str(tmp_path / "data/sea_scenes/lists")
+    assert read_data(*own, "--data.splits", given).splits == Path(given)
+    demo = read_data("--data.images", str(tmp_path / "data/sea_scenes/JPEGImages"))
+    assert demo == read_data()
+    assert demo.masks == tmp_path / "data/sea_scenes/SegmentationClass"
+    truth = {"images": "photos", "ground_truth": "truth.csv", "masks": "masks"}
+    path.write_text(json.dumps({"data": truth}))
+    assert read_data(*own).ground_truth == tmp_path / "truth.csv"
 
 
 def is_json_list(text: str) -> bool:

@@ -95,7 +95,7 @@ def test_another_threshold_gives_other_objects_and_is_said(
     read = COCO(str(export("coco", "--evaluation.threshold", "0.7") / "annotations.json"))
     for annotation, mask in zip(read.loadAnns([1, 2]), object_masks(0.7), strict=True):
         np.testing.assert_array_equal(read.annToMask(annotation), mask)
-    assert "2 boxes in 1 of 2 images, of the classes möwe (2), of pixels above 0.7" in (
+    assert "2 boxes in 1 of 2 images, of the classes möwe (2), found in pixels above 0.7" in (
         capsys.readouterr().out
     )
 

@@ -210,7 +210,7 @@ def test_a_class_that_is_nowhere_keeps_its_number(
 ) -> None:
     named = "--export_label_set.label_set"
     out = export("yolo", named, "whale", named, "boat")
-    assert "the classes boat (1), whale (0), of pixels above 0.5" in capsys.readouterr().out
+    assert "the classes boat (1), whale (0), found in pixels above 0.5" in capsys.readouterr().out
     assert (out / "data.yaml").read_text().endswith('names:\n  0: "boat"\n  1: "whale"\n')
 
 
@@ -234,7 +234,7 @@ def test_each_label_set_has_its_own_threshold(
     read = COCO(str(export("coco") / "annotations.json"))
     assert len(read.getAnnIds(catIds=[2])) == 2  # the faint one is none
     said = capsys.readouterr().out
-    assert "of pixels above 0.5 in white_crest, 0.5 in boat, 0.7 in sea_bird" in said
+    assert "found in pixels above 0.5 in white_crest, 0.5 in boat, 0.7 in sea_bird" in said
     assert "Left out: 1 images that " in said
 
 

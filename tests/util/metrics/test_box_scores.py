@@ -132,8 +132,9 @@ def test_recall_by_class_is_that_of_each_class_and_asks_no_class_of_predictions(
         ["one_to_one", 0.75, "boat", 2, 1, 0.5],
     ]
     assert list(table) == ["metric", "iou", "class", "boxes", "found_boxes", "found_share"]
-    shown = format_classes(table.assign(prediction="gull"), "prediction").split()
-    assert shown == ["prediction", "bird", "boat", "gull", "1.000", "0.500"]
+    _, *shown = format_classes(table.assign(prediction="gull"), "prediction").splitlines()
+    told = [line.split() for line in shown]
+    assert told == [["prediction", "bird", "(1)", "boat", "(2)"], ["gull", "1.000", "0.500"]]
 
 
 def test_recall_by_class_of_all_classes_is_the_recall(rng: np.random.Generator) -> None:
