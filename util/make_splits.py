@@ -63,6 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     facts = {"splits": told.model_dump(mode="json"), "groups": data.groups}
     write_json(folder / "splits.json", facts | {"images": len(ids)})
     print_table(list(told.shares), numbers, ties, classes)
+    if len(np.unique(ties)) == len(ids):
+        print(
+            "Each image is a group of its own: frames of one camera, video or flight, if there are "
+            "some, are in several lists (splits.together, data.groups and "
+            "splits.tie_near_duplicates keep them together)"
+        )
     if not has_truth.all():
         print(describe_unjudged(learnt, learnt in told.shares, numbers[~has_truth]))
     print(f"Wrote {folder}")

@@ -44,6 +44,7 @@ def test_each_image_is_in_one_list_and_classes_have_their_shares(
     said = capsys.readouterr().out
     assert "A     15 images (75.0%) in 15 groups: boat 6, gull 9" in said
     assert "B      5 images (25.0%) in 5 groups: boat 2, gull 3" in said
+    assert "Each image is a group of its own" in said
     assert "Next: python" in said
     told = json.loads((config.parent / "splits" / "splits.json").read_text())
     assert told["splits"]["shares"] == {"A": 3, "B": 1}
@@ -57,7 +58,9 @@ def test_near_duplicates_and_folders_are_never_apart(
         (images / f"copy{number}.png").write_bytes((images / "gull/03.png").read_bytes())
     shares = ["--splits.shares", '{"A": 1, "B": 1}']
     assert make(config, *shares, "--splits.tie_near_duplicates=true") == 0
-    assert "15 pairs of images that look alike" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "15 pairs of images that look alike" in said
+    assert "a group of its own" not in said
     alike = {"gull/03", *(f"copy{number}" for number in range(5))}
     assert sorted(len(alike & set(each)) for each in lists(config, "A", "B").values()) == [0, 6]
     assert make(config, *shares, "--splits.together=folder", "--overwrite") == 0
