@@ -16,6 +16,7 @@ from util.images.reading_ahead import read_ahead
 from util.label_set import Content
 from util.running.progress import track
 from util.visualization import PREDICTION_RGB, new_figure, write_figure
+from util.words import count_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,11 +102,12 @@ def draw_sheet(
     for row, (prompt, content) in zip(axes[1:], contents.items(), strict=True):
         _show(row[0], image, prompt)
         if isinstance(content, Finding):
-            _show(row[0], image, f"{prompt}: {len(content.scores)} boxes")
+            _show(row[0], image, f"{prompt}: {count_of(len(content.scores), 'box', 'boxes')}")
             _draw_boxes(row[0], content, shrink)
             _show(row[1], _paint_masks(image, content, shrink), "masks")
         elif content.boxes is not None:
-            _show(row[0], image, f"{prompt}: {len(content.boxes.confidences)} boxes")
+            num_boxes = len(content.boxes.confidences)
+            _show(row[0], image, f"{prompt}: {count_of(num_boxes, 'box', 'boxes')}")
             _draw_detected(row[0], content.boxes, shrink)
         if content.soft_label is not None:
             title = f"soft label, at most {content.soft_label.max():.2f}"

@@ -11,8 +11,8 @@ the classes of all; label sets that have a class in common, or lack each other's
 refused. Writes into paths.exports/LABEL_SET/FORMAT, or below export_label_set.output
 
   coco          annotations.json: boxes, scores, sizes of images, masks as RLE
-  yolo          a txt file an image, empty ones too, and data.yaml, which names the classes:
-                `class x_centre y_centre width height` a box, relative to the image
+  yolo          a txt file an image, empty ones too, and data.yaml and classes.txt, which name the
+                classes: `class x_centre y_centre width height` a box, relative to the image
   yolo-seg      the same with a polygon an object; pieces of one hang together by thin lines
   voc           an XML an image: boxes
   masks         a PNG an image, 0 where no object is, else 255; of several classes their numbers,
@@ -58,7 +58,8 @@ from util.exporting.sources import (
     read_table,
 )
 from util.exporting.writing import File, write_files
-from util.exporting.yolo import describe, write_lines
+from util.exporting.yolo import describe, list_classes, write_lines
+from util.ground_truth.yolo import CLASS_LIST
 from util.images.class_table import CLASS_NAMES, write_class_names
 from util.images.files import find_images, id_to_path, name_files
 from util.label_set import check_same_images
@@ -220,7 +221,10 @@ def list_others(
 def list_beside(kind: str, output: Path, wishes: Wishes) -> list[File]:
     """List the files that name the classes, beside those of images."""
     if kind in ("yolo", "yolo-seg"):
-        return [of_text(output / "data.yaml", describe(output, wishes.classes))]
+        return [
+            of_text(output / "data.yaml", describe(output, wishes.classes)),
+            of_text(output / CLASS_LIST, list_classes(wishes.classes)),
+        ]
     if kind != "masks":
         return []
     path = output / CLASS_NAMES

@@ -54,6 +54,7 @@ def test_each_image_has_a_file_and_failed_ones_are_said(
         f"{BANK}/1.txt": "1 0.375 0.25 0.25 0.25\n",
         f"{BANK}/2.txt": "",
         "cam1/test/images/1.txt": "0 0.5 0.5 1.0 1.0\n1 0.375 0.25 0.25 0.25\n",
+        "classes.txt": "bus\ncar\n",
         "data.yaml": f'path: "{config.parent / "out"}"\nnames:\n  0: "bus"\n  1: "car"\n',
     }
     said = capsys.readouterr().out
@@ -68,7 +69,7 @@ def test_files_lie_where_names_say_and_have_confidences_where_asked(config: Path
     assert written["cam1/week1/bank/labels_student_w_conf/2.txt"] == ""
     images = {image_id: Path(image_id) for image_id in FRAMES}
     read = read_yolo(config.parent / "out", images, {"/images/": "/labels_student_w_conf/"})
-    assert read["obj_class"].tolist() == ["1", "0", "0"]
+    assert read["obj_class"].tolist() == ["bus", "car", "car"]
 
 
 def test_other_classes_are_left_out_and_lacking_ones_keep_their_number(

@@ -132,7 +132,8 @@ def _check_masks(
     having = [image_id for image_id in asked if image_id in masks.paths]
     if lacking := [image_id for image_id in asked if image_id not in masks.paths]:
         findings.warnings.append(
-            f"{len(lacking)} of {len(asked)} images have no mask: {listed(lacking)}"
+            f"{len(lacking)} of {len(asked)} images have no mask: {listed(lacking)}; the pixels of "
+            "a split are judged where all of its images have one"
         )
     if other := _find_other_sizes(masks, having, seen):
         findings.errors.append(

@@ -74,5 +74,10 @@ def describe(folder: Path, classes: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def list_classes(classes: Sequence[str]) -> str:
+    """Write `classes.txt`: a name a line, at its number; what breaks lines in one is a blank."""
+    return "".join(f"{' '.join(name.split())}\n" for name in classes)
+
+
 def _quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)

@@ -1,6 +1,6 @@
 """True boxes from YOLO's txt files, one an image, with an object a line."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from util.errors import UserError, listed
 from util.ground_truth.files import find_truth_files
 from util.ground_truth.table import TrueBox, to_truth_table
 
-_NO_LABELS = frozenset({"classes"})
-"""Names of txt files that labelling tools put beside the labels."""
+CLASS_LIST = "classes.txt"
+"""Names the classes, one a line from number 0; labelling tools put it beside the labels."""
 
 _SHOWN_CHARACTERS = 60
 """Of a line that is wrong: a polygon may have thousands of numbers."""
@@ -41,10 +41,11 @@ def read_yolo(
     A line is `class x_centre y_centre width height`, all relative, perhaps with a confidence behind
     it, which is passed over; or `class x1 y1 x2 y2 x3 y3 ...`, a polygon, of which the box round it
     is taken. An image without a file, or with an empty one, has no object. Files that belong to no
-    image are counted in the log.
+    image are counted in the log. Classes have the names of `classes.txt`, if there is one; those
+    that it lacks are called by their numbers.
 
     Args:
-        folder: Has the files, or they lie in folders below.
+        folder: Has the files, or they lie in folders below, and perhaps `classes.txt`.
         image_paths: All images there are, by id.
         names: What makes the name of a file of its image's id, as data.mask_names; {} = it is
             `<image id>.txt`.
@@ -71,15 +72,16 @@ def iterate_objects(
         UserError: No file belongs to an image, or two images would have one. Lines are something
             else: all are told at the end.
     """
-    bad = []
-    for image_id, path in find_truth_files(folder, ".txt", image_paths, names, _NO_LABELS).items():
+    class_names, bad = _read_class_names(folder), []
+    no_labels = {Path(CLASS_LIST).stem}
+    for image_id, path in find_truth_files(folder, ".txt", image_paths, names, no_labels).items():
         objects = []
         text = path.read_text(encoding="utf-8-sig", errors="replace")
         for number, line in enumerate(text.splitlines(), start=1):
             place = f"{path}, line {number}"
             try:
                 if line.strip():
-                    objects.append(_read_line(place, line, image_id))
+                    objects.append(_read_line(place, line, image_id, class_names))
             except ValueError:
                 bad.append(f"{place}, {line.strip()[:_SHOWN_CHARACTERS]!r}")
         yield image_id, objects
@@ -90,7 +92,16 @@ def iterate_objects(
         )
 
 
-def _read_line(place: str, line: str, image_id: str) -> YoloObject:
+def _read_class_names(folder: Path) -> list[str]:
+    """Read the names of classes at their numbers; none where there is no list of them."""
+    path = folder / CLASS_LIST
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    return [line.strip() for line in text.splitlines()]
+
+
+def _read_line(place: str, line: str, image_id: str, class_names: Sequence[str]) -> YoloObject:
     """Read one object.
 
     Raises:
@@ -98,7 +109,7 @@ def _read_line(place: str, line: str, image_id: str) -> YoloObject:
     """
     name, *cells = line.split()
     values = np.array(cells, float)
-    obj_class, points = _read_class(name), None
+    obj_class, points = _read_class(name, class_names), None
     if len(values) in (4, 5):
         if len(values) == 5 and not 0 <= values[4] <= 1:
             raise ValueError("no confidence")
@@ -114,8 +125,8 @@ def _read_line(place: str, line: str, image_id: str) -> YoloObject:
     return YoloObject(TrueBox(place, image_id, (left, top, right, bottom), obj_class), points)
 
 
-def _read_class(name: str) -> str:
-    """Write a class number without decimals: `0` for `0.0`; a name stays as it is.
+def _read_class(name: str, class_names: Sequence[str]) -> str:
+    """Name the class of a number, or write it without decimals: `0` for `0.0`; a name stays.
 
     Raises:
         ValueError: It is a number with decimals.
@@ -126,4 +137,5 @@ def _read_class(name: str) -> str:
         return name
     if not number.is_integer():
         raise ValueError("no class number")
-    return str(int(number))
+    named = dict(enumerate(class_names))
+    return named.get(int(number)) or str(int(number))

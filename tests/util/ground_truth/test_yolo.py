@@ -42,6 +42,14 @@ def test_classes_are_numbers_without_decimals(given: str, expected: str, labels:
     assert table["obj_class"].tolist() == [expected]
 
 
+def test_classes_are_called_as_a_list_beside_the_labels_says_or_by_their_numbers(
+    labels: Path,
+) -> None:
+    write(labels, "classes.txt", "\ufeffgull\n\nterm tern \n")
+    write(labels, "a.txt", "".join(f"{n} 0.5 0.5 0.1 0.{n + 1}\n" for n in range(4)))
+    assert read_yolo(labels, IMAGES)["obj_class"].tolist() == ["gull", "1", "term tern", "3"]
+
+
 def test_a_confidence_behind_a_box_is_passed_over(labels: Path) -> None:
     write(labels, "a.txt", "0 0.5 0.5 0.2 0.2 0.31")
     table = read_yolo(labels, IMAGES)
