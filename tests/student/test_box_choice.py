@@ -161,7 +161,7 @@ def test_a_training_keeps_the_choice_in_its_checkpoint_and_tells_it(
     options = ["--student.validate_against", "ground_truth", "--student.seed", "1"]
     run = train(project, *options, "--overwrite")
     chosen = read_checkpoint(run / "best.pt")["boxes"]
-    assert f"pixels above {chosen['threshold']:g}, {chosen['min_area_px']} at" in (
+    assert f"{chosen['min_area_px']} or more pixels above {chosen['threshold']:g}, one" in (
         capsys.readouterr().out
     )
     assert asdict(read_box_settings(run / "best.pt")) == chosen
