@@ -63,9 +63,8 @@ class JudgedFrames:
             logger.warning("%s has failed on: %s", folder, listed(failed))
         boxes = read_bbox_csv(folder / PREDICTION)
         judged = judge_cameras(self.cameras, self.truths, boxes, self.block)
-        of_each = judged[list(_METRICS)].iloc[
-            : len(self.cameras)
-        ]  # then comes that of all together
+        # Behind the rows of the cameras comes that of all together.
+        of_each = judged[list(_METRICS)].iloc[: len(self.cameras)]
         return {
             camera.name: {metric: float(row[metric]) for metric in _METRICS}
             for camera, row in zip(self.cameras, of_each.to_dict("records"), strict=True)

@@ -1,6 +1,6 @@
 """True boxes from YOLO's txt files, one an image, with an object a line."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -92,16 +92,17 @@ def iterate_objects(
         )
 
 
-def _read_class_names(folder: Path) -> list[str]:
-    """Read the names of classes at their numbers; none where there is no list of them."""
+def _read_class_names(folder: Path) -> dict[str, str]:
+    """Read the names of classes by their numbers; {} where there is no list of them."""
     path = folder / CLASS_LIST
     if not path.is_file():
-        return []
+        return {}
     text = path.read_text(encoding="utf-8-sig", errors="replace")
-    return [line.strip() for line in text.splitlines()]
+    names = (line.strip() for line in text.splitlines())
+    return {str(number): name for number, name in enumerate(names) if name}
 
 
-def _read_line(place: str, line: str, image_id: str, class_names: Sequence[str]) -> YoloObject:
+def _read_line(place: str, line: str, image_id: str, class_names: Mapping[str, str]) -> YoloObject:
     """Read one object.
 
     Raises:
@@ -125,7 +126,7 @@ def _read_line(place: str, line: str, image_id: str, class_names: Sequence[str])
     return YoloObject(TrueBox(place, image_id, (left, top, right, bottom), obj_class), points)
 
 
-def _read_class(name: str, class_names: Sequence[str]) -> str:
+def _read_class(name: str, class_names: Mapping[str, str]) -> str:
     """Name the class of a number, or write it without decimals: `0` for `0.0`; a name stays.
 
     Raises:
@@ -137,5 +138,5 @@ def _read_class(name: str, class_names: Sequence[str]) -> str:
         return name
     if not number.is_integer():
         raise ValueError("no class number")
-    named = dict(enumerate(class_names))
-    return named.get(int(number)) or str(int(number))
+    written = str(int(number))
+    return class_names.get(written, written)
