@@ -35,7 +35,7 @@ from util.learning.inference.tiles import (
     predict_in_tiles,
     split_side,
 )
-from util.learning.inference.torch_predictor import TorchPredictor, fuse_batch_norms, scale_images
+from util.learning.inference.torch_predictor import TorchPredictor, scale_images
 from util.learning.networks.models import Architecture, build_model
 from util.visualization import draw_overlay
 
@@ -160,32 +160,6 @@ def test_a_predictor_equals_the_network_and_undoes_the_temperature(
     images = torch.from_numpy(image).permute(2, 0, 1)[None]
     expected = model(scale_images(images))[0, 0].detach().numpy()
     np.testing.assert_allclose(predictor.predict(image), expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", ["unet", "Unet"])
-def test_batch_normalisations_vanish_into_convolutions(name: str) -> None:
-    torch.manual_seed(0)
-    model = build_model(Architecture(name, 2, 2, "resnet18"))
-    model(torch.rand(4, 3, 64, 64))
-    images = torch.rand(1, 3, 64, 64)
-    before = model.eval()(images)
-    count = sum(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
-    fused = fuse_batch_norms(model)
-    torch.testing.assert_close(fused(images), before, atol=1e-4, rtol=1e-4)
-    left = sum(isinstance(module, torch.nn.BatchNorm2d) for module in fused.modules())
-    assert left == (0 if name == "unet" else 17)  # those of resnet's blocks
-    assert left < count
-
-
-def test_parts_that_are_used_twice_stay_where_they_are() -> None:
-    shared = torch.nn.ReLU()
-    norm = torch.nn.BatchNorm2d(3)
-    convs = [torch.nn.Conv2d(3, 3, 3) for _ in range(2)]
-    model = torch.nn.Sequential(convs[0], shared, convs[1], shared, norm)
-    images = torch.randn(2, 3, 16, 16)
-    model(images)
-    before = model.eval()(images)
-    torch.testing.assert_close(fuse_batch_norms(model)(images), before)
 
 
 @pytest.fixture

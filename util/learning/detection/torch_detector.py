@@ -10,7 +10,8 @@ from util.errors import UserError
 from util.learning.detection.answering import Answer
 from util.learning.detection.network import Detector
 from util.learning.device import choose_device
-from util.learning.inference.torch_predictor import fuse_batch_norms, scale_images
+from util.learning.inference.preparing import prepare_network
+from util.learning.inference.torch_predictor import scale_images
 from util.learning.memory import is_out_of_memory
 
 
@@ -27,8 +28,7 @@ class TorchDetector:
         """
         self.classes = list(detector.settings.classes)
         self.size_px = detector.settings.size_px
-        model = fuse_batch_norms(detector.eval()).to(device)
-        self._model = model.to(memory_format=torch.channels_last)
+        self._model = prepare_network(detector, device)
         self._device = device
         cores = torch.get_num_threads()
         self.num_at_once = min(most_at_once, cores) if device.type == "cpu" else 1

@@ -1,22 +1,18 @@
 """Runs a checkpoint in torch."""
 
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from util.data_classes import Device
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint
 from util.learning.device import choose_device
+from util.learning.inference.preparing import prepare_network
 from util.learning.memory import is_out_of_memory
 from util.learning.networks.models import load_model
-
-_TIMM_BLOCKS = "timm.models._efficientnet_blocks"
-"""Module of blocks of EfficientNet: each convolution there is followed by its normalisation."""
 
 
 class TorchPredictor:
@@ -30,8 +26,8 @@ class TorchPredictor:
             temperature: What the soft labels were divided by in training.
             most_at_once: On a CPU, so many images may be predicted at once; they share the cores.
         """
-        self.model = fuse_batch_norms(model.eval()).to(memory_format=torch.channels_last)
         self.device = next(model.parameters()).device
+        self.model = prepare_network(model, self.device)
         self.temperature = temperature
         cores = torch.get_num_threads()
         self.num_at_once = min(most_at_once, cores) if self.device.type == "cpu" else 1
@@ -73,25 +69,3 @@ def load_torch_predictor(checkpoint: Path, device: Device, most_at_once: int = 1
 def scale_images(images: Tensor) -> Tensor:
     """Turn (B, 3, H, W) uint8 into float32 in [0, 1]; channels last in memory stay so."""
     return images.float() / 255
-
-
-def fuse_batch_norms(model: nn.Module) -> nn.Module:
-    """Put batch normalisations into the convolutions before them, as far as they are in sequence.
-
-    The same function up to rounding, in fewer passes over memory. What timm's layers do behind the
-    normalisation, such as an activation, stays.
-
-    Args:
-        model: In evaluation mode; changed by this.
-    """
-    for parent in [module for module in model.modules() if _is_in_order(module)]:
-        for (name, first), (behind, second) in pairwise(list(parent._modules.items())):
-            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-                setattr(parent, name, fuse_conv_bn_eval(first, second))
-                setattr(parent, behind, getattr(second, "act", nn.Identity()))
-    return model
-
-
-def _is_in_order(module: nn.Module) -> bool:
-    """Tell whether a module runs its parts in the order in which it names them."""
-    return isinstance(module, nn.Sequential) or type(module).__module__ == _TIMM_BLOCKS
