@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # statistics take a second to import, which --help should not
     from util.metrics.intervals import Score
 
 READS = keys_of("compression", "student", "tracking") | TILES | BOX_RULE
-READS |= {"evaluation.min_confidence", "study.processes"}
+READS |= {"study.processes"}
 READS |= {f"teacher.{key}" for key in ("checkpoint", "flips", "device")}
 READS |= {"teacher.tile_size_px", "teacher.tile_overlap_px"}
 READS -= {"student.label_set", "student.seed", "student.architecture", "student.width"}

@@ -10,10 +10,10 @@ data.splits null over all images; name label sets then, since runs have maps of 
 into paths.runs/heatmaps/SPLIT: index.html, pages of all pictures to browse; sheet_1.png and so on,
 a row an image with its photo, its truth and each label set's map with boxes; and for each label set
 its maps, and overlays on the photos with boxes, as PNG. The truth comes from data.masks and
-data.ground_truth, if they are set; found boxes are those above evaluation.min_confidence. All maps
-of a label set have one colour scale, from the lowest to the highest value in those that are drawn,
-which sheets and page name. Images larger than 1600 pixels are reduced. Earlier pictures of the
-split are replaced when all new ones are there.
+data.ground_truth, if they are set; of the boxes those that count (evaluation.min_confidence) are
+drawn. All maps of a label set have one colour scale, from the lowest to the highest value in those
+that are drawn, which sheets and page name. Images larger than 1600 pixels are reduced. Earlier
+pictures of the split are replaced when all new ones are there.
 """
 
 import sys

@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # statistics take a second to import, which --help should not
     from analysis.ranking.truth import Verdict
 
 READS = keys_of("ranking", "teacher", *TEACHERS) | BOX_RULE
-READS |= {"combination.min_votes", "study.score", "study.score_iou", "evaluation.min_confidence"}
+READS |= {"combination.min_votes", "study.score", "study.score_iou"}
 READS -= {f"teacher.{key}" for key in ("checkpoint", "label_set", "flips", "logits", "split")}
 
 

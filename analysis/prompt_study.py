@@ -54,8 +54,8 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 READS = keys_of("study", "teacher", *TEACHERS, "student", "tracking") | TILES | BOX_RULE
-READS |= {"evaluation.min_confidence", "evaluation.iou_thresholds"}
-READS |= {"combination.min_votes", "combination.calibration_split", "combination.pixel_weights"}
+READS |= {"evaluation.iou_thresholds", "combination.min_votes", "combination.calibration_split"}
+READS |= {"combination.pixel_weights"}
 READS -= {f"teacher.{key}" for key in ("checkpoint", "label_set", "flips", "logits", "split")}
 READS -= {f"student.{key}" for key in ("run", "label_set", "checkpoint", "seed")}
 

@@ -1,9 +1,9 @@
 """Chooses how boxes are found in a student's maps, on the images that it is validated on.
 
 A student is seldom as sure as its labels: of a mean of prompts it learns probabilities that never
-reach one half, and it doubts the border of what it finds. Which of its pixels are anomalous, and
-how sure one of them has to be, is therefore asked of images that it has not learnt from, and the
-answer is kept in its checkpoint.
+reach one half, it doubts the border of what it finds, and on grounds that it has not seen it is
+less sure of everything. Which of its pixels are anomalous, and how sure a box has to be, is
+therefore asked of images that it has not learnt from, and the answer is kept in its checkpoint.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,14 +23,17 @@ from util.data_classes import Boxes, BoxSettings
 from util.learning.inference.tiles import logits_to_soft_label
 from util.learning.inference.torch_predictor import TorchPredictor
 from util.learning.processes import gather_objects
-from util.masks_to_bboxes import boxes_by_seed
+from util.masks_to_bboxes import boxes_and_areas
 from util.metrics.boxes import BoxMatcher
 
-THRESHOLDS = (0.02, 0.03, 0.05, 0.07, *(round(0.05 * step, 2) for step in range(2, 19)))
-"""Probabilities above which a pixel may count, 0.02 to 0.9."""
+THRESHOLDS = (
+    *(0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07),
+    *(round(0.05 * step, 2) for step in range(2, 19)),
+)
+"""Probabilities above which a pixel may count, 0.002 to 0.9."""
 
-SEED_THRESHOLDS = tuple(round(0.1 * step, 1) for step in range(10))
-"""Probabilities that one of a component's pixels may have to exceed, from none on."""
+CONFIDENCES = (0.0, *THRESHOLDS)
+"""Confidences above which a box may count, from all boxes on."""
 
 SMOOTHING = (0.25, 0.5, 0.25)
 """What the F1 of a threshold and of its two neighbours count."""
@@ -45,26 +48,30 @@ class Found:
 
     Attributes:
         size_hw: Of the image, or of its window.
-        components: Boxes and their areas in pixels, by threshold, then by seed threshold.
+        components: Boxes and their areas in pixels, by threshold.
     """
 
     size_hw: tuple[int, int]
-    components: Mapping[float, Mapping[float, tuple[Boxes, np.ndarray]]]
+    components: Mapping[float, tuple[Boxes, np.ndarray]]
+
+
+Measure = Callable[[BoxSettings, Sequence[float]], np.ndarray]
+"""F1 by settings, with each of some confidences in the place of theirs."""
 
 
 def choose_boxes(
     validation: Validation, chosen: Collection[str], fabric: Fabric, model: nn.Module
 ) -> dict[str, Any]:
-    """Choose thresholds and least area by the F1 of boxes on the validation images.
+    """Choose threshold, least confidence and least area by the F1 of boxes on validation images.
 
-    Threshold and seed threshold come first, together, by the F1 of themselves and their neighbours,
+    Threshold and confidence come first, together, by the F1 of themselves and their neighbours,
     since one value alone may be best by chance; then the least area. Of equal ones the threshold
-    nearest to one half is taken, and the smallest seed threshold and area. Where nothing that is
-    sought is found, all stays.
+    nearest to one half is taken, and the smallest confidence and area. Where nothing that is sought
+    is found, all stays.
 
     Args:
         validation: Images, boxes that are sought, and how boxes are found so far.
-        chosen: What is open to choice, of `threshold`, `seed_threshold` and `min_area_px`.
+        chosen: What is open to choice, of `threshold`, `min_confidence` and `min_area_px`.
         fabric: Its processes share the images.
         model: The student; not changed.
 
@@ -73,12 +80,12 @@ def choose_boxes(
     """
     settings = validation.box_settings
     thresholds = THRESHOLDS if "threshold" in chosen else (settings.threshold,)
-    seeds = SEED_THRESHOLDS if "seed_threshold" in chosen else (settings.seed_threshold,)
+    confidences = CONFIDENCES if "min_confidence" in chosen else (settings.min_confidence,)
     # What is told stays where no value finds anything.
-    tried = {*thresholds, settings.threshold}, {*seeds, settings.seed_threshold}
-    found = gather_objects(_find_boxes(validation, *tried, fabric, model), fabric)
+    tried = {*thresholds, settings.threshold}
+    found = gather_objects(_find_boxes(validation, tried, fabric, model), fabric)
     measure = partial(_f1, validation, found)
-    settings = _choose_thresholds(settings, thresholds, seeds, measure)
+    settings = _choose_thresholds(settings, thresholds, confidences, measure)
     if "min_area_px" in chosen:
         settings = _choose_area(settings, measure)
     return {"boxes": asdict(settings)}
@@ -87,16 +94,10 @@ def choose_boxes(
 def _choose_thresholds(
     settings: BoxSettings,
     thresholds: Sequence[float],
-    seeds: Sequence[float],
-    measure: Callable[[BoxSettings], float],
+    confidences: Sequence[float],
+    measure: Measure,
 ) -> BoxSettings:
-    scores = np.zeros((len(thresholds), len(seeds)))
-    for row, low in enumerate(thresholds):
-        for column, seed in enumerate(seeds):
-            # Seeds below the threshold ask for nothing, as the first does.
-            asks = column == 0 or seed > low
-            asked = replace(settings, threshold=low, seed_threshold=seed)
-            scores[row, column] = measure(asked) if asks else scores[row, 0]
+    scores = np.stack([measure(replace(settings, threshold=t), confidences) for t in thresholds])
     if not scores.any():
         return settings
     for axis in range(scores.ndim):
@@ -104,34 +105,29 @@ def _choose_thresholds(
     # Rows by their distance from one half, then columns from the smallest on: the first is best.
     nearest_first = np.argsort(np.abs(np.array(thresholds) - 0.5), kind="stable")
     best = int(np.argmax(scores[nearest_first].round(9)))
-    place, column = divmod(best, len(seeds))
+    place, column = divmod(best, len(confidences))
     threshold = thresholds[nearest_first[place]]
-    return replace(settings, threshold=threshold, seed_threshold=seeds[column])
+    return replace(settings, threshold=threshold, min_confidence=confidences[column])
 
 
-def _choose_area(settings: BoxSettings, measure: Callable[[BoxSettings], float]) -> BoxSettings:
-    areas = sorted({settings.min_area_px, *LEAST_AREAS_PX})
-    scores = [measure(replace(settings, min_area_px=each)) for each in areas]
+def _choose_area(settings: BoxSettings, measure: Measure) -> BoxSettings:
+    areas, confidence = sorted({settings.min_area_px, *LEAST_AREAS_PX}), settings.min_confidence
+    scores = [measure(replace(settings, min_area_px=each), [confidence])[0] for each in areas]
     if not any(scores):
         return settings
     return replace(settings, min_area_px=areas[int(np.argmax(scores))])
 
 
 def _find_boxes(
-    validation: Validation,
-    thresholds: Collection[float],
-    seeds: Collection[float],
-    fabric: Fabric,
-    model: nn.Module,
+    validation: Validation, thresholds: Collection[float], fabric: Fabric, model: nn.Module
 ) -> list[tuple[int, Found]]:
     """Look at this process's share of the images, each with its index."""
     predictor = TorchPredictor(deepcopy(model), validation.pairs.temperature)
-    every, found = replace(validation.box_settings, min_area_px=1), []
+    every, found = replace(validation.box_settings, min_area_px=1, min_confidence=0), []
     for index, _, logits in predict_share(fabric, predictor, validation.pairs):
         soft_label = logits_to_soft_label(logits, validation.pairs.temperature)
         components = {
-            low: boxes_by_seed(soft_label, replace(every, threshold=low), seeds)
-            for low in thresholds
+            low: boxes_and_areas(soft_label, replace(every, threshold=low)) for low in thresholds
         }
         height, width = soft_label.shape
         found.append((index, Found((height, width), components)))
@@ -142,14 +138,23 @@ def _f1(
     validation: Validation,
     found: Sequence[tuple[int, Found]],
     settings: BoxSettings,
-) -> float:
-    """One-to-one F1 of all validation images."""
+    confidences: Sequence[float],
+) -> np.ndarray:
+    """(C,) one-to-one F1 of all validation images, of boxes above each of C confidences.
+
+    The surest boxes choose first, so one matching serves all confidences.
+    """
     image_ids, kept = validation.pairs.image_ids, []
     for index, of_image in found:
-        boxes, area_px = of_image.components[settings.threshold][settings.seed_threshold]
+        boxes, area_px = of_image.components[settings.threshold]
         is_large = area_px >= settings.min_area_px
         boxes = Boxes(boxes.boxes_xyxy[is_large], boxes.confidences[is_large])
         kept.append((image_ids[index], of_image.size_hw, boxes))
     predictions = boxes_to_table(kept, settings.object_class)
-    matcher = BoxMatcher(validation.truths, predictions, image_ids, validation.min_confidence)
-    return matcher.one_to_one(validation.iou_threshold).total().f1
+    matcher = BoxMatcher(validation.truths, predictions, image_ids, min_confidence=0)
+    curve = matcher.confidence_curve(validation.iou_threshold)
+    num_above = np.searchsorted(-curve["confidence"].to_numpy(), -np.array(confidences))
+    precision, recall = np.pad(curve[["precision", "recall"]].to_numpy(), ((1, 0), (0, 0)))[
+        num_above
+    ].T
+    return 2 * precision * recall / np.maximum(precision + recall, 1e-12)

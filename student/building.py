@@ -159,7 +159,6 @@ def look_at(
             losses,
             truths,
             material.boxes,
-            material.min_confidence,
             student.validation_iou,
         ),
     )
@@ -173,7 +172,7 @@ def find_truths(material: Material, seen: Mapping[str, Seen]) -> pd.DataFrame:
         seen: What each image of the validation split shows.
     """
     if material.truths is None:
-        return boxes_of_labels(seen, material.boxes.object_class, material.min_confidence)
+        return boxes_of_labels(seen, material.boxes.object_class)
     is_seen = material.truths["image"].isin(set(seen))
     return cut_truths(material.truths[is_seen].reset_index(drop=True), seen)
 

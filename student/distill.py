@@ -42,7 +42,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, which --help should not
 
 READS = keys_of("student", "tracking") - {"student.checkpoint", "student.label_set"} | BOX_RULE
 READS |= {f"teacher.{key}" for key in ("checkpoint", "label_set", "flips", "device")}
-READS |= {"teacher.tile_size_px", "teacher.tile_overlap_px", "evaluation.min_confidence"}
+READS |= {"teacher.tile_size_px", "teacher.tile_overlap_px"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -79,7 +79,8 @@ def judge(
     in_thesis = as_in_thesis(
         predictions, predicted.box_settings, lambda i: image_size_hw(image_paths[i])
     )
-    matcher = BoxMatcher(truths, predictions, ids, evaluation.min_confidence, in_thesis)
+    least = predicted.box_settings.min_confidence
+    matcher = BoxMatcher(truths, predictions, ids, least, in_thesis)
     groups, split = group_images(data.groups, ids), data.test_split
     scores = measure_boxes(matcher, ious, groups)
     table = scores.table(chance_f1(truths, ids, ious))

@@ -25,7 +25,6 @@ from util.learning.runs.run_plan import RunPlan
 from util.running.run import print_next, run_script
 
 READS = keys_of("student", "tracking") - {"student.checkpoint"} | BOX_RULE
-READS |= {"evaluation.min_confidence"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

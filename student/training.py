@@ -139,8 +139,8 @@ def print_verdict(path: Path, facts: Mapping[str, Any]) -> None:
     if boxes := facts.get("boxes"):
         print(
             f"Its boxes, as the validation images choose: {boxes['min_area_px']} or more pixels "
-            f"above {boxes['threshold']:g}, one of them above "
-            f"{max(boxes['seed_threshold'], boxes['threshold']):g}"
+            f"above {boxes['threshold']:g}, {max(boxes['min_confidence'], boxes['threshold']):g} "
+            "in the mean"
         )
     if best["val_f1"] == 0:
         why = "train longer (student.epochs), on more images or on another label set"

@@ -43,7 +43,6 @@ class Validation:
         losses: The losses that are trained with.
         truths: Table of the boxes to be found there, for the box F1.
         box_settings: How the student's maps become boxes.
-        min_confidence: Its boxes count above this confidence.
         iou_threshold: Of the one-to-one metric. Not too low, or one box over the whole image
             counts as a find.
     """
@@ -52,7 +51,6 @@ class Validation:
     losses: LossSettings
     truths: pd.DataFrame
     box_settings: BoxSettings
-    min_confidence: float
     iou_threshold: float
 
 
@@ -80,16 +78,13 @@ def choose_windows(
     return [ids[place] for place in places], side
 
 
-def boxes_of_labels(
-    seen: Mapping[str, Seen], object_class: str, min_confidence: float
-) -> pd.DataFrame:
-    """Table of the boxes of soft labels that count, each window taken for an image of its own."""
+def boxes_of_labels(seen: Mapping[str, Seen], object_class: str) -> pd.DataFrame:
+    """Table of the boxes of soft labels, each window taken for an image of its own."""
     found = [
         (image_id, (each.window.height, each.window.width), each.boxes)
         for image_id, each in seen.items()
     ]
-    table = boxes_to_table(found, object_class)
-    return table[table["confidence"] > min_confidence]
+    return boxes_to_table(found, object_class)
 
 
 def cut_truths(truths: pd.DataFrame, seen: Mapping[str, Seen]) -> pd.DataFrame:
@@ -132,7 +127,8 @@ def validate(validation: Validation, fabric: Fabric, model: nn.Module) -> Row:
     measured = gather_objects(list(_measure_images(fabric, predictor, validation)), fabric)
     found = [(pairs.image_ids[index], each.size_hw, each.boxes) for index, each in measured]
     predictions = boxes_to_table(found, validation.box_settings.object_class)
-    matcher = BoxMatcher(validation.truths, predictions, pairs.image_ids, validation.min_confidence)
+    least = validation.box_settings.min_confidence
+    matcher = BoxMatcher(validation.truths, predictions, pairs.image_ids, least)
     counts = matcher.one_to_one(validation.iou_threshold).total()
     return {
         "val_loss": float(np.mean([each.loss for _, each in measured])),

@@ -41,10 +41,8 @@ class BoxSettings:
         object_class: The obj_class written with each box.
         box_rule: `tight` = the box of a component's own pixels; `thesis` = that of its dilated
             ones, `dilation_iterations` larger on each side.
-        seed_threshold: A component counts only where one of its pixels is above this probability,
-            and its confidence is the mean of such pixels; one below `threshold` asks for nothing.
-            (Hysteresis, as of edges in Canny, IEEE TPAMI 8(6), 1986: a faint border belongs to what
-            is sure somewhere.)
+        min_confidence: A component counts only if its confidence, the mean of its pixels above
+            the threshold, is above this; 0.1 in the thesis.
     """
 
     threshold: float = 0.5
@@ -52,12 +50,12 @@ class BoxSettings:
     min_area_px: int = 1
     object_class: str = "unknown"
     box_rule: Literal["tight", "thesis"] = "tight"
-    seed_threshold: float = 0.0
+    min_confidence: float = 0.1
 
     @property
     def sure_threshold(self) -> float:
-        """What a pixel has to exceed to count by itself, whatever is around it."""
-        return max(self.threshold, self.seed_threshold)
+        """What one pixel of a component has to exceed at least, or the component does not count."""
+        return max(self.threshold, self.min_confidence)
 
 
 def parse_box_settings(content: object, source: Path) -> BoxSettings:
@@ -74,6 +72,18 @@ def parse_box_settings(content: object, source: Path) -> BoxSettings:
         with suppress(ValidationError):
             return TypeAdapter(BoxSettings).validate_python({"box_rule": "thesis", **content})
     raise UserError(f"{source} is damaged: {content!r} does not say how boxes are found")
+
+
+def least_confidence(told: float | None, settings: BoxSettings | None) -> float:
+    """Say above which confidence boxes count: as told, else as they were found, else as usual.
+
+    Args:
+        told: By the config.
+        settings: How the boxes were found in maps; None = they were not.
+    """
+    if told is not None:
+        return told
+    return (settings or BoxSettings()).min_confidence
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Soft labels to boxes: thresholds, dilation, components."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,8 +19,7 @@ def soft_label_to_boxes(soft_label: np.ndarray, settings: BoxSettings) -> Boxes:
     The pixels above the threshold are dilated by 3x3 squares, so that pieces that are near each
     other become one 8-connected component (thesis, `masks_to_bboxes`). Two departures: a component
     gives the tight box of its own pixels, those before dilation, unless `settings.box_rule` is
-    `thesis`; and its confidence is the mean soft label of these, or of those that are above
-    `settings.seed_threshold`, without one of which it is none. The largest edge is exclusive.
+    `thesis`; and its confidence is the mean soft label of these. The largest edge is exclusive.
 
     Args:
         soft_label: (H, W) float32 in [0, 1].
@@ -29,29 +28,18 @@ def soft_label_to_boxes(soft_label: np.ndarray, settings: BoxSettings) -> Boxes:
     Returns:
         Boxes in the order of OpenCV's components; none where no pixel is above the threshold.
     """
-    return _keep(_find_components(soft_label, settings), soft_label, settings).boxes
+    return _keep(_find_components(soft_label, settings), settings, soft_label.shape).boxes
 
 
-def boxes_by_seed(
-    soft_label: np.ndarray, settings: BoxSettings, seed_thresholds: Collection[float]
-) -> dict[float, tuple[Boxes, np.ndarray]]:
-    """Find the boxes of a soft label by several seed thresholds; its components are found once.
-
-    Args:
-        soft_label: (H, W) float32 in [0, 1].
-        settings: Everything else about how boxes are found.
-        seed_thresholds: In the place of that of the settings.
+def boxes_and_areas(soft_label: np.ndarray, settings: BoxSettings) -> tuple[Boxes, np.ndarray]:
+    """Find the boxes of a soft label, and how large what they were drawn round is.
 
     Returns:
-        By each, the boxes of `soft_label_to_boxes`, and the (N,) int64 pixels above the threshold
-        of each of these.
+        The boxes of `soft_label_to_boxes`, and the (N,) int64 pixels above the threshold of each.
     """
-    components, by_seed = _find_components(soft_label, settings), {}
-    for seed_threshold in seed_thresholds:
-        asked = replace(settings, seed_threshold=seed_threshold)
-        kept = _keep(components, soft_label, asked)
-        by_seed[seed_threshold] = kept.boxes, components.area_px[kept.indices]
-    return by_seed
+    components = _find_components(soft_label, settings)
+    kept = _keep(components, settings, soft_label.shape)
+    return kept.boxes, components.area_px[kept.indices]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +62,7 @@ def soft_label_to_masks(soft_label: np.ndarray, settings: BoxSettings) -> tuple[
         The boxes of `soft_label_to_boxes`, and the pixels of each.
     """
     found = _find_components(soft_label, settings)
-    kept = _keep(found, soft_label, settings)
+    kept = _keep(found, settings, soft_label.shape)
     masks = []
     for index in kept.indices.tolist():
         x0, y0, x1, y1 = found.tight[index].tolist()
@@ -126,16 +114,14 @@ def _find_components(soft_label: np.ndarray, settings: BoxSettings) -> _Componen
     return _Components(tight, area_px, total, foreground, labels)
 
 
-def _keep(components: _Components, soft_label: np.ndarray, settings: BoxSettings) -> _Kept:
-    sure_px, sure_total = components.area_px, components.total
-    if settings.seed_threshold > settings.threshold:
-        is_sure = (soft_label > settings.seed_threshold).view(np.uint8)
-        sure_px, sure_total = _sum_pixels(soft_label, is_sure, components.labels, len(sure_px))
-    kept = np.flatnonzero((components.area_px >= settings.min_area_px) & (sure_px > 0))
+def _keep(components: _Components, settings: BoxSettings, size_hw: tuple[int, ...]) -> _Kept:
+    confidences = components.total / components.area_px
+    is_large = components.area_px >= settings.min_area_px
+    kept = np.flatnonzero(is_large & (confidences > settings.min_confidence))
     boxes_xyxy = components.tight[kept].astype(np.float64)
     if settings.box_rule == "thesis":
-        boxes_xyxy = _enlarge(boxes_xyxy, settings.dilation_iterations, soft_label.shape[::-1])
-    return _Kept(Boxes(boxes_xyxy, sure_total[kept] / sure_px[kept]), kept)
+        boxes_xyxy = _enlarge(boxes_xyxy, settings.dilation_iterations, size_hw[::-1])
+    return _Kept(Boxes(boxes_xyxy, confidences[kept]), kept)
 
 
 def as_in_thesis(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.interval_tables import Scores, in_a_row, name_scores, with_ends
 from util.bbox_csv import read_bbox_csv
-from util.data_classes import BoxSettings
+from util.data_classes import BoxSettings, least_confidence
 from util.errors import UserError
 from util.ground_truth.reading import check_known
 from util.label_set import MANIFEST, PREDICTION, LabelSet
@@ -75,7 +75,7 @@ class BoxJudge:
         image_ids: The images.
         groups: Of the images, which resamples draw together.
         num_resamples: For the intervals.
-        min_confidence: Predicted boxes count above it.
+        min_confidence: Predicted boxes count above it; None = as they were found, or as usual.
         iou_thresholds: Of the one-to-one metric.
         size_hw: Height and width in pixels of an image.
     """
@@ -84,7 +84,7 @@ class BoxJudge:
     image_ids: Sequence[str]
     groups: ImageGroups
     num_resamples: int
-    min_confidence: float
+    min_confidence: float | None
     iou_thresholds: Sequence[float]
     size_hw: Callable[[str], tuple[int, int]]
 
@@ -92,7 +92,8 @@ class BoxJudge:
         """Judge boxes by every metric."""
         table = predicted.table[predicted.table["image"].isin(self.image_ids)]
         in_thesis = as_in_thesis(table, predicted.box_settings, self.size_hw)
-        matcher = BoxMatcher(self.truths, table, self.image_ids, self.min_confidence, in_thesis)
+        least = least_confidence(self.min_confidence, predicted.box_settings)
+        matcher = BoxMatcher(self.truths, table, self.image_ids, least, in_thesis)
         boxes = measure_boxes(matcher, self.iou_thresholds, self.groups, self.num_resamples)
         metrics = name_metrics(self.iou_thresholds)
         names = [f"{score}, {metric}" for metric in metrics for score in BOX_SCORES]
@@ -153,7 +154,7 @@ def tabulate_labels(
     labels: Mapping[str, Collection[str]],
     image_ids: Sequence[str],
     predictions: Mapping[str, Predicted],
-    min_confidence: float,
+    min_confidence: float | None,
 ) -> pd.DataFrame:
     """In which share of the images of each label each prediction has a box.
 
@@ -161,7 +162,7 @@ def tabulate_labels(
         labels: Of images, by id; those of other images do not count.
         image_ids: The images.
         predictions: By name.
-        min_confidence: Boxes count above it.
+        min_confidence: Boxes count above it; None = as they were found, or as usual.
 
     Returns:
         See `tabulate_found`; the columns are `prediction`, `label` and `images`.
@@ -173,7 +174,7 @@ def tabulate_labels(
     return tabulate_found("prediction", "label", "images", counts)
 
 
-def find_images_with_boxes(predicted: Predicted, min_confidence: float) -> set[str]:
-    """Find the images that have a box of more than a confidence."""
-    table = predicted.table
-    return set(table["image"][table["confidence"] > min_confidence])
+def find_images_with_boxes(predicted: Predicted, min_confidence: float | None) -> set[str]:
+    """Find the images that have a box that counts; see `tabulate_labels`."""
+    table, least = predicted.table, least_confidence(min_confidence, predicted.box_settings)
+    return set(table["image"][table["confidence"] > least])

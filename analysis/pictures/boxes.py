@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.pictures.truth import line_px
 from util.bbox_csv import COORDINATES, split_ignored
 from util.config import DataSection
+from util.data_classes import least_confidence
 from util.ground_truth.annotated import find_with_boxes
 from util.ground_truth.reading import read_truths
 from util.label_set import PREDICTION, LabelSet
@@ -19,9 +20,14 @@ BoxesOfImages = Mapping[str, np.ndarray]
 
 
 def read_found(
-    label_set: LabelSet, image_ids: Sequence[str], min_confidence: float
+    label_set: LabelSet, image_ids: Sequence[str], min_confidence: float | None
 ) -> BoxesOfImages:
     """Read the boxes of a label set, or find them in its maps where it has none; of all images.
+
+    Args:
+        label_set: The label set.
+        image_ids: The images.
+        min_confidence: Boxes count above it; None = as the label set says.
 
     Raises:
         UserError: They are damaged.
@@ -30,7 +36,8 @@ def read_found(
         table = label_set.read_boxes()
     else:
         table = label_set.find_boxes(image_ids, label_set.box_settings)
-    return _by_image(table[table["confidence"] > min_confidence], image_ids)
+    least = least_confidence(min_confidence, label_set.box_settings)
+    return _by_image(table[table["confidence"] > least], image_ids)
 
 
 def read_true(

@@ -12,6 +12,7 @@ from analysis.study.scoring import Metric
 from analysis.work.cells import predictions
 from analysis.work.judging import Counts, Judge
 from util.bbox_csv import COLUMNS, boxes_to_table, split_ignored
+from util.data_classes import least_confidence
 from util.images.files import read_image
 from util.label_set import LabelSet
 from util.masks_to_bboxes import soft_label_to_boxes
@@ -90,4 +91,5 @@ def _panel(title: str, label_set: LabelSet, image_id: str, judge: Judge) -> Pane
     boxes = soft_label_to_boxes(soft_label, label_set.box_settings)
     found = [(image_id, (height, width), boxes)]
     table = boxes_to_table(found, judge.box_settings.object_class)
-    return Panel(title, soft_label, table[table["confidence"] > judge.min_confidence])
+    least = least_confidence(judge.min_confidence, label_set.box_settings)
+    return Panel(title, soft_label, table[table["confidence"] > least])

@@ -15,7 +15,7 @@ from analysis.work.contents import content_of, held
 from analysis.work.versions import IMAGES, JUDGE_CODE, code_hash, releases
 from util.bbox_csv import boxes_to_table, split_ignored
 from util.config import DataSection, EvaluationSection
-from util.data_classes import Boxes, BoxSettings
+from util.data_classes import Boxes, BoxSettings, least_confidence
 from util.disk.whole_files import write_bytes
 from util.errors import UserError
 from util.ground_truth.reading import read_truths
@@ -72,7 +72,7 @@ class Judge:
         truths: Table of their true boxes; None without.
         masks: Their true masks; None without.
         box_settings: How maps become boxes that are of no label set, which says so itself.
-        min_confidence: Boxes count above it.
+        min_confidence: Boxes count above it; None = as `box_settings` say.
         iou_thresholds: Of the one-to-one metric.
         classes: Of the truth that count; none = all.
         group_pattern: Which images intervals resample together (see `data.groups`).
@@ -83,7 +83,7 @@ class Judge:
     truths: pd.DataFrame | None
     masks: TrueMasks | None
     box_settings: BoxSettings
-    min_confidence: float
+    min_confidence: float | None
     iou_thresholds: tuple[float, ...]
     classes: tuple[str, ...] = ()
     group_pattern: str | None = None
@@ -156,8 +156,8 @@ class Tally:
             table = boxes_to_table(self._boxes, judge.box_settings.object_class)
             sizes_hw = {image_id: size_hw for image_id, size_hw, _ in self._boxes}
             in_thesis = as_in_thesis(table, judge.box_settings, sizes_hw.__getitem__)
-            rules = (judge.image_ids, judge.min_confidence, in_thesis)
-            matcher = BoxMatcher(judge.truths, table, *rules)
+            least = least_confidence(judge.min_confidence, judge.box_settings)
+            matcher = BoxMatcher(judge.truths, table, judge.image_ids, least, in_thesis)
             arrays["boxes"] = count_boxes(matcher, judge.iou_thresholds)
         if judge.masks is not None:
             arrays["pixels"] = np.array(self._pixels, np.uint32)

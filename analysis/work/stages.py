@@ -191,7 +191,7 @@ class Learning:
         decided = {
             "train": images.hash(train_ids),
             "validation": images.hash(validation_ids),
-            "boxes": [boxes, evaluation.left_to_choose(), evaluation.min_confidence],
+            "boxes": [boxes, evaluation.left_to_choose()],
             "prediction": asdict(prediction_settings(self.config.prediction)),
             "code": code_hash(*STUDENT_CODE),
         }

@@ -51,7 +51,6 @@ class Material:
         split_names: Of the two, for messages.
         boxes: How maps become boxes.
         boxes_chosen: What of that the validation images choose for the student.
-        min_confidence: Boxes count above this confidence.
         truths: Table of the true boxes of the validation images; None where the best epoch is
             chosen by the boxes of their soft labels.
     """
@@ -63,7 +62,6 @@ class Material:
     split_names: tuple[str, str]
     boxes: BoxSettings
     boxes_chosen: Sequence[str]
-    min_confidence: float
     truths: pd.DataFrame | None
 
 
@@ -121,7 +119,6 @@ def gather_material(
         (data.train_split, data.validation_split),
         evaluation.box_settings(label_set.box_settings),
         evaluation.left_to_choose(),
-        evaluation.min_confidence,
         truths,
     )
 
@@ -143,7 +140,6 @@ def collect_settings(
         "encoder_weights": identify_encoder_weights(student, weights_folder),
         "boxes": asdict(material.boxes),
         "boxes_chosen": list(material.boxes_chosen),
-        "min_confidence": material.min_confidence,
         "label_set": [label_set.name, label_set.fingerprint()],
         "images": settings_hash(split),
         "image_files": fingerprint(material.image_paths[image_id] for image_id in ids),

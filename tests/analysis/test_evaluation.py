@@ -416,12 +416,12 @@ def test_without_folders_groups_are_the_parts(
     assert parts["f1_low"].isna().all()  # one image says nothing of the spread
 
 
-def test_pixels_count_where_a_box_would_be_sure_of_them(
+def test_pixels_count_above_what_one_of_each_box_exceeds(
     project: list[str], labelled: Path, tmp_path: Path
 ) -> None:
-    copied = tmp_path / "hysteresis"
+    copied = tmp_path / "sure"
     shutil.copytree(labelled.parent / "label_sets" / "bird", copied)
-    thresholds = ["--evaluation.threshold", "0.1", "--evaluation.seed_threshold", "0.6"]
+    thresholds = ["--evaluation.threshold", "0.1", "--evaluation.min_confidence", "0.6"]
     given = [*project, *thresholds, "--evaluation.soft_labels", str(copied)]
     assert util.csv_from_soft_labels.main(given) == 0
     for options, expected in (([], 0.6), (thresholds[:2], 0.1)):

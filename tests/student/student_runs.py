@@ -66,7 +66,6 @@ def make_validation(pairs: SoftLabelPairs, **changes: Any) -> Validation:
         "losses": LOSSES,
         "truths": box_table([]),
         "box_settings": BoxSettings(),
-        "min_confidence": 0.1,
         "iou_threshold": 0.3,
     }
     return Validation(pairs, **(given | changes))

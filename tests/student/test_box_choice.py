@@ -1,4 +1,4 @@
-"""How threshold and least area of a student's boxes are chosen."""
+"""How threshold, least confidence and least area of a student's boxes are chosen."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,7 +10,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 import student.test
-from student.box_choice import LEAST_AREAS_PX, SEED_THRESHOLDS, THRESHOLDS, choose_boxes
+from student.box_choice import CONFIDENCES, LEAST_AREAS_PX, THRESHOLDS, choose_boxes
 from tests.conftest import box_table
 from tests.student.student_runs import find_birds, label, learn, make_pairs, make_validation, train
 from tests.student.test_validation import Constant, logits_of_a_box
@@ -25,7 +25,7 @@ from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics.boxes import BoxMatcher
 
 BOTH = ("threshold", "min_area_px")
-ALL = ("threshold", "seed_threshold", "min_area_px")
+ALL = ("threshold", "min_confidence", "min_area_px")
 APART = BoxSettings(dilation_iterations=0)
 FOUND = box_table([(name, 3 / 16, 4 / 16, 13 / 16, 12 / 16) for name in "ab"])
 """The box of `logits_of_a_box` in both images."""
@@ -49,7 +49,7 @@ def measure(logits: np.ndarray, truths: pd.DataFrame, settings: BoxSettings) -> 
     soft_label = (1 / (1 + np.exp(-logits.astype(np.float32)))).astype(np.float32)
     boxes = soft_label_to_boxes(soft_label, settings)
     table = boxes_to_table([(name, (16, 16), boxes) for name in "ab"], "bird")
-    return BoxMatcher(truths, table, ["a", "b"], 0.1).one_to_one(0.3).total().f1
+    return BoxMatcher(truths, table, ["a", "b"], 0).one_to_one(0.3).total().f1
 
 
 def test_of_thresholds_with_neighbours_as_good_the_nearest_to_one_half_is_chosen(
@@ -82,8 +82,8 @@ def test_where_nothing_that_is_sought_is_found_all_stays(tmp_path: Path) -> None
     elsewhere = box_table([("a", 0.0, 0.0, 0.1, 0.1)])
     assert choose(tmp_path / "far", logits_of_a_box(0.9), elsewhere, settings=said) == said
     assert choose(tmp_path / "none", logits_of_a_box(0.9), box_table([]), settings=said) == said
-    said = BoxSettings(0.33, 2, 5, seed_threshold=0.45)
-    faint = logits_of_a_box(0.01)
+    said = BoxSettings(0.33, 2, 5, min_confidence=0.45)
+    faint = logits_of_a_box(0.001)
     assert choose(tmp_path / "faint", faint, chosen=ALL, settings=said) == said
 
 
@@ -114,14 +114,14 @@ def test_the_choice_is_that_of_trying_each_value_on_all_images(tmp_path: Path, s
     assert (found.threshold, found.min_area_px) == (expected.threshold, expected.min_area_px)
 
 
-def test_specks_that_are_less_sure_raise_the_seed_threshold(tmp_path: Path) -> None:
+def test_specks_that_are_less_sure_raise_the_least_confidence(tmp_path: Path) -> None:
     """As large as what is sought, whose border is as faint as they are."""
     logits = logits_of_a_box(0.25)
     logits[6:10, 6:10] = 3.0  # its middle
     logits[0:2] = logits[14:16] = np.log(0.3 / 0.7)
     chosen = choose(tmp_path, logits, chosen=ALL)
     assert chosen.threshold < 0.25
-    assert chosen.seed_threshold >= 0.3
+    assert chosen.min_confidence >= 0.3
     found = soft_label_to_boxes(logits_to_soft_label(logits, 1.0), chosen)
     assert found.boxes_xyxy.tolist() == [[3, 4, 13, 12]]
 
@@ -136,8 +136,8 @@ def test_thresholds_are_chosen_together_by_their_smoothed_f1(tmp_path: Path, see
     scores = np.array(
         [
             [
-                measure(logits, truths, BoxSettings(low, 0, seed_threshold=high))
-                for high in SEED_THRESHOLDS
+                measure(logits, truths, BoxSettings(low, 0, min_confidence=least))
+                for least in CONFIDENCES
             ]
             for low in THRESHOLDS
         ]
@@ -149,7 +149,7 @@ def test_thresholds_are_chosen_together_by_their_smoothed_f1(tmp_path: Path, see
     row, column = min(equal, key=lambda at: (abs(THRESHOLDS[at[0]] - 0.5), *at))
     chosen = choose(tmp_path, logits, truths, chosen=ALL[:2])
     assert chosen.threshold == THRESHOLDS[row]
-    assert chosen.seed_threshold == SEED_THRESHOLDS[column]
+    assert chosen.min_confidence == CONFIDENCES[column]
 
 
 def test_a_training_keeps_the_choice_in_its_checkpoint_and_tells_it(
@@ -161,9 +161,9 @@ def test_a_training_keeps_the_choice_in_its_checkpoint_and_tells_it(
     options = ["--student.validate_against", "ground_truth", "--student.seed", "1"]
     run = train(project, *options, "--overwrite")
     chosen = read_checkpoint(run / "best.pt")["boxes"]
-    assert f"{chosen['min_area_px']} or more pixels above {chosen['threshold']:g}, one" in (
-        capsys.readouterr().out
-    )
+    least = max(chosen["threshold"], chosen["min_confidence"])
+    said = f"{chosen['min_area_px']} or more pixels above {chosen['threshold']:g}, {least:g} in"
+    assert said in capsys.readouterr().out
     assert asdict(read_box_settings(run / "best.pt")) == chosen
     assert student.test.main(["--config", str(project)]) == 0
     assert asdict(LabelSet(run / "Test").box_settings) == chosen

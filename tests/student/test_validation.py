@@ -94,7 +94,7 @@ def test_validation_loss_is_the_training_loss(tmp_path: Path, rng: np.random.Gen
         has_logits=True,
     )
     model = make_student().eval()
-    validation = Validation(pairs, losses, box_table([]), BoxSettings(), 0.1, 0.3)
+    validation = Validation(pairs, losses, box_table([]), BoxSettings(), 0.3)
     found = validate(validation, build_fabric("cpu"), model)["val_loss"]
     expected = []
     for index in range(2):
@@ -107,11 +107,13 @@ def test_validation_loss_is_the_training_loss(tmp_path: Path, rng: np.random.Gen
     assert found == pytest.approx(np.mean(expected), rel=1e-5)
 
 
-def validate_a_box(tmp_path: Path, truths: pd.DataFrame, **settings: float) -> dict[str, float]:
+def validate_a_box(
+    tmp_path: Path, truths: pd.DataFrame, min_confidence: float = 0.1, iou_threshold: float = 0.3
+) -> dict[str, float]:
     """Validate a student that finds the same box of confidence 0.7 in each of two images."""
-    boxes = BoxSettings(dilation_iterations=0)
-    pairs = make_pairs(tmp_path)
-    validation = make_validation(pairs, truths=truths, box_settings=boxes, **settings)
+    boxes = BoxSettings(dilation_iterations=0, min_confidence=min_confidence)
+    judged_by = {"truths": truths, "box_settings": boxes, "iou_threshold": iou_threshold}
+    validation = make_validation(make_pairs(tmp_path), **judged_by)
     return validate(validation, build_fabric("cpu"), Constant(logits_of_a_box(0.7)))
 
 
@@ -147,7 +149,6 @@ def test_validation_is_as_the_config_has_it(project: Path) -> None:
         material = gather_material(config.student, config.data, config.evaluation, label_sets)
         _, validation = look_at(config.student, material, fabric, folder)
         assert validation.iou_threshold == 0.7
-        assert validation.min_confidence == config.evaluation.min_confidence
         assert validation.losses == LossSettings({"dice": 2.0})
         assert validation.box_settings == config.evaluation.box_settings(BoxSettings())
         if num_truths:

@@ -14,7 +14,7 @@ from util.bbox_csv import boxes_to_table
 from util.data_classes import BoxSettings
 from util.masks_to_bboxes import (
     as_in_thesis,
-    boxes_by_seed,
+    boxes_and_areas,
     soft_label_to_boxes,
     soft_label_to_masks,
 )
@@ -37,13 +37,13 @@ def reference_boxes(
     for index in range(1, count + 1):
         component = labels == index
         own = component & mask
-        sure = own & (soft_label > settings.seed_threshold)
-        if own.sum() < settings.min_area_px or not sure.any():
+        confidence = float(soft_label[own].mean(dtype=np.float64))
+        if own.sum() < settings.min_area_px or confidence <= settings.min_confidence:
             continue
         rows, columns = np.nonzero(own if settings.box_rule == "tight" else component)
         edges = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         boxes.append([float(edge) for edge in edges])
-        confidences.append(float(soft_label[sure].mean()))
+        confidences.append(confidence)
     return boxes, confidences
 
 
@@ -107,29 +107,30 @@ def test_a_pixel_at_the_threshold_is_not_above_it() -> None:
 def test_what_is_faint_belongs_to_what_is_sure_and_is_nothing_without_it() -> None:
     soft_label = np.zeros((8, 20), np.float32)
     soft_label[2, 2:7] = 0.1, 0.3, 0.9, 0.7, 0.1
-    soft_label[5, 12:15] = 0.3
-    settings = BoxSettings(0.05, 0, seed_threshold=0.5)
+    soft_label[5, 12:15] = 0.25
+    settings = BoxSettings(0.05, 0, min_confidence=0.25)
     found = soft_label_to_boxes(soft_label, settings)
     assert found.boxes_xyxy.tolist() == [[2, 2, 7, 3]]
-    assert found.confidences == pytest.approx([0.8])
-    every = soft_label_to_boxes(soft_label, replace(settings, seed_threshold=0.0))
+    assert found.confidences == pytest.approx([0.42])
+    every = soft_label_to_boxes(soft_label, replace(settings, min_confidence=0.2))
     assert every.boxes_xyxy.tolist() == [[2, 2, 7, 3], [12, 5, 15, 6]]
-    assert every.confidences == pytest.approx([0.42, 0.3])
+    assert every.confidences == pytest.approx([0.42, 0.25])
 
 
 @given(
     arrays(np.float32, (9, 11), elements=st.sampled_from([0.0, 0.1, 0.4, 0.75, 1.0])),
     st.integers(0, 2),
+    st.sampled_from([0.0, 0.2, 0.75]),
 )
-def test_boxes_by_several_seeds_are_those_by_each(soft_label: np.ndarray, dilation: int) -> None:
-    settings = BoxSettings(0.05, dilation, min_area_px=2)
-    by_seed = boxes_by_seed(soft_label, settings, (0.0, 0.2, 0.75, 1.0))
-    for seed, (boxes, area_px) in by_seed.items():
-        expected, masks = soft_label_to_masks(soft_label, replace(settings, seed_threshold=seed))
-        np.testing.assert_array_equal(boxes.boxes_xyxy, expected.boxes_xyxy)
-        np.testing.assert_array_equal(boxes.confidences, expected.confidences)
-        assert area_px.tolist() == [mask.pixels.sum() for mask in masks]
-    assert len(by_seed[1.0][1]) == 0
+def test_areas_of_boxes_are_the_pixels_that_they_were_drawn_round(
+    soft_label: np.ndarray, dilation: int, min_confidence: float
+) -> None:
+    settings = BoxSettings(0.05, dilation, min_area_px=2, min_confidence=min_confidence)
+    boxes, area_px = boxes_and_areas(soft_label, settings)
+    expected, masks = soft_label_to_masks(soft_label, settings)
+    np.testing.assert_array_equal(boxes.boxes_xyxy, expected.boxes_xyxy)
+    np.testing.assert_array_equal(boxes.confidences, expected.confidences)
+    assert area_px.tolist() == [mask.pixels.sum() for mask in masks]
 
 
 soft_labels = arrays(
@@ -138,20 +139,23 @@ soft_labels = arrays(
     elements=st.sampled_from([0.0, 0.0, 0.0, 0.0, 0.25, 0.6, 1.0]),
 )
 rules = st.sampled_from(["tight", "thesis"])
-seeds = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.8, 1.0])
+confidences = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.8, 1.0])
 
 
-@given(soft_labels, st.integers(0, 3), st.integers(1, 3), rules, st.sampled_from([7, 2**20]), seeds)
+parts_px = st.sampled_from([7, 2**20])
+
+
+@given(soft_labels, st.integers(0, 3), st.integers(1, 3), rules, parts_px, confidences)
 def test_boxes_and_confidences_equal_the_plain_way(
     soft_label: np.ndarray,
     dilation_iterations: int,
     min_area_px: int,
     rule: Literal["tight", "thesis"],
     part_px: int,
-    seed_threshold: float,
+    min_confidence: float,
 ) -> None:
     settings = BoxSettings(
-        0.2, dilation_iterations, min_area_px, box_rule=rule, seed_threshold=seed_threshold
+        0.2, dilation_iterations, min_area_px, box_rule=rule, min_confidence=min_confidence
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(util.masks_to_bboxes, "_PART_PX", part_px)
@@ -199,9 +203,9 @@ def test_the_pixels_of_each_box_are_those_it_was_drawn_round(
     dilation: int,
     min_area_px: int,
     rule: Literal["tight", "thesis"],
-    seed_threshold: float,
+    min_confidence: float,
 ) -> None:
-    settings = BoxSettings(0.5, dilation, min_area_px, box_rule=rule, seed_threshold=seed_threshold)
+    settings = BoxSettings(0.5, dilation, min_area_px, box_rule=rule, min_confidence=min_confidence)
     boxes, masks = soft_label_to_masks(soft_label, settings)
     expected = soft_label_to_boxes(soft_label, settings)
     np.testing.assert_array_equal(boxes.boxes_xyxy, expected.boxes_xyxy)
@@ -211,10 +215,11 @@ def test_the_pixels_of_each_box_are_those_it_was_drawn_round(
         part = slice(top, top + height), slice(left, left + width)
         whole[part] += mask.pixels
         own = soft_label[part][mask.pixels]
-        assert own[own > seed_threshold].mean() == pytest.approx(confidence)
+        assert own.mean() == pytest.approx(confidence)
+        assert confidence > min_confidence
         assert mask.pixels.sum() >= min_area_px
         if rule == "tight":
             assert box.tolist() == [left, top, left + width, top + height]
     assert whole.max(initial=0) <= 1
-    if min_area_px == 1 and not seed_threshold:
+    if min_area_px == 1 and not min_confidence:
         np.testing.assert_array_equal(whole == 1, soft_label > 0.5)

@@ -17,11 +17,6 @@ class EvaluationSection(Section):
         description="A pixel is anomalous above this probability; null = what a student or label"
         " set says of itself (a student: what its validation images chose), else 0.5.",
     )
-    seed_threshold: Fraction | None = Field(
-        None,
-        description="A component counts only where one of its pixels is above this probability, and"
-        " its confidence is the mean of such pixels; null = likewise, else 0: all count.",
-    )
     dilation_iterations: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Repeats of the 3x3 dilation that joins pieces; null = likewise, else 3."
     )
@@ -39,8 +34,10 @@ class EvaluationSection(Section):
         description="obj_class of predicted boxes; null = the prompt, or what the student or the"
         " label set is about.",
     )
-    min_confidence: Fraction = Field(
-        0.1, description="Predicted boxes count above this confidence."
+    min_confidence: Fraction | None = Field(
+        None,
+        description="Boxes count above this confidence, the mean of their pixels above threshold in"
+        " a map; null = likewise, else 0.1.",
     )
     iou_thresholds: list[Annotated[float, Field(gt=0, le=1)]] = Field(
         [0.005, 0.3, 0.5], min_length=1, description="Thresholds of the one-to-one metric."
@@ -102,5 +99,5 @@ class EvaluationSection(Section):
 
     def left_to_choose(self) -> list[str]:
         """Name what the config leaves to the validation images of a student, of `BoxSettings`."""
-        keys = ("threshold", "seed_threshold", "min_area_px")
+        keys = ("threshold", "min_confidence", "min_area_px")
         return [key for key in keys if getattr(self, key) is None]

@@ -37,7 +37,7 @@ def prepare_network(model: nn.Module, device: torch.device) -> nn.Module:
     fuse_batch_norms(model.eval())
     if device.type == "cpu" and torch.backends.mkldnn.is_available():
         _use_onednn(model)
-    return model.to(device, memory_format=torch.channels_last)
+    return model.to(device).to(memory_format=torch.channels_last)
 
 
 def fuse_batch_norms(model: nn.Module) -> None:
@@ -63,22 +63,7 @@ def _is_in_order(module: nn.Module) -> bool:
 
 def _use_onednn(model: nn.Module) -> None:
     """Let oneDNN compute the convolutions of single pixels, in place."""
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child) is nn.Conv2d and child.kernel_size == (1, 1):
-                setattr(parent, name, _copy_pointwise(child))
-
-
-def _copy_pointwise(convolution: nn.Conv2d) -> PointwiseConv2d:
-    """Give the same convolution of single pixels, with the same weights."""
-    copy = PointwiseConv2d(
-        convolution.in_channels,
-        convolution.out_channels,
-        kernel_size=1,
-        stride=convolution.stride,
-        padding=convolution.padding,
-        groups=convolution.groups,
-        device="meta",
-    )
-    copy.weight, copy.bias = convolution.weight, convolution.bias
-    return copy.train(convolution.training)
+    for module in model.modules():
+        is_pointwise = type(module) is nn.Conv2d and module.kernel_size == (1, 1)
+        if is_pointwise and module.padding == (0, 0):
+            module.__class__ = PointwiseConv2d  # the same weights, computed in another way
