@@ -4,11 +4,11 @@
     python analysis/compression_curve.py --teacher.checkpoint runs/large/best.pt
 
 The teacher (teacher.checkpoint; else student.run's) labels all images, and students of every width
-and architecture of the compression section learn from that on the training split, with several
-seeds; if compression.labels names a label set of true masks, from those too. All are tested on the
-test split. What is made is kept in paths.cells: a stopped run goes on. Writes paths.runs/NAME:
-compression.csv, compression.png, and compression_differences.csv: students against the teacher, and
-distilled ones against those of true masks, image by image.
+(of student.architecture) and architecture of the compression section learn from that on the
+training split, with several seeds; if compression.labels names a label set of true masks, from
+those too. All are tested on the test split. What is made is kept in paths.cells: a stopped run goes
+on. Writes paths.runs/NAME: compression.csv, compression.png, and compression_differences.csv:
+students against the teacher, and distilled ones against those of true masks, image by image.
 """
 
 import sys
@@ -40,7 +40,7 @@ READS = keys_of("compression", "student", "tracking") | TILES | BOX_RULE
 READS |= {"study.processes"}
 READS |= {f"teacher.{key}" for key in ("checkpoint", "flips", "device")}
 READS |= {"teacher.tile_size_px", "teacher.tile_overlap_px"}
-READS -= {"student.label_set", "student.seed", "student.architecture", "student.width"}
+READS -= {"student.label_set", "student.seed", "student.width"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -126,7 +126,8 @@ def plan_work(
     teacher = teacher_cell(labelling, folder, f"the teacher {checkpoint}", [TEACHER], images)
     school = open_school(Learning(config), folder, images)
     trainings = gather_trainings(teacher, find_labels(config), losses, test_ids)
-    return plan_curve(teacher, trainings, school, config.compression)
+    section, architecture = config.compression, config.student.architecture
+    return plan_curve(teacher, trainings, school, section, architecture)
 
 
 def count_all(

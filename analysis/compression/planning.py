@@ -29,7 +29,11 @@ class Training:
 
 
 def plan_curve(
-    teacher: Cell, trainings: Mapping[str, Training], school: School, section: CompressionSection
+    teacher: Cell,
+    trainings: Mapping[str, Training],
+    school: School,
+    section: CompressionSection,
+    architecture: str,
 ) -> Plan:
     """Give all students their cells.
 
@@ -38,6 +42,7 @@ def plan_curve(
         trainings: Of `gather_trainings`.
         school: Of all students.
         section: Names the students and their seeds.
+        architecture: That widths are of.
 
     Returns:
         Runs are of each training (`distilled` or `labels`) and student.
@@ -45,7 +50,7 @@ def plan_curve(
     Raises:
         UserError: There is no student to train.
     """
-    students = change_sizes(section)
+    students = change_sizes(section, architecture)
     runs: dict[tuple[str, ...], dict[int, Cell]] = {
         (training, student): plan_seeds(
             school,
@@ -61,15 +66,24 @@ def plan_curve(
     return Plan((teacher,), (), runs)
 
 
-def change_sizes(section: CompressionSection) -> dict[str, dict[str, Any]]:
+def change_sizes(section: CompressionSection, architecture: str) -> dict[str, dict[str, Any]]:
     """Return what the student's section says otherwise for each student, by its name.
 
+    Args:
+        section: Names the students.
+        architecture: That widths are of.
+
     Raises:
-        UserError: There is none.
+        UserError: There is none, or that architecture has no widths.
     """
+    if section.widths and architecture not in ("unet", "encoder_unet"):
+        raise UserError(
+            f"compression.widths {section.widths} are of unet or encoder_unet, but "
+            f"student.architecture is {architecture}; name it in compression.architectures, and "
+            "set compression.widths to []"
+        )
     changes: dict[str, dict[str, Any]] = {
-        f"unet {width}": {"architecture": "unet", "width": width, "encoder_weights": None}
-        for width in section.widths
+        f"{architecture} {width}": {"width": width} for width in section.widths
     }
     changes |= {name: {"architecture": name} for name in section.architectures}
     if not changes:

@@ -164,6 +164,7 @@ def test_bad_input_is_one_sentence(taught: Path) -> None:
         (["--teacher.checkpoint", "x.onnx"], r"give the \.pt"),
         (["--compression.labels", "few"], "few lacks 3 of 3 test images"),
         (["--data.groups", "photograph"], "finds no group in 3 of 3 image ids"),
+        (["--student.architecture", "FPN"], r"compression.widths \[32, 16, 8, 4\] are of unet or"),
     ):
         with pytest.raises(UserError, match=message):
             run(arguments(taught, *FAST, *options))

@@ -12,7 +12,8 @@ class CompressionSection(Section):
 
     name: FolderName = Field("compression", description="Folder name of its results in paths.runs.")
     widths: list[Annotated[int, Field(ge=1)]] = Field(
-        [32, 16, 8, 4], description="Widths of our U-Net to distil into."
+        [32, 16, 8, 4],
+        description="Widths of student.architecture (unet or encoder_unet) to distil into.",
     )
     architectures: list[str] = Field(
         [], description="Other students, by student.architecture, such as Unet, with its encoder."
