@@ -7,8 +7,9 @@ Reads any label set (export_label_set.label_set): its boxes, and its maps where 
 pixels of objects. These are above the threshold by which its boxes were found, or that of
 evaluation.threshold. What is found in maps is of one class, which evaluation.object_class names.
 Several label sets of the same images, such as those of several prompts, become one data set with
-the classes of all; label sets that have a class in common, or lack each other's images, are
-refused. Writes into paths.exports/LABEL_SET/FORMAT, or below export_label_set.output
+the classes of all; label sets that have a class in common, lack each other's images, or were made
+of one another, such as a prompt and a combination with it, are refused. Writes into
+paths.exports/LABEL_SET/FORMAT, or below export_label_set.output
 
   coco          annotations.json: boxes, scores, sizes of images, masks as RLE
   yolo          a txt file an image, empty ones too, and data.yaml and classes.txt, which name the
@@ -53,6 +54,7 @@ from util.exporting.sources import (
     Source,
     check_classes_apart,
     check_images,
+    check_none_is_of_another,
     choose_classes,
     open_label_sets,
     read_table,
@@ -126,6 +128,7 @@ def open_source(config: Config, kind: str) -> tuple[ObjectReader, Wishes]:
         told.label_set, config.paths, config.data.test_split, needs_maps=needs_maps
     )
     if len(label_sets) > 1:
+        check_none_is_of_another(label_sets)
         check_same_images(label_sets)
     image_paths: Mapping[str, Path] = {}
     if kind in SET_FORMATS or (of_images is not None and of_images.needs_images):

@@ -10,10 +10,12 @@ import pandas as pd
 
 from util.config import PathsSection
 from util.data_classes import BoxSettings
+from util.disk.walking import on_disk
 from util.errors import UserError, listed
 from util.exporting.objects import BoxRows, LabelledImage, Object, add_masks
 from util.images.files import image_size_hw
 from util.label_set import PREDICTION, LabelSet, find_label_set, map_cost
+from util.label_set.records import read_manifest
 
 logger = logging.getLogger(__name__)
 
@@ -214,6 +216,52 @@ def check_classes_apart(sources: Sequence[Source], classes: Sequence[str]) -> No
             "one as another class by util/csv_from_soft_labels.py (evaluation.object_class names "
             "those of all)"
         )
+
+
+def check_none_is_of_another(label_sets: Sequence[LabelSet]) -> None:
+    """Make sure that no label set was made of another one, as their manifests say.
+
+    Args:
+        label_sets: That are exported together.
+
+    Raises:
+        UserError: Some were; all are named.
+    """
+    pairs = []
+    for made in label_sets:
+        folders, hashes = find_origins(made)
+        pairs += [
+            f"{made.name} was made of {each.name}"
+            for each in label_sets
+            if each is not made
+            and (each.folder in folders or each.manifest.get("settings_hash") in hashes)
+        ]
+    if pairs:
+        raise UserError(
+            f"{listed(pairs, 20)}, so that each thing would count twice; export what was made of "
+            "others alone, or these without it"
+        )
+
+
+def find_origins(label_set: LabelSet) -> tuple[set[Path], set[str]]:
+    """Find what a label set was made of (combined, refined, joined, reviewed), and that of what.
+
+    Returns:
+        Folders beside it that have the names of these label sets, whether they are there or not,
+        and the hashes of their settings when they were used.
+    """
+    folders, hashes, starts = set[Path](), set[str](), [label_set.folder]
+    while starts:
+        folder = starts.pop()
+        made_by = read_manifest(folder).get("settings", {})
+        of_one = made_by.get("label_set")
+        for name, settings_hash in [*made_by.get("members", []), *([of_one] if of_one else [])]:
+            origin = on_disk(folder.parent / name)
+            if origin not in folders:
+                starts.append(origin)
+            folders.add(origin)
+            hashes |= {settings_hash} - {None}  # a bare folder of maps has none
+    return folders, hashes
 
 
 def check_images(image_ids: Sequence[str], image_paths: Mapping[str, Path]) -> None:

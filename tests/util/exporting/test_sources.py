@@ -45,7 +45,7 @@ LABELLED = {
 def write_maps(
     folder: Path, marked: dict[str, list[tuple[tuple[slice, slice], float]]], prompt: str
 ) -> None:
-    with LabelSetWriter(folder, {"producer": "test"}) as writer:
+    with LabelSetWriter(folder, {"producer": "test", "prompt": prompt}) as writer:
         for image_id, things in marked.items():
             soft_label = np.zeros(SIZE_HW)
             for place, probability in things:
@@ -278,6 +278,36 @@ def test_label_sets_of_other_images_or_of_one_class_are_refused(
     with pytest.raises(UserError, match=r"one thing would count twice: thing \(boat, sea_bird\)"):
         export("yolo", named, "boat", named, "sea bird", "--evaluation.object_class=thing")
     assert not (project.parent / "out").exists()
+
+
+def make_of(project: Path, name: str, made_by: dict[str, object]) -> None:
+    """Write a label set whose manifest says what it was made of."""
+    with LabelSetWriter(project.parent / "label_sets" / name, made_by) as writer:
+        for image_id in ("cam/a", "b"):
+            writer.add(image_id, Content(np.zeros(SIZE_HW)), source="1", seconds=0.0)
+        writer.finish(BoxSettings(object_class=name))
+
+
+def test_what_was_made_of_another_label_set_is_refused_beside_it(
+    project: Path, export: Callable[..., Path]
+) -> None:
+    folder = project.parent / "label_sets"
+    members = [["boat", LabelSet(folder / "boat").manifest["settings_hash"]], ["gone", None]]
+    make_of(project, "combined", {"producer": "combination", "members": members})
+    combined = ["combined", LabelSet(folder / "combined").manifest["settings_hash"]]
+    make_of(project, "refined", {"producer": "refinement", "label_set": combined})
+    named = "--export_label_set.label_set"
+    expected = (
+        "combined was made of boat, refined was made of combined, refined was made of boat, so "
+        "that each thing would count twice; export"
+    )
+    with pytest.raises(UserError, match=expected):
+        export("coco", named, "combined", named, "boat", named, "refined")
+    (folder / "boat").rename(folder / "renamed")
+    with pytest.raises(UserError, match="refined was made of renamed, so"):
+        export("coco", named, "refined", named, "renamed")
+    assert not (project.parent / "out").exists()
+    export("coco", named, "refined", named, "white crest")
 
 
 def test_maps_of_several_sizes_are_refused(project: Path, export: Callable[..., Path]) -> None:
