@@ -13,7 +13,9 @@ paths.exports/LABEL_SET/FORMAT, or below export_label_set.output
 
   coco          annotations.json: boxes, scores, sizes of images, masks as RLE
   yolo          a txt file an image, empty ones too, and data.yaml and classes.txt, which name the
-                classes: `class x_centre y_centre width height` a box, relative to the image
+                classes: `class x_centre y_centre width height` a box, relative to the image; where
+                there are split lists (data.splits), data.yaml names train.txt, val.txt and test.txt
+                and links lead to the images beside their labels: `yolo detect train data=data.yaml`
   yolo-seg      the same with a polygon an object; pieces of one hang together by thin lines
   voc           an XML an image: boxes
   masks         a PNG an image, 0 where no object is, else 255; of several classes their numbers,
@@ -61,6 +63,7 @@ from util.exporting.sources import (
 )
 from util.exporting.writing import File, write_files
 from util.exporting.yolo import describe, list_classes, write_lines
+from util.exporting.yolo_lists import ImageLists, list_images
 from util.ground_truth.yolo import CLASS_LIST
 from util.images.class_table import CLASS_NAMES, write_class_names
 from util.images.files import find_images, id_to_path, name_files
@@ -80,6 +83,9 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 READS = keys_of("export_label_set") | BOX_RULE
 
+YOLO_TASKS = {"yolo": "detect", "yolo-seg": "segment"}
+"""What Ultralytics calls it to learn from YOLO's formats."""
+
 ELSEWHERE = "another export_label_set.output or export_label_set.names"
 """So that files do not lie in each other's place."""
 
@@ -96,11 +102,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"export_label_set.output {output} lies in data.images, so masks would be images the "
             "next time; choose another folder"
         )
+    lists = None
     if kind in SET_FORMATS:
         write_set(kind, output, reader, wishes, options.overwrite)
     else:
-        write_each(kind, output, told.names, reader, wishes, options.overwrite)
+        lists = write_each(kind, output, config, reader, wishes, options.overwrite)
     report(output, reader, wishes.classes)
+    if lists is not None:
+        lists.report(YOLO_TASKS[kind], output / "data.yaml")
     return 0
 
 
@@ -178,18 +187,33 @@ def write_set(
 def write_each(
     kind: str,
     output: Path,
-    names: Mapping[str, str],
+    config: Config,
     reader: ObjectReader,
     wishes: Wishes,
     overwrite: bool,
-) -> None:
-    """Write the files, one an image, of a format, and what is beside them."""
+) -> ImageLists | None:
+    """Write the files, one an image, of a format, and what is beside them.
+
+    Returns:
+        The images that YOLO's data.yaml names; None of other formats.
+
+    Raises:
+        UserError: Files are there with other content, or would lie in each other's place.
+    """
+    names = config.export_label_set.names
     named = name_files([*reader.ids, *reader.failed], names, "export_label_set.names")
     suffix = IMAGE_FORMATS[kind].suffix if kind in IMAGE_FORMATS else ".txt"
-    beside = list_beside(kind, output, wishes)
 
     def place(image_id: str) -> Path:
         return id_to_path(output, named[image_id], suffix)
+
+    lists = find_lists(kind, output, config, reader, place)
+    beside = list_beside(kind, output, wishes, lists or ImageLists())
+    if taken := sorted({each.path for each in beside}.intersection(map(place, named))):
+        raise UserError(
+            f"the files of images would lie in the place of {listed(taken)}, which tells of all; "
+            "give export_label_set.names"
+        )
 
     def list_files() -> Iterator[File]:
         if kind == "yolo":
@@ -200,6 +224,18 @@ def write_each(
         yield from beside
 
     write_files(list_files, len(named) + len(beside), overwrite, ELSEWHERE)
+    return lists
+
+
+def find_lists(
+    kind: str, output: Path, config: Config, reader: ObjectReader, place: Callable[[str], Path]
+) -> ImageLists | None:
+    """Find the images that YOLO's data.yaml names, or why it names none; None of other formats."""
+    if kind not in YOLO_TASKS:
+        return None
+    if kind == "yolo" and config.export_label_set.confidence:
+        return ImageLists(lacking="it takes no lines with export_label_set.confidence")
+    return list_images(config.data, reader.ids, output, place)
 
 
 def list_yolo(place: Callable[[str], Path], reader: ObjectReader, wishes: Wishes) -> Iterator[File]:
@@ -221,13 +257,16 @@ def list_others(
         yield File(place(image_id), partial(encode, image_id), reader.cost_bytes(image_id))
 
 
-def list_beside(kind: str, output: Path, wishes: Wishes) -> list[File]:
-    """List the files that name the classes, beside those of images."""
-    if kind in ("yolo", "yolo-seg"):
-        return [
-            of_text(output / "data.yaml", describe(output, wishes.classes)),
-            of_text(output / CLASS_LIST, list_classes(wishes.classes)),
-        ]
+def list_beside(kind: str, output: Path, wishes: Wishes, lists: ImageLists) -> list[File]:
+    """List the files that name the classes and images, beside those of images."""
+    if kind in YOLO_TASKS:
+        told = {
+            "data.yaml": describe(output, wishes.classes, list(lists.images)),
+            CLASS_LIST: list_classes(wishes.classes),
+            **lists.texts(output),
+        }
+        links = [File(path, partial(Path, image)) for path, image in lists.links.items()]
+        return [*(of_text(output / name, text) for name, text in told.items()), *links]
     if kind != "masks":
         return []
     path = output / CLASS_NAMES
@@ -238,7 +277,7 @@ def list_beside(kind: str, output: Path, wishes: Wishes) -> list[File]:
 
 def of_text(path: Path, text: str) -> File:
     """Make a file of text."""
-    return File(path, text.encode)
+    return File(path, partial(text.encode, errors="surrogateescape"))
 
 
 def report(output: Path, reader: ObjectReader, classes: Sequence[str]) -> None:

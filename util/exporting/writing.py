@@ -18,12 +18,13 @@ class File(NamedTuple):
 
     Attributes:
         path: Where.
-        make: Makes what it holds; None = there shall be no file.
+        make: Makes what it holds; None = there shall be no file, a path = a link to that, or any
+            file that is there and no link.
         cost_bytes: Memory that it takes while it is made.
     """
 
     path: Path
-    make: Callable[[], bytes | None]
+    make: Callable[[], bytes | Path | None]
     cost_bytes: int = 0
 
 
@@ -64,15 +65,21 @@ def write_files(
 
 def _look(file: File) -> tuple[Path, bool, bool]:
     """Tell whether a file is there, and whether it is as it shall be."""
+    if file.path.is_symlink() and isinstance(target := file.make(), Path):
+        return file.path, True, file.path.readlink() == target
     if not file.path.exists():
         return file.path, False, False
-    return file.path, True, file.path.read_bytes() == file.make()
+    wanted = file.make()
+    return file.path, True, isinstance(wanted, Path) or file.path.read_bytes() == wanted
 
 
 def _put(file: File) -> None:
     """Make a place what it shall be."""
-    data = file.make()
-    if data is None:
-        file.path.unlink(missing_ok=True)
-    else:
-        write_bytes(file.path, data)
+    wanted = file.make()
+    if isinstance(wanted, bytes):
+        write_bytes(file.path, wanted)
+        return
+    file.path.unlink(missing_ok=True)
+    if wanted is not None:
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        file.path.symlink_to(wanted)

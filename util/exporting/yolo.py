@@ -66,10 +66,17 @@ def write_polygons(image: LabelledImage, classes: Sequence[str], tolerance_px: f
     return "".join(lines)
 
 
-def describe(folder: Path, classes: Sequence[str]) -> str:
-    """Write `data.yaml`: where the files lie, and what the numbers of classes mean."""
+def describe(folder: Path, classes: Sequence[str], lists: Sequence[str] = ()) -> str:
+    """Write `data.yaml`: where the files lie, and what the numbers of classes mean.
+
+    Args:
+        folder: Of the files.
+        classes: Names at the places of their numbers.
+        lists: Which of `train`, `val` and `test` there are, as `train.txt` and so on.
+    """
     # Texts of JSON are texts of YAML, whatever is in them.
-    lines = [f"path: {_quote(str(folder))}", "names:" if classes else "names: {}"]
+    lines = [f"path: {_quote(str(folder))}", *(f"{key}: {key}.txt" for key in lists)]
+    lines += ["names:" if classes else "names: {}"]
     lines += [f"  {number}: {_quote(name)}" for number, name in enumerate(classes)]
     return "\n".join(lines) + "\n"
 

@@ -1,0 +1,177 @@
+"""What Ultralytics learns from: it is read here as that does, by its paths and lists alone."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from util.data_classes import Boxes, BoxSettings
+from util.errors import UserError
+from util.export_label_set import main
+from util.images.files import write_image
+from util.label_set import Content, LabelSetWriter
+
+IDS = ["a", "cam1/images/1", "cam1/images/2", "möwe. 3"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    with LabelSetWriter(tmp_path / "label_sets" / "teacher", {"producer": "test"}) as writer:
+        for number, image_id in enumerate(IDS):
+            write_image(tmp_path / f"photos/{image_id}.jpg", np.full((16, 8, 3), number, np.uint8))
+            corners = np.array([[0.0, 0.0, number + 1.0, 4.0]])
+            boxes = Boxes(corners, np.array([0.5]), ("bird",))
+            writer.add(image_id, Content(boxes=boxes, size_hw=(16, 8)), source="1", seconds=0.0)
+        writer.finish(BoxSettings())
+    (tmp_path / "splits").mkdir()
+    for split, ids in {"Train": IDS[:2], "Validation": IDS[2:3], "Test": IDS[3:]}.items():
+        (tmp_path / "splits" / f"{split}.txt").write_text("\n".join(ids), encoding="utf-8")
+    path = tmp_path / "config.json"
+    told = {
+        "data": {"images": "photos", "splits": "splits"},
+        "export_label_set": {"label_set": "teacher", "output": "out"},
+    }
+    path.write_text(json.dumps(told))
+    return path
+
+
+@pytest.fixture
+def export(project: Path) -> Callable[..., Path]:
+    """Run the script: `export(option, ...)` gives the folder that it wrote by default."""
+
+    def run(*options: str) -> Path:
+        assert main(["--config", str(project), "--format=yolo", *options]) == 0
+        return project.parent / "out"
+
+    return run
+
+
+def learn(data_yaml: Path) -> dict[str, list[tuple[int, str]]]:
+    """Read a data set as Ultralytics does: the gray of each image, and the text of its labels."""
+    told = yaml.safe_load(data_yaml.read_text(encoding="utf-8"))
+    read: dict[str, list[tuple[int, str]]] = {}
+    for key in {"train", "val", "test"} & set(told):
+        lines = (Path(told["path"]) / told[key]).read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            image = line.replace("./", f"{told['path']}/") if line.startswith("./") else line
+            *before, behind = image.split("/images/")
+            labels = f"{'/images/'.join(before)}/labels/{behind}" if before else image
+            text = Path(f"{labels[: labels.rindex('.')]}.txt").read_text()
+            gray = int(cv2.imread(image)[0, 0, 0])
+            read.setdefault(key, []).append((gray, text))
+    return read
+
+
+def labels_of(number: int) -> tuple[int, str]:
+    return number, f"0 {(number + 1) / 16!r} 0.125 {(number + 1) / 8!r} 0.25\n"
+
+
+WHOLE = {
+    "train": [labels_of(0), labels_of(1)],
+    "val": [labels_of(2)],
+    "test": [labels_of(3)],
+}
+
+
+NAMES = "--export_label_set.names=/images/=/labels/"
+
+
+def test_images_of_splits_are_listed_beside_their_labels(
+    export: Callable[..., Path], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = export(NAMES)
+    assert learn(out / "data.yaml") == WHOLE
+    shown = capsys.readouterr().out
+    assert "listed for Ultralytics: train 2, val 1, test 1, by 4 links to data.images" in shown
+    assert shown.splitlines()[-1] == f"Next: yolo detect train data={out}/data.yaml"
+    assert (out / "a.jpg").readlink() == project.parent / "photos" / "a.jpg"
+    assert export(NAMES) == out  # all is there
+    assert learn(out / "data.yaml") == WHOLE
+
+
+def test_labels_beside_the_folders_of_images_need_no_links(
+    export: Callable[..., Path], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = project.parent / "photos"
+    (photos / "a.jpg").rename(photos / "cam1/images/a.jpg")
+    splits = project.parent / "splits"
+    (splits / "Train.txt").write_text("cam1/images/1")
+    (splits / "Test.txt").unlink()
+    export(NAMES, f"--export_label_set.output={photos}")
+    assert learn(photos / "data.yaml") == {"train": [labels_of(1)], "val": [labels_of(2)]}
+    assert "train 1, val 1\n" in capsys.readouterr().out
+    assert not [path for path in photos.rglob("*") if path.is_symlink()]
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ([], "would not find {out}/cam1/images/1.txt, {out}/cam1/images/2.txt; give an"),
+        (["--data.splits=null"], "data.splits is not set.*util/make_splits.py makes split lists"),
+        (["--data.train_split=None"], "None.txt cannot be read.*util/make_splits.py"),
+        (["--data.images={out}"], "is not there|does not exist"),
+        (
+            ["--export_label_set.names=/images/=/new/", "--export_label_set.output={photos}"],
+            "would not find {photos}/cam1/new/1.txt",
+        ),
+        ([NAMES, "--export_label_set.confidence=true"], "export_label_set.confidence"),
+    ],
+)
+def test_why_nothing_can_be_learnt_from_is_the_last_line(
+    options: list[str],
+    why: str,
+    export: Callable[..., Path],
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    places = {"out": project.parent / "out", "photos": project.parent / "photos"}
+    export(*(each.format(**places) for each in options))
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert re.search(
+        f"data.yaml names no images for `yolo train`: .*(?:{why.format(**places)})", last
+    )
+    assert not list(project.parent.rglob("train.txt"))
+
+
+def test_a_label_set_of_the_test_split_alone_teaches_nobody(
+    export: Callable[..., Path], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project.parent / "splits" / "Validation.txt").write_text("other")
+    write_image(project.parent / "photos/other.jpg", np.zeros((16, 8, 3), np.uint8))
+    export(NAMES)
+    assert "it has to have images of Train and Validation" in capsys.readouterr().out
+
+
+def test_an_image_that_lies_beside_its_labels_already_stays(
+    export: Callable[..., Path], project: Path
+) -> None:
+    photo = project.parent / "out" / "a.jpg"
+    write_image(photo, np.full((16, 8, 3), 0, np.uint8))
+    before = photo.read_bytes()
+    out = export(NAMES, "--overwrite")
+    assert (photo.is_symlink(), photo.read_bytes()) == (False, before)
+    assert learn(out / "data.yaml") == WHOLE
+
+
+def test_a_link_that_leads_elsewhere_is_kept_unless_it_may_be_replaced(
+    export: Callable[..., Path], project: Path
+) -> None:
+    link = project.parent / "out" / "a.jpg"
+    link.parent.mkdir()
+    link.symlink_to("nowhere")
+    with pytest.raises(UserError, match=r"1 files are there already, .*out/a\.jpg"):
+        export(NAMES)
+    assert learn(export(NAMES, "--overwrite") / "data.yaml") == WHOLE
+
+
+def test_labels_of_an_image_named_as_a_list_are_refused(
+    export: Callable[..., Path], project: Path
+) -> None:
+    with pytest.raises(UserError, match=r"in the place of \S+train\.txt, which tells of all"):
+        export(NAMES, "--export_label_set.names=^a$=train")
+    assert not (project.parent / "out").exists()
