@@ -10,7 +10,7 @@ images where prompts disagree most, where student and teacher differ most, where
 and what has failed. Marks are made there by the keys r, w and s, and downloaded. The second writes
 paths.runs/NAME/splits, a list of what is right beside the lists of data.splits, and a label set
 (review.output) that is the marked one but for weight 0 in all pixels of what is wrong.
-Next: student/train.py of that label set
+Next: student/train.py or util/export_label_set.py of that label set, which leave out what is wrong
 """
 
 import sys
@@ -146,6 +146,10 @@ def use_marks(
     more = ["--student.pixel_weights", "label_set"] if marks.of(WRONG) else []
     learns = ["--student.label_set", config.review.output, "--student.run", config.review.output]
     print_next(["student/train.py", *learns, *more], argv)
+    if marks.of(WRONG):
+        print("What is marked as wrong is left out where this label set is exported:")
+        exported = ["--export_label_set.label_set", config.review.output]
+        print_next(["util/export_label_set.py", *exported], argv)
     return status
 
 

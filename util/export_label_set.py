@@ -25,7 +25,8 @@ paths.exports/LABEL_SET/FORMAT, or below export_label_set.output
 
 Polygons leave their masks by export_label_set.polygon_tolerance_px at most, and each piece, be it
 of one pixel, has an IoU of 0.99 or more with its polygon. Images on which what made the label set
-has failed are left out. YOLO's files lie beside folders of images,
+has failed are left out, and those all of whose pixels have weight 0, as analysis/review.py gives
+them to what is marked as wrong. YOLO's files lie beside folders of images,
 cam1/week1/bank/labels_teacher/1.txt for cam1/week1/bank/images/1.jpg, where export_label_set.output
 is data.images and export_label_set.names is /images/=/labels_teacher/.
 Files that are there with other content are kept, and nothing is written, unless --overwrite is
@@ -49,15 +50,14 @@ from util.config import BOX_RULE, Config, PathsSection, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.disk.walking import on_disk
 from util.errors import UserError, listed
+from util.exporting.checks import check_classes_apart, check_images, check_none_is_of_another
 from util.exporting.collecting import collect
 from util.exporting.formats import FORMATS, IMAGE_FORMATS, SET_FORMATS, Wishes
 from util.exporting.sources import (
     ObjectReader,
     Source,
-    check_classes_apart,
-    check_images,
-    check_none_is_of_another,
     choose_classes,
+    find_ignored,
     open_label_sets,
     read_table,
 )
@@ -70,6 +70,7 @@ from util.images.files import find_images, id_to_path, name_files
 from util.label_set import check_same_images
 from util.running.run import run_script
 from util.running.shares import refuse_several
+from util.words import count_of
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     **OVERWRITE,
@@ -158,7 +159,8 @@ def open_source(config: Config, kind: str) -> tuple[ObjectReader, Wishes]:
     )
     check_classes_apart(sources, wishes.classes)
     needs_masks = of_images is None or of_images.needs_masks
-    return ObjectReader(sources, frozenset(wishes.classes), needs_masks, image_paths), wishes
+    counting, ignored = frozenset(wishes.classes), find_ignored(label_sets)
+    return ObjectReader(sources, counting, needs_masks, image_paths, ignored), wishes
 
 
 def write_set(
@@ -201,7 +203,8 @@ def write_each(
         UserError: Files are there with other content, or would lie in each other's place.
     """
     names = config.export_label_set.names
-    named = name_files([*reader.ids, *reader.failed], names, "export_label_set.names")
+    left_out = sorted(reader.ignored.union(reader.failed))
+    named = name_files([*reader.ids, *left_out], names, "export_label_set.names")
     suffix = IMAGE_FORMATS[kind].suffix if kind in IMAGE_FORMATS else ".txt"
 
     def place(image_id: str) -> Path:
@@ -220,7 +223,7 @@ def write_each(
             yield from list_yolo(place, reader, wishes)
         else:
             yield from list_others(kind, place, reader, wishes)
-        yield from (File(place(image_id), lambda: None) for image_id in reader.failed)
+        yield from (File(place(image_id), lambda: None) for image_id in left_out)
         yield from beside
 
     write_files(list_files, len(named) + len(beside), overwrite, ELSEWHERE)
@@ -293,6 +296,11 @@ def report(output: Path, reader: ObjectReader, classes: Sequence[str]) -> None:
         folders = [each.label_set.folder for each in reader.sources if each.label_set.failed]
         print(
             f"Left out: {len(failed)} images that {listed(folders)} has failed on: {listed(failed)}"
+        )
+    if ignored := sorted(reader.ignored):
+        print(
+            f"Left out: {count_of(len(ignored), 'image')} of which all pixels have weight 0, as "
+            f"what is marked as wrong: {listed(ignored)}"
         )
 
 

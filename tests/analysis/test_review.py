@@ -2,11 +2,13 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 import analysis.review
+import util.export_label_set
 from tests.browser import BROWSER, Browser
 from tests.conftest import make_project
 from tests.stages import arguments, combine, evaluate, label, train
@@ -84,6 +86,13 @@ def test_a_tested_student_is_compared_and_learns_from_the_marks(
     assert review(arguments(project, "--marks", str(marks))) == 0
     shown = capsys.readouterr().out
     assert "--student.run reviewed --student.pixel_weights label_set" in shown
+    (exported,) = re.findall(
+        r"^Next: python \S*(util/export_label_set\.py .*)$", shown, re.MULTILINE
+    )
+    assert util.export_label_set.main(shlex.split(exported)[1:]) == 0
+    assert f"1 image of which all pixels have weight 0, as what is marked as wrong: {ids[0]}" in (
+        capsys.readouterr().out
+    )
     splits = tmp_path / "runs/review/splits"
     assert read_split(splits, "review", ids) == [ids[1], ids[9]]
     assert read_split(splits, "Validation", ids) == ids[6:9]

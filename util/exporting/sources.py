@@ -3,19 +3,18 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import pandas as pd
 
 from util.config import PathsSection
 from util.data_classes import BoxSettings
-from util.disk.walking import on_disk
 from util.errors import UserError, listed
 from util.exporting.objects import BoxRows, LabelledImage, Object, add_masks
 from util.images.files import image_size_hw
 from util.label_set import PREDICTION, LabelSet, find_label_set, map_cost
-from util.label_set.records import read_manifest
+from util.running.ahead import map_ahead
 
 logger = logging.getLogger(__name__)
 
@@ -75,12 +74,14 @@ class ObjectReader:
         classes: Of the objects that count.
         needs_masks: Whether the pixels of objects are wanted, where there are maps.
         image_paths: Of all images, by id; {} where they are not needed.
+        ignored: Images of which no pixel counts, which are left out; see `find_ignored`.
     """
 
     sources: Sequence[Source]
     classes: frozenset[str]
     needs_masks: bool
     image_paths: Mapping[str, Path]
+    ignored: frozenset[str]
 
     def read(self, image_id: str) -> LabelledImage:
         """Read an image's objects.
@@ -98,10 +99,10 @@ class ObjectReader:
         ]
         return LabelledImage(image_id, self.image_paths.get(image_id), size_hw, objects)
 
-    @property
+    @cached_property
     def ids(self) -> list[str]:
-        """The images, sorted: all label sets have the same."""
-        return self.sources[0].label_set.ids
+        """The images that count, sorted: all label sets have the same."""
+        return [each for each in self.sources[0].label_set.ids if each not in self.ignored]
 
     @property
     def failed(self) -> list[str]:
@@ -111,7 +112,8 @@ class ObjectReader:
     def table(self) -> pd.DataFrame:
         """The boxes that count, of `util.bbox_csv`: those of each label set together."""
         boxes = pd.concat([source.table for source in self.sources], ignore_index=True)
-        return boxes[boxes["obj_class"].isin(self.classes)]
+        counts = boxes["obj_class"].isin(self.classes) & ~boxes["image"].isin(self.ignored)
+        return boxes[counts]
 
     def file_of(self, image_id: str) -> Path:
         """Where the file lies that tells the size of an image."""
@@ -195,83 +197,19 @@ def choose_classes(sources: Sequence[Source], wanted: Sequence[str]) -> list[str
     return list(wanted)
 
 
-def check_classes_apart(sources: Sequence[Source], classes: Sequence[str]) -> None:
-    """Make sure that no class is of two label sets, in which one thing would count twice.
-
-    Args:
-        sources: The label sets.
-        classes: That are exported.
+def find_ignored(label_sets: Sequence[LabelSet]) -> frozenset[str]:
+    """Find the images all of whose pixels have weight 0, as those that are marked as wrong.
 
     Raises:
-        UserError: Some are; all are named.
+        UserError: Weights cannot be read.
     """
-    having = {
-        name: [source.label_set.name for source in sources if name in source.classes]
-        for name in classes
-    }
-    if shared := [f"{n} ({', '.join(sets)})" for n, sets in having.items() if len(sets) > 1]:
-        raise UserError(
-            f"classes are of several label sets, so that one thing would count twice: "
-            f"{listed(shared)}; leave label sets out, combine them into one, or find the boxes of "
-            "one as another class by util/csv_from_soft_labels.py (evaluation.object_class names "
-            "those of all)"
-        )
 
+    def is_ignored(label_set: LabelSet, image_id: str) -> bool:
+        return not label_set.read_weights(image_id).any()
 
-def check_none_is_of_another(label_sets: Sequence[LabelSet]) -> None:
-    """Make sure that no label set was made of another one, as their manifests say.
-
-    Args:
-        label_sets: That are exported together.
-
-    Raises:
-        UserError: Some were; all are named.
-    """
-    pairs = []
-    for made in label_sets:
-        folders, hashes = find_origins(made)
-        pairs += [
-            f"{made.name} was made of {each.name}"
-            for each in label_sets
-            if each is not made
-            and (each.folder in folders or each.manifest.get("settings_hash") in hashes)
-        ]
-    if pairs:
-        raise UserError(
-            f"{listed(pairs, 20)}, so that each thing would count twice; export what was made of "
-            "others alone, or these without it"
-        )
-
-
-def find_origins(label_set: LabelSet) -> tuple[set[Path], set[str]]:
-    """Find what a label set was made of (combined, refined, joined, reviewed), and that of what.
-
-    Returns:
-        Folders beside it that have the names of these label sets, whether they are there or not,
-        and the hashes of their settings when they were used.
-    """
-    folders, hashes, starts = set[Path](), set[str](), [label_set.folder]
-    while starts:
-        folder = starts.pop()
-        made_by = read_manifest(folder).get("settings", {})
-        of_one = made_by.get("label_set")
-        for name, settings_hash in [*made_by.get("members", []), *([of_one] if of_one else [])]:
-            origin = on_disk(folder.parent / name)
-            if origin not in folders:
-                starts.append(origin)
-            folders.add(origin)
-            hashes |= {settings_hash} - {None}  # a bare folder of maps has none
-    return folders, hashes
-
-
-def check_images(image_ids: Sequence[str], image_paths: Mapping[str, Path]) -> None:
-    """Make sure that the files of label sets' images are there, to be named.
-
-    Raises:
-        UserError: Some are not.
-    """
-    if lacking := [image_id for image_id in image_ids if image_id not in image_paths]:
-        raise UserError(
-            f"{len(lacking)} of {len(image_ids)} images of the label set are not in data.images: "
-            f"{listed(lacking)}; this format names their files, so set data.images to their folder"
-        )
+    found = set[str]()
+    for each in label_sets:
+        weighted = [image_id for image_id in each.ids if each.is_weighted(image_id)]
+        told = map_ahead(partial(is_ignored, each), weighted)
+        found |= {image_id for image_id, ignored in zip(weighted, told, strict=True) if ignored}
+    return frozenset(found)

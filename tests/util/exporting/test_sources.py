@@ -310,6 +310,31 @@ def test_what_was_made_of_another_label_set_is_refused_beside_it(
     export("coco", named, "refined", named, "white crest")
 
 
+def test_images_without_a_pixel_that_counts_are_left_out_and_told(
+    project: Path, export: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = {"cam/a": np.pad([[1.0]], ((0, SIZE_HW[0] - 1), (0, SIZE_HW[1] - 1)))}
+    weights["b"] = np.zeros(SIZE_HW)
+    with LabelSetWriter(project.parent / "label_sets" / "ship", {"producer": "review"}) as writer:
+        for image_id, of_image in weights.items():
+            soft_label = np.zeros(SIZE_HW)
+            soft_label[BOAT] = 0.7
+            content = Content(soft_label, weights=of_image)
+            writer.add(image_id, content, source="1", seconds=0.0)
+        writer.finish(BoxSettings(object_class="ship"))
+    named = "--export_label_set.label_set"
+    read = COCO(str(export("coco", named, "ship", named, "sea bird") / "annotations.json"))
+    assert [image["file_name"] for image in read.imgs.values()] == ["cam/a.jpg"]
+    assert len(read.anns) == 3
+    shown = capsys.readouterr().out
+    assert "3 boxes in 1 of 1 images, of the classes sea bird (2), ship (1)" in shown
+    assert "Left out: 1 image of which all pixels have weight 0, as what is marked" in shown
+    out = export("masks", named, "boat")
+    assert (out / "b.png").exists()
+    export("masks", named, "ship", "--overwrite")
+    assert sorted(path.name for path in out.rglob("*.png")) == ["a.png"]
+
+
 def test_maps_of_several_sizes_are_refused(project: Path, export: Callable[..., Path]) -> None:
     path = project.parent / "label_sets" / "sea_bird" / "b.png"
     path.write_bytes(cv2.imencode(".png", np.zeros((20, 30), np.uint16))[1].tobytes())
