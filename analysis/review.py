@@ -23,10 +23,11 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from util.config import Config, keys_of
 from util.config.command_line import OVERWRITE, load_config
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.images.files import find_images
 from util.images.splits import read_split
 from util.label_set import LabelSet
+from util.label_set.records import MANIFEST
 from util.label_set.reporting import report_made
 from util.running.run import print_next, run_script
 from util.running.shares import ALONE, refuse_several
@@ -41,6 +42,9 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 READS = keys_of("review") | {"combination.label_sets", "combination.output", "student.run"}
+
+
+COMBINE = "util/multi_teacher/combination_strategies.py"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_review(path, found, sources, image_paths, f"{title}, {split}" if split else title)
     told = ", ".join(f"{count} {reason}" for reason, count in found.counts.items() if count)
     print(f"{path}: of {found.num_seen} images {told or 'none is worth a look'}")
+    if hint := describe_combination(sources, config.paths.label_sets / config.combination.output):
+        print(hint)
     print(f"Next: open {path}, mark, and give what it downloads to --marks")
     return 0
 
@@ -86,6 +92,8 @@ def open_sources(config: Config) -> "Sources":
             return None
 
     teacher = open_one(settings.marked or config.combination.output)
+    if teacher is None and settings.marked is None:
+        problems[-1] += f". {COMBINE} makes it of several, or name one as review.marked"
     opened = [open_one(place) for place in settings.label_sets or config.combination.label_sets]
     run = config.paths.runs / config.student.run
     student = None
@@ -96,6 +104,30 @@ def open_sources(config: Config) -> "Sources":
     if student is None:
         print(f"{run} is no tested student, so none is compared with {teacher.name}")
     return Sources([each for each in opened if each is not None], teacher, student)
+
+
+def describe_combination(sources: "Sources", folder: Path) -> str:
+    """Say where one of several label sets is marked that is, or may be, a part of a combination.
+
+    Args:
+        sources: What is looked through.
+        folder: Of the combination, whether it is there or not.
+
+    Returns:
+        A sentence; '' where the combination is marked, or something else that is no part of it.
+    """
+    marked = sources.teacher.label_set.folder
+    if marked == folder or marked not in [each.label_set.folder for each in sources.members]:
+        return ""
+    if (folder / MANIFEST).is_file():
+        return (
+            f"{sources.teacher.name} alone is marked; there is a combination, too, which "
+            f"--review.marked {folder.name} marks"
+        )
+    if len(sources.members) < 2:
+        return ""
+    names = listed([each.name for each in sources.members])
+    return f"{names} are not combined; {COMBINE} makes {folder.name} of them, to be marked, too"
 
 
 def open_source(config: Config, place: str) -> "Source":

@@ -59,6 +59,29 @@ def test_fewer_images_are_shown_where_fewer_are_asked_for(
     assert "of 6 images" in capsys.readouterr().out
 
 
+def test_who_marks_a_prompt_is_told_of_the_combination(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def says(*more: str) -> str:
+        named = ["--review.name", "hint", "--review.images", "1", "--review.split", "Test"]
+        assert review(arguments(project, *named, *more)) == 0
+        return capsys.readouterr().out
+
+    told = "bird alone is marked; there is a combination, too, which --review.marked combined marks"
+    assert told in says("--review.marked", "bird")
+    lacking = (
+        "bird, white_crest are not combined; util/multi_teacher/combination_strategies.py makes"
+    )
+    assert lacking in says("--review.marked", "bird", "--combination.output", "later")
+    alone = ["--combination.output", "later", "--review.label_sets", "bird"]
+    for more in (["--review.marked", "bird", *alone], []):
+        said = says(*more)
+        assert "is marked; there" not in said
+        assert "not combined" not in said
+    with pytest.raises(UserError, match=r"'later'.*combination_strategies\.py makes it of several"):
+        says("--combination.output", "later")
+
+
 def test_label_sets_that_are_missing_are_all_named(project: Path) -> None:
     with pytest.raises(UserError) as caught:
         review(arguments(project, "--review.label_sets", "owl", "--review.student", "pupil"))
