@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     boxes = config.evaluation.box_settings(common_box_settings([*label_sets.values()], "ranked"))
     ranked = find_ranked(label_sets, settings.strategies, config.combination, image_ids)
     counts = count(config, ranked, boxes, image_paths, image_ids)
-    ranking = rank(ranked.names, ranked.strategies, counts, groups)
+    ranking = rank(ranked.names, ranked.strategies, counts, groups, unknown=ranked.unknown)
     verdict = judge(config, ranked, ranking, image_ids)
     metric = None if verdict is None else verdict.metric
     print(show_ranking(tabulate(ranking, verdict), metric).to_string(index=False))

@@ -17,6 +17,7 @@ from analysis.ranking.measuring import OfImage, count_seen, look_at
 from analysis.ranking.ranking import Ranking, rank
 from analysis.ranking.tables import show_ranking, tabulate
 from analysis.work.contents import find_twins
+from teacher.saa.wording import answered_instead
 from util.errors import UserError
 from util.metrics.groups import group_images
 from util.multi_teacher.box_agreement import FEWEST
@@ -50,7 +51,8 @@ class PromptRanking:
         Raises:
             UserError: There are too few.
         """
-        prompts = list(self._explorer.plan(choice.prompts).label_sets)
+        planned = self._explorer.plan(choice.prompts).label_sets
+        prompts = list(planned)
         if len(prompts) < FEWEST:
             raise UserError(
                 f"{count_of(len(prompts), 'prompt')} cannot be ranked by how they agree; write "
@@ -59,7 +61,9 @@ class PromptRanking:
         self.end()
         self._stop = Event()
         self._state = self._begun()
-        given = (prompts, choice, self._stop, self._state)
+        told = {name: answered_instead(each.facts) for name, each in planned.items()}
+        unknown = {name: instead for name, instead in told.items() if instead}
+        given = (prompts, unknown, choice, self._stop, self._state)
         self._thread = Thread(target=self._rank, args=given, daemon=True)
         self._thread.start()
 
@@ -79,7 +83,12 @@ class PromptRanking:
             self._thread.join()
 
     def _rank(
-        self, prompts: Sequence[str], choice: Choice, stop: Event, state: dict[str, Any]
+        self,
+        prompts: Sequence[str],
+        unknown: Mapping[str, str],
+        choice: Choice,
+        stop: Event,
+        state: dict[str, Any],
     ) -> None:
         hashes = [hashlib.blake2b() for _ in prompts]
         try:
@@ -88,7 +97,7 @@ class PromptRanking:
                 return
             digests = (each.digest() for each in hashes)
             twins = find_twins(dict(zip(prompts, digests, strict=True)))
-            ranking = rank_seen(seen, prompts, twins, self._groups)
+            ranking = rank_seen(seen, prompts, unknown, twins, self._groups)
         except UserError as error:
             state["error"] = str(error)
             return
@@ -125,10 +134,13 @@ class PromptRanking:
 def rank_seen(
     seen: Mapping[str, OfImage],
     prompts: Sequence[str],
+    unknown: Mapping[str, str],
     twins: Collection[str],
     groups: str | None,
 ) -> Ranking:
     """Rank prompts by what images, by their ids, tell of them; twins would confirm each other.
+
+    Those that are unknown come last (see `Ranking`).
 
     Raises:
         UserError: Too few of them differ, or find anything.
@@ -142,4 +154,6 @@ def rank_seen(
     told = [OfImage(s.size_hw, s.mass[kept], [s.boxes[at] for at in kept]) for s in seen.values()]
     ids = list(seen)
     counts = count_seen(told, ids, len(kept))
-    return rank([prompts[at] for at in kept], [""] * len(kept), counts, group_images(groups, ids))
+    names = [prompts[at] for at in kept]
+    left = {name: instead for name, instead in unknown.items() if name in names}
+    return rank(names, [""] * len(kept), counts, group_images(groups, ids), unknown=left)

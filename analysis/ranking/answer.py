@@ -4,6 +4,7 @@ import numpy as np
 
 from analysis.ranking.ranking import Ranking
 from analysis.ranking.truth import Estimate, Verdict
+from util.errors import listed
 from util.metrics.intervals import percentile_interval
 
 BLIND = "Agreement cannot see errors that all prompts share."
@@ -20,7 +21,18 @@ def answer(ranking: Ranking, verdict: Verdict | None) -> str:
     cost = _guess_cost(ranking) if verdict is None else _true_cost(verdict)
     return (
         f"Without labels, use {name}: label-free score {format_estimate(value)}, "
-        f"{_surety(ranking)}. {cost} {BLIND}"
+        f"{_surety(ranking)}. {cost} {BLIND}{_describe_unknown(ranking)}"
+    )
+
+
+def _describe_unknown(ranking: Ranking) -> str:
+    """Say which prompts come last since the teacher does not know them; '' if it knows all."""
+    told = [f"{name} ({instead})" for name, instead in ranking.unknown.items()]
+    if not told:
+        return ""
+    return (
+        f" Last, whatever their scores, are prompts of which the teacher knows no word, with what "
+        f"it has marked for them: {listed(told, 20)}."
     )
 
 

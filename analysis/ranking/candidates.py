@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.study.design import split_strategy
 from analysis.work.contents import find_twins
+from teacher.saa.wording import answered_instead
 from util.config import CombinationSection
 from util.errors import UserError, listed
 from util.label_set import LabelSet
@@ -60,6 +61,12 @@ class Ranked:
     def strategies(self) -> list[str]:
         """Of the candidates, "" for a prompt."""
         return [candidate.strategy for candidate in self.candidates]
+
+    @property
+    def unknown(self) -> dict[str, str]:
+        """What answers each prompt of which the teacher knows no word, by the prompt."""
+        facts = {name: each.manifest.get("facts", {}) for name, each in self.members.items()}
+        return {name: told for name, of in facts.items() if (told := answered_instead(of))}
 
     def read(self, image_id: str) -> Iterable[np.ndarray]:
         """Read or make the maps of all candidates, one after another, (H, W) float32 in [0, 1].

@@ -1,7 +1,8 @@
 """The label-free score, its interval, and how well its order agrees with the true one."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -40,11 +41,19 @@ class Ranking:
         names: Of the candidates.
         strategies: Of each, "" for a prompt.
         interval: (L, 5) of the label-free score and of each of `SIGNALS`.
+        unknown: Candidates of which the teacher knows no word, and what answers them instead. They
+            come last, whatever their score: it is not one of what was asked for.
     """
 
     names: Sequence[str]
     strategies: Sequence[str]
     interval: Interval
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_unknown(self) -> np.ndarray:
+        """(L,) bool, which candidates come last."""
+        return np.isin(self.names, [*self.unknown])
 
     @property
     def num_resamples(self) -> int:
@@ -53,17 +62,21 @@ class Ranking:
 
     @property
     def best(self) -> int:
-        """Which candidate has the highest score; the first of equal ones."""
-        return int(np.argmax(self.interval.estimate[:, 0]))
+        """Which candidate has the highest score of those that are known; the first of equals."""
+        return int(np.argmax(self._known_scores(self.interval.estimate)))
 
     @property
     def first_share(self) -> np.ndarray:
         """(L,) share of the resamples in which a candidate has the highest score: how sure."""
-        drawn = self.interval.resampled[..., 0]
+        drawn = self._known_scores(self.interval.resampled)
         drawn = drawn[~np.isnan(drawn).any(axis=1)]
         if not len(drawn):
             return np.full(len(self.names), np.nan)
         return np.bincount(drawn.argmax(axis=1), minlength=len(self.names)) / len(drawn)
+
+    def _known_scores(self, values: np.ndarray) -> np.ndarray:
+        """(..., L) scores of (..., L, 5) values, -1 of what comes last."""
+        return np.where(self.is_unknown, -1, values[..., 0])
 
 
 def rank(
@@ -72,8 +85,17 @@ def rank(
     counts: SignalCounts,
     groups: ImageGroups,
     num_resamples: int = RESAMPLES,
+    unknown: Mapping[str, str] = MappingProxyType({}),
 ) -> Ranking:
     """Score candidates, with intervals over images or groups of them.
+
+    Args:
+        names: Of the candidates, prompts first.
+        strategies: Of each, "" for a prompt.
+        counts: What was seen of them.
+        groups: Of the images, which resamples draw together.
+        num_resamples: For the intervals.
+        unknown: As `Ranking.unknown`.
 
     Raises:
         UserError: Fewer than `FEWEST` prompts find anything: they confirm nothing.
@@ -90,4 +112,5 @@ def rank(
         signals = counts.signals(sums)
         return np.concatenate([label_free_score(signals)[..., None], signals], axis=-1)
 
-    return Ranking(names, strategies, bootstrap(groups.sum(counts.flat()), scores, num_resamples))
+    interval = bootstrap(groups.sum(counts.flat()), scores, num_resamples)
+    return Ranking(names, strategies, interval, unknown)

@@ -10,7 +10,7 @@ from analysis.ranking.truth import Estimate, Verdict
 
 
 def tabulate(ranking: Ranking, verdict: Verdict | None) -> pd.DataFrame:
-    """Lay a ranking out, best first.
+    """Lay a ranking out, best first, and last of all the prompts that the teacher does not know.
 
     Returns:
         Columns `rank`, `label_set`, `kind` (prompt, combination), `score`, each of `SIGNALS` (nan
@@ -31,7 +31,8 @@ def tabulate(ranking: Ranking, verdict: Verdict | None) -> pd.DataFrame:
         true = (verdict.interval.estimate, verdict.interval.low, verdict.interval.high)
     columns |= dict(zip(("true", "true_low", "true_high"), true, strict=True))
     table = pd.DataFrame({**columns, "first_share": ranking.first_share})
-    table = table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
+    order = np.lexsort([-table["score"], ranking.is_unknown])
+    table = table.iloc[order].reset_index(drop=True)
     table.insert(0, "rank", np.arange(1, len(table) + 1))
     return table
 

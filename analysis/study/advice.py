@@ -47,7 +47,8 @@ def advise(arm: Arm, judge: Judge, combination: CombinationSection) -> Advice:
     try:
         ranked = find_ranked(label_sets, strategies, combination, judge.image_ids)
         counts = count_signals(ranked, judge.image_ids, judge.box_settings)
-        ranking = rank(ranked.names, ranked.strategies, counts, judge.image_groups)
+        given = (ranked.names, ranked.strategies, counts, judge.image_groups)
+        ranking = rank(*given, unknown=ranked.unknown)
     except UserError as error:
         return Advice(f"Which to use cannot be told without labels: {error}.", pd.DataFrame())
     needed = judge.needing(arm.metric.needs)

@@ -4,7 +4,7 @@ The embedded detector has a lexicon, YOLOX the classes of COCO; all others read 
 what they were taught.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from teacher.prompts import prompt_to_phrases, quoted
@@ -34,6 +34,22 @@ def describe_prompt(saa: SaaSection, prompt: str) -> dict[str, Any]:
     if saa.detector != "attributes":
         return {}
     return {"unknown_words": unknown_words(prompt), "is_any_object": is_any_object(prompt)}
+
+
+def answered_instead(facts: Mapping[str, Any]) -> str:
+    """Say what answers a prompt of which the teacher knows no word.
+
+    Args:
+        facts: Of its label set, those of `describe_prompt` among them.
+
+    Returns:
+        `any salient object` or `nothing`; '' where a word is known, or nobody knows.
+    """
+    if not facts.get("unknown_words"):
+        return ""
+    if facts.get("is_any_object"):
+        return "any salient object"
+    return "" if facts.get("taken_as", True) else "nothing"
 
 
 def unknown_words(prompt: str) -> list[str]:

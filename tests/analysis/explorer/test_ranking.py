@@ -28,14 +28,15 @@ def rank(ranking: PromptRanking, config: Config, prompts: list[str]) -> dict[str
 def test_the_page_ranks_as_the_stage_does(
     project: Path, config: Config, explorer: Explorer
 ) -> None:
-    options = ["--config", str(project), *(f"--teacher.prompts={each}" for each in PROMPTS)]
+    prompts = ["borogove", *PROMPTS]  # no word, so that it comes last
+    options = ["--config", str(project), *(f"--teacher.prompts={each}" for each in prompts)]
     assert label(options) == 0
     assert prompt_ranking.main(options) == 0
     table = pd.read_csv(config.paths.runs / "ranking" / "prompt_ranking.csv")
     of_prompts = table[table["kind"] == "prompt"]
     image_paths = find_images(config.data.images)
     ids = read_split(config.data.splits, config.data.test_split, image_paths)
-    state = rank(PromptRanking(explorer, ids, config.data.groups), config, PROMPTS)
+    state = rank(PromptRanking(explorer, ids, config.data.groups), config, prompts)
     assert state["error"] is None
     assert (state["done"], state["total"]) == (len(ids), len(ids))
     expected = [
@@ -45,7 +46,8 @@ def test_the_page_ranks_as_the_stage_does(
         ].itertuples(index=False)
     ]
     assert state["ranked"] == expected
-    assert expected[-1].startswith("whale 0.00")  # it finds nothing
+    assert expected[-2].startswith("whale 0.00")  # it finds nothing
+    assert expected[-1].startswith("borogove ")
     assert state["said"][0].startswith(f"Without labels, use {of_prompts['label_set'].iloc[0]}")  # type: ignore[index]
 
 
@@ -66,6 +68,23 @@ def test_prompts_that_say_the_same_count_once_and_images_that_fail_are_told(
     state = rank(ranking, config, ["gull", "seagull", "boat"])
     assert "only 2 prompts have maps of their own in 11 images" in str(state["error"])
     assert state["ranked"] is None
+
+
+def test_words_that_the_teacher_does_not_know_come_last_and_the_page_says_why(
+    config: Config, explorer: Explorer
+) -> None:
+    ranking = PromptRanking(explorer, list(find_images(config.data.images)), None)
+    state = rank(ranking, config, ["borogove", "frabjous bird", *PROMPTS[1:]])
+    shown, said = state["ranked"], state["said"]
+    assert isinstance(shown, list)
+    assert isinstance(said, list)
+    scores = [float(text.split(" [")[0].rsplit(" ")[-1]) for text in shown]
+    assert shown[-1].startswith("borogove ")
+    assert scores[-1] > scores[-2]  # it would have come earlier
+    assert said[0].endswith(
+        "Last, whatever their scores, are prompts of which the teacher knows no word, with what it "
+        "has marked for them: borogove (any salient object)."
+    )
 
 
 def test_too_few_prompts_are_refused(config: Config, explorer: Explorer) -> None:

@@ -1,6 +1,7 @@
 """Label-free rankings of prompts that are known, and what truth says of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -125,6 +126,16 @@ def test_the_answer_names_the_choice_how_sure_it_is_and_what_it_costs() -> None:
     assert "that costs 0.20 [0.20, 0.20] box F1 against the best of all" in judged
     assert "a prompt picked at random costs 0.10 [0.10, 0.10]" in judged
     assert "rank correlation of -0.50" in judged
+
+
+def test_what_the_teacher_does_not_know_is_never_first() -> None:
+    ranking = replace(make_ranking([0.8, 0.6, 0.5]), unknown={"bird": "nothing"})
+    assert ranking.names[ranking.best] == "gull"
+    assert ranking.first_share.tolist() == [0, 1, 0]
+    assert tabulate(ranking, None)["label_set"].tolist() == ["gull", "mean of 2", "bird"]
+    said = answer(ranking, None)
+    assert said.startswith("Without labels, use gull: label-free score 0.60")
+    assert said.endswith("with what it has marked for them: bird (nothing).")
 
 
 def test_the_table_is_sorted_and_shows_what_is_known_alone() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import teacher.labelling
 import teacher.soft_label_generation
-from teacher.saa.wording import describe_prompt, remark_on_words
+from teacher.saa.wording import answered_instead, describe_prompt, remark_on_words
 from tests.conftest import make_project
 from util.config import SaaSection
 from util.label_set import LabelSet
@@ -33,6 +33,23 @@ def test_a_prompt_is_described_by_the_words_that_the_lexicon_lacks(
     expected = {"unknown_words": unknown, "is_any_object": is_any_object}
     assert describe_prompt(EMBEDDED, prompt) == expected
     assert describe_prompt(OTHER, prompt) == {}
+
+
+@pytest.mark.parametrize(
+    ("saa", "prompt", "expected"),
+    [
+        (EMBEDDED, "borogove", "any salient object"),
+        (EMBEDDED, "frabjous gull", ""),
+        (EMBEDDED, "hot air", ""),
+        (SaaSection(detector="yolox"), "borogove", "nothing"),
+        (SaaSection(detector="yolox"), "white duck", ""),
+        (OTHER, "borogove", ""),
+    ],
+)
+def test_what_answers_a_prompt_of_unknown_words_alone_is_said(
+    saa: SaaSection, prompt: str, expected: str
+) -> None:
+    assert answered_instead(describe_prompt(saa, prompt)) == expected
 
 
 def test_one_sentence_tells_the_unknown_words_of_all_prompts() -> None:
