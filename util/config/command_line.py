@@ -104,6 +104,10 @@ def _complete(parser: argparse.ArgumentParser) -> NoReturn:
     with suppress(ModuleNotFoundError):
         import argcomplete
 
+        for action in parser._actions:  # argcomplete looks there, too
+            field = config_fields().get(action.dest)
+            if field is not None and (values := list_values(field)):  # else files are completed
+                action.completer = argcomplete.ChoicesCompleter(values)  # type: ignore[attr-defined]
         argcomplete.autocomplete(parser)
     raise SystemExit(1)
 
@@ -196,6 +200,17 @@ def describe_kind(field: FieldInfo) -> str:
     if get_origin(kind) is Literal:
         return f"{{{','.join(map(str, get_args(kind)))}}}"
     return _METAVARS.get(kind, "VALUE")
+
+
+def list_values(field: FieldInfo) -> list[str]:
+    """List the values that a key can take, or each of its list; [] where they cannot be told."""
+    kind = _plain_type(field.annotation)
+    if get_origin(kind) is list:
+        kind = _plain_type(get_args(kind)[0])
+    values = ["true", "false"] if kind is bool else []
+    if get_origin(kind) is Literal:
+        values = [str(value) for value in get_args(kind)]
+    return [*values, "null"] if values and NoneType in get_args(field.annotation) else values
 
 
 def _plain_type(annotation: Any) -> Any:

@@ -3,14 +3,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from util.config import BOX_RULE, Config, DataSection, keys_of
-from util.config.command_line import OVERWRITE, load_config
+from util.config import BOX_RULE, Config, DataSection, RefinementSection, TeacherSection, keys_of
+from util.config.command_line import OVERWRITE, list_values, load_config
 from util.errors import UserError
 from util.running.run import print_next
 
@@ -333,7 +334,7 @@ def complete(words: str, folder: Path) -> tuple[list[str], str]:
         "COMP_LINE": words,
         "COMP_POINT": str(len(words)),
     }
-    command = [sys.executable, str(ROOT / "student/train.py")]
+    command = [sys.executable, str(ROOT / words.split()[1])]
     done = subprocess.run(
         command, env={**os.environ, **asked}, cwd=folder, capture_output=True, text=True
     )
@@ -346,6 +347,34 @@ def test_a_shell_completes_the_keys_that_a_script_reads_and_starts_nothing(tmp_p
     assert {*found} == {"--student.encoder", "--student.encoder_weights"}
     assert complete("python student/train.py --saa.", tmp_path) == ([], "")
     assert printed == ""
+
+
+BEST = ("last", "boxes", "loss")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("util/export_label_set.py --format y", ["yolo", "yolo-seg"]),
+        ("student/train.py --teacher.name", []),  # a key that it does not read
+        ("student/train.py --student.pixel_weights la", ["label_set"]),
+        ("student/train.py --student.best_epoch=", [f"--student.best_epoch={e}" for e in BEST]),
+        ("teacher/soft_label_generation.py --teacher.logits ", ["true", "false"]),
+        ("student/train.py --data.images pho", ["photos/"]),
+    ],
+)
+def test_a_shell_completes_values_that_are_counted_and_files(
+    words: str, expected: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    assert complete(f"python {words}", tmp_path) == (expected, "")
+
+
+def test_the_values_of_a_key_are_those_of_its_type(tmp_path: Path) -> None:
+    found, _ = complete("python teacher/soft_label_generation.py --teacher.name ", tmp_path)
+    assert {*found} == {*get_args(TeacherSection.model_fields["name"].annotation)}
+    steps = list_values(RefinementSection.model_fields["steps"])  # of a list
+    assert {"crf", "guided_filter"} <= {*steps}
 
 
 def test_a_shell_that_asks_where_nothing_can_complete_starts_nothing(
