@@ -4,6 +4,7 @@ import ast
 import importlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -256,6 +257,23 @@ def test_help_comes_from_anywhere_at_once_and_names_what_is_read(
     read = keys_of("paths", "data", "demo") | import_script(path).READS
     listed = re.findall(r"^  --(\w+\.\w+) ", shown, re.MULTILINE)
     assert listed == [key for key in config_fields() if key in read]
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name)
+def test_an_interrupt_while_a_script_is_imported_is_one_line(path: Path, tmp_path: Path) -> None:
+    for library in ("cv2", "filelock", "numpy", "pandas", "pydantic", "torch"):
+        interrupt = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+        (tmp_path / f"{library}.py").write_text(interrupt)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    # A test run in the background of a shell inherits that Ctrl-C is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        done = subprocess.run(
+            [sys.executable, str(path)], env=environment, capture_output=True, text=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\ninterrupted\n")
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=name)

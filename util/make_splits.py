@@ -20,6 +20,8 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+    import util  # noqa: F401  # before all that takes a while, so that Ctrl-C is handled
+
 import numpy as np
 
 from util.config import keys_of

@@ -23,6 +23,8 @@ from typing import Any
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+    import util  # noqa: F401  # before all that takes a while, so that Ctrl-C is handled
+
 import cv2
 
 from util.config.command_line import OVERWRITE, load_config

@@ -4,9 +4,30 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from pathlib import Path
+from types import FrameType, TracebackType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C, and what schedulers send before they kill
+
+
+def say_interrupted_imports() -> None:
+    """Let Ctrl-C end a script of this repository by one line while it is still being imported.
+
+    The exit status is 130 then, as when it is interrupted later (`util.running.run`). It is the
+    first thing that is done where anything of `util` is imported; other programs stay as they are.
+    """
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    if script and Path(script).resolve().is_relative_to(Path(__file__).resolve().parents[2]):
+        sys.excepthook = _end
+
+
+def _end(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """End the process as Python does, but for an interrupt."""
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+        return
+    print("\ninterrupted", file=sys.stderr)
+    raise SystemExit(130)
 
 
 @contextmanager

@@ -1,9 +1,13 @@
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from util.running.interrupts import stop_between_items
 
 
@@ -44,3 +48,23 @@ def test_a_second_signal_stops_at_once() -> None:
 def test_without_a_signal_nothing_happens() -> None:
     with stop_between_items("image") as should_stop:
         assert not should_stop()
+
+
+def test_another_program_that_imports_this_one_ends_as_python_does(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import sys; sys.path[0] = {str(ROOT)!r}; import util; raise KeyboardInterrupt"
+    )
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True)
+    assert done.stderr.startswith("Traceback")
+    assert done.returncode == -signal.SIGINT
+
+
+def test_any_other_error_of_a_script_keeps_its_traceback(tmp_path: Path) -> None:
+    (tmp_path / "pydantic.py").write_text("raise ValueError('broken')")
+    command = [sys.executable, str(ROOT / "util" / "check_data.py")]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.endswith("ValueError: broken\n")
