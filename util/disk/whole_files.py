@@ -94,13 +94,14 @@ def _open_beside(path: Path) -> tuple[int, Path]:
             beside = path.with_name(f".{name}.{secrets.token_hex(8)}.tmp")
             return os.open(beside, _FLAGS | os.O_EXCL, 0o666), beside
         # Another writer may have renamed it since it was opened here.
-        if is_mine and _is_open_at(descriptor, beside):
+        if is_mine and is_open_at(descriptor, beside):
             return descriptor, beside
         os.close(descriptor)
         number += not is_mine
 
 
-def _is_open_at(descriptor: int, path: Path) -> bool:
+def is_open_at(descriptor: int, path: Path) -> bool:
+    """Tell whether the file of a descriptor still has a name, and is no other's meanwhile."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

@@ -45,7 +45,8 @@ def collect(
         KeyboardInterrupt: A stop was asked for; what is known is kept.
     """
     beside = path.with_name(f".{path.name}.unfinished")
-    with locked(path.with_name(f".{path.name}.lock"), str(path), patience_s=0):
+    lock = path.with_name(f".{path.name}.lock")
+    with locked(lock, str(path), patience_s=0, leaves_file=False):
         num_kept = _begin(beside, {**facts, "images": len(image_ids)})
         _describe_others(beside, image_ids[num_kept:], describe, cost_bytes)
         if not _holds(path, write(lambda: _read_lines(beside))):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from util.disk.whole_files import is_open_at
 from util.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,9 @@ class NoLocksError(UserError):
 
 
 @contextmanager
-def locked(path: Path, what: str, patience_s: float | None = PATIENCE_S) -> Iterator[None]:
+def locked(
+    path: Path, what: str, patience_s: float | None = PATIENCE_S, leaves_file: bool = True
+) -> Iterator[None]:
     """Keep all others out that ask for the same lock, processes and threads alike.
 
     A lock ends with its process, however that ends. The file stays, and says who held it last.
@@ -42,6 +45,8 @@ def locked(path: Path, what: str, patience_s: float | None = PATIENCE_S) -> Iter
         path: Of the lock's file; its folder is made.
         what: What is locked, to say what is waited for.
         patience_s: How long to wait for it; None = until it is free.
+        leaves_file: Whether the file stays; else it goes while it is still held, and who has opened
+            it meanwhile asks for the next one of its name.
 
     Raises:
         BusyError: Another process holds it, and still does after so long.
@@ -49,9 +54,13 @@ def locked(path: Path, what: str, patience_s: float | None = PATIENCE_S) -> Iter
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # The library would take a mere file for a lock instead, which a killed process leaves behind.
-    lock = FileLock(path, fallback_to_soft=False)
+    opened: list[int] = []
+    lock = FileLock(path, fallback_to_soft=False, on_acquired=opened.append)
     try:
         _acquire(lock, path, what, patience_s)
+        while not is_open_at(opened[-1], path):  # who had it has taken the file away
+            lock.release()
+            _acquire(lock, path, what, patience_s)
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
@@ -64,6 +73,9 @@ def locked(path: Path, what: str, patience_s: float | None = PATIENCE_S) -> Iter
             path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
         yield
     finally:
+        if not leaves_file:
+            with suppress(OSError):  # Windows takes away no file that is open
+                path.unlink()
         lock.release()
 
 

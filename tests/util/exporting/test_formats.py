@@ -16,6 +16,7 @@ from util.bbox_csv import COORDINATES
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
 from util.export_label_set import main
+from util.exporting.formats import FORMATS
 from util.ground_truth.reading import GroundTruthFormat, read_ground_truth
 from util.images.files import find_images, write_image
 from util.images.masks import open_folder
@@ -68,6 +69,14 @@ def object_masks(threshold: float = 0.5) -> list[np.ndarray]:
     corner = np.zeros(SIZE_HW, bool)
     corner[39, 59] = True
     return [first & ~corner, corner]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_finished_export_has_nothing_in_it_but_its_files(
+    kind: str, export: Callable[..., Path]
+) -> None:
+    out = export(kind)
+    assert not [path for path in out.rglob("*") if path.name.startswith(".")]
 
 
 def test_coco_is_read_by_pycocotools(export: Callable[..., Path]) -> None:
