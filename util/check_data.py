@@ -23,6 +23,7 @@ from util.checking.classes import count_classes
 from util.checking.findings import Findings
 from util.checking.images import describe_images, find_duplicates, survey_images
 from util.checking.page import write_findings
+from util.checking.series import check_series
 from util.checking.splits import check_groups, read_splits
 from util.checking.truth import Truth, read_truth
 from util.config import Config
@@ -50,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     describe_images(survey, config.student.crop_size_px, findings)
     splits = read_splits(data, list(image_paths), findings) if image_paths else {}
     check_groups(data.groups, splits, findings)
+    looks = {image_id: each.look for image_id, each in survey.seen.items()}
+    check_series(looks, data.groups, splits, findings)
     split_of = {image_id: name for name, ids in splits.items() for image_id in ids}
     pairs = find_duplicates(survey, split_of, config.splits.near_duplicate_bits, findings)
     truth = Truth(None, None, {})

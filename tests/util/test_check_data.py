@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from util.check_data import main
 from util.images.files import write_image
+from util.make_splits import main as make_splits
 
 NAMES = [f"{folder}/{number:02d}" for folder in ("a", "b", "c") for number in range(4)]
 
@@ -77,6 +78,59 @@ def test_good_data_are_told_in_ten_lines_and_nothing_is_odd(
     )
     assert "Usable, nothing is odd" in checked.page
     assert checked.lines[-1].startswith("Next: python")
+
+
+def paint_series(folder: Path, num_frames: int, pixels_a_frame: int) -> list[str]:
+    """Paint frames of a camera that moves over a scene; returns their ids."""
+    scene = np.concatenate([paint(seed) for seed in range(8)], axis=1)
+    names = [f"frame_{number:04d}" for number in range(0, 5 * num_frames, 5)]
+    for number, name in enumerate(names):
+        left = number * pixels_a_frame
+        write_image(folder / f"{name}.png", scene[:, left : left + 80])
+    return names
+
+
+def test_numbered_frames_that_lists_tear_apart_are_told_in_one_line(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent
+    shutil.rmtree(root / "images")
+    names = paint_series(root / "images", 40, 2)
+    truth = ["--data.masks=null", "--data.ground_truth=null"]
+    (line,) = [
+        warning
+        for warning in Checked(config, capsys, *truth, "--data.splits=null").warnings
+        if "series" in warning
+    ]
+    expected = (
+        "look at: 40 images are numbered in 1 series of frames that look like the next (frame_0000 "
+        "to frame_0195), and lists made by chance would tear them apart: make lists by "
+        "util/make_splits.py --data.groups '"
+    )
+    assert line.startswith(expected)
+    (option,) = re.findall(r"(--data.groups) '(.*)'", line)
+    by_tens = f"--data.splits={root / 'by_tens'}"
+    assert make_splits(["--config", str(config), *truth, by_tens, *option]) == 0
+    again = Checked(config, capsys, *truth, by_tens, *option)
+    assert "series" not in "".join(again.warnings)
+    assert "groups stand in two splits" not in "".join(again.warnings)
+    for split, part in {
+        "Train": names[::2],
+        "Validation": names[1::4],
+        "Test": names[3::4],
+    }.items():
+        (root / f"splits/{split}.txt").write_text("\n".join(part))
+    (line,) = [w for w in Checked(config, capsys, *truth).warnings if "series" in w]
+    assert "and lists tear them apart: make" in line
+
+
+def test_numbered_images_that_do_not_look_alike_are_no_series(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(20):
+        write_image(config.parent / f"images/a/{number:02d}.png", paint(number))
+    checked = Checked(config, capsys, "--data.splits=null", "--data.masks=null")
+    assert "series" not in "".join(checked.warnings)
 
 
 def test_the_page_needs_nothing_from_outside_and_shows_names_as_text(

@@ -1,0 +1,91 @@
+"""Images that are numbered in a row and near in time, as frames of a video or a camera are."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from util.checking.findings import Findings
+from util.metrics.groups import name_groups
+from util.splitting.tying import name_ties
+from util.words import count_of
+
+FEWEST = 8
+"""So many images make a series."""
+
+ALIKE_BITS = 20
+"""Of the 64 bits of their hashes neighbours in time differ in fewer: 0 to 14 in videos, be the
+camera fixed or driven, against 30 of photographs, or scenes of the demo, that are only numbered."""
+
+ENOUGH = 10
+"""Into so many groups images should fall, so that lists can be dealt well."""
+
+
+def find_series(looks: Mapping[str, np.uint64]) -> list[list[str]]:
+    """Find images whose ids differ in the last number alone, and of which most look like the next.
+
+    Args:
+        looks: Of `util.images.likeness.hash_image`, by the id of each image.
+
+    Returns:
+        The ids of each series, `FEWEST` or more, in the order of their numbers.
+    """
+    numbered: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for image_id, name in zip(looks, name_ties("prefix", list(looks), None), strict=True):
+        if number := re.search(r"([0-9]+)[^0-9/]*$", image_id):
+            numbered[name].append((int(number[1]), image_id))
+    found = []
+    for images in numbered.values():
+        ids = [image_id for _, image_id in sorted(images)]
+        hashes = np.array([looks[image_id] for image_id in ids], np.uint64)
+        bits = np.bitwise_count(hashes[:-1] ^ hashes[1:])
+        if len(ids) >= FEWEST and np.median(bits) < ALIKE_BITS:
+            found.append(ids)
+    return found
+
+
+def check_series(
+    looks: Mapping[str, np.uint64],
+    pattern: str | None,
+    splits: Mapping[str, Sequence[str]],
+    findings: Findings,
+) -> None:
+    """Say which images are a series, if split lists tear it apart, or would.
+
+    Args:
+        looks: As `find_series`.
+        pattern: As data.groups; where it is set, it says what belongs together.
+        splits: Ids by the names of the lists that there are; {} = there are none yet.
+        findings: Gets a warning.
+    """
+    split_of = {image_id: name for name, ids in splits.items() for image_id in ids}
+    series = [] if pattern is not None else find_series(looks)
+    if splits:
+        series = [ids for ids in series if _is_torn([split_of.get(each) for each in ids])]
+    if not series:
+        return
+    count = count_of(sum(map(len, series)), "image")
+    tear = "lists tear them apart" if splits else "lists made by chance would tear them apart"
+    findings.warnings.append(
+        f"{count} are numbered in {len(series)} series of frames that look like the next "
+        f"({series[0][0]} to {series[0][-1]}), and {tear}: make lists by util/make_splits.py "
+        f"{_advise(list(looks))}"
+    )
+
+
+def _is_torn(splits: Sequence[str | None]) -> bool:
+    """Tell whether the lists of a series change more often than where each has one part of it."""
+    changes = sum(a != b for a, b in pairwise(splits))
+    return changes >= len(set(splits))
+
+
+def _advise(image_ids: Sequence[str]) -> str:
+    """Say which option keeps neighbours together, and leaves enough groups for several lists."""
+    if len(set(name_ties("prefix", image_ids, None))) >= ENOUGH:
+        return "--splits.together prefix, which keeps each series together"
+    patterns = {digits: rf"^(.+?)[0-9]{{0,{digits}}}$" for digits in (3, 2, 1)}
+    enough = (d for d, p in patterns.items() if len(set(name_groups(p, image_ids))) >= ENOUGH)
+    digits = next(enough, 1)
+    return f"--data.groups '{patterns[digits]}', which keeps each {10**digits} numbers together"
