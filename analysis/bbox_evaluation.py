@@ -48,7 +48,7 @@ from util.bbox_csv import split_ignored
 from util.config import Config
 from util.config.command_line import load_config
 from util.ground_truth.image_labels import read_image_labels
-from util.ground_truth.reading import read_truths
+from util.ground_truth.reading import describe_counted, read_truths
 from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import describe_equal
@@ -125,6 +125,7 @@ def tell(
         f"Boxes of {num_images} {split} images, {num_images - with_truth} without a true box; "
         f"marking everything has AP50 {coco_chance['AP50']:.3f}."
     )
+    print(describe_counted(judge.truths, config.data.ground_truth_classes))
     print(judge.groups.describe_intervals())
     say_what_is_empty(table, "prediction", "box")
     label_sets = {name: one.label_set for name, one in opened.items() if one.label_set}

@@ -10,7 +10,7 @@ from student.inference.pictures import draw_pictures
 from util.bbox_csv import read_bbox_csv
 from util.config import DataSection, EvaluationSection
 from util.disk.whole_files import write_text
-from util.ground_truth.reading import read_truths
+from util.ground_truth.reading import describe_counted, read_truths
 from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split
 from util.label_set import PREDICTION, LabelSet
@@ -86,6 +86,8 @@ def judge(
     table = scores.table(chance_f1(truths, ids, ious))
     print(format_boxes(table))
     print(f"Boxes of {len(ids)} of {len(test_ids)} {split} images. {groups.describe_intervals()}")
+    judged = truths[truths["image"].isin(ids)]
+    print(describe_counted(judged, data.ground_truth_classes))
     table = table.assign(split=split, images=len(ids))
     stem = str(predicted.folder)
     write_text(Path(f"{stem}_metrics.csv"), table.to_csv(index=False))

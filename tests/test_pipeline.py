@@ -72,6 +72,8 @@ def test_every_stage_says_what_it_wrote_and_what_comes_next_in_words_that_are_un
         assert stage(arguments(project, *given)) == 0
         out = capsys.readouterr().out
         assert str(project.parent) in out
+        if stage is util.csv_from_soft_labels.main:
+            assert "of 12 images, all of the class 'combined'\n" in out
         script, *words = shlex.split(out.split("Next: python ")[1].splitlines()[0])
         assert Path(script).resolve() == Path(following.__file__)
         config, _ = load_config("", words, reads=following.READS)

@@ -33,12 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = find_label_set(named, paths.label_sets, paths.runs, config.data.test_split)
     label_set = LabelSet(folder)
     refuse_several("util/csv_from_soft_labels.py")
-    write_boxes_anew(label_set, config.evaluation.box_settings(label_set.box_settings))
+    settings = config.evaluation.box_settings(label_set.box_settings)
+    write_boxes_anew(label_set, settings)
     table = read_bbox_csv(label_set.folder / PREDICTION)
     with_boxes = table["image"].nunique()
     print(
         f"{label_set.folder}/prediction.csv: {len(table)} boxes in {with_boxes} of "
-        f"{len(label_set.ids)} images"
+        f"{len(label_set.ids)} images, all of the class {settings.object_class!r}"
     )
     judged = ["--evaluation.predictions", str(label_set.folder)]
     print_next(["analysis/bbox_evaluation.py", *judged], argv)

@@ -8,7 +8,7 @@ from student.inference.label_sets import find_checkpoint, folder_beside
 from util.bbox_csv import read_bbox_csv
 from util.config import DataSection, DetectorSection, StreamsSection
 from util.disk.whole_files import write_text
-from util.ground_truth.reading import read_truths
+from util.ground_truth.reading import describe_counted, read_truths
 from util.images.files import find_images
 from util.images.splits import read_split
 from util.label_set import PREDICTION, LabelSet
@@ -55,6 +55,7 @@ def evaluate_detector(
     truths = read_truths(data, image_paths, found.ids)
     table = judge_cameras(cameras, truths, read_bbox_csv(folder / PREDICTION), streams.block)
     print(format_cameras(table))
+    print(describe_counted(truths, data.ground_truth_classes))
     print(
         "Means over classes. Intervals are 95 % bootstrap intervals over groups of "
         f"{streams.block} frames that follow each other (streams.block)."

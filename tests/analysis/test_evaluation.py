@@ -298,6 +298,7 @@ def test_recall_of_each_true_class_is_told_and_goes_where_a_later_run_has_one_cl
     table = pd.read_csv(tmp_path / "bbox_evaluation_classes.csv")
     left, right = table["boxes"][:2]
     assert f"(thesis), by class:\n prediction  left ({left})  right ({right})\n" in said
+    assert f"True boxes that count: left {left}, right {right} (all classes).\n" in said
     whole = pd.read_csv(tmp_path / "bbox_evaluation.csv")
     for name, rows in table[table["metric"] == "thesis"].groupby("prediction"):
         assert rows["class"].tolist() == ["left", "right"]
@@ -307,7 +308,9 @@ def test_recall_of_each_true_class_is_told_and_goes_where_a_later_run_has_one_cl
         assert rows["found_boxes"].sum() == of_all.true_positives
         assert rows["boxes"].sum() == of_all.true_positives + of_all.false_negatives
     assert evaluate_boxes([*project, *named, "--data.ground_truth_classes", "left"]) == 0
-    assert "by class" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "by class" not in said
+    assert f"True boxes that count: left {left} (data.ground_truth_classes left; predicted" in said
     assert not (tmp_path / "bbox_evaluation_classes.csv").exists()
 
 

@@ -42,6 +42,7 @@ def test_figures_of_folders_and_of_true_classes_are_written_and_go_where_there_a
     config, predicted = read_config(project), label(project)
     judge_as(config, predicted)
     said = capsys.readouterr().out
+    assert "True boxes that count: left 18, right 6 (all classes).\n" in said
     assert "F1 (thesis) by folder" in said
     assert "any box finds (thesis), by class:\nsplit  left (18)  right (6)\n" in said
     stem = str(predicted.folder)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from util.bbox_csv import COORDINATES, boxes_to_table, read_bbox_csv
+from util.bbox_csv import COORDINATES, boxes_to_table, read_bbox_csv, split_ignored
 from util.config import DataSection
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
@@ -20,6 +20,7 @@ from util.ground_truth.yolo import read_yolo
 from util.images.files import image_size_hw
 from util.images.masks import TrueMasks, open_folder
 from util.masks_to_bboxes import soft_label_to_boxes
+from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -148,6 +149,27 @@ def read_truths(
         data.mask_values,
         data.mask_names,
     )
+
+
+def describe_counted(truths: pd.DataFrame, classes: Sequence[str]) -> str:
+    """Say beside a table of figures which true boxes count, and what becomes of all others.
+
+    Args:
+        truths: Of `read_truths`, of the images that are judged.
+        classes: As data.ground_truth_classes; those of masks are all called `object`.
+    """
+    objects, ignored = split_ignored(truths)
+    counts = objects["obj_class"].value_counts().sort_index()
+    told = listed([f"{name} {count}" for name, count in counts.items()], 12) or "none"
+    which = "all classes"
+    if classes:
+        chosen = f"data.ground_truth_classes {listed(classes, 12)}"
+        which = f"{chosen}; predicted boxes on anything else are false"
+    sentence = f"True boxes that count: {told} ({which})"
+    if len(ignored):
+        regions = count_of(len(ignored), "region")
+        sentence += f"; {regions} to ignore, in which nothing is missed or false"
+    return f"{sentence}."
 
 
 def check_known(

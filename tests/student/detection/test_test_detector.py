@@ -1,6 +1,7 @@
 """Testing detectors on painted cameras."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,7 @@ def test_its_boxes_are_a_label_set_and_judged_camera_by_camera(
     said = capsys.readouterr().out
     assert "8 images looked at" in said
     assert "groups of" in said
+    assert re.search(r"^True boxes that count: \w+ [1-9].*\.$", said, re.MULTILINE)
     assert "cross_performance.py" in said
 
 

@@ -10,7 +10,12 @@ from tests.conftest import ROOT, box_table
 from util.bbox_csv import COORDINATES
 from util.config import DataSection
 from util.errors import UserError
-from util.ground_truth.reading import check_known, read_ground_truth, read_truths
+from util.ground_truth.reading import (
+    check_known,
+    describe_counted,
+    read_ground_truth,
+    read_truths,
+)
 from util.images.files import find_images, write_image
 from util.images.splits import read_split
 
@@ -259,3 +264,14 @@ def test_the_water_birds_are_read_as_they_are() -> None:
         truths = read_ground_truth(WATERBIRDS / "annotations.json", "coco", paths, ["bird"])
         counts[split] = (len(ids), len(truths))
     assert counts == {"Train": (112, 2155), "Validation": (37, 922), "Test": (68, 1243)}
+
+
+def test_which_true_boxes_count_is_one_sentence() -> None:
+    truths = box_table([("a", 0, 0, 1, 1)] * 4).assign(obj_class=["b", "a", "b", "x"])
+    assert describe_counted(truths, []) == "True boxes that count: a 1, b 2, x 1 (all classes)."
+    ignored = truths.assign(ignore=truths["obj_class"] == "x")
+    assert describe_counted(ignored, ["a", "b"]) == (
+        "True boxes that count: a 1, b 2 (data.ground_truth_classes a, b; predicted boxes on "
+        "anything else are false); 1 region to ignore, in which nothing is missed or false."
+    )
+    assert describe_counted(truths.iloc[:0], ["a"]).startswith("True boxes that count: none (")
