@@ -38,6 +38,7 @@ from analysis.evaluation.boxes import (
     tabulate_labels,
 )
 from analysis.evaluation.found_label_sets import Compared, Shelves, open_compared
+from analysis.evaluation.reading_order import ORDER_KEYS, name_in_order
 from analysis.interval_tables import (
     SplitTables,
     format_scores,
@@ -68,7 +69,7 @@ READS = {
     "evaluation.min_confidence",
     "evaluation.iou_thresholds",
     "evaluation.baseline",
-}
+} | ORDER_KEYS
 
 PARTS = "bbox_evaluation_parts"
 CLASSES = "bbox_evaluation_classes"
@@ -84,7 +85,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     named = config.data.image_labels
     labels = {} if named is None else read_image_labels(named, image_paths)
     compared = open_compared(
-        Shelves(config.paths.label_sets, config.paths.runs, config.data.test_split),
+        Shelves(
+            config.paths.label_sets,
+            config.paths.runs,
+            config.data.test_split,
+            name_in_order(config.teacher, config.combination, config.student),
+        ),
         config.evaluation.predictions,
         config.evaluation.baseline,
         test_ids,

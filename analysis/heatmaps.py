@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from analysis.evaluation.reading_order import ORDER_KEYS, name_in_order
 from util.config import Config
 from util.config.command_line import load_config
 from util.errors import UserError, listed
@@ -36,7 +37,7 @@ from util.running.run import run_script
 if TYPE_CHECKING:  # statistics take a second to import, which --help should not
     from analysis.evaluation.found_label_sets import Found
 
-READS = {"evaluation.predictions", "evaluation.heatmaps", "evaluation.min_confidence"}
+READS = {"evaluation.predictions", "evaluation.heatmaps", "evaluation.min_confidence"} | ORDER_KEYS
 
 ALL = "all"
 """Folder of the pictures where there are no splits."""
@@ -92,7 +93,8 @@ def find_maps(
     from analysis.evaluation.found_label_sets import Shelves, find_label_sets, on_common_images
     from analysis.evaluation.pixels import open_maps
 
-    shelves = Shelves(config.paths.label_sets, config.paths.runs, config.data.test_split)
+    order = name_in_order(config.teacher, config.combination, config.student)
+    shelves = Shelves(config.paths.label_sets, config.paths.runs, config.data.test_split, order)
     named = config.evaluation.predictions
     opened = find_label_sets(shelves, named).checked().map(open_maps)
     found, common = on_common_images(opened, image_ids, split, bool(named))

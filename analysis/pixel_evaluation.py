@@ -31,6 +31,7 @@ import pandas as pd
 
 from analysis.evaluation.found_label_sets import Compared, Found, Shelves, open_compared
 from analysis.evaluation.pixels import Maps, Measured, check_distractors, measure, open_maps
+from analysis.evaluation.reading_order import ORDER_KEYS, name_in_order
 from analysis.evaluation.road_anomaly import tell_road_anomaly
 from analysis.evaluation.thresholds import DevelopmentSplit, check_apart
 from analysis.evaluation.trivial_baselines import build_baselines
@@ -55,7 +56,7 @@ from util.running.run import run_script
 
 READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
 READS |= {"evaluation.benchmark", "evaluation.trivial_baselines"}
-READS |= {"evaluation.threshold_split", "evaluation.distractors"}
+READS |= {"evaluation.threshold_split", "evaluation.distractors"} | ORDER_KEYS
 
 PARTS = "pixel_evaluation_parts"
 
@@ -74,7 +75,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_distractors(config.evaluation.distractors, masks)
     chosen_by = open_development_split(config, masks, image_paths, test_ids)
     compared = open_compared(
-        Shelves(config.paths.label_sets, config.paths.runs, config.data.test_split),
+        Shelves(
+            config.paths.label_sets,
+            config.paths.runs,
+            config.data.test_split,
+            name_in_order(config.teacher, config.combination, config.student),
+        ),
         config.evaluation.predictions,
         config.evaluation.baseline,
         test_ids,

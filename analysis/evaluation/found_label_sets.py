@@ -1,6 +1,7 @@
 """Which label sets and runs an analysis is about, their names, and the images that all have."""
 
 import sys
+import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -68,11 +69,14 @@ class Shelves:
         label_sets: Folder of the label sets.
         runs: Folder of the runs, which have label sets of what they predicted.
         split: Of the images that are judged, whose predictions a run's name stands for.
+        order: Names of label sets and runs as a reader compares them; see
+            `reading_order.name_in_order`.
     """
 
     label_sets: Path
     runs: Path
     split: str
+    order: Sequence[str] = ()
 
     def find(self, place: str) -> Path:
         """Find the label set, or its CSV, that a user means (see `find_label_set`).
@@ -83,8 +87,18 @@ class Shelves:
         return find_label_set(place, self.label_sets, self.runs, self.split)
 
     def find_all(self) -> list[Path]:
-        """Find all label sets, and what all tested runs predicted of the split."""
-        return list(list_label_sets(self.label_sets, self.runs, self.split))
+        """Find all label sets, then what all tested runs predicted of the split.
+
+        Of either come first those that have a place in the order, then the others by name.
+        """
+        found = list_label_sets(self.label_sets, self.runs, self.split)
+        places = {name: place for place, name in reversed([*enumerate(self.order)])}
+
+        def place(path: Path) -> tuple[bool, int]:
+            name = unicodedata.normalize("NFC", path.relative_to(found[path]).parts[0])
+            return found[path] == self.runs, places.get(name, len(self.order))
+
+        return sorted(found, key=place)
 
     def name(self, path: Path) -> str:
         """Name a label set or its CSV by its place below the folder of label sets or runs."""

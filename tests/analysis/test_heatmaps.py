@@ -386,3 +386,10 @@ def test_the_pictures_are_no_images_where_they_lie_among_them(project: Path) -> 
     assert run(project, "--paths.runs", str(images / "runs")) == 0
     assert (images / "runs/heatmaps/Test/index.html").exists()
     assert list(find_images(images)) == before
+
+
+def test_columns_have_the_order_of_the_config(project: Path) -> None:
+    for first, second in (("rising", "low"), ("low", "rising")):
+        prompts = [f"--teacher.prompts={name}" for name in (first, second)]
+        assert run(project, *prompts) == 0
+        assert {f"1_{first}", f"2_{second}"} <= {path.name for path in project.iterdir()}

@@ -14,6 +14,7 @@ import analysis.evaluation.found_label_sets
 import analysis.pixel_evaluation
 import util.csv_from_soft_labels
 from analysis.evaluation.found_label_sets import find_baseline, find_label_sets
+from analysis.evaluation.reading_order import name_in_order
 from student.inference.label_sets import hash_checkpoint
 from tests.analysis.evaluation.evaluation_projects import (
     SCRIPTS,
@@ -225,3 +226,31 @@ def test_without_any_label_set_there_is_nothing_to_judge(project: Path) -> None:
     config, _ = load_config("", ["--config", str(project)])
     with pytest.raises(UserError, match="there is no label set"):
         find_label_sets(shelves_of(config), config.evaluation.predictions)
+
+
+@pytest.mark.parametrize(("evaluate", "name"), SCRIPTS)
+def test_label_sets_are_compared_in_the_order_of_the_config(
+    made: Project, evaluate: Evaluation, name: str
+) -> None:
+    folder, runs = made.folder / "label_sets", made.folder / "runs"
+    for each in ("white_crest", "combined", "also", "Bird"):
+        write_maps(folder / each, made.test)
+    for each in ("other", "student"):
+        write_maps(runs / each / "Test", made.test)
+    prompts = ["--teacher.prompts", "white crest", "--teacher.prompts", "Bird"]
+    assert made.run(evaluate, *prompts, "--combination.label_sets", "Bird") == 0
+    shown = list(made.table(name).index.unique())
+    assert shown == [
+        *("white_crest", "Bird", "combined"),
+        *("also", "good"),
+        *("student/Test", "other/Test"),
+    ]
+    asked = ["--evaluation.predictions", "good", "--evaluation.predictions", "Bird"]
+    assert made.run(evaluate, *prompts, *asked) == 0
+    assert list(made.table(name).index.unique()) == ["good", "Bird"]
+
+
+def test_prompts_that_nobody_can_label_with_order_nothing() -> None:
+    config, _ = load_config("", ["--teacher.prompts", "list:none", "--student.run", "mine"])
+    order = name_in_order(config.teacher, config.combination, config.student)
+    assert order[-2:] == ["combined", "mine"]
