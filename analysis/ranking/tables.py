@@ -31,7 +31,7 @@ def tabulate(ranking: Ranking, verdict: Verdict | None) -> pd.DataFrame:
         true = (verdict.interval.estimate, verdict.interval.low, verdict.interval.high)
     columns |= dict(zip(("true", "true_low", "true_high"), true, strict=True))
     table = pd.DataFrame({**columns, "first_share": ranking.first_share})
-    order = np.lexsort([-table["score"], ranking.is_unknown])
+    order = np.lexsort((-table["score"].to_numpy(float), ranking.is_unknown))
     table = table.iloc[order].reset_index(drop=True)
     table.insert(0, "rank", np.arange(1, len(table) + 1))
     return table

@@ -107,7 +107,8 @@ def _complete(parser: argparse.ArgumentParser) -> NoReturn:
         for action in parser._actions:  # argcomplete looks there, too
             field = config_fields().get(action.dest)
             if field is not None and (values := list_values(field)):  # else files are completed
-                action.completer = argcomplete.ChoicesCompleter(values)  # type: ignore[attr-defined]
+                completer = argcomplete.ChoicesCompleter(dict.fromkeys(values, ""))
+                action.completer = completer  # type: ignore[attr-defined]
         argcomplete.autocomplete(parser)
     raise SystemExit(1)
 
