@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 
+_STAGES = ("analysis", "student", "teacher", "util")
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C, and what schedulers send before they kill
 
 
@@ -16,8 +18,9 @@ def say_interrupted_imports() -> None:
     The exit status is 130 then, as when it is interrupted later (`util.running.run`). It is the
     first thing that is done where anything of `util` is imported; other programs stay as they are.
     """
-    script = getattr(sys.modules["__main__"], "__file__", None)
-    if script and Path(script).resolve().is_relative_to(Path(__file__).resolve().parents[2]):
+    script = Path(getattr(sys.modules["__main__"], "__file__", None) or ".").resolve()
+    root = Path(__file__).resolve().parents[2]
+    if any(script.is_relative_to(root / stage) for stage in _STAGES):  # not all below: .venv is
         sys.excepthook = _end
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from util.running.interrupts import stop_between_items
+from util.running.interrupts import say_interrupted_imports, stop_between_items
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -58,6 +58,16 @@ def test_another_program_that_imports_this_one_ends_as_python_does(tmp_path: Pat
     done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True)
     assert done.stderr.startswith("Traceback")
     assert done.returncode == -signal.SIGINT
+
+
+def test_programs_that_are_installed_below_the_root_are_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for script, is_ours in ((".venv/bin/pytest", False), ("student/train.py", True)):
+        monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+        monkeypatch.setattr(sys.modules["__main__"], "__file__", str(ROOT / script), raising=False)
+        say_interrupted_imports()
+        assert (sys.excepthook is not sys.__excepthook__) == is_ours
 
 
 def test_any_other_error_of_a_script_keeps_its_traceback(tmp_path: Path) -> None:
