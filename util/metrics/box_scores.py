@@ -1,7 +1,7 @@
 """Scores of boxes by every metric, with intervals over images, beside what chance would score."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -24,9 +24,8 @@ class BoxScores:
     Attributes:
         iou_thresholds: Of the one-to-one metric.
         counts: (I, M, 3) true positives, false positives and false negatives of each image.
-        interval: (M, 3) `BOX_SCORES` of each metric; nan where undefined (`box_scores`), where
-            the thesis has 0. A resample in which a score is undefined says nothing about it, and is
-            left out.
+        interval: (M, 3) `BOX_SCORES` of each metric; 0 where undefined (thesis). A resample in
+            which a score is undefined says nothing about it, and is left out.
         empty_share: Share of the images in which there is no box that counts.
     """
 
@@ -111,7 +110,8 @@ def measure_boxes(
 
 
 def _score(counts: np.ndarray, groups: ImageGroups, num_resamples: int) -> Interval:
-    return bootstrap(groups.sum(counts), box_scores, num_resamples)
+    interval = bootstrap(groups.sum(counts), box_scores, num_resamples)
+    return replace(interval, estimate=np.nan_to_num(interval.estimate))
 
 
 def count_boxes(matcher: BoxMatcher, iou_thresholds: Sequence[float]) -> np.ndarray:

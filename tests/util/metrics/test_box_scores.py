@@ -67,14 +67,11 @@ def test_perfect_maps_score_1_by_every_metric_at_every_iou(
         assert table["f1"].tolist()[2:6] != [1.0] * 4
 
 
-def test_nothing_found_scores_0_but_has_no_precision_by_any_metric_and_says_so() -> None:
+def test_nothing_found_scores_0_by_every_metric_and_says_so() -> None:
     truths = box_table([("a", 0.1, 0.1, 0.2, 0.2), ("b", 0.1, 0.1, 0.2, 0.2)])
     scores = measure_boxes(BoxMatcher(truths, box_table([]), IMAGES), IOUS)
     table = scores.table(np.zeros(7))
-    assert (table[["recall", "f1"]] == 0).all(axis=None)
-    assert table["precision"].isna().all()
-    assert ",,,,0.0,0.0,0.0," in table.to_csv(index=False).splitlines()[1]  # empty in files
-    assert {line.split()[6] for line in format_boxes(table).splitlines()[1:]} == {"-"}
+    assert (table[["precision", "recall", "f1"]] == 0).all(axis=None)
     assert (table["empty_share"] == 1).all()
     assert table[["precision_low", "precision_high"]].isna().all(axis=None)  # of no prediction
     assert (table[["recall_low", "recall_high", "f1_low", "f1_high"]] == 0).all(axis=None)

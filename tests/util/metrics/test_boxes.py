@@ -116,10 +116,10 @@ def test_one_to_one_counts_are_those_of_coco_with_crowds(
     assert counts(matcher.one_to_one(iou)) == (right, wrong, objects - right)
 
 
-def test_without_a_box_at_all_nothing_is_defined() -> None:
+def test_undefined_values_are_zero() -> None:
     nothing = box_table([])
     table = tabulate(BoxMatcher(nothing, nothing, IMAGES))
-    assert table[["precision", "recall", "f1"]].isna().all(axis=None)
+    assert table[["precision", "recall", "f1"]].to_numpy().tolist() == [[0.0] * 3] * 3
     assert table.iloc[-1]["true_negatives"] == 3
 
 
