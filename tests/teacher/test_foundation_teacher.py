@@ -278,7 +278,7 @@ def test_a_prompt_that_is_too_long_makes_no_folder_and_the_others_are_written(
 
 
 def test_the_boxes_of_a_real_teacher_are_written(project: Path) -> None:
-    run(project, "--evaluation.threshold", "0.05")
+    run(project, "--evaluation.threshold", "0.05", "--evaluation.min_confidence", "0")
     table = pd.read_csv(project.parent / "label_sets" / "bird" / "prediction.csv", sep=";")
     marked = {image_id for image_id, m in maps(project).items() if (m > 0.05).any()}
     assert marked

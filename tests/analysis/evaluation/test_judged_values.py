@@ -110,7 +110,7 @@ def test_pixels_count_above_the_threshold_of_the_label_set_unless_another_is_giv
 ) -> None:
     faint = {image_id: each * np.float32(0.1) for image_id, each in made.test.items()}
     folder = made.folder / "label_sets" / "faint"
-    write_maps(folder, faint, boxes=BoxSettings(threshold=0.02))
+    write_maps(folder, faint, boxes=BoxSettings(threshold=0.02, min_confidence=0))
     assert made.run(analysis.pixel_evaluation.main) == 0
     table = made.table("pixel_evaluation")
     assert table.loc[["good", "faint"], "threshold"].tolist() == [0.5, 0.02]
