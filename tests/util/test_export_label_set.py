@@ -72,6 +72,12 @@ def test_files_lie_where_names_say_and_have_confidences_where_asked(config: Path
     assert read["obj_class"].tolist() == ["bus", "car", "car"]
 
 
+def test_labels_of_an_image_never_lie_in_the_place_of_the_list_of_classes(config: Path) -> None:
+    with pytest.raises(UserError, match=r"would lie in the place of .*classes\.txt"):
+        export(config, f"names=^{BANK}/1$=classes")
+    assert not (config.parent / "out").exists()
+
+
 def test_other_classes_are_left_out_and_lacking_ones_keep_their_number(
     config: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

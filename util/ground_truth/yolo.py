@@ -11,6 +11,7 @@ import pandas as pd
 from util.errors import UserError, listed
 from util.ground_truth.files import find_truth_files
 from util.ground_truth.table import TrueBox, to_truth_table
+from util.images.files import name_files
 
 CLASS_LIST = "classes.txt"
 """Names the classes, one a line from number 0; labelling tools put it beside the labels."""
@@ -69,9 +70,10 @@ def iterate_objects(
         The id of each image that has a file, in the order of ids, and its objects.
 
     Raises:
-        UserError: No file belongs to an image, or two images would have one. Lines are something
-            else: all are told at the end.
+        UserError: No file belongs to an image, or two images would have one; `classes.txt` may be
+            that of an image. Lines are something else: all are told at the end.
     """
+    _check_class_list(folder, image_paths, names)
     class_names, bad = _read_class_names(folder), []
     no_labels = {Path(CLASS_LIST).stem}
     for image_id, path in find_truth_files(folder, ".txt", image_paths, names, no_labels).items():
@@ -89,6 +91,21 @@ def iterate_objects(
         raise UserError(
             f"expected 'class x y width height', perhaps with a confidence, or 'class' and the "
             f"points of a polygon; {len(bad)} lines are something else: {listed(bad)}"
+        )
+
+
+def _check_class_list(
+    folder: Path, image_paths: Mapping[str, Path], names: Mapping[str, str]
+) -> None:
+    """Refuse a list of classes that has the name of the labels of an image."""
+    of_image = next(
+        (i for i, name in name_files(image_paths, names).items() if f"{name}.txt" == CLASS_LIST),
+        None,
+    )
+    if of_image is not None and (folder / CLASS_LIST).is_file():
+        raise UserError(
+            f"{folder / CLASS_LIST} may name the classes or be the labels of the image {of_image}; "
+            "rename the image, or give the labels of images another name by data.mask_names"
         )
 
 

@@ -50,6 +50,18 @@ def test_classes_are_called_as_a_list_beside_the_labels_says_or_by_their_numbers
     assert read_yolo(labels, IMAGES)["obj_class"].tolist() == ["gull", "1", "term tern", "3"]
 
 
+def test_labels_of_an_image_are_never_taken_for_the_list_of_classes(labels: Path) -> None:
+    write(labels, "a.txt", "0 0.5 0.5 0.1 0.1")
+    write(labels, "classes.txt", "0 0.5 0.5 0.1 0.1")
+    images = {**IMAGES, "classes": Path("classes.jpg")}
+    with pytest.raises(UserError, match=r"or be the labels of the image classes; rename the image"):
+        read_yolo(labels, images)
+    (labels / "classes.txt").unlink()
+    (labels / "classes_boxes.txt").write_text("1 0.5 0.5 0.1 0.1")
+    table = read_yolo(labels, images, {"^classes$": "classes_boxes"})
+    assert table["image"].tolist() == ["a", "classes"]
+
+
 def test_a_confidence_behind_a_box_is_passed_over(labels: Path) -> None:
     write(labels, "a.txt", "0 0.5 0.5 0.2 0.2 0.31")
     table = read_yolo(labels, IMAGES)
