@@ -112,11 +112,18 @@ def test_the_masks_are_read_as_data_masks(config: Path) -> None:
     assert (truth == 1).sum() == 200
 
 
-def test_shapes_of_labelme_are_painted_and_groups_are_one_object(config: Path) -> None:
+def test_shapes_of_labelme_are_painted_and_groups_are_one_object(
+    config: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     shapes = [
         {"label": "gull", "points": [[10, 10], [30, 20]], "shape_type": "rectangle"},
         {"label": "boat", "points": [[40, 20], [40, 26]], "shape_type": "circle"},
         {"label": "boat", "points": [[1, 1]], "shape_type": "point"},
+        {
+            "label": "boat",
+            "points": [[50, 0], [58, 8], [54, 12], [46, 4]],
+            "shape_type": "oriented_rectangle",
+        },
     ]
     content = {"shapes": shapes, "imageWidth": 60, "imageHeight": 40}
     (config.parent / "labels").mkdir()
@@ -127,6 +134,11 @@ def test_shapes_of_labelme_are_painted_and_groups_are_one_object(config: Path) -
     mask = masks["leer"]
     assert (mask[10:20, 10:30] == 2).all()
     assert (mask == 2).sum() == 200
+    assert (mask[:14] == 1).sum() == pytest.approx(8 * 8, rel=0.15)
+    assert mask[6, 52] == 1
+    assert mask[10, 47] == 0
+    assert "left out 1 points and lines, which have no area: leer (point)" in caplog.text
+    mask[:14] = 0
     assert (mask == 1).sum() == pytest.approx(np.pi * 36, rel=0.03)
     rows, columns = np.nonzero(mask == 1)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (14, 25, 34, 45)

@@ -13,7 +13,13 @@ from util.errors import UserError, listed
 from util.ground_truth.annotated import find_with_boxes
 from util.ground_truth.coco import read_annotated
 from util.ground_truth.coco_content import Annotation
-from util.ground_truth.labelme import Shape, list_objects, read_contents
+from util.ground_truth.labelme import (
+    OUTLINES,
+    Shape,
+    find_corners,
+    list_objects,
+    read_contents,
+)
 from util.ground_truth.table import to_truth_table
 from util.ground_truth.yolo import YoloObject, iterate_objects
 from util.images.mask_values import IGNORED
@@ -198,7 +204,7 @@ def _polygon_of(shape: Shape) -> np.ndarray:
         angles = np.linspace(0, 2 * np.pi, _CIRCLE_POINTS, endpoint=False)
         radius = np.linalg.norm(points[-1] - points[0])
         return points[0] + radius * np.column_stack([np.cos(angles), np.sin(angles)])
-    return points if shape.shape_type == "polygon" else _rectangle(points)
+    return points if shape.shape_type in OUTLINES else _rectangle(find_corners(shape))
 
 
 def _rectangle(points: np.ndarray) -> np.ndarray:

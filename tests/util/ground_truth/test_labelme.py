@@ -64,6 +64,36 @@ def test_shapes_are_boxes_and_groups_one_object(
     assert "left out 2 points and lines, which have no area: a (point)" in caplog.text
 
 
+def test_turned_rectangles_are_objects_and_the_last_pixel_of_a_mask_is_in_its_box(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    corners = [[20, 10], [40, 30], [30, 40], [10, 20]]
+    write(
+        tmp_path,
+        "a",
+        shape("gull", *corners, shape_type="oriented_rectangle"),
+        shape("gull", *corners, shape_type="rotation", direction=0.5),
+        shape("boat", [50, 40], [59, 43], shape_type="mask", mask="..."),
+    )
+    expected = [[0.1, 0.125, 0.4, 0.5], [0.1, 0.125, 0.4, 0.5], [0.5, 0.5, 0.6, 0.55]]
+    np.testing.assert_allclose(read(tmp_path, images)[COORDINATES], expected)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (shape("gull", [0, 0], [1, 1], shape_type="cuboid"), "should be 'polygon', "),
+        (shape("gull", [0, np.nan], [1, 1]), "should be a finite number"),
+    ],
+)
+def test_shapes_that_nobody_knows_are_refused(
+    wrong: dict[str, Any], told: str, tmp_path: Path, images: dict[str, Path]
+) -> None:
+    write(tmp_path, "a", shape("gull", [0, 0], [1, 1]), wrong)
+    with pytest.raises(UserError, match=rf"a\.json: shapes\.1\..*{told}"):
+        read(tmp_path, images)
+
+
 def test_all_bad_files_are_named_together(tmp_path: Path, images: dict[str, Path]) -> None:
     write(tmp_path, "a", shape("gull"))
     write(tmp_path, "sub/b", shape("gull", [0, 0], [1, 1]), imageWidth=None)
