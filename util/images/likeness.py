@@ -45,7 +45,10 @@ def hash_image(image: ImageFile.ImageFile) -> np.uint64:
 
 
 def _to_gray(image: Image.Image) -> Image.Image:
-    return image if image.mode.startswith(("I", "F")) else image.convert("L")
+    if image.mode.startswith(("I", "F")):
+        return image
+    between = {"LAB": "RGB", "La": "LA"}  # from which Pillow knows no other way
+    return image.convert(between.get(image.mode, image.mode)).convert("L")
 
 
 def find_alike(

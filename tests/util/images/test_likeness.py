@@ -1,14 +1,16 @@
 """Images that look alike, and those that do not."""
 
+import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageCms
 from scipy import ndimage
 
 from util.errors import UserError
-from util.images.files import write_image
+from util.images.files import read_image, write_image
 from util.images.likeness import find_alike, read_hash
 
 
@@ -50,6 +52,31 @@ def test_gray_deep_and_large_images_have_hashes_and_damaged_ones_an_error(tmp_pa
     (tmp_path / "bad.jpg").write_bytes((tmp_path / "large.jpg").read_bytes()[:300])
     with pytest.raises(UserError, match=r"bad\.jpg cannot be read as an image"):
         read_hash(tmp_path / "bad.jpg")
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "La", "P", "RGBA", "CMYK", "YCbCr", "LAB"])
+def test_all_that_can_be_read_has_a_hash_whatever_its_colours_are(
+    mode: str, tmp_path: Path
+) -> None:
+    picture = Image.fromarray(paint(0))
+    picture.save(tmp_path / "plain.png")
+    if mode == "LAB":
+        profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+        turned = ImageCms.profileToProfile(picture, *profiles, outputMode="LAB")
+        assert turned is not None
+        turned.save(tmp_path / "odd.tif")
+    elif mode == "La":  # the TIFF says that its gray is multiplied by its transparency
+        picture.convert("LA").save(tmp_path / "odd.tif")
+        unlike, like = (struct.pack("<HHIHH", 338, 3, 1, kind, 0) for kind in (2, 1))
+        data = (tmp_path / "odd.tif").read_bytes()
+        (tmp_path / "odd.tif").write_bytes(data.replace(unlike, like))
+    else:
+        picture.convert(mode).save(tmp_path / "odd.tif")
+    with Image.open(tmp_path / "odd.tif") as image:
+        assert image.mode == mode
+    read_image(tmp_path / "odd.tif")
+    found, expected = (read_hash(tmp_path / name) for name in ("odd.tif", "plain.png"))
+    assert num_bits(found, expected) <= 4
 
 
 def test_all_pairs_of_near_hashes_are_found(
