@@ -67,7 +67,7 @@ def _read_file(path: Path) -> tuple[ToldSize, dict[str, _Box]]:
     try:
         with open_file(path) as file:
             root = ElementTree.parse(file).getroot()
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError) as error:  # of an encoding that nobody knows
         raise ValueError(error) from None
     width, height = (_read_number(root, f"size/{side}") for side in ("width", "height"))
     if min(width, height) <= 0:

@@ -91,6 +91,14 @@ def test_what_is_missing_is_said(
         read(tmp_path, images)
 
 
+def test_a_file_of_an_encoding_that_nobody_knows_is_told(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    (tmp_path / "truth/a.xml").write_text('<?xml version="1.0" encoding="ANSI"?><annotation/>')
+    with pytest.raises(UserError, match=r"no XML of VOC: a\.xml: unknown encoding: ANSI"):
+        read(tmp_path, images)
+
+
 def test_files_of_images_of_another_shape_are_refused(
     tmp_path: Path, images: dict[str, Path]
 ) -> None:
