@@ -46,14 +46,14 @@ def read_config(path: Path) -> Config:
 def _fill_in(content: Any) -> Any:
     """Add the paths that a config file leaves out.
 
-    Folders for output lie beside the file. Images are the demo's, with its splits and truth; images
-    of the user's own have none but those that the file names. Of a truth of the user's own all
-    classes count.
+    Folders for output, that of frames too, lie beside the file. Images are the demo's, with its
+    splits and truth; images of the user's own have none but those that the file names. Of a truth
+    of the user's own all classes count.
     """
     if not isinstance(content, dict):
         return content
-    paths, data = content.get("paths", {}), content.get("data", {})
-    if not (isinstance(paths, dict) and isinstance(data, dict)):
+    paths, data, video = (content.get(name, {}) for name in ("paths", "data", "video"))
+    if not all(isinstance(section, dict) for section in (paths, data, video)):
         return content
     paths = {
         "label_sets": "label_sets",
@@ -76,7 +76,8 @@ def _fill_in(content: Any) -> Any:
             "ground_truth": f"{paths['demo']}/ground_truth.csv",
             "masks": f"{paths['demo']}/SegmentationClass",
         }
-    return {**content, "paths": paths, "data": {**unsaid, **data}}
+    video = {"output": "frames"} | video
+    return {**content, "paths": paths, "data": {**unsaid, **data}, "video": video}
 
 
 def override_config(

@@ -54,6 +54,14 @@ def test_what_a_config_leaves_out_lies_beside_it(tmp_path: Path) -> None:
     assert own.data.images == tmp_path / "photos"
     assert own.data.splits is None
     assert own.data.ground_truth is None
+    for each in (config, own):
+        places = {
+            f"{section}.{key}": place
+            for section, keys in each.model_dump().items()
+            for key, place in keys.items()
+            if isinstance(place, Path) and place.is_relative_to(ROOT)
+        }
+        assert set(places) == {"paths.weights"}, "weights are for all projects, nothing else is"
 
 
 def test_all_classes_count_of_a_truth_of_the_users_own(tmp_path: Path) -> None:
