@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from util.disk.whole_files import open_file
 from util.errors import UserError
 from util.images.class_table import CLASS_NAMES, Colours, number_colours
 from util.images.decoding import open_image, turn_upright
@@ -142,6 +143,7 @@ class Seen(NamedTuple):
         values: All that they have, rising.
         are_numbers: Whether all have a palette of colours, so that values are class numbers.
         are_mixed: Whether some have 255 and others values between 0 and 255, but none has both.
+        are_jpeg: Whether some are JPEG, whose values are not quite those that were painted.
     """
 
     num_masks: int
@@ -149,6 +151,7 @@ class Seen(NamedTuple):
     values: tuple[int, ...]
     are_numbers: bool
     are_mixed: bool
+    are_jpeg: bool
 
 
 def look_at_some(paths: Sequence[Path], colours: Colours = ()) -> Seen:
@@ -172,10 +175,10 @@ def look_at_some(paths: Sequence[Path], colours: Colours = ()) -> Seen:
 @lru_cache(maxsize=8)
 def _look_at(
     files: tuple[tuple[Path, int, int], ...], colours: Colours
-) -> tuple[tuple[int, ...], bool, bool]:
+) -> tuple[tuple[int, ...], bool, bool, bool]:
     """Look at files, once a process while they stay the same: path, size and time of each."""
 
-    def look(file: tuple[Path, int, int]) -> tuple[np.ndarray, bool] | _DamagedMaskError:
+    def look(file: tuple[Path, int, int]) -> tuple[np.ndarray, bool, bool] | _DamagedMaskError:
         try:
             values, are_numbers = read_values(file[0], colours)
         except _DamagedMaskError as error:
@@ -184,14 +187,21 @@ def _look_at(
         flat = values.ravel()
         for start in range(0, len(flat), CHUNK_PX):
             is_there[flat[start : start + CHUNK_PX]] = True
-        return np.flatnonzero(is_there), are_numbers
+        return np.flatnonzero(is_there), are_numbers, _is_jpeg(file[0])
 
     found = list(map_ahead(look, files))
     read = [each for each in found if not isinstance(each, _DamagedMaskError)]
     if not read:
         raise next(each for each in found if isinstance(each, _DamagedMaskError))
-    every = np.unique(np.concatenate([values for values, _ in read]))
-    have_both = [255 in values and ((values > 0) & (values < 255)).any() for values, _ in read]
+    every = np.unique(np.concatenate([values for values, _, _ in read]))
+    have_both = [255 in values and ((values > 0) & (values < 255)).any() for values, _, _ in read]
     are_mixed = 255 in every and ((every > 0) & (every < 255)).any() and not any(have_both)
-    are_numbers = all(are_numbers for _, are_numbers in read)
-    return tuple(every.tolist()), are_numbers, bool(are_mixed)
+    are_numbers = all(are_numbers for _, are_numbers, _ in read)
+    are_jpeg = any(is_jpeg for _, _, is_jpeg in read)
+    return tuple(every.tolist()), are_numbers, bool(are_mixed), are_jpeg
+
+
+def _is_jpeg(path: Path) -> bool:
+    """Tell whether a file is JPEG, whatever its suffix says."""
+    with open_file(path) as file:
+        return file.read(2) == b"\xff\xd8"

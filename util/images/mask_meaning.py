@@ -46,19 +46,26 @@ def find_meaning(
     Raises:
         UserError: It cannot be told, values have none, or there is no such class.
     """
+    if seen.are_jpeg and len(seen.values) > 2 and not (values or table.colours):
+        raise _cannot_tell(folder, seen, "some are JPEG, which changes class numbers and edges")
     meaning = _find_any(folder, seen, table, values)
     is_named = has_other_numbers or bool(table.colours)
     numbers = _find_numbers(folder, seen, table.names, meaning, classes, is_named)
     if numbers:
         return choose_classes(meaning, numbers), numbers
     if meaning is None:
-        raise UserError(
-            f"what the values {list_values(seen.values)} of the masks in {folder} mean cannot be "
-            f"told: {doubt(seen.values, seen.are_mixed)}; mend the masks, or set data.mask_values, "
-            'such as {"0-127": "normal", "128-255": "anomalous"}, or name class numbers in '
-            f"{folder / CLASS_NAMES}"
-        )
+        why = doubt(seen.values, seen.are_mixed)
+        raise _cannot_tell(folder, seen, why, f", or name class numbers in {folder / CLASS_NAMES}")
     return meaning, []
+
+
+def _cannot_tell(folder: Path, seen: Seen, why: str, otherwise: str = "") -> UserError:
+    """Make the error of masks whose values might mean several things."""
+    return UserError(
+        f"what the values {list_values(seen.values)} of the masks in {folder} mean cannot be told: "
+        f"{why}; mend the masks, or set data.mask_values, such as "
+        f'{{"0-127": "normal", "128-255": "anomalous"}}{otherwise}'
+    )
 
 
 def _find_any(

@@ -63,7 +63,7 @@ def doubt(values: Collection[int], are_mixed: bool) -> str:
         return "some masks have 255 and others class numbers, but none has both"
     if 0 not in values:
         return "no mask has a 0, which would be normal"
-    return "smooth edges and JPEG give gray levels between"
+    return "smooth edges give gray levels between"
 
 
 def meaning_of_names(names: Mapping[int, Collection[str]]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """True masks: values of many kinds, folders of many meanings."""
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +86,21 @@ def test_a_folder_that_is_mixed_of_0_and_1_and_of_0_and_255_is_refused(tmp_path:
     np.testing.assert_array_equal(read_object(tmp_path, values=given), OBJECT)
 
 
+@pytest.mark.parametrize("names", [None, {str(number): f"class {number}" for number in range(99)}])
+def test_class_numbers_that_were_saved_as_jpeg_are_refused(
+    names: dict[str, str] | None, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    numbers = np.kron(rng.integers(0, 12, (6, 6)), np.ones((5, 5))).astype(np.uint8)
+    save(tmp_path / "a.jpg", numbers)  # neighbours of classes are other classes now
+    save(tmp_path / "b.png", numbers)
+    if names is not None:
+        (tmp_path / "classes.json").write_text(json.dumps(names))
+    for classes in ((), ("3",)):
+        with pytest.raises(UserError, match="cannot be told: some are JPEG, which changes class"):
+            open_folder(tmp_path, ["a", "b"], classes)
+    assert open_folder(tmp_path, ["b"]).paths.keys() == {"b"}
+
+
 def test_smooth_edges_and_jpeg_are_refused_until_a_threshold_is_set(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
@@ -95,8 +111,8 @@ def test_smooth_edges_and_jpeg_are_refused_until_a_threshold_is_set(
     noisy = np.clip(255 * is_object + rng.integers(-5, 6, smooth.shape), 0, 255).astype(np.uint8)
     save(tmp_path / "jpeg" / "a.jpg", noisy, quality=90)
     threshold = {"0-127": "normal", "128-255": "anomalous"}
-    for name in ("smooth", "jpeg"):
-        with pytest.raises(UserError, match=r"cannot be told: smooth edges.*data\.mask_values"):
+    for name, why in (("smooth", "smooth edges"), ("jpeg", "some are JPEG")):
+        with pytest.raises(UserError, match=rf"cannot be told: {why}.*data\.mask_values"):
             open_folder(tmp_path / name, ["a"])
         truth = read_object(tmp_path / name, values=threshold)
         expected = is_object.copy()
