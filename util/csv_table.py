@@ -37,8 +37,13 @@ def read_text_table(
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise UserError(f"the {content} {path} cannot be read: {error}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"the {content} {path} are no text in UTF-8 (byte {error.start + 1}: {error.reason}); "
+            "save them as CSV in UTF-8"
+        ) from None
     stripped = text.lstrip()
     first_line = text[: len(text) - len(stripped)].count("\n") + 1
     cells = _parse_cells(path, stripped, first_line, separator)

@@ -183,6 +183,11 @@ def test_missing_columns_and_files_are_named(tmp_path: Path) -> None:
         read_bbox_csv(write(tmp_path, header="image;xmin;ymin"))
     with pytest.raises(UserError, match="cannot be read"):
         read_bbox_csv(tmp_path / "nowhere.csv")
+    (tmp_path / "excel.csv").write_bytes("image;xmin\nmöwe;0\n".encode("cp1252"))
+    with pytest.raises(
+        UserError, match=r"excel\.csv are no text in UTF-8 \(byte 13: .*; save them"
+    ):
+        read_bbox_csv(tmp_path / "excel.csv")
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(UserError, match="no CSV of boxes"):
         read_bbox_csv(tmp_path / "empty.csv")

@@ -131,11 +131,11 @@ def _check_pointers(path: Path, content: Content) -> None:
     image_ids = {image.id for image in content.images}
     category_ids = {category.id for category in content.categories}
     lost = [
-        f"{each} (image_id {each.image_id})"
+        f"{each} (image_id {each.image_id!r})"
         for each in content.annotations
         if each.image_id not in image_ids
     ] + [
-        f"{each} (category_id {each.category_id})"
+        f"{each} (category_id {each.category_id!r})"
         for each in content.annotations
         if each.category_id not in category_ids
     ]
@@ -167,10 +167,15 @@ def _check_names(path: Path, categories: Sequence[Category]) -> None:
 def _check_images(path: Path, images: Mapping[str, Image], image_paths: Mapping[str, Path]) -> None:
     """Make sure that the images asked about are listed, in the shape that they have."""
     if missing := [image_id for image_id in image_paths if image_id not in images]:
+        others = [name for name in images if name not in image_paths]
+        unless = (
+            f", unless {listed(others, 3)} are some of them (names must agree, folders below "
+            "data.images included)"
+        )
         raise UserError(
             f"{path} does not list {len(missing)} of {len(image_paths)} images "
-            f"({listed(missing)}), so they are not annotated; take them out of the split "
-            "(util/make_splits.py does), or annotate them"
+            f"({listed(missing)}), so they are not annotated{unless if others else ''}; take them "
+            "out of the split (util/make_splits.py does), or annotate them"
         )
     told = {
         image_id: ToldSize(image.file_name, image.width, image.height)
@@ -179,6 +184,7 @@ def _check_images(path: Path, images: Mapping[str, Image], image_paths: Mapping[
     check_shapes(path, told, image_paths)
 
 
+@np.errstate(over="ignore")  # what becomes infinite is refused with other bad boxes
 def _list_boxes(path: Path, content: Content, images: Mapping[str, Image]) -> list[TrueBox]:
     """Make boxes relative to the size that the file gives."""
     names = {each.id: each.name.strip() for each in content.categories}

@@ -177,7 +177,7 @@ def test_an_rle_without_a_pixel_is_left_out(read: Read, caplog: pytest.LogCaptur
         (annotate(bbox=["1", 2, 3, 4]), "annotations 17: bbox: "),
         (annotate(image_id=9), r"1 annotations point to .*: annotation 17 \(image_id 9\)"),
         (annotate(category_id=9), r"annotation 17 \(category_id 9\)"),
-        (annotate(image_id="1"), r"annotation 17 \(image_id 1\)"),
+        (annotate(image_id="1"), r"annotation 17 \(image_id '1'\)"),
         (lambda c: c["images"][0].update(width=0), "images 1: width: .*greater than 0"),
         (lambda c: c["images"][0].update(width="100"), "images 1: width: "),
         (lambda c: c["images"][0].pop("file_name"), "images 1: file_name: Field required"),
@@ -203,8 +203,14 @@ def test_an_rle_without_a_pixel_is_left_out(read: Read, caplog: pytest.LogCaptur
         ),
         (
             lambda c: c["images"].pop() and c["annotations"].pop(),
-            r"does not list 1 of 2 images \(sub/b\)",
+            r"does not list 1 of 2 images \(sub/b\), so they are not annotated; take them out",
         ),
+        (
+            lambda c: [each.update(file_name=f"x/{each['file_name']}") for each in c["images"]],
+            r"images \(a, sub/b\), so they are not annotated, unless x/a, x/sub/b are some of them",
+        ),
+        (annotate(image_id="1"), r"annotation 1\d \(image_id '1'\)"),
+        (annotate(bbox=[1e308, 0, 1e308, 8]), "are no numbers, have a negative size or lie"),
     ],
 )
 def test_contradictions_are_named(
