@@ -130,7 +130,7 @@ def configure(config: Config, windows: Windows, groups: str) -> Config:
     has_masks = any(frame.mask is not None for frame in windows.frames.values())
     masks = folder / MASKS if has_masks else None
     told: dict[str, dict[str, Any]] = {
-        "paths": {name: folder / name for name in ("label_sets", "runs", "windows")},
+        "paths": {name: folder / name for name in ("label_sets", "runs", "exports", "windows")},
         "data": {
             "images": folder / IMAGES,
             "splits": None if data.splits is None else folder / SPLITS,

@@ -128,6 +128,7 @@ def test_the_config_that_is_written_is_of_the_windows_and_groups_them_by_frame(
     assert config.data.images == folder / "images"
     assert config.data.ground_truth == config.data.masks == folder / "masks"
     assert config.paths.label_sets == folder / "label_sets"
+    assert config.paths.exports == folder / "exports"
     assert config.student == read_config(frames).student
     ids = list(find_images(folder / "images"))
     assert len(group_images(config.data.groups, ids)) == 12
