@@ -143,7 +143,7 @@ def open_source(config: Config, kind: str) -> tuple[ObjectReader, Wishes]:
     image_paths: Mapping[str, Path] = {}
     if kind in SET_FORMATS or (of_images is not None and of_images.needs_images):
         image_paths = find_images(config.data.images)
-        check_images(label_sets[0].ids, image_paths)
+        check_images(label_sets, image_paths)
     settings = [config.evaluation.box_settings(each.box_settings) for each in label_sets]
     sources = [
         Source(each, how, read_table(each, how))

@@ -1,12 +1,12 @@
 """Whether label sets can be exported together, and with the images that there are."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from util.disk.walking import on_disk
 from util.errors import UserError, listed
 from util.exporting.sources import Source
-from util.label_set import LabelSet
+from util.label_set import LabelSet, find_other_sizes
 from util.label_set.records import read_manifest
 
 
@@ -79,14 +79,26 @@ def find_origins(label_set: LabelSet) -> tuple[set[Path], set[str]]:
     return folders, hashes
 
 
-def check_images(image_ids: Sequence[str], image_paths: Container[str]) -> None:
-    """Make sure that the files of label sets' images are there, to be named.
+def check_images(label_sets: Sequence[LabelSet], image_paths: Mapping[str, Path]) -> None:
+    """Make sure that the files of label sets' images are there, to be named, in the size of maps.
+
+    Args:
+        label_sets: Of the same images.
+        image_paths: Of all images, by id.
 
     Raises:
         UserError: Some are not.
     """
-    if lacking := [image_id for image_id in image_ids if image_id not in image_paths]:
+    ids = label_sets[0].ids
+    if lacking := [image_id for image_id in ids if image_id not in image_paths]:
         raise UserError(
-            f"{len(lacking)} of {len(image_ids)} images of the label set are not in data.images: "
+            f"{len(lacking)} of {len(ids)} images of the label set are not in data.images: "
             f"{listed(lacking)}; this format names their files, so set data.images to their folder"
         )
+    for label_set in (each for each in label_sets if each.has_maps):
+        if told := find_other_sizes(label_set, image_paths):
+            raise UserError(
+                f"{len(told)} maps of {label_set.folder} differ from their images in height x "
+                f"width: {listed(told)}; this format names the images, in which boxes would lie "
+                "elsewhere: label them anew, or set data.images to those that were labelled"
+            )

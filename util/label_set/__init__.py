@@ -20,6 +20,7 @@ from util.label_set.reading import (
     check_same_images,
     common_box_settings,
     describe_equal,
+    find_other_sizes,
     map_cost,
     prompt_to_folder,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "common_box_settings",
     "describe_equal",
     "find_label_set",
+    "find_other_sizes",
     "find_pending",
     "list_label_sets",
     "make_maps",

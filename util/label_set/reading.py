@@ -312,3 +312,28 @@ def describe_equal(label_sets: Mapping[str, LabelSet]) -> str:
     pairs = [(name, first.setdefault(each.content, name)) for name, each in label_sets.items()]
     twins = [f"{name} = {one}" for name, one in pairs if name != one]
     return f"Label sets with equal maps are one: {listed(twins)}" if twins else ""
+
+
+def find_other_sizes(label_set: LabelSet, image_paths: Mapping[str, Path]) -> list[str]:
+    """Find the maps that are not of the size of their images.
+
+    Args:
+        label_set: Has maps.
+        image_paths: Of images, by id; maps of others are passed over, as are damaged files.
+
+    Returns:
+        These images and both sizes, height x width: `a (48 x 64, image 96 x 128)`.
+    """
+
+    def compare(image_id: str) -> str:
+        try:
+            map_hw = image_size_hw(label_set.path(image_id))
+            image_hw = image_size_hw(image_paths[image_id])
+        except UserError:
+            return ""
+        (a, b), (c, d) = map_hw, image_hw
+        return "" if map_hw == image_hw else f"{image_id} ({a} x {b}, image {c} x {d})"
+
+    return [
+        each for each in map_ahead(compare, filter(image_paths.__contains__, label_set.ids)) if each
+    ]

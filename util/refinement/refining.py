@@ -16,6 +16,7 @@ from util.label_set import (
     LabelSet,
     LabelSetWriter,
     Made,
+    find_other_sizes,
     find_pending,
     make_maps,
 )
@@ -103,17 +104,7 @@ def _find_problems(
         yield f"refinement.sepl_masks has no masks of {listed(without)}"
     if lacking := [image_id for image_id in label_set.ids if image_id not in image_paths]:
         yield f"data.images has no image {listed(lacking)}"
-    sizes = {}
-    for image_id in label_set.ids:
-        if image_id in image_paths:
-            try:
-                size_hw = image_size_hw(label_set.path(image_id))
-                if (other_hw := image_size_hw(image_paths[image_id])) != size_hw:
-                    sizes[image_id] = size_hw, other_hw
-            except UserError:
-                continue
-    if sizes:
-        told = [f"{i} ({a} x {b}, image {c} x {d})" for i, ((a, b), (c, d)) in sizes.items()]
+    if told := find_other_sizes(label_set, image_paths):
         yield f"maps differ from their images in height x width: {listed(told)}"
 
 

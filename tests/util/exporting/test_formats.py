@@ -302,6 +302,17 @@ def test_images_that_are_not_there_cannot_be_named(
     export("masks")
 
 
+def test_maps_of_another_size_than_the_images_that_are_named_are_refused(
+    tmp_path: Path, export: Callable[..., Path]
+) -> None:
+    write_image(tmp_path / "images" / "leer.jpg", np.zeros((80, 120, 3), np.uint8))
+    for kind in ("coco", "voc", "labelme", "label-studio"):
+        with pytest.raises(UserError, match=r"1 maps .*: leer \(40 x 60, image 80 x 120\); this"):
+            export(kind)
+    assert not (tmp_path / "out").exists()
+    export("yolo-seg")  # is relative
+
+
 @pytest.mark.parametrize(
     ("kind", "file_format", "place"),
     [

@@ -339,7 +339,7 @@ def test_maps_of_several_sizes_are_refused(project: Path, export: Callable[..., 
     path = project.parent / "label_sets" / "sea_bird" / "b.png"
     path.write_bytes(cv2.imencode(".png", np.zeros((20, 30), np.uint16))[1].tobytes())
     with pytest.raises(UserError, match=r"sea_bird/b\.png has 30 x 20 pixels.* 60 x 40; label"):
-        export("coco")
+        export("masks")
 
 
 def test_a_stopped_export_goes_on_and_other_label_sets_begin_anew(
