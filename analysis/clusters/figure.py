@@ -1,5 +1,6 @@
 """The picture of clusters: a matrix in the order of its tree, which is drawn beside it."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,13 +63,15 @@ def _draw_tree(axis: Axes, clusters: Clusters) -> np.ndarray:
     of_node: list[int] = labels.tolist()
     for left, right in tree[:, :2].astype(int):
         of_node.append(of_node[left] if of_node[left] == of_node[right] else 0)
-    drawn = dendrogram(
-        tree,
-        orientation="left",
-        ax=axis,
-        no_labels=True,
-        link_color_func=lambda node: _colour(of_node[node]),
-    )
+    with warnings.catch_warnings():  # of an axis that is widened, where all cameras are alike
+        warnings.filterwarnings("ignore", "Attempting to set identical", UserWarning)
+        drawn = dendrogram(
+            tree,
+            orientation="left",
+            ax=axis,
+            no_labels=True,
+            link_color_func=lambda node: _colour(of_node[node]),
+        )
     axis.set_ylim(10 * num, 0)  # scipy gives each leaf ten units; the first row is on top
     axis.grid(visible=False)
     axis.spines["left"].set_visible(False)
