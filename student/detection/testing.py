@@ -42,6 +42,9 @@ def evaluate_detector(
     test_paths = {image_id: image_paths[image_id] for image_id in test_ids}
     checkpoint = find_checkpoint(section, runs)
     folder = folder_beside(checkpoint, data.test_split)
+    time = TimeInNames(streams.time, streams.time_format) if streams.time else None
+    if data.ground_truth is not None:
+        find_cameras(test_ids, data.groups, time)  # refuses odd names before the work
     found = find_boxes(checkpoint, section, test_paths, folder, overwrite)
     print(f"{folder}: {len(found.ids)} images looked at")
     metrics = Path(f"{folder}_metrics.csv")
@@ -50,7 +53,6 @@ def evaluate_detector(
             metrics.unlink(missing_ok=True)
         print("data.ground_truth is null: nothing to judge the boxes by")
         return found
-    time = TimeInNames(streams.time, streams.time_format) if streams.time else None
     cameras = find_cameras(found.ids, data.groups, time)
     truths = read_truths(data, image_paths, found.ids)
     table = judge_cameras(cameras, truths, read_bbox_csv(folder / PREDICTION), streams.block)

@@ -107,10 +107,17 @@ def test_bad_input_is_one_sentence(trained: Path) -> None:
     for options, message in (
         (["--detector.run", "nowhere"], r"does not exist; train first: .*train_detector\.py"),
         (["--detector.epochs", "3"], r"detector\.epochs"),
+        (["--detector.checkpoint", str(trained.parent)], r"is a folder; give a file in it"),
         (["--data.test_split", "Nowhere"], "Nowhere"),
     ):
         with pytest.raises(UserError, match=message):
             student.detection.test_detector.main(["--config", str(trained), *options])
+
+
+def test_frames_without_a_time_are_refused_before_the_work(trained: Path) -> None:
+    with pytest.raises(UserError, match=r"streams\.time .* finds no number in"):
+        try_on(trained, "Timeless", "--streams.time", "clock([0-9]+)")
+    assert not (trained.parent / "runs/detector/Timeless").exists()
 
 
 def test_a_checkpoint_of_something_else_is_no_detector(trained: Path) -> None:

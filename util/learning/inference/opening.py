@@ -92,6 +92,10 @@ def check_there(checkpoint: Path, trained_by: str = "student/train.py") -> None:
     Raises:
         UserError: There is none.
     """
+    if checkpoint.is_dir():
+        raise UserError(
+            f"the checkpoint {checkpoint} is a folder; give a file in it, as best.pt is"
+        )
     if not checkpoint.is_file():
         raise UserError(f"the checkpoint {checkpoint} does not exist; train first: {trained_by}")
 
