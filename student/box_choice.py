@@ -35,6 +35,10 @@ THRESHOLDS = (
 CONFIDENCES = (0.0, *THRESHOLDS)
 """Confidences above which a box may count, from all boxes on."""
 
+LEAST_F1 = 0.25
+"""Where even the best F1 is smaller, it is of chance finds, and thresholds that suit them are those
+of whatever else the student marks."""
+
 SMOOTHING = (0.25, 0.5, 0.25)
 """What the F1 of a threshold and of its two neighbours count."""
 
@@ -66,8 +70,8 @@ def choose_boxes(
 
     Threshold and confidence come first, together, by the F1 of themselves and their neighbours,
     since one value alone may be best by chance; then the least area. Of equal ones the threshold
-    nearest to one half is taken, and the smallest confidence and area. Where nothing that is sought
-    is found, all stays.
+    nearest to one half is taken, and the smallest confidence and area. Where too little of what is
+    sought is found (`LEAST_F1`), all stays.
 
     Args:
         validation: Images, boxes that are sought, and how boxes are found so far.
@@ -81,7 +85,7 @@ def choose_boxes(
     settings = validation.box_settings
     thresholds = THRESHOLDS if "threshold" in chosen else (settings.threshold,)
     confidences = CONFIDENCES if "min_confidence" in chosen else (settings.min_confidence,)
-    # What is told stays where no value finds anything.
+    # What is told stays where no value finds enough.
     tried = {*thresholds, settings.threshold}
     found = gather_objects(_find_boxes(validation, tried, fabric, model), fabric)
     measure = partial(_f1, validation, found)
@@ -98,7 +102,7 @@ def _choose_thresholds(
     measure: Measure,
 ) -> BoxSettings:
     scores = np.stack([measure(replace(settings, threshold=t), confidences) for t in thresholds])
-    if not scores.any():
+    if scores.max() < LEAST_F1:
         return settings
     for axis in range(scores.ndim):
         scores = correlate1d(scores, SMOOTHING, axis, mode="nearest")
@@ -113,7 +117,7 @@ def _choose_thresholds(
 def _choose_area(settings: BoxSettings, measure: Measure) -> BoxSettings:
     areas, confidence = sorted({settings.min_area_px, *LEAST_AREAS_PX}), settings.min_confidence
     scores = [measure(replace(settings, min_area_px=each), [confidence])[0] for each in areas]
-    if not any(scores):
+    if max(scores) < LEAST_F1:
         return settings
     return replace(settings, min_area_px=areas[int(np.argmax(scores))])
 

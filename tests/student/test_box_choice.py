@@ -87,6 +87,14 @@ def test_where_nothing_that_is_sought_is_found_all_stays(tmp_path: Path) -> None
     assert choose(tmp_path / "faint", faint, chosen=ALL, settings=said) == said
 
 
+@pytest.mark.parametrize(("num_specks", "chosen"), [(5, 0.25), (7, 0.5)])
+def test_finds_by_chance_choose_nothing(tmp_path: Path, num_specks: int, chosen: float) -> None:
+    """One box of eight in each image is sought: an F1 of 2 / 9."""
+    logits = logits_of_a_box(0.32)
+    logits[0, : 2 * num_specks : 2] = np.log(0.32 / 0.68)
+    assert choose(tmp_path, logits, chosen=ALL).threshold == chosen
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_choice_is_that_of_trying_each_value_on_all_images(tmp_path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
