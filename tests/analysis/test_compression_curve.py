@@ -66,11 +66,11 @@ def test_overlaps_equal_scikit_learns_and_ignore_what_does_not_count(
             for image_id, index, soft_label in (("a", 0, first), ("b", 1, second)):
                 given = weights[index] if name == "truth" else None
                 writer.add(image_id, Content(soft_label, weights=given), "1", 0)
-            writer.finish(BoxSettings())
+            writer.finish(BoxSettings(0.3 if name == "found" else 0.5))
     runs = {("x", "y"): [tmp_path / "found"]}
     (counts,) = count_overlaps(runs, LabelSet(tmp_path / "truth"), ["a", "b"])["x", "y"]
     counted = weights.astype(bool)
-    masks = [(maps[name] > 0.5)[counted] for name in ("truth", "found")]
+    masks = [(maps[name] > least)[counted] for name, least in (("truth", 0.5), ("found", 0.3))]
     assert iou(counts.sum(axis=0)) == pytest.approx(jaccard_score(*masks))
     assert iou(np.zeros((3, 2))).tolist() == [1, 1, 1]
 
