@@ -12,7 +12,9 @@ label there is a box. bbox_evaluation_parts.csv has the figures of each folder o
 there are no folders, of each group of data.groups, if there are some. Where the truth has several
 classes, bbox_evaluation_classes.csv says which share of the boxes of each is found, by boxes of
 whatever class. evaluation.baseline names a label set that the others are compared with, by image:
-bbox_differences.csv. Boxes are judged as they are; util/csv_from_soft_labels.py makes others.
+bbox_differences.csv. Boxes are judged as they are; util/csv_from_soft_labels.py makes others. Of
+the columns chance_f1 is the F1 of one box over each image, and empty_share the share of the images
+without any predicted box that counts.
 """
 
 import sys

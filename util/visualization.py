@@ -154,7 +154,7 @@ def draw_precision_recall(path: Path, curves: Mapping[str, pd.DataFrame], iou: f
         for axis, column in zip(axes, ("precision", "recall"), strict=True):
             axis.plot(curve["confidence"], curve[column], label=name, drawstyle="steps-post")
             axis.set(xlabel="confidence of a box, at least", ylabel=column, xlim=(0, 1))
-            axis.set(ylim=(0, 1), title=f"one-to-one, IoU {iou:g}")
+            axis.set(ylim=(0, 1.02), title=f"one-to-one, IoU {iou:g}")
     axes[1].legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     write_figure(path, figure)
 

@@ -13,7 +13,7 @@ from util.checking.truth import Truth
 from util.errors import UserError
 from util.images.files import read_image
 from util.metrics.pixelwise.pixels import IGNORED
-from util.visualization import PREDICTION_RGB, TRUTH_RGB, draw_boxes, fit_long_side
+from util.visualization import TRUTH_RGB, draw_boxes, fit_long_side
 
 SIDE_PX = 320
 _QUALITY = 80
@@ -37,7 +37,7 @@ class Picture:
 def draw_samples(
     image_ids: Sequence[str], image_paths: Mapping[str, Path], truth: Truth
 ) -> list[Picture]:
-    """Draw images with their true boxes (orange) and masks: green, what is ignored gray.
+    """Draw images with their true boxes and masks in green, and what is ignored in gray.
 
     Images or masks that cannot be read are left out.
     """
@@ -51,7 +51,7 @@ def draw_samples(
         if truth.boxes is not None:
             objects, _ = split_ignored(truth.boxes)
             own = objects.loc[objects["image"] == image_id, COORDINATES]
-            draw_boxes(small, own.to_numpy(float), PREDICTION_RGB)
+            draw_boxes(small, own.to_numpy(float), TRUTH_RGB)
         pictures.append(to_picture(image_id, small))
     return pictures
 

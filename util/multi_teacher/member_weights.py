@@ -9,7 +9,7 @@ from util.errors import UserError
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet, check_same_images, map_cost
 from util.multi_teacher.agreement import learn_weights
-from util.multi_teacher.box_agreement import learn_reliability
+from util.multi_teacher.box_agreement import FEWEST, learn_reliability
 from util.multi_teacher.pixel_samples import PixelSample, sample_pixels
 from util.multi_teacher.tuning import Tuned, tune
 from util.running.ahead import map_ahead
@@ -51,7 +51,10 @@ def learn_member_weights(strategy: Strategy, members: Sequence[LabelSet]) -> lis
         # Rounded, so that the last digits of another machine are no other settings.
         weights, what = learned.round(6).tolist(), "Weights"
     shown = zip(members, weights, strict=True)
-    print(f"{what}: {', '.join(f'{member.name} {weight:.3f}' for member, weight in shown)}")
+    text = ", ".join(f"{member.name} {weight:.3f}" for member, weight in shown)
+    if strategy == "consensus" and len({member.content for member in members}) < FEWEST:
+        text += f" (not learned from fewer than {FEWEST} label sets that differ: all count alike)"
+    print(f"{what}: {text}")
     return weights
 
 
