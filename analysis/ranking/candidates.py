@@ -101,8 +101,8 @@ def find_ranked(
     members = {name: each for name, each in label_sets.items() if name not in equal}
     if len(members) < FEWEST:
         raise UserError(
-            f"only {len(members)} different label sets are there ({listed([*members])}), and "
-            f"agreement tells nothing of fewer than {FEWEST}; label with more prompts"
+            f"label sets that differ: {len(members)} ({listed([*members])}), and agreement tells "
+            f"nothing of fewer than {FEWEST}; label with more prompts"
         )
     candidates = [Candidate(name, "", _take(at)) for at, name in enumerate(members)]
     for strategy in dict.fromkeys(strategies):

@@ -11,6 +11,7 @@ from analysis.work.judging import Judge
 from analysis.work.running import Outcomes
 from util.errors import listed
 from util.multi_teacher.strategies import LEARNS_FROM_ALL_IMAGES
+from util.words import count_of
 
 FEW_TRAININGS = 3
 """So many tell little about how much others would vary."""
@@ -96,9 +97,10 @@ def _note_statistics(arm: Arm, num_drawn: int) -> Iterator[str]:
     smallest = max(1 / (1 + resamples), 2.0 ** (1 - num_drawn))  # see `shifted_p_value`
     if pairs * smallest > SIGNIFICANT:
         yield (
-            f"No pair of prompts can be told apart after Holm's adjustment: {pairs} pairs need "
-            f"p below {SIGNIFICANT / pairs:.2g}, and {resamples} resamples of {num_drawn} images "
-            f"or groups of them give none below {smallest:.2g}."
+            f"No pair of prompts can be told apart after Holm's adjustment: for "
+            f"{count_of(pairs, 'pair')} p has to be below {SIGNIFICANT / pairs:.2g}, and "
+            f"{resamples} resamples of {num_drawn} images or groups of them give none below "
+            f"{smallest:.2g}."
         )
     if len(arm.prompts) < 3:
         yield "Slope and rank correlation need three prompts or more that differ."

@@ -303,7 +303,7 @@ def test_too_many_pairs_for_the_resamples_or_images_are_said(
         assert not notes
     else:
         (note,) = notes
-        assert "3 pairs need p below 0.017" in note
+        assert "for 3 pairs p has to be below 0.017" in note
         assert f"{num_resamples} resamples of {num_images} images or groups" in note
         assert note.endswith(f"none below {smallest}.")
 

@@ -63,5 +63,5 @@ def test_label_sets_with_equal_maps_are_one_and_fewer_than_three_are_refused(
     assert ranked.names == ["x", "y", "z"]  # four votes of three would keep nothing
     assert ranked.equal == {"twin": "x"}
     del label_sets["z"]
-    with pytest.raises(UserError, match="only 2 different label sets are there"):
+    with pytest.raises(UserError, match="label sets that differ: 2"):
         find_ranked(label_sets, [], SETTINGS, IDS)
