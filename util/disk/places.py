@@ -32,5 +32,5 @@ def name_in(place: str) -> str:
 
 
 def path_of(place: str) -> Path:
-    """The path that a place is, if it is no name."""
-    return Path(os.path.normpath(place))
+    """The path that a place is, if it is no name: absolute, and without `..`."""
+    return Path(os.path.abspath(place))  # noqa: PTH100  Path.absolute keeps the ..

@@ -15,7 +15,7 @@ def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path
     Args:
         place: Of `util.disk.places.to_place`: the prompt or the folder name of a label set, the
             name of a run, whose predictions of the split are meant, RUN/SPLIT, or else a path of
-            any of these.
+            any of these; what has `..` in it is a path.
         label_sets: Folder of the label sets.
         runs: Folder of the runs.
         split: Of the runs that are named alone.
@@ -27,12 +27,13 @@ def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path
         UserError: There is nothing.
     """
     name = name_in(place)
-    known = (label_sets / name, label_sets / prompt_to_folder(name), runs / name / split)
-    for folder in map(on_disk, (*known, runs / name)):
-        if (folder / MANIFEST).is_file():
-            return folder
-    if (bare := on_disk(label_sets / name)).is_dir():
-        return bare
+    if ".." not in Path(name).parts:  # it would lead out of the folder that has the name
+        known = (label_sets / name, label_sets / prompt_to_folder(name), runs / name / split)
+        for folder in map(on_disk, (*known, runs / name)):
+            if (folder / MANIFEST).is_file():
+                return folder
+        if (bare := on_disk(label_sets / name)).is_dir():
+            return bare
     path = on_disk(path_of(place))
     of_run = on_disk(path / split)
     if not (path / MANIFEST).is_file() and (of_run / MANIFEST).is_file():

@@ -26,6 +26,7 @@ from tests.analysis.evaluation.evaluation_projects import (
 )
 from util.config.command_line import load_config
 from util.data_classes import BoxSettings
+from util.disk.places import to_place
 from util.errors import UserError
 from util.label_set import Content, LabelSetWriter, find_label_set
 from util.multi_teacher.combining import find_members
@@ -151,6 +152,8 @@ def test_label_sets_and_runs_are_named_wherever_paths_are(
         str(made.folder / "label_sets/good"): "good",
         "maps": str(made.folder / "maps"),
         "./maps": str(made.folder / "maps"),
+        f"../{made.folder.name}/label_sets/good": "good",
+        f"../{made.folder.name}/runs/student": "student/Test",
     }
     for words, shown in given.items():
         named = ["--evaluation.predictions", words, "--evaluation.baseline", words]
@@ -163,6 +166,14 @@ def test_label_sets_and_runs_are_named_wherever_paths_are(
     config, _ = load_config("", ["--config", str(made.config), "--evaluation.predictions", "godo"])
     with pytest.raises(UserError, match=r"godo: .*; there are: good, white_crest, student/Test"):
         find_label_sets(shelves_of(config), config.evaluation.predictions).checked()
+
+
+def test_a_way_back_begins_where_the_user_is_and_not_at_the_label_sets(tmp_path: Path) -> None:
+    here = tmp_path / "here" / "label_sets" / "good"
+    for folder in (here, tmp_path / "label_sets" / "good"):
+        write_maps(folder, {"a": np.zeros((4, 4), np.float32)})
+    place = to_place("../label_sets/good", tmp_path / "here" / "below")
+    assert find_label_set(place, tmp_path / "label_sets", tmp_path / "runs", "Test") == here
 
 
 @pytest.mark.parametrize(("on_disk", "asked"), [("NFD", "NFC"), ("NFC", "NFD")])

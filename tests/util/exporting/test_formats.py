@@ -1,6 +1,7 @@
 """Label sets of maps as files of other programs, read by these or by what knows their formats."""
 
 import json
+import shutil
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -371,6 +372,25 @@ def test_each_label_set_and_format_has_a_folder_of_its_own_beside_the_config(
     assert {path.name for path in exports.iterdir()} == {"yolo", "yolo-seg", "coco"}
     assert (exports / "yolo" / "leer.txt").read_text() == ""
     assert COCO(str(exports / "coco" / "annotations.json")).cats[1]["name"] == "gull"
+
+
+@pytest.mark.parametrize(
+    ("way", "name"),
+    [
+        ("../label_sets/bird", "bird"),
+        ("../runs/student/predicted/photos", "student/predicted/photos"),
+    ],
+)
+def test_a_label_set_that_is_named_by_a_way_back_is_exported_by_its_name(
+    way: str, name: str, label_set: LabelSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(label_set.folder, tmp_path / "runs" / "student" / "predicted" / "photos")
+    (tmp_path / "config.json").write_text('{"data": {"images": "images"}}')
+    monkeypatch.chdir(tmp_path / "images")
+    told = ["--config", "../config.json", "--export_label_set.label_set", way]
+    assert main([*told, "--format=masks"]) == 0
+    assert (tmp_path / "exports" / name / "masks" / "leer.png").is_file()
+    assert not [*tmp_path.glob("label_sets/**/masks"), *tmp_path.glob("runs/**/masks")]
 
 
 @pytest.mark.parametrize("kind", ["bird", "detected"])
