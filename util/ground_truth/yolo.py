@@ -1,5 +1,6 @@
 """True boxes from YOLO's txt files, one an image, with an object a line."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +16,11 @@ from util.images.files import name_files
 
 CLASS_LIST = "classes.txt"
 """Names the classes, one a line from number 0; labelling tools put it beside the labels."""
+
+_IMAGE_LIST = re.compile(
+    r"""^(?:train|val|test):\s*["']?(?:\./)?(\S.*)\.txt["']?\s*$""", re.MULTILINE
+)
+"""A line of data.yaml that names a list of images, which may lie beside the labels."""
 
 _SHOWN_CHARACTERS = 60
 """Of a line that is wrong: a polygon may have thousands of numbers."""
@@ -42,11 +48,12 @@ def read_yolo(
     A line is `class x_centre y_centre width height`, all relative, perhaps with a confidence behind
     it, which is passed over; or `class x1 y1 x2 y2 x3 y3 ...`, a polygon, of which the box round it
     is taken. An image without a file, or with an empty one, has no object. Files that belong to no
-    image are counted in the log. Classes have the names of `classes.txt`, if there is one; those
-    that it lacks are called by their numbers.
+    image are counted in the log, but for the lists of images that `data.yaml` names. Classes have
+    the names of `classes.txt`, if there is one; those that it lacks are called by their numbers.
 
     Args:
-        folder: Has the files, or they lie in folders below, and perhaps `classes.txt`.
+        folder: Has the files, or they lie in folders below, and perhaps `classes.txt` and
+            `data.yaml`.
         image_paths: All images there are, by id.
         names: What makes the name of a file of its image's id, as data.mask_names; {} = it is
             `<image id>.txt`.
@@ -75,7 +82,8 @@ def iterate_objects(
     """
     _check_class_list(folder, image_paths, names)
     class_names, bad = _read_class_names(folder), []
-    no_labels = {Path(CLASS_LIST).stem}
+    of_images = set(name_files(image_paths, names).values())
+    no_labels = {Path(CLASS_LIST).stem, *(_read_image_lists(folder) - of_images)}
     for image_id, path in find_truth_files(folder, ".txt", image_paths, names, no_labels).items():
         objects = []
         text = path.read_text(encoding="utf-8-sig", errors="replace")
@@ -117,6 +125,14 @@ def _read_class_names(folder: Path) -> dict[str, str]:
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     names = (line.strip() for line in text.splitlines())
     return {str(number): name for number, name in enumerate(names) if name}
+
+
+def _read_image_lists(folder: Path) -> set[str]:
+    """Read the names, without suffix, of the lists of images; none where nothing names them."""
+    path = folder / "data.yaml"
+    if not path.is_file():
+        return set()
+    return set(_IMAGE_LIST.findall(path.read_text(encoding="utf-8-sig", errors="replace")))
 
 
 def _read_line(place: str, line: str, image_id: str, class_names: Mapping[str, str]) -> YoloObject:

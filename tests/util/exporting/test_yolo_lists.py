@@ -13,7 +13,8 @@ import yaml
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
 from util.export_label_set import main
-from util.images.files import write_image
+from util.ground_truth.reading import read_ground_truth
+from util.images.files import find_images, write_image
 from util.label_set import Content, LabelSetWriter
 
 IDS = ["a", "cam1/images/1", "cam1/images/2", "möwe. 3"]
@@ -92,6 +93,22 @@ def test_images_of_splits_are_listed_beside_their_labels(
     assert (out / "a.jpg").readlink() == project.parent / "photos" / "a.jpg"
     assert export(NAMES) == out  # all is there
     assert learn(out / "data.yaml") == WHOLE
+
+
+def test_lists_of_images_are_no_labels_where_an_export_is_the_truth(
+    export: Callable[..., Path], project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out, images = export(NAMES), find_images(project.parent / "photos")
+    names = {"/images/": "/labels/"}
+    assert (out / "train.txt").is_file()
+    truth = read_ground_truth(out, "yolo", images, ["bird"], mask_names=names)
+    assert truth["image"].tolist() == IDS
+    assert not caplog.records
+    (out / "other.txt").write_text("")
+    images["val"] = images["a"]  # its labels, if these are in the place of the list
+    with pytest.raises(UserError, match=r"val\.txt, line 1, './cam1"):
+        read_ground_truth(out, "yolo", images, ["bird"], mask_names=names)
+    assert "1 txt files belong to no image: other" in caplog.text
 
 
 def test_labels_beside_the_folders_of_images_need_no_links(
