@@ -40,7 +40,8 @@ def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path
         return of_run
     if path.exists():
         return path
-    there = list_label_sets(label_sets, runs, split)
+    predicted = sorted(runs.glob(f"*/predicted*/*/{MANIFEST}"))
+    there = list_label_sets(label_sets, runs, split) | {each.parent: runs for each in predicted}
     names = listed([folder.relative_to(root).as_posix() for folder, root in there.items()], 20)
     raise UserError(
         f"there is no label set, run, file or folder {name!r}; there are: {names or 'none'}"

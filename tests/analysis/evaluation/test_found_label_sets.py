@@ -168,6 +168,17 @@ def test_label_sets_and_runs_are_named_wherever_paths_are(
         find_label_sets(shelves_of(config), config.evaluation.predictions).checked()
 
 
+def test_what_runs_have_predicted_is_among_the_names_that_there_are(tmp_path: Path) -> None:
+    predicted = tmp_path / "runs" / "student" / "predicted" / "spring--photos"
+    for folder in (predicted, predicted.parents[1] / "Test", tmp_path / "label_sets" / "good"):
+        write_maps(folder, {"a": np.zeros((4, 4), np.float32)})
+    roots = (tmp_path / "label_sets", tmp_path / "runs", "Test")
+    names = "good, student/Test, student/predicted/spring--photos"
+    with pytest.raises(UserError, match=f"'photos'; there are: {names}$"):
+        find_label_set(to_place("photos", tmp_path), *roots)
+    assert find_label_set("student/predicted/spring--photos", *roots) == predicted
+
+
 def test_a_way_back_begins_where_the_user_is_and_not_at_the_label_sets(tmp_path: Path) -> None:
     here = tmp_path / "here" / "label_sets" / "good"
     for folder in (here, tmp_path / "label_sets" / "good"):
