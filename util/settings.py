@@ -31,7 +31,11 @@ def settings_hash(settings: Mapping[str, Any]) -> str:
 
 
 def is_same_work(
-    folder: Path, made: Mapping[str, Any], asked: Mapping[str, Any], overwrite: bool
+    folder: Path,
+    made: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    overwrite: bool,
+    elsewhere: str = "choose another folder",
 ) -> bool:
     """Tell whether what lies in a folder was made with the settings asked for.
 
@@ -40,6 +44,7 @@ def is_same_work(
         made: Its settings, JSON values.
         asked: The settings of this run, JSON values.
         overwrite: Whether other work may be replaced.
+        elsewhere: How users keep both, for the error; names the option where it is known.
 
     Returns:
         True to go on with it, False to replace it.
@@ -55,7 +60,7 @@ def is_same_work(
     changes = listed([f"{key}: {_show(made, key)} -> {_show(asked, key)}" for key in keys])
     raise UserError(
         f"{folder} was made with other settings ({changes}); give --overwrite to make it anew, or "
-        "choose another folder"
+        f"{elsewhere}"
     )
 
 

@@ -64,7 +64,8 @@ def open_table(
             {**settings, **{f"{name}/best.pt": of[name] for name in both}}
             for settings, of in ((told["test"], before), (test, weights))
         )
-        is_same_work(table.parent, made, asked, overwrite=False)
+        elsewhere = "another cross_performance.name"
+        is_same_work(table.parent, made, asked, overwrite=False, elsewhere=elsewhere)
     rows = read_results(table)
     is_student = rows["run_id"].isin([each.learnt["run_id"] for each in students])
     return rows[~rows["run_id"].isin(list(baselines)) & ~(is_student & is_baseline(rows))]

@@ -28,7 +28,8 @@ def check_folder(folder: Path, settings: Mapping[str, Any], overwrite: bool) -> 
     """
     made = {} if overwrite else read_json(folder / MANIFEST, REMEDY)
     if made:
-        is_same_work(folder, made.get("settings", {}), settings, overwrite)
+        before = made.get("settings", {})
+        is_same_work(folder, before, settings, overwrite, "another streams.name")
     elif not overwrite and any(folder.glob("*.txt")):
         raise UserError(
             f"{folder} has lists of which no {MANIFEST} says where they come from; give "

@@ -141,7 +141,9 @@ def _find(video: Path, folder: Path, settings: Mapping[str, Any], overwrite: boo
                 f"{folder} has files of which no {MANIFEST} says where they come from; move them, "
                 "or give another video.output"
             )
-    is_kept = bool(made) and is_same_work(folder, made.get("settings", {}), asked, overwrite)
+    is_kept = bool(made) and is_same_work(
+        folder, made.get("settings", {}), asked, overwrite, "another video.output"
+    )
     return FrameFolder(video, folder, asked, made if is_kept else {})
 
 

@@ -107,7 +107,10 @@ def read_earlier(folder: Path, asked: Mapping[str, Any], overwrite: bool) -> dic
         UserError: They were cut with other settings and may not be, or the file is damaged.
     """
     table = read_json(folder / TABLE, REMEDY)
-    if not (table and is_same_work(folder, table.get("settings", {}), asked, overwrite)):
+    if not table:
+        return {}
+    made, elsewhere = table.get("settings", {}), "another paths.windows"
+    if not is_same_work(folder, made, asked, overwrite, elsewhere):
         return {}
     if "frames" in table:
         return dict(_parse_table(folder, table).frames)

@@ -96,7 +96,9 @@ def test_frames_that_are_there_are_kept_when_made_by_the_same_settings(
 
 def test_frames_of_other_settings_or_videos_are_replaced_only_when_asked(video: Path) -> None:
     take(video)
-    assert "rate: default -> 2.0" in refused(video, "--video.rate", "2")
+    told = refused(video, "--video.rate", "2")
+    assert "rate: default -> 2.0" in told
+    assert "another video.output" in told
     assert take(video, "--video.rate", "0.5", "--overwrite") == {"north": [0, 20]}
     write_video(video, TIMES[:12])
     assert "made with other settings (video: " in refused(video, "--video.rate", "0.5")

@@ -9,6 +9,16 @@ from util.errors import UserError
 from util.label_set.records import MANIFEST, read_manifest, read_records, record_files
 from util.settings import is_same_work, settings_hash
 
+_OPTIONS = {
+    "teacher": "paths.label_sets",
+    "combination": "combination.output",
+    "refinement": "refinement.output",
+    "windows": "windows.output",
+    "ground truth": "--name",
+    "review": "review.output",
+}
+"""What names the folder of a label set, by its producer; students name theirs in several ways."""
+
 
 class Earlier:
     """The manifest and the records that earlier runs have left of a label set.
@@ -50,7 +60,10 @@ class Earlier:
             return {}
         made = manifest.get("settings", {})
         may_replace = overwrite or not self._has_labelled(settings_hash(made))
-        return manifest if is_same_work(self._folder, made, settings, may_replace) else {}
+        option = _OPTIONS.get(settings.get("producer", ""))
+        elsewhere = f"another {option}" if option else "choose another folder"
+        is_same = is_same_work(self._folder, made, settings, may_replace, elsewhere)
+        return manifest if is_same else {}
 
     def _has_labelled(self, made_by: str) -> bool:
         """Tell whether there is an image that was labelled by the settings of this hash."""

@@ -23,6 +23,9 @@ Row = dict[str, float]
 """What is measured in one epoch, by name: columns of metrics.csv."""
 
 
+_ELSEWHERE = "choose another name for the run (the option that ends in .run, see --help)"
+
+
 class RunFolder:
     """The folder of one training.
 
@@ -67,7 +70,7 @@ class RunFolder:
             return
         earlier = self.read_facts().get("settings")
         if earlier is not None:
-            is_same_work(self.path, earlier, self.facts["settings"], overwrite)
+            is_same_work(self.path, earlier, self.facts["settings"], overwrite, _ELSEWHERE)
         elif self.best.exists() and not self._is_ours(self.best):
             raise UserError(
                 f"{self.path} holds best.pt, but no run.json that says how it was trained; give "

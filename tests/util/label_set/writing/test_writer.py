@@ -272,6 +272,22 @@ def test_other_settings_are_refused_by_name_and_redone_with_overwrite(tmp_path: 
     assert not (tmp_path / "set" / "b.png").exists()
 
 
+@pytest.mark.parametrize(
+    ("producer", "told"),
+    [
+        ("teacher", "another paths.label_sets"),
+        ("combination", "another combination.output"),
+        ("student", "choose another folder"),
+    ],
+)
+def test_a_refusal_says_which_option_names_another_folder(
+    tmp_path: Path, producer: str, told: str
+) -> None:
+    make(tmp_path / "set", ["a"])
+    with pytest.raises(UserError, match=f"give --overwrite to make it anew, or {told}$"):
+        LabelSetWriter(tmp_path / "set", {**SETTINGS, "producer": producer})
+
+
 def test_a_folder_with_other_files_is_not_written_into(tmp_path: Path) -> None:
     (tmp_path / "thesis.docx").write_text("do not lose me")
     with pytest.raises(UserError, match="holds other files"):

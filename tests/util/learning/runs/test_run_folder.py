@@ -79,6 +79,13 @@ def test_a_start_that_fails_costs_nothing_and_claims_nothing(
     assert not (trained.parent / "runs" / "new").exists()
 
 
+def test_a_run_of_other_settings_is_refused_with_what_gives_it_another_name(
+    trained: Path,
+) -> None:
+    with pytest.raises(UserError, match=r"other settings .*--overwrite .* ends in \.run, see"):
+        train(trained, "--student.width", "3")
+
+
 def test_too_many_processes_are_refused_before_anything_is_touched(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
