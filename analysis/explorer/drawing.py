@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from analysis.explorer.exploring import Panel, View
+from teacher.saa.algorithm import SHOWN_REJECTIONS
 from util.running.ahead import map_ahead
 from util.visualization import fit_long_side
 
@@ -40,11 +41,18 @@ def panel_to_json(panel: Panel) -> dict[str, Any]:
         "peak": None if soft_label is None else round(float(soft_label.max(initial=0)), 3),
         "count": len(panel.scores) if panel.is_boxed else None,
         "boxes": list(_best_boxes(panel)),
+        "dropped_title": _name_dropped(len(panel.dropped)),
         "dropped": [
             {**_box(each.box_xyxy, each.score, each.phrase), "reason": each.reason}
             for each in panel.dropped
         ],
     }
+
+
+def _name_dropped(count: int) -> str:
+    """Say how many dropped boxes are listed; there may be more where the list is full."""
+    is_full = count >= SHOWN_REJECTIONS
+    return f"the best {count} that were dropped" if is_full else f"{count} dropped"
 
 
 def _best_boxes(panel: Panel) -> Iterator[dict[str, Any]]:

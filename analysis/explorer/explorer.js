@@ -95,7 +95,7 @@ function showPanel(panel, map, size) {
   canvas.setAttribute("aria-label", `${panel.title}: ${facts.filter(Boolean).join(", ")}`);
   drawBoxes(article.querySelector("svg"), panel, size);
   fillList(article.querySelector(".kept-list"), panel.boxes, `${boxes} ${panel.count === 1 ? "counts" : "count"}`);
-  fillList(article.querySelector(".dropped-list"), panel.dropped, `${panel.dropped.length} dropped`);
+  fillList(article.querySelector(".dropped-list"), panel.dropped, panel.dropped_title);
   return article;
 }
 

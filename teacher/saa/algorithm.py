@@ -50,7 +50,7 @@ VERSION = 3
 """Counts up whenever the same settings give other maps, here or in an embedded backend."""
 
 SHOWN_REJECTIONS = 10
-"""How many of the boxes that do not count are told."""
+"""So many of the boxes that do not count are told at most, those of the highest scores."""
 
 
 @dataclass(frozen=True)
