@@ -81,6 +81,11 @@ def preview(config: Config, prepared: PreparedTeacher, num_images: int) -> int:
     drawn, failed = write_previews(teacher, images, prompts, num_images, folder)
     if drawn:
         print(f"{folder}: {listed([path.relative_to(folder).as_posix() for path in drawn])}")
+        if config.teacher.name in ("saa", "sam3"):
+            print(
+                "Sheets count the detector's boxes; those of a label set are the regions of its"
+                " map, so their number may differ"
+            )
     if failed:
         reasons = listed([f"{image_id}: {reason}" for image_id, reason in failed.items()])
         print(f"{len(failed)} images have no preview: {reasons}", file=sys.stderr)

@@ -55,6 +55,7 @@ def test_preview_draws_some_images_and_labels_nothing(
     assert not (tmp_path / "label_sets").exists()
     out = capsys.readouterr().out
     assert str(tmp_path / "runs" / "preview") in out
+    assert "Sheets count the detector's boxes; those of a label set are the regions" in out
     assert all(sheet.name in out for sheet in sheets)
     assert main(["--config", str(project), "--preview", "99"]) == 0
     assert len(list((tmp_path / "runs" / "preview").rglob("*.png"))) == 12
