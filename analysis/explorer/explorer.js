@@ -238,7 +238,8 @@ document.addEventListener("drop", (event) => {
   takeFile(event.dataTransfer.files[0]);
 });
 
-// What is kept.
+// What is kept. What is told of it is no longer of what is chosen once anything changes.
+$("controls").addEventListener("input", () => { $("saved").hidden = true; });
 async function keep(isStudy) {
   readPrompts();
   try {

@@ -91,6 +91,10 @@ def test_two_prompts_are_typed_a_slider_is_moved_and_the_config_says_so(
     assert saved.data == config.data
     assert saved.evaluation == config.evaluation
     assert analysis.prompt_study.main(["--config", str(path), "--plan"]) == 0
+    desk.evaluate("document.getElementById('prompts').focus()")
+    assert not desk.evaluate("document.getElementById('saved').hidden")
+    desk.type("s")
+    desk.wait_for("document.getElementById('saved').hidden")
 
 
 @needs_browser
