@@ -64,6 +64,12 @@ LABELLING = (
 )
 """Scripts that make what was seen of all images."""
 
+REFUSED = (
+    "Label sets of these names that were made with other settings are refused:\n"
+    "give --overwrite to make them anew, or another --paths.label_sets."
+)
+"""What users should know before they label again with what they have moved."""
+
 KEPT_AS = "explored"
 """Name of what is saved, unless another is given."""
 
@@ -150,7 +156,8 @@ def keep(
     path = folder / f"{name}.json"
     write_json(path, values_in(folder, override_config(config, changes, "the page")))
     scripts = ["analysis/prompt_study.py"] if is_study else LABELLING
-    return "\n".join([f"Wrote {path}", *(show_command(s, "--config", str(path)) for s in scripts)])
+    commands = [show_command(script, "--config", str(path)) for script in scripts]
+    return "\n".join([f"Wrote {path}", *commands, *([] if is_study else [REFUSED])])
 
 
 if __name__ == "__main__":

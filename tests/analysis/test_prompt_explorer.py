@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,9 +14,12 @@ import numpy as np
 import pytest
 
 import analysis.prompt_study
+import teacher.soft_label_generation
 from tests.browser import BROWSER, Browser
 from tests.conftest import ROOT, make_project
 from util.config import read_config
+from util.errors import UserError
+from util.multi_teacher import combination_strategies
 
 needs_browser = pytest.mark.skipif(not BROWSER, reason="no Chromium or Chrome is installed")
 
@@ -95,6 +99,33 @@ def test_two_prompts_are_typed_a_slider_is_moved_and_the_config_says_so(
     assert not desk.evaluate("document.getElementById('saved').hidden")
     desk.type("s")
     desk.wait_for("document.getElementById('saved').hidden")
+
+
+@needs_browser
+def test_what_comes_after_a_save_says_that_labels_of_other_settings_are_refused(
+    desk: Browser, project: Path
+) -> None:
+    desk.evaluate("document.getElementById('save').click()")
+    told = desk.wait_for("document.getElementById('saved').textContent")
+    path = project.parent / "runs" / "explorer" / "explored.json"
+    wrote, label, combine, *refused = told.split("\n")
+    assert wrote == f"Wrote {path}"
+    assert "other settings are refused: give --overwrite" in " ".join(refused)
+    script, *given = shlex.split(label)[1:]
+    assert script.endswith("teacher/soft_label_generation.py")
+    assert teacher.soft_label_generation.main(given) == 0
+    moved = [*given, "--saa.box_threshold", "0.7"]
+    with pytest.raises(
+        UserError, match=r"other settings .*--overwrite .*another paths\.label_sets"
+    ):
+        teacher.soft_label_generation.main(moved)
+    assert teacher.soft_label_generation.main([*moved, "--overwrite"]) == 0
+    elsewhere = ["--paths.label_sets", str(project.parent / "others")]
+    for main, command in (
+        (teacher.soft_label_generation.main, label),
+        (combination_strategies.main, combine),
+    ):
+        assert main([*shlex.split(command)[2:], *elsewhere]) == 0
 
 
 @needs_browser
