@@ -10,11 +10,12 @@ splits stay in them. pixel_evaluation_parts.csv has the figures of each folder o
 there are no folders, of each group of data.groups, if there are some. Where the masks have names of
 classes, pixel_evaluation_classes.csv says which share of the pixels of each class is found.
 evaluation.baseline names a label set that the others are compared with, by image:
-pixel_differences.csv. Pixels count above evaluation.threshold, or above what one pixel of each box
-of the label set exceeds; with evaluation.threshold_split above the best one of another split.
-evaluation.benchmark adds a table in the words of the road-anomaly benchmark, by its code of 2021 or
-2023: road_anomaly.csv. With evaluation.trivial_baselines there are rows of maps that know nothing
-of anomalies, and of each label set's maps on other images, which take no part in comparisons.
+pixel_differences.csv. Pixels count above evaluation.threshold, or above the larger of the threshold
+and the least confidence by which the boxes of the label set were found; with
+evaluation.threshold_split above the best one of another split. evaluation.benchmark adds a table in
+the words of the road-anomaly benchmark, by its code of 2021 or 2023: road_anomaly.csv. With
+evaluation.trivial_baselines there are rows of maps that know nothing of anomalies, and of each
+label set's maps on other images, which take no part in comparisons.
 """
 
 import sys

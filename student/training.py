@@ -13,7 +13,7 @@ from student.building import build_student, build_trainer, name_losses
 from student.data.crops import check_batches
 from student.data.loading import Batch
 from student.data.material import Material, collect_settings
-from util.config import BestEpoch, StudentSection
+from util.config import StudentSection
 from util.errors import listed
 from util.learning.batches import check_processes
 from util.learning.device import build_fabric
@@ -73,7 +73,7 @@ def train_student(
         PANELS,
     )
     if fabric.is_global_zero:
-        print_verdict(run_folder.path, run_folder.read_facts(), student.best_epoch)
+        print_verdict(run_folder.path, run_folder.read_facts(), student)
     return fabric
 
 
@@ -132,18 +132,21 @@ def describe_labels(facts: Mapping[str, Any]) -> None:
         logger.warning("%d images are left out: %s", len(left_out), reasons)
 
 
-def print_verdict(path: Path, facts: Mapping[str, Any], best_epoch: BestEpoch) -> None:
+def print_verdict(path: Path, facts: Mapping[str, Any], student: StudentSection) -> None:
     """Say how good the epoch is that is kept, and where that says little, why."""
     best, labels = facts["best"], facts["labels"]["train"]
+    sought = "those of its labels" if student.validate_against == "label_set" else "true ones"
     print(
-        f"{path}: epoch {best['epoch']:.0f} is kept (student.best_epoch {best_epoch}), validation "
-        f"F1 {best['val_f1']:.3f} of boxes as in its labels"
+        f"{path}: epoch {best['epoch']:.0f} is kept (student.best_epoch {student.best_epoch}), "
+        f"validation F1 {best['val_f1']:.3f} of boxes against {sought}"
     )
     if boxes := facts.get("boxes"):
+        chosen = boxes != facts["settings"]["boxes"]
+        how = "as the validation images choose" if chosen else "as in its labels"
         print(
-            f"Its boxes, as the validation images choose: {boxes['min_area_px']} or more pixels "
-            f"above {boxes['threshold']:g}, {max(boxes['min_confidence'], boxes['threshold']):g} "
-            "in the mean"
+            f"Its boxes, {how}: {boxes['min_area_px']} or more pixels above "
+            f"{boxes['threshold']:g}, {max(boxes['min_confidence'], boxes['threshold']):g} in the "
+            "mean"
         )
     if best["val_f1"] == 0:
         why = "train longer (student.epochs), on more images or on another label set"

@@ -66,11 +66,16 @@ def parse_box_settings(content: object, source: Path) -> BoxSettings:
         source: The file, for the error.
 
     Raises:
-        UserError: They are damaged.
+        UserError: They are damaged, or of a version that asked for one sure pixel of each box.
     """
     if isinstance(content, dict):
-        with suppress(ValidationError):
-            return TypeAdapter(BoxSettings).validate_python({"box_rule": "thesis", **content})
+        with suppress(ValidationError, TypeError):
+            told = TypeAdapter(BoxSettings).validate_python({"box_rule": "thesis", **content})
+            if content.get("seed_threshold", 0) <= told.threshold:
+                return told
+            raise UserError(
+                f"{source} is of an earlier version, whose boxes had a seed_threshold; make it anew"
+            )
     raise UserError(f"{source} is damaged: {content!r} does not say how boxes are found")
 
 

@@ -19,14 +19,15 @@ def soft_label_to_boxes(soft_label: np.ndarray, settings: BoxSettings) -> Boxes:
     The pixels above the threshold are dilated by 3x3 squares, so that pieces that are near each
     other become one 8-connected component (thesis, `masks_to_bboxes`). Two departures: a component
     gives the tight box of its own pixels, those before dilation, unless `settings.box_rule` is
-    `thesis`; and its confidence is the mean soft label of these. The largest edge is exclusive.
+    `thesis`; and its confidence is the mean soft label of these. Components that are too small, or
+    not sure enough, give none. The largest edge is exclusive.
 
     Args:
         soft_label: (H, W) float32 in [0, 1].
         settings: Thresholds, dilation, minimum area and rule.
 
     Returns:
-        Boxes in the order of OpenCV's components; none where no pixel is above the threshold.
+        Boxes in the order of OpenCV's components.
     """
     return _keep(_find_components(soft_label, settings), settings, soft_label.shape).boxes
 

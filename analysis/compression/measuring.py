@@ -80,21 +80,19 @@ def count_overlaps(runs: Runs, truth: LabelSet, test_ids: Sequence[str]) -> Coun
     They are those above what one pixel of each box of the label set exceeds: students that are less
     sure than their teacher may mark the same.
     """
-    opened = {key: [LabelSet(folder) for folder in folders] for key, folders in runs.items()}
+    opened = {
+        key: [(each, each.box_settings.sure_threshold) for each in map(LabelSet, folders)]
+        for key, folders in runs.items()
+    }
+    least = truth.box_settings.sure_threshold
     counts = {key: [np.zeros((len(test_ids), 2)) for _ in each] for key, each in opened.items()}
     for index, image_id in enumerate(test_ids):
-        wanted, is_known = _mark(truth, image_id), truth.read_weights(image_id) > 0
+        wanted, is_known = truth.read(image_id) > least, truth.read_weights(image_id) > 0
         for key, label_sets in opened.items():
-            for label_set, rows in zip(label_sets, counts[key], strict=True):
-                found = _mark(label_set, image_id)
+            for (label_set, threshold), rows in zip(label_sets, counts[key], strict=True):
+                found = label_set.read(image_id) > threshold
                 rows[index] = (found & wanted & is_known).sum(), (found | wanted)[is_known].sum()
     return counts
-
-
-def _mark(label_set: LabelSet, image_id: str) -> np.ndarray:
-    """(H, W) bool, which pixels of an image a label set marks."""
-    marked: np.ndarray = label_set.read(image_id) > label_set.box_settings.sure_threshold
-    return marked
 
 
 def count_found_boxes(runs: Runs, judge: Judge, store: Path) -> CountsOfRuns:

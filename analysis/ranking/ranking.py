@@ -75,8 +75,9 @@ class Ranking:
         return np.bincount(drawn.argmax(axis=1), minlength=len(self.names)) / len(drawn)
 
     def _known_scores(self, values: np.ndarray) -> np.ndarray:
-        """(..., L) scores of (..., L, 5) values, -1 of what comes last."""
-        return np.where(self.is_unknown, -1, values[..., 0])
+        """(..., L) scores of (..., L, 5) values, -1 of what comes last, unless all does."""
+        is_last = self.is_unknown & ~self.is_unknown.all()
+        return np.where(is_last, -1, values[..., 0])
 
 
 def rank(

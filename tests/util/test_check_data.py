@@ -11,8 +11,11 @@ from PIL import ExifTags, Image
 from scipy import ndimage
 
 from util.check_data import main
+from util.checking.findings import Findings
+from util.checking.series import check_series
 from util.images.files import write_image
 from util.make_splits import main as make_splits
+from util.metrics.groups import name_groups
 
 NAMES = [f"{folder}/{number:02d}" for folder in ("a", "b", "c") for number in range(4)]
 
@@ -122,6 +125,31 @@ def test_numbered_frames_that_lists_tear_apart_are_told_in_one_line(
         (root / f"splits/{split}.txt").write_text("\n".join(part))
     (line,) = [w for w in Checked(config, capsys, *truth).warnings if "series" in w]
     assert "and lists tear them apart: make" in line
+
+
+def test_frames_in_no_list_tear_nothing_apart(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent
+    shutil.rmtree(root / "images")
+    names = paint_series(root / "images", 40, 2)
+    parts = {"Train": names[0:12:2], "Validation": names[14:24:2], "Test": names[26::3]}
+    for split, part in parts.items():
+        (root / f"splits/{split}.txt").write_text("\n".join(part))
+    checked = Checked(config, capsys, "--data.masks=null", "--data.ground_truth=null")
+    assert "series" not in "".join(checked.warnings)
+
+
+@pytest.mark.parametrize("suffix", ["", "_rgb"])
+def test_the_option_for_a_series_groups_neighbours(suffix: str) -> None:
+    image_ids = [f"frame_{number:04d}{suffix}" for number in range(300)]
+    looks = dict.fromkeys(image_ids, np.uint64(0))
+    findings = Findings()
+    check_series(looks, None, {}, findings)
+    (pattern,) = re.findall(r"--data.groups '(.*)'", findings.warnings[0])
+    groups = name_groups(pattern, image_ids)
+    assert len(set(groups)) == 30
+    assert all(len(set(groups[first : first + 10])) == 1 for first in range(0, 300, 10))
 
 
 def test_numbered_images_that_do_not_look_alike_are_no_series(

@@ -63,7 +63,9 @@ def check_series(
     split_of = {image_id: name for name, ids in splits.items() for image_id in ids}
     series = [] if pattern is not None else find_series(looks)
     if splits:
-        series = [ids for ids in series if _is_torn([split_of.get(each) for each in ids])]
+        series = [
+            ids for ids in series if _is_torn([split_of[each] for each in ids if each in split_of])
+        ]
     if not series:
         return
     count = count_of(sum(map(len, series)), "image")
@@ -75,7 +77,7 @@ def check_series(
     )
 
 
-def _is_torn(splits: Sequence[str | None]) -> bool:
+def _is_torn(splits: Sequence[str]) -> bool:
     """Tell whether the lists of a series change more often than where each has one part of it."""
     changes = sum(a != b for a, b in pairwise(splits))
     return changes >= len(set(splits))
@@ -85,7 +87,7 @@ def _advise(image_ids: Sequence[str]) -> str:
     """Say which option keeps neighbours together, and leaves enough groups for several lists."""
     if len(set(name_ties("prefix", image_ids, None))) >= ENOUGH:
         return "--splits.together prefix, which keeps each series together"
-    patterns = {digits: rf"^(.+?)[0-9]{{0,{digits}}}$" for digits in (3, 2, 1)}
+    patterns = {digits: rf"^(.+?)[0-9]{{0,{digits}}}[^0-9/]*$" for digits in (3, 2, 1)}
     enough = (d for d, p in patterns.items() if len(set(name_groups(p, image_ids))) >= ENOUGH)
     digits = next(enough, 1)
     return f"--data.groups '{patterns[digits]}', which keeps each {10**digits} numbers together"

@@ -162,9 +162,12 @@ def read_table(label_set: LabelSet, settings: BoxSettings) -> pd.DataFrame:
         UserError: There are neither boxes nor maps.
     """
     has_file = (label_set.folder / PREDICTION).exists()
-    if not label_set.has_maps or (has_file and settings == label_set.box_settings):
+    if not label_set.has_maps:
         return label_set.read_boxes()
-    return label_set.find_boxes(label_set.ids, settings)
+    if not has_file or settings != label_set.box_settings:
+        return label_set.find_boxes(label_set.ids, settings)
+    table = label_set.read_boxes()  # those of earlier versions may have unsure ones
+    return table[table["confidence"] > settings.min_confidence]
 
 
 def choose_classes(sources: Sequence[Source], wanted: Sequence[str]) -> list[str]:

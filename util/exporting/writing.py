@@ -82,4 +82,10 @@ def _put(file: File) -> None:
     file.path.unlink(missing_ok=True)
     if wanted is not None:
         file.path.parent.mkdir(parents=True, exist_ok=True)
-        file.path.symlink_to(wanted)
+        try:
+            file.path.symlink_to(wanted)
+        except OSError as error:
+            raise UserError(
+                f"{file.path} cannot be a link ({error.strerror}); give an export_label_set.output "
+                "where links can be made"
+            ) from None

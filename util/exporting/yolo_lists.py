@@ -69,19 +69,19 @@ def list_images(
         output: Folder of the export.
         place: Tells where the labels of an image lie.
     """
+    hint = ""
     try:
         image_paths = find_images(data.images)
+        hint = " (util/make_splits.py makes split lists; export with --overwrite then)"
         ids = _read_splits(data, image_paths)
     except UserError as error:
-        return ImageLists(
-            lacking=f"{error} (util/make_splits.py makes split lists; export with --overwrite then)"
-        )
+        return ImageLists(lacking=f"{error}{hint}")
     exported = frozenset(image_ids)
     ids = {key: [each for each in of_split if each in exported] for key, of_split in ids.items()}
     if not (ids["train"] and ids["val"]):
         splits = f"{data.train_split} and {data.validation_split}"
         return ImageLists(
-            lacking=f"it has to have images of {splits}, so export a label set of all"
+            lacking=f"of {splits}, one at least has no image among those that are exported"
         )
     may_link = not output.is_relative_to(data.images)  # links would be images the next time
     images: dict[str, list[Path]] = {}

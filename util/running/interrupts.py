@@ -18,8 +18,10 @@ def say_interrupted_imports() -> None:
     The exit status is 130 then, as when it is interrupted later (`util.running.run`). It is the
     first thing that is done where anything of `util` is imported; other programs stay as they are.
     """
-    script = Path(getattr(sys.modules["__main__"], "__file__", None) or ".").resolve()
-    root = Path(__file__).resolve().parents[2]
+    told = getattr(sys.modules["__main__"], "__file__", None)
+    if told is None:  # somebody types
+        return
+    script, root = Path(told).resolve(), Path(__file__).resolve().parents[2]
     if any(script.is_relative_to(root / stage) for stage in _STAGES):  # not all below: .venv is
         sys.excepthook = _end
 

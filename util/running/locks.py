@@ -39,7 +39,7 @@ def locked(
 ) -> Iterator[None]:
     """Keep all others out that ask for the same lock, processes and threads alike.
 
-    A lock ends with its process, however that ends. The file stays, and says who held it last.
+    A lock ends with its process, however that ends. Its file says who holds it, or held it last.
 
     Args:
         path: Of the lock's file; its folder is made.

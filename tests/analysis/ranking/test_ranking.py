@@ -138,6 +138,13 @@ def test_what_the_teacher_does_not_know_is_never_first() -> None:
     assert said.endswith("with what it has marked for them: bird (nothing).")
 
 
+def test_where_the_teacher_knows_no_word_at_all_scores_count() -> None:
+    ranking = make_ranking([0.5, 0.8, 0.6])
+    ranking = replace(ranking, unknown=dict.fromkeys(ranking.names, "nothing"))
+    assert ranking.names[ranking.best] == tabulate(ranking, None)["label_set"][0] == "gull"
+    assert ranking.first_share.tolist() == [0, 1, 0]
+
+
 def test_the_table_is_sorted_and_shows_what_is_known_alone() -> None:
     table = tabulate(make_ranking([0.5, 0.6, 0.8]), None)
     assert table["label_set"].tolist() == ["mean of 2", "gull", "bird"]

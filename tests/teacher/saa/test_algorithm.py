@@ -147,7 +147,8 @@ def test_the_map_equals_a_plain_transcription(data: st.DataObject) -> None:
     given = SaaSettings(
         map_rule=data.draw(st.sampled_from(["fixed_scale", "published"])),
         max_masks=data.draw(st.integers(1, 4)),
-        area_threshold=data.draw(st.sampled_from([0.05, 0.5, 1.0])),
+        # No area is 0.0501 of another one; halves and wholes are exact.
+        area_threshold=data.draw(st.sampled_from([0.0501, 0.5, 1.0])),
         min_area=data.draw(st.sampled_from([0.0, 0.02])),
     )
     grid = np.random.default_rng(data.draw(st.integers(0, 9))).normal(size=(6, 8, 3))

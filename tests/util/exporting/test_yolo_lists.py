@@ -161,7 +161,7 @@ def test_a_label_set_of_the_test_split_alone_teaches_nobody(
     (project.parent / "splits" / "Validation.txt").write_text("other")
     write_image(project.parent / "photos/other.jpg", np.zeros((16, 8, 3), np.uint8))
     export(NAMES)
-    assert "it has to have images of Train and Validation" in capsys.readouterr().out
+    assert "of Train and Validation, one at least has no image among" in capsys.readouterr().out
 
 
 def test_an_image_that_lies_beside_its_labels_already_stays(
@@ -184,6 +184,17 @@ def test_a_link_that_leads_elsewhere_is_kept_unless_it_may_be_replaced(
     with pytest.raises(UserError, match=r"1 files are there already, .*out/a\.jpg"):
         export(NAMES)
     assert learn(export(NAMES, "--overwrite") / "data.yaml") == WHOLE
+
+
+def test_where_no_links_can_be_made_one_sentence_says_so(
+    export: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    with pytest.raises(UserError, match=r"cannot be a link \(Operation not permitted\); give an"):
+        export(NAMES)
 
 
 def test_labels_of_an_image_named_as_a_list_are_refused(

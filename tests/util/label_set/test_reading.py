@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.util.label_set.example_sets import BOXES, SETTINGS, make, spot
 from util.bbox_csv import read_bbox_csv
+from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import write_image, write_soft_label
 from util.label_set import Content, LabelSet, LabelSetWriter, check_same_images, write_boxes_anew
@@ -123,3 +124,18 @@ def test_the_settings_hash_is_in_the_manifest_and_ignores_the_order_of_keys(
     manifest = json.loads((tmp_path / "set" / "label_set.json").read_text())
     with LabelSetWriter(tmp_path / "other", dict(reversed(SETTINGS.items()))) as writer:
         assert writer.finish(BOXES).manifest["settings_hash"] == manifest["settings_hash"]
+
+
+@pytest.mark.parametrize("seed_threshold", [0.0, 0.5, 0.6])
+def test_boxes_of_a_version_that_asked_for_a_sure_pixel_are_refused(
+    tmp_path: Path, seed_threshold: float
+) -> None:
+    path = make(tmp_path / "set", ["a"]).folder / "label_set.json"
+    said = {"threshold": 0.5, "object_class": "bird", "seed_threshold": seed_threshold}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"boxes": said}))
+    label_set = LabelSet(path.parent)
+    if seed_threshold <= 0.5:  # it asked for nothing
+        assert label_set.box_settings == BoxSettings(object_class="bird", box_rule="thesis")
+    else:
+        with pytest.raises(UserError, match="earlier version, whose boxes had a seed_threshold"):
+            _ = label_set.box_settings

@@ -70,6 +70,14 @@ def test_programs_that_are_installed_below_the_root_are_others(
         assert (sys.excepthook is not sys.__excepthook__) == is_ours
 
 
+def test_who_types_is_no_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "student")
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
+    say_interrupted_imports()
+    assert sys.excepthook is sys.__excepthook__
+
+
 def test_any_other_error_of_a_script_keeps_its_traceback(tmp_path: Path) -> None:
     (tmp_path / "pydantic.py").write_text("raise ValueError('broken')")
     command = [sys.executable, str(ROOT / "util" / "check_data.py")]

@@ -37,7 +37,7 @@ class EvaluationSection(Section):
     min_confidence: Fraction | None = Field(
         None,
         description="Boxes count above this confidence, the mean of their pixels above threshold in"
-        " a map; null = likewise, else 0.1.",
+        " a map; null = likewise, else 0.1. Boxes that a label set has are not found anew.",
     )
     iou_thresholds: list[Annotated[float, Field(gt=0, le=1)]] = Field(
         [0.005, 0.3, 0.5], min_length=1, description="Thresholds of the one-to-one metric."
