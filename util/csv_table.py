@@ -81,8 +81,8 @@ def _parse_cells(path: Path, text: str, first_line: int, separator: str) -> pd.D
 
 
 def _is_blank(cells: pd.Series) -> pd.Series:
-    """Tell which cells have nothing in them but blanks."""
-    return cells.str.strip() == ""
+    """Tell which cells have nothing in them but blanks; of many alike one is looked at."""
+    return cells.isin([cell for cell in cells.unique() if not cell.strip()])
 
 
 def _check_header(

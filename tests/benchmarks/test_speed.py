@@ -131,7 +131,7 @@ def random_boxes(rng: np.random.Generator, num: int, num_images: int) -> pd.Data
     return box_table([(f"image_{i:04d}", *row) for i, row in zip(image, rows, strict=True)])
 
 
-def test_both_box_metrics_are_35_times_the_double_loop(
+def test_both_box_metrics_are_50_times_the_double_loop(
     benchmark: BenchmarkFixture, rng: np.random.Generator, tmp_path: Path
 ) -> None:
     images = [f"image_{i:04d}" for i in range(3006)]
@@ -156,11 +156,11 @@ def test_both_box_metrics_are_35_times_the_double_loop(
         return plain_thesis_metric_of_rows(tmp_path / "truths.csv", tmp_path / "predictions.csv")
 
     found, expected = Kept(ours), Kept(plain)
-    ratio = best_speed_up(found, expected, rounds=1, least=35)
+    ratio = best_speed_up(found, expected, rounds=1, least=50)
     assert found.last == expected.last
     benchmark.extra_info["times the double loop"] = round(ratio)
     benchmark(ours)
-    assert ratio >= 35  # 50 is usual
+    assert ratio >= 50
 
 
 def test_scenes_are_made_faster_than_a_student_trains_on_them(
