@@ -83,13 +83,13 @@ def test_good_data_are_told_in_ten_lines_and_nothing_is_odd(
     assert checked.lines[-1].startswith("Next: python")
 
 
-def paint_series(folder: Path, num_frames: int, pixels_a_frame: int) -> list[str]:
-    """Paint frames of a camera that moves over a scene; returns their ids."""
+def paint_series(root: Path) -> list[str]:
+    """Replace the images by 40 frames of a camera that moves over a scene; returns their ids."""
+    shutil.rmtree(root / "images")
     scene = np.concatenate([paint(seed) for seed in range(8)], axis=1)
-    names = [f"frame_{number:04d}" for number in range(0, 5 * num_frames, 5)]
+    names = [f"frame_{number:04d}" for number in range(0, 200, 5)]
     for number, name in enumerate(names):
-        left = number * pixels_a_frame
-        write_image(folder / f"{name}.png", scene[:, left : left + 80])
+        write_image(root / f"images/{name}.png", scene[:, 2 * number : 2 * number + 80])
     return names
 
 
@@ -97,8 +97,7 @@ def test_numbered_frames_that_lists_tear_apart_are_told_in_one_line(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = config.parent
-    shutil.rmtree(root / "images")
-    names = paint_series(root / "images", 40, 2)
+    names = paint_series(root)
     truth = ["--data.masks=null", "--data.ground_truth=null"]
     (line,) = [
         warning
@@ -131,8 +130,7 @@ def test_frames_in_no_list_tear_nothing_apart(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = config.parent
-    shutil.rmtree(root / "images")
-    names = paint_series(root / "images", 40, 2)
+    names = paint_series(root)
     parts = {"Train": names[0:12:2], "Validation": names[14:24:2], "Test": names[26::3]}
     for split, part in parts.items():
         (root / f"splits/{split}.txt").write_text("\n".join(part))

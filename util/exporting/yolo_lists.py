@@ -5,10 +5,10 @@ folder `images`, below one named `labels` in the place of the last of these. So 
 elsewhere gets a link at such a place, and lists name that.
 """
 
+import logging
 import os
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from util.errors import UserError, listed
 from util.images.files import find_images
 from util.images.splits import read_split
 from util.words import count_of
+
+logger = logging.getLogger(__name__)
 
 _IMAGES, _LABELS = f"{os.sep}images{os.sep}", f"{os.sep}labels{os.sep}"
 
@@ -106,15 +108,17 @@ def list_images(
 
 
 def _read_splits(data: DataSection, known_ids: Collection[str]) -> dict[str, list[str]]:
-    """Read which images are learnt from, validated on and, if that list is there, tested on.
+    """Read which images are learnt from, validated on and, if that list can be read, tested on.
 
     Raises:
         UserError: There is no list of the first two, or it names other images.
     """
     splits = {"train": data.train_split, "val": data.validation_split}
     ids = {key: read_split(data.splits, split, known_ids) for key, split in splits.items()}
-    with suppress(UserError):  # nobody needs it to learn
+    try:
         ids["test"] = read_split(data.splits, data.test_split, known_ids)
+    except UserError as error:  # nobody needs it to learn
+        logger.warning("data.yaml names no test images: %s", error)
     return ids
 
 

@@ -112,7 +112,10 @@ def test_lists_of_images_are_no_labels_where_an_export_is_the_truth(
 
 
 def test_labels_beside_the_folders_of_images_need_no_links(
-    export: Callable[..., Path], project: Path, capsys: pytest.CaptureFixture[str]
+    export: Callable[..., Path],
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     photos = project.parent / "photos"
     (photos / "a.jpg").rename(photos / "cam1/images/a.jpg")
@@ -123,6 +126,7 @@ def test_labels_beside_the_folders_of_images_need_no_links(
     assert learn(photos / "data.yaml") == {"train": [labels_of(1)], "val": [labels_of(2)]}
     assert "train 1, val 1\n" in capsys.readouterr().out
     assert not [path for path in photos.rglob("*") if path.is_symlink()]
+    assert "data.yaml names no test images" in caplog.text
 
 
 @pytest.mark.parametrize(
