@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,18 +83,7 @@ def train_network(
         if start is None
         else begin_with(open_network(start), settings)
     )
-    facts = {
-        "settings": {
-            **section.decides(),
-            **({"weights": weights_identity(start)["sha256"]} if start else {}),
-            "classes": list(scenes.masks.class_names),
-            "images": settings_hash({"train": scenes.train_ids, "val": scenes.validation_ids}),
-            "files": fingerprint(scenes.image_paths[i] for i in scenes.masks.paths),
-            "masks": scenes.masks.fingerprint(),
-            "class_of_value": scenes.masks.class_of_value,
-        },
-        "versions": library_versions(),
-    }
+    facts = describe_run(section, scenes, start)
     run_folder = RunFolder(plan.folder, facts, plan.config)
     learnt = task(section, scenes, fabric, model.settings)
     train_to_end(
@@ -107,6 +97,30 @@ def train_network(
     if fabric.is_global_zero:
         print_verdict(run_folder)
     return fabric
+
+
+def describe_run(
+    section: Mask2FormerSection, scenes: RoadScenes, start: Path | None
+) -> dict[str, Any]:
+    """Say what a run is made of, which tells it from others.
+
+    Args:
+        section: The network, and how it is trained.
+        scenes: What it learns from.
+        start: Trained network that it begins with; None = it begins with none.
+    """
+    return {
+        "settings": {
+            **section.decides(),
+            **({"weights": weights_identity(start)["sha256"]} if start else {}),
+            "classes": list(scenes.masks.class_names),
+            "images": settings_hash({"train": scenes.train_ids, "val": scenes.validation_ids}),
+            "files": fingerprint(scenes.image_paths[i] for i in scenes.masks.paths),
+            "masks": scenes.masks.fingerprint(),
+            "class_of_value": scenes.masks.class_of_value,
+        },
+        "versions": library_versions(),
+    }
 
 
 def announce(trainer: Trainer[Batch]) -> None:
