@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_lists(folder, ids, numbers, list(told.shares))
     facts = {"splits": told.model_dump(mode="json"), "groups": data.groups}
     write_json(folder / "splits.json", facts | {"images": len(ids)})
-    print_table(list(told.shares), numbers, ties, classes)
+    print_table(told.shares, numbers, ties, classes)
     if len(np.unique(ties)) == len(ids):
         print(
             "Each image is a group of its own: frames of one camera, video or flight, if there are "
@@ -140,21 +140,25 @@ def describe_unjudged(learnt: str, is_made: bool, numbers: np.ndarray) -> str:
 
 
 def print_table(
-    names: Sequence[str], numbers: np.ndarray, ties: np.ndarray, classes: Sequence[str]
+    shares: Mapping[str, float], numbers: np.ndarray, ties: np.ndarray, classes: Sequence[str]
 ) -> None:
-    """Print how many images, groups and images of each class splits have."""
+    """Print how many images, groups and images of each class splits have.
+
+    A share that is not what was asked for, but for rounding, says so.
+    """
     every = sorted(set(classes))
     labels = np.array(classes, object)
-    width = max(map(len, names))
-    for number, name in enumerate(names):
+    width = max(map(len, shares))
+    for number, (name, wanted) in enumerate(shares.items()):
         chosen = numbers == number
-        share = chosen.mean()
+        asked = wanted / sum(shares.values())
+        is_other = abs(chosen.sum() - asked * len(numbers)) >= 1
+        share = f"{chosen.mean():.1%}" + (f", asked for {asked:.1%}" if is_other else "")
         counts = [f"{each} {(labels[chosen] == each).sum()}" for each in every]
         of_classes = f": {listed(counts, 12)}" if len(every) > 1 else ""
         num_groups = len(np.unique(ties[chosen]))
         print(
-            f"{name:{width}} {chosen.sum():6} images ({share:.1%}) in {num_groups} groups"
-            f"{of_classes}"
+            f"{name:{width}} {chosen.sum():6} images ({share}) in {num_groups} groups{of_classes}"
         )
 
 

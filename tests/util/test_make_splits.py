@@ -73,6 +73,16 @@ def test_near_duplicates_and_folders_are_never_apart(
         }
 
 
+def test_a_share_that_groups_do_not_allow_says_what_was_asked_for(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shares = ["--splits.shares", '{"A": 3, "B": 1}', "--splits.together=folder"]
+    assert make(config, *shares) == 0
+    said = capsys.readouterr().out
+    assert "A     12 images (60.0%, asked for 75.0%) in 1 groups" in said
+    assert "B      8 images (40.0%, asked for 25.0%) in 1 groups" in said
+
+
 def test_classes_come_from_labels_or_truth(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,11 +7,11 @@ import numpy as np
 
 from util.errors import UserError, listed
 
-MOST_FOLDS = 100
-"""Images are dealt into so many folds, which are then dealt to the splits."""
+MOST_FOLDS = 20
+"""Groups are dealt into so many folds, which are then dealt to the splits."""
 
-MOST_FOLDS_OF_GROUPS = 20
-"""Likewise where there are groups: each is tried with each fold."""
+_ROUNDING = 1e-9
+"""0.7 of 10 is 7, and no less."""
 
 
 def deal(
@@ -19,9 +19,10 @@ def deal(
 ) -> np.ndarray:
     """Deal images to splits.
 
-    They are put into folds, each with about the same share of each class, by scikit-learn's
-    StratifiedKFold or, where several images are tied, StratifiedGroupKFold; then each fold goes to
-    the split that is furthest behind its share of the classes in it.
+    Where none are tied, splits get their shares of all images, rounded, and of each class as
+    nearly as these leave it. Groups are put into folds, each with about the same share of each
+    class, by scikit-learn's StratifiedGroupKFold; then each fold goes to the split that is furthest
+    behind its share of the classes in it. Where no class is large enough, they count as one.
 
     Args:
         shares: Of each split, by its name; they need not add up to 1.
@@ -43,13 +44,18 @@ def deal(
             "less be together (splits.together, data.groups)"
         )
     _, numbers = np.unique(np.array(classes, object), return_inverse=True)
+    wanted = np.array([*shares.values()])
+    if num_ties == len(ties):
+        return _spread(numbers, wanted / wanted.sum(), seed)
+    if np.bincount(numbers).max() < MOST_FOLDS:
+        numbers = np.zeros_like(numbers)
     folds = _fold(numbers, ties, num_ties, seed)
-    if len(np.unique(folds)) < len(shares):  # classes are so small: each group is a fold
+    if len(np.unique(folds)) < len(shares):  # groups are so few: each is a fold
         folds = np.random.default_rng(seed).permutation(ties.max() + 1)[ties]
     _, folds = np.unique(folds, return_inverse=True)
     counts = np.zeros((folds.max() + 1, numbers.max() + 1))
     np.add.at(counts, (folds, numbers), 1)
-    return _deal_folds(counts, np.array([*shares.values()]))[folds]
+    return _deal_folds(counts, wanted)[folds]
 
 
 def deal_annotated(
@@ -89,22 +95,44 @@ def deal_annotated(
     return numbers
 
 
-def _fold(numbers: np.ndarray, ties: np.ndarray, num_ties: int, seed: int) -> np.ndarray:
-    """Put images, (N,) int classes, into folds: (N,) int."""
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+def _spread(numbers: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
+    """Deal images, (N,) int classes, one by one to splits: (N,) int.
 
-    has_groups = num_ties < len(ties)
-    most = MOST_FOLDS_OF_GROUPS if has_groups else MOST_FOLDS
-    num_folds = min(most, num_ties, int(np.bincount(numbers).max()))
-    if num_folds < 2:  # each image has a class of its own, or all are tied
+    The places of each split are spread evenly over the images, which are sorted by class, so that
+    those of a class are, too.
+
+    Args:
+        numbers: At least as many as splits.
+        shares: (S,), of all images; how many are left over by rounding down goes to the largest
+            remainders, and none stays empty.
+        seed: Of the order within classes.
+    """
+    counts = np.floor(shares * len(numbers) + _ROUNDING).astype(int)
+    largest = np.argsort(counts - shares * len(numbers), kind="stable")
+    counts[largest[: len(numbers) - counts.sum()]] += 1
+    while not counts.all():
+        counts[counts.argmax()] -= 1
+        counts[counts.argmin()] += 1
+    places = np.concatenate([(np.arange(count) + 0.5) / count for count in counts])
+    order = np.random.default_rng(seed).permutation(len(numbers))
+    order = order[np.argsort(numbers[order], kind="stable")]
+    of_image = np.empty(len(numbers), int)
+    of_image[order] = np.repeat(np.arange(len(counts)), counts)[np.argsort(places, kind="stable")]
+    return of_image
+
+
+def _fold(numbers: np.ndarray, ties: np.ndarray, num_ties: int, seed: int) -> np.ndarray:
+    """Put images, (N,) int classes, into folds, none of their groups apart: (N,) int."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    num_folds = min(MOST_FOLDS, num_ties, int(np.bincount(numbers).max()))
+    if num_folds < 2:  # all are tied
         return np.zeros(len(ties), int)
-    kind = StratifiedGroupKFold if has_groups else StratifiedKFold
-    dealer = kind(num_folds, shuffle=True, random_state=seed)
     folds = np.empty(len(ties), int)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")  # it is shared as it can be
-        dealt = dealer.split(numbers, numbers, ties if has_groups else None)
-        for fold, (_, chosen) in enumerate(dealt):
+        dealer = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
+        for fold, (_, chosen) in enumerate(dealer.split(numbers, numbers, ties)):
             folds[chosen] = fold
     return folds
 

@@ -26,6 +26,27 @@ def test_shares_are_those_asked_for_of_all_and_of_each_class() -> None:
     np.testing.assert_allclose(shares_of(halves, 2), [0.5, 0.5], atol=0.01)
 
 
+@pytest.mark.parametrize(
+    "sizes", [[10, 10], [23, 17, 9, 4, 2], [3] * 10, [11] * 13, [1] * 30, [1000, 503, 77, 9]]
+)
+def test_totals_are_the_shares_rounded_however_small_classes_are(sizes: list[int]) -> None:
+    classes = [name for name, size in zip("abcdefghijklmnopqrstuvwxyzABCD", sizes, strict=False)
+               for _ in range(size)]  # fmt: skip
+    numbers = deal(SHARES, classes, np.arange(len(classes)), seed=0)
+    wanted = np.array([*SHARES.values()])
+    assert (np.abs(np.bincount(numbers) - wanted * len(classes)) < 1).all()
+    for name in set(classes):
+        of_class = numbers[np.array(classes) == name]
+        ideal = wanted * len(of_class)
+        assert (np.abs(np.bincount(of_class, minlength=3) - ideal) < 2).all()
+
+
+def test_totals_of_groups_are_near_where_classes_are_small() -> None:
+    ties = np.repeat(np.arange(30), 2)
+    numbers = deal(SHARES, [str(tie) for tie in ties], ties, seed=0)
+    assert (np.abs(np.bincount(numbers) - np.array([42, 9, 9])) <= 2).all()
+
+
 def test_groups_stay_together_and_shares_are_near() -> None:
     rng = np.random.default_rng(0)
     ties = np.repeat(np.arange(120), rng.integers(1, 20, 120))
