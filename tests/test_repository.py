@@ -331,6 +331,11 @@ def test_the_pins_of_the_site_are_those_of_testing_where_both_have_them() -> Non
     }
 
 
+def test_no_page_has_the_name_of_the_site_which_its_menu_shows_above_all() -> None:
+    lines = (ROOT / "mkdocs.yml").read_text().splitlines()
+    assert [line for line in lines if "Murmuration" in line] == ["site_name: Murmuration"]
+
+
 def test_the_pins_of_the_teacher_lie_between_those_of_running_and_testing() -> None:
     running, teacher = pins(ROOT / "requirements.txt"), pins(ROOT / "requirements-teacher.txt")
     testing = pins(ROOT / "requirements-dev.txt")
