@@ -204,6 +204,27 @@ def test_what_is_odd_is_a_warning_and_the_data_can_be_used(
     assert f"Usable; {len(checked.warnings)} things to look at" in checked.page
 
 
+def test_folders_that_splits_lack_are_told_with_and_without_truth(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent
+    lists = {"Train": ["a/00", "a/01", "b/00", "b/01"], "Validation": ["a/02", "b/02"]}
+    for split, ids in (lists | {"Test": ["a/03", "c/00"]}).items():
+        (root / f"splits/{split}.txt").write_text("\n".join(ids))
+    told = "look at: folders that splits have no image of: b (Test), c (Train, Validation)"
+    with_truth = Checked(config, capsys)
+    assert told in with_truth.warnings
+    assert 'scope="row">boat</th><td>4</td><td>2</td><td>2</td>' in with_truth.page
+    without = Checked(config, capsys, "--data.ground_truth=null")
+    assert told in without.warnings
+    assert 'scope="row">b</th><td>2</td><td>1</td><td>0</td>' in without.page
+    rows = [row for row in (root / "truth.csv").read_text().splitlines() if "boat" not in row]
+    (root / "truth.csv").write_text("\n".join([*rows, "a/00;0;0;0.5;0.5;b"]))
+    both = "\n".join(Checked(config, capsys).warnings)
+    assert "classes that splits have nothing of: b (Validation, Test)" in both
+    assert told.removeprefix("look at: ") in both
+
+
 def test_what_the_next_stages_would_refuse_is_said_at_once_with_status_2(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,39 +18,60 @@ def count_classes(
 ) -> tuple[str, pd.DataFrame]:
     """Count true boxes, labels or, where there are neither, images a folder, in each split.
 
+    Says which of them a split has nothing of, and of folders whatever else is counted: but where
+    none is in two splits, they are what lists keep together, and each is lacking somewhere.
+
     Returns:
         What is counted, and a table with a row a class and a column a split; '' and an empty one
         where there is nothing to count.
     """
-    what, rows = _list_classes(truth, splits)
-    split_of = pd.Series({i: name for name, ids in splits.items() for i in ids}, dtype=object)
-    table = pd.DataFrame(rows, columns=["image", "class"])
-    table["split"] = table["image"].map(split_of)
-    counts = pd.crosstab(table["class"], table["split"]).reindex(columns=list(splits), fill_value=0)
-    if len(counts) < 1 + (what == "images of each folder"):
-        return "", counts.iloc[:0]
-    lacking = [
-        f"{name} ({', '.join(counts.columns[row == 0])})"
-        for name, row in zip(counts.index, counts.to_numpy(), strict=True)
-        if (row == 0).any() and row.any()
-    ]
-    if lacking:
+    folders = _tabulate(_list_folders(splits), splits)
+    what, pairs = _list_classes(truth)
+    counts = _tabulate(pairs, splits)
+    if lacking := _find_lacking(counts):
         findings.warnings.append(f"classes that splits have nothing of: {listed(lacking, 6)}")
-    return what, counts
+    is_torn = ((folders > 0).sum(axis=1) > 1).any()
+    others = [told for told in _find_lacking(folders) if told not in lacking]
+    if others and is_torn:
+        findings.warnings.append(f"folders that splits have no image of: {listed(others, 6)}")
+    if not what and len(folders) > 1:
+        return "images of each folder", folders
+    return (what, counts) if len(counts) else ("", counts)
 
 
-def _list_classes(
-    truth: Truth, splits: Mapping[str, Sequence[str]]
-) -> tuple[str, list[tuple[str, str]]]:
-    """List images and classes: what they are, and a pair for each that counts."""
-    every = [image_id for ids in splits.values() for image_id in ids]
+def _list_classes(truth: Truth) -> tuple[str, list[tuple[str, str]]]:
+    """List images and classes: what they are, and a pair for each that counts; '' = unknown."""
     if truth.labels:
-        having = [i for i in every if i in truth.labels]
-        return "labels", [(i, name) for i in having for name in truth.labels[i] or {"none"}]
+        labels = truth.labels.items()
+        return "labels", [(i, name) for i, names in labels for name in names or {"none"}]
     if truth.boxes is not None:
         objects, _ = split_ignored(truth.boxes)
         named = zip(objects["image"].tolist(), objects["obj_class"].tolist(), strict=True)
         return "true boxes", list(named)
-    folders = [(i, i.rpartition("/")[0]) for i in every]
-    few = len({folder for _, folder in folders}) <= _MOST_FOLDERS
-    return "images of each folder", folders if few else []
+    return "", []
+
+
+def _list_folders(splits: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    """List images and their folders; none where there are too many to be classes."""
+    pairs = [(i, i.rpartition("/")[0]) for ids in splits.values() for i in ids]
+    return pairs if len({folder for _, folder in pairs}) <= _MOST_FOLDERS else []
+
+
+def _tabulate(
+    pairs: Sequence[tuple[str, str]], splits: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Count pairs of an image and a class, a row a class and a column a split."""
+    split_of = pd.Series({i: name for name, ids in splits.items() for i in ids}, dtype=object)
+    table = pd.DataFrame(pairs, columns=["image", "class"])
+    table["split"] = table["image"].map(split_of)
+    counts = pd.crosstab(table["class"], table["split"])
+    return counts.reindex(columns=list(splits), fill_value=0)
+
+
+def _find_lacking(counts: pd.DataFrame) -> list[str]:
+    """Name the classes that splits have nothing of, with these splits."""
+    return [
+        f"{name or 'no folder'} ({', '.join(counts.columns[row == 0])})"
+        for name, row in zip(counts.index, counts.to_numpy(), strict=True)
+        if (row == 0).any() and row.any()
+    ]
