@@ -15,6 +15,7 @@ whatever class. evaluation.baseline names a label set that the others are compar
 bbox_differences.csv. Boxes are judged as they are; util/csv_from_soft_labels.py makes others. Of
 the columns chance_f1 is the F1 of one box over each image, and empty_share the share of the images
 without any predicted box that counts.
+Next: python analysis/heatmaps.py
 """
 
 import sys
@@ -63,7 +64,7 @@ from util.metrics.box_scores import (
 )
 from util.metrics.found_shares import format_found
 from util.metrics.groups import format_parts, name_parts
-from util.running.run import run_script
+from util.running.run import print_next, run_script
 from util.visualization import draw_precision_recall
 
 READS = {
@@ -110,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     judged = compared.found.map(judge.judge).checked()
     tell(config, compared, judge, judged.sets, labels)
+    say_what_to_draw(config, compared.found.sets, argv)
     return judged.report()
 
 
@@ -152,6 +154,17 @@ def tell(
     picture = written.with_name(f"bbox_evaluation_{split}.png")
     draw_precision_recall(picture, curves, ious[0])
     print(f"Wrote {written} and {picture}")
+
+
+def say_what_to_draw(
+    config: Config, opened: Mapping[str, Predicted], argv: Sequence[str] | None
+) -> None:
+    """Print the command that draws what was judged, if all of it has maps."""
+    drawn = [one.label_set for one in opened.values() if one.label_set and one.label_set.has_maps]
+    if len(drawn) == len(opened):
+        folders = [str(each.folder) for each in drawn] if config.evaluation.predictions else []
+        told = [word for folder in folders for word in ("--evaluation.predictions", folder)]
+        print_next(["analysis/heatmaps.py", *told], argv, {"evaluation.min_confidence"})
 
 
 def tell_labels(

@@ -16,6 +16,7 @@ evaluation.threshold_split above the best one of another split. evaluation.bench
 the words of the road-anomaly benchmark, by its code of 2021 or 2023: road_anomaly.csv. With
 evaluation.trivial_baselines there are rows of maps that know nothing of anomalies, and of each
 label set's maps on other images, which take no part in comparisons.
+Next: python analysis/heatmaps.py
 """
 
 import sys
@@ -53,7 +54,7 @@ from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import LabelSet, describe_equal
 from util.metrics.found_shares import format_found, tabulate_found
 from util.metrics.groups import format_parts, name_parts
-from util.running.run import run_script
+from util.running.run import print_next, run_script
 
 READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
 READS |= {"evaluation.benchmark", "evaluation.trivial_baselines"}
@@ -100,6 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         fitting = {name: judged.sets[name] for name in exact}
         truths = masks.of(compared.image_ids)
         tell_road_anomaly(tables, config.evaluation.benchmark, fitting, truths, exact)
+    print_next(["analysis/heatmaps.py"], argv, {"evaluation.predictions"})
     return measured.report()
 
 

@@ -7,6 +7,7 @@ Reads data.images, all of them, and a checkpoint: a .pt of student/train.py or a
 student/export.py, which needs no torch. Writes a label set (prediction.output), its boxes as
 prediction.csv, and pictures beside it. Large images are predicted in tiles. A stopped run goes on
 where it was; under `torchrun` or Slurm the processes share the images.
+Next: python util/export_label_set.py
 """
 
 import sys
@@ -26,11 +27,11 @@ from student.inference.label_sets import (
 )
 from student.inference.pictures import draw_pictures
 from util.bbox_csv import read_bbox_csv
-from util.config import keys_of
+from util.config import BOX_RULE, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.images.files import find_images
 from util.label_set import PREDICTION
-from util.running.run import run_script
+from util.running.run import print_next, run_script
 from util.running.shares import read_share
 
 READS = PREDICTION_KEYS | keys_of("prediction")
@@ -56,7 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if num_pictures := config.prediction.pictures:
         pictures = folder.with_name(f"{folder.name}_pictures")
         draw_pictures(pictures, predicted, image_paths, boxes, num_pictures)
-        print(f"Next: look at {pictures}")
+        print(f"Pictures to look at: {pictures}")
+    export = ["util/export_label_set.py", "--export_label_set.label_set", str(folder)]
+    print_next(export, argv, BOX_RULE)
     return report_failures(predicted)
 
 

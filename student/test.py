@@ -8,7 +8,8 @@ label set paths.runs/RUN/SPLIT with its boxes, RUN/SPLIT_metrics.json and .csv, 
 RUN/SPLIT_pictures if asked for; RUN/SPLIT_metrics_parts.csv has the figures of each folder or
 group of images, if there are some, and RUN/SPLIT_metrics_classes.csv the share of the true boxes of
 each class that is found, if there are several. Without ground truth it only predicts.
-Next: python analysis/bbox_evaluation.py
+Next: python analysis/bbox_evaluation.py, or without true boxes analysis/pixel_evaluation.py or
+analysis/heatmaps.py
 """
 
 import sys
@@ -25,7 +26,7 @@ from util.images.splits import warn_of_shared_images
 from util.running.run import print_next, run_script
 
 JUDGING = {"evaluation.min_confidence", "evaluation.iou_thresholds"}
-"""Keys that analysis/bbox_evaluation.py reads, too."""
+"""Keys that the script that comes next reads, too, if it is analysis/bbox_evaluation.py."""
 
 READS = PREDICTION_KEYS | JUDGING | {"evaluation.pictures"}
 
@@ -37,9 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     evaluation = config.evaluation
     student = configured_student(config.student, config.prediction, evaluation, config.paths.runs)
     predicted = evaluate_student(student, config.data, evaluation, options.overwrite)
+    told = ["--evaluation.predictions", str(predicted.folder)]
     if config.data.ground_truth is not None:
-        judged = ["--evaluation.predictions", str(predicted.folder)]
-        print_next(["analysis/bbox_evaluation.py", *judged], argv, JUDGING)
+        print_next(["analysis/bbox_evaluation.py", *told], argv, JUDGING)
+    else:
+        others = "heatmaps" if config.data.masks is None else "pixel_evaluation"
+        print_next([f"analysis/{others}.py", *told], argv)
     return report_failures(predicted)
 
 

@@ -12,9 +12,13 @@ import pytest
 import torch
 
 import analysis.bbox_evaluation
+import analysis.heatmaps
+import analysis.pixel_evaluation
+import student.predict
 import student.test
 import student.train
 import util.csv_from_soft_labels
+import util.export_label_set
 import util.multi_teacher.combination_strategies
 from tests.conftest import COLOUR_ALONE, ROOT, make_project
 from tests.processes import run_script
@@ -81,6 +85,49 @@ def test_every_stage_says_what_it_wrote_and_what_comes_next_in_words_that_are_un
         assert config.demo.seed == 3
         kept = 2 if "evaluation.min_area_px" in following.READS else None
         assert config.evaluation.min_area_px == kept
+
+
+def test_what_comes_after_a_test_is_what_its_truth_allows(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    no_boxes = ["--data.ground_truth", "null"]
+    for options, script in (
+        ([], "bbox_evaluation"),
+        (no_boxes, "pixel_evaluation"),
+        ([*no_boxes, "--data.masks", "null"], "heatmaps"),
+    ):
+        assert evaluate(arguments(finished, *options)) == 0
+        told = f"Next: python analysis/{script}.py --evaluation.predictions "
+        assert told + str(finished.parent / "runs/student/Test") in capsys.readouterr().out
+
+
+def test_what_was_judged_is_looked_at_next_and_what_was_predicted_is_exported(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn = ["--evaluation.predictions", "bird"]
+    for stage, following, words in (
+        (analysis.bbox_evaluation, analysis.heatmaps, drawn),
+        (analysis.pixel_evaluation, analysis.heatmaps, drawn),
+        (student.predict, util.export_label_set, ["--evaluation.threshold", "0.4"]),
+    ):
+        assert stage.main(arguments(finished, *words)) == 0
+        out = capsys.readouterr().out
+        script, *told = shlex.split(out.split("Next: python ")[1].splitlines()[0])
+        assert Path(script).resolve() == Path(str(following.__file__))
+        assert told[told.index(words[0]) + 1].endswith(words[1])
+        assert following.main(told) == 0
+
+
+def test_boxes_of_no_label_set_are_not_drawn_next(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes = finished.parent / "runs/student/Test/prediction.csv"
+    alone = shutil.copy(boxes, tmp_path / "boxes.csv")
+    for path, is_drawn in ((boxes, True), (alone, False)):
+        given = arguments(finished, "--evaluation.predictions", str(path))
+        assert analysis.bbox_evaluation.main(given) == 0
+        told = f"Next: python analysis/heatmaps.py --evaluation.predictions {boxes.parent}"
+        assert (told in capsys.readouterr().out) == is_drawn
 
 
 def test_what_comes_after_one_label_set_is_a_student_of_it(
