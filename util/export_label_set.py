@@ -37,7 +37,7 @@ Next: what reads such files; here they are data.ground_truth with data.ground_tr
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -212,11 +212,10 @@ def write_each(
 
     lists = find_lists(kind, output, config, reader, place)
     beside = list_beside(kind, output, wishes, lists or ImageLists())
-    if taken := sorted({each.path for each in beside}.intersection(map(place, named))):
-        raise UserError(
-            f"the files of images would lie in the place of {listed(taken)}, which tells of all; "
-            "give export_label_set.names"
-        )
+    of_images = frozenset(map(place, named))
+    refuse_taken({each.path for each in beside} & of_images)
+    stale = () if lists is None else lists.find_stale(output)
+    beside += [File(path, lambda: None) for path in stale if path not in of_images]
 
     def list_files() -> Iterator[File]:
         if kind == "yolo":
@@ -228,6 +227,19 @@ def write_each(
 
     write_files(list_files, len(named) + len(beside), overwrite, ELSEWHERE)
     return lists
+
+
+def refuse_taken(taken: Collection[Path]) -> None:
+    """Refuse files of images in the places of those that tell of all.
+
+    Raises:
+        UserError: There are some.
+    """
+    if taken:
+        raise UserError(
+            f"the files of images would lie in the place of {listed(sorted(taken))}, which tells "
+            "of all; give export_label_set.names"
+        )
 
 
 def find_lists(

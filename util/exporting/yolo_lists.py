@@ -20,6 +20,9 @@ from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
+_KEYS = ("train", "val", "test")
+"""Of the lists that data.yaml names."""
+
 _IMAGES, _LABELS = f"{os.sep}images{os.sep}", f"{os.sep}labels{os.sep}"
 
 
@@ -58,6 +61,13 @@ class ImageLists:
             f"{key}.txt": "".join(f"{_show(path, output)}\n" for path in paths)
             for key, paths in self.images.items()
         }
+
+    def find_stale(self, output: Path) -> list[Path]:
+        """Find the lists of an earlier export into a folder, by its data.yaml, that are no more."""
+        earlier = output / "data.yaml"
+        lines = earlier.read_bytes().splitlines() if earlier.is_file() else []
+        keys = [key for key in _KEYS if key not in self.images]
+        return [output / f"{key}.txt" for key in keys if f"{key}: {key}.txt".encode() in lines]
 
 
 def list_images(

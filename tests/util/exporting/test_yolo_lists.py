@@ -95,6 +95,39 @@ def test_images_of_splits_are_listed_beside_their_labels(
     assert learn(out / "data.yaml") == WHOLE
 
 
+def test_lists_of_an_earlier_export_go_with_what_named_them(
+    export: Callable[..., Path], project: Path
+) -> None:
+    out = export(NAMES)
+    with pytest.raises(UserError, match=r"there already.*train\.txt"):
+        export(NAMES, "--data.splits=null")
+    assert learn(out / "data.yaml") == WHOLE
+    export(NAMES, "--data.splits=null", "--overwrite")
+    assert not {"train.txt", "val.txt", "test.txt"} & {path.name for path in out.iterdir()}
+    (out / "test.txt").write_text("a user's own, which data.yaml does not name")
+    export(NAMES, "--data.splits=null", "--overwrite")
+    assert (out / "test.txt").exists()
+    (project.parent / "splits/Test.txt").unlink()
+    export(NAMES, "--overwrite")
+    assert (out / "train.txt").exists()
+    assert (out / "test.txt").exists()
+
+
+def test_labels_of_an_image_stay_where_an_earlier_list_lay(
+    export: Callable[..., Path], project: Path
+) -> None:
+    out = export(NAMES)
+    photos, folder = project.parent / "photos", project.parent / "label_sets" / "train"
+    write_image(photos / "train.jpg", np.zeros((16, 8, 3), np.uint8))
+    with LabelSetWriter(folder, {"producer": "test"}) as writer:
+        boxes = Boxes(np.array([[0.0, 0.0, 8.0, 16.0]]), np.array([0.5]), ("bird",))
+        writer.add("train", Content(boxes=boxes, size_hw=(16, 8)), source="1", seconds=0.0)
+        writer.finish(BoxSettings())
+    export("--export_label_set.label_set=train", "--data.splits=null", "--overwrite")
+    assert (out / "train.txt").read_text() == "0 0.5 0.5 1.0 1.0\n"
+    assert not (out / "val.txt").exists()
+
+
 def test_lists_of_images_are_no_labels_where_an_export_is_the_truth(
     export: Callable[..., Path], project: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
