@@ -19,7 +19,8 @@ paths.exports/LABEL_SET/FORMAT, or below export_label_set.output
   yolo-seg      the same with a polygon an object; pieces of one hang together by thin lines
   voc           an XML an image: boxes
   masks         a PNG an image, 0 where no object is, else 255; of several classes their numbers,
-                from 1, which classes.json names: of objects that overlap that of the higher score
+                from 1, which classes.json names: of objects that overlap that of the higher score;
+                who counts things in them counts pieces, of which a box may hold several
   labelme       a JSON an image: a polygon a piece, pieces of one object in one group
   label-studio  tasks.json: predictions, polygons or boxes
 
@@ -87,6 +88,12 @@ READS = keys_of("export_label_set") | BOX_RULE
 YOLO_TASKS = {"yolo": "detect", "yolo-seg": "segment"}
 """What Ultralytics calls it to learn from YOLO's formats."""
 
+MASKS_ARE_PIECES = (
+    "Boxes are not in masks: who finds things in these, as data.ground_truth_format masks does, "
+    "finds each piece that hangs together, and one thing where two touch; coco and labelme keep "
+    "the pieces of a thing together"
+)
+
 ELSEWHERE = "another export_label_set.output or export_label_set.names"
 """So that files do not lie in each other's place."""
 
@@ -109,6 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         lists = write_each(kind, output, config, reader, wishes, options.overwrite)
     report(output, reader, wishes.classes)
+    if kind == "masks":
+        print(MASKS_ARE_PIECES)
     if lists is not None:
         lists.report(YOLO_TASKS[kind], output / "data.yaml")
     return 0

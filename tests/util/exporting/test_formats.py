@@ -141,6 +141,19 @@ def test_boxes_of_voc_count_pixels_from_one(export: Callable[..., Path]) -> None
     assert ElementTree.parse(out / "leer.xml").getroot().find("object") is None
 
 
+def test_masks_say_that_pieces_in_them_are_not_the_boxes(
+    export: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, images = export("masks"), find_images(tmp_path / "images")
+    said = capsys.readouterr().out
+    assert ": 2 boxes in 1 of 2 images" in said
+    assert "finds each piece that hangs together" in said
+    found = read_ground_truth(out, "masks", images, [])
+    assert len(found) == 3  # two pixels near the ring are one of their own
+    export("coco", f"--export_label_set.output={tmp_path / 'coco'}")
+    assert "each piece" not in capsys.readouterr().out
+
+
 def test_masks_are_black_and_white(export: Callable[..., Path]) -> None:
     out = export("masks")
     expected = np.any(object_masks(), axis=0) * np.uint8(255)
