@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from teacher.box_texts import write_texts
 from teacher.findings import Finding, Scene, Teacher
 from util.data_classes import Boxes
 from util.errors import UserError
@@ -28,10 +29,8 @@ REJECTED_RGB = (204, 121, 167)
 """Reddish purple of Okabe and Ito: boxes that do not count."""
 
 NAMED_BOXES = 25
-"""How many boxes, of highest score, get their phrase and score written at them."""
-
-RIGHT, TOP = 0.75, 0.05
-"""Shares of width and height beyond which a text would leave the picture."""
+"""How many boxes, of highest score, get their phrase and score written at them; as many
+of those that do not count."""
 
 
 def write_previews(
@@ -112,6 +111,7 @@ def draw_sheet(
         if content.soft_label is not None:
             title = f"soft label, at most {content.soft_label.max():.2f}"
             _show_map(row[2], content.soft_label, (width, height), title)
+    write_texts(figure)
     write_figure(path, figure)
 
 
@@ -146,13 +146,14 @@ def _show_map(
 
 def _draw_boxes(axis: "Axes", finding: Finding, shrink: float) -> None:
     """Draw boxes, and dashed those that do not count; phrase and score of the best beside them."""
-    for rejection in finding.rejections:
-        text = f"{rejection.phrase} {rejection.score:.2f}: {rejection.reason}"
-        _draw_box(axis, rejection.box_xyxy / shrink, text, REJECTED_RGB, "dashed")
-    named = set(np.argsort(-finding.scores, kind="stable")[:NAMED_BOXES].tolist())
-    for index, box in enumerate(finding.boxes_xyxy / shrink):
-        text = f"{finding.phrases[index]} {finding.scores[index]:.2f}" if index in named else ""
-        _draw_box(axis, box, text, PREDICTION_RGB, "solid")
+    best = np.argsort(-finding.scores, kind="stable").tolist()
+    for rank, index in enumerate(best):
+        text = f"{finding.phrases[index]} {finding.scores[index]:.2f}" * (rank < NAMED_BOXES)
+        _draw_box(axis, finding.boxes_xyxy[index] / shrink, text, PREDICTION_RGB, "solid")
+    rejections = sorted(finding.rejections, key=lambda each: -each.score)
+    for rank, each in enumerate(rejections):
+        text = f"{each.phrase} {each.score:.2f}: {each.reason}" * (rank < NAMED_BOXES)
+        _draw_box(axis, each.box_xyxy / shrink, text, REJECTED_RGB, "dashed")
 
 
 def _draw_detected(axis: "Axes", boxes: Boxes, shrink: float) -> None:
@@ -167,19 +168,14 @@ def _draw_detected(axis: "Axes", boxes: Boxes, shrink: float) -> None:
 def _draw_box(
     axis: "Axes", box_xyxy: np.ndarray, text: str, colour_rgb: tuple[int, int, int], style: str
 ) -> None:
-    """Draw a box with a text above it, or below it where it is at the top."""
+    """Draw a box, with a text for `write_texts`."""
     from matplotlib.patches import Rectangle
 
     edge = [channel / 255 for channel in colour_rgb]
     x0, y0, x1, y1 = (box_xyxy - 0.5).tolist()
-    corner, width, height = (x0, y0), x1 - x0, y1 - y0
-    axis.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=edge, linestyle=style))
-    ground = {"facecolor": "black", "alpha": 0.5, "linewidth": 0, "pad": 0.5}
-    # Within the picture: at its right border the text ends with the box, at the top it is in it.
-    is_right, is_top = x0 > RIGHT * axis.get_xlim()[1], y0 < TOP * axis.get_ylim()[0]
-    x, side = (x1, "right") if is_right else (x0, "left")
-    y, end = (y0, "top") if is_top else (y0, "bottom")
-    axis.text(x, y, text, fontsize=6, color=edge, ha=side, va=end, clip_on=True, bbox=ground)
+    shape = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=edge, linestyle=style)
+    shape.set_label(text)
+    axis.add_patch(shape)
 
 
 def _paint_masks(image: np.ndarray, finding: Finding, shrink: float) -> np.ndarray:
