@@ -4,9 +4,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from util.visualization import plain_text
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+    from matplotlib.text import Text
 
 FONT_PT = 6
 
@@ -32,9 +36,12 @@ def write_texts(figure: "Figure") -> None:
     A text that stands away from its rectangle has a thin line to it. Rectangles that were drawn
     first have the first choice.
     """
-    figure.draw_without_rendering()  # so that it is known where the pictures are
-    for axis in figure.axes:
-        _write_texts_of(axis)
+    texts = {axis: _add_texts(axis) for axis in figure.axes}
+    with plain_text(figure):
+        figure.draw_without_rendering()  # so that it is known where the pictures are
+        for axis in figure.axes:
+            if texts[axis]:
+                _move_texts(axis, texts[axis])
 
 
 def place_texts(boxes: np.ndarray, sizes_wh: np.ndarray, within: np.ndarray) -> np.ndarray:
@@ -59,23 +66,26 @@ def place_texts(boxes: np.ndarray, sizes_wh: np.ndarray, within: np.ndarray) -> 
     return placed
 
 
-def _write_texts_of(axis: "Axes") -> None:
-    """Write the texts of one picture."""
-    patches = [patch for patch in axis.patches if patch.get_label()]
-    if not patches:
-        return
+def _add_texts(axis: "Axes") -> "dict[Text, Patch]":
+    """Write the label of each rectangle of a picture somewhere."""
     ground = {"facecolor": "black", "alpha": 0.5, "linewidth": 0, "pad": 0.5}
-    texts = [
-        axis.text(0, 0, str(patch.get_label()), fontsize=FONT_PT, color=patch.get_edgecolor())
-        for patch in patches
-    ]
-    boxes = np.array([patch.get_window_extent().extents for patch in patches])
-    sizes = np.array([text.get_window_extent().size for text in texts]) * [_SLACK, 1] + 2 * _GAP_PX
+    texts = {}
+    for patch in axis.patches:
+        if label := str(patch.get_label()):
+            text = axis.text(0, 0, label, fontsize=FONT_PT, color=patch.get_edgecolor())
+            text.set(va="bottom", clip_on=True, in_layout=False, bbox=ground)
+            texts[text] = patch
+    return texts
+
+
+def _move_texts(axis: "Axes", texts: "dict[Text, Patch]") -> None:
+    """Move the texts of a picture to their places."""
+    boxes = np.array([patch.get_window_extent().extents for patch in texts.values()])
+    sizes = np.array([text.get_window_extent().size for text in texts])
+    places = place_texts(boxes, sizes * [_SLACK, 1] + 2 * _GAP_PX, axis.bbox.extents)
     to_data = axis.transData.inverted()
-    places = place_texts(boxes, sizes, axis.bbox.extents)
     for text, box, place in zip(texts, boxes, places, strict=True):
-        text.set(position=to_data.transform(place[:2] + _GAP_PX), va="bottom", clip_on=True)
-        text.set(bbox=ground, in_layout=False)
+        text.set_position(to_data.transform(place[:2] + _GAP_PX))
         if _gap(place[None], box)[0] > 0.5 * (place[3] - place[1]):
             x, y = to_data.transform(_connect(place, box)).T
             axis.plot(x, y, color=text.get_color(), linewidth=0.6, scalex=False, scaley=False)

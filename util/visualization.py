@@ -2,7 +2,8 @@
 
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -166,27 +167,37 @@ def new_figure(width_inch: float, height_inch: float) -> "Figure":
     return Figure(figsize=(width_inch, height_inch), layout="constrained")
 
 
+@contextmanager
+def plain_text(figure: "Figure") -> Iterator[None]:
+    """Take all text in a figure for what it is while that is measured or drawn.
+
+    Names with dollars are no formulas: nothing in the figure is, so a logarithmic axis needs a
+    formatter of plain text. Names that are no text are drawn with their bytes escaped.
+    """
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+        text.set_text(text.get_text().encode(errors="backslashreplace").decode())
+    with warnings.catch_warnings():
+        # A script that the font lacks is boxes in a PNG; browsers have it for an SVG.
+        warnings.filterwarnings("ignore", "Glyph")
+        yield
+
+
 def write_figure(path: Path, figure: "Figure", dpi: int = 110) -> None:
     """Write a figure as PNG or SVG, by the suffix of the path.
 
     There is no date in it, and ids in an SVG are no random ones, so the same figure gives the same
-    file. Text in an SVG stays text, which can be searched and copied. Names with dollars are no
-    formulas: nothing in the figure is, so a logarithmic axis needs a formatter of plain text.
-    Names that are no text are drawn with their bytes escaped.
+    file. Text in an SVG stays text, which can be searched and copied. Of all text see `plain_text`.
     """
     from matplotlib import rc_context
-    from matplotlib.text import Text
 
     suffix = path.suffix.removeprefix(".")
     facts = {"png": ["Software"], "svg": ["Date", "Creator", "Format", "Type"]}[suffix]
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)
-        text.set_text(text.get_text().encode(errors="backslashreplace").decode())
     buffer = io.BytesIO()
     style = rc_context({"svg.fonttype": "none", "svg.hashsalt": "murmuration"})
-    with style, warnings.catch_warnings():
-        # A script that the font lacks is boxes in the PNG; browsers have it for the SVG.
-        warnings.filterwarnings("ignore", "Glyph")
+    with style, plain_text(figure):
         figure.savefig(buffer, format=suffix, dpi=dpi, metadata=dict.fromkeys(facts))
     if suffix == "png":
         note_pictures([path])

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,14 @@ def test_a_sheet_shows_boxes_masks_and_map_of_every_prompt(tmp_path: Path) -> No
         assert np.abs(drawn - colour).sum(axis=1).min() < 60, what
     draw_sheet(two, "no saliency", image, {"bird": finding(saliency=False)})
     assert read_image(two).shape == read_image(one).shape
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_of_any_script_or_none_are_drawn_as_they_are(tmp_path: Path) -> None:
+    image, name = np.full((60, 90, 3), 100, np.uint8), os.fsdecode(b"$x^{ m\xf6we")
+    found = replace(finding(), phrases=[name])
+    draw_sheet(tmp_path / "a.png", name, image, {"$bad_{": found, "鳥": found})
+    assert read_image(tmp_path / "a.png").shape[0] > 100
 
 
 def test_preview_draws_some_images_and_labels_nothing(
