@@ -79,6 +79,8 @@ def run_script(main: Callable[[], int]) -> int:
             file=sys.stderr,
         )
         return 130
+    finally:  # what libraries say of themselves when the process ends comes after our last line
+        logging.getLogger().removeHandler(screen)
 
 
 def _is_for_the_screen(record: logging.LogRecord) -> bool:

@@ -10,6 +10,35 @@ import pytest
 from tests.conftest import ROOT
 from util.running.interrupts import say_interrupted_imports, stop_between_items
 
+STOPPED = """
+import atexit, logging, sys
+sys.path[0] = {root!r}
+from util.running.run import run_script
+log = logging.getLogger("torch._subclasses.fake_tensor")
+atexit.register(lambda: log.info("FakeTensor cache stats:"))
+def main():
+    log.info("said while it runs")
+    raise {error}
+raise SystemExit(run_script(main))
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "last"),
+    [
+        ("KeyboardInterrupt", 130, "\ninterrupted; "),
+        ("FileNotFoundError(2, '', 'a')", 2, "error: a "),
+    ],
+)
+def test_nothing_is_logged_after_the_last_line_of_a_script(
+    error: str, status: int, last: str
+) -> None:
+    script = STOPPED.format(root=str(ROOT), error=error)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == status
+    assert done.stderr.startswith(f"said while it runs\n{last}")
+    assert "cache stats" not in done.stderr
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_item_at_hand_is_finished(
