@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import clear_frames
 
 from util.config import REPOSITORY
 from util.errors import UserError
@@ -49,6 +50,7 @@ def run_script(main: Callable[[], int]) -> int:
     try:
         return main()
     except UserError as error:
+        clear_frames(error.__traceback__)  # so that progress bars end before our line
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
@@ -73,7 +75,8 @@ def run_script(main: Callable[[], int]) -> int:
             file=sys.stderr,
         )
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        clear_frames(stop.__traceback__)  # so that progress bars end before our line
         print(
             "\ninterrupted; finished work is kept, and the same command goes on from there",
             file=sys.stderr,

@@ -40,6 +40,30 @@ def test_nothing_is_logged_after_the_last_line_of_a_script(
     assert "cache stats" not in done.stderr
 
 
+TRACKED = """
+import sys
+sys.path[0] = {root!r}
+from util.errors import UserError
+from util.running.progress import track
+from util.running.run import run_script
+def main():
+    bar = track(range(5), "images")
+    for item in bar:
+        if item == 2:
+            raise {error}
+raise SystemExit(run_script(main))
+"""
+
+
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "UserError('it is bad')"])
+def test_a_progress_bar_ends_before_the_last_line_of_a_script(error: str) -> None:
+    script = TRACKED.format(root=str(ROOT), error=error)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    lines = done.stderr.splitlines()
+    assert any("2/5" in line for line in lines[:-1])
+    assert lines[-1].startswith(("interrupted; finished work is kept", "error: it is bad"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_item_at_hand_is_finished(
     number: signal.Signals, capsys: pytest.CaptureFixture[str]
