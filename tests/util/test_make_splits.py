@@ -176,5 +176,6 @@ def test_a_coco_file_of_other_images_is_refused(config: Path) -> None:
     truth = {"images": listed, "annotations": [], "categories": []}
     (config.parent / "truth.json").write_text(json.dumps(truth))
     options = ["--data.ground_truth", str(config.parent / "truth.json")]
-    with pytest.raises(UserError, match=r"lists x, which are no images in data\.images"):
+    there = r"data\.images \(there are boat/12, boat/13 and 18 more\); names must agree"
+    with pytest.raises(UserError, match=rf"lists x, which are no images in {there}"):
         make(config, *options, "--data.ground_truth_format=coco")

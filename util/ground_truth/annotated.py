@@ -46,7 +46,8 @@ def find_with_boxes(data: DataSection, image_ids: Collection[str]) -> set[str]:
     there = list_coco_images(path)
     if not (known := there.intersection(image_ids)):
         raise UserError(
-            f"{path} lists {listed(sorted(there), 3)}, which are no images in data.images; names "
-            "must agree (folders below data.images included)"
+            f"{path} lists {listed(sorted(there), 3)}, which are no images in data.images "
+            f"(there are {listed(sorted(image_ids), 2)}); names must agree (folders below "
+            "data.images included)"
         )
     return known

@@ -196,7 +196,8 @@ def check_known(
     if count > len(table) / 2:
         raise UserError(
             f"{path} has {count} of its {len(table)} {what} in {listed(strangers, 3)}, which are "
-            "no images in data.images; names must agree (folders below data.images included)"
+            f"no images in data.images (there are {listed(sorted(known_ids), 2)}); names must "
+            "agree (folders below data.images included)"
         )
     logger.warning(
         "%s: left out %d of %d %s, of images that are not in data.images: %s",
