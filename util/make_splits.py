@@ -156,10 +156,8 @@ def print_table(
         share = f"{chosen.mean():.1%}" + (f", asked for {asked:.1%}" if is_other else "")
         counts = [f"{each} {(labels[chosen] == each).sum()}" for each in every]
         of_classes = f": {listed(counts, 12)}" if len(every) > 1 else ""
-        num_groups = len(np.unique(ties[chosen]))
-        print(
-            f"{name:{width}} {chosen.sum():6} images ({share}) in {num_groups} groups{of_classes}"
-        )
+        groups = count_of(len(np.unique(ties[chosen])), "group")
+        print(f"{name:{width}} {chosen.sum():6} images ({share}) in {groups}{of_classes}")
 
 
 if __name__ == "__main__":

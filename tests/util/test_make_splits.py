@@ -79,8 +79,8 @@ def test_a_share_that_groups_do_not_allow_says_what_was_asked_for(
     shares = ["--splits.shares", '{"A": 3, "B": 1}', "--splits.together=folder"]
     assert make(config, *shares) == 0
     said = capsys.readouterr().out
-    assert "A     12 images (60.0%, asked for 75.0%) in 1 groups" in said
-    assert "B      8 images (40.0%, asked for 25.0%) in 1 groups" in said
+    assert "A     12 images (60.0%, asked for 75.0%) in 1 group\n" in said
+    assert "B      8 images (40.0%, asked for 25.0%) in 1 group\n" in said
 
 
 def test_classes_come_from_labels_or_truth(

@@ -94,6 +94,7 @@ def read_truth_files(
 def _expect(named: Mapping[str, str], is_told: bool, suffix: str) -> str:
     """Say how the file of an image should be named."""
     if not is_told or not named:
-        return f"<image id>{suffix} (or set data.mask_names)"
+        example = f'such as {{"$": "_boxes"}} for <image id>_boxes{suffix}'
+        return f"<image id>{suffix} (or set data.mask_names, {example})"
     image_id, name = next(iter(named.items()))
     return f"by data.mask_names {name}{suffix} for the image {image_id}"

@@ -270,7 +270,7 @@ def find_mask_paths(
             image_id, name = next(iter(named.items()))
             expected = f"by data.mask_names {name}.png for the image {image_id}"
         elif not names:
-            expected += " (or set data.mask_names)"
+            expected += ' (or set data.mask_names, such as {"$": "_mask"} for <image id>_mask.png)'
         raise UserError(
             f"{folder} has no mask of any image: {expected} is expected, there are {there}"
         )
