@@ -82,13 +82,14 @@ def _move_texts(axis: "Axes", texts: "dict[Text, Patch]") -> None:
     """Move the texts of a picture to their places."""
     boxes = np.array([patch.get_window_extent().extents for patch in texts.values()])
     sizes = np.array([text.get_window_extent().size for text in texts])
-    places = place_texts(boxes, sizes * [_SLACK, 1] + 2 * _GAP_PX, axis.bbox.extents)
+    places = place_texts(boxes, sizes * [_SLACK, 1] + 2 * _GAP_PX, np.array(axis.bbox.extents))
     to_data = axis.transData.inverted()
     for text, box, place in zip(texts, boxes, places, strict=True):
-        text.set_position(to_data.transform(place[:2] + _GAP_PX))
+        x, y = to_data.transform(place[:2] + _GAP_PX).tolist()
+        text.set_position((x, y))
         if _gap(place[None], box)[0] > 0.5 * (place[3] - place[1]):
-            x, y = to_data.transform(_connect(place, box)).T
-            axis.plot(x, y, color=text.get_color(), linewidth=0.6, scalex=False, scaley=False)
+            line = to_data.transform(_connect(place, box))
+            axis.plot(*line.T, color=text.get_color(), linewidth=0.6, scalex=False, scaley=False)
 
 
 def _list_places(box: np.ndarray, size_wh: np.ndarray, within: np.ndarray) -> np.ndarray:
