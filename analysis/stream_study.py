@@ -6,8 +6,10 @@
 Chooses frames of each camera as util/streams/select_frames.py does (sections stream_study and
 streams), trains a detector on each choice (detector), and tests it on the test frames of all
 cameras. What is made is kept in paths.cells, so a stopped study goes on, and a changed setting
-makes anew only what depends on it. Writes paths.runs/NAME: report.md, strategies.csv,
-inference_results.csv, cross_performance.csv (the largest budget of the reference) and curves.
+makes anew only what depends on it. Cameras may share students, too, those of a cluster or
+all (stream_study.shared), which are compared at equal steps. Writes paths.runs/NAME: report.md,
+strategies.csv, groups.csv, inference_results.csv, cross_performance.csv (the largest budget of the
+reference) and curves.
 Next: python analysis/cluster_cameras.py
 """
 
@@ -45,7 +47,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 READS = keys_of("stream_study", "streams", "detector", "tracking")
-READS |= {"study.processes", "cross_performance.dataset"}
+READS |= {"study.processes", "cross_performance.dataset", "clusters.name"}
 READS -= {f"streams.{key}" for key in ("cameras", "strategy", "frames", "budget", "seed", "name")}
 READS -= {f"detector.{key}" for key in ("run", "seed")}
 
@@ -90,6 +92,8 @@ def choose(config: Config, frames: "JudgedFrames") -> "dict[Point, ChosenFrames]
         UserError: They cannot be chosen, or could not be told from what is tested on.
     """
     from analysis.choosing.grid import choose_cameras, choose_frames, refuse_untested
+    from analysis.choosing.groups import find_groups
+    from analysis.clusters.writing import TABLE
     from util.streams.labelled import open_pool
 
     study = config.stream_study
@@ -100,7 +104,9 @@ def choose(config: Config, frames: "JudgedFrames") -> "dict[Point, ChosenFrames]
     crossed = choose_cameras(pool, study.cameras)
     refuse_untested(crossed, frames)
     pool = replace(pool, cameras=crossed)
-    return choose_frames(pool, config.streams, study, config.data.groups)
+    clusters = config.paths.runs / config.clusters.name / TABLE
+    groups = find_groups(study.shared, [camera.name for camera in crossed], clusters)
+    return choose_frames(pool, config.streams, study, groups, config.data.groups)
 
 
 def plan_work(config: Config, chosen: "Mapping[Point, ChosenFrames]") -> "Plan":
@@ -124,9 +130,14 @@ def conclude_study(
     chosen: "Mapping[Point, ChosenFrames]",
     detectors: "Mapping[Point, Path]",
 ) -> None:
-    """Judge all detectors, compare strategies, and write what comes of it."""
+    """Judge all detectors, compare strategies and groups, and write what comes of it."""
     from analysis.choosing.grid import find_complete
-    from analysis.choosing.judging import judge_detectors, write_cross_matrix
+    from analysis.choosing.judging import (
+        describe_trainings,
+        judge_detectors,
+        leave_out_shared,
+        write_cross_matrix,
+    )
     from analysis.choosing.writing import write_answer
     from analysis.streams.cross_testing import find_baselines
     from analysis.streams.figures import draw_all_curves
@@ -141,11 +152,12 @@ def conclude_study(
     results = judge_detectors(folder, chosen, detectors, *judged)
     complete = find_complete(chosen, detectors)
     compared = {point: place for point, place in detectors.items() if point.camera in complete}
-    write_cross_matrix(folder / "cross_performance.csv", results, compared, study.reference)
-    figures = draw_all_curves(folder, results, "curves")
+    learnt = {point: chosen[point] for point in compared}
+    write_cross_matrix(folder / "cross_performance.csv", results, learnt, study.reference)
+    figures = draw_all_curves(folder, leave_out_shared(results, chosen), "curves")
     if complete:
-        frames_of = {point: chosen[point].selection.train_ids for point in compared}
-        print(write_answer(folder, frames, compared, frames_of, study.reference, figures))
+        trainings = describe_trainings(results, learnt, config.detector.batch_size)
+        print(write_answer(folder, frames, compared, trainings, study.reference, figures))
     if lacking := list(dict.fromkeys(p.camera for p in chosen if p.camera not in complete)):
         print(f"Left out, since trainings failed: {listed(lacking, 20)}")
     print(f"Wrote {folder}: report.md, strategies.csv, inference_results.csv, curves")

@@ -1,13 +1,17 @@
-"""What the table of strategies comes to, in a paragraph."""
+"""What the tables of strategies and of groups come to, a paragraph each."""
 
 import numpy as np
 import pandas as pd
 
+from analysis.choosing.groups import OWN
 from analysis.study.statistics.comparisons import SIGNIFICANT
 from util.words import count_of
 
 METRIC = "mAP50-95"
 """The score that is spoken of, as in stream-based active distillation."""
+
+EQUAL = 0.05
+"""Numbers of steps that differ by less are called equal."""
 
 
 def conclude(table: pd.DataFrame, gain: pd.DataFrame, reference: str) -> str:
@@ -20,9 +24,31 @@ def conclude(table: pd.DataFrame, gain: pd.DataFrame, reference: str) -> str:
     """
     rows = table[table["metric"] == METRIC]
     others = rows[rows["strategy"] != reference]
-    sentences = [_say_whether(others, reference), _say_gain(rows, gain, reference)]
+    if not len(others):
+        whether = f"Only {reference} was tried: whether the choice of frames matters stays open."
+    else:
+        whether = _say_whether(others, ("The choice of frames", "choice of frames"), reference)
+    sentences = [whether, _say_gain(rows, gain, reference)]
     sentences += [_say_worth(rows, reference), _say_doubt(others)]
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def conclude_groups(table: pd.DataFrame) -> str:
+    """Say whether it matters that cameras share a detector, how much, and how sure that is.
+
+    Args:
+        table: Of `tabulate_groups`.
+    """
+    rows = table[table["metric"] == METRIC]
+    own = rows[rows["group"] == OWN].set_index(["strategy", "budget"])["steps"]
+    shared = rows[rows["group"] != OWN].set_index(["strategy", "budget"])
+    apart = (shared["steps"] / own.reindex(shared.index) - 1).abs().max()
+    others = shared.reset_index()
+    others["strategy"] = others["group"] + ", " + others["strategy"]
+    said = ("Whether cameras share a student", "shared student")
+    whether = _say_whether(others, said, "the student of each camera alone")
+    steps = "as many steps" if apart < EQUAL else f"steps that differ by up to {apart:.0%}"
+    return f"{whether} This is at {steps}. {_say_doubt(others)}".strip()
 
 
 def find_sure(others: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -42,26 +68,23 @@ def find_sure(others: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     return others.iloc[:0], "_frames"
 
 
-def _say_whether(others: pd.DataFrame, reference: str) -> str:
-    if not len(others):
-        return f"Only {reference} was tried: whether the choice of frames matters stays open."
+def _say_whether(others: pd.DataFrame, subject: tuple[str, str], reference: str) -> str:
+    """Say whether something matters, which is named with its article, and as one of several."""
+    what, one = subject
     sure, spread = find_sure(others)
     cameras = count_of(int(others["cameras"].iloc[0]), "camera")
     if not len(sure):
         widest = others.loc[[others["difference"].abs().idxmax()]]
         return (
-            f"No choice of frames can be told from {reference} by {cameras}; the "
+            f"No {one} can be told from {reference} by {cameras}; the "
             f"largest difference is {_list(widest, spread)}."
         )
     if spread:
         return (
-            f"The choice of frames matters on {cameras}, too few to say so of others; compared "
+            f"{what} matters on {cameras}, too few to say so of others; compared "
             f"with {reference}: {_list(sure, spread)}."
         )
-    return (
-        f"The choice of frames matters, by {cameras}; compared with {reference}: "
-        f"{_list(sure, spread)}."
-    )
+    return f"{what} matters, by {cameras}; compared with {reference}: {_list(sure, spread)}."
 
 
 def _list(rows: pd.DataFrame, spread: str) -> str:

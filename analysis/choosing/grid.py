@@ -1,4 +1,4 @@
-"""The grid: which frames each camera gives by each strategy, for each budget and seed."""
+"""The grid: which frames cameras give by each strategy, for each budget and seed, and to whom."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -6,7 +6,9 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
+from analysis.choosing.groups import OWN, Groups
 from analysis.streams.cross_testing import JudgedFrames
+from analysis.streams.trained_runs import name_domain
 from analysis.work.cells import Cell
 from analysis.work.detecting import ChosenFrames, DetectorSchool
 from analysis.work.plan import Plan
@@ -18,33 +20,55 @@ from util.streams.cameras import Camera
 from util.streams.labelled import Pool
 from util.streams.selecting import Selection, select
 
-Arm = tuple[str, int]
-"""A strategy and a budget."""
+
+class Arm(NamedTuple):
+    """What is compared.
+
+    Attributes:
+        strategy: That has chosen the frames.
+        budget: How many were asked for of each camera.
+        group: Who learns together, see `analysis.choosing.groups`.
+    """
+
+    strategy: str
+    budget: int
+    group: str = OWN
 
 
 class Point(NamedTuple):
-    """Where a detector stands in the grid.
+    """Where the detector of a camera stands in the grid; one that is shared stands at several.
 
     Attributes:
-        camera: That it learns from.
+        camera: That it learns from, alone or among others.
         strategy: That has chosen the frames.
-        budget: How many were asked for.
+        budget: How many were asked for of each camera.
         seed: Of the choice, where that is random, and of the training.
+        group: Who learns together, see `analysis.choosing.groups`.
     """
 
     camera: str
     strategy: str
     budget: int
     seed: int
+    group: str = OWN
 
     @property
     def arm(self) -> Arm:
         """What is compared."""
-        return self.strategy, self.budget
+        return Arm(self.strategy, self.budget, self.group)
+
+    def name_run(self, frames: ChosenFrames) -> str:
+        """Name its detector by what that learns from, so that one that is shared has one name."""
+        cameras = name_domain(frames.cameras)
+        return f"{cameras}_{self.strategy}_{self.budget}_seed{self.seed}"
 
 
 def choose_frames(
-    pool: Pool, streams: StreamsSection, study: StreamStudySection, groups: str | None
+    pool: Pool,
+    streams: StreamsSection,
+    study: StreamStudySection,
+    groups: Groups,
+    found_by: str | None,
 ) -> dict[Point, ChosenFrames]:
     """Choose the frames of all detectors.
 
@@ -52,7 +76,8 @@ def choose_frames(
         pool: Frames that may be chosen, of the cameras that are crossed.
         streams: How frames are chosen, but for what is crossed.
         study: What is crossed.
-        groups: Has found the cameras (data.groups).
+        groups: Who learns together.
+        found_by: Has found the cameras (data.groups).
 
     Returns:
         The frames of each detector, camera by camera.
@@ -77,10 +102,12 @@ def choose_frames(
         except UserError as error:
             problems[f"by {strategy}, {budget} of each camera: {error}"] = None
             continue
-        for camera, each in zip(pool.cameras, selections, strict=True):
-            made_of = pool.only(camera).describe(settings, groups)
-            point = Point(camera.name, strategy, budget, seed)
-            chosen[point] = ChosenFrames(each, settings, made_of)
+        of_camera = {each.bank.camera.name: each for each in selections}
+        for (group, together), camera in product(groups.items(), of_camera):
+            mates = together[camera]
+            made_of = pool.only(mates).describe(settings, found_by)
+            point = Point(camera, strategy, budget, seed, group)
+            chosen[point] = ChosenFrames([of_camera[m] for m in mates], settings, made_of)
     if problems:
         raise UserError(listed(list(problems), 3))
     names = [camera.name for camera in pool.cameras]
@@ -119,22 +146,35 @@ def plan_grid(
     Args:
         school: What detectors have in common.
         chosen: The frames of each.
-        steps: That each is trained for, about; None = for detector.epochs.
+        steps: That each is trained for, about; None = for detector.epochs, and one that is shared
+            for as many steps as the detectors of its cameras, in the mean.
     """
     runs: dict[tuple[str, ...], dict[int, Cell]] = {}
-    section = school.config.detector
+    cells: dict[str, Cell] = {}
     for point, frames in chosen.items():
-        changes = {"seed": point.seed}
-        if steps is not None:
-            num_frames = len(frames.selection.train_ids)
-            changes["epochs"] = epochs_for(steps, num_frames, section.batch_size)
-        name = f"{point.camera}, {point.strategy}, {point.budget} frames, seed {point.seed}"
-        key = (point.camera, point.strategy, str(point.budget))
-        runs.setdefault(key, {})[point.seed] = school.cell(name, frames, changes)
+        run = point.name_run(frames)
+        if run not in cells:
+            changes = {"seed": point.seed, "epochs": _count_epochs(school, frames, steps)}
+            cameras = name_domain(frames.cameras)
+            name = f"{cameras}, {point.strategy}, {point.budget} frames, seed {point.seed}"
+            cells[run] = school.cell(name, frames, changes)
+        key = (point.camera, point.strategy, str(point.budget), point.group)
+        runs.setdefault(key, {})[point.seed] = cells[run]
     return Plan((), (), runs)
 
 
-def epochs_for(steps: int, num_frames: int, batch_size: int) -> int:
+def _count_epochs(school: DetectorSchool, frames: ChosenFrames, steps: int | None) -> int:
+    """Count the epochs of a detector, see `plan_grid`."""
+    section = school.config.detector
+    alone = [
+        section.epochs * math.ceil(len(each.train_ids) / section.batch_size)
+        for each in frames.selections
+    ]
+    wanted = sum(alone) / len(alone) if steps is None else steps
+    return epochs_for(wanted, len(frames.train_ids), section.batch_size)
+
+
+def epochs_for(steps: float, num_frames: int, batch_size: int) -> int:
     """Give the number of epochs, 1 at least, whose steps are nearest to those asked for.
 
     Example:
@@ -147,10 +187,10 @@ def epochs_for(steps: int, num_frames: int, batch_size: int) -> int:
 def find_detectors(plan: Plan, outcomes: Outcomes) -> dict[Point, Path]:
     """Find the folders of the detectors that were trained and tested."""
     found = {}
-    for (camera, strategy, budget), by_seed in plan.runs.items():
+    for (camera, strategy, budget, group), by_seed in plan.runs.items():
         for seed, cell in by_seed.items():
             if outcomes[cell].status == "done":
-                found[Point(camera, strategy, int(budget), seed)] = cell.folder
+                found[Point(camera, strategy, int(budget), seed, group)] = cell.folder
     return found
 
 

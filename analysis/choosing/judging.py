@@ -1,11 +1,14 @@
 """How all detectors of a grid fare on all cameras: the table, and a matrix of it."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.choosing.grid import Point
+from analysis.choosing.grid import Arm, Point
+from analysis.choosing.groups import OWN
 from analysis.streams.cross_matrix import gather_matrix, write_matrix
 from analysis.streams.cross_testing import JudgedFrames, judge_baselines, judge_students
 from analysis.streams.results import append_results, no_results
@@ -16,9 +19,16 @@ from util.config import DetectorSection
 RESULTS = "inference_results.csv"
 
 
-def name_run(point: Point) -> str:
-    """Name a detector in the table."""
-    return f"{point.camera}_{point.strategy}_{point.budget}_seed{point.seed}"
+class Training(NamedTuple):
+    """What a detector was trained with.
+
+    Attributes:
+        frames: That it has learnt from.
+        steps: That it was trained for.
+    """
+
+    frames: int
+    steps: int
 
 
 def judge_detectors(
@@ -44,9 +54,10 @@ def judge_detectors(
     Returns:
         The table.
     """
+    points = {point.name_run(chosen[point]): point for point in detectors}
     students = [
-        read_cell(place, name_run(point), chosen[point].made_of, dataset)
-        for point, place in detectors.items()
+        read_cell(detectors[point], name, chosen[point].made_of, dataset)
+        for name, point in points.items()
     ]
     rows = judge_students(students, frames, section)
     rows += judge_baselines(baselines, frames, dataset)
@@ -54,26 +65,51 @@ def judge_detectors(
     return append_results(folder / RESULTS, rows, nothing)
 
 
+def describe_trainings(
+    results: pd.DataFrame, chosen: Mapping[Point, ChosenFrames], batch_size: int
+) -> dict[Arm, list[Training]]:
+    """Say what the detectors of each arm were trained with; one that is shared is one.
+
+    Args:
+        results: Of all detectors.
+        chosen: What those that are meant have learnt from.
+        batch_size: Frames of a step.
+    """
+    epochs = dict(zip(results["run_id"], results["epochs"], strict=True))
+    found: dict[Arm, dict[str, Training]] = {}
+    for point, frames in chosen.items():
+        name, count = point.name_run(frames), len(frames.train_ids)
+        steps = int(epochs[name]) * math.ceil(count / batch_size)
+        found.setdefault(point.arm, {})[name] = Training(count, steps)
+    return {arm: list(of_arm.values()) for arm, of_arm in found.items()}
+
+
+def leave_out_shared(results: pd.DataFrame, chosen: Mapping[Point, ChosenFrames]) -> pd.DataFrame:
+    """Leave out rows of detectors of several cameras."""
+    shared = {point.name_run(frames) for point, frames in chosen.items() if len(frames.cameras) > 1}
+    return results[~results["run_id"].isin(shared)]
+
+
 def write_cross_matrix(
-    path: Path, results: pd.DataFrame, detectors: Mapping[Point, Path], reference: str
+    path: Path, results: pd.DataFrame, chosen: Mapping[Point, ChosenFrames], reference: str
 ) -> bool:
     """Write how the detectors of the reference with the most frames fare on each other's cameras.
 
     Args:
         path: Of the matrix; one of an earlier study is removed where there is none.
         results: Of all detectors.
-        detectors: Those that are compared.
+        chosen: What those that are compared have learnt from.
         reference: A strategy.
 
     Returns:
         Whether there are two cameras, so that there is a matrix.
     """
     path.unlink(missing_ok=True)
-    of_reference = [point for point in detectors if point.strategy == reference]
+    of_reference = [p for p in chosen if p.strategy == reference and p.group == OWN]
     most = max((point.budget for point in of_reference), default=0)
     shown = [point for point in of_reference if point.budget == most]
     if len({point.camera for point in shown}) < 2:
         return False
-    rows = results[results["run_id"].isin(map(name_run, shown))]
+    rows = results[results["run_id"].isin([point.name_run(chosen[point]) for point in shown])]
     write_matrix(path, gather_matrix(rows, "mAP50-95"))
     return True

@@ -15,6 +15,13 @@ trainings); the second over groups of frames of these cameras alone (these train
 are 95 % bootstrap intervals, and differences are paired: all strategies meet the same resamples.
 p is adjusted by Holm's method for all comparisons with the reference in this table."""
 
+_SHARING = """\
+A shared student learns from the frames of all cameras that share it, and takes about as many steps
+as a student of one camera, so it sees each frame less often; epochs are whole, one at least, so
+steps may differ somewhat. All are judged on each camera's own test frames; differences are to the
+student of each camera alone, by the same strategy and number of frames, and p is adjusted for all
+of these."""
+
 
 def format_strategies(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Lay the rows of a metric out as texts, for the screen and the report.
@@ -30,6 +37,27 @@ def format_strategies(table: pd.DataFrame, metric: str) -> pd.DataFrame:
             f"{n:.1f} ({short} short)" if short else f"{n:.1f}"
             for n, short in zip(rows["frames"], rows["short"], strict=True)
         ]
+    return pd.concat([shown, _format_scores(rows, metric)], axis=1)
+
+
+def format_groups(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Lay the rows of a metric out as texts, for the screen and the report.
+
+    Args:
+        table: Of `tabulate_groups`.
+        metric: One of `METRICS`.
+    """
+    rows = table[table["metric"] == metric].sort_values(["strategy", "budget"], kind="stable")
+    shown = rows[["strategy", "budget"]].astype(str)
+    shown["student of each"] = rows["group"]
+    shown["students"] = rows["trainings"].astype(str)
+    shown[["frames", "steps"]] = rows[["frames", "steps"]].map("{:.0f}".format)
+    return pd.concat([shown, _format_scores(rows, metric)], axis=1)
+
+
+def _format_scores(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Lay out what strategies and groups have in common."""
+    shown = pd.DataFrame(index=rows.index)
     shown[metric] = _with_ends(rows, "mean", ".3f", ("low", "high"))
     shown["these cameras"] = _ends(rows, ("low_frames", "high_frames"))
     ends = ("difference_low", "difference_high")
@@ -55,18 +83,30 @@ def _numbers(values: pd.Series) -> list[str]:
     return ["-" if pd.isna(value) else f"{value:.2g}" for value in values]
 
 
-def format_report(name: str, answer: str, table: pd.DataFrame, figures: Sequence[str]) -> str:
+def format_report(
+    name: str,
+    answers: Sequence[str],
+    table: pd.DataFrame,
+    groups: pd.DataFrame | None,
+    figures: Sequence[str],
+) -> str:
     """Write the report.
 
     Args:
         name: Of the study.
-        answer: Of `conclude`.
+        answers: Of `conclude`, and of `conclude_groups` if cameras share detectors.
         table: Of `tabulate_strategies`.
+        groups: Of `tabulate_groups`; None = no cameras share detectors.
         figures: Names of pictures beside the report.
     """
-    parts = [f"# {name}: which frames to learn from", answer]
+    parts = [f"# {name}: which frames to learn from", *answers]
     for metric in METRICS:
         parts += [f"## {metric} on own cameras", to_markdown(format_strategies(table, metric))]
-    parts += [_READING, "## Over the frames learnt from"]
+    parts.append(_READING)
+    if groups is not None:
+        parts.append("## Cameras that share a student")
+        parts += [to_markdown(format_groups(groups, metric)) for metric in METRICS]
+        parts.append(_SHARING)
+    parts += ["## Over the frames learnt from"]
     parts += [f"![{figure}]({figure})" for figure in figures]
     return "\n\n".join(parts) + "\n"

@@ -10,7 +10,7 @@ same resamples, so differences are paired.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ class CameraScores:
 
     Attributes:
         cameras: Names.
-        arms: What has chosen, and how many frames.
+        arms: What has chosen, how many frames, and who learns together.
         estimate: (C, A, 2) float64, of all test frames: `METRICS`, means over seeds.
         resampled: (C, R, A, 2) float64, of resampled frames; nan where these have no true box.
         num_groups: (C,) int, groups of frames of each camera.
@@ -46,6 +46,16 @@ class CameraScores:
     estimate: np.ndarray
     resampled: np.ndarray
     num_groups: np.ndarray
+
+    def of(self, group: str) -> "CameraScores":
+        """Leave out the arms of other groups."""
+        kept = [at for at, arm in enumerate(self.arms) if arm.group == group]
+        return replace(
+            self,
+            arms=[self.arms[at] for at in kept],
+            estimate=self.estimate[:, kept],
+            resampled=self.resampled[:, :, kept],
+        )
 
     def over_cameras(self, metric: str) -> Draws:
         """Draw means over cameras and frames; nan where there is one camera.
@@ -73,8 +83,8 @@ class CameraScores:
 
 
 def name_arm(arm: Arm) -> str:
-    """Name a strategy with a number of frames."""
-    return f"{arm[0]}, {arm[1]}"
+    """Name a strategy with a number of frames, and who learns together."""
+    return f"{arm.strategy}, {arm.budget}, {arm.group}"
 
 
 def _mean(values: np.ndarray, axis: int) -> np.ndarray:
@@ -87,7 +97,7 @@ def _mean(values: np.ndarray, axis: int) -> np.ndarray:
 def score_cameras(
     frames: JudgedFrames, detectors: Mapping[Point, Path], num_resamples: int = RESAMPLES
 ) -> CameraScores:
-    """Score detectors on their own cameras.
+    """Score detectors on their own cameras; one that is shared, on each of its cameras.
 
     Args:
         frames: Of all cameras, each of which has a true box.

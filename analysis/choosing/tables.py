@@ -1,11 +1,14 @@
-"""The table of strategies: how each fares with each number of frames, and beside the reference."""
+"""Tables of how arms fare: strategies beside the reference, shared detectors beside own ones."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from analysis.choosing.grid import Arm
+from analysis.choosing.groups import OWN
+from analysis.choosing.judging import Training
 from analysis.choosing.scores import METRICS, CameraScores, name_arm
 from analysis.study.statistics.comparisons import compare
 from analysis.study.statistics.draws import Draws
@@ -14,19 +17,20 @@ _OF_CAMERAS = ["low", "high"]
 _OF_FRAMES = ["low_frames", "high_frames"]
 _COMPARED = ["difference", "difference_low", "difference_high", "p", "p_holm"]
 _COMPARED_FRAMES = [f"{name}_frames" for name in _COMPARED[1:]]
-COLUMNS = ["metric", "strategy", "budget", "frames", "short", "cameras", "trainings", "mean"]
-COLUMNS += [*_OF_CAMERAS, *_OF_FRAMES, *_COMPARED, *_COMPARED_FRAMES]
+_SCORES = ["cameras", "mean", *_OF_CAMERAS, *_OF_FRAMES, *_COMPARED, *_COMPARED_FRAMES]
+COLUMNS = ["metric", "strategy", "budget", "frames", "short", "trainings", *_SCORES]
+GROUP_COLUMNS = ["metric", "strategy", "budget", "group", "trainings", "frames", "steps", *_SCORES]
 
 
 def tabulate_strategies(
-    scores: CameraScores, counts: Mapping[Arm, Sequence[int]], reference: str
+    scores: CameraScores, trainings: Mapping[Arm, Sequence[Training]], reference: str
 ) -> pd.DataFrame:
-    """Average each arm over cameras, and compare it with the reference at the same budget.
+    """Average each arm of own detectors over cameras, and compare it with the reference.
 
     Args:
         scores: Of all arms.
-        counts: Frames that each training of an arm has learnt from.
-        reference: Strategy that others are compared with.
+        trainings: Of each arm.
+        reference: Strategy that others of the same budget are compared with.
 
     Returns:
         `COLUMNS`, a row a metric, strategy and budget: `frames` (mean number learnt from), `short`
@@ -35,37 +39,81 @@ def tabulate_strategies(
         with its interval, `p` and `p_holm`, adjusted for all comparisons of the metric; these,
         too, again with `_frames`. Differences are nan of the reference itself.
     """
+    own = scores.of(OWN)
+    told = {
+        "frames": [_mean(trainings[arm], "frames") for arm in own.arms],
+        "short": [sum(each.frames < arm.budget for each in trainings[arm]) for arm in own.arms],
+        "trainings": [len(trainings[arm]) for arm in own.arms],
+    }
+    references = [arm._replace(strategy=reference) for arm in own.arms]
+    return _tabulate(own, told, references)[COLUMNS]
+
+
+def tabulate_groups(
+    scores: CameraScores, trainings: Mapping[Arm, Sequence[Training]]
+) -> pd.DataFrame:
+    """Average each arm over cameras, and compare shared detectors with own ones of the same frames.
+
+    Args:
+        scores: Of all arms.
+        trainings: Of each arm.
+
+    Returns:
+        `GROUP_COLUMNS`, as of `tabulate_strategies`, with `group` (who learns together, see
+        `analysis.choosing.groups`), the number of `trainings`, and means of the `frames` that these
+        have learnt from and of their `steps`. Differences are to `OWN`; nan of it.
+    """
+    told = {
+        "group": [arm.group for arm in scores.arms],
+        "trainings": [len(trainings[arm]) for arm in scores.arms],
+        "frames": [_mean(trainings[arm], "frames") for arm in scores.arms],
+        "steps": [_mean(trainings[arm], "steps") for arm in scores.arms],
+    }
+    references = [arm._replace(group=OWN) for arm in scores.arms]
+    return _tabulate(scores, told, references)[GROUP_COLUMNS]
+
+
+def _mean(trainings: Sequence[Training], of: Literal["frames", "steps"]) -> float:
+    return float(np.mean([getattr(each, of) for each in trainings]))
+
+
+def _tabulate(
+    scores: CameraScores, told: Mapping[str, Sequence[object]], references: Sequence[Arm]
+) -> pd.DataFrame:
+    """Average each arm over cameras, and compare it with another one; a row a metric and arm."""
     tables = []
     for metric in METRICS:
         of_cameras, of_frames = scores.over_cameras(metric), scores.over_frames(metric)
         table = pd.DataFrame(
             {
                 "metric": metric,
-                "strategy": [strategy for strategy, _ in scores.arms],
-                "budget": [budget for _, budget in scores.arms],
-                "frames": [float(np.mean(counts[arm])) for arm in scores.arms],
-                "short": [sum(n < arm[1] for n in counts[arm]) for arm in scores.arms],
+                "strategy": [arm.strategy for arm in scores.arms],
+                "budget": [arm.budget for arm in scores.arms],
                 "cameras": len(scores.cameras),
-                "trainings": [len(counts[arm]) for arm in scores.arms],
                 "mean": of_cameras.estimate,
+                **told,
             }
         )
         table[_OF_CAMERAS] = np.stack(of_cameras.interval(), axis=1)
         table[_OF_FRAMES] = np.stack(of_frames.interval(), axis=1)
-        told = _compare(of_cameras, scores.arms, reference, _COMPARED)
-        told_frames = _compare(of_frames, scores.arms, reference, ["difference", *_COMPARED_FRAMES])
-        tables.append(pd.concat([table, told, told_frames.drop(columns="difference")], axis=1))
-    return pd.concat(tables, ignore_index=True)[COLUMNS]
+        arms = (scores.arms, references)
+        of_all = _compare(of_cameras, *arms, _COMPARED)
+        of_these = _compare(of_frames, *arms, ["difference", *_COMPARED_FRAMES])
+        tables.append(pd.concat([table, of_all, of_these.drop(columns="difference")], axis=1))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _compare(
-    draws: Draws, arms: Sequence[Arm], reference: str, columns: Sequence[str]
+    draws: Draws, arms: Sequence[Arm], references: Sequence[Arm], columns: Sequence[str]
 ) -> pd.DataFrame:
-    """Compare each arm with the reference of its budget; a row an arm, nan of the reference."""
-    others = [at for at, (strategy, _) in enumerate(arms) if strategy != reference]
-    pairs = [(name_arm(arms[at]), name_arm((reference, arms[at][1]))) for at in others]
-    told = compare(draws, pairs).drop(columns=["a", "b"])
-    told.index = pd.Index(others)
+    """Compare each arm with its reference; a row an arm, nan of one that is its own."""
+    pairs = {
+        at: (name_arm(arm), name_arm(reference))
+        for at, (arm, reference) in enumerate(zip(arms, references, strict=True))
+        if arm != reference
+    }
+    told = compare(draws, list(pairs.values())).drop(columns=["a", "b"])
+    told.index = pd.Index(list(pairs))
     return told.set_axis(list(columns), axis=1).reindex(range(len(arms)))
 
 
@@ -75,7 +123,8 @@ def compare_budgets(scores: CameraScores, metric: str, reference: str) -> pd.Dat
     Returns:
         A row as of `compare`, of cameras, then one of frames; no row where there is one budget.
     """
-    budgets = sorted(budget for strategy, budget in scores.arms if strategy == reference)
-    pairs = [(name_arm((reference, budgets[-1])), name_arm((reference, budgets[0])))]
+    own = scores.of(OWN).arms
+    budgets = sorted(arm.budget for arm in own if arm.strategy == reference)
+    pairs = [(name_arm(Arm(reference, budgets[-1])), name_arm(Arm(reference, budgets[0])))]
     each = (scores.over_cameras(metric), scores.over_frames(metric))
     return pd.concat([compare(draws, pairs if len(budgets) > 1 else []) for draws in each])

@@ -33,5 +33,4 @@ def estimate_detectors(plan: Plan, num_tested: int, num_processes: int) -> Work:
 
 def _count(stage: Detecting) -> int:
     """Count what a detector looks at in an epoch."""
-    selection = stage.frames.selection
-    return len(selection.train_ids) + selection.bank.num_validation
+    return len(stage.frames.image_ids)

@@ -1,4 +1,4 @@
-"""The cells of detectors that learn from frames of a camera: what decides them, how they are made.
+"""The cells of detectors that learn from frames of cameras: what decides them, how they are made.
 
 This module is about the config as a whole, as `analysis.work.stages` is, whose neighbour it is for
 detectors.
@@ -47,19 +47,34 @@ class ChosenFrames:
     """What a detector learns from.
 
     Attributes:
-        selection: The frames of its camera.
+        selections: The frames of each of its cameras.
         settings: What has chosen them.
         made_of: All that has decided the choice, JSON values.
     """
 
-    selection: Selection
+    selections: Sequence[Selection]
     settings: StreamsSection
     made_of: Mapping[str, Any]
 
     @property
+    def cameras(self) -> list[str]:
+        """Names of its cameras."""
+        return [each.bank.camera.name for each in self.selections]
+
+    @property
+    def train_ids(self) -> list[str]:
+        """Frames to learn from, camera by camera."""
+        return [image_id for each in self.selections for image_id in each.train_ids]
+
+    @property
+    def validation_ids(self) -> list[str]:
+        """Frames to validate by, camera by camera."""
+        return [image_id for each in self.selections for image_id in each.bank.validation_ids]
+
+    @property
     def image_ids(self) -> list[str]:
         """To learn from and to validate by."""
-        return [*self.selection.train_ids, *self.selection.bank.validation_ids]
+        return [*self.train_ids, *self.validation_ids]
 
     def write(self, folder: Path) -> None:
         """Write the lists, and why each frame is in them."""
@@ -67,7 +82,7 @@ class ChosenFrames:
         if self.settings.second_stage != "none":
             strategies.append(self.settings.second_stage)
         facts = {"settings": {**self.made_of, "splits": [TRAIN, VALIDATION]}}
-        write_selections(folder, [self.selection], TRAIN, VALIDATION, strategies, facts)
+        write_selections(folder, self.selections, TRAIN, VALIDATION, strategies, facts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +106,10 @@ class Detecting:
 
     def decides(self, images: Images) -> dict[str, Any]:
         """Give what its own settings and frames decide, as JSON values."""
-        selection = self.frames.selection
         return {
             "detector": self.detector.decides(),
-            "train": images.hash(selection.train_ids),
-            "validation": images.hash(selection.bank.validation_ids),
+            "train": images.hash(self.frames.train_ids),
+            "validation": images.hash(self.frames.validation_ids),
         }
 
     def run(self, folder: Path, reads: Sequence[Path]) -> int:

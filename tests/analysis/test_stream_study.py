@@ -1,12 +1,14 @@
-"""The stream study: a grid on two painted cameras, resumed, shared, planned, and refused."""
+"""The stream study: a grid on painted cameras, resumed, shared, planned, and refused."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.clusters.reading import read_clusters
 from analysis.stream_study import main
 from analysis.streams.cross_matrix import read_matrix
 from analysis.streams.results import read_results
@@ -21,12 +23,12 @@ BANK, TEST = 14, 6
 STUDY = {"strategies": ["n-first", "uniform-random"], "budgets": [4]}
 
 
-def write_cameras(folder: Path) -> Path:
-    """Write two cameras that see a bird in each frame, what a teacher says, and a config."""
+def write_cameras(folder: Path, cameras: Sequence[str] = ("cam1", "cam2")) -> Path:
+    """Write cameras that see a bird in each frame, what a teacher says, and a config."""
     rng = np.random.default_rng(3)
     rows, splits = [], {"Bank": [], "Test": []}
     with LabelSetWriter(folder / "label_sets" / "teacher", {"producer": "test"}) as writer:
-        for camera in ("cam1", "cam2"):
+        for camera in cameras:
             for number in range(BANK + TEST):
                 split = "Bank" if number < BANK else "Test"
                 image_id = f"{camera}/{split}/{number:03d}"
@@ -169,6 +171,85 @@ def test_a_finished_study_trains_nothing_anew_but_what_a_setting_changes(
     assert "stays open" in capsys.readouterr().out
     assert run(finished, "--plan", "--detector.learning_rate", "0.01") == 0
     assert "4           4" in capsys.readouterr().out
+
+
+def test_cameras_share_students_at_equal_steps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import analysis.cluster_cameras
+
+    cameras = ("cam1", "cam2", "cam3")
+    config = write_cameras(tmp_path, cameras)
+    alone = ["--stream_study.strategies", "random", "--detector.epochs", "6"]
+    alone += ["--stream_study.reference", "random"]
+    assert run(config, *alone) == 0
+    finding = ["--clusters.results", "stream_study", "--clusters.distance", "transfer"]
+    assert analysis.cluster_cameras.main(["--config", str(config), *finding]) == 0
+    path = tmp_path / "runs" / "clusters" / "clusters.csv"
+    assert set(read_clusters(path)) == set(cameras)
+    path.write_text("camera;cluster\ncam3;1\ncam1;2\ncam2;2\n")
+    before = stamps(config)
+    more = [*alone, "--stream_study.shared", '["cluster", "all"]']
+    assert run(config, *more, "--plan") == 0
+    assert "trainings             5           2" in capsys.readouterr().out
+    assert run(config, *more) == 0
+    assert "shared student" in capsys.readouterr().out
+    assert {p: stamp for p, stamp in stamps(config).items() if p in before} == before
+    lists = {
+        frozenset((folder / "frames" / "Train.txt").read_text().split()): folder
+        for folder in (tmp_path / "cells").glob("detector-*/")
+    }
+    of_all = max(lists, key=len)
+    own = {ids for ids in lists if len(ids) == 4}
+    assert len(own) == 3
+    assert of_all == frozenset().union(*own)
+    (of_two,) = (ids for ids in lists if len(ids) == 8)
+    assert {image_id[:4] for image_id in of_two} == {"cam1", "cam2"}
+    assert of_two < of_all
+    # Steps of 4 frames: 6 epochs of one step, 3 of two, 2 of three.
+    epochs = {len(ids): len(pd.read_csv(lists[ids] / "metrics.csv")) for ids in lists}
+    assert epochs == {4: 6, 8: 3, 12: 2}
+    folder = tmp_path / "runs" / "stream_study"
+    results = read_results(folder / "inference_results.csv").set_index("run_id")
+    assert set(results.index) == {
+        f"{who}_random_4_seed0" for who in (*cameras, "cam1o2", "cam1o2o3")
+    }
+    assert set(results.loc["cam1o2_random_4_seed0", "source_domain"]) == {"cam1o2"}
+    assert set(results.loc["cam1o2_random_4_seed0", "samples"]) == {8}
+    table = pd.read_csv(folder / "groups.csv").set_index(["metric", "group"])
+    who = {"camera": cameras, "cluster": ("cam1o2", "cam1o2", "cam3"), "all": ("cam1o2o3",) * 3}
+    for group, sources in who.items():
+        row = table.loc[("mAP50", group)]
+        scores = [
+            results.loc[f"{source}_random_4_seed0"].set_index("target_domain")["mAP50"][c]
+            for source, c in zip(sources, cameras, strict=True)
+        ]
+        assert row["mean"] == pytest.approx(np.mean(scores), abs=1e-9)
+        assert row["steps"] == 6
+        assert row["trainings"] == len(set(sources))
+    assert read_matrix(folder / "cross_performance.csv").cameras == cameras
+    report = (folder / "report.md").read_text()
+    assert "| random | 4 | cluster | 2 | 6 | 6 |" in report
+    assert run(config, *alone) == 0
+    assert not (folder / "groups.csv").exists()
+
+
+def test_clusters_that_are_missing_or_of_other_cameras_are_refused(tmp_path: Path) -> None:
+    config = write_cameras(tmp_path)
+    asked = ("--stream_study.shared", "cluster")
+    told = refused(config, *asked)
+    assert "there is no" in told
+    assert "then analysis/cluster_cameras.py" in told
+    path = tmp_path / "runs" / "clusters" / "clusters.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("camera;cluster\ncam1;1\ncam9;1\n")
+    told = refused(config, *asked)
+    assert "not of the same cameras, but cam2, cam9 of one alone" in told
+    path.write_text("camera;cluster\ncam1;1\ncam2;1\ncam1;2\n")
+    assert "a second time, in line 4" in refused(config, *asked)
+    path.write_text("camera;group\ncam1;1\n")
+    assert "lacks the column cluster" in refused(config, *asked)
+    assert "expected each once" in refused(config, "--stream_study.shared", '["all", "all"]')
 
 
 def test_shares_make_all_cells_and_the_report_finds_them(

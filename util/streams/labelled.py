@@ -35,9 +35,9 @@ class Pool:
     num_failed: int
     image_paths: Mapping[str, Path]
 
-    def only(self, camera: Camera) -> "Pool":
+    def only(self, names: Collection[str]) -> "Pool":
         """Leave out the other cameras."""
-        return replace(self, cameras=[camera])
+        return replace(self, cameras=[each for each in self.cameras if each.name in names])
 
     def describe(self, settings: StreamsSection, groups: str | None) -> dict[str, Any]:
         """Give all that decides what is chosen of these frames, as JSON values.

@@ -1,21 +1,25 @@
 """Scores of cameras under resamples, against slow loops, and what they come to in words."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from analysis.choosing.concluding import conclude
-from analysis.choosing.grid import Point, epochs_for
+from analysis.choosing.concluding import conclude, conclude_groups
+from analysis.choosing.grid import Arm, Point, epochs_for
+from analysis.choosing.groups import OWN
+from analysis.choosing.judging import Training
 from analysis.choosing.scores import METRICS, CameraScores, score_cameras
-from analysis.choosing.tables import compare_budgets, tabulate_strategies
+from analysis.choosing.tables import compare_budgets, tabulate_groups, tabulate_strategies
 from analysis.streams.cross_testing import JudgedFrames
 from tests.conftest import box_table
 from util.metrics.class_average_precision import rank_by_class
 from util.metrics.intervals import holm
 from util.streams.cameras import Camera
 
-ARMS = [("random", 4), ("random", 8), ("top", 4), ("top", 8)]
+ARMS = [Arm("random", 4), Arm("random", 8), Arm("top", 4), Arm("top", 8)]
 
 
 def make_scores(gain: float, num_cameras: int = 9, num_groups: int = 12) -> CameraScores:
@@ -28,6 +32,11 @@ def make_scores(gain: float, num_cameras: int = 9, num_groups: int = 12) -> Came
     resampled = estimate[:, None] + shared + rng.normal(0, 0.003, (num_cameras, 500, 4, 2))
     groups = np.full(num_cameras, num_groups)
     return CameraScores([f"cam{n}" for n in range(num_cameras)], ARMS, estimate, resampled, groups)
+
+
+def train(count: int) -> dict[Arm, list[Training]]:
+    """So many trainings of each arm, of as many frames as asked for, for ten steps."""
+    return {arm: [Training(arm.budget, 10)] * count for arm in ARMS}
 
 
 def test_worlds_of_cameras_are_means_of_drawn_cameras_each_on_resamples_of_its_own() -> None:
@@ -52,7 +61,7 @@ def test_cameras_that_differ_widen_means_and_not_paired_differences() -> None:
         each.interval() for each in (scores.over_cameras("mAP50"), scores.over_frames("mAP50"))
     )
     assert (high - low > 3 * (high_f - low_f)).all()
-    table = tabulate_strategies(scores, {arm: [arm[1]] * 9 for arm in ARMS}, "random")
+    table = tabulate_strategies(scores, train(9), "random")
     top = table[(table["strategy"] == "top") & (table["metric"] == "mAP50")]
     widths = top["difference_high"] - top["difference_low"]
     assert (widths < 0.1 * (high - low)[2:]).all()
@@ -61,16 +70,16 @@ def test_cameras_that_differ_widen_means_and_not_paired_differences() -> None:
 
 def test_the_table_compares_with_the_reference_of_the_same_budget() -> None:
     scores = make_scores(0.05)
-    counts = {arm: [arm[1] - (arm == ("top", 8))] * 9 for arm in ARMS}
+    counts = train(9) | {ARMS[3]: [Training(7, 1)] * 9}
     table = tabulate_strategies(scores, counts, "random")
     assert len(table) == 2 * len(ARMS)
     for number, metric in enumerate(METRICS):
         rows = table[table["metric"] == metric].set_index(["strategy", "budget"])
         for at, arm in enumerate(ARMS):
-            row = rows.loc[arm]
+            row = rows.loc[(arm.strategy, arm.budget)]
             assert row["mean"] == pytest.approx(scores.estimate[:, at, number].mean())
-            assert row["short"] == (9 if arm == ("top", 8) else 0)
-            if arm[0] == "random":
+            assert row["short"] == (9 if arm == ARMS[3] else 0)
+            if arm.strategy == "random":
                 assert row[["difference", "p", "p_holm", "p_holm_frames"]].isna().all()
                 continue
             paired = scores.estimate[:, at, number] - scores.estimate[:, at - 2, number]
@@ -85,8 +94,8 @@ def test_the_table_compares_with_the_reference_of_the_same_budget() -> None:
         assert told["p_holm"].to_numpy() == pytest.approx(holm(told["p"].to_numpy()))
 
 
-def say(scores: CameraScores, arms: int = 4) -> str:
-    table = tabulate_strategies(scores, {arm: [arm[1]] * 9 for arm in ARMS[:arms]}, "random")
+def say(scores: CameraScores) -> str:
+    table = tabulate_strategies(scores, train(9), "random")
     return conclude(table, compare_budgets(scores, "mAP50-95", "random"), "random")
 
 
@@ -154,16 +163,61 @@ def test_detectors_are_scored_on_their_own_cameras_and_seeds_are_averaged(
 
 
 def test_a_single_camera_has_no_interval_of_cameras() -> None:
-    table = tabulate_strategies(
-        make_scores(0.05, num_cameras=1), {arm: [arm[1]] for arm in ARMS}, "random"
-    )
+    table = tabulate_strategies(make_scores(0.05, num_cameras=1), train(1), "random")
     assert table[["low", "high", "difference_low"]].isna().all(axis=None)
     assert table["low_frames"].notna().all()
     assert (table.loc[table["strategy"] == "top", "p"] == 1).all()
-    alone = tabulate_strategies(
-        make_scores(0.05, 2, num_groups=1), {arm: [arm[1]] * 2 for arm in ARMS}, "random"
-    )
+    alone = tabulate_strategies(make_scores(0.05, 2, num_groups=1), train(2), "random")
     assert alone["low_frames"].isna().all()
+
+
+def share(scores: CameraScores) -> CameraScores:
+    """The same scores, but those of `top` are of `random` by a student of all cameras."""
+    arms = [Arm("random", arm.budget, OWN if arm.strategy == "random" else "all") for arm in ARMS]
+    return replace(scores, arms=arms)
+
+
+def tabulate_shared(scores: CameraScores, steps: int) -> pd.DataFrame:
+    num_cameras = len(scores.cameras)
+    return tabulate_groups(
+        share(scores),
+        {
+            arm: [Training(arm.budget, 10)] * num_cameras
+            if arm.group == OWN
+            else [Training(arm.budget * num_cameras, steps)]
+            for arm in share(scores).arms
+        },
+    )
+
+
+def test_shared_students_are_compared_with_those_of_each_camera_alone() -> None:
+    scores = make_scores(0.05)
+    table = tabulate_shared(scores, 11).set_index(["metric", "budget", "group"])
+    assert table.index.is_unique
+    strategies = tabulate_strategies(scores, train(9), "random")
+    same = strategies.set_index(["metric", "budget", "strategy"])
+    compared = ["difference", "difference_low", "difference_high", "p_holm", "p_holm_frames"]
+    for metric in METRICS:
+        for budget in (4, 8):
+            shared, top = table.loc[(metric, budget, "all")], same.loc[(metric, budget, "top")]
+            assert shared[compared].tolist() == pytest.approx(top[compared].tolist())
+            assert table.loc[(metric, budget, OWN), compared].isna().all()
+            assert shared[["trainings", "frames", "steps"]].tolist() == [1, 9 * budget, 11]
+    own = tabulate_strategies(share(scores), {a: [Training(a.budget, 10)] for a in ARMS}, "random")
+    assert set(own["strategy"]) == {"random"}  # where strategies are compared, no one shares
+
+
+def test_what_sharing_brings_is_said_with_its_steps() -> None:
+    better = conclude_groups(tabulate_shared(make_scores(0.05), 10))
+    assert better.startswith(
+        "Whether cameras share a student matters, by 9 cameras; compared with the student of each "
+        "camera alone: all, random, "
+    )
+    assert "frames a camera: +0.0" in better
+    assert "This is at as many steps." in better
+    nothing = conclude_groups(tabulate_shared(make_scores(0.0), 12))
+    assert nothing.startswith("No shared student can be told from the student of each camera alone")
+    assert "at steps that differ by up to 20%" in nothing
 
 
 @pytest.mark.parametrize(

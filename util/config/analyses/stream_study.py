@@ -1,11 +1,13 @@
 """The section `stream_study`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from util.config.fields import FolderName, Place, Section
 from util.config.streams import StreamStrategy
+
+Shared = Literal["cluster", "all"]
 
 
 class StreamStudySection(Section):
@@ -44,11 +46,17 @@ class StreamStudySection(Section):
         description="Steps that each detector is trained for, about, whatever its number of frames:"
         " as many epochs as that takes; null = detector.epochs.",
     )
+    shared: list[Shared] = Field(
+        [],
+        description="Who gets a student together, beside each camera alone, at as many steps:"
+        " cluster (the cameras of each cluster of analysis/cluster_cameras.py, clusters.name), all."
+        " Each camera gives it the frames that it gives its own student.",
+    )
     name: FolderName = Field(
         "stream_study", description="Folder of its tables and figures, in paths.runs."
     )
 
-    @field_validator("strategies", "budgets", "seeds")
+    @field_validator("strategies", "budgets", "seeds", "shared")
     @classmethod
     def _each_once(cls, values: list[str | int]) -> list[str | int]:
         if len(set(values)) < len(values):
