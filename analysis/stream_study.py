@@ -6,10 +6,10 @@
 Chooses frames of each camera as util/streams/select_frames.py does (sections stream_study and
 streams), trains a detector on each choice (detector), and tests it on the test frames of all
 cameras. What is made is kept in paths.cells, so a stopped study goes on, and a changed setting
-makes anew only what depends on it. Cameras may share students, too, those of a cluster or
-all (stream_study.shared), which are compared at equal steps. Writes paths.runs/NAME: report.md,
-strategies.csv, groups.csv, inference_results.csv, cross_performance.csv (the largest budget of the
-reference) and curves.
+makes anew only what depends on it. Cameras may share students, too, those of a cluster or all
+(stream_study.shared), which are compared at equal steps. Writes paths.runs/NAME: report.html and
+report.md, strategies.csv, groups.csv, inference_results.csv, cross_performance.csv (the largest
+budget of the reference) and curves.
 Next: python analysis/cluster_cameras.py
 """
 
@@ -160,7 +160,7 @@ def conclude_study(
         print(write_answer(folder, frames, compared, trainings, study.reference, figures))
     if lacking := list(dict.fromkeys(p.camera for p in chosen if p.camera not in complete)):
         print(f"Left out, since trainings failed: {listed(lacking, 20)}")
-    print(f"Wrote {folder}: report.md, strategies.csv, inference_results.csv, curves")
+    print(f"Wrote {folder}: report.html, strategies.csv, inference_results.csv, curves")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,21 @@
-"""The report: the answer, the table, the curves, and how to read them, in Markdown."""
+"""The report: the answers, the tables, the curves, and how to read them, in Markdown and HTML."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from analysis.choosing.concluding import say_ends
 from analysis.choosing.scores import METRICS
 from analysis.markdown_table import to_markdown
+from analysis.study import report
+from analysis.study.report.tables import show_table
+from analysis.study.report.writing import inline_svg
+from util.disk.whole_files import write_text
+from util.page_templates import load_template, write_page
+
+Section = tuple[str, dict[str, pd.DataFrame], str]
+"""A title, tables of texts by what they are of, and how to read them."""
 
 _READING = """\
 Means are over cameras, each on its own test frames; then seeds are averaged. The first interval is
@@ -83,30 +92,53 @@ def _numbers(values: pd.Series) -> list[str]:
     return ["-" if pd.isna(value) else f"{value:.2g}" for value in values]
 
 
-def format_report(
-    name: str,
+def write_report(
+    folder: Path,
     answers: Sequence[str],
     table: pd.DataFrame,
     groups: pd.DataFrame | None,
     figures: Sequence[str],
-) -> str:
-    """Write the report.
+) -> None:
+    """Write report.md, and report.html, which needs nothing else.
 
     Args:
-        name: Of the study.
+        folder: Of the study, with its figures as PNG and SVG.
         answers: Of `conclude`, and of `conclude_groups` if cameras share detectors.
         table: Of `tabulate_strategies`.
         groups: Of `tabulate_groups`; None = no cameras share detectors.
-        figures: Names of pictures beside the report.
+        figures: Names of the PNG files.
     """
-    parts = [f"# {name}: which frames to learn from", *answers]
-    for metric in METRICS:
-        parts += [f"## {metric} on own cameras", to_markdown(format_strategies(table, metric))]
-    parts.append(_READING)
+    strategies = {f"{m} on own cameras": format_strategies(table, m) for m in METRICS}
+    sections: list[Section] = [("Strategies", strategies, _READING)]
     if groups is not None:
-        parts.append("## Cameras that share a student")
-        parts += [to_markdown(format_groups(groups, metric)) for metric in METRICS]
-        parts.append(_SHARING)
-    parts += ["## Over the frames learnt from"]
+        shared = {f"{m} on each camera": format_groups(groups, m) for m in METRICS}
+        sections.append(("Cameras that share a student", shared, _SHARING))
+    write_text(folder / "report.md", _to_markdown(folder.name, answers, sections, figures))
+    page = load_template(
+        Path(__file__).with_name("report.html.jinja"), *map(Path, report.__path__)
+    ).render(
+        name=folder.name,
+        answers=answers,
+        sections=[
+            (title, {caption: show_table(shown) for caption, shown in tables.items()}, note)
+            for title, tables, note in sections
+        ],
+        plots={
+            Path(name).stem: inline_svg((folder / name).with_suffix(".svg")) for name in figures
+        },
+    )
+    write_page(folder / "report.html", page)
+
+
+def _to_markdown(
+    name: str, answers: Sequence[str], sections: Sequence[Section], figures: Sequence[str]
+) -> str:
+    parts = [f"# {name}: which frames to learn from", *answers]
+    for title, tables, note in sections:
+        parts.append(f"## {title}")
+        for caption, shown in tables.items():
+            parts += [f"### {caption}", to_markdown(shown)]
+        parts.append(note)
+    parts.append("## Over the frames learnt from")
     parts += [f"![{figure}]({figure})" for figure in figures]
     return "\n\n".join(parts) + "\n"

@@ -7,7 +7,7 @@ from analysis.choosing.concluding import METRIC, conclude, conclude_groups
 from analysis.choosing.grid import Arm, Point
 from analysis.choosing.groups import OWN
 from analysis.choosing.judging import Training
-from analysis.choosing.report import format_groups, format_report, format_strategies
+from analysis.choosing.report import format_groups, format_strategies, write_report
 from analysis.choosing.scores import score_cameras
 from analysis.choosing.tables import compare_budgets, tabulate_groups, tabulate_strategies
 from analysis.streams.cross_testing import JudgedFrames
@@ -24,7 +24,7 @@ def write_answer(
     reference: str,
     figures: Sequence[str],
 ) -> str:
-    """Compare strategies, and shared detectors with own ones: tables as CSV, and report.md.
+    """Compare strategies, and shared detectors with own ones: tables as CSV, and the report.
 
     Args:
         folder: Of the study.
@@ -49,6 +49,5 @@ def write_answer(
         parts.append(format_groups(groups, METRIC).to_string(index=False))
         answers.append(conclude_groups(groups))
         write_text(folder / GROUPS, groups.to_csv(index=False))
-    report = format_report(folder.name, answers, table, groups, figures)
-    write_text(folder / "report.md", report)
+    write_report(folder, answers, table, groups, figures)
     return "\n\n".join([*parts, *answers])

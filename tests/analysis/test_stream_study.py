@@ -230,6 +230,10 @@ def test_cameras_share_students_at_equal_steps(
     assert read_matrix(folder / "cross_performance.csv").cameras == cameras
     report = (folder / "report.md").read_text()
     assert "| random | 4 | cluster | 2 | 6 | 6 |" in report
+    page = (folder / "report.html").read_text()
+    assert page.count("<table") == 4
+    assert page.count("<svg") == 4
+    assert "Cameras that share a student" in page
     assert run(config, *alone) == 0
     assert not (folder / "groups.csv").exists()
 
