@@ -29,7 +29,7 @@ def conclude(table: pd.DataFrame, gain: pd.DataFrame, reference: str) -> str:
     else:
         whether = _say_whether(others, ("The choice of frames", "choice of frames"), reference)
     sentences = [whether, _say_gain(rows, gain, reference)]
-    sentences += [_say_worth(rows, reference), _say_doubt(others)]
+    sentences += [_say_worth(rows, reference), _say_doubt(others, rows)]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -40,15 +40,15 @@ def conclude_groups(table: pd.DataFrame) -> str:
         table: Of `tabulate_groups`.
     """
     rows = table[table["metric"] == METRIC]
-    own = rows[rows["group"] == OWN].set_index(["strategy", "budget"])["steps"]
-    shared = rows[rows["group"] != OWN].set_index(["strategy", "budget"])
-    apart = (shared["steps"] / own.reindex(shared.index) - 1).abs().max()
+    is_own, key = rows["group"] == OWN, ["strategy", "budget"]
+    own, shared = rows[is_own].set_index(key), rows[~is_own].set_index(key)
+    apart = (shared["steps"] / own["steps"].reindex(shared.index) - 1).abs().max()
     others = shared.reset_index()
     others["strategy"] = others["group"] + ", " + others["strategy"]
     said = ("Whether cameras share a student", "shared student")
     whether = _say_whether(others, said, "the student of each camera alone")
     steps = "as many steps" if apart < EQUAL else f"steps that differ by up to {apart:.0%}"
-    return f"{whether} This is at {steps}. {_say_doubt(others)}".strip()
+    return f"{whether} This is at {steps}. {_say_doubt(others, own)}".strip()
 
 
 def find_sure(others: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -138,11 +138,16 @@ def _say_worth(rows: pd.DataFrame, reference: str) -> str:
     return f"{advice}, which is as good as can be told."
 
 
-def _say_doubt(others: pd.DataFrame) -> str:
-    """Say what so few cameras, or trainings, cannot tell."""
+def _say_doubt(others: pd.DataFrame, own: pd.DataFrame) -> str:
+    """Say what so few cameras, or trainings, cannot tell.
+
+    Args:
+        others: Rows of what is compared.
+        own: Rows of detectors of one camera.
+    """
     if not len(others):
         return ""
-    cameras, trainings = int(others["cameras"].iloc[0]), int(others["trainings"].iloc[0])
+    cameras, trainings = int(own["cameras"].iloc[0]), int(own["trainings"].iloc[0])
     doubts = []
     if 2.0 ** (1 - cameras) * len(others) >= SIGNIFICANT:
         doubts.append(

@@ -17,9 +17,9 @@ _OF_CAMERAS = ["low", "high"]
 _OF_FRAMES = ["low_frames", "high_frames"]
 _COMPARED = ["difference", "difference_low", "difference_high", "p", "p_holm"]
 _COMPARED_FRAMES = [f"{name}_frames" for name in _COMPARED[1:]]
-_SCORES = ["cameras", "mean", *_OF_CAMERAS, *_OF_FRAMES, *_COMPARED, *_COMPARED_FRAMES]
-COLUMNS = ["metric", "strategy", "budget", "frames", "short", "trainings", *_SCORES]
-GROUP_COLUMNS = ["metric", "strategy", "budget", "group", "trainings", "frames", "steps", *_SCORES]
+_SCORES = ["cameras", "trainings", "mean", *_OF_CAMERAS, *_OF_FRAMES, *_COMPARED, *_COMPARED_FRAMES]
+COLUMNS = ["metric", "strategy", "budget", "frames", "short", *_SCORES]
+GROUP_COLUMNS = ["metric", "strategy", "budget", "group", "frames", "steps", *_SCORES]
 
 
 def tabulate_strategies(
@@ -40,7 +40,7 @@ def tabulate_strategies(
         too, again with `_frames`. Differences are nan of the reference itself.
     """
     own = scores.of(OWN)
-    told = {
+    told: dict[str, Sequence[object]] = {
         "frames": [_mean(trainings[arm], "frames") for arm in own.arms],
         "short": [sum(each.frames < arm.budget for each in trainings[arm]) for arm in own.arms],
         "trainings": [len(trainings[arm]) for arm in own.arms],
@@ -63,7 +63,7 @@ def tabulate_groups(
         `analysis.choosing.groups`), the number of `trainings`, and means of the `frames` that these
         have learnt from and of their `steps`. Differences are to `OWN`; nan of it.
     """
-    told = {
+    told: dict[str, Sequence[object]] = {
         "group": [arm.group for arm in scores.arms],
         "trainings": [len(trainings[arm]) for arm in scores.arms],
         "frames": [_mean(trainings[arm], "frames") for arm in scores.arms],

@@ -15,7 +15,7 @@ import util.label_set_from_truth
 from student.data.loading import SoftLabelPairs, check_pairs
 from tests.conftest import read_gray
 from util.bbox_csv import read_bbox_csv
-from util.data_classes import BoxSettings
+from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
 from util.label_set import Content, LabelSet, LabelSetWriter, open_label_set
@@ -82,6 +82,33 @@ def test_masks_with_names_of_their_own_are_a_truth_like_any_other(project: Path)
     assert any(first.read(image_id).any() for image_id in first.ids)
     for image_id in first.ids:
         np.testing.assert_array_equal(first.read(image_id), second.read(image_id))
+
+
+def test_boxes_of_a_label_set_become_the_ellipses_in_them(boxed_project: Path) -> None:
+    root = boxed_project.parent
+    ids = sorted(find_images(root / "images"))
+    size_hw = read_image(find_images(root / "images")[ids[0]]).shape[:2]
+    corners = np.array([[4.0, 6.0, 14.0, 12.0]])
+    with LabelSetWriter(root / "label_sets" / "detector", {"producer": "test"}) as writer:
+        for image_id in ids:
+            num_boxes = int(image_id == ids[0])
+            boxes = Boxes(corners[:num_boxes], np.full(num_boxes, 0.4), ("car",) * num_boxes)
+            writer.add(image_id, Content(boxes=boxes, size_hw=size_hw), "1", 0.0)
+        writer.finish(BoxSettings())
+    set_data(
+        boxed_project,
+        ground_truth="label_sets/detector/prediction.csv",
+        ground_truth_classes=["car"],
+    )
+    assert write_truth(boxed_project, "--name", "ellipses") == 0
+    ellipses = LabelSet(root / "label_sets" / "ellipses")
+    assert ellipses.ids == ids
+    height, width = size_hw
+    truth, is_known = draw_ellipses(corners / [width, height, width, height], size_hw)
+    assert 0 < truth.sum() < 60
+    np.testing.assert_array_equal(ellipses.read(ids[0]), truth)
+    np.testing.assert_array_equal(ellipses.read_weights(ids[0]), is_known)
+    assert not any(ellipses.read(image_id).any() for image_id in ids[1:])
 
 
 def test_true_neighbours_are_two_boxes(project: Path) -> None:
