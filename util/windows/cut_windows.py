@@ -9,7 +9,8 @@ windows.json, which says where each window lies, and config.json, a config for a
 whose results lie beside it. Windows are where the rule puts them: no truth chooses or drops one.
 All windows of an image are in its split and have its labels, so a window of an image with smoke may
 well show none. They are PNGs, since JPEG would blur a second time what is faint. Images that cannot
-be read are named and left out.
+be read are named and left out. All of this is written anew at each run, labels and lists with it,
+so those that you make for windows yourself belong elsewhere.
 Next: python teacher/cam/train_classifier.py --config PATHS.WINDOWS/config.json
 """
 
