@@ -95,9 +95,12 @@ def warn_of_shared_images(data: DataSection) -> None:
     for name in dict.fromkeys(part for split in splits for part in split.split("+")):
         with suppress(UserError):  # who reads it says what is wrong with it
             lists[name] = set(_read_list(on_disk(data.splits / f"{name}.txt")))
-    learnt = {*data.train_split.split("+"), *data.validation_split.split("+")}
-    if both := sorted(learnt & {*data.test_split.split("+")}):
+    learnt, tested = data.train_split.split("+"), set(data.test_split.split("+"))
+    if both := sorted(tested.intersection(learnt)):
         logger.warning("%s is both learnt from and tested on", listed(both))
+    choosing = set(data.validation_split.split("+")).difference(learnt)
+    if both := sorted(tested & choosing):
+        logger.warning("%s, which chooses the checkpoint, is tested on too", listed(both))
     for (one, ids), (other, others) in combinations(lists.items(), 2):
         if shared := sorted(ids & others):
             logger.warning(

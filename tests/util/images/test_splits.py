@@ -95,6 +95,21 @@ def test_a_list_that_is_learnt_from_and_tested_on_is_told(
     assert caplog.messages == ["Train is both learnt from and tested on"]
 
 
+def test_a_list_that_only_chooses_is_not_said_to_be_learnt_from(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    warn_of_shared_images(DataSection(splits=tmp_path, test_split="Validation+Test"))
+    assert caplog.messages == ["Validation, which chooses the checkpoint, is tested on too"]
+
+
+def test_a_list_that_is_learnt_from_and_chooses_too_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = DataSection(splits=tmp_path, train_split="Validation", test_split="Validation")
+    warn_of_shared_images(data)
+    assert caplog.messages == ["Validation is both learnt from and tested on"]
+
+
 @pytest.mark.parametrize("train", ["Train", "Train+Validation", "Validation", "Missing"])
 def test_splits_that_are_apart_missing_or_meant_to_be_one_are_no_reason_to_warn(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, train: str
