@@ -6,10 +6,11 @@
 Reads data.ground_truth in the formats that have outlines, coco, labelme and yolo, and writes into
 --output a gray PNG an image: 0 where nothing is, the number of the class of an object, 255 where
 nobody knows: what is to be ignored, and the boxes of objects that have no outline, such as a line
-of YOLO with a class and four numbers. classes.json names the classes; YOLO's are called by their
-numbers where no classes.txt beside them names them. Images that were not annotated, or of which
-labelme or YOLO has no file, get no mask. Files that are there with other content are kept, and
-nothing is written, unless --overwrite is given; a run that was stopped goes on.
+of YOLO with a class and four numbers or a rectangle of labelme. classes.json names the classes;
+YOLO's are called by their numbers where no classes.txt beside them names them. Images that were not
+annotated, or of which labelme or YOLO has no file, get no mask. Files that are there with other
+content are kept, and nothing is written, unless --overwrite is given; a run that was stopped goes
+on.
 Next: python analysis/pixel_evaluation.py --data.masks OUTPUT
 """
 

@@ -34,6 +34,9 @@ Fill = Callable[[tuple[int, int]], list[tuple[Place, np.ndarray]]]
 
 _CIRCLE_POINTS = 64
 
+_BOXES_ALONE = ("rectangle", "mask")
+"""Shapes of labelme that tell the box of an object and no more: what a mask holds is not read."""
+
 
 @dataclass(frozen=True)
 class Outlined:
@@ -94,7 +97,7 @@ def _check_outlines(path: Path, found: Mapping[str, Sequence[Outlined]]) -> None
         raise UserError(
             f"{path}: none of {len(known)} objects has an outline that a mask could be painted of, "
             "but all are boxes or to be ignored; an outline is a polygon or, in coco, an RLE (in "
-            "yolo a line of a class and four or five numbers is a box)"
+            "yolo a line of a class and four or five numbers is a box, in labelme a rectangle)"
         )
 
 
@@ -167,8 +170,7 @@ def _read_labelme(
             Outlined(
                 label,
                 _filler_of_polygons([_polygon_of(shape) / size_wh for shape in shapes]),
-                # what a mask holds is not read, and so not known
-                is_known=all(shape.shape_type != "mask" for shape in shapes),
+                is_known=all(shape.shape_type not in _BOXES_ALONE for shape in shapes),
             )
             for label, shapes in list_objects(content)
         ]
