@@ -33,6 +33,9 @@ OTHER_PHOTOGRAPHS = frozenset(
 )
 """Photographs of phones, and raw ones of cameras, which are not read."""
 
+_ANNOTATIONS = frozenset({".json", ".txt", ".xml"})
+"""Of files that tools for annotation write beside an image, of the same name."""
+
 _FINGERPRINT_BYTES = 65536
 
 
@@ -113,9 +116,15 @@ def _describe_left_out(found: Walk) -> list[str]:
 
 
 def _count_others(found: Walk) -> list[str]:
-    """Say how many files of which kinds are no images, if there are any."""
-    suffixes = [path.suffix.lower() for path in found.files.values()]
-    others = Counter(suffix for suffix in suffixes if suffix not in IMAGE_SUFFIXES)
+    """Say how many files of which kinds are no images, nor annotations beside one, if any are."""
+    kinds_of = defaultdict(list)
+    for name, path in found.files.items():
+        kinds_of[name.removesuffix(path.suffix)].append(path.suffix.lower())
+    others = Counter[str]()
+    for suffixes in kinds_of.values():
+        is_image = not IMAGE_SUFFIXES.isdisjoint(suffixes)
+        expected = IMAGE_SUFFIXES | _ANNOTATIONS if is_image else IMAGE_SUFFIXES
+        others.update(suffix for suffix in suffixes if suffix not in expected)
     kinds = [f"{suffix or 'no suffix'} {others[suffix]}" for suffix in sorted(others)]
     count = others.total()
     what = "1 file is no image" if count == 1 else f"{count} files are no images"

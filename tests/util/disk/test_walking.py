@@ -61,6 +61,15 @@ def test_what_is_no_image_is_counted_by_kind_once(
     assert "8 files" in caplog.messages[1]
 
 
+def test_annotations_beside_their_images_are_not_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(tmp_path, "d/a b.JPG", "d/a b.json", "d/a b.xml", "d/a b.TXT", "d/a b.heic", "a b.json")
+    assert list(find_images(tmp_path)) == ["d/a b"]
+    (said,) = caplog.messages
+    assert "2 files are no images that we read (.heic 1, .json 1)" in said
+
+
 @pytest.mark.parametrize(
     ("names", "kind"),
     [
