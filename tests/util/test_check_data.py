@@ -76,11 +76,24 @@ def test_good_data_are_told_in_ten_lines_and_nothing_is_odd(
     assert checked.fact("near-duplicates") == "0 pairs of images, 0 of them in two splits"
     assert checked.fact("masks") == "12, read as 0 = normal, 255 = anomalous"
     assert checked.fact("marked").startswith("8.33% of an image (median)")
-    assert checked.fact("true boxes") == (
-        "24 in 12 of 12 images (gull 12, boat 12); 0 images have none"
-    )
+    assert checked.fact("true boxes") == ("24 in 12 of 12 images (gull 12, boat 12); 0 have none")
     assert "Usable, nothing is odd" in checked.page
     assert checked.lines[-1].startswith("Next: python")
+
+
+def test_images_without_a_true_box_and_those_that_look_alike_are_named(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent
+    rows = (root / "truth.csv").read_text().splitlines()
+    kept = [row for row in rows if not row.startswith(("a/02", "b/03"))]
+    (root / "truth.csv").write_text("\n".join(kept))
+    shutil.copy(root / "images/a/00.png", root / "images/a/01.png")
+    checked = Checked(config, capsys)
+    assert checked.fact("true boxes").endswith("; 2 have none: a/02, b/03")
+    assert checked.fact("near-duplicates") == (
+        "1 pair of images, such as a/00 = a/01; 0 of them in two splits"
+    )
 
 
 def paint_series(root: Path) -> list[str]:

@@ -136,15 +136,19 @@ def find_duplicates(
     names = list(dict.fromkeys(split_of.values()))
     numbers = np.array([names.index(split_of[i]) if i in split_of else -1 for i in ids], int)
     num_pairs = num_across = 0
+    examples: list[str] = []
     across: list[tuple[str, str]] = []
     for one, other in find_alike([survey.seen[i].look for i in ids], most_bits):
         is_across = (numbers[one] != numbers[other]) & (numbers[one] >= 0) & (numbers[other] >= 0)
         num_pairs += len(one)
         num_across += int(is_across.sum())
+        examples += [f"{ids[a]} = {ids[b]}" for a, b in zip(one[:3], other[:3], strict=True)]
         places = np.column_stack([one[is_across], other[is_across]])[: MOST_PAIRS - len(across)]
         across += [(ids[first], ids[second]) for first, second in places.tolist()]
     findings.facts["near-duplicates"] = (
-        f"{count_of(num_pairs, 'pair')} of images, {num_across} of them in two splits"
+        f"{count_of(num_pairs, 'pair')} of images"
+        + (f", such as {', '.join(examples[:3])};" if num_pairs else ",")
+        + f" {num_across} of them in two splits"
     )
     if across:
         shown = [f"{a} ({split_of[a]}) = {b} ({split_of[b]})" for a, b in across[:3]]

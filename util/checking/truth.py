@@ -23,6 +23,7 @@ from util.images.masks import TrueMasks, open_masks
 from util.images.splits import spread
 from util.running.ahead import map_ahead
 from util.running.progress import track
+from util.words import count_of
 
 MASKS_READ = 200
 """So many masks, evenly spread, tell how much of images is anomalous."""
@@ -94,11 +95,13 @@ def _check_boxes(
     """Say what boxes there are, and which are odd."""
     objects, regions = split_ignored(table)
     counts = objects["obj_class"].value_counts()
-    without = len(asked) - objects["image"].nunique()
+    having = set(objects["image"])
+    without = [image_id for image_id in asked if image_id not in having]
     told = [f"{name} {count}" for name, count in counts.items()]
     findings.facts["true boxes"] = (
-        f"{len(objects)} in {objects['image'].nunique()} of {len(asked)} images"
-        f" ({listed(told, 6) or 'none'}); {without} images have none"
+        f"{len(objects)} in {len(having)} of {count_of(len(asked), 'image')}"
+        f" ({listed(told, 6) or 'none'}); {len(without)} have none"
+        + (f": {listed(without, 3)}" if without else "")
         + (f"; {len(regions)} regions are ignored" if len(regions) else "")
     )
     if objects.empty:
