@@ -106,18 +106,28 @@ def _images_by_id(path: Path, images: Sequence[Image]) -> dict[str, Image]:
         named = [(name_to_id(image.file_name), image) for image in images]
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    _refuse_twins(path, "image", [(image_id, image.file_name) for image_id, image in named])
+    _refuse_twins(
+        path,
+        "image",
+        [(image_id, image.file_name) for image_id, image in named],
+        "keep one each, or give every file_name with its folders below data.images",
+    )
     return dict(named)
 
 
-def _refuse_twins(path: Path, what: str, keys: Sequence[tuple[Hashable, str]]) -> None:
+def _refuse_twins(
+    path: Path,
+    what: str,
+    keys: Sequence[tuple[Hashable, str]],
+    advice: str = "keep one each",
+) -> None:
     """Raise where a key is there more than once; the texts beside the keys tell them apart."""
     having = defaultdict(list)
     for key, text in keys:
         having[key].append(text)
     twins = [f"{key} ({', '.join(texts)})" for key, texts in having.items() if len(texts) > 1]
     if twins:
-        raise UserError(f"{path} has two entries for one {what}: {listed(twins)}; keep one each")
+        raise UserError(f"{path} has two entries for one {what}: {listed(twins)}; {advice}")
 
 
 def _check_pointers(path: Path, content: Content) -> None:

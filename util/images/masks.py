@@ -192,7 +192,10 @@ def open_masks(data: DataSection, image_ids: Collection[str]) -> TrueMasks:
             told, or none of them is anomalous.
     """
     if data.masks is None:
-        raise UserError("there are no true masks; set data.masks to their folder")
+        raise UserError(
+            "there are no true masks; set data.masks to their folder (util/masks_from_truth.py "
+            "makes some of polygons and RLE)"
+        )
     masks = open_folder(
         data.masks,
         image_ids,

@@ -36,7 +36,8 @@ def read_split(folder: Path | None, name: str, known_ids: Collection[str]) -> li
     """
     if folder is None:
         raise UserError(
-            f"data.splits is not set; give a folder with {name}.txt, one image id a line"
+            f"data.splits is not set; give a folder with {name}.txt, one image id a line "
+            "(util/make_splits.py makes some)"
         )
     paths = [on_disk(folder / f"{part}.txt") for part in name.split("+")]
     ids = [image_id for path in paths for image_id in _read_list(path)]

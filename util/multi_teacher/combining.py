@@ -173,9 +173,10 @@ def find_members(
     if missing := [
         name for name, folder in zip(names, folders, strict=True) if folder not in there
     ]:
+        otherwise = f", or set {key} to what there is" if there else ""
         raise UserError(
             f"{label_sets} has no label set {listed(missing)}; there are: "
-            f"{', '.join(sorted(there)) or 'none'}. Label with these prompts first"
+            f"{', '.join(sorted(there)) or 'none'}. Label with these prompts first{otherwise}"
         )
     if len(set(folders)) < len(folders):
         raise UserError(f"{key} names a label set twice: {listed(names, 20)}")

@@ -205,6 +205,16 @@ def test_label_sets_and_runs_are_found_by_names_with_accents_in_either_form(
     assert find_members(roots[0], [name])[0].samefile(written)
 
 
+def test_who_asks_for_label_sets_that_are_not_there_sees_the_key_that_names_them(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(UserError, match=r"there are: none. Label with these prompts first$"):
+        find_members(tmp_path, ["gull"])
+    (tmp_path / "swan").mkdir()
+    with pytest.raises(UserError, match=r"are: swan. Label .* first, or set ranking.label_sets to"):
+        find_members(tmp_path, ["gull"], "ranking.label_sets")
+
+
 def test_names_in_a_config_file_are_names_and_its_paths_begin_at_it(
     made: Project, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

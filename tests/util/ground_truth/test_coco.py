@@ -191,7 +191,7 @@ def test_an_rle_without_a_pixel_is_left_out(read: Read, caplog: pytest.LogCaptur
         ),
         (
             lambda c: c["images"].append({**c["images"][0], "id": 7, "file_name": "a.jpg"}),
-            r"two entries for one image: a \(a\.png, a\.jpg\)",
+            r": a \(a\.png, a\.jpg\); keep one each, or .* with its folders below data\.images",
         ),
         (
             annotate(id=12),

@@ -127,7 +127,7 @@ def test_masks_are_found_whatever_the_form_of_their_accents(tmp_path: Path) -> N
 
 def test_masks_that_are_missing_name_the_key(tmp_path: Path) -> None:
     for data, message in (
-        (DataSection(masks=None), r"no true masks; set data\.masks"),
+        (DataSection(masks=None), r"no true masks; set data\.masks .*masks_from_truth\.py"),
         (DataSection(masks=tmp_path / "x"), r"true masks .*x does not exist; set data\.masks"),
         (
             DataSection(masks=tmp_path),

@@ -15,7 +15,7 @@ def test_ids_keep_their_order_and_may_have_suffixes_and_blank_lines(tmp_path: Pa
 
 
 def test_splits_that_are_not_set_are_asked_for() -> None:
-    with pytest.raises(UserError, match=r"data\.splits is not set"):
+    with pytest.raises(UserError, match=r"data\.splits is not set.*util/make_splits\.py"):
         read_split(None, "Train", "abc")
 
 
