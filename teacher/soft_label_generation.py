@@ -34,6 +34,7 @@ from util.label_set import LabelSet
 from util.label_set.reporting import report
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
+from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def preview(config: Config, prepared: PreparedTeacher, num_images: int) -> int:
             )
     if failed:
         reasons = listed([f"{image_id}: {reason}" for image_id, reason in failed.items()])
-        print(f"{len(failed)} images have no preview: {reasons}", file=sys.stderr)
+        print(f"No preview of {count_of(len(failed), 'image')}: {reasons}", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -316,7 +316,8 @@ def report(output: Path, reader: ObjectReader, classes: Sequence[str]) -> None:
     if failed := reader.failed:
         folders = [each.label_set.folder for each in reader.sources if each.label_set.failed]
         print(
-            f"Left out: {len(failed)} images that {listed(folders)} has failed on: {listed(failed)}"
+            f"Left out: {count_of(len(failed), 'image')} that {listed(folders)} has failed on: "
+            f"{listed(failed)}"
         )
     if ignored := sorted(reader.ignored):
         print(

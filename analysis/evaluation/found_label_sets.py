@@ -15,6 +15,7 @@ from util.errors import UserError, listed
 from util.label_set import PREDICTION, find_label_set, list_label_sets
 from util.metrics.groups import ImageGroups, group_images
 from util.metrics.intervals import resamples_for
+from util.words import count_of
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -281,8 +282,8 @@ def on_common_images(
         raise UserError(f"there is no {split} image of which all have a map: {told}")
     if left_out:
         print(
-            f"{len(left_out)} of {len(test_ids)} {split} images are left out, since not all have a "
-            f"map of them: {told}",
+            f"{len(left_out)} of {count_of(len(test_ids), 'image')} ({split}) left out, since "
+            f"not all have a map of them: {told}",
             file=sys.stderr,
         )
     return left, [image_id for image_id in test_ids if image_id not in left_out]

@@ -19,6 +19,7 @@ from util.images.files import find_images, fingerprint
 from util.images.splits import read_split
 from util.label_set import LabelSet, open_label_set
 from util.settings import settings_hash
+from util.words import count_of
 
 Sizes = Mapping[str, tuple[int, int] | None]
 """(height, width) of images by their ids; None where a header cannot be read."""
@@ -107,7 +108,9 @@ def gather_material(
         check_logits([*train, *validation], label_set)
     asked = {*splits.train_ids, *splits.validation_ids}
     if failed := sorted(asked.intersection(label_set.failed)):
-        print(f"{len(failed)} images are left out, since labelling failed: {listed(failed)}")
+        print(
+            f"Left out: {count_of(len(failed), 'image')}, since labelling failed: {listed(failed)}"
+        )
     truths = None
     if student.validate_against == "ground_truth":
         truths = read_truths(data, splits.image_paths, list(validation))

@@ -31,6 +31,7 @@ from util.learning.inference.opening import (
 )
 from util.learning.inference.tiles import PredictionSettings
 from util.running.shares import ALONE, Share
+from util.words import count_of
 
 BEST = "best.pt"
 """The checkpoint of a run that is meant where none is named."""
@@ -156,7 +157,7 @@ def report_failures(predicted: LabelSet) -> int:
     if not predicted.failed:
         return 0
     reasons = listed(list(predicted.failed.values()))
-    print(f"{len(predicted.failed)} images failed: {reasons}", file=sys.stderr)
+    print(f"{count_of(len(predicted.failed), 'image')} failed: {reasons}", file=sys.stderr)
     return 1
 
 

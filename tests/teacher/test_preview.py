@@ -94,7 +94,7 @@ def test_an_image_that_has_no_preview_is_told_and_the_others_are_drawn(
     assert main(["--config", str(project), "--preview", "12"]) == 1
     assert len(list((tmp_path / "runs" / "preview").rglob("*.png"))) == 10
     err = capsys.readouterr().err
-    assert "2 images have no preview: " in err
+    assert "No preview of 2 images: " in err
     assert images[0].stem in err
     assert "a model has answered with NaN" in err
 

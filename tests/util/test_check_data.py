@@ -211,7 +211,7 @@ def test_what_is_odd_is_a_warning_and_the_data_can_be_used(
     assert "4 groups stand in two splits" in told
     assert "only 4 groups" in told
     assert checked.errors == []
-    assert "; 1 images in none (extra)" in checked.fact("splits")
+    assert "; 1 image in none (extra)" in checked.fact("splits")
     assert "1 belong to no image" in checked.fact("masks")
     assert "Near-duplicates in two splits" in checked.page
     assert f"Usable; {len(checked.warnings)} things to look at" in checked.page

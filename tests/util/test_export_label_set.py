@@ -59,7 +59,7 @@ def test_each_image_has_a_file_and_failed_ones_are_said(
     }
     said = capsys.readouterr().out
     assert "3 boxes in 2 of 3 images, of the classes bus (1), car (2)" in said
-    assert f"Left out: 1 images that {config.parent / 'label_sets/teacher'} has failed on" in said
+    assert f"Left out: 1 image that {config.parent / 'label_sets/teacher'} has failed on" in said
 
 
 def test_files_lie_where_names_say_and_have_confidences_where_asked(config: Path) -> None:

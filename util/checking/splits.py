@@ -8,6 +8,7 @@ from util.config import DataSection
 from util.errors import listed
 from util.images.splits import read_split, warn_of_shared_images
 from util.metrics.groups import FEW, name_groups
+from util.words import count_of
 
 
 def read_splits(
@@ -41,7 +42,7 @@ def read_splits(
     findings.facts["splits"] = ", ".join(f"{n} {len(ids)}" for n, ids in splits.items()) or "none"
     listed_ids = {i for ids in splits.values() for i in ids}
     if splits and (rest := [i for i in image_ids if i not in listed_ids]):
-        findings.facts["splits"] += f"; {len(rest)} images in none ({listed(rest, 3)})"
+        findings.facts["splits"] += f"; {count_of(len(rest), 'image')} in none ({listed(rest, 3)})"
     return splits
 
 

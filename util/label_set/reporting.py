@@ -7,6 +7,7 @@ from util.errors import listed
 from util.label_set.making import Made
 from util.label_set.reading import LabelSet
 from util.running.shares import Share
+from util.words import count_of
 
 
 def report(label_sets: Sequence[LabelSet]) -> int:
@@ -45,5 +46,7 @@ def report_failed(failed: Mapping[str, str]) -> int:
     """Say which images have failed, and why, by id; exit status 1 where there are some, else 0."""
     if failed:
         reasons = listed([f"{image_id}: {reason}" for image_id, reason in failed.items()])
-        print(f"{len(failed)} images failed, the rest is done: {reasons}", file=sys.stderr)
+        print(
+            f"{count_of(len(failed), 'image')} failed, the rest is done: {reasons}", file=sys.stderr
+        )
     return 1 if failed else 0

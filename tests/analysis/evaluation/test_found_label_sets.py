@@ -46,7 +46,7 @@ def test_a_failed_image_is_left_out_for_all_and_said(
     assert (table["images"] == 2).all()
     told = capsys.readouterr().err
     assert (
-        f"1 of 3 Test images are left out, since not all have a map of them: failed lacks {first}"
+        f"1 of 3 images (Test) left out, since not all have a map of them: failed lacks {first}"
         in told
     )
     assert made.run(evaluate, "--evaluation.predictions", "good") == 0

@@ -235,7 +235,7 @@ def test_each_label_set_has_its_own_threshold(
     assert len(read.getAnnIds(catIds=[2])) == 2  # the faint one is none
     said = capsys.readouterr().out
     assert "found in pixels above 0.5 in white_crest, 0.5 in boat, 0.7 in sea_bird" in said
-    assert "Left out: 1 images that " in said
+    assert "Left out: 1 image that " in said
 
 
 def test_boxes_of_a_detector_stand_beside_objects_of_maps(

@@ -48,7 +48,7 @@ def test_a_damaged_map_fails_its_image_alone_and_is_made_once_it_is_mended(
     (folder / "gull" / "flight 0" / "möwe_03.png").write_bytes(whole[:60])
     given = ["--config", str(taught), "--combination.label_sets", json.dumps(PROMPTS)]
     assert main(given) == 1
-    assert "1 images failed, the rest is done: flight 0/möwe_03: " in capsys.readouterr().err
+    assert "1 image failed, the rest is done: flight 0/möwe_03: " in capsys.readouterr().err
     assert len(LabelSet(folder / "combined").ids) == 11
     (folder / "gull" / "flight 0" / "möwe_03.png").write_bytes(whole)
     assert main(given) == 0

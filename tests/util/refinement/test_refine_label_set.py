@@ -107,7 +107,7 @@ def test_a_damaged_image_fails_alone(rough: Path, capsys: pytest.CaptureFixture[
     images[first].write_bytes(b"no image")
     refined = refine(rough, status=1)
     assert refined.ids == others
-    assert f"1 images failed, the rest is done: {first}: " in capsys.readouterr().err
+    assert f"1 image failed, the rest is done: {first}: " in capsys.readouterr().err
 
 
 def test_a_label_set_is_not_refined_into_itself(rough: Path) -> None:
