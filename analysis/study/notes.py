@@ -10,6 +10,7 @@ from analysis.work.contents import find_twins
 from analysis.work.judging import Judge
 from analysis.work.running import Outcomes
 from util.errors import listed
+from util.metrics.groups import FEW
 from util.multi_teacher.strategies import LEARNS_FROM_ALL_IMAGES
 from util.words import count_of
 
@@ -26,10 +27,12 @@ def find_notes(
     yield from _note_equal_arms(arms)
     yield from _note_students(arms[0], design)
     yield from _note_statistics(arms[0], len(judge.image_groups))
-    if len(judge.image_ids) == 1:
+    groups, num_images = judge.image_groups, len(judge.image_ids)
+    if num_images == 1:
         yield "There is one test image: no interval over images can be had."
-    elif len(judge.image_groups) < len(judge.image_ids):
-        yield judge.image_groups.describe_intervals()
+    elif len(groups) < max(num_images, FEW):
+        yield groups.describe_intervals()
+    if len(groups) < num_images:
         yield "Variance components take each group of images (data.groups) as one image."
     if judge.masks is None:
         yield "Without true masks (data.masks) there are no pixel metrics and no calibration."
