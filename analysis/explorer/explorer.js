@@ -45,9 +45,17 @@ async function look() {
       tell(null);
     } catch (error) {
       tell(error);
+      if (photoName !== choice.image) showNothing();
     }
   }
   isLooking = false;
+}
+
+// Maps of another image would be taken for those of the one that was asked for.
+function showNothing() {
+  $("panels").replaceChildren();
+  $("remarks").replaceChildren();
+  $("status").textContent = "Nothing is shown.";
 }
 
 async function lookOnce(since) {

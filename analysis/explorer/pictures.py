@@ -108,8 +108,15 @@ class Pictures:
             elif name.startswith(IMAGE) and name.removeprefix(IMAGE) in self._paths:
                 path = self._paths[name.removeprefix(IMAGE)]
             else:
-                raise UserError(f"there is no image {name!r}; choose another, or drop it in again")
+                raise UserError(self._describe_missing(name))
             return self._keep(name, read_image(path))
+
+    def _describe_missing(self, name: str) -> str:
+        if name.startswith(DROPPED):
+            return f"there is no image {name} any more; drop it in again"
+        image_id = name.removeprefix(IMAGE)
+        like_it = self.find(image_id).ids or self.find("").ids
+        return f"there is no image {image_id}; choose one, such as {', '.join(like_it[:3])}"
 
     def _keep(self, name: str, image_rgb: np.ndarray) -> np.ndarray:
         self._read[name] = image_rgb

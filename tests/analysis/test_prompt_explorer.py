@@ -129,6 +129,26 @@ def test_what_comes_after_a_save_says_that_labels_of_other_settings_are_refused(
 
 
 @needs_browser
+def test_maps_of_another_image_do_not_stay_below_one_that_cannot_be_shown(desk: Browser) -> None:
+    shown = desk.evaluate("document.getElementById('image').value")
+    count = desk.evaluate("document.querySelectorAll('#panels canvas').length")
+    assert count > 1
+
+    def choose(image_id: str) -> None:
+        desk.evaluate("document.getElementById('image').select()")
+        desk.type(image_id)
+        desk.press("Enter")
+
+    choose("nowhere")
+    desk.wait_for("!document.getElementById('error').hidden")
+    assert desk.evaluate("document.querySelectorAll('#panels canvas').length") == 0
+    assert desk.evaluate("document.getElementById('status').textContent") == "Nothing is shown."
+    choose(shown)
+    desk.wait_for(f"document.querySelectorAll('#panels canvas').length === {count}")
+    assert desk.evaluate("document.getElementById('error').hidden")
+
+
+@needs_browser
 def test_the_page_takes_nothing_from_outside_and_has_no_complaint(
     desk: Browser, address: str
 ) -> None:

@@ -38,6 +38,12 @@ def test_images_are_read_by_name_and_no_other_file_is(shown: Pictures) -> None:
     for name in ("image:../0", "image:/etc/passwd", "c", "dropped:0", "dropped:../0", ""):
         with pytest.raises(UserError, match="there is no image"):
             shown.read(name)
+    with pytest.raises(UserError, match=r"^there is no image möwe; choose one, such as Möwe/a$"):
+        shown.read("image:möwe")
+    with pytest.raises(UserError, match=r"^there is no image gull; choose one, such as Möwe/a, b"):
+        shown.read("image:gull")
+    with pytest.raises(UserError, match=r"^there is no image dropped:7 any more; drop it in again$"):
+        shown.read("dropped:7")
 
 
 def test_after_the_last_image_comes_the_first(shown: Pictures) -> None:
