@@ -94,11 +94,15 @@ def open_sources(config: Config) -> "Sources":
     teacher = open_one(settings.marked or config.combination.output)
     if teacher is None and settings.marked is None:
         problems[-1] += f". {COMBINE} makes it of several, or name one as review.marked"
-    opened = [open_one(place) for place in settings.label_sets or config.combination.label_sets]
+    names = settings.label_sets or config.combination.label_sets
+    opened = [open_one(place) for place in names]
     run = config.paths.runs / config.student.run
     student = None
     if settings.student is not None or (run / config.data.test_split).is_dir():
         student = open_one(settings.student or config.student.run)
+    if None in opened:
+        key = "review" if settings.label_sets else "combination"
+        problems.append(f"set {key}.label_sets to label sets that there are")
     if teacher is None or problems:
         raise UserError("\n".join(problems))
     if student is None:

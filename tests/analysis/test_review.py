@@ -87,6 +87,9 @@ def test_label_sets_that_are_missing_are_all_named(project: Path) -> None:
         review(arguments(project, "--review.label_sets", "owl", "--review.student", "pupil"))
     assert "'owl'" in str(caught.value)
     assert "'pupil'" in str(caught.value)
+    assert str(caught.value).endswith("set review.label_sets to label sets that there are")
+    with pytest.raises(UserError, match=r"'owl'.*\nset combination\.label_sets to label sets that"):
+        review(arguments(project, "--combination.label_sets", "owl"))
 
 
 def test_a_tested_student_is_compared_and_learns_from_the_marks(
