@@ -111,7 +111,9 @@ def keep_distinct(students: Sequence[Cell]) -> list[Cell]:
 
 
 def format_work(
-    work: Sequence[Work], num_processes: int, trial: str = f"a trial on {PILOT_IMAGES} images"
+    work: Sequence[Work],
+    num_processes: int,
+    trial: str = f"a trial on {PILOT_IMAGES} images at most",
 ) -> str:
     """Lay the work out for the screen, with the time in all, and what it is known by."""
     seconds = sum(each.seconds for each in work)

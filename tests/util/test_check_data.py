@@ -292,6 +292,10 @@ def test_swapped_masks_and_labels_of_images_are_said(
     assert checked.fact("labels") == "of 12 images: smoke 11, none 1"
     assert any("masks mark 92% of an image: are normal and" in each for each in checked.warnings)
     assert '<th scope="row">smoke</th><td>4</td><td>4</td><td>3</td>' in checked.page
+    (root / "labels.csv").write_text("image,label\na/00,smoke\n")
+    checked = Checked(config, capsys, *options, status=2)
+    assert "expected ';'" in "".join(checked.errors)
+    assert "labels:" not in "\n".join(checked.lines)
 
 
 def test_warnings_are_shown_again_afterwards(config: Path) -> None:

@@ -81,9 +81,10 @@ def read_truth(
     if data.image_labels is not None:
         path = data.image_labels
         labels = findings.attempt(lambda: read_image_labels(path, image_paths)) or {}
+    if labels:
         counts = Counter(name for names in labels.values() for name in names or {"none"})
         told = [f"{name} {count}" for name, count in counts.most_common()]
-        findings.facts["labels"] = f"of {len(labels)} images: {listed(told, 6)}"
+        findings.facts["labels"] = f"of {count_of(len(labels), 'image')}: {listed(told, 6)}"
     if data.ground_truth is None and data.masks is None:
         findings.facts["truth"] = "none, so labels can be made and learnt, but nothing is judged"
     return Truth(boxes, masks, labels)

@@ -36,7 +36,7 @@ def test_the_table_of_work_says_where_the_time_goes() -> None:
     assert rows[1] == ["label", "sets", "5", "5", "30", "s", "5%"]
     assert rows[2] == ["combinations", "2", "2", "0", "s", "0%"]
     assert rows[3] == ["trainings", "21", "20", "9.5", "min", "95%"]
-    assert "About 10.0 min with 2 at once" in shown
+    assert "About 10.0 min with 2 at once, by a trial on 8 images at most; statistics" in shown
 
 
 def test_work_that_is_done_is_said_to_be() -> None:
