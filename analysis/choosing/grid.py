@@ -118,8 +118,8 @@ def _refuse_empty(selections: Sequence[Selection]) -> None:
     """Refuse cameras that give no frame at all, which streams.allow_short lets pass."""
     if empty := [each.bank.camera.name for each in selections if not each.train_ids]:
         raise UserError(
-            f"{listed(empty)} give no frame at all; raise streams.rate, shorten streams.warmup, or "
-            "leave these cameras out"
+            f"no frame of {listed(empty)} is chosen; raise streams.rate, shorten streams.warmup, "
+            "or name the other cameras alone in stream_study.cameras"
         )
 
 
