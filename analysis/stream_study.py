@@ -131,7 +131,7 @@ def conclude_study(
     detectors: "Mapping[Point, Path]",
 ) -> None:
     """Judge all detectors, compare strategies and groups, and write what comes of it."""
-    from analysis.choosing.grid import find_complete
+    from analysis.choosing.grid import find_complete, find_lacking_groups
     from analysis.choosing.judging import (
         describe_trainings,
         judge_detectors,
@@ -151,16 +151,23 @@ def conclude_study(
     judged = (baselines, frames, config.detector, dataset)
     results = judge_detectors(folder, chosen, detectors, *judged)
     complete = find_complete(chosen, detectors)
-    compared = {point: place for point, place in detectors.items() if point.camera in complete}
+    groups = find_lacking_groups(chosen, detectors)
+    compared = {
+        point: place
+        for point, place in detectors.items()
+        if point.camera in complete and point.group not in groups
+    }
     learnt = {point: chosen[point] for point in compared}
     write_cross_matrix(folder / "cross_performance.csv", results, learnt, study.reference)
     figures = draw_all_curves(folder, leave_out_shared(results, chosen), "curves")
     if complete:
         trainings = describe_trainings(results, learnt, config.detector.batch_size)
         print(write_answer(folder, frames, compared, trainings, study.reference, figures))
-    if lacking := list(dict.fromkeys(p.camera for p in chosen if p.camera not in complete)):
-        print(f"Left out, since trainings failed: {listed(lacking, 20)}")
-    print(f"Wrote {folder}: report.html, strategies.csv, inference_results.csv, curves")
+    lacking = dict.fromkeys(p.camera for p in chosen if p.camera not in complete)
+    if left_out := [*lacking, *(f"students shared by {group}" for group in groups)]:
+        print(f"Left out, since trainings failed: {listed(left_out, 20)}")
+    written = "report.html, strategies.csv, " if complete else ""
+    print(f"Wrote {folder}: {written}inference_results.csv, curves")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ FONT_PT = 6
 REACH = 8
 """How far from its box a text may stand, in heights of a line."""
 
+MOST_STEPS = 12
+"""Places along a side of a box, so that the texts of many large ones do not take long."""
+
 _GAP_PX = 1.0
 """Between texts."""
 
@@ -98,8 +101,9 @@ def _list_places(box: np.ndarray, size_wh: np.ndarray, within: np.ndarray) -> np
     reach = REACH * height
     steps = np.arange(0, reach + 1e-9, height / 2)
     above, below = y1 + steps, y0 - height - steps
-    beside = np.arange(y0, max(y1 - height, y0) + 1e-9, height / 2)
-    columns = np.arange(x0, x1 + reach, width / 4)
+    step_wh = np.maximum([width / 4, height / 2], [(x1 - x0) / MOST_STEPS, (y1 - y0) / MOST_STEPS])
+    beside = np.arange(y0, max(y1 - height, y0) + 1e-9, step_wh[1])
+    columns = np.arange(x0, x1 + reach, step_wh[0])
     columns = np.concatenate([columns, np.arange(x0, x0 - width - reach, -width / 4), [x1]])
     y, x = np.meshgrid(np.concatenate([above, below, beside]), columns, indexing="ij")
     corners = np.stack([x.ravel(), y.ravel()], axis=1)

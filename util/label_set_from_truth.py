@@ -6,8 +6,8 @@
 Reads data.masks, or data.ground_truth where that is null. Masks give exact maps, and weight 0
 (student.pixel_weights) to pixels that are to be ignored. A box of any other format gives the
 ellipse in it, and its corners, of which nobody knows what they are, get weight 0, as do regions
-that are to be ignored; so do boxes of a detector, where data.ground_truth is its label set's
-prediction.csv. Writes paths.label_sets/NAME.
+that are to be ignored. Boxes of a detector give ellipses, too, all of them, where data.ground_truth
+is its label set's prediction.csv. Writes paths.label_sets/NAME.
 Next: python student/train.py --student.label_set truth, or NAME+OTHER, which learns from OTHER what
 the ground truth does not have.
 """

@@ -195,15 +195,21 @@ def find_detectors(plan: Plan, outcomes: Outcomes) -> dict[Point, Path]:
 
 
 def find_complete(chosen: Iterable[Point], detectors: Collection[Point]) -> list[str]:
-    """Name the cameras of which all detectors are there, since others cannot be compared.
+    """Name the cameras of which all own detectors are there, since others cannot be compared.
 
     Args:
         chosen: All that were asked for.
         detectors: Those that are there.
     """
-    points = list(chosen)
+    points = [point for point in chosen if point.group == OWN]
     lacking = {point.camera for point in points if point not in detectors}
     return list(dict.fromkeys(p.camera for p in points if p.camera not in lacking))
+
+
+def find_lacking_groups(chosen: Iterable[Point], detectors: Collection[Point]) -> list[str]:
+    """Name the kinds of shared detectors of which one is not there; see `find_complete`."""
+    groups = [p.group for p in chosen if p.group != OWN and p not in detectors]
+    return list(dict.fromkeys(groups))
 
 
 def refuse_untested(cameras: Sequence[Camera], frames: JudgedFrames) -> None:

@@ -29,7 +29,9 @@ A shared student learns from the frames of all cameras that share it, and takes 
 as a student of one camera, so it sees each frame less often; epochs are whole, one at least, so
 steps may differ somewhat. All are judged on each camera's own test frames; differences are to the
 student of each camera alone, by the same strategy and number of frames, and p is adjusted for all
-of these."""
+of these. One that is shared was trained once a seed for all its cameras, so the interval over
+cameras has little of the chance of its training; and clusters that were found by scores on the same
+test frames favour the students of clusters."""
 
 
 def format_strategies(table: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -25,8 +25,9 @@ class Plan:
 
     @property
     def students(self) -> tuple[Cell, ...]:
-        """All students."""
-        return tuple(cell for by_seed in self.runs.values() for cell in by_seed.values())
+        """All students, each once, also one that stands in several places."""
+        cells = (cell for by_seed in self.runs.values() for cell in by_seed.values())
+        return tuple(dict.fromkeys(cells))
 
     @property
     def cells(self) -> tuple[Cell, ...]:

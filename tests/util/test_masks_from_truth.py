@@ -144,6 +144,22 @@ def test_shapes_of_labelme_are_painted_and_groups_are_one_object(
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (14, 25, 34, 45)
 
 
+def test_an_outline_counts_also_where_a_box_is_in_its_group(config: Path) -> None:
+    square = [[10, 10], [20, 10], [20, 20], [10, 20]]
+    shapes = [
+        {"label": "gull", "points": square, "shape_type": "polygon", "group_id": 1},
+        {"label": "gull", "points": [[5, 5], [25, 25]], "shape_type": "rectangle", "group_id": 1},
+    ]
+    content = {"shapes": shapes, "imageWidth": 60, "imageHeight": 40}
+    (config.parent / "labels").mkdir()
+    (config.parent / "labels" / "leer.json").write_text(json.dumps(content))
+    options = ["--data.ground_truth", str(config.parent / "labels")]
+    mask = paint(config, *options, "--data.ground_truth_format=labelme")["leer"]
+    assert (mask[10:20, 10:20] == 1).all()
+    assert (mask == 1).sum() == 100
+    assert (mask == 255).sum() == 400 - 100
+
+
 def test_relative_to_another_size_outlines_fit_the_image(config: Path) -> None:
     path = write_coco(config, {"segmentation": [SQUARE]})
     content = json.loads(path.read_text())

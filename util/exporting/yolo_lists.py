@@ -14,6 +14,7 @@ from pathlib import Path
 
 from util.config import DataSection
 from util.errors import UserError, listed
+from util.exporting.yolo import describe
 from util.images.files import find_images
 from util.images.splits import read_split
 from util.words import count_of
@@ -63,9 +64,14 @@ class ImageLists:
         }
 
     def find_stale(self, output: Path) -> list[Path]:
-        """Find the lists of an earlier export into a folder, by its data.yaml, that are no more."""
+        """Find the lists of an earlier export into a folder, by its data.yaml, that are no more.
+
+        A data.yaml that names no such folder is not of an export: its lists stay.
+        """
         earlier = output / "data.yaml"
         lines = earlier.read_bytes().splitlines() if earlier.is_file() else []
+        if lines[:1] != describe(output, ()).encode().splitlines()[:1]:
+            return []
         keys = [key for key in _KEYS if key not in self.images]
         return [output / f"{key}.txt" for key in keys if f"{key}: {key}.txt".encode() in lines]
 

@@ -1,6 +1,6 @@
 """Outlines of true objects, polygons and RLE, of the formats that have them, and masks of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,14 +167,20 @@ def _read_labelme(
     for image_id, content in read_contents(folder, image_paths, data.mask_names).items():
         size_wh = np.array([content.imageWidth, content.imageHeight])
         found[image_id] = [
-            Outlined(
-                label,
-                _filler_of_polygons([_polygon_of(shape) / size_wh for shape in shapes]),
-                is_known=all(shape.shape_type not in _BOXES_ALONE for shape in shapes),
-            )
+            outlined
             for label, shapes in list_objects(content)
+            for outlined in _outline_shapes(label, shapes, size_wh)
         ]
     return found
+
+
+def _outline_shapes(label: str, shapes: Sequence[Shape], size_wh: np.ndarray) -> Iterator[Outlined]:
+    """Take the outlines of an object, and apart from them its boxes, which are none."""
+    for is_known in (True, False):
+        parts = [shape for shape in shapes if (shape.shape_type not in _BOXES_ALONE) == is_known]
+        if parts:
+            polygons = [_polygon_of(shape) / size_wh for shape in parts]
+            yield Outlined(label, _filler_of_polygons(polygons), is_known)
 
 
 def _read_yolo(

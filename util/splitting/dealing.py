@@ -47,7 +47,7 @@ def deal(
     wanted = np.array([*shares.values()])
     if num_ties == len(ties):
         return _spread(numbers, wanted / wanted.sum(), seed)
-    if np.bincount(numbers).max() < MOST_FOLDS:
+    if np.bincount(numbers).max() < len(shares) ** 2:
         numbers = np.zeros_like(numbers)
     folds = _fold(numbers, ties, num_ties, seed)
     if len(np.unique(folds)) < len(shares):  # groups are so few: each is a fold

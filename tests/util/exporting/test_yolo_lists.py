@@ -113,6 +113,14 @@ def test_lists_of_an_earlier_export_go_with_what_named_them(
     assert (out / "test.txt").exists()
 
 
+def test_lists_of_a_data_set_that_was_not_exported_stay(export: Callable[..., Path]) -> None:
+    out = export(NAMES, "--data.splits=null")
+    (out / "data.yaml").write_text("path: ../datasets/birds\ntrain: train.txt\nval: val.txt\n")
+    (out / "train.txt").write_text("images/mine.jpg\n")
+    export(NAMES, "--data.splits=null", "--overwrite")
+    assert (out / "train.txt").exists()
+
+
 def test_labels_of_an_image_stay_where_an_earlier_list_lay(
     export: Callable[..., Path], project: Path
 ) -> None:

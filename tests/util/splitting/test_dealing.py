@@ -47,6 +47,15 @@ def test_totals_of_groups_are_near_where_classes_are_small() -> None:
     assert (np.abs(np.bincount(numbers) - np.array([42, 9, 9])) <= 2).all()
 
 
+@pytest.mark.parametrize(("size", "together"), [(18, 2), (15, 3)])
+def test_no_split_lacks_a_class_that_has_groups_enough(size: int, together: int) -> None:
+    classes, ties = ["a"] * size + ["b"] * size, np.arange(2 * size) // together
+    for seed in range(10):
+        numbers = deal(SHARES, classes, ties, seed=seed)
+        assert np.bincount(numbers[:size], minlength=3).all()
+        assert np.bincount(numbers[size:], minlength=3).all()
+
+
 def test_groups_stay_together_and_shares_are_near() -> None:
     rng = np.random.default_rng(0)
     ties = np.repeat(np.arange(120), rng.integers(1, 20, 120))
