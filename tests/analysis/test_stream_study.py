@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.choosing.grid import Point, find_detectors
 from analysis.clusters.reading import read_clusters
 from analysis.stream_study import main
 from analysis.streams.cross_matrix import read_matrix
 from analysis.streams.results import read_results
+from analysis.work.plan import Plan
+from analysis.work.running import Outcomes
 from tests.conftest import box_table, paint_scene
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
@@ -173,8 +176,14 @@ def test_a_finished_study_trains_nothing_anew_but_what_a_setting_changes(
     assert "4           4" in capsys.readouterr().out
 
 
+def find_all_but_of_clusters(plan: Plan, outcomes: Outcomes) -> dict[Point, Path]:
+    """Find detectors as if those of clusters had failed."""
+    found = find_detectors(plan, outcomes)
+    return {point: folder for point, folder in found.items() if point.group != "cluster"}
+
+
 def test_cameras_share_students_at_equal_steps(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import analysis.cluster_cameras
 
@@ -234,6 +243,14 @@ def test_cameras_share_students_at_equal_steps(
     assert page.count("<table") == 4
     assert page.count("<svg") == 4
     assert "Cameras that share a student" in page
+    with monkeypatch.context() as failing:
+        failing.setattr("analysis.choosing.grid.find_detectors", find_all_but_of_clusters)
+        assert run(config, *more) == 0
+    said = capsys.readouterr().out
+    assert "Left out, since trainings failed: students shared by cluster\n" in said
+    assert "report.html" in said
+    assert set(pd.read_csv(folder / "groups.csv")["group"]) == {"camera", "all"}
+    assert set(pd.read_csv(folder / "strategies.csv")["cameras"]) == {3}
     assert run(config, *alone) == 0
     assert not (folder / "groups.csv").exists()
 
