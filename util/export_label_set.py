@@ -38,7 +38,7 @@ Next: what reads such files; here they are data.ground_truth with data.ground_tr
 """
 
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -50,10 +50,16 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 from util.config import BOX_RULE, Config, PathsSection, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.disk.walking import on_disk
-from util.errors import UserError, listed
-from util.exporting.checks import check_classes_apart, check_images, check_none_is_of_another
+from util.errors import UserError
+from util.exporting.checks import (
+    check_classes_apart,
+    check_images,
+    check_none_is_of_another,
+    refuse_taken,
+)
 from util.exporting.collecting import collect
 from util.exporting.formats import FORMATS, IMAGE_FORMATS, SET_FORMATS, Wishes
+from util.exporting.reporting import report
 from util.exporting.sources import (
     ObjectReader,
     Source,
@@ -71,7 +77,6 @@ from util.images.files import find_images, id_to_path, name_files
 from util.label_set import check_same_images
 from util.running.run import run_script
 from util.running.shares import refuse_several
-from util.words import count_of
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     **OVERWRITE,
@@ -238,19 +243,6 @@ def write_each(
     return lists
 
 
-def refuse_taken(taken: Collection[Path]) -> None:
-    """Refuse files of images in the places of those that tell of all.
-
-    Raises:
-        UserError: There are some.
-    """
-    if taken:
-        raise UserError(
-            f"the files of images would lie in the place of {listed(sorted(taken))}, which tells "
-            "of all; give export_label_set.names"
-        )
-
-
 def find_lists(
     kind: str, output: Path, config: Config, reader: ObjectReader, place: Callable[[str], Path]
 ) -> ImageLists | None:
@@ -302,41 +294,6 @@ def list_beside(kind: str, output: Path, wishes: Wishes, lists: ImageLists) -> l
 def of_text(path: Path, text: str) -> File:
     """Make a file of text."""
     return File(path, partial(text.encode, errors="surrogateescape"))
-
-
-def report(output: Path, reader: ObjectReader, classes: Sequence[str]) -> None:
-    """Say what was written, and what was left out."""
-    table = reader.table()
-    counts = table["obj_class"].value_counts()
-    told = [f"{name} ({counts.get(name, 0)})" for name in classes]
-    print(
-        f"{output}: {len(table)} boxes in {table['image'].nunique()} of {len(reader.ids)} images, "
-        f"of the classes {listed(told, 20) or 'none'}{describe_thresholds(reader.sources)}"
-    )
-    if failed := reader.failed:
-        folders = [each.label_set.folder for each in reader.sources if each.label_set.failed]
-        print(
-            f"Left out: {count_of(len(failed), 'image')} that {listed(folders)} has failed on: "
-            f"{listed(failed)}"
-        )
-    if ignored := sorted(reader.ignored):
-        print(
-            f"Left out: {count_of(len(ignored), 'image')} of which all pixels have weight 0, as "
-            f"what is marked as wrong: {listed(ignored)}"
-        )
-
-
-def describe_thresholds(sources: Sequence[Source]) -> str:
-    """Say above which probability pixels are of objects; '' where there are no maps."""
-    above = {
-        source.label_set.name: f"{source.settings.threshold:g}"
-        for source in sources
-        if source.label_set.has_maps
-    }
-    values = list(dict.fromkeys(above.values()))
-    if len(values) > 1:
-        values = [f"{threshold} in {name}" for name, threshold in above.items()]
-    return f", found in pixels above {listed(values, 20)}" if values else ""
 
 
 if __name__ == "__main__":

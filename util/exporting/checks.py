@@ -1,6 +1,6 @@
-"""Whether label sets can be exported together, and with the images that there are."""
+"""Whether label sets can be exported together, with the images that there are, to where they go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from util.disk.walking import on_disk
@@ -102,3 +102,16 @@ def check_images(label_sets: Sequence[LabelSet], image_paths: Mapping[str, Path]
                 f"width: {listed(told)}; this format names the images, in which boxes would lie "
                 "elsewhere: label them anew, or set data.images to those that were labelled"
             )
+
+
+def refuse_taken(taken: Collection[Path]) -> None:
+    """Refuse files of images in the places of those that tell of all.
+
+    Raises:
+        UserError: There are some.
+    """
+    if taken:
+        raise UserError(
+            f"the files of images would lie in the place of {listed(sorted(taken))}, which tells "
+            "of all; give export_label_set.names"
+        )
