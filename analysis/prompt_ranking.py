@@ -83,8 +83,8 @@ def open_label_sets(
         UserError: One is missing, or there is no image that all have.
     """
     from analysis.evaluation.found_label_sets import Found, on_common_images
-    from teacher.prompts import resolve_prompts
     from util.multi_teacher.combining import find_members
+    from util.prompts import resolve_prompts
 
     names = config.ranking.label_sets or resolve_prompts(config.teacher.prompts)
     folders = find_members(config.paths.label_sets, names, "ranking.label_sets")

@@ -2,10 +2,10 @@
 
 from contextlib import suppress
 
-from teacher.prompts import resolve_prompts
 from util.config import CombinationSection, StudentSection, TeacherSection
 from util.errors import UserError
 from util.label_set import prompt_to_folder
+from util.prompts import resolve_prompts
 
 ORDER_KEYS = {"teacher.prompts", "combination.label_sets", "combination.output", "student.run"}
 """Keys of a config that name label sets and runs, for `name_in_order`."""

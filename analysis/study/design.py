@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, cast, get_args
 
-from teacher.prompts import resolve_prompts
 from util.config import (
     TEACHERS,
     Calibration,
@@ -18,6 +17,7 @@ from util.config import (
 from util.errors import UserError, listed
 from util.label_set import prompt_to_folder
 from util.multi_teacher.group_sampling import sample_groups
+from util.prompts import resolve_prompts
 
 NEEDS_SETTINGS = "weighted_mean"
 """A strategy that a study cannot cross, since each group would need weights of its own."""

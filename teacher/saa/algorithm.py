@@ -36,12 +36,12 @@ import numpy as np
 
 from teacher.findings import Finding, Rejection, Scene
 from teacher.inference.crop_masks import CropMask, resize_mask
-from teacher.prompts import prompt_to_phrases
 from teacher.saa.detectors import Detections, Detector
 from teacher.saa.map_rules import MapRule, lay_out, means_inside, rescore, stretch, to_unit
 from teacher.saa.saliency import Saliency
 from teacher.saa.scene import find_remarks, find_scene, relative_areas
 from teacher.saa.segmenters import Segmenter
+from util.prompts import prompt_to_phrases
 from util.words import split_words
 
 logger = logging.getLogger(__name__)

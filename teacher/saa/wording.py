@@ -7,11 +7,11 @@ what they were taught.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from teacher.prompts import prompt_to_phrases, quoted
 from teacher.saa.attributes.lexicon import look_up, says_nothing
 from teacher.saa.detectors.coco_words import Name, read_phrase
 from util.config import SaaSection
 from util.errors import listed
+from util.prompts import prompt_to_phrases, quoted
 from util.words import split_words
 
 

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 from teacher.findings import Teacher
 from teacher.inference.tiling import TiledTeacher
 from teacher.plans import Models, PlannedSet, TeacherPlan, describe_teacher
-from teacher.prompts import resolve_prompts
 from teacher.saa.algorithm import VERSION
 from teacher.settings import tile_trouble
 from util.config import Sam3Section, TeacherSection
 from util.data_classes import BoxSettings
 from util.label_set import prompt_to_folder
+from util.prompts import resolve_prompts
 
 if TYPE_CHECKING:
     from teacher.inference.cache import Cache

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from teacher.findings import Finding, Rejection
-from teacher.prompts import prompt_to_phrases
 from teacher.saa.algorithm import SHOWN_REJECTIONS, shrink_to
 from teacher.saa.remembered_models import Memory
 from teacher.sam3.segment_anything_3 import Instances, SegmentAnything3, pool_instances
+from util.prompts import prompt_to_phrases
 
 MOST_INSTANCES = 200
 """All that SAM 3 gives for a phrase."""

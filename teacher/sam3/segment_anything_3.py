@@ -13,11 +13,11 @@ from teacher.findings import Finding
 from teacher.inference.crop_masks import CropMask, join_masks
 from teacher.inference.enlarging import Enlargement
 from teacher.inference.runtime import Batches, Encoder, Encoding, Runtime, check_finite, to_half
-from teacher.prompts import prompt_to_phrases
 from teacher.saa.algorithm import shrink_to
 from teacher.saa.detectors.captions import check_lengths
 from teacher.weights.checkpoints import read_model, read_model_type, read_processor
 from util.errors import UserError
+from util.prompts import prompt_to_phrases
 
 MODEL = "SAM 3"
 MODEL_TYPES = ("sam3", "sam3_video")

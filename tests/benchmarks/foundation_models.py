@@ -22,13 +22,13 @@ import torch
 
 from teacher.inference.cache import Cache
 from teacher.inference.runtime import Runtime
-from teacher.prompts import PROMPT_LISTS
 from teacher.saa.algorithm import SaaSettings, SegmentAnyAnomaly
 from teacher.saa.cached_models import CachedDetector, CachedSaliency, CachedSegmenter
 from teacher.saa.detectors.grounding_dino import GroundingDinoDetector, build_grounding_dino
 from teacher.saa.saliency import FeatureSaliency
 from teacher.saa.segmenters.sam import SamSegmenter
 from teacher.saa.wide_resnet import WideResNetFeatures, build_wide_resnet
+from util.prompts import PROMPT_LISTS
 
 BOXES = 8
 """How many boxes a prompt passes on to the segmenter."""

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from teacher.prompts import PROMPT_LISTS
 from teacher.saa.algorithm import SaaSettings, SegmentAnyAnomaly
 from teacher.saa.attributes.detector import AttributeDetector
 from teacher.saa.saliency import ColourGradientFeatures, FeatureSaliency
 from teacher.saa.segmenters.grabcut import GrabCutSegmenter
+from util.prompts import PROMPT_LISTS
 
 ROUNDS = 9
 BIRDS = PROMPT_LISTS["birds"]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from transformers import BertTokenizer, PreTrainedTokenizerBase
 
-from teacher.prompts import quoted
 from util.errors import PromptError, UserError, listed
+from util.prompts import quoted
 
 BETWEEN_WORDS = ("[CLS]", "[SEP]", ".", "?")
 """Tokens at which GroundingDINO cuts a caption into phrases."""

@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from teacher.prompts import PROMPT_LISTS
 from teacher.saa.attributes.detector import AttributeDetector
 from teacher.saa.attributes.lexicon import LEXICON, look_up
 from teacher.saa.attributes.proposals import MAX_REGIONS, find_regions
+from util.prompts import PROMPT_LISTS
 
 WATER = (40, 75, 90)
 WHITE = (225, 225, 220)

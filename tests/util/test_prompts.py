@@ -5,11 +5,11 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from teacher.prompts import PROMPT_LISTS, prompt_to_phrases, resolve_prompts
 from tests.conftest import ROOT
 from util.errors import UserError
 from util.label_set import prompt_to_folder
 from util.multi_teacher.group_sampling import sample_groups
+from util.prompts import PROMPT_LISTS, prompt_to_phrases, resolve_prompts
 
 THESIS_GROUPS = [
     ["shearwater", "bird", "marine bird", "oceanic bird", "car"],
