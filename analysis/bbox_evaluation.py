@@ -66,6 +66,7 @@ from util.metrics.found_shares import format_found
 from util.metrics.groups import format_parts, name_parts
 from util.running.run import print_next, run_script
 from util.visualization import draw_precision_recall
+from util.words import count_of
 
 READS = {
     "evaluation.predictions",
@@ -132,7 +133,8 @@ def tell(
     print(format_boxes(table))
     print(format_scores(coco, "prediction", COCO_SCORES))
     print(
-        f"Boxes of {num_images} {split} images, {num_images - with_truth} without a true box; "
+        f"Boxes of {count_of(num_images, f'{split} image')}, {num_images - with_truth} without a "
+        f"true box; "
         f"marking everything has AP50 {coco_chance['AP50']:.3f}."
     )
     print(describe_counted(judge.truths, config.data.ground_truth_classes))

@@ -55,6 +55,7 @@ from util.label_set import LabelSet, describe_equal
 from util.metrics.found_shares import format_found, tabulate_found
 from util.metrics.groups import format_parts, name_parts
 from util.running.run import print_next, run_script
+from util.words import count_of
 
 READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"}
 READS |= {"evaluation.benchmark", "evaluation.trivial_baselines"}
@@ -204,7 +205,7 @@ def tell(
     print(format_scores(table, "label_set", ALSO_SHOWN, decimals=4))
     frames_shown = [*FRAMES_SHOWN, *({"spurious_rate"} & set(table))]
     print(format_scores(table, "label_set", frames_shown))
-    print(f"Pixels of {num_images} {tables.split} images, {describe_chance(table)}.")
+    print(f"Pixels of {count_of(num_images, f'{tables.split} image')}, {describe_chance(table)}.")
     print(compared.groups.describe_intervals())
     say_what_is_empty(table, "label_set", "pixel above the threshold")
     say_what_is_in_sample(table, "label_set")

@@ -29,6 +29,7 @@ from util.images.splits import read_split
 from util.label_set import LabelSet
 from util.label_set.records import MANIFEST
 from util.label_set.reporting import report_made
+from util.prompts import resolve_prompts
 from util.running.run import print_next, run_script
 from util.running.shares import ALONE, refuse_several
 from util.words import count_of
@@ -41,8 +42,12 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "marks": {"metavar": "FILE", "type": Path, "help": "what the page has given, to be used"},
 }
 
-READS = keys_of("review") | {"combination.label_sets", "combination.output", "student.run"}
-
+READS = keys_of("review") | {
+    "combination.label_sets",
+    "combination.output",
+    "student.run",
+    "teacher.prompts",
+}
 
 COMBINE = "util/multi_teacher/combination_strategies.py"
 
@@ -67,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     title = f"Review of {sources.teacher.name}"
     write_review(path, found, sources, image_paths, f"{title}, {split}" if split else title)
     told = ", ".join(f"{count} {reason}" for reason, count in found.counts.items() if count)
-    print(f"{path}: of {found.num_seen} images {told or 'none is worth a look'}")
+    print(f"{path}: of {count_of(found.num_seen, 'image')} {told or 'none is worth a look'}")
     if hint := describe_combination(sources, config.paths.label_sets / config.combination.output):
         print(hint)
     print(f"Next: open {path}, mark, and give what it downloads to --marks")
@@ -94,7 +99,8 @@ def open_sources(config: Config) -> "Sources":
     teacher = open_one(settings.marked or config.combination.output)
     if teacher is None and settings.marked is None:
         problems[-1] += f". {COMBINE} makes it of several, or name one as review.marked"
-    names = settings.label_sets or config.combination.label_sets
+    combined = config.combination.label_sets or resolve_prompts(config.teacher.prompts)
+    names = settings.label_sets or combined
     opened = [open_one(place) for place in names]
     run = config.paths.runs / config.student.run
     student = None

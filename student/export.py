@@ -33,6 +33,7 @@ from util.config.command_line import load_config
 from util.disk.whole_files import write_bytes
 from util.learning.inference.opening import read_box_settings
 from util.running.run import print_next, run_script
+from util.words import count_of
 
 READS = PREDICTION_KEYS - {"student.device"} | keys_of("export")
 
@@ -91,7 +92,7 @@ def make_int8(config: Config, exported: Path, int8: Path, images: Images) -> lis
     threshold = read_box_settings(exported).sure_threshold
     compared = compare_masks(students, images, prediction_settings(config.prediction), threshold)
     said = [
-        f"{int8.stat().st_size / 1000:.0f} kB, ranges found on {num_read} images; on "
+        f"{int8.stat().st_size / 1000:.0f} kB, ranges found on {count_of(num_read, 'image')}; on "
         f"{compared.num_images} others:",
         *(f"IoU of {what}: {value:.4f}" for what, value in compared.iou.items()),
     ]
@@ -103,7 +104,7 @@ def make_int8(config: Config, exported: Path, int8: Path, images: Images) -> lis
             f"{images.masks.folder} are read as {images.masks.read_as}"
         )
     if lost := len(chosen) - num_read + len(images.others) - compared.num_images:
-        said.append(f"{lost} images cannot be read, and are left out")
+        said.append(f"{count_of(lost, 'image')} cannot be read: left out")
     return said
 
 

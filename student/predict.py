@@ -33,6 +33,7 @@ from util.images.files import find_images
 from util.label_set import PREDICTION
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
+from util.words import count_of
 
 READS = PREDICTION_KEYS | keys_of("prediction")
 
@@ -53,7 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"share {share.index + 1} of {share.count} is done; others are still at work")
         return 0
     boxes = read_bbox_csv(folder / PREDICTION)
-    print(f"{folder}: {len(predicted.ids)} images predicted, {len(boxes)} boxes")
+    print(
+        f"{folder}: {count_of(len(predicted.ids), 'image')} predicted, "
+        f"{count_of(len(boxes), 'box', 'boxes')}"
+    )
     if num_pictures := config.prediction.pictures:
         pictures = folder.with_name(f"{folder.name}_pictures")
         draw_pictures(pictures, predicted, image_paths, boxes, num_pictures)

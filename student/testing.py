@@ -25,6 +25,7 @@ from util.metrics.box_scores import (
 )
 from util.metrics.boxes import BoxMatcher
 from util.metrics.groups import format_parts, group_images, name_parts
+from util.words import count_of
 
 
 def evaluate_student(
@@ -51,7 +52,7 @@ def evaluate_student(
     folder = folder_beside(student.checkpoint, split)
     predicted = predict_images(student, test_paths, folder, overwrite)
     assert predicted is not None, "nobody else has a share"
-    print(f"{folder}: {len(predicted.ids)} images predicted")
+    print(f"{folder}: {count_of(len(predicted.ids), 'image')} predicted")
     if data.ground_truth is None:
         print("data.ground_truth is null: nothing to judge the boxes by")
     else:

@@ -23,6 +23,7 @@ from util.learning.runs.tracking import check_installed
 from util.learning.runs.training import train_to_end
 from util.learning.trainer import Trainer
 from util.settings import library_versions
+from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +130,9 @@ def describe_labels(facts: Mapping[str, Any]) -> None:
         )
     if left_out := facts["left_out"]:
         reasons = listed(list(left_out.values()))
-        logger.warning("%d images are left out: %s", len(left_out), reasons)
+        logger.warning(
+            "%s left out: %s", count_of(len(left_out), "image is", "images are"), reasons
+        )
 
 
 def print_verdict(path: Path, facts: Mapping[str, Any], student: StudentSection) -> None:
@@ -155,6 +158,6 @@ def print_verdict(path: Path, facts: Mapping[str, Any], student: StudentSection)
         print(f"It finds none of the boxes of the validation images: {why}")
     if 2 * labels["num_empty"] >= labels["num_maps"]:
         print(
-            f"{labels['num_empty']} of the {labels['num_maps']} label maps that it learnt from are "
-            "empty (no pixel is sure enough), so it has learnt mostly to find nothing"
+            f"{labels['num_empty']} of the {labels['num_maps']} label maps that it learnt from "
+            "mark nothing, so it has learnt mostly to find nothing"
         )

@@ -32,6 +32,7 @@ from util.images.files import find_images
 from util.images.splits import read_split
 from util.label_set import LabelSet
 from util.label_set.reporting import report
+from util.prompts import resolve_prompts
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
 from util.words import count_of
@@ -138,9 +139,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         judge = ["analysis/bbox_evaluation.py", "--evaluation.predictions", name]
         print_next(learn if label_sets[0].has_maps else judge, argv, BOX_RULE)
         return status
-    is_usual = list(prepared.plan.label_sets) == config.combination.label_sets
+    usual = config.combination.label_sets or resolve_prompts(config.teacher.prompts)
+    is_usual = list(prepared.plan.label_sets) == usual
     members = [] if is_usual else _members(label_sets)
-    print_next(["util/multi_teacher/combination_strategies.py", *members], argv, BOX_RULE)
+    also = BOX_RULE | {"teacher.prompts"} if is_usual else BOX_RULE
+    print_next(["util/multi_teacher/combination_strategies.py", *members], argv, also)
     return status
 
 

@@ -130,6 +130,26 @@ def test_boxes_of_no_label_set_are_not_drawn_next(
         assert (told in capsys.readouterr().out) == is_drawn
 
 
+def test_a_combination_is_of_the_prompts_that_were_labelled_where_it_names_no_label_sets(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = json.loads(project.read_text())
+    config["teacher"]["prompts"] = ["bird", "gull"]
+    del config["combination"]["label_sets"]
+    project.write_text(json.dumps(config))
+    assert label(arguments(project)) == 0
+    asked = ["--teacher.prompts", "whale", "--teacher.prompts", "gull"]
+    for prompts, members in (([], ["bird", "gull"]), (asked, ["whale", "gull"])):
+        assert label(arguments(project, *prompts)) == 0
+        script, *words = shlex.split(capsys.readouterr().out.rpartition("Next: python ")[2])
+        following = util.multi_teacher.combination_strategies
+        assert Path(script).resolve() == Path(following.__file__)
+        assert "--combination.label_sets" not in words
+        assert combine([*words, "--overwrite"]) == 0
+        combined = LabelSet(project.parent / "label_sets" / "combined")
+        assert [name for name, _ in combined.manifest["settings"]["members"]] == members
+
+
 def test_what_comes_after_one_label_set_is_a_student_of_it(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

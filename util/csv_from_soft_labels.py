@@ -22,6 +22,7 @@ from util.config.command_line import load_config
 from util.label_set import PREDICTION, LabelSet, find_label_set, write_boxes_anew
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
+from util.words import count_of
 
 READS = BOX_RULE | {"combination.output", "evaluation.soft_labels"}
 
@@ -38,8 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     table = read_bbox_csv(label_set.folder / PREDICTION)
     with_boxes = table["image"].nunique()
     print(
-        f"{label_set.folder}/prediction.csv: {len(table)} boxes in {with_boxes} of "
-        f"{len(label_set.ids)} images, all of the class {settings.object_class!r}"
+        f"{label_set.folder}/prediction.csv: {count_of(len(table), 'box', 'boxes')} in "
+        f"{with_boxes} of "
+        f"{count_of(len(label_set.ids), 'image')}, all of the class {settings.object_class!r}"
     )
     judged = ["--evaluation.predictions", str(label_set.folder)]
     print_next(["analysis/bbox_evaluation.py", *judged], argv)

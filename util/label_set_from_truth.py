@@ -48,6 +48,7 @@ from util.metrics.pixelwise.pixels import IGNORED
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
 from util.settings import settings_hash
+from util.words import count_of
 
 Drawn = tuple[np.ndarray, np.ndarray]
 """(H, W) float32 map, 1 = anomalous, and (H, W) bool, which pixels are known."""
@@ -104,12 +105,16 @@ def report(label_set: LabelSet, num_left_out: int, problems: Mapping[str, str]) 
     counts = label_set.manifest["counts"]
     print(f"{label_set.folder}: {counts['labelled']} with objects, {counts['empty']} without")
     if num_left_out:
-        print(f"Left out: {num_left_out} images without a mask")
+        print(f"Left out: {count_of(num_left_out, 'image')} without a mask")
     if not counts["labelled"]:
         print("No object at all: alone, it teaches a student nothing")
     if problems:
         reasons = listed([f"{image_id}: {reason}" for image_id, reason in problems.items()])
-        print(f"{len(problems)} images have no truth, the rest is done: {reasons}", file=sys.stderr)
+        print(
+            f"{count_of(len(problems), 'image has', 'images have')} no truth, the rest is done: "
+            f"{reasons}",
+            file=sys.stderr,
+        )
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from util.images.class_table import CLASS_NAMES, write_class_names
 from util.images.files import find_images, id_to_path, image_size_hw, name_files
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
+from util.words import count_of
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     **OVERWRITE,
@@ -96,7 +97,8 @@ def report(
     known = Counter(each.obj_class for each in objects if each.is_known)
     told = [f"{name} ({known[name]})" for name in classes]
     print(
-        f"{output}: {len(outlines)} masks of {total} images, {known.total()} objects of the "
+        f"{output}: {count_of(len(outlines), 'mask')} of {count_of(total, 'image')}, "
+        f"{count_of(known.total(), 'object')} of the "
         f"classes {listed(told, 20) or 'none'}"
     )
     if num_unknown := len(objects) - known.total():

@@ -13,6 +13,7 @@ from util.errors import UserError, listed
 from util.label_set import LabelSet
 from util.metrics.intervals import Score
 from util.metrics.scores import f1, iou
+from util.words import count_of
 
 Runs = Mapping[tuple[str, str], Sequence[Path]]
 """Folders of predicted label sets, one a seed, by training and student."""
@@ -41,7 +42,10 @@ def find_judged(runs: Runs, test_ids: Sequence[str], split: str) -> list[str]:
     """
     failed = _open_teacher(runs).failed
     if left_out := sorted(failed.keys() & test_ids):
-        print(f"{len(left_out)} test images cannot be read and are left out: {listed(left_out)}")
+        print(
+            f"Left out: {count_of(len(left_out), 'test image')} that cannot be read: "
+            f"{listed(left_out)}"
+        )
     judged = [image_id for image_id in test_ids if image_id not in failed]
     if not judged:
         raise UserError(f"no {split} image can be read; nothing can be judged")

@@ -102,7 +102,8 @@ function showPanel(panel, map, size) {
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `${panel.title}: ${facts.filter(Boolean).join(", ")}`);
   drawBoxes(article.querySelector("svg"), panel, size);
-  fillList(article.querySelector(".kept-list"), panel.boxes, `${boxes} ${panel.count === 1 ? "counts" : "count"}`);
+  const some = panel.boxes.length < panel.count ? `scores of the best ${panel.boxes.length}` : "scores of boxes";
+  fillList(article.querySelector(".kept-list"), panel.boxes, some);
   fillList(article.querySelector(".dropped-list"), panel.dropped, panel.dropped_title);
   return article;
 }

@@ -22,6 +22,7 @@ from util.label_set import (
     make_maps,
 )
 from util.running.shares import ALONE
+from util.words import count_of
 
 RIGHT, WRONG, SKIP = "right", "wrong", "skip"
 
@@ -70,7 +71,10 @@ def read_marks(path: Path, image_ids: Collection[str]) -> Marks:
         )
     problems = []
     if unknown := [image_id for image_id in marks if image_id not in image_ids]:
-        problems.append(f"it marks {len(unknown)} images that are not there: {listed(unknown)}")
+        problems.append(
+            f"it marks {count_of(len(unknown), 'image that is', 'images that are')} not there: "
+            f"{listed(unknown)}"
+        )
     odd = {i: mark for i, mark in marks.items() if mark not in (RIGHT, WRONG, SKIP)}
     if odd:
         told = listed([f"{image_id}: {mark!r}" for image_id, mark in odd.items()])

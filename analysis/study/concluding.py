@@ -30,6 +30,7 @@ from util.metrics.pixelwise.pixel_calibration import reliability
 from util.metrics.pixelwise.pixels import PixelHistogram
 from util.running.progress import track
 from util.settings import library_versions
+from util.words import count_of
 
 
 def conclude(
@@ -121,7 +122,8 @@ def keep_common_images(
         raise UserError("no test image has a map in every label set; see the logs of the cells")
     if lost := [image_id for image_id in judge.image_ids if image_id not in common]:
         notes.append(
-            f"{len(lost)} test images are left out, since label sets lack them: {listed(lost)}."
+            f"{count_of(len(lost), 'test image is', 'test images are')} left out, since "
+            f"label sets lack them: {listed(lost)}."
         )
     return kept, judge.only(common), notes
 

@@ -17,6 +17,7 @@ from util.images.files import image_size_hw, read_image
 from util.label_set import LabelSet
 from util.learning.batches import read_ahead
 from util.learning.seeds import mix_seed
+from util.words import count_of
 
 
 class Batch(NamedTuple):
@@ -227,8 +228,8 @@ def check_pairs(
     sizes = {i: (_size_hw(image_paths[i]), _size_hw(label_set.path(i))) for i in usable}
     if different := [f"{i}: {a} and {b}" for i, (a, b) in sizes.items() if a and b and a != b]:
         raise UserError(
-            f"{len(different)} images and their soft labels in {label_set.folder} differ in "
-            f"(height, width): {listed(different)}"
+            f"soft labels in {label_set.folder} differ in (height, width) from "
+            f"{count_of(len(different), 'image')}: {listed(different)}"
         )
     if not usable:
         raise UserError(f"no image of the split could be labelled in {label_set.folder}")
@@ -260,7 +261,8 @@ def check_weights(image_ids: Sequence[str], label_set: LabelSet) -> None:
         )
     if lost := [image_id for image_id, path in paths.items() if not path.exists()]:
         raise UserError(
-            f"the weights of {len(lost)} images in {label_set.folder} are lost ({listed(lost)}); "
+            f"the weights of {count_of(len(lost), 'image')} in {label_set.folder} are lost "
+            f"({listed(lost)}); "
             "run what made them again"
         )
     sizes = {i: (_size_hw(label_set.path(i)), _size_hw(path)) for i, path in paths.items()}

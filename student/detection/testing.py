@@ -13,6 +13,7 @@ from util.images.files import find_images
 from util.images.splits import read_split
 from util.label_set import PREDICTION, LabelSet
 from util.streams.cameras import TimeInNames, find_cameras
+from util.words import count_of
 
 
 def evaluate_detector(
@@ -46,7 +47,7 @@ def evaluate_detector(
     if data.ground_truth is not None:
         find_cameras(test_ids, data.groups, time)  # refuses odd names before the work
     found = find_boxes(checkpoint, section, test_paths, folder, overwrite)
-    print(f"{folder}: {len(found.ids)} images looked at")
+    print(f"{folder}: {count_of(len(found.ids), 'image')} looked at")
     metrics = Path(f"{folder}_metrics.csv")
     if data.ground_truth is None:
         if overwrite:  # those of other boxes, which are replaced

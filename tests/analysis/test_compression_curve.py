@@ -138,7 +138,7 @@ def test_a_test_image_that_cannot_be_read_is_left_out_and_said(
     taught.write_text(json.dumps(content))
     options = [*FAST, "--student.losses", "kd=1"]
     assert run(arguments(taught, *options)) == 0
-    assert f"1 test images cannot be read and are left out: {tests[0]}" in capsys.readouterr().out
+    assert f"Left out: 1 test image that cannot be read: {tests[0]}" in capsys.readouterr().out
     assert len(pd.read_csv(taught.parent / "runs/compression/compression.csv")) == 2
     for image_id in tests:
         (taught.parent / "images" / f"{image_id}.png").write_text("no image")

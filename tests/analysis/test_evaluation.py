@@ -239,7 +239,7 @@ def test_bad_input_is_one_clear_sentence(
     with pytest.raises(UserError, match=r"the soft label is \(64, 64\)|\(61, 83\)"):
         evaluate_pixels([*project, "--data.masks", str(masks)])
     next(masks.rglob("*_09.png")).unlink()
-    with pytest.raises(UserError, match="1 images have no mask"):
+    with pytest.raises(UserError, match="1 image has no mask"):
         evaluate_pixels([*project, "--data.masks", str(masks)])
 
 

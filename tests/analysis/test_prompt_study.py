@@ -290,7 +290,7 @@ def test_a_test_image_that_cannot_be_labelled_is_left_out(tmp_path: Path) -> Non
     name = (tmp_path / "splits" / "Test.txt").read_text().splitlines()[0]
     (tmp_path / "images" / f"{name}.png").write_bytes(b"no image")
     notes, _ = conclude_with(project)
-    assert any("1 test images are left out" in note and name in note for note in notes)
+    assert any("1 test image is left out" in note and name in note for note in notes)
 
 
 @pytest.mark.parametrize(

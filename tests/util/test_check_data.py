@@ -256,7 +256,7 @@ def test_what_the_next_stages_would_refuse_is_said_at_once_with_status_2(
     assert "Not usable as it is: 3 things to mend" in checked.page
     (root / "splits/Train.txt").write_text("a/00\na/01")
     checked = Checked(config, capsys, status=2)
-    assert "1 masks have another size than their image: a/00 (80 x 30 for 80 x 60)" in "\n".join(
+    assert "1 mask has another size than the image: a/00 (80 x 30 for 80 x 60)" in "\n".join(
         checked.errors
     )
 
@@ -296,6 +296,21 @@ def test_swapped_masks_and_labels_of_images_are_said(
     checked = Checked(config, capsys, *options, status=2)
     assert "expected ';'" in "".join(checked.errors)
     assert "labels:" not in "\n".join(checked.lines)
+
+
+def test_masks_that_ignore_everything_are_told_apart_from_those_that_mark_nothing(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = config.parent / "masks"
+    paths = sorted(masks.rglob("*.png"))
+    for path in paths[:2]:
+        write_image(path, np.full((60, 80), 128, np.uint8))
+    meanings = '{"0": "normal", "128": "ignored", "255": "anomalous"}'
+    checked = Checked(config, capsys, "--data.mask_values", meanings)
+    assert any(
+        f"2 masks ignore all pixels, of {len(paths)} loo" in each for each in checked.warnings
+    )
+    assert f"0 of {len(paths) - 2} masks looked at mark nothing" in checked.fact("marked")
 
 
 def test_warnings_are_shown_again_afterwards(config: Path) -> None:

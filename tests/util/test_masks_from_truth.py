@@ -194,7 +194,7 @@ def test_masks_that_are_there_are_replaced_by_wish_alone(config: Path) -> None:
     first = paint(config)
     np.testing.assert_array_equal(paint(config)["sub/möwe"], first["sub/möwe"])
     write_coco(config, {"segmentation": [SQUARE]}, {"bbox": [0, 0, 5, 5]})
-    with pytest.raises(UserError, match="1 files are there already, with other content"):
+    with pytest.raises(UserError, match="1 file is there already, with other content"):
         paint(config)
     assert (paint(config, "--overwrite")["sub/möwe"][:5, :5] == 255).all()
 
@@ -261,7 +261,7 @@ def test_polygons_of_yolo_are_painted_boxes_are_ignored_and_no_file_is_no_mask(
     assert set(masks) == {"sub/möwe", "leer"}
     assert json.loads((config.parent / "masks/classes.json").read_text()) == {"1": "3", "2": "7"}
     said = capsys.readouterr().out
-    assert "2 masks of 3 images, 1 objects of the classes 3 (0), 7 (1)" in said
+    assert "2 masks of 3 images, 1 object of the classes 3 (0), 7 (1)" in said
     assert "Ignored (255): 1 regions to ignore, or boxes without an outline" in said
 
 

@@ -1,5 +1,6 @@
 """What the ground truth, the masks and the labels of a config say of its images."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from util.ground_truth.image_labels import read_image_labels
 from util.ground_truth.reading import read_truths
 from util.images.files import image_size_hw
 from util.images.mask_files import find_mask_files
-from util.images.mask_values import describe
+from util.images.mask_values import IGNORED, describe
 from util.images.masks import TrueMasks, open_masks
 from util.images.splits import spread
 from util.running.ahead import map_ahead
@@ -141,7 +142,8 @@ def _check_masks(
         )
     if other := _find_other_sizes(masks, having, seen):
         findings.errors.append(
-            f"{len(other)} masks have another size than their image: {listed(other, 3)}"
+            f"{count_of(len(other), 'mask has', 'masks have')} another size than the image: "
+            f"{listed(other, 3)}"
         )
     _check_shares(masks, spread(having, MASKS_READ), findings)
 
@@ -153,9 +155,14 @@ def _check_shares(masks: TrueMasks, image_ids: Sequence[str], findings: Findings
     shares = [share for share in found if not isinstance(share, str)]
     bad = [reason for reason in found if isinstance(reason, str)]
     if bad:
-        findings.errors.append(f"{len(bad)} masks cannot be read: {listed(bad, 2)}")
-    if shares:
-        values = np.array(shares)
+        findings.errors.append(f"{count_of(len(bad), 'mask')} cannot be read: {listed(bad, 2)}")
+    values = np.array([share for share in shares if not math.isnan(share)])
+    if num_ignored := len(shares) - len(values):
+        findings.warnings.append(
+            f"{count_of(num_ignored, 'mask ignores', 'masks ignore')} all pixels, of "
+            f"{len(shares)} looked at; is that what data.mask_values should say?"
+        )
+    if len(values):
         findings.facts["marked"] = (
             f"{np.median(values):.2%} of an image (median), {values.max():.1%} at most; "
             f"{(values == 0).sum()} of {len(values)} masks looked at mark nothing"
@@ -186,8 +193,10 @@ def _find_other_sizes(
 
 
 def _read_share(masks: TrueMasks, image_id: str) -> float | str:
-    """Share of a mask that is anomalous, or why it cannot be read."""
+    """Share of what a mask does not ignore that is anomalous; nan of nothing, or why it fails."""
     try:
-        return float((masks.read(image_id) == 1).mean())
+        known = masks.read(image_id)
+        known = known[known != IGNORED]
+        return float((known == 1).mean()) if known.size else math.nan
     except UserError as error:
         return str(error)

@@ -30,9 +30,9 @@ class CombinationSection(Section):
     defaults_version: ClassVar[int] = 2
 
     label_sets: list[str] = Field(
-        ["bird", "oceanic bird", "gull", "white crest", "whale"],
-        min_length=1,
-        description="Label sets to combine: their prompts or folder names.",
+        [],
+        description="Label sets to combine: their prompts or folder names; [] = those of"
+        " teacher.prompts.",
         json_schema_extra=DECIDES_NOTHING,
     )
     strategy: Strategy = Field(

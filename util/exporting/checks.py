@@ -8,6 +8,7 @@ from util.errors import UserError, listed
 from util.exporting.sources import Source
 from util.label_set import LabelSet, find_other_sizes
 from util.label_set.records import read_manifest
+from util.words import count_of
 
 
 def check_classes_apart(sources: Sequence[Source], classes: Sequence[str]) -> None:
@@ -98,9 +99,10 @@ def check_images(label_sets: Sequence[LabelSet], image_paths: Mapping[str, Path]
     for label_set in (each for each in label_sets if each.has_maps):
         if told := find_other_sizes(label_set, image_paths):
             raise UserError(
-                f"{len(told)} maps of {label_set.folder} differ from their images in height x "
-                f"width: {listed(told)}; this format names the images, in which boxes would lie "
-                "elsewhere: label them anew, or set data.images to those that were labelled"
+                f"{count_of(len(told), 'map')} of {label_set.folder} not of the size of the "
+                f"image, height x width: {listed(told)}; this format names the images, in which "
+                "boxes would lie elsewhere: label them anew, or set data.images to those that "
+                "were labelled"
             )
 
 

@@ -14,7 +14,8 @@ def report(output: Path, reader: ObjectReader, classes: Sequence[str]) -> None:
     counts = table["obj_class"].value_counts()
     told = [f"{name} ({counts.get(name, 0)})" for name in classes]
     print(
-        f"{output}: {len(table)} boxes in {table['image'].nunique()} of {len(reader.ids)} images, "
+        f"{output}: {count_of(len(table), 'box', 'boxes')} in {table['image'].nunique()} of "
+        f"{count_of(len(reader.ids), 'image')}, "
         f"of the classes {listed(told, 20) or 'none'}{describe_thresholds(reader.sources)}"
     )
     if failed := reader.failed:

@@ -15,6 +15,7 @@ from util.exporting.objects import BoxRows, LabelledImage, Object, add_masks
 from util.images.files import image_size_hw
 from util.label_set import PREDICTION, LabelSet, find_label_set, map_cost
 from util.running.ahead import map_ahead
+from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -194,7 +195,9 @@ def choose_classes(sources: Sequence[Source], wanted: Sequence[str]) -> list[str
         )
     if len(others):
         told = [f"{name} ({count})" for name, count in others.items()]
-        logger.warning("left out %d boxes of other classes: %s", others.sum(), listed(told))
+        logger.warning(
+            "left out %s of other classes: %s", count_of(others.sum(), "box", "boxes"), listed(told)
+        )
     if lacking := [name for name in wanted if name not in counts]:
         logger.info("no box is of the classes %s", listed(lacking))
     return list(wanted)

@@ -8,6 +8,7 @@ from util.disk.whole_files import write_bytes
 from util.errors import UserError, listed
 from util.running.ahead import map_ahead
 from util.running.progress import track
+from util.words import count_of
 
 _THREADS = 8
 """A file waits for the disk most of its time."""
@@ -54,7 +55,8 @@ def write_files(
             others.append(path)
     if others and not overwrite:
         raise UserError(
-            f"{len(others)} files are there already, with other content: {listed(others, 3)}; give "
+            f"{count_of(len(others), 'file is', 'files are')} there already, with other content: "
+            f"{listed(others, 3)}; give "
             f"--overwrite to replace them, or {elsewhere}"
         )
     pending = (file for file, done in zip(list_files(), is_done, strict=True) if not done)

@@ -15,6 +15,7 @@ from util.ground_truth.sizes import ToldSize, check_shapes
 from util.ground_truth.table import TrueBox, to_truth_table
 from util.images.files import name_to_id
 from util.shapes.runs import box_of_runs, read_counts
+from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -289,9 +290,9 @@ def _check_units(
     else:
         if few := [str(annotations[number]) for number in numbers[are_relative]]:
             logger.warning(
-                "%s: %d boxes lie in the first two pixels, as if relative to the image: %s",
+                "%s: %s in the first two pixels, as if relative to the image: %s",
                 path,
-                len(few),
+                count_of(len(few), "box lies", "boxes lie"),
                 listed(few),
             )
         return

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from util.errors import UserError, listed
 from util.images.files import find_files, name_files
+from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,9 @@ def read_truth_files(
         except (OSError, ValueError) as error:
             bad.append(f"{path.name}: {error}")
     if bad:
-        raise UserError(f"{folder}: {len(bad)} files are no {kind}: {listed(bad)}")
+        raise UserError(
+            f"{folder}: {count_of(len(bad), 'file is', 'files are')} no {kind}: {listed(bad)}"
+        )
     return read_ones
 
 

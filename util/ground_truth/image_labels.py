@@ -23,6 +23,7 @@ from util.csv_table import read_text_table
 from util.errors import UserError, listed
 from util.ground_truth.reading import check_known
 from util.images.files import name_to_id
+from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,9 @@ def read_image_labels(path: Path, image_ids: Collection[str]) -> dict[str, froze
     check_known(path, pd.DataFrame(rows), image_ids, "labels")
     counts = Counter((row.image, row.label) for row in rows)
     if twice := [image for (image, _), count in counts.items() if count > 1]:
-        logger.warning("%s has labels of %d images twice: %s", path, len(twice), listed(twice))
+        logger.warning(
+            "%s has labels of %s twice: %s", path, count_of(len(twice), "image"), listed(twice)
+        )
     known = set(image_ids)
     labels: dict[str, set[str]] = {row.image: set() for row in rows if row.image in known}
     for row in rows:

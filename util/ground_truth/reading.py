@@ -69,7 +69,11 @@ def read_ground_truth(
     table = _choose_classes(path, table, there, classes)
     table = table[table["image"].isin(set(wanted))].reset_index(drop=True)
     if num_twins := int(table.duplicated(["image", *COORDINATES, "obj_class"]).sum()):
-        logger.warning("%s: %d boxes are there before, exactly alike; all count", path, num_twins)
+        logger.warning(
+            "%s: %s there before, exactly alike; all count",
+            path,
+            count_of(num_twins, "box is", "boxes are"),
+        )
     return table
 
 
@@ -216,9 +220,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
     if not has_area.all():
         images = list(table["image"][~has_area])
         logger.warning(
-            "%s: left out %d boxes of no area, in %s",
+            "%s: left out %s of no area, in %s",
             path,
-            len(images),
+            count_of(len(images), "box", "boxes"),
             listed(sorted(set(images))),
         )
     return table[has_area].reset_index(drop=True)

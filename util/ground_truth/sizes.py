@@ -7,6 +7,7 @@ from typing import NamedTuple
 from util.errors import UserError, listed
 from util.images.files import image_size_hw
 from util.running.ahead import map_ahead
+from util.words import count_of
 
 
 class ToldSize(NamedTuple):
@@ -46,12 +47,13 @@ def check_shapes(path: Path, told: Mapping[str, ToldSize], image_paths: Mapping[
             other.append(shown)
     if turned:
         raise UserError(
-            f"{path} has width and height of {len(turned)} images swapped: {listed(turned)}; EXIF "
+            f"{path} has width and height of {count_of(len(turned), 'image')} swapped: "
+            f"{listed(turned)}; EXIF "
             "turns them upright: turn the boxes likewise, or take EXIF out of the images"
         )
     if other:
         raise UserError(
-            f"{path} has another ratio of width and height than {len(other)} images: "
+            f"{path} has another ratio of width and height than {count_of(len(other), 'image')}: "
             f"{listed(other)}; were these images annotated?"
         )
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from util.bbox_csv import COORDINATES
 from util.errors import UserError, listed
+from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,12 @@ def to_truth_table(path: Path, boxes: Sequence[TrueBox]) -> pd.DataFrame:
         )
     if (is_far := ((low < -_MARGIN) | (high > 1 + _MARGIN)).any(axis=1)).any():
         far = [box.place for box in _chosen(boxes, is_far)]
-        logger.warning("%s: cut %d boxes that leave their image: %s", path, len(far), listed(far))
+        logger.warning(
+            "%s: cut %s: %s",
+            path,
+            count_of(len(far), "box that leaves its image", "boxes that leave their image"),
+            listed(far),
+        )
     table = pd.DataFrame(edges.clip(0, 1), columns=COORDINATES)
     table.insert(0, "image", pd.Series([box.image for box in boxes], dtype="str"))
     table["obj_id"] = table.groupby("image").cumcount()
@@ -74,7 +80,12 @@ def to_truth_table(path: Path, boxes: Sequence[TrueBox]) -> pd.DataFrame:
     has_area = (table["xmin"] < table["xmax"]) & (table["ymin"] < table["ymax"])
     if not has_area.all():
         empty = [box.place for box in _chosen(boxes, ~has_area)]
-        logger.warning("%s: left out %d boxes of no area: %s", path, len(empty), listed(empty))
+        logger.warning(
+            "%s: left out %s of no area: %s",
+            path,
+            count_of(len(empty), "box", "boxes"),
+            listed(empty),
+        )
     return table[has_area].reset_index(drop=True)
 
 

@@ -21,6 +21,7 @@ from util.disk.walking import Walk, on_disk, walk
 from util.disk.whole_files import open_file, write_bytes
 from util.errors import UserError, listed
 from util.images.decoding import open_image, size_hw, to_rgb, turn_upright
+from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ def _count_others(found: Walk) -> list[str]:
         others.update(suffix for suffix in suffixes if suffix not in expected)
     kinds = [f"{suffix or 'no suffix'} {others[suffix]}" for suffix in sorted(others)]
     count = others.total()
-    what = "1 file is no image" if count == 1 else f"{count} files are no images"
+    what = count_of(count, "file is no image", "files are no images")
     told = f"{what} that we read ({listed(kinds, 10)})"
     if photographs := sorted(others.keys() & OTHER_PHOTOGRAPHS):
         told += f"; photographs in {' and '.join(photographs)} must be saved as JPEG or PNG first"

@@ -45,6 +45,7 @@ from util.images.mask_values import (
     to_word,
 )
 from util.settings import settings_hash
+from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,8 @@ class TrueMasks:
         """
         if missing := [image_id for image_id in image_ids if image_id not in self.paths]:
             raise UserError(
-                f"{len(missing)} images have no mask in {self.folder}: {listed(missing)}"
+                f"{count_of(len(missing), 'image has', 'images have')} no mask in {self.folder}: "
+                f"{listed(missing)}"
             )
         return replace(self, paths={image_id: self.paths[image_id] for image_id in image_ids})
 

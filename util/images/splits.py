@@ -13,6 +13,7 @@ from util.config import DataSection
 from util.disk.walking import on_disk
 from util.errors import UserError, listed
 from util.images.files import name_to_id
+from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -105,8 +106,8 @@ def warn_of_shared_images(data: DataSection) -> None:
     for (one, ids), (other, others) in combinations(lists.items(), 2):
         if shared := sorted(ids & others):
             logger.warning(
-                "%d images stand in both %s and %s, which should be apart: %s",
-                len(shared),
+                "%s in both %s and %s, which should be apart: %s",
+                count_of(len(shared), "image stands", "images stand"),
                 one,
                 other,
                 listed(shared),

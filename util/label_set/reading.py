@@ -232,7 +232,7 @@ class LabelSet:
         table = read_bbox_csv(path)
         if strangers := sorted(set(table["image"]).difference(self.ids)):
             raise UserError(
-                f"{path} has boxes of {len(strangers)} images that are no part of the label set: "
+                f"{path} has boxes of images that are no part of the label set: "
                 f"{listed(strangers)}; find them anew by util/csv_from_soft_labels.py"
             )
         return table

@@ -3,8 +3,9 @@
 
     python util/multi_teacher/combination_strategies.py --combination.strategy majority
 
-Reads paths.label_sets/NAME for every name in combination.label_sets; to calibrate them, also
-data.masks of combination.calibration_split, and to tune weights those of combination.tuning_split.
+Reads paths.label_sets/NAME for every name in combination.label_sets, or in teacher.prompts where
+those are empty; to calibrate them, also data.masks of combination.calibration_split, and to tune
+weights those of combination.tuning_split.
 Writes paths.label_sets/OUTPUT. Memory does not grow with their number (median, agreement and pixel
 weights: one image of each; tuning: a sample of the pixels of its split, 1 MB an image as a rule).
 Under `torchrun` or Slurm the processes share the images.
@@ -22,16 +23,19 @@ from util.config import BOX_RULE, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.label_set.reporting import report_made
 from util.multi_teacher.combining import combine
+from util.prompts import resolve_prompts
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
 
-READS = keys_of("combination") | BOX_RULE
+READS = keys_of("combination") | {"teacher.prompts"} | BOX_RULE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
-    settings, share = config.combination, read_share()
+    names = config.combination.label_sets or resolve_prompts(config.teacher.prompts)
+    settings = config.combination.model_copy(update={"label_sets": names})
+    share = read_share()
     combined = combine(
         settings,
         config.data,

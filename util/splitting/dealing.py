@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from util.errors import UserError, listed
+from util.words import count_of
 
 MOST_FOLDS = 20
 """Groups are dealt into so many folds, which are then dealt to the splits."""
@@ -39,7 +40,8 @@ def deal(
     num_ties = len(np.unique(ties))
     if num_ties < len(shares):
         raise UserError(
-            f"{len(classes)} images in {num_ties} groups cannot be dealt to {len(shares)} splits "
+            f"{count_of(len(classes), 'image')} in {count_of(num_ties, 'group')} cannot be dealt "
+            f"to {len(shares)} splits "
             f"({listed(list(shares))}), none of them empty; name fewer in splits.shares, or let "
             "less be together (splits.together, data.groups)"
         )

@@ -40,6 +40,7 @@ from util.running.shares import refuse_several
 from util.windows.cutting import IMAGES, MASKS, Source, check_folder, cut_frames
 from util.windows.lists import read_splits, write_labels, write_splits
 from util.windows.records import Windows, write_table
+from util.words import count_of
 
 SPLITS, LABELS, CONFIG = "splits", "image_labels.csv", "config.json"
 
@@ -68,7 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         copy_class_names(data, folder)
         write_config(folder, configure(config, windows, groups))
         write_table(windows, config.windows.model_dump(mode="json", include=DECIDING))
-    print(f"{folder}: {windows.count()} windows of {len(windows.frames)} images")
+    print(
+        f"{folder}: {count_of(windows.count(), 'window')} of "
+        f"{count_of(len(windows.frames), 'image')}"
+    )
     if labels:
         print("Their labels are those of the images; one of an image with smoke may show none")
     script = "teacher/cam/train_classifier.py" if labels else "teacher/soft_label_generation.py"

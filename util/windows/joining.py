@@ -25,6 +25,7 @@ from util.running.shares import Share
 from util.settings import settings_hash
 from util.windows.grid import Grid
 from util.windows.records import Frame, Windows, frame_of, window_ids
+from util.words import count_of
 
 BYTES_A_PIXEL = 48
 """Memory that a frame's map, its weights, counts of windows and the boxes in it take."""
@@ -129,7 +130,7 @@ def _find_problems(
     if missing:
         yield f"{len(missing)} windows have no map: {listed(missing)}"
     if unknown:
-        yield f"{len(unknown)} maps are of no window: {listed([*unknown])}"
+        yield f"{count_of(len(unknown), 'map is', 'maps are')} of no window: {listed([*unknown])}"
     if sizes:
         told = [f"{i} ({a} x {b}, window {c} x {d})" for i, ((a, b), (c, d)) in sizes.items()]
         yield f"maps differ from their windows in height x width: {listed(told)}"

@@ -32,7 +32,7 @@ def test_ids_that_no_image_has_and_other_marks_are_all_named(tmp_path: Path) -> 
     told = {"../../x": "right", "b": "maybe", "c": 1, "a/1": ["right"]}
     with pytest.raises(UserError) as caught:
         read_marks(write(tmp_path / "m", {"teacher": "t", "marks": told}), IDS)
-    assert "1 images that are not there: ../../x" in str(caught.value)
+    assert "1 image that is not there: ../../x" in str(caught.value)
     assert "b: 'maybe', c: 1, a/1: ['right']" in str(caught.value)
 
 

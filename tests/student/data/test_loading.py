@@ -249,7 +249,7 @@ def test_weights_that_are_lost_or_of_another_size_or_not_there_at_all_are_refuse
         check_weights(["a", "b"], label_set)
     label_set.weights_path("a").unlink()
     for each in (label_set, open_label_set(tmp_path, "labels+other")):
-        with pytest.raises(UserError, match=r"weights of 1 images .* are lost \(a\)"):
+        with pytest.raises(UserError, match=r"weights of 1 image .* are lost \(a\)"):
             check_weights(["a", "c"], each)
 
 

@@ -148,7 +148,7 @@ def test_images_that_cannot_be_read_are_left_out_of_int8(
     said = student.export.make_int8(config, path, int8, images)
     assert "ranges found on 2 images; on 1 others" in said[0]
     assert said[-2].startswith("IoU of float32 and int8")
-    assert said[-1] == "2 images cannot be read, and are left out"
+    assert said[-1] == "2 images cannot be read: left out"
     assert OnnxPredictor(int8).metadata["calibrated_on"] == 2
     high = BoxSettings(threshold=0.9999)
     monkeypatch.setattr("student.export.read_box_settings", lambda _: high)

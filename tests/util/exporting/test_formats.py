@@ -261,7 +261,7 @@ def test_files_that_are_there_are_kept_and_others_refused(
     export(kind)
     assert [path.stat().st_mtime_ns for path in files] == times
     files[0].write_text("mine")
-    with pytest.raises(UserError, match="1 files are there already, with other content"):
+    with pytest.raises(UserError, match="1 file is there already, with other content"):
         export(kind)
     assert files[0].read_text() == "mine"
     export(kind, "--overwrite")
@@ -321,7 +321,7 @@ def test_maps_of_another_size_than_the_images_that_are_named_are_refused(
 ) -> None:
     write_image(tmp_path / "images" / "leer.jpg", np.zeros((80, 120, 3), np.uint8))
     for kind in ("coco", "voc", "labelme", "label-studio"):
-        with pytest.raises(UserError, match=r"1 maps .*: leer \(40 x 60, image 80 x 120\); this"):
+        with pytest.raises(UserError, match=r"1 map .*: leer \(40 x 60, image 80 x 120\); this"):
             export(kind)
     assert not (tmp_path / "out").exists()
     export("yolo-seg")  # is relative

@@ -327,7 +327,7 @@ def test_images_without_a_pixel_that_counts_are_left_out_and_told(
     assert [image["file_name"] for image in read.imgs.values()] == ["cam/a.jpg"]
     assert len(read.anns) == 3
     shown = capsys.readouterr().out
-    assert "3 boxes in 1 of 1 images, of the classes sea bird (2), ship (1)" in shown
+    assert "3 boxes in 1 of 1 image, of the classes sea bird (2), ship (1)" in shown
     assert "Left out: 1 image of which all pixels have weight 0, as what is marked" in shown
     out = export("masks", named, "boat")
     assert (out / "b.png").exists()

@@ -226,7 +226,7 @@ def test_a_link_that_leads_elsewhere_is_kept_unless_it_may_be_replaced(
     link = project.parent / "out" / "a.jpg"
     link.parent.mkdir()
     link.symlink_to("nowhere")
-    with pytest.raises(UserError, match=r"1 files are there already, .*out/a\.jpg"):
+    with pytest.raises(UserError, match=r"1 file is there already, .*out/a\.jpg"):
         export(NAMES)
     assert learn(export(NAMES, "--overwrite") / "data.yaml") == WHOLE
 

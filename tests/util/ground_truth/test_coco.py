@@ -107,7 +107,7 @@ def test_boxes_of_no_area_are_left_out_and_counted(
     bbox: list[float], read: Read, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert len(read(annotate(bbox=bbox))) == 3
-    assert "left out 1 boxes of no area: annotation 17" in caplog.text
+    assert "left out 1 box of no area: annotation 17" in caplog.text
 
 
 def test_boxes_that_leave_the_image_are_cut_and_counted(
@@ -115,7 +115,7 @@ def test_boxes_that_leave_the_image_are_cut_and_counted(
 ) -> None:
     table = read(annotate(bbox=[-10, 70, 30, 30]))
     assert table[COORDINATES].iloc[-1].tolist() == [0, 0.875, 0.2, 1]
-    assert "cut 1 boxes that leave their image: annotation 17" in caplog.text
+    assert "cut 1 box that leaves its image: annotation 17" in caplog.text
     caplog.clear()
     read(annotate(bbox=[50, 50, 50.5, 30.2]))
     assert not caplog.text
@@ -164,7 +164,7 @@ def test_the_box_round_an_rle_is_taken(is_text: bool, read: Read) -> None:
 def test_an_rle_without_a_pixel_is_left_out(read: Read, caplog: pytest.LogCaptureFixture) -> None:
     empty = {"size": [80, 100], "counts": [8000]}
     assert len(read(annotate(bbox=None, segmentation=empty))) == 3
-    assert "left out 1 boxes of no area: annotation 17" in caplog.text
+    assert "left out 1 box of no area: annotation 17" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_boxes_of_which_most_or_a_few_are_relative(
 ) -> None:
     few = annotate(bbox=[0.1, 0.25, 0.2, 0.25])
     assert len(read(few)) == 4
-    assert "1 boxes lie in the first two pixels, as if relative to the image: annotation 17" in (
+    assert "1 box lies in the first two pixels, as if relative to the image: annotation 17" in (
         caplog.text
     )
 

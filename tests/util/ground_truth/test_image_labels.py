@@ -112,4 +112,4 @@ def test_a_label_that_is_there_twice_counts_once_and_is_said(
     caplog.set_level(logging.WARNING)
     path.write_text("image;label\na;smoke\na.jpg;smoke\nb;\n")
     assert read_image_labels(path, IDS) == {"a": {"smoke"}, "b": frozenset()}
-    assert "has labels of 1 images twice: a" in caplog.text
+    assert "has labels of 1 image twice: a" in caplog.text

@@ -173,7 +173,7 @@ def test_boxes_that_are_there_twice_are_said(
     (tmp_path / "yolo").mkdir()
     (tmp_path / "yolo" / "a.txt").write_text("0 0.5 0.5 1 1\n1 0.5 0.5 1 1\n0 0.5 0.5 1 1\n")
     assert len(read_ground_truth(tmp_path / "yolo", "yolo", images, [])) == 3
-    assert "1 boxes are there before, exactly alike" in caplog.text
+    assert "1 box is there before, exactly alike" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_true_boxes_of_masks_are_those_of_their_classes(
     table = read_ground_truth(tmp_path / "masks", "masks", images, [], None, given)
     assert rows(table) == [["a", 0.4, 0.8, 1, 1]]
     (tmp_path / "masks" / "sub" / "b.png").unlink()
-    with pytest.raises(UserError, match=r"1 images have no mask in .*: sub/b"):
+    with pytest.raises(UserError, match=r"1 image has no mask in .*: sub/b"):
         read_ground_truth(tmp_path / "masks", "masks", images, [])
 
 

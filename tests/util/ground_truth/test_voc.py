@@ -87,7 +87,7 @@ def test_what_is_missing_is_said(
     tmp_path: Path, images: dict[str, Path], content: str, reason: str
 ) -> None:
     (tmp_path / "truth/a.xml").write_text(content)
-    with pytest.raises(UserError, match=f"1 files are no XML of VOC: a.xml: {reason}"):
+    with pytest.raises(UserError, match=f"1 file is no XML of VOC: a.xml: {reason}"):
         read(tmp_path, images)
 
 

@@ -105,7 +105,7 @@ def test_boxes_of_no_area_are_left_out_and_counted(
 ) -> None:
     write(labels, "a.txt", "0 0.5 0.5 0 0.1\n0 0.5 0.5 0.1 0.1\n")
     assert len(read_yolo(labels, IMAGES)) == 1
-    assert "left out 1 boxes of no area" in caplog.text
+    assert "left out 1 box of no area" in caplog.text
     assert "a.txt, line 1" in caplog.text
 
 

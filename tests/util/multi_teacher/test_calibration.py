@@ -241,7 +241,7 @@ def test_a_slice_needs_soft_labels_masks_and_an_anomaly(
     assert find_slice([label_set], ["b", "a"], masks, split).paths == masks.paths
     with pytest.raises(UserError, match=r"1 of 2 images .*calibration_split .*\(d\); label"):
         find_slice([label_set], ["a", "d"], masks, split)
-    with pytest.raises(UserError, match=r"1 images have no mask .*: c"):
+    with pytest.raises(UserError, match=r"1 image has no mask .*: c"):
         find_slice([label_set], ["a", "c"], masks, split)
     write_image(tmp_path / "masks" / "a.png", np.array([[0, 0, 255], [0, 0, 0]], np.uint8))
     with pytest.raises(UserError, match=r"1 masks .* no anomalous pixel.*calibration_split"):

@@ -112,7 +112,7 @@ def test_windows_that_are_missing_unknown_or_of_other_sizes_are_named_together(
     with pytest.raises(UserError) as error:
         join(frames)
     assert f"2 windows have no map: {FIRST}/00_01, flight 1/möwe_06/01_00;" in str(error.value)
-    assert "1 maps are of no window: flight 0/other/00_00;" in str(error.value)
+    assert "1 map is of no window: flight 0/other/00_00;" in str(error.value)
     assert f"{FIRST}/00_00 (5 x 6, window 32 x 32)" in str(error.value)
     assert not (frames.parent / "label_sets" / "joined").exists()
 

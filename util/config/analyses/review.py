@@ -11,7 +11,7 @@ class ReviewSection(Section):
     label_sets: list[Place] = Field(
         [],
         description="Label sets of several prompts or teachers, of which images are shown where"
-        " they disagree most; [] = those of combination.label_sets.",
+        " they disagree most; [] = those that are combined.",
     )
     marked: Place | None = Field(
         None, description="Label set that is marked; null = combination.output."
