@@ -102,4 +102,4 @@ def test_a_training_says_how_many_of_its_labels_are_empty(
     train(project)
     assert "train labels: 5 of 6 maps are empty; 1.5 % of all pixels" in caplog.text
     assert "validation labels: 2 of 3 maps are empty" in caplog.text
-    assert "5 of the 6 label maps that it learnt from are empty" in capsys.readouterr().out
+    assert "5 of the 6 label maps that it learnt from mark nothing" in capsys.readouterr().out
