@@ -2,9 +2,7 @@
 
 import codecs
 import errno
-import io
 import logging
-import os
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -14,6 +12,7 @@ from traceback import clear_frames
 
 from util.config import REPOSITORY
 from util.errors import UserError
+from util.running.console import outlive_readers
 
 _OURS = ("analysis", "student", "teacher", "util")
 """Loggers of this project."""
@@ -35,15 +34,14 @@ _DISK_TROUBLE = {
 def run_script(main: Callable[[], int]) -> int:
     """Run a script's main and turn what users can mend into one sentence.
 
-    What a console cannot show, of whatever encoding it is, is escaped.
+    What a console cannot show, of whatever encoding it is, is escaped; a reader that goes away
+    (`| head`) stops nothing.
 
     Returns:
         Exit status: that of main; 2 for bad input or a disk that cannot be written (what is
         finished is kept); 130 when interrupted. Any other exception keeps its traceback.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    outlive_readers()
     screen = logging.StreamHandler(sys.stderr)
     screen.addFilter(_is_for_the_screen)  # no level, which progress bars would not take over
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[screen])
@@ -54,9 +52,6 @@ def run_script(main: Callable[[], int]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        if isinstance(error, BrokenPipeError):  # the reader of our output has gone (`| head`)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
         if error.errno not in _DISK_TROUBLE:
             raise
         print(

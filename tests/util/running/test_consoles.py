@@ -124,3 +124,26 @@ def test_a_log_gets_our_details_and_only_there(
     assert "news" in text
     assert "chatter" not in text
     assert "afterwards" not in text
+
+
+def test_work_goes_on_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom util.running.progress import track\n"
+        "from util.running.run import run_script\n"
+        "def main():\n"
+        "    for number in track(range(3000), 'steps'):\n"
+        "        print('a line of some length', number)\n"
+        "    print('by itself', flush=True)\n"
+        f"    Path({str(tmp_path / 'result')!r}).write_text('there')\n"
+        "    return 0\n"
+        "sys.exit(run_script(main))\n"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as nobody:
+        for given in ([], ["-u"]):
+            command = [sys.executable, *given, "-c", code]
+            done = subprocess.run(command, cwd=ROOT, stdout=nobody, stderr=nobody, check=False)
+            assert done.returncode == 0
+            assert (tmp_path / "result").read_text() == "there"
+            (tmp_path / "result").unlink()
