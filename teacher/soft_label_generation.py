@@ -94,6 +94,12 @@ def preview(config: Config, prepared: PreparedTeacher, num_images: int) -> int:
     return 1 if failed else 0
 
 
+def is_nearly_empty(label_set: LabelSet) -> bool:
+    """Whether nothing was found in nine of ten images, which teaches a student to find nothing."""
+    counts = label_set.manifest["counts"]
+    return bool(counts["empty"] > 9 * counts["labelled"])
+
+
 def _members(label_sets: Sequence[LabelSet]) -> list[str]:
     """Arguments that combine label sets."""
     return [word for each in label_sets for word in ("--combination.label_sets", each.name)]
@@ -133,6 +139,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if label_sets is None:
         return 0  # whatever has failed: torchrun would end the other processes for it
     status = report(label_sets)
+    if all(map(is_nearly_empty, label_sets)):
+        print(
+            "Hardly anything was found: --preview 4 shows what was, what was dropped and why; "
+            "other prompts or lower thresholds may find more"
+        )
     if len(label_sets) == 1:
         (name,) = [label_set.name for label_set in label_sets]
         learn = ["student/train.py", "--student.label_set", name]

@@ -150,6 +150,15 @@ def test_a_combination_is_of_the_prompts_that_were_labelled_where_it_names_no_la
         assert [name for name, _ in combined.manifest["settings"]["members"]] == members
 
 
+def test_where_hardly_anything_is_found_it_is_said_how_to_see_why(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for threshold, told in (("0.2", False), ("1", True)):
+        given = ["--saa.box_threshold", threshold, "--overwrite"]
+        assert label(arguments(project, *given)) == 0
+        assert ("Hardly anything was found: --preview 4" in capsys.readouterr().out) == told
+
+
 def test_what_comes_after_one_label_set_is_a_student_of_it(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

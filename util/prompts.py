@@ -84,7 +84,9 @@ def _check_file_names(prompts: Sequence[str]) -> None:
     seen: dict[str, str] = {}
     for prompt in prompts:
         name = names[prompt]
-        if name in seen:
+        if name in seen and seen[name] == prompt:
+            faults.append(f"the prompt {quoted([prompt])} is there twice; drop one")
+        elif name in seen:
             twins = f"the prompts {seen[name]!r} and {prompt!r} give one folder name, {name!r}"
             faults.append(f"{twins}; drop one")
         elif name:

@@ -254,7 +254,7 @@ def test_a_bad_mask_or_image_fails_alone(project: Path, capsys: pytest.CaptureFi
     label_set = LabelSet(project.parent / "label_sets" / "truth")
     assert len(label_set.ids) == len(others)
     reasons = list(label_set.failed.values())
-    assert "is (3, 4), its image (64, 64)" in reasons[0]
+    assert "is 4 x 3, its image 64 x 64 (width x height)" in reasons[0]
     assert "cannot be read as a mask" in reasons[1]
     assert "2 images have no truth, the rest is done" in capsys.readouterr().err
     image = next(iter(find_images(project.parent / "images").values()))

@@ -35,7 +35,7 @@ def test_prompts_keep_their_order_and_lose_outer_blanks() -> None:
         (["list:fish"], "unknown prompt list 'list:fish'; there are: list:birds"),
         (["Bird", "bird"], "one folder name, 'bird'"),
         (["sea bird", "sea-bird"], "one folder name"),
-        (["bird", "list:birds"], "one folder name"),
+        (["bird", "list:birds"], "'bird' is there twice"),
         ([], "no prompt"),
         (["!?"], "no letter or digit is in the prompt '!\\?'"),
         (["bird " * 60], "255 bytes .*shorten the prompt 'bird bird .*\\.\\.\\.'"),

@@ -97,9 +97,14 @@ def list_images(
     exported = frozenset(image_ids)
     ids = {key: [each for each in of_split if each in exported] for key, of_split in ids.items()}
     if not (ids["train"] and ids["val"]):
-        splits = f"{data.train_split} and {data.validation_split}"
+        empty = [
+            split
+            for key, split in (("train", data.train_split), ("val", data.validation_split))
+            if not ids[key]
+        ]
         return ImageLists(
-            lacking=f"of {splits}, one at least has no image among those that are exported"
+            lacking=f"none of {' and none of '.join(empty)} is exported; a label set of all images "
+            "has them: a teacher's, or one that student/predict.py makes"
         )
     may_link = not output.is_relative_to(data.images)  # links would be images the next time
     images: dict[str, list[Path]] = {}

@@ -122,7 +122,10 @@ def _choose_classes(
 def _check_place(path: Path | None, file_format: GroundTruthFormat) -> Path:
     """Make sure that the ground truth is there, and a file or a folder as its format has it."""
     if path is None:
-        raise UserError("there is no ground truth; set data.ground_truth to true boxes or masks")
+        raise UserError(
+            "there is no ground truth; set data.ground_truth to true boxes, or to a folder of "
+            "masks (data.ground_truth_format masks)"
+        )
     if not path.exists():
         raise UserError(f"the ground truth {path} does not exist; set data.ground_truth")
     if path.is_dir() != (file_format == "masks" or file_format in _OF_FOLDERS):

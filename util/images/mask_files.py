@@ -129,8 +129,8 @@ def check_size(path: Path, mask_hw: tuple[int, ...], size_hw: tuple[int, int]) -
     if mask_hw == size_hw[::-1]:
         turned = "; if EXIF turns the image upright, turn the mask likewise"
     raise UserError(
-        f"the mask {path} is {mask_hw}, its image {size_hw} (height, width); they must agree"
-        f"{turned}"
+        f"the mask {path} is {mask_hw[1]} x {mask_hw[0]}, its image {size_hw[1]} x {size_hw[0]} "
+        f"(width x height); they must agree{turned}"
     )
 
 

@@ -74,7 +74,8 @@ class BoxScores:
 
         Returns:
             Columns `part` and `images`, and those of `table` but for `chance_f1`; the rows of a
-            part together, parts in the order of their names.
+            part together, parts in the order of their names. Where there is no box, true or found,
+            scores are nan.
         """
         names, tables = np.array(part_of_image, object), []
         for name in sorted(set(part_of_image)):
@@ -84,6 +85,7 @@ class BoxScores:
             empty_share = float((counts[:, -1, :2].sum(axis=1) == 0).mean())
             part = BoxScores(self.iou_thresholds, counts, interval, empty_share)
             table = part.table(np.zeros(counts.shape[1])).drop(columns="chance_f1")
+            table.loc[~counts.any(axis=(0, 2)), [*BOX_SCORES]] = np.nan
             table.insert(0, "part", name)
             table.insert(1, "images", len(places))
             tables.append(table)

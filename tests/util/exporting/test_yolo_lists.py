@@ -206,7 +206,9 @@ def test_a_label_set_of_the_test_split_alone_teaches_nobody(
     (project.parent / "splits" / "Validation.txt").write_text("other")
     write_image(project.parent / "photos/other.jpg", np.zeros((16, 8, 3), np.uint8))
     export(NAMES)
-    assert "of Train and Validation, one at least has no image among" in capsys.readouterr().out
+    assert (
+        "none of Validation is exported; a label set of all images has" in capsys.readouterr().out
+    )
 
 
 def test_an_image_that_lies_beside_its_labels_already_stays(

@@ -19,6 +19,7 @@ from util.metrics.box_scores import (
     recall_by_class,
 )
 from util.metrics.boxes import BoxMatcher
+from util.metrics.groups import ImageGroups
 
 IOUS = (0.005, 0.3, 0.5, 0.75, 1.0)
 IMAGES = ["a", "b", "c"]
@@ -86,6 +87,15 @@ def test_resamples_without_anything_to_find_are_no_failures() -> None:
     assert (scores.interval.low == 1).all()
     undefined = scores.interval.num_undefined / len(scores.interval.resampled)
     assert undefined == pytest.approx(np.full((3, 3), 8 / 27), abs=0.02)
+
+
+def test_a_part_without_any_box_has_no_score_and_one_with_false_boxes_alone_has_0() -> None:
+    box = (0.1, 0.1, 0.4, 0.4)
+    truths, found = box_table([("a", *box)]), box_table([("a", *box), ("c", *box)])
+    scores = measure_boxes(BoxMatcher(truths, found, ["a", "b", "c"]), (0.5,))
+    parts = scores.by_part(["good", "none", "false"], ImageGroups(np.arange(3)))
+    f1 = parts.groupby("part")["f1"].first()
+    np.testing.assert_array_equal(f1[["good", "none", "false"]], [1, np.nan, 0])
 
 
 def test_a_false_box_in_a_resample_without_truth_is_a_failure_all_the_same() -> None:

@@ -232,7 +232,7 @@ def test_frames_that_cannot_be_cut_are_named_together_and_the_others_are_done(
     folder = cut(frames, status=1)
     said = capsys.readouterr().err
     assert "2 images failed, the rest is done: flight 0/möwe_02: " in said
-    assert "möwe_08.png is (3, 4), its image (64, 64)" in said
+    assert "möwe_08.png is 4 x 3, its image 64 x 64 (width x height)" in said
     windows = read_windows(folder)
     assert (len(windows.frames), len(windows.failed)) == (10, 2)
     assert not [*folder.rglob("möwe_08")]
