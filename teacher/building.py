@@ -22,6 +22,7 @@ PLANNERS = {
     "sam3": "teacher.sam3.plan",
     "maskomaly": "teacher.maskomaly.plan",
     "cam": "teacher.cam.plan",
+    "u2net": "teacher.u2net.plan",
     "boxes": "teacher.box_detector.plan",
     "student": "teacher.trained_student.plan",
 }

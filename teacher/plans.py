@@ -1,5 +1,6 @@
 """What a teacher is before any of its models is loaded: the label sets that it will make."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,3 +99,21 @@ def describe_teacher(
     identities = {part: weights_identity(path) for part, path in models.items()}
     own_settings = {"name": teacher.name, "version": version, "models": identities}
     return {**teacher.decides(), **own.decides(), **own_settings}
+
+
+def name_by_weights(model: str) -> str:
+    """Name what is made by weights after them.
+
+    Args:
+        model: Name of `util.weights.known.MODELS` or of a repository on the hub, or path of a file
+            or folder.
+
+    Example:
+        >>> name_by_weights("weights/u2netp.onnx"), name_by_weights("runs/a detector/best.pt")
+        ('u2netp', 'a_detector')
+    """
+    path = Path(model)
+    name = path.stem if path.suffix in (".onnx", ".pt", ".pth", ".safetensors") else path.name
+    if path.name == "best.pt":  # as all runs have it
+        name = path.parent.name
+    return re.sub(r"[^\w.-]", "_", name).lstrip(".")

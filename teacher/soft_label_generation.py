@@ -3,9 +3,9 @@
 
     python teacher/soft_label_generation.py --teacher.prompts bird --teacher.prompts "white crest"
 
-Reads data.images; writes paths.label_sets/PROMPT, or one label set for a trained student or a
-detector, whose label set holds boxes and no maps (teacher.name). All prompts are answered image by
-image, so that ten prompts cost little more than one. A stopped run goes on where it was; under
+Reads data.images; writes paths.label_sets/PROMPT, or one label set for U²-Net, a trained student or
+a detector, whose label set holds boxes and no maps (teacher.name). All prompts are answered image
+by image, so that ten prompts cost little more than one. A stopped run goes on where it was; under
 `torchrun` or Slurm the processes share the images.
 Next: python util/multi_teacher/combination_strategies.py
 """

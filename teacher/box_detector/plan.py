@@ -1,12 +1,11 @@
 """Detectors as teachers: one label set of boxes."""
 
 import importlib.util
-import re
 from pathlib import Path
 
 from teacher.box_detector.candidates import BoxDetector
 from teacher.findings import Teacher
-from teacher.plans import PlannedSet, TeacherPlan, describe_teacher
+from teacher.plans import PlannedSet, TeacherPlan, describe_teacher, name_by_weights
 from util.config import BoxesSection, TeacherSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
@@ -49,12 +48,7 @@ def _name_model(section: BoxesSection) -> str:
             f"boxes.model is null, and there are no usual weights for boxes.detector "
             f"{section.detector}; name a file of its weights"
         )
-    model = section.model or default_model("boxes", section.detector).name
-    is_file = Path(model).suffix in (".onnx", ".pt", ".pth", ".safetensors")
-    name = Path(model).stem if is_file else Path(model).name
-    if Path(model).name == "best.pt":  # as all runs have it
-        name = Path(model).parent.name
-    return re.sub(r"[^\w.-]", "_", name).lstrip(".")
+    return name_by_weights(section.model or default_model("boxes", section.detector).name)
 
 
 def _find_file(section: BoxesSection, runs: Path) -> dict[str, Path]:

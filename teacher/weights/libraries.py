@@ -18,6 +18,7 @@ BACKENDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("boxes", "yolox"): (),
     ("boxes", "transformers"): ("torch", "torchvision", "transformers"),
     ("proposals", "u2net"): (),
+    ("map", "u2net"): (),
     ("segmenter", "grabcut"): (),
     ("segmenter", "u2net"): (),
     ("segmenter", "sam"): ("torch", "torchvision", "segment-anything"),

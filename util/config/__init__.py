@@ -50,6 +50,7 @@ from util.config.teachers.queries import QueriesSection
 from util.config.teachers.saa import SaaSection
 from util.config.teachers.sam3 import Sam3Section
 from util.config.teachers.teacher import TeacherSection
+from util.config.teachers.u2net import U2NetSection
 from util.config.video import VideoSection
 from util.config.windows import WindowsSection
 
@@ -96,6 +97,7 @@ __all__ = [
     "StudentSection",
     "StudySection",
     "TeacherSection",
+    "U2NetSection",
     "VideoSection",
     "WindowsSection",
     "config_fields",

@@ -37,6 +37,7 @@ from util.config.teachers.queries import QueriesSection
 from util.config.teachers.saa import SaaSection
 from util.config.teachers.sam3 import Sam3Section
 from util.config.teachers.teacher import TeacherSection
+from util.config.teachers.u2net import U2NetSection
 from util.config.tracking import TrackingSection
 from util.config.video import VideoSection
 from util.config.windows import WindowsSection
@@ -61,6 +62,7 @@ class Config(BaseModel):
         Mask2FormerSection(), description=Mask2FormerSection.__doc__
     )
     cam: CamSection = Field(CamSection(), description=CamSection.__doc__)
+    u2net: U2NetSection = Field(U2NetSection(), description=U2NetSection.__doc__)
     boxes: BoxesSection = Field(BoxesSection(), description=BoxesSection.__doc__)
     classifier: ClassifierSection = Field(
         ClassifierSection(), description=ClassifierSection.__doc__

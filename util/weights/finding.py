@@ -14,6 +14,7 @@ _KEYS = {
     "detector": "saa.detector_model",
     "proposals": "saa.proposals_model",
     "boxes": "boxes.model",
+    "map": "u2net.model",
     "segmenter": "saa.segmenter_model",
     "saliency": "saa.saliency_model",
     "teacher": "sam3.model",

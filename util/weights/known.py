@@ -222,6 +222,7 @@ MODELS: tuple[ModelWeights, ...] = (
 
 _SAME_WEIGHTS = {
     ("proposals", "u2net"): ("segmenter", "u2net"),
+    ("map", "u2net"): ("segmenter", "u2net"),
     ("detector", "yolox"): ("boxes", "yolox"),
 }
 """Parts, with their backends, that run the weights of another part."""

@@ -20,6 +20,7 @@ from util.config import (
     StreamsSection,
     StudentSection,
     TeacherSection,
+    U2NetSection,
     VideoSection,
     WindowsSection,
     config_fields,
@@ -49,6 +50,7 @@ DECIDING = {
     "streams": StreamsSection,
     "student": StudentSection,
     "teacher": TeacherSection,
+    "u2net": U2NetSection,
     "video": VideoSection,
     "windows": WindowsSection,
 }
