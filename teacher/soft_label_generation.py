@@ -24,12 +24,11 @@ from teacher.inference.cache import open_cache
 from teacher.labelling import label_all
 from teacher.plans import PreparedTeacher
 from teacher.preview import write_previews
-from util.config import BOX_RULE, TEACHERS, Config, DataSection, keys_of
+from util.config import BOX_RULE, TEACHERS, Config, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.demo.making import make_demo_if_asked
 from util.errors import UserError, listed
-from util.images.files import find_images
-from util.images.splits import read_split
+from util.images.splits import find_split
 from util.label_set import LabelSet
 from util.label_set.reporting import report
 from util.prompts import resolve_prompts
@@ -60,14 +59,6 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 READS = keys_of("teacher", *TEACHERS) | BOX_RULE
 
 
-def find_asked(data: DataSection, split: str | None) -> dict[str, Path]:
-    """Find the images that are to be labelled, by their ids."""
-    images = find_images(data.images)
-    if split is None:
-        return images
-    return {image_id: images[image_id] for image_id in read_split(data.splits, split, images)}
-
-
 def preview(config: Config, prepared: PreparedTeacher, num_images: int) -> int:
     """Draw sheets of a few images, evenly spread over the folder; 1 where some have failed."""
     if num_images < 1:
@@ -79,7 +70,7 @@ def preview(config: Config, prepared: PreparedTeacher, num_images: int) -> int:
     teacher = build_teacher(prepared.plan, prepared.models, cache)
     teacher.check_prompts(prompts)
     folder = config.paths.runs / "preview"
-    images = find_asked(config.data, config.teacher.split)
+    images = find_split(config.data, config.teacher.split)
     drawn, failed = write_previews(teacher, images, prompts, num_images, folder)
     if drawn:
         print(f"{folder}: {listed([path.relative_to(folder).as_posix() for path in drawn])}")
@@ -130,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return preview(config, prepared, options.preview) if share.index == 0 else 0
     label_sets = label_all(
         prepared,
-        find_asked(config.data, config.teacher.split),
+        find_split(config.data, config.teacher.split),
         config.paths.label_sets,
         config.evaluation,
         options.overwrite,

@@ -1,5 +1,6 @@
 """Detector, segmenter and saliency by their names; what a backend needs is imported only for it."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from teacher.plans import Models
@@ -40,11 +41,7 @@ def load_parts(
     Raises:
         UserError: Weights are not what they should be, or this machine has no such device.
     """
-    runtime = None
-    if not WITHOUT_TORCH.issuperset(backends(saa).values()):
-        from teacher.inference.runtime import Runtime
-
-        runtime = Runtime(teacher.device, teacher.precision, teacher.compile)
+    runtime = _start_torch(teacher, backends(saa).values())
     look = _load_look(saa, models, cache)
     parts = (
         _load_detector(saa, models, runtime, teacher.prompts_per_batch, look),
@@ -52,6 +49,29 @@ def load_parts(
         _load_saliency(models, runtime),
     )
     return parts if cache is None else _remember(parts, teacher, saa, models, cache, runtime)
+
+
+def load_segmenter(teacher: TeacherSection, saa: SaaSection, models: Models) -> Segmenter:
+    """Load the segmenter alone, which then takes over no outline from the detector's proposals.
+
+    Args:
+        teacher: Says where torch runs.
+        saa: Names the segmenter.
+        models: Its file or folder, if it has weights.
+
+    Raises:
+        UserError: Weights are not what they should be, or this machine has no such device.
+    """
+    return _load_segmenter(saa, models, _start_torch(teacher, {saa.segmenter}), see_nothing)
+
+
+def _start_torch(teacher: TeacherSection, names: Iterable[str]) -> "Runtime | None":
+    """Choose where torch runs, if one of these backends needs it."""
+    if WITHOUT_TORCH.issuperset(names):
+        return None
+    from teacher.inference.runtime import Runtime
+
+    return Runtime(teacher.device, teacher.precision, teacher.compile)
 
 
 def _remember(

@@ -21,6 +21,7 @@ from util.config.fields import (
     expand_path,
 )
 from util.config.paths import PathsSection
+from util.config.proposals import ProposalsSection
 from util.config.reading import (
     DEFAULT_CONFIG,
     override_config,
@@ -83,6 +84,7 @@ __all__ = [
     "PixelWeights",
     "Precision",
     "PredictionSection",
+    "ProposalsSection",
     "QueriesSection",
     "RankingSection",
     "RefinementSection",

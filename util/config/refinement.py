@@ -88,8 +88,9 @@ class RefinementSection(Section):
     )
     sepl_masks: ConfigPath | None = Field(
         None,
-        description="sepl: folder of masks, such as SAM's; for each image a PNG of labels,"
-        " IMAGE.png, or a folder IMAGE with a PNG a mask.",
+        description="sepl: masks of things: a label set of teacher/mask_proposals.py, or a folder,"
+        " such as SAM's; for each image a PNG of labels, IMAGE.png, or a folder IMAGE with a PNG a"
+        " mask.",
         json_schema_extra=DECIDES_NOTHING,
     )
     sepl_threshold: Fraction = Field(

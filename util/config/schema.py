@@ -21,6 +21,7 @@ from util.config.demo import DemoSection
 from util.config.export_label_set import ExportLabelSetSection
 from util.config.fields import Section
 from util.config.paths import PathsSection
+from util.config.proposals import ProposalsSection
 from util.config.refinement import RefinementSection
 from util.config.splits import SplitsSection
 from util.config.streams import StreamsSection
@@ -71,6 +72,7 @@ class Config(BaseModel):
         CombinationSection(), description=CombinationSection.__doc__
     )
     windows: WindowsSection = Field(WindowsSection(), description=WindowsSection.__doc__)
+    proposals: ProposalsSection = Field(ProposalsSection(), description=ProposalsSection.__doc__)
     refinement: RefinementSection = Field(
         RefinementSection(), description=RefinementSection.__doc__
     )

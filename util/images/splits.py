@@ -12,12 +12,24 @@ from typing import TypeVar
 from util.config import DataSection
 from util.disk.walking import on_disk
 from util.errors import UserError, listed
-from util.images.files import name_to_id
+from util.images.files import find_images, name_to_id
 from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+def find_split(data: DataSection, split: str | None) -> dict[str, Path]:
+    """Find the images of a split, or of several joined by `+`, by their ids; None = all images.
+
+    Raises:
+        UserError: There are no images, or no such split of them.
+    """
+    images = find_images(data.images)
+    if split is None:
+        return images
+    return {image_id: images[image_id] for image_id in read_split(data.splits, split, images)}
 
 
 def read_split(folder: Path | None, name: str, known_ids: Collection[str]) -> list[str]:

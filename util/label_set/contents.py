@@ -1,5 +1,6 @@
 """What a label set keeps of an image: what labellers give, and writers take."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ class Content:
             steps; None = all alike.
         logits: (H, W) float of which the map is the sigmoid, kept as float16, for students that are
             distilled at a temperature.
+        masks: (H, W) bool each, of things that may overlap, for the refinement sepl; they are kept
+            one by one, as they come. None = there are none to be kept.
     """
 
     soft_label: np.ndarray | None = None
@@ -26,6 +29,7 @@ class Content:
     size_hw: tuple[int, int] | None = None
     weights: np.ndarray | None = None
     logits: np.ndarray | None = None
+    masks: Iterable[np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         """Make sure that there is something to keep.

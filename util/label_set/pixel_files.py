@@ -1,15 +1,21 @@
-"""What lies beside a map: weights and logits of its pixels."""
+"""What lies beside a map: weights and logits of its pixels, and masks of things."""
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
+from util.disk.walking import on_disk
 from util.disk.whole_files import write_bytes
 from util.images.files import id_to_path, write_image
 
 WEIGHTS = "weights"
 LOGITS = "logits"
+MASKS = "masks"
+
+_MASK = "mask_{:04d}.png"
 
 
 def weights_path(folder: Path, image_id: str) -> Path:
@@ -45,3 +51,37 @@ def write_logits(path: Path, logits: np.ndarray) -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.clip(logits, -largest, largest).astype(np.float16), allow_pickle=False)
     write_bytes(path, buffer.getvalue())
+
+
+def mask_path(folder: Path, image_id: str, number: int) -> Path:
+    """Where a mask of a thing in an image lies, by its number from 0, if a label set has some."""
+    return on_disk(folder / MASKS / image_id / _MASK.format(number))
+
+
+def write_masks(folder: Path, image_id: str, masks: Iterable[np.ndarray]) -> int:
+    """Write masks of things in an image, (H, W) bool each, as 1-bit PNGs; older ones are removed.
+
+    Args:
+        folder: Of the label set.
+        image_id: Of the image.
+        masks: Taken one by one.
+
+    Returns:
+        How many there are.
+    """
+    count = 0
+    for mask in masks:
+        buffer = io.BytesIO()
+        Image.fromarray(mask).save(buffer, "PNG")
+        write_bytes(mask_path(folder, image_id, count), buffer.getvalue())
+        count += 1
+    remove_masks(folder, image_id, count)
+    return count
+
+
+def remove_masks(folder: Path, image_id: str, first: int = 0) -> None:
+    """Remove the masks of things in an image from a number on; those of other images stay."""
+    kept = {_MASK.format(number) for number in range(first)}
+    for path in on_disk(folder / MASKS / image_id).glob("mask_*.png"):
+        if path.name not in kept:
+            path.unlink()

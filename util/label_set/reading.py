@@ -23,7 +23,7 @@ from util.images.files import (
 )
 from util.images.identity import ImageIdentity, parse_images
 from util.label_set.boxes import BYTES_A_PIXEL, FoundBoxes, find_boxes
-from util.label_set.pixel_files import WEIGHTS, logits_path, weights_path
+from util.label_set.pixel_files import WEIGHTS, logits_path, mask_path, weights_path
 from util.label_set.records import (
     CHOSEN_ON,
     MANIFEST,
@@ -217,6 +217,20 @@ class LabelSet:
         if not is_array or not np.isfinite(logits).all():
             raise UserError(f"{path} holds no logits: expected finite floats, (height, width)")
         return logits.astype(np.float32)
+
+    @cached_property
+    def num_masks(self) -> dict[str, int]:
+        """How many masks of things each image has, by id; images where none were looked for lack.
+
+        A bare folder has none.
+        """
+        if not self.manifest:
+            return {}
+        return {record["id"]: record["masks"] for record in self._records() if "masks" in record}
+
+    def mask_path(self, image_id: str, number: int) -> Path:
+        """Where a mask of a thing in an image lies, by its number from 0."""
+        return mask_path(self.folder, image_id, number)
 
     def read_boxes(self) -> pd.DataFrame:
         """Read the boxes that it has, a table of `util.bbox_csv`.

@@ -1,4 +1,4 @@
-"""Masks of things in files: a PNG of labels an image, or a folder of PNGs, one a mask."""
+"""Masks of things in files: a label set with masks, PNGs of labels, or folders of PNGs."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,6 +10,7 @@ import numpy as np
 from util.errors import UserError
 from util.images.files import find_files
 from util.images.mask_files import check_size, read_values
+from util.label_set import MANIFEST, LabelSet
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,21 @@ def find_proposals(folder: Path | None, image_ids: Iterable[str]) -> dict[str, P
     """Find the masks of images: `<image id>.png`, or all PNGs in the folder `<image id>`.
 
     Args:
-        folder: Of all masks.
-        image_ids: Of the images; those without masks are left out.
+        folder: Of all masks, or a label set with masks, in which an image may have none of them; in
+            another folder a mask that is all 0 says so.
+        image_ids: Of the images; those of which nothing is said are left out.
 
     Raises:
-        UserError: There is no such folder.
+        UserError: There is no such folder, or it is a label set that is unfinished or has no masks.
     """
     if folder is None or not folder.is_dir():
         raise UserError(
-            f"refinement.sepl_masks is {folder or 'null'}; the step sepl needs the folder of masks:"
-            " for each image a PNG of labels, IMAGE.png, or a folder IMAGE with a PNG a mask"
+            f"refinement.sepl_masks is {folder or 'null'}; the step sepl needs masks: a label set"
+            " of teacher/mask_proposals.py, or a folder with, for each image, a PNG of labels,"
+            " IMAGE.png, or a folder IMAGE with a PNG a mask"
         )
+    if (folder / MANIFEST).exists():
+        return _find_in_label_set(LabelSet(folder, needs_maps=False), image_ids)
     files = find_files(folder, {".png"})
     inside: dict[str, list[Path]] = defaultdict(list)
     for name, path in files.items():
@@ -66,3 +71,21 @@ def find_proposals(folder: Path | None, image_ids: Iterable[str]) -> dict[str, P
         elif image_id in inside:
             found[image_id] = Proposals(tuple(inside[image_id]), False)
     return found
+
+
+def _find_in_label_set(label_set: LabelSet, image_ids: Iterable[str]) -> dict[str, Proposals]:
+    """Find the masks of images that a label set was asked to keep."""
+    counts = label_set.num_masks
+    if not counts:
+        raise UserError(
+            f"refinement.sepl_masks is {label_set.folder}, a label set without masks of things; "
+            "name one of teacher/mask_proposals.py"
+        )
+    return {
+        image_id: Proposals(
+            tuple(label_set.mask_path(image_id, number) for number in range(counts[image_id])),
+            are_labels=False,
+        )
+        for image_id in image_ids
+        if image_id in counts
+    }

@@ -4,9 +4,9 @@
     python util/refinement/refine_label_set.py --refinement.label_set bird --refinement.steps par
 
 Reads a label set, the images that it is of (data.images) and, for the step sepl, masks of things
-(refinement.sepl_masks); writes paths.label_sets/OUTPUT. The step trimap gives weight 0 to pixels
-that are unsure; otherwise weights stay as they are. Memory does not grow with the number of images.
-Under `torchrun` or Slurm the processes share the images.
+(refinement.sepl_masks, which teacher/mask_proposals.py makes); writes paths.label_sets/OUTPUT. The
+step trimap gives weight 0 to pixels that are unsure; otherwise weights stay as they are. Memory
+does not grow with the number of images. Under `torchrun` or Slurm the processes share the images.
 Next: python student/train.py
 """
 

@@ -1,11 +1,13 @@
-"""Weights of pixels beside the maps."""
+"""Weights of pixels and masks of things beside the maps."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.util.label_set.example_sets import BOXES, SETTINGS, make, spot
+from util.data_classes import Boxes
 from util.errors import UserError
 from util.images.files import write_soft_label
 from util.label_set import Content, LabelSet, LabelSetWriter
@@ -75,3 +77,55 @@ def test_no_old_weights_are_left_by_other_settings_or_by_a_map_without(tmp_path:
 def test_weights_lie_between_0_and_1(tmp_path: Path, value: float) -> None:
     with LabelSetWriter(tmp_path, SETTINGS) as writer, pytest.raises(ValueError, match="weights"):
         writer.add("a", Content(spot(), weights=np.full((10, 20), value)), source="1", seconds=0)
+
+
+NO_BOXES = Boxes(np.zeros((0, 4)), np.zeros(0))
+
+
+def outlined(*marked: slice) -> Content:
+    """Boxes alone, and a mask for each of some rows."""
+    masks = []
+    for rows in marked:
+        masks.append(np.zeros((10, 20), bool))
+        masks[-1][rows] = True
+    return Content(boxes=NO_BOXES, size_hw=(10, 20), masks=iter(masks))
+
+
+def make_masked(folder: Path, settings: dict[str, object], **contents: Content) -> LabelSet:
+    with LabelSetWriter(folder, settings, overwrite=True) as writer:
+        for image_id in writer.pending(dict.fromkeys(contents, "1")):
+            writer.add(image_id, contents[image_id], source="1", seconds=0)
+        return writer.finish(BOXES)
+
+
+def test_masks_of_things_may_overlap_and_none_is_known_from_not_looked_for(tmp_path: Path) -> None:
+    two = outlined(slice(0, 5), slice(3, 9))
+    label_set = make_masked(tmp_path / "set", SETTINGS, a=two, b=outlined(), c=Content(spot()))
+    assert label_set.num_masks == {"a": 2, "b": 0}
+    masks = [Image.open(label_set.mask_path("a", number)) for number in range(2)]
+    assert {mask.mode for mask in masks} == {"1"}
+    assert [np.asarray(mask).any(axis=1).nonzero()[0].tolist() for mask in masks] == [
+        [0, 1, 2, 3, 4],
+        [3, 4, 5, 6, 7, 8],
+    ]
+
+
+def test_an_image_is_made_again_if_a_mask_of_it_is_lost(tmp_path: Path) -> None:
+    two = outlined(slice(0, 5), slice(3, 9))
+    label_set = make_masked(tmp_path / "set", SETTINGS, a=two, b=outlined(slice(2)), c=outlined())
+    label_set.mask_path("a", 1).unlink()
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        assert writer.pending({"a": "1", "b": "1", "c": "1"}) == ["a"]
+
+
+def test_masks_that_have_no_successor_are_removed_and_those_of_others_stay(tmp_path: Path) -> None:
+    images = {"a": outlined(slice(0, 5), slice(3, 9)), "a/b": outlined(slice(2)), "c": outlined()}
+    make_masked(tmp_path / "set", SETTINGS, **images)
+    make_masked(
+        tmp_path / "set", {"producer": "other"}, **{"a": outlined(slice(7, 8)), "c": outlined()}
+    )
+    left = {path.relative_to(tmp_path / "set/masks") for path in tmp_path.rglob("*.png")}
+    assert left == {Path("a/mask_0000.png")}
+    label_set = make_masked(tmp_path / "set", {"producer": "a map"}, a=Content(spot()))
+    assert not list((tmp_path / "set/masks").rglob("*.png"))
+    assert label_set.num_masks == {}

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
 from util.images.files import write_image
+from util.label_set import Content, LabelSetWriter
 from util.refinement.proposals import find_proposals
 
 
@@ -32,3 +34,28 @@ def test_masks_of_another_size_or_no_folder_are_said(tmp_path: Path) -> None:
     for folder in (None, tmp_path / "nowhere"):
         with pytest.raises(UserError, match=r"sepl_masks is (null|/.*/nowhere); the step sepl"):
             find_proposals(folder, ["a"])
+
+
+def test_a_label_set_says_which_images_were_looked_at_and_have_no_mask(tmp_path: Path) -> None:
+    thing = np.zeros((2, 3), bool)
+    thing[1, 1:] = True
+    with LabelSetWriter(tmp_path / "things", {"producer": "test"}) as writer:
+        for image_id, masks in {"day/a": [thing, ~thing], "b": []}.items():
+            boxes = Boxes(np.zeros((0, 4)), np.zeros(0))
+            content = Content(boxes=boxes, size_hw=(2, 3), masks=masks)
+            writer.add(image_id, content, source="1", seconds=0)
+        with pytest.raises(UserError, match="things is unfinished"):
+            find_proposals(tmp_path / "things", ["b"])
+        writer.finish(BoxSettings())
+    found = find_proposals(tmp_path / "things", ["b", "c", "day/a"])
+    assert list(found) == ["b", "day/a"]
+    assert list(found["b"].read((2, 3))) == []
+    np.testing.assert_array_equal(list(found["day/a"].read((2, 3))), [thing, ~thing])
+
+
+def test_a_label_set_without_masks_is_no_folder_of_masks(tmp_path: Path) -> None:
+    with LabelSetWriter(tmp_path / "bird", {"producer": "test"}) as writer:
+        writer.add("a", Content(np.ones((2, 3))), source="1", seconds=0)
+        writer.finish(BoxSettings())
+    with pytest.raises(UserError, match=r"sepl_masks is .*bird, a label set without masks of thin"):
+        find_proposals(tmp_path / "bird", ["a"])

@@ -14,6 +14,7 @@ _OPTIONS = {
     "combination": "combination.output",
     "refinement": "refinement.output",
     "windows": "windows.output",
+    "mask proposals": "proposals.output",
     "ground truth": "--name",
     "review": "review.output",
 }

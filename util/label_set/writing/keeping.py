@@ -9,7 +9,15 @@ from util.data_classes import BoxSettings
 from util.images.files import id_to_path, write_soft_label
 from util.label_set.boxes import boxes_to_rows, find_boxes
 from util.label_set.contents import Content
-from util.label_set.pixel_files import logits_path, weights_path, write_logits, write_weights
+from util.label_set.pixel_files import (
+    logits_path,
+    mask_path,
+    remove_masks,
+    weights_path,
+    write_logits,
+    write_masks,
+    write_weights,
+)
 from util.label_set.records import Record
 
 
@@ -19,7 +27,7 @@ def keep(folder: Path, image_id: str, content: Content, box_settings: BoxSetting
     Args:
         folder: Of the label set.
         image_id: Names the files.
-        content: Its map, its boxes or both, with weights and logits if there are any.
+        content: Its map, its boxes or both, with weights, logits and masks if there are any.
         box_settings: How boxes are found in the map; None = they are not found yet.
 
     Returns:
@@ -39,6 +47,10 @@ def keep(folder: Path, image_id: str, content: Content, box_settings: BoxSetting
         else:
             write(path, pixels)
             record[name] = True
+    if content.masks is None:
+        remove_masks(folder, image_id)
+    else:
+        record["masks"] = write_masks(folder, image_id, content.masks)
     return record
 
 
@@ -88,12 +100,14 @@ def is_kept(folder: Path, record: Record, source: str) -> bool:
         ("map" not in record or os.path.exists(f"{folder}/{image_id}.png"))  # noqa: PTH110
         and ("weights" not in record or weights_path(folder, image_id).exists())
         and ("logits" not in record or logits_path(folder, image_id).exists())
+        and all(mask_path(folder, image_id, n).exists() for n in range(record.get("masks", 0)))
     )
 
 
 def remove_maps(folder: Path, image_ids: Collection[str]) -> None:
-    """Remove older maps, weights and logits that have no successor."""
+    """Remove older maps, weights, logits and masks that have no successor."""
     for image_id in image_ids:
         id_to_path(folder, image_id).unlink(missing_ok=True)
         weights_path(folder, image_id).unlink(missing_ok=True)
         logits_path(folder, image_id).unlink(missing_ok=True)
+        remove_masks(folder, image_id)
