@@ -37,7 +37,7 @@ def make_masks(
     Raises:
         UserError: The label set was made with other settings, or the model cannot be loaded.
     """
-    with LabelSetWriter(output, plan.made_by, overwrite, share) as writer:
+    with LabelSetWriter(output, plan.made_by, overwrite, share, facts=plan.facts) as writer:
         pending = find_pending(writer, plan.sources, {})
         failed: dict[str, str] = {}
         if pending:  # else no model need be loaded

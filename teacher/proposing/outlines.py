@@ -62,7 +62,7 @@ def to_content(
         None if classes is None else tuple(classes[index] for index in there),
     )
     whole = _lay_out([masks[index] for index in there], size_hw)
-    return Content(boxes=boxes, size_hw=size_hw, masks=whole)
+    return Content(boxes=boxes, size_hw=size_hw, proposals=whole)
 
 
 def _lay_out(masks: Sequence[CropMask], size_hw: tuple[int, int]) -> Iterator[np.ndarray]:

@@ -10,11 +10,11 @@ import numpy as np
 from teacher.proposing.outlines import BoxOutlines, Outline
 from teacher.saa.parts import WITHOUT_TORCH, load_segmenter
 from teacher.weights.libraries import installed, lacking_libraries, missing_libraries
-from util.config import ProposalsSection, SaaSection, TeacherSection
+from util.config import ProposalsSection, SaaSection, Section, TeacherSection
 from util.data_classes import Boxes
 from util.errors import UserError, listed
 from util.images.files import fingerprint
-from util.label_set import LabelSet
+from util.label_set import CHOSEN_ON, LabelSet
 from util.settings import settings_hash
 from util.weights.finding import fault, locate
 from util.weights.identity import weights_identity
@@ -33,12 +33,14 @@ class MaskPlan:
         words: What of what, by what.
         sources: Fingerprint of what the masks of each image are made from, by its id.
         made_by: All that decides the masks beside these; JSON values.
+        facts: What else readers of the label set should know (see `LabelSetWriter`).
         load: Loads the model.
     """
 
     words: str
     sources: Mapping[str, str]
     made_by: Mapping[str, Any]
+    facts: Mapping[str, Any]
     load: Callable[[], Outline]
 
 
@@ -77,6 +79,8 @@ def plan_boxes(
         },
         made_by=_describe(section, teacher, saa, models)
         | {"label_set": [label_set.name, label_set.manifest.get("settings_hash")]},
+        facts=_keep_config(section, saa)
+        | ({CHOSEN_ON: sorted(label_set.chosen_on)} if label_set.chosen_on else {}),
         load=lambda: BoxOutlines(load_segmenter(teacher, saa, models), boxes),
     )
 
@@ -105,6 +109,7 @@ def plan_points(
         f" {saa.segmenter}",
         sources={image_id: fingerprint([path]) for image_id, path in image_paths.items()},
         made_by=_describe(section, teacher, saa, models),
+        facts=_keep_config(section, saa),
         load=lambda: _load_points(section, teacher, saa, models),
     )
 
@@ -141,6 +146,12 @@ def _describe(
     if section.source == "boxes" and saa.segmenter not in WITHOUT_TORCH:
         described["precision"] = teacher.precision
     return described
+
+
+def _keep_config(section: ProposalsSection, saa: SaaSection) -> dict[str, Any]:
+    """The settings as the label set keeps them."""
+    sections: dict[str, Section] = {"proposals": section, "saa": saa}
+    return {"config": {name: each.model_dump(mode="json") for name, each in sections.items()}}
 
 
 def _read_boxes(label_set: LabelSet) -> dict[str, Boxes]:

@@ -1,5 +1,6 @@
 """Masks of things, from a label set's boxes or a grid of points to a refined label set."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from util.bbox_csv import read_bbox_csv
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
+from util.images.identity import ImageIdentity
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.refinement.merging import merge_masks
 from util.weights.finding import find
@@ -130,6 +132,23 @@ def test_other_settings_are_refused_and_replace_all_masks_where_that_is_wanted(
     assert after.keys() == before.keys()
     assert all(after[path] != before[path] for path in after)
     propose(rough, "--proposals.stability", "0.5")  # of points, of which there are none
+
+
+def test_images_whose_truth_chose_the_boxes_stay_known_where_masks_of_them_refine_another(
+    rough: Path,
+) -> None:
+    manifest = rough.parent / "label_sets/bird/label_set.json"
+    chosen_on = {"chosen_on": [["möwe", "of möwe"]]}
+    told = json.loads(manifest.read_text()) | {"facts": chosen_on}
+    manifest.write_text(json.dumps(told))
+    made = propose(rough)
+    assert made.manifest["facts"]["config"]["proposals"]["label_set"] == "bird"
+    manifest.write_text(json.dumps(told | {"facts": {}}))
+    sepl = ["--refinement.steps", "sepl", "--refinement.sepl_masks", str(made.folder)]
+    given = ["--config", str(rough), "--refinement.label_set", "bird", *sepl]
+    assert util.refinement.refine_label_set.main(given) == 0
+    refined = LabelSet(rough.parent / "label_sets/refined")
+    assert refined.chosen_on == {ImageIdentity("möwe", "of möwe")}
 
 
 def test_a_damaged_image_fails_alone(rough: Path, capsys: pytest.CaptureFixture[str]) -> None:

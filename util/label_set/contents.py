@@ -20,8 +20,8 @@ class Content:
             steps; None = all alike.
         logits: (H, W) float of which the map is the sigmoid, kept as float16, for students that are
             distilled at a temperature.
-        masks: (H, W) bool each, of things that may overlap, for the refinement sepl; they are kept
-            one by one, as they come. None = there are none to be kept.
+        proposals: Masks of things, (H, W) bool each, which may overlap, for the refinement sepl;
+            they are kept one by one, as they come. None = things were not looked for.
     """
 
     soft_label: np.ndarray | None = None
@@ -29,7 +29,7 @@ class Content:
     size_hw: tuple[int, int] | None = None
     weights: np.ndarray | None = None
     logits: np.ndarray | None = None
-    masks: Iterable[np.ndarray] | None = None
+    proposals: Iterable[np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         """Make sure that there is something to keep.

@@ -10,8 +10,10 @@ from util.config import EvaluationSection, RefinementSection
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.images.files import fingerprint, image_size_hw, read_image
+from util.images.identity import ImageIdentity
 from util.label_set import (
     CHOSEN_ON,
+    MANIFEST,
     Content,
     LabelSet,
     LabelSetWriter,
@@ -78,12 +80,20 @@ def refine_label_set(
         **settings.decides(),
     }
     facts: dict[str, Any] = {"config": {"refinement": settings.model_dump(mode="json")}}
-    if label_set.chosen_on:
-        facts[CHOSEN_ON] = sorted(label_set.chosen_on)
+    if chosen_on := label_set.chosen_on | _chosen_for_masks(settings):
+        facts[CHOSEN_ON] = sorted(chosen_on)
     boxes = evaluation.box_settings(_usual_boxes(settings, label_set.box_settings))
     with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
         failed = _refine(settings, label_set, image_paths, masks or {}, writer)
         return Made(writer.finish_share(boxes), failed)
+
+
+def _chosen_for_masks(settings: RefinementSection) -> frozenset[ImageIdentity]:
+    """By whose truth the masks of sepl were chosen, if they are a label set's."""
+    folder = settings.sepl_masks if "sepl" in settings.steps else None
+    if folder is None or not (folder / MANIFEST).exists():
+        return frozenset()
+    return LabelSet(folder, needs_maps=False).chosen_on
 
 
 def _usual_boxes(settings: RefinementSection, before: BoxSettings) -> BoxSettings:

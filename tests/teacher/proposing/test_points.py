@@ -48,8 +48,8 @@ def spread_out(model: Sam) -> Sam:
 
 def outline(name: str, grid: Grid, points_per_batch: int = 4) -> tuple[Content, list[np.ndarray]]:
     content = PointOutlines(build(name, grid), points_per_batch)("x", paint(SIZE_HW))
-    assert content.masks is not None
-    return content, list(content.masks)
+    assert content.proposals is not None
+    return content, list(content.proposals)
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:

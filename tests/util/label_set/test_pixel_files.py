@@ -88,7 +88,7 @@ def outlined(*marked: slice) -> Content:
     for rows in marked:
         masks.append(np.zeros((10, 20), bool))
         masks[-1][rows] = True
-    return Content(boxes=NO_BOXES, size_hw=(10, 20), masks=iter(masks))
+    return Content(boxes=NO_BOXES, size_hw=(10, 20), proposals=iter(masks))
 
 
 def make_masked(folder: Path, settings: dict[str, object], **contents: Content) -> LabelSet:

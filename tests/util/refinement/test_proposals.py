@@ -42,7 +42,7 @@ def test_a_label_set_says_which_images_were_looked_at_and_have_no_mask(tmp_path:
     with LabelSetWriter(tmp_path / "things", {"producer": "test"}) as writer:
         for image_id, masks in {"day/a": [thing, ~thing], "b": []}.items():
             boxes = Boxes(np.zeros((0, 4)), np.zeros(0))
-            content = Content(boxes=boxes, size_hw=(2, 3), masks=masks)
+            content = Content(boxes=boxes, size_hw=(2, 3), proposals=masks)
             writer.add(image_id, content, source="1", seconds=0)
         with pytest.raises(UserError, match="things is unfinished"):
             find_proposals(tmp_path / "things", ["b"])

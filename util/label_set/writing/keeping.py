@@ -27,7 +27,7 @@ def keep(folder: Path, image_id: str, content: Content, box_settings: BoxSetting
     Args:
         folder: Of the label set.
         image_id: Names the files.
-        content: Its map, its boxes or both, with weights, logits and masks if there are any.
+        content: Its map, its boxes or both, with weights, logits and proposals if there are any.
         box_settings: How boxes are found in the map; None = they are not found yet.
 
     Returns:
@@ -47,10 +47,10 @@ def keep(folder: Path, image_id: str, content: Content, box_settings: BoxSetting
         else:
             write(path, pixels)
             record[name] = True
-    if content.masks is None:
+    if content.proposals is None:
         remove_masks(folder, image_id)
     else:
-        record["masks"] = write_masks(folder, image_id, content.masks)
+        record["masks"] = write_masks(folder, image_id, content.proposals)
     return record
 
 

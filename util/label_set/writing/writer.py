@@ -170,7 +170,7 @@ class LabelSetWriter:
 
         Args:
             image_id: Names the files.
-            content: Its map, its boxes or both, with weights, logits and masks if there are any.
+            content: Its map, its boxes or both, with weights, logits, proposals if it has any.
             source: Fingerprint of what it was made from.
             seconds: How long that took.
 
