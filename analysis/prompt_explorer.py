@@ -111,7 +111,8 @@ def describe(
     config: Config, explorer: "Explorer", num_images: int, num_ranked: int
 ) -> dict[str, Any]:
     """Say of teacher and images what the page shows, and which controls it needs."""
-    from analysis.explorer.opening import PROMPTED, is_adjustable
+    from analysis.explorer.opening import is_adjustable
+    from teacher.prompts import PROMPTED
 
     return {
         "teacher": config.teacher.name,

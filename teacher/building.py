@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PLANNERS = {
     "saa": "teacher.saa.plan",
     "sam3": "teacher.sam3.plan",
+    "clip": "teacher.clip.plan",
     "maskomaly": "teacher.maskomaly.plan",
     "cam": "teacher.cam.plan",
     "u2net": "teacher.u2net.plan",

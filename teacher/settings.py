@@ -6,6 +6,7 @@ A setting that is set for another teacher would change nothing, so it is refused
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
+from teacher.prompts import PROMPTED
 from teacher.saa.parts import WITHOUT_TORCH, backends
 from util.config import (
     TEACHERS,
@@ -22,7 +23,6 @@ from util.config import (
 OwnSections = Mapping[str, Section]
 """The sections of one teacher each, by its name."""
 
-_PROMPTED = {"teacher.prompts", "teacher.working_size_px"}
 _TILED = {"teacher.tile_size_px"}
 _MASKOMALY = {
     f"maskomaly.{key}" for key in ("inlier_threshold", "border_threshold", "inlier_weight")
@@ -49,6 +49,7 @@ def _conditions(teacher: TeacherSection, own: OwnSections) -> Iterator[tuple[str
     assert isinstance(cam, CamSection)
     assert isinstance(boxes, BoxesSection)
     is_saa, is_sam3, is_student = (teacher.name == name for name in ("saa", "sam3", "student"))
+    is_clip = teacher.name == "clip"
     has_parts = {
         "detector": saa.detector != "attributes",
         "segmenter": saa.segmenter != "grabcut",
@@ -61,11 +62,12 @@ def _conditions(teacher: TeacherSection, own: OwnSections) -> Iterator[tuple[str
     for name in sorted(TEACHERS):
         yield f"teacher.name {name}", teacher.name == name, keys_of(name)
     yield "teacher.name student", is_student, _STUDENT
-    yield "teacher.name saa or sam3", is_saa or is_sam3, _PROMPTED
+    yield "teacher.name saa, sam3 or clip", teacher.name in PROMPTED, {"teacher.prompts"}
+    yield "teacher.name saa or sam3", is_saa or is_sam3, {"teacher.working_size_px"}
     yield "teacher.name saa, sam3 or student", is_saa or is_sam3 or is_student, _TILED
     yield "a score maskomaly", uses_queries, _MASKOMALY | {"maskomaly.corrected_border_rule"}
     yield "a cam.method other than native", cam.method != "native", {"cam.layer"}
-    yield "foundation models", is_sam3 or is_in_torch, {"teacher.precision"}
+    yield "foundation models", is_sam3 or is_clip or is_in_torch, {"teacher.precision"}
     yield "boxes.detector torchvision", boxes.detector == "torchvision", {"boxes.network"}
     yield "teacher.tile_size_px", has_tiles, {"teacher.tile_overlap_px"}
     for part, is_there in has_parts.items():

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from util.errors import UserError, listed
 from util.label_set import prompt_to_folder
 
+PROMPTED = ("saa", "sam3", "clip")
+"""Teachers that answer prompts; all others give the label sets that they give."""
+
 MAX_NAME_BYTES = 255
 """What file systems let the name of a folder have."""
 

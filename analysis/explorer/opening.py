@@ -11,6 +11,7 @@ from analysis.explorer.pictures import IMAGE, Pictures
 from teacher.building import build_teacher, plan_teacher
 from teacher.inference.cache import open_cache
 from teacher.plans import PreparedTeacher, TeacherPlan
+from teacher.prompts import PROMPTED
 from teacher.settings import OwnSections
 from util.config import (
     CombinationSection,
@@ -21,9 +22,6 @@ from util.config import (
     TeacherSection,
 )
 from util.data_classes import BoxSettings
-
-PROMPTED = ("saa", "sam3")
-"""Teachers that answer prompts; all others give the label sets that they give."""
 
 
 def open_explorer(

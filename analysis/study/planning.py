@@ -11,6 +11,7 @@ from analysis.work.dependencies import School, combination_cell, teacher_cell
 from analysis.work.images import Images
 from analysis.work.plan import Plan, plan_seeds
 from analysis.work.stages import Labelling
+from teacher.prompts import PROMPTED
 from util.config import CombinationSection
 from util.errors import UserError
 from util.label_set import prompt_to_folder
@@ -117,10 +118,10 @@ def _teacher_cell(
     images: Images,
 ) -> Cell:
     """All prompts of a variant at once, since they share the work on each image."""
-    if variant.teacher not in ("saa", "sam3"):
+    if variant.teacher not in PROMPTED:
         raise UserError(
-            f"teacher.name is {variant.teacher!r}, which knows no prompts to compare; expected saa "
-            "or sam3"
+            f"teacher.name is {variant.teacher!r}, which knows no prompts to compare; expected "
+            "saa, sam3 or clip"
         )
     name = ", ".join(filter(None, (f"{len(prompts)} prompts", variant.name)))
     return teacher_cell(labelling, cells_folder, name, list(map(prompt_to_folder, prompts)), images)

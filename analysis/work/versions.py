@@ -19,6 +19,7 @@ OTHER_STUDENT = (*STUDENT, "segmentation-models-pytorch", "timm")
 
 _TORCH = ("torch", "torchvision")
 BACKENDS = {
+    "clip": (*_TORCH, "transformers"),
     "groundingdino": (*_TORCH, "groundingdino-py", "transformers"),
     "sam": (*_TORCH, "segment-anything"),
     "sam3": (*_TORCH, "transformers"),

@@ -39,6 +39,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 M = TypeVar("M", bound=nn.Module)
 
+SMALLER_IMAGES = "set a smaller teacher.working_size_px, or teacher.tile_size_px"
+"""What most teachers need where memory runs out."""
+
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -83,8 +86,14 @@ class Runtime:
             module.compile()
 
     @contextmanager
-    def inference(self) -> Iterator[None]:
-        """Run models in: no gradients, the chosen precision.
+    def inference(
+        self, remedy: str = SMALLER_IMAGES, has_gradients: bool = False
+    ) -> Iterator[None]:
+        """Run models in: the chosen precision.
+
+        Args:
+            remedy: What to do where memory runs out.
+            has_gradients: Whether gradients can be asked for.
 
         Raises:
             UserError: Memory ran out in the block.
@@ -93,15 +102,14 @@ class Runtime:
             self.device.type, self.dtype, enabled=self.dtype is not torch.float32
         )
         try:
-            with torch.inference_mode(), mixed:
+            with torch.inference_mode(not has_gradients), mixed:
                 yield
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             _free_cached_memory()
             raise UserError(
-                f"the image does not fit into the memory of {self.device.type}; set a smaller "
-                "teacher.working_size_px, or teacher.tile_size_px"
+                f"the image does not fit into the memory of {self.device.type}; {remedy}"
             ) from None
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 import torch
@@ -60,6 +61,9 @@ def read_model(model_class: type[M], folder: Path) -> M:
                 ignore_mismatched_sizes=True,  # reported below, instead of an error without names
                 output_loading_info=True,
             )
+    except (UnpicklingError, EOFError):
+        trouble = "its weights hold more than tensors, or are damaged"
+        raise not_whole(folder, model_class.__name__, trouble) from None
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise not_whole(folder, model_class.__name__, error) from None
     faults = {

@@ -8,7 +8,7 @@ import errno
 import logging
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
@@ -30,7 +30,7 @@ TIMEOUT_S = 60
 
 MEGABYTE = 10**6
 
-_MODEL_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
+_MODEL_FILES = ["*.json", "*.txt", "*.model"]
 _VOCABULARY_FILES = ["vocab.txt", "tokenizer_config.json", "config.json"]
 
 
@@ -159,15 +159,22 @@ def _fetch_repository(row: ModelWeights, path: Path) -> None:
     from huggingface_hub import HfApi, snapshot_download
 
     part = path.with_name(f"{path.name}.part")
-    files = _VOCABULARY_FILES if row.part == "text encoder" else _MODEL_FILES
     with _told_in_one_sentence(row.name, "the hub", path.parent):
         # The commit is asked for first: without it, a hub that cannot be reached would make
         # `snapshot_download` pass off a partial folder as the whole.
-        commit = HfApi().model_info(row.source, timeout=TIMEOUT_S).sha
-        snapshot_download(row.source, revision=commit, local_dir=part, allow_patterns=files)
+        told = HfApi().model_info(row.source, timeout=TIMEOUT_S)
+        names = [file.rfilename for file in told.siblings or ()]
+        files = _VOCABULARY_FILES if row.part == "text encoder" else _model_files(names)
+        snapshot_download(row.source, revision=told.sha, local_dir=part, allow_patterns=files)
     if fault(part, row):
         raise UserError(f"{row.name} cannot be used: {fault(part, row)}; see {part}")
     part.replace(path)
+
+
+def _model_files(names: Sequence[str]) -> list[str]:
+    """Name what is fetched of a model's files: old weights only where there are no new ones."""
+    is_new = any(name.endswith(".safetensors") for name in names)
+    return [*_MODEL_FILES, "*.safetensors" if is_new else "pytorch_model*.bin"]
 
 
 @contextmanager

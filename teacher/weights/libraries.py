@@ -26,6 +26,7 @@ BACKENDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("saliency", "colour_gradient"): (),
     ("saliency", "wide_resnet50_2"): ("torch", "torchvision", "timm"),
     ("teacher", "sam3"): ("torch", "torchvision", "transformers"),
+    ("teacher", "clip"): ("torch", "torchvision", "transformers"),
 }
 """What each part and backend needs beside the libraries that everything needs."""
 

@@ -18,7 +18,13 @@ WITH_QUERIES = {"maskomaly__scores": ["maskomaly_corrected"]}
 
 def settings(**values: Any) -> Config:
     """A config of a teacher; names of keys that several sections have hold that of theirs."""
-    sections: dict[str, dict[str, Any]] = {"teacher": {}, "saa": {}, "sam3": {}, "maskomaly": {}}
+    sections: dict[str, dict[str, Any]] = {
+        "teacher": {},
+        "saa": {},
+        "sam3": {},
+        "clip": {},
+        "maskomaly": {},
+    }
     for key, value in values.items():
         section, _, name = key.rpartition("__")
         section = section or ("teacher" if key in TeacherSection.model_fields else "saa")
@@ -54,6 +60,10 @@ def check(config: Config, models: Models) -> None:
         ({"name": "student", "tile_overlap_px": 64, "flips": True, "checkpoint": "a.onnx"}, []),
         ({"checkpoint": "a.pt", "flips": True, "logits": True, "label_set": "x"}, None),
         ({"sam3__model": "x"}, ["sam3.model"]),
+        ({"name": "clip", "prompts": ["gull"], "precision": "bf16", "clip__longest_px": 64}, []),
+        ({"name": "clip", "working_size_px": 64}, ["teacher.working_size_px"]),
+        ({"name": "clip", "tile_size_px": 64}, ["teacher.tile_size_px"]),
+        ({"clip__text_template": "{}"}, ["clip.text_template"]),
         ({"text_encoder": "x", "detector": "transformers"}, ["saa.text_encoder"]),
         ({"text_encoder": "x", "detector": "groundingdino"}, []),
         ({"name": "sam3", "detector_model": "x", "text_encoder": "y"}, None),
@@ -97,7 +107,7 @@ def test_settings_that_are_not_read_are_named_and_no_others(
 def test_a_setting_that_is_not_read_is_told_with_what_reads_it() -> None:
     sentence = unread_of(settings(name="student", prompts=["gull"], text_encoder="x"))
     assert "teacher 'student'" in sentence
-    assert "teacher.prompts (teacher.name saa or sam3)" in sentence
+    assert "teacher.prompts (teacher.name saa, sam3 or clip)" in sentence
     assert "saa.text_encoder (teacher.name saa)" in sentence
     sentence = unread_of(settings(detector="transformers", text_encoder="x"))
     assert "saa.text_encoder (saa.detector groundingdino)" in sentence

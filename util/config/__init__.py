@@ -45,6 +45,7 @@ from util.config.students.student import (
 from util.config.teachers.boxes import BoxesSection
 from util.config.teachers.cam import CamSection
 from util.config.teachers.classifier import ClassifierSection, Consistency
+from util.config.teachers.clip import ClipSection
 from util.config.teachers.mask2former import Mask2FormerSection
 from util.config.teachers.maskomaly import MaskomalySection
 from util.config.teachers.queries import QueriesSection
@@ -67,6 +68,7 @@ __all__ = [
     "Calibration",
     "CamSection",
     "ClassifierSection",
+    "ClipSection",
     "ClustersSection",
     "CombinationSection",
     "CompressionSection",

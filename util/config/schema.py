@@ -32,6 +32,7 @@ from util.config.students.student import StudentSection
 from util.config.teachers.boxes import BoxesSection
 from util.config.teachers.cam import CamSection
 from util.config.teachers.classifier import ClassifierSection
+from util.config.teachers.clip import ClipSection
 from util.config.teachers.mask2former import Mask2FormerSection
 from util.config.teachers.maskomaly import MaskomalySection
 from util.config.teachers.queries import QueriesSection
@@ -57,6 +58,7 @@ class Config(BaseModel):
     teacher: TeacherSection = Field(TeacherSection(), description=TeacherSection.__doc__)
     saa: SaaSection = Field(SaaSection(), description=SaaSection.__doc__)
     sam3: Sam3Section = Field(Sam3Section(), description=Sam3Section.__doc__)
+    clip: ClipSection = Field(ClipSection(), description=ClipSection.__doc__)
     maskomaly: MaskomalySection = Field(MaskomalySection(), description=MaskomalySection.__doc__)
     queries: QueriesSection = Field(QueriesSection(), description=QueriesSection.__doc__)
     mask2former: Mask2FormerSection = Field(

@@ -17,7 +17,6 @@ _KEYS = {
     "map": "u2net.model",
     "segmenter": "saa.segmenter_model",
     "saliency": "saa.saliency_model",
-    "teacher": "sam3.model",
     "text encoder": "saa.text_encoder",
     "encoder": "student.encoder_weights",
     "network": "mask2former.weights",
@@ -56,12 +55,13 @@ def locate(
         part: As in `MODELS`.
         backend: As in `MODELS`.
         folder: `paths.weights`.
-        key: Of the config, that holds the value; None = that of the part.
+        key: Of the config, that holds the value; None = that of the part, or of
+            the section of a whole teacher.
 
     Raises:
         UserError: It is missing, names nothing, or belongs to another backend.
     """
-    key = key or _KEYS[part]
+    key = key or (f"{backend}.model" if part == "teacher" else _KEYS[part])
     if model and Path(model).expanduser().exists():
         return Path(model).expanduser()
     row = named(model, key) if model else default_model(part, backend)

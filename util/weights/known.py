@@ -107,6 +107,11 @@ def _hub(part: str, backend: str, name: str, size: int, note: str) -> ModelWeigh
     return ModelWeights(name, part, backend, name, size, note=note)
 
 
+def _clip(size: str, size_bytes: int, note: str) -> ModelWeights:
+    name = f"openai/clip-vit-{size}"
+    return ModelWeights(name, "teacher", "clip", name, size_bytes, licence="MIT", note=note)
+
+
 def _road(size: str, size_bytes: int) -> ModelWeights:
     name = f"facebook/mask2former-swin-{size}-cityscapes-semantic"
     # "other" on the hub; they learnt from Cityscapes, which is for research that is not commercial.
@@ -176,6 +181,8 @@ MODELS: tuple[ModelWeights, ...] = (
         note="gated: accept Meta's licence on the hub first",
         is_gated=True,
     ),
+    _clip("base-patch16", 599_000_000, "ViT-B/16, as in CLIP-ES"),
+    _clip("large-patch14", 1_710_000_000, "ViT-L/14"),
     _road("large", 862_000_000),
     _road("small", 276_000_000),
     _hub("text encoder", "groundingdino", _BERT, 232_000, "the vocabulary alone"),

@@ -247,12 +247,14 @@ class Hub:
 
     def __init__(self) -> None:
         self.files = {"config.json": b"{}"}
+        self.weights = "model.safetensors"
         self.asked: list[dict[str, Any]] = []
         self.error: Exception | None = None
 
     def model_info(self, name: str, timeout: float) -> SimpleNamespace:
         assert timeout > 0
-        return SimpleNamespace(sha="abc123")
+        siblings = [SimpleNamespace(rfilename=name) for name in (*self.files, self.weights)]
+        return SimpleNamespace(sha="abc123", siblings=siblings)
 
     def snapshot_download(self, name: str, **options: Any) -> str:
         self.asked.append({"name": name, **options})
@@ -296,6 +298,14 @@ def test_of_the_text_encoder_only_the_vocabulary_is_fetched(hub: Hub, tmp_path: 
     assert "vocab.txt" in hub.asked[0]["allow_patterns"]
     assert "*.safetensors" not in hub.asked[0]["allow_patterns"]
     assert locate(None, "text encoder", "groundingdino", tmp_path).is_dir()
+
+
+def test_old_weights_are_fetched_where_there_are_no_others(hub: Hub, tmp_path: Path) -> None:
+    hub.weights = "pytorch_model.bin"
+    fetch("owner/model", tmp_path)
+    (asked,) = (asked["allow_patterns"] for asked in hub.asked)
+    assert "pytorch_model*.bin" in asked
+    assert "*.safetensors" not in asked
 
 
 def test_a_damaged_repository_is_told_and_left_to_its_owner(hub: Hub, tmp_path: Path) -> None:

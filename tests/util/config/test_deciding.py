@@ -10,6 +10,7 @@ from util.config import (
     BoxesSection,
     CamSection,
     ClassifierSection,
+    ClipSection,
     CombinationSection,
     DetectorSection,
     Mask2FormerSection,
@@ -41,6 +42,7 @@ DECIDING = {
     "boxes": BoxesSection,
     "cam": CamSection,
     "classifier": ClassifierSection,
+    "clip": ClipSection,
     "combination": CombinationSection,
     "detector": DetectorSection,
     "mask2former": Mask2FormerSection,
@@ -125,6 +127,11 @@ def test_of_a_refinement_that_decides_which_its_steps_read() -> None:
 
 def test_all_keys_of_paths_that_models_are_read_from_are_told_by_their_content() -> None:
     marked = {key for key, field in config_fields().items() if field.json_schema_extra}
-    models = {*(f"saa.{key}" for key in SAA_MODELS), "sam3.model", "student.encoder_weights"}
+    models = {
+        *(f"saa.{key}" for key in SAA_MODELS),
+        "sam3.model",
+        "clip.model",
+        "student.encoder_weights",
+    }
     models |= {"mask2former.weights", "classifier.weights"}
     assert models | {"teacher.checkpoint", "student.checkpoint"} <= marked

@@ -253,8 +253,8 @@ def test_all_wrong_values_are_named_together_with_the_nearest_key(tmp_path: Path
         (
             "teacher",
             {"name": "sam"},
-            "teacher.name is \"sam\"; expected 'saa', 'sam3', 'maskomaly', 'cam', 'u2net', 'boxes'"
-            " or 'student'",
+            "teacher.name is \"sam\"; expected 'saa', 'sam3', 'clip', 'maskomaly', 'cam', 'u2net',"
+            " 'boxes' or 'student'",
         ),
         ("teacher", {"prompts": "bird"}, 'teacher.prompts is "bird"; expected a list, in [ ]'),
         ("teacher", {"prompts": [1]}, "teacher.prompts.0 is 1; expected text"),

@@ -8,7 +8,7 @@ from util.config.combination import Calibration
 from util.config.fields import FolderName, Section, locate_model
 from util.config.teachers.saa import SAA_MODELS
 
-_MODELS = {"teacher.checkpoint", "sam3.model", *(f"saa.{key}" for key in SAA_MODELS)}
+_MODELS = {"teacher.checkpoint", "sam3.model", "clip.model", *(f"saa.{key}" for key in SAA_MODELS)}
 """Keys of teachers whose values are names, or paths of files or folders."""
 
 

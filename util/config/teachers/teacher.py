@@ -10,13 +10,13 @@ from util.config.fields import DECIDES_NOTHING, ConfigPath, FolderName, Section
 class TeacherSection(Section):
     """The teacher, which turns images and prompts into soft labels."""
 
-    name: Literal["saa", "sam3", "maskomaly", "cam", "u2net", "boxes", "student"] = Field(
+    name: Literal["saa", "sam3", "clip", "maskomaly", "cam", "u2net", "boxes", "student"] = Field(
         "saa",
         description="saa = Segment-Any-Anomaly over the parts of section saa; sam3 = SAM 3 alone,"
-        " whose weights are gated: Meta's SAM License must be accepted on the hub; maskomaly ="
-        " networks of road scenes; cam = classifiers of whole images; u2net = U²-Net, of what"
-        " stands out; boxes = detectors, which give boxes and no maps; student = a student that was"
-        " trained before; these five know no prompts.",
+        " whose weights are gated: Meta's SAM License must be accepted on the hub; clip = where"
+        " CLIP sees what a prompt says; maskomaly = networks of road scenes; cam = classifiers of"
+        " whole images; u2net = U²-Net, of what stands out; boxes = detectors, which give boxes and"
+        " no maps; student = a student that was trained before; these five know no prompts.",
     )
     checkpoint: ConfigPath | None = Field(
         None,
