@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 from transformers import CLIPModel
+from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
 NUM_ATTENTION_BLOCKS = 8
 """Blocks, counted from the last one, whose attention is averaged, as in CLIP-ES."""
@@ -49,7 +50,7 @@ def see(model: CLIPModel, pixels: Tensor) -> Seen:
         pixels: (1, 3, H, W) float, normalised as the model wants it; whole patches, of any number:
             embeddings of their positions are interpolated.
     """
-    patch = model.config.vision_config.patch_size
+    patch = find_patch_px(model)
     grid_hw = (pixels.shape[2] // patch, pixels.shape[3] // patch)
     with _keeping(list(model.vision_model.encoder.layers)) as kept:
         features = model.get_image_features(pixels, interpolate_pos_encoding=True).pooler_output
@@ -58,8 +59,13 @@ def see(model: CLIPModel, pixels: Tensor) -> Seen:
     return Seen(embedding, kept.tokens[0], kept.attention, grid_hw)
 
 
+def find_patch_px(model: CLIPModel) -> int:
+    """Find the side of CLIP's patches, in pixels."""
+    return int(model.vision_model.embeddings.patch_embedding.stride[0])
+
+
 @contextmanager
-def _keeping(blocks: list[nn.Module]) -> Iterator[_Kept]:
+def _keeping(blocks: list[CLIPEncoderLayer]) -> Iterator[_Kept]:
     """Keep the sum of the attention of the last blocks, divided by their number, and tokens.
 
     A block's attention is added up at once and then dropped: all of them together, with their

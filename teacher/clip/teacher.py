@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import CLIPImageProcessor, CLIPModel, CLIPTokenizer
 
 from teacher.clip.maps import balance, map_evidence, spread
-from teacher.clip.seeing import see
+from teacher.clip.seeing import find_patch_px, see
 from teacher.clip.texts import choose_texts
 from teacher.inference.runtime import Batches, Runtime, check_finite
 from teacher.prompts import prompt_to_phrases
@@ -95,7 +95,7 @@ class ClipTeacher:
             self._known |= zip(new, self.batches.map(self._embed, new), strict=True)
 
     def _check_lengths(self, phrases: Sequence[str]) -> None:
-        limit = self.model.config.text_config.max_position_embeddings
+        limit = self.model.text_model.embeddings.position_embedding.num_embeddings
         check_lengths(self.tokenizer, [self._fill(phrase) for phrase in phrases], limit, MODEL)
 
     def _fill(self, phrase: str) -> str:
@@ -129,7 +129,7 @@ class ClipTeacher:
     def _prepare(self, image_rgb: np.ndarray) -> Tensor:
         """Make an image whole patches, (1, 3, H, W) float, no side longer than it may be."""
         shrink = min(1.0, self.settings.longest_px / max(image_rgb.shape[:2]))
-        patch = self.model.config.vision_config.patch_size
+        patch = find_patch_px(self.model)
         height, width = (
             -(-max(round(side * shrink), 1) // patch) * patch for side in image_rgb.shape[:2]
         )
@@ -169,7 +169,7 @@ def load_clip(
     model = read_model(CLIPModel, folder)
     tokenizer = read_processor(CLIPTokenizer, folder)
     # Without its files the library makes an empty tokenizer, for which all words are the same.
-    if len(tokenizer) < model.config.text_config.vocab_size:
+    if len(tokenizer) < model.text_model.embeddings.token_embedding.num_embeddings:
         raise UserError(f"{folder} lacks the vocabulary of {MODEL}'s tokenizer; fetch it again")
     image_processor = read_processor(CLIPImageProcessor, folder)
     return ClipTeacher(model, tokenizer, image_processor, runtime, texts_per_batch, settings)

@@ -144,7 +144,7 @@ def test_a_patch_that_none_attends_to_makes_no_nan() -> None:
 @pytest.mark.parametrize("threshold", [0.0, 0.4, 0.7])
 def test_evidence_spreads_as_by_loops_from_boxes_alone(threshold: float) -> None:
     evidence = np.array(
-        [[0.0, 0.9, 0.0, 0.0, 0.2], [0.5, 0.0, 0.0, 0.0, 0.0], [0.1, 0.0, 0.0, 0.0, 1.0]],
+        [[0.0, 0.9, 0.0, 0.0, 0.2], [0.5, 0.3, 0.0, 0.0, 0.0], [0.1, 0.0, 0.0, 0.0, 1.0]],
         np.float32,
     )
     attention = torch.from_numpy(np.random.default_rng(1).random((15, 15)).astype(np.float32) ** 6)
