@@ -112,7 +112,7 @@ def describe(
 ) -> dict[str, Any]:
     """Say of teacher and images what the page shows, and which controls it needs."""
     from analysis.explorer.opening import is_adjustable
-    from teacher.prompts import PROMPTED
+    from util.prompts import PROMPTED
 
     return {
         "teacher": config.teacher.name,

@@ -6,7 +6,6 @@ A setting that is set for another teacher would change nothing, so it is refused
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from teacher.prompts import PROMPTED
 from teacher.saa.parts import WITHOUT_TORCH, backends
 from util.config import (
     TEACHERS,
@@ -19,6 +18,7 @@ from util.config import (
     config_fields,
     keys_of,
 )
+from util.prompts import PROMPTED
 
 OwnSections = Mapping[str, Section]
 """The sections of one teacher each, by its name."""

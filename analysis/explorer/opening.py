@@ -11,7 +11,6 @@ from analysis.explorer.pictures import IMAGE, Pictures
 from teacher.building import build_teacher, plan_teacher
 from teacher.inference.cache import open_cache
 from teacher.plans import PreparedTeacher, TeacherPlan
-from teacher.prompts import PROMPTED
 from teacher.settings import OwnSections
 from util.config import (
     CombinationSection,
@@ -22,6 +21,7 @@ from util.config import (
     TeacherSection,
 )
 from util.data_classes import BoxSettings
+from util.prompts import PROMPTED
 
 
 def open_explorer(

@@ -11,10 +11,10 @@ from analysis.work.dependencies import School, combination_cell, teacher_cell
 from analysis.work.images import Images
 from analysis.work.plan import Plan, plan_seeds
 from analysis.work.stages import Labelling
-from teacher.prompts import PROMPTED
 from util.config import CombinationSection
 from util.errors import UserError
 from util.label_set import prompt_to_folder
+from util.prompts import PROMPTED
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,17 +1,12 @@
 """CLIP as the config has it."""
 
-from typing import TYPE_CHECKING
-
 from teacher.clip.texts import choose_texts
 from teacher.findings import Teacher
 from teacher.plans import Models, PlannedSet, TeacherPlan, describe_teacher
-from teacher.prompts import quoted, resolve_prompts
 from util.config import ClipSection, TeacherSection
 from util.data_classes import BoxSettings
 from util.label_set import prompt_to_folder
-
-if TYPE_CHECKING:
-    pass
+from util.prompts import quoted, resolve_prompts
 
 VERSION = 1
 """Counts up whenever the same model and settings give other maps."""

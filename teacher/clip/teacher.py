@@ -13,11 +13,11 @@ from teacher.clip.maps import balance, map_evidence, spread
 from teacher.clip.seeing import find_patch_px, see
 from teacher.clip.texts import choose_texts
 from teacher.inference.runtime import Batches, Runtime, check_finite
-from teacher.prompts import prompt_to_phrases
 from teacher.saa.detectors.captions import check_lengths
 from teacher.weights.checkpoints import read_model, read_model_type, read_processor
 from util.errors import UserError
 from util.label_set import Content
+from util.prompts import prompt_to_phrases
 
 MODEL = "CLIP"
 

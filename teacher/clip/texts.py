@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from teacher.prompts import prompt_to_phrases
+from util.prompts import prompt_to_phrases
 
 
 def choose_texts(prompt: str, background_words: Sequence[str]) -> tuple[list[str], list[str]]:
