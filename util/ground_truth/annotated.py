@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from util.config import DataSection
 from util.errors import UserError, listed
-from util.ground_truth.coco import list_coco_images
+from util.ground_truth.coco import describe_needless_folders, list_coco_images
 from util.images.masks import find_mask_paths
 
 
@@ -48,6 +48,6 @@ def find_with_boxes(data: DataSection, image_ids: Collection[str]) -> set[str]:
         raise UserError(
             f"{path} lists {listed(sorted(there), 3)}, which are no images in data.images "
             f"(there are {listed(sorted(image_ids), 2)}); names must agree (folders below "
-            "data.images included)"
+            f"data.images included){describe_needless_folders(there, image_ids)}"
         )
     return known

@@ -1,9 +1,10 @@
 """True boxes from a COCO detection file (cocodataset.org, Data format)."""
 
 import logging
+import posixpath
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,24 @@ def list_coco_images(path: Path) -> set[str]:
     return set(_images_by_id(path, read_content(path).images))
 
 
+def describe_needless_folders(listed_ids: Collection[str], image_ids: Collection[str]) -> str:
+    """Say which folders before all names of a file keep them from being those of images.
+
+    Args:
+        listed_ids: Of the images that the file lists, one at least.
+        image_ids: Of the images that there are.
+
+    Returns:
+        An end of a sentence; '' where no folders are common to all, or names differ without them.
+    """
+    common = posixpath.commonpath([posixpath.dirname(image_id) for image_id in listed_ids])
+    for folder in reversed((PurePosixPath(common) / "x").parents[:-1]):
+        needless = f"{folder}/"
+        if any(image_id.removeprefix(needless) in image_ids for image_id in listed_ids):
+            return f"; without {needless!r} before every file_name they would"
+    return ""
+
+
 def _images_by_id(path: Path, images: Sequence[Image]) -> dict[str, Image]:
     """Entries of images by our id of them, of which there must be one each."""
     _refuse_twins(path, "image id", [(image.id, image.file_name) for image in images])
@@ -181,7 +200,7 @@ def _check_images(path: Path, images: Mapping[str, Image], image_paths: Mapping[
         others = [name for name in images if name not in image_paths]
         unless = (
             f", unless {listed(others, 3)} are some of them (names must agree, folders below "
-            "data.images included)"
+            f"data.images included{describe_needless_folders(images, image_paths)})"
         )
         raise UserError(
             f"{path} does not list {len(missing)} of {len(image_paths)} images "
