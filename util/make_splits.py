@@ -26,7 +26,6 @@ import numpy as np
 
 from util.config import keys_of
 from util.config.command_line import load_config
-from util.disk.whole_files import write_json, write_text
 from util.errors import UserError, listed
 from util.ground_truth.annotated import find_annotated
 from util.images.files import find_images
@@ -37,6 +36,7 @@ from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
 from util.splitting.classes import name_classes
 from util.splitting.dealing import deal_annotated
+from util.splitting.lists import check_place, describe_lacking, write_lists
 from util.splitting.tying import name_ties, number_ties
 from util.words import count_of
 
@@ -61,9 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     has_truth = np.array([image_id in annotated for image_id in ids])
     learnt = data.train_split.split("+")[0]
     numbers = deal_annotated(told.shares, classes, ties, told.seed, has_truth, learnt)
-    write_lists(folder, ids, numbers, list(told.shares))
-    facts = {"splits": told.model_dump(mode="json"), "groups": data.groups}
-    write_json(folder / "splits.json", facts | {"images": len(ids)})
+    write_lists(folder, ids, numbers, told, data.groups)
     print_table(told.shares, numbers, ties, classes)
     if len(np.unique(ties)) == len(ids):
         print(
@@ -73,26 +71,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     if not has_truth.all():
         print(describe_unjudged(learnt, learnt in told.shares, numbers[~has_truth]))
+    for sentence in describe_lacking(data, folder):
+        print(sentence)
     print(f"Wrote {folder}")
     print_next(["util/check_data.py"], argv)
     return 0
-
-
-def check_place(folder: Path | None, names: Sequence[str], overwrite: bool) -> Path:
-    """Make sure that lists can be written, and lose none.
-
-    Raises:
-        UserError: There is no folder for them, or lists of these names are there.
-    """
-    if folder is None:
-        raise UserError("data.splits is not set; set it to the folder for the lists")
-    there = [f"{name}.txt" for name in names if (folder / f"{name}.txt").exists()]
-    if there and not overwrite:
-        raise UserError(
-            f"{folder} has {listed(there)} already; give --overwrite to replace them, or another "
-            "data.splits"
-        )
-    return folder
 
 
 def find_pairs(
@@ -113,15 +96,6 @@ def find_pairs(
         num_pairs += len(one)
         yield places[one], places[other]
     print(f"{count_of(num_pairs, 'pair')} of images that look alike stay together")
-
-
-def write_lists(
-    folder: Path, image_ids: Sequence[str], numbers: np.ndarray, names: Sequence[str]
-) -> None:
-    """Write the list of each split, its ids in their order."""
-    for number, name in enumerate(names):
-        chosen = [image_ids[place] for place in np.flatnonzero(numbers == number).tolist()]
-        write_text(folder / f"{name}.txt", "".join(f"{image_id}\n" for image_id in chosen))
 
 
 def describe_unjudged(learnt: str, is_made: bool, numbers: np.ndarray) -> str:

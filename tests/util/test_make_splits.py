@@ -189,3 +189,52 @@ def test_folders_before_all_names_of_a_coco_file_are_told_as_what_is_wrong(confi
     options = ["--data.ground_truth", str(config.parent / "truth.json")]
     with pytest.raises(UserError, match="; without 'up/load/' before every file_name they would$"):
         make(config, *options, "--data.ground_truth_format=coco")
+
+
+def test_lists_of_an_earlier_run_that_are_not_made_any_more_go_and_others_stay(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    splits = config.parent / "splits"
+    assert make(config) == 0
+    (splits / "Night.txt").write_text("gull/00\n")
+    fewer = ["--splits.shares", '{"Train": 0.9, "Held": 0.3}']
+    with pytest.raises(UserError, match=r"has Train\.txt, Validation\.txt, Test\.txt already; "):
+        make(config, *fewer)
+    capsys.readouterr()
+    assert make(config, *fewer, "--overwrite") == 0
+    said = capsys.readouterr().out
+    assert "Removed Validation.txt, Test.txt, lists of an earlier run" in said
+    assert "Night.txt stays as it is" in said
+    assert sorted(path.name for path in splits.glob("*.txt")) == [
+        "Held.txt",
+        "Night.txt",
+        "Train.txt",
+    ]
+
+
+@pytest.mark.parametrize(
+    "told", ['{"splits": {"shares": {"../gull": 1}}}', '{"splits": 3}', "[]", "no JSON"]
+)
+def test_a_record_of_lists_that_is_not_ours_removes_nothing(config: Path, told: str) -> None:
+    splits = config.parent / "splits"
+    splits.mkdir()
+    (splits / "splits.json").write_text(told)
+    for path in (splits / "Own.txt", config.parent / "gull.txt"):
+        path.write_text("gull/00\n")
+    assert make(config) == 0
+    assert (splits / "Own.txt").exists()
+    assert (config.parent / "gull.txt").exists()
+
+
+def test_a_list_that_the_config_names_and_nobody_makes_is_said_at_once(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    halves = ["--splits.shares", '{"Train": 3, "Test": 1}']
+    assert make(config, *halves) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "There is no" in line]
+    assert line == (
+        "There is no Validation.txt, which data.validation_split names: name it in splits.shares, "
+        "or set that to a list that is there"
+    )
+    assert make(config, *halves, "--overwrite", "--data.validation_split=Test") == 0
+    assert "There is no" not in capsys.readouterr().out
