@@ -9,7 +9,14 @@ from util.errors import UserError, listed
 from util.words import count_of
 
 MOST_FOLDS = 20
-"""Groups are dealt into so many folds, which are then dealt to the splits."""
+"""More groups are dealt into so many folds, which are then dealt to the splits."""
+
+_MOST_DEALINGS = 3**10
+"""So many dealings of few groups are compared, in a fraction of a second: all of 10 groups to 3
+splits."""
+
+_PARTS = 16
+"""In which they are, so that many classes take little memory."""
 
 _ROUNDING = 1e-9
 """0.7 of 10 is 7, and no less."""
@@ -21,9 +28,11 @@ def deal(
     """Deal images to splits.
 
     Where none are tied, splits get their shares of all images, rounded, and of each class as
-    nearly as these leave it. Groups are put into folds, each with about the same share of each
-    class, by scikit-learn's StratifiedGroupKFold; then each fold goes to the split that is furthest
-    behind its share of the classes in it. Where no class is large enough, they count as one.
+    nearly as these leave it. Of few groups, `MOST_FOLDS` at most, all ways to deal them are
+    compared, or many, since sizes differ most there and no order of dealing does them justice. More
+    groups are put into folds, each with about the same share of each class, by scikit-learn's
+    StratifiedGroupKFold; then each fold goes to the split that is furthest behind its share of the
+    classes in it. Where no class is large enough, they count as one.
 
     Args:
         shares: Of each split, by its name; they need not add up to 1.
@@ -51,13 +60,14 @@ def deal(
         return _spread(numbers, wanted / wanted.sum(), seed)
     if np.bincount(numbers).max() < len(shares) ** 2:
         numbers = np.zeros_like(numbers)
+    if num_ties <= MOST_FOLDS:
+        _, groups = np.unique(ties, return_inverse=True)
+        return _search(_count(groups, numbers), wanted / wanted.sum(), seed)[groups]
     folds = _fold(numbers, ties, num_ties, seed)
     if len(np.unique(folds)) < len(shares):  # groups are so few: each is a fold
         folds = np.random.default_rng(seed).permutation(ties.max() + 1)[ties]
     _, folds = np.unique(folds, return_inverse=True)
-    counts = np.zeros((folds.max() + 1, numbers.max() + 1))
-    np.add.at(counts, (folds, numbers), 1)
-    return _deal_folds(counts, wanted)[folds]
+    return _deal_folds(_count(folds, numbers), wanted)[folds]
 
 
 def deal_annotated(
@@ -123,12 +133,63 @@ def _spread(numbers: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
     return of_image
 
 
+def _count(parts: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Count the images of each part and class: (P, C) float of (N,) int parts and classes."""
+    counts = np.zeros((parts.max() + 1, numbers.max() + 1))
+    np.add.at(counts, (parts, numbers), 1)
+    return counts
+
+
+def _search(counts: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
+    """Find the split of each of few groups, (G,) int, so that shares are nearest; none is empty.
+
+    Nearest is what has the least chi-square, the sum of squares of how far shares are off, each
+    divided by what it should be, so that a small split lacks no class that others have plenty of:
+    that of all images, and the mean over classes of that of each.
+
+    Args:
+        counts: (G, C), images of each class in each group; at least as many groups as splits.
+        shares: (S,), adding up to 1.
+        seed: Of which of several that are equally near is taken.
+    """
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(counts))
+    dealings = _list_dealings(len(counts), shares, rng)
+    of_all = counts.sum(axis=1, keepdims=True)
+    columns = np.hstack([of_all / of_all.sum(), counts / counts.sum(axis=0)])[order]
+    weights = np.array([1.0] + [1 / counts.shape[1]] * counts.shape[1])
+    costs = []
+    for part in np.array_split(dealings, _PARTS):
+        off = [
+            ((part == split) @ columns - share) ** 2 / share for split, share in enumerate(shares)
+        ]
+        costs.append(sum(off) @ weights)
+    of_group = np.empty(len(counts), int)
+    of_group[order] = dealings[np.concatenate(costs).round(12).argmin()]  # equal but for rounding
+    return of_group
+
+
+def _list_dealings(num_groups: int, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """List ways to deal groups to splits, (D, G) int: all where they are few, else drawn by shares.
+
+    None leaves a split empty.
+    """
+    num_splits = len(shares)
+    if num_splits**num_groups <= _MOST_DEALINGS:
+        every = np.indices((num_splits,) * num_groups).reshape(num_groups, -1).T
+        has_all = [(every == split).any(axis=1) for split in range(num_splits)]
+        return np.asarray(every[np.all(has_all, axis=0)])
+    drawn = rng.choice(num_splits, (_MOST_DEALINGS, num_groups), p=shares)
+    drawn[:, :num_splits] = np.arange(num_splits)
+    return np.asarray(rng.permuted(drawn, axis=1))
+
+
 def _fold(numbers: np.ndarray, ties: np.ndarray, num_ties: int, seed: int) -> np.ndarray:
     """Put images, (N,) int classes, into folds, none of their groups apart: (N,) int."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     num_folds = min(MOST_FOLDS, num_ties, int(np.bincount(numbers).max()))
-    if num_folds < 2:  # all are tied
+    if num_folds < 2:  # each image is of another class
         return np.zeros(len(ties), int)
     folds = np.empty(len(ties), int)
     with warnings.catch_warnings():

@@ -1,5 +1,8 @@
 """Shares of splits, as they are dealt."""
 
+from collections.abc import Sequence
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -67,6 +70,42 @@ def test_groups_stay_together_and_shares_are_near() -> None:
     for name in "abc":
         chosen = numbers[np.array(classes) == name]
         np.testing.assert_allclose(shares_of(chosen), [0.7, 0.15, 0.15], atol=0.1)
+
+
+@pytest.mark.parametrize("sizes", [(18, 14, 11), (11, 18, 14), (40, 3, 9, 30, 2, 2, 14)])
+def test_few_groups_are_dealt_as_near_to_the_shares_as_can_be(sizes: tuple[int, ...]) -> None:
+    ties = np.repeat(np.arange(len(sizes)), sizes)
+    wanted = np.array([*SHARES.values()])
+
+    def how_far(dealing: Sequence[int]) -> float:
+        num = np.array([sum(s for s, d in zip(sizes, dealing, strict=True) if d == split)
+                        for split in range(3)])  # fmt: skip
+        return float(((num / sum(sizes) - wanted) ** 2 / wanted).sum()) if num.all() else np.inf
+
+    best = min(how_far(dealing) for dealing in product(range(3), repeat=len(sizes)))
+    for seed in range(4):
+        numbers = deal(SHARES, ["x"] * len(ties), ties, seed)
+        dealing = [int(numbers[ties == tie][0]) for tie in range(len(sizes))]
+        assert how_far(dealing) == pytest.approx(best)
+        np.testing.assert_array_equal(numbers, deal(SHARES, ["x"] * len(ties), ties, seed))
+
+
+def test_a_dozen_groups_that_differ_in_size_and_class_have_near_shares() -> None:
+    sizes = np.array([60, 3, 25, 8, 8, 40, 12, 5, 30, 2, 17, 22, 9, 14])
+    ties = np.repeat(np.arange(len(sizes)), sizes)
+    classes = np.array(["a", "b"])[ties % 2].tolist()
+    for seed in range(3):
+        numbers = deal(SHARES, classes, ties, seed)
+        np.testing.assert_allclose(shares_of(numbers), [*SHARES.values()], atol=0.02)
+        for name in "ab":
+            of_class = shares_of(numbers[np.array(classes) == name])
+            np.testing.assert_allclose(of_class, [*SHARES.values()], atol=0.06)
+
+
+def test_as_many_splits_as_groups_have_one_each() -> None:
+    shares = {str(number): 1.0 + number**3 for number in range(15)}
+    numbers = deal(shares, ["x"] * 16, np.r_[np.arange(15), 14], seed=0)
+    assert sorted(set(numbers.tolist())) == list(range(15))
 
 
 def test_a_seed_gives_the_same_splits_and_another_one_others() -> None:
