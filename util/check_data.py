@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     refuse_several("util/check_data.py")
     data, findings = config.data, Findings()
     make_demo_if_asked(data.images, config.paths.demo, config.demo)
-    image_paths = findings.attempt(lambda: find_images(data.images)) or {}
+    image_paths = findings.attempt(lambda: find_images(data.images, findings.errors)) or {}
     survey = survey_images(image_paths)
     describe_images(survey, config.student.crop_size_px, findings)
     splits = read_splits(data, list(image_paths), findings) if image_paths else {}
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     split_of = {image_id: name for name, ids in splits.items() for image_id in ids}
     pairs = find_duplicates(survey, split_of, config.splits.near_duplicate_bits, findings)
     truth = Truth(None, None, {})
-    if image_paths:
+    if survey.seen:
         judged = {i for name in find_judged(config) for i in splits.get(name, ())}
         asked = list(split_of or image_paths)
         truth = read_truth(data, image_paths, asked, judged, survey.seen, findings)

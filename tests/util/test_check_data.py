@@ -261,12 +261,30 @@ def test_what_the_next_stages_would_refuse_is_said_at_once_with_status_2(
     )
 
 
-def test_without_images_there_is_a_sentence_and_a_page(
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [("nowhere", "does not exist; set data.images"), ("empty", "has no image (.bmp, .jfif")],
+)
+def test_without_images_there_is_one_sentence_and_a_page(
+    config: Path, capsys: pytest.CaptureFixture[str], folder: str, told: str
+) -> None:
+    (config.parent / "empty").mkdir()
+    checked = Checked(config, capsys, f"--data.images={config.parent / folder}", status=2)
+    (error,) = checked.errors
+    assert told in error
+    assert checked.lines == [f"Wrote {config.parent / 'runs' / 'data.html'}"]
+    assert "Not usable as it is: 1 thing to mend" in checked.page
+
+
+def test_images_of_which_none_can_be_read_are_an_error(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    checked = Checked(config, capsys, "--data.images=nowhere", status=2)
-    assert "nowhere does not exist; set data.images" in checked.errors[0]
-    assert checked.errors[1:] == ["error: no image can be read"]
+    for path in (config.parent / "images").rglob("*.png"):
+        path.write_bytes(b"no picture")
+    checked = Checked(config, capsys, "--data.ground_truth=null", "--data.masks=null", status=2)
+    assert checked.errors == ["error: no image can be read"]
+    assert "12 images cannot be read" in checked.warnings[0]
+    assert not any(line.startswith(("images:", "sizes:", "near")) for line in checked.lines)
 
 
 def test_images_alone_are_enough_to_make_labels(
@@ -367,3 +385,17 @@ def test_images_that_are_turned_by_exif_are_said(
     assert "1 image turned upright by EXIF" in checked.warnings[0]
     assert checked.warnings[0].endswith("a/00")
     assert checked.fact("sizes") == "80 x 60 (12)"
+
+
+def test_two_images_of_one_name_are_the_one_error_and_all_else_is_checked(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent
+    shutil.copy(root / "images/a/00.png", root / "images/a/00.bmp")
+    (root / "splits/Test.txt").write_text("c/00\nnowhere\n")
+    checked = Checked(config, capsys, status=2)
+    twins, unknown = checked.errors
+    assert "share an id: a/00.bmp = a/00.png; rename or move one each" in twins
+    assert "names 1 ids (of 2) that no image has: nowhere" in unknown
+    assert checked.fact("images") == "12: PNG RGB 12"
+    assert checked.fact("true boxes").startswith("16 in 8 of 8 images")

@@ -85,6 +85,15 @@ def _look(path: Path) -> Seen | UserError:
 
 def describe_images(survey: Survey, crop_size_px: int, findings: Findings) -> None:
     """Say what images there are, and which are odd."""
+    if survey.unreadable:
+        findings.warnings.append(
+            f"{count_of(len(survey.unreadable), 'image')} cannot be read and will be left out: "
+            f"{listed([*survey.unreadable.values()], 3)}"
+        )
+    if not survey.seen:
+        if survey.unreadable:
+            findings.errors.append("no image can be read")
+        return
     sizes = Counter(each.size_hw for each in survey.seen.values())
     kinds = Counter(each.kind for each in survey.seen.values())
     shown = [f"{width} x {height} ({n})" for (height, width), n in sizes.most_common()]
@@ -92,13 +101,6 @@ def describe_images(survey: Survey, crop_size_px: int, findings: Findings) -> No
         f"{len(survey.seen)}: {listed([f'{kind} {n}' for kind, n in kinds.most_common()], 4)}"
     )
     findings.facts["sizes"] = listed(shown, 4)
-    if survey.unreadable:
-        findings.warnings.append(
-            f"{count_of(len(survey.unreadable), 'image')} cannot be read and will be left out: "
-            f"{listed([*survey.unreadable.values()], 3)}"
-        )
-    if not survey.seen:
-        findings.errors.append("no image can be read")
     if small := [i for i, each in survey.seen.items() if min(each.size_hw) < crop_size_px]:
         findings.warnings.append(
             f"{count_of(len(small), 'image')} smaller than the crops that students are trained "
@@ -133,6 +135,8 @@ def find_duplicates(
         Ids of the first such pairs, `MOST_PAIRS` at most.
     """
     ids: Sequence[str] = list(survey.seen)
+    if not ids:
+        return []
     names = list(dict.fromkeys(split_of.values()))
     numbers = np.array([names.index(split_of[i]) if i in split_of else -1 for i in ids], int)
     num_pairs = num_across = 0

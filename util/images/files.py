@@ -40,8 +40,13 @@ _ANNOTATIONS = frozenset({".json", ".txt", ".xml"})
 _FINGERPRINT_BYTES = 65536
 
 
-def find_images(folder: Path) -> dict[str, Path]:
+def find_images(folder: Path, wrong: list[str] | None = None) -> dict[str, Path]:
     """Find all images below a folder, and say once what else lies there.
+
+    Args:
+        folder: As data.images.
+        wrong: Gets what is wrong with names, instead of an error: images without an id are left
+            out, and of several with one the first by name is taken.
 
     Returns:
         Path of each image by its id, sorted by id. Linked folders are followed; hidden files and
@@ -57,7 +62,10 @@ def find_images(folder: Path) -> dict[str, Path]:
     if (folder / "label_set.json").exists():
         raise UserError(f"{folder} is a label set, no folder of images; set data.images")
     found = walk(folder)
-    images = _by_id(folder, found, IMAGE_SUFFIXES)
+    bad: list[str] = [] if wrong is None else wrong
+    images = _by_id(folder, found, IMAGE_SUFFIXES, bad)
+    if bad and wrong is None:
+        raise UserError("\n".join(bad))
     notes = _describe_left_out(found) + _count_others(found)
     if not images:
         known = ", ".join(sorted(IMAGE_SUFFIXES))
@@ -85,11 +93,21 @@ def find_files(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
     found = walk(folder)
     for note in _describe_left_out(found):
         _warn_once(f"{folder}: {note}")
-    return _by_id(folder, found, suffixes)
+    bad: list[str] = []
+    files = _by_id(folder, found, suffixes, bad)
+    if bad:
+        raise UserError("\n".join(bad))
+    return files
 
 
-def _by_id(folder: Path, found: Walk, suffixes: Collection[str]) -> dict[str, Path]:
-    """Put the files that have one of some suffixes in the order of their ids."""
+def _by_id(
+    folder: Path, found: Walk, suffixes: Collection[str], wrong: list[str]
+) -> dict[str, Path]:
+    """Put the files that have one of some suffixes in the order of their ids.
+
+    Those that have none are left out, and of several with one the first by name is taken; `wrong`
+    gets a sentence about each of these.
+    """
     names, nameless = defaultdict(list), []
     for name, path in found.files.items():
         if path.suffix.lower() in suffixes:
@@ -98,12 +116,10 @@ def _by_id(folder: Path, found: Walk, suffixes: Collection[str]) -> dict[str, Pa
             except UserError:
                 nameless.append(repr(name))
     if nameless:
-        raise UserError(
-            f"files in {folder} have names that cannot be ids: {listed(sorted(nameless))}"
-        )
+        wrong.append(f"files in {folder} have names that cannot be ids: {listed(sorted(nameless))}")
     if twins := [" = ".join(sorted(group)) for group in names.values() if len(group) > 1]:
-        raise UserError(f"files in {folder} share an id: {listed(twins)}; rename or move one each")
-    return {image_id: found.files[names[image_id][0]] for image_id in sorted(names)}
+        wrong.append(f"files in {folder} share an id: {listed(twins)}; rename or move one each")
+    return {image_id: found.files[min(names[image_id])] for image_id in sorted(names)}
 
 
 def _describe_left_out(found: Walk) -> list[str]:
