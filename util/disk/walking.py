@@ -36,11 +36,13 @@ class Walk:
         files: All files that count, broken links too, by their names below the folder.
         results: Results that do not count, by their names below the folder, and what they are.
         unreadable: Folders that could not be listed, and why.
+        twins: Links that were not followed, and the folder that each leads to, `.` for all.
     """
 
     files: dict[str, Path] = field(default_factory=dict)
     results: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    twins: list[str] = field(default_factory=list)
 
 
 def walk(folder: Path) -> Walk:
@@ -50,16 +52,19 @@ def walk(folder: Path) -> Walk:
     first by name counts.
     """
     found = Walk()
-    seen: set[tuple[int, int]] = set()
+    seen: dict[tuple[int, int], str] = {}
     starts = [folder]
     while starts:
         starts.sort(reverse=True)
         starts += _walk_unlinked(folder, starts.pop(), seen, found)
     found.results.sort()
+    found.twins.sort()
     return found
 
 
-def _walk_unlinked(root: Path, start: Path, seen: set[tuple[int, int]], found: Walk) -> list[Path]:
+def _walk_unlinked(
+    root: Path, start: Path, seen: dict[tuple[int, int], str], found: Walk
+) -> list[Path]:
     """List what lies below a folder without following links; returns the linked folders."""
 
     def note(error: OSError) -> None:
@@ -68,13 +73,15 @@ def _walk_unlinked(root: Path, start: Path, seen: set[tuple[int, int]], found: W
     links = []
     for name, folders, files in os.walk(start, onerror=note):
         here = Path(name)
-        status = here.stat()
-        is_new = (status.st_dev, status.st_ino) not in seen
-        kind = _kind_of_results({*folders, *files}) if seen else None
-        seen.add((status.st_dev, status.st_ino))
         below = "" if here == root else f"{here.relative_to(root).as_posix()}/"
+        kind = _kind_of_results({*folders, *files}) if seen else None
+        status = here.stat()
+        earlier = seen.setdefault((status.st_dev, status.st_ino), below)
+        is_new = earlier == below
         if kind and is_new:
             found.results.append(f"{below} ({kind})")
+        elif here == start and not is_new:
+            found.twins.append(f"{below} -> {earlier or '.'}")
         if kind or not is_new:
             folders.clear()
             continue

@@ -129,6 +129,11 @@ def _describe_left_out(found: Walk) -> list[str]:
         notes.append(f"left out what this project has made there: {listed(found.results)}")
     if found.unreadable:
         notes.append(f"left out folders that cannot be listed: {listed(found.unreadable)}")
+    if found.twins:
+        notes.append(
+            f"passed over links to folders that are found anyway: {listed(found.twins)}; lists and "
+            "truth must name files by the folders, not by the links"
+        )
     return notes
 
 

@@ -35,6 +35,18 @@ def test_linked_folders_are_followed_each_real_one_once_so_that_loops_end(tmp_pa
     assert list(find_images(photos)) == found
 
 
+def test_links_to_folders_that_are_found_anyway_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(tmp_path, "a/x.jpg", "a/b/y.jpg")
+    (tmp_path / "again").symlink_to("a/b")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    assert list(find_images(tmp_path)) == ["a/b/y", "a/x"]
+    (said,) = caplog.messages
+    assert "passed over links to folders that are found anyway: " in said
+    assert "a/loop/ -> ., again/ -> a/b/; lists and truth must name files by the folders" in said
+
+
 def test_a_linked_image_and_a_linked_root_are_images(tmp_path: Path) -> None:
     touch(tmp_path, "store/a.jpg", "photos/b.jpg")
     (tmp_path / "photos" / "c.jpg").symlink_to(tmp_path / "store" / "a.jpg")
