@@ -71,7 +71,7 @@ from util.exporting.sources import (
 from util.exporting.writing import File, write_files
 from util.exporting.yolo import describe, list_classes, write_lines
 from util.exporting.yolo_lists import ImageLists, list_images
-from util.ground_truth.yolo import CLASS_LIST
+from util.ground_truth.yolo_classes import CLASS_LIST
 from util.images.class_table import CLASS_NAMES, write_class_names
 from util.images.files import find_images, id_to_path, name_files
 from util.label_set import check_same_images

@@ -12,10 +12,8 @@ import pandas as pd
 from util.errors import UserError, listed
 from util.ground_truth.files import find_truth_files
 from util.ground_truth.table import TrueBox, to_truth_table
+from util.ground_truth.yolo_classes import CLASS_LIST, DATA_FILE, read_class_names
 from util.images.files import name_files
-
-CLASS_LIST = "classes.txt"
-"""Names the classes, one a line from number 0; labelling tools put it beside the labels."""
 
 _IMAGE_LIST = re.compile(
     r"""^(?:train|val|test):\s*["']?(?:\./)?(\S.*)\.txt["']?\s*$""", re.MULTILINE
@@ -49,7 +47,8 @@ def read_yolo(
     it, which is passed over; or `class x1 y1 x2 y2 x3 y3 ...`, a polygon, of which the box round it
     is taken. An image without a file, or with an empty one, has no object. Files that belong to no
     image are counted in the log, but for the lists of images that `data.yaml` names. Classes have
-    the names of `classes.txt`, if there is one; those that it lacks are called by their numbers.
+    the names of `classes.txt` or `data.yaml` (see `read_class_names`); those that it lacks are
+    called by their numbers.
 
     Args:
         folder: Has the files, or they lie in folders below, and perhaps `classes.txt` and
@@ -78,10 +77,11 @@ def iterate_objects(
 
     Raises:
         UserError: No file belongs to an image, or two images would have one; `classes.txt` may be
-            that of an image. Lines are something else: all are told at the end.
+            that of an image, or `data.yaml` cannot be understood. Lines are something else: all are
+            told at the end.
     """
     _check_class_list(folder, image_paths, names)
-    class_names, bad = _read_class_names(folder), []
+    class_names, bad = read_class_names(folder), []
     of_images = set(name_files(image_paths, names).values())
     no_labels = {Path(CLASS_LIST).stem, *(_read_image_lists(folder) - of_images)}
     for image_id, path in find_truth_files(folder, ".txt", image_paths, names, no_labels).items():
@@ -117,19 +117,9 @@ def _check_class_list(
         )
 
 
-def _read_class_names(folder: Path) -> dict[str, str]:
-    """Read the names of classes by their numbers; {} where there is no list of them."""
-    path = folder / CLASS_LIST
-    if not path.is_file():
-        return {}
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    names = (line.strip() for line in text.splitlines())
-    return {str(number): name for number, name in enumerate(names) if name}
-
-
 def _read_image_lists(folder: Path) -> set[str]:
     """Read the names, without suffix, of the lists of images; none where nothing names them."""
-    path = folder / "data.yaml"
+    path = folder / DATA_FILE
     if not path.is_file():
         return set()
     return set(_IMAGE_LIST.findall(path.read_text(encoding="utf-8-sig", errors="replace")))

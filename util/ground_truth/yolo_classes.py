@@ -1,0 +1,73 @@
+"""What the numbers of classes mean in YOLO's files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from util.errors import UserError
+
+CLASS_LIST = "classes.txt"
+"""Names the classes, one a line from number 0; labelling tools put it beside the labels."""
+
+DATA_FILE = "data.yaml"
+"""Names them too, by `names`, for who learns from the labels."""
+
+
+def read_class_names(folder: Path) -> dict[str, str]:
+    """Read the names of classes by their numbers.
+
+    Args:
+        folder: Of the labels. What it or, where that is usual, the folder above says, counts:
+            `classes.txt` in it, else `data.yaml` in it, else `data.yaml` above.
+
+    Returns:
+        Names by numbers; {} where nothing names them.
+
+    Raises:
+        UserError: A `data.yaml` is no YAML, or its names are neither a list nor by numbers.
+    """
+    if (path := folder / CLASS_LIST).is_file():
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        names = (line.strip() for line in text.splitlines())
+        return {str(number): name for number, name in enumerate(names) if name}
+    for path in (folder / DATA_FILE, folder.parent / DATA_FILE):
+        if path.is_file() and (found := _read_names(path)):
+            return found
+    return {}
+
+
+def _read_names(path: Path) -> dict[str, str]:
+    """Read the names in a `data.yaml`; {} where it has none.
+
+    Raises:
+        UserError: See `read_class_names`.
+    """
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        told = yaml.load(text, yaml.BaseLoader)  # which makes texts, lists and dicts, nothing else
+        names = told.get("names", {}) if isinstance(told, dict) else {}
+        return dict(_iterate_names(names))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"{path} cannot be understood ({reason}); expected YAML whose names are a list, or a "
+            f"name for each number, such as names: {{0: gull, 1: boat}}; mend it, or name the "
+            f"classes in {CLASS_LIST} beside the labels, one a line"
+        ) from None
+
+
+def _iterate_names(names: object) -> Iterator[tuple[str, str]]:
+    """Yield numbers and names of a list or dict; what has no name is passed over.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if names and not isinstance(names, list | dict):
+        raise ValueError(f"its names are {str(names)[:40]!r}")
+    pairs = names.items() if isinstance(names, dict) else enumerate(names or [])  # type: ignore[arg-type, var-annotated]
+    for number, name in pairs:
+        if not isinstance(name, str):
+            raise ValueError(f"the name of {number} is no text")
+        if name.strip():
+            yield str(int(number)), " ".join(name.split())
