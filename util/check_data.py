@@ -22,6 +22,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 from util.checking.classes import count_classes
 from util.checking.findings import Findings
 from util.checking.images import describe_images, find_duplicates, survey_images
+from util.checking.kept import find_kept
 from util.checking.page import write_findings
 from util.checking.series import check_series
 from util.checking.splits import check_groups, read_splits
@@ -52,9 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     splits = read_splits(data, list(image_paths), findings) if image_paths else {}
     check_groups(data.groups, splits, findings)
     looks = {image_id: each.look for image_id, each in survey.seen.items()}
-    check_series(looks, data.groups, splits, findings)
+    kept, most_bits = find_kept(data, splits), config.splits.near_duplicate_bits
+    is_grouped = data.groups is not None or kept != "nothing"
+    check_series(looks, is_grouped, splits, most_bits, findings)
     split_of = {image_id: name for name, ids in splits.items() for image_id in ids}
-    pairs = find_duplicates(survey, split_of, config.splits.near_duplicate_bits, findings)
+    pairs = find_duplicates(survey, split_of, most_bits, kept, findings)
     truth = Truth(None, None, {})
     if survey.seen:
         judged = {i for name in find_judged(config) for i in splits.get(name, ())}

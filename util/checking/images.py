@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from util.checking.findings import Findings
+from util.checking.kept import Kept
 from util.errors import UserError, listed
 from util.images.decoding import needs_turning, open_image, size_hw
 from util.images.files import read_image
@@ -24,6 +25,14 @@ _MANY_PIXELS = 4096 * 4096
 
 MOST_PAIRS = 12
 """So many near-duplicates are named."""
+
+_HOW_TO_PART: dict[Kept, str] = {
+    "nothing": "make splits by util/make_splits.py with splits.tie_near_duplicates or data.groups",
+    "groups": "the lists keep groups together already: there are fewer where groups are larger "
+    "(data.groups), none with splits.tie_near_duplicates",
+    "near-duplicates": "the lists were made of other images or with fewer "
+    "splits.near_duplicate_bits: make them again by util/make_splits.py",
+}
 
 
 class Seen(NamedTuple):
@@ -121,7 +130,7 @@ def describe_images(survey: Survey, crop_size_px: int, findings: Findings) -> No
 
 
 def find_duplicates(
-    survey: Survey, split_of: Mapping[str, str], most_bits: int, findings: Findings
+    survey: Survey, split_of: Mapping[str, str], most_bits: int, kept: Kept, findings: Findings
 ) -> list[tuple[str, str]]:
     """Find images that look alike and stand in two splits.
 
@@ -129,6 +138,7 @@ def find_duplicates(
         survey: Of all images.
         split_of: Split of each image that stands in one, by its id.
         most_bits: As splits.near_duplicate_bits.
+        kept: What lists keep together, which need not be said again.
         findings: Gets what was found.
 
     Returns:
@@ -158,7 +168,6 @@ def find_duplicates(
         shown = [f"{a} ({split_of[a]}) = {b} ({split_of[b]})" for a, b in across[:3]]
         findings.warnings.append(
             f"{count_of(num_across, 'pair')} of images that look alike stand in two splits, so a "
-            f"student seems better than it is, such as {listed(shown)}; make splits by "
-            "util/make_splits.py with splits.tie_near_duplicates or data.groups"
+            f"student seems better than it is, such as {listed(shown)}; {_HOW_TO_PART[kept]}"
         )
     return across

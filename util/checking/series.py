@@ -1,15 +1,16 @@
 """Images that are numbered in a row and near in time, as frames of a video or a camera are."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from util.checking.findings import Findings
+from util.images.likeness import find_alike
 from util.metrics.groups import name_groups
-from util.splitting.tying import name_ties
+from util.splitting.tying import name_ties, number_ties
 from util.words import count_of
 
 FEWEST = 8
@@ -21,6 +22,15 @@ camera fixed or driven, against 30 of photographs, or scenes of the demo, that a
 
 ENOUGH = 10
 """Into so many groups images should fall, so that lists can be dealt well."""
+
+FEWEST_GROUPS = 3
+"""Without which not even lists to train, validate and test can be dealt."""
+
+LONG = 5
+"""So many frames make a stretch of a series, most of which are not beside another list's."""
+
+_STRETCHES = {digits: rf"^(.+?)[0-9]{{0,{digits}}}[^0-9/]*$" for digits in (3, 2, 1)}
+"""Patterns for data.groups that pass over so many last digits, the longest stretches first."""
 
 
 def find_series(looks: Mapping[str, np.uint64]) -> list[list[str]]:
@@ -48,20 +58,22 @@ def find_series(looks: Mapping[str, np.uint64]) -> list[list[str]]:
 
 def check_series(
     looks: Mapping[str, np.uint64],
-    pattern: str | None,
+    is_grouped: bool,
     splits: Mapping[str, Sequence[str]],
+    most_bits: int,
     findings: Findings,
 ) -> None:
     """Say which images are a series, if split lists tear it apart, or would.
 
     Args:
         looks: As `find_series`.
-        pattern: As data.groups; where it is set, it says what belongs together.
+        is_grouped: Whether data.groups or the lists say already what belongs together.
         splits: Ids by the names of the lists that there are; {} = there are none yet.
+        most_bits: As splits.near_duplicate_bits.
         findings: Gets a warning.
     """
     split_of = {image_id: name for name, ids in splits.items() for image_id in ids}
-    series = [] if pattern is not None else find_series(looks)
+    series = [] if is_grouped else find_series(looks)
     if splits:
         series = [
             ids for ids in series if _is_torn([split_of[each] for each in ids if each in split_of])
@@ -73,7 +85,7 @@ def check_series(
     findings.warnings.append(
         f"{count} are numbered in {len(series)} series of frames that look like the next "
         f"({series[0][0]} to {series[0][-1]}), and {tear}: make lists by util/make_splits.py "
-        f"{_advise(list(looks))}"
+        f"{_advise(looks, [image_id for ids in series for image_id in ids], most_bits)}"
     )
 
 
@@ -83,11 +95,34 @@ def _is_torn(splits: Sequence[str]) -> bool:
     return changes >= len(set(splits))
 
 
-def _advise(image_ids: Sequence[str]) -> str:
-    """Say which option keeps neighbours together, and leaves enough groups for several lists."""
-    if len(set(name_ties("prefix", image_ids, None))) >= ENOUGH:
+def _advise(looks: Mapping[str, np.uint64], numbered: Sequence[str], most_bits: int) -> str:
+    """Say which option keeps neighbours together, and leaves enough groups for several lists.
+
+    Args:
+        looks: Of all images.
+        numbered: Those of series. Their numbers may go in steps, so that stretches of many numbers
+            hold few frames, and lists of these tear as much apart as lists of single ones.
+        most_bits: See `check_series`.
+    """
+    ids = list(looks)
+    if len(set(name_ties("prefix", ids, None))) >= ENOUGH:
         return "--splits.together prefix, which keeps each series together"
-    patterns = {digits: rf"^(.+?)[0-9]{{0,{digits}}}[^0-9/]*$" for digits in (3, 2, 1)}
-    enough = (d for d, p in patterns.items() if len(set(name_groups(p, image_ids))) >= ENOUGH)
-    digits = next(enough, 1)
-    return f"--data.groups '{patterns[digits]}', which keeps each {10**digits} numbers together"
+    frames, counts = {}, {}
+    for digits, pattern in _STRETCHES.items():
+        sizes = Counter(name_groups(pattern, ids))
+        frames[digits] = np.median([sizes[name] for name in name_groups(pattern, numbered)])
+        counts[digits] = len(sizes)
+    long = [each for each in _STRETCHES if counts[each] >= ENOUGH and frames[each] >= LONG]
+    if not long and _can_tie(looks, most_bits):
+        return "--splits.tie_near_duplicates true, which keeps frames that look alike together"
+    digits = next(iter(long or [each for each in _STRETCHES if counts[each] >= FEWEST_GROUPS]), 1)
+    return (
+        f"--data.groups '{_STRETCHES[digits]}', which keeps each {10**digits} numbers together, "
+        f"about {frames[digits]:.0f} frames"
+    )
+
+
+def _can_tie(looks: Mapping[str, np.uint64], most_bits: int) -> bool:
+    """Tell whether some images look alike, but not so many that they are one group or two."""
+    sizes = np.bincount(number_ties(list(looks), find_alike([*looks.values()], most_bits)))
+    return len(sizes) >= ENOUGH and 1 < sizes.max() <= len(looks) / 2

@@ -1,6 +1,7 @@
 """Split lists in their folder: those that would be lost, earlier ones, those that are lacking."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,19 @@ from util.errors import UserError, listed
 
 _RECORD = "splits.json"
 """Beside the lists, says how they were made."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """How lists were made.
+
+    Attributes:
+        told: The section `splits` of the config.
+        groups: As data.groups.
+    """
+
+    told: SplitsSection
+    groups: str | None
 
 
 def check_place(folder: Path | None, names: Sequence[str], overwrite: bool) -> Path:
@@ -38,17 +52,23 @@ def check_place(folder: Path | None, names: Sequence[str], overwrite: bool) -> P
     return folder
 
 
+def read_record(folder: Path) -> Record | None:
+    """Read how the lists in a folder were made; None where no record of this project says it."""
+    try:
+        told = parse_json((folder / _RECORD).read_bytes())
+        return Record(SplitsSection(**told["splits"]), DataSection(groups=told["groups"]).groups)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
 def find_stale(folder: Path, names: Collection[str]) -> list[str]:
     """Name the lists that an earlier run has made and that are not made any more.
 
-    They would hold images that now stand in other lists, too. A record that is none of this
-    project's names nothing: such lists stay.
+    They would hold images that now stand in other lists, too. Without a record of this project
+    there are none: such lists stay.
     """
-    try:
-        shares = parse_json((folder / _RECORD).read_bytes())["splits"]["shares"]
-        earlier = SplitsSection(shares=shares).shares  # checks that they are names, and no paths
-    except (OSError, ValueError, TypeError, KeyError):
-        return []
+    record = read_record(folder)
+    earlier = record.told.shares if record else ()
     return [name for name in earlier if name not in names and (folder / f"{name}.txt").exists()]
 
 
