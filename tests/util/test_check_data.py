@@ -439,3 +439,40 @@ def test_two_images_of_one_name_are_the_one_error_and_all_else_is_checked(
     assert "names 1 ids (of 2) that no image has: nowhere" in unknown
     assert checked.fact("images") == "12: PNG RGB 12"
     assert checked.fact("true boxes").startswith("16 in 8 of 8 images")
+
+
+def test_rare_kinds_of_images_are_named_too(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent / "images" / "a"
+    modes = {"L": "png", "RGBA": "png", "1": "png", "P": "png", "CMYK": "jpg", "LA": "png"}
+    for mode, suffix in modes.items():
+        Image.fromarray(paint(77)).convert(mode).save(root / f"kind {mode}.{suffix}")
+    checked = Checked(config, capsys)
+    assert checked.fact("images") == (
+        "18: PNG RGB 12, JPEG CMYK 1, PNG 1 1, PNG L 1, PNG LA 1, PNG P 1, PNG RGBA 1"
+    )
+
+
+def test_files_of_several_pages_and_empty_ones_are_said(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent / "images" / "a"
+    pages = [Image.fromarray(paint(seed)) for seed in (70, 71, 72)]
+    pages[0].save(root / "pages.tif", save_all=True, append_images=pages[1:])
+    pages[0].save(root / "page.tif")
+    pages[0].save(root / "phone.jpg", "MPO", save_all=True, append_images=pages[1:])
+    data = bytearray((root / "pages.tif").read_bytes())
+    start = int.from_bytes(data[4:8], "little")
+    place = start + 2 + 12 * int.from_bytes(data[start : start + 2], "little")
+    data[place : place + 4] = (2**31 - 1).to_bytes(4, "little")  # of the second page
+    (root / "odd end.tif").write_bytes(data)
+    (root / "nothing.jpg").touch()
+    checked = Checked(config, capsys)
+    told = checked.warnings
+    assert checked.fact("images") == "16: PNG RGB 12, TIFF RGB 3, MPO RGB 1"
+    assert (
+        "look at: 1 image of several pages or frames, of which only the first is read: a/pages"
+    ) in told
+    (unread,) = [each for each in told if "cannot be read" in each]
+    assert unread.endswith(f"{root}/nothing.jpg cannot be read as an image: it is empty")

@@ -11,7 +11,7 @@ import numpy as np
 from util.checking.findings import Findings
 from util.checking.kept import Kept
 from util.errors import UserError, listed
-from util.images.decoding import needs_turning, open_image, size_hw
+from util.images.decoding import has_several, needs_turning, open_image, size_hw
 from util.images.files import read_image
 from util.images.likeness import find_alike, hash_image
 from util.running.ahead import map_ahead
@@ -22,6 +22,9 @@ _PLAIN = frozenset({"1", "L", "P", "LA", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
 """Modes of images whose scale is known."""
 
 _MANY_PIXELS = 4096 * 4096
+
+_MOST_KINDS = 12
+"""So many kinds of images are named: what is rare is what may be odd."""
 
 MOST_PAIRS = 12
 """So many near-duplicates are named."""
@@ -43,12 +46,14 @@ class Seen(NamedTuple):
         kind: Its format and mode, such as `JPEG RGB`.
         look: Its perceptual hash.
         is_turned: Whether its EXIF turns it upright.
+        has_several: Whether its file has more pages or frames.
     """
 
     size_hw: tuple[int, int]
     kind: str
     look: np.uint64
     is_turned: bool
+    has_several: bool
 
 
 @dataclass(frozen=True)
@@ -83,13 +88,13 @@ def _look(path: Path) -> Seen | UserError:
             size, mode = size_hw(image), image.mode
             kind = f"{image.format} {mode}"
             is_plain = mode in _PLAIN and ";16" not in str(image.tile)
-            is_turned = needs_turning(image)
+            is_turned, is_one_of = needs_turning(image), has_several(image)
             look = hash_image(image)
         if not is_plain:
             read_image(path)  # whose scale may be unknown
     except UserError as error:
         return error
-    return Seen(size, kind, look, is_turned)
+    return Seen(size, kind, look, is_turned, is_one_of)
 
 
 def describe_images(survey: Survey, crop_size_px: int, findings: Findings) -> None:
@@ -106,9 +111,8 @@ def describe_images(survey: Survey, crop_size_px: int, findings: Findings) -> No
     sizes = Counter(each.size_hw for each in survey.seen.values())
     kinds = Counter(each.kind for each in survey.seen.values())
     shown = [f"{width} x {height} ({n})" for (height, width), n in sizes.most_common()]
-    findings.facts["images"] = (
-        f"{len(survey.seen)}: {listed([f'{kind} {n}' for kind, n in kinds.most_common()], 4)}"
-    )
+    named = [f"{kind} {n}" for kind, n in sorted(kinds.items(), key=lambda each: (-each[1], each))]
+    findings.facts["images"] = f"{len(survey.seen)}: {listed(named, _MOST_KINDS)}"
     findings.facts["sizes"] = listed(shown, 4)
     if small := [i for i, each in survey.seen.items() if min(each.size_hw) < crop_size_px]:
         findings.warnings.append(
@@ -120,6 +124,11 @@ def describe_images(survey: Survey, crop_size_px: int, findings: Findings) -> No
             f"{count_of(len(turned), 'image')} turned upright by EXIF, as most programs show them; "
             "true boxes and masks must be of the upright image, as is all that is made of it: "
             f"{listed(turned)}"
+        )
+    if several := [i for i, each in survey.seen.items() if each.has_several]:
+        findings.warnings.append(
+            f"{count_of(len(several), 'image')} of several pages or frames, of which only the "
+            f"first is read: {listed(several)}"
         )
     pixels = {i: each.size_hw[0] * each.size_hw[1] for i, each in survey.seen.items()}
     if large := [i for i, number in pixels.items() if number > _MANY_PIXELS]:

@@ -69,10 +69,9 @@ def open_image(path: Path, kind: str) -> Iterator[ImageFile.ImageFile]:
     except UserError:
         raise
     except UnidentifiedImageError:
-        known = f"{', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}"
-        raise UserError(
-            f"{path} cannot be read as {kind}: it is no {known} that can be decoded"
-        ) from None
+        known = f"no {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]} that can be decoded"
+        what = known if path.stat().st_size else "empty"
+        raise UserError(f"{path} cannot be read as {kind}: it is {what}") from None
     except Exception as error:  # codecs raise what they like
         logger.debug("%s cannot be read as %s", path, kind, exc_info=True)
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -96,6 +95,20 @@ def size_hw(image: ImageFile.ImageFile) -> tuple[int, int]:
 def needs_turning(image: ImageFile.ImageFile) -> bool:
     """Tell whether an open image is stored turned or mirrored, as its EXIF orientation says."""
     return _orientation(image) != 1
+
+
+def has_several(image: ImageFile.ImageFile) -> bool:
+    """Tell whether an open image, not yet decoded, has several pages or frames.
+
+    What a phone puts behind its photograph (previews, depths) is none.
+    """
+    if image.format == "MPO":
+        return False
+    try:
+        return getattr(image, "n_frames", 1) > 1
+    except Exception:  # what is behind the first one may be damaged, which nobody reads
+        logger.debug("%s has odd pages", image.fp, exc_info=True)
+        return False
 
 
 def turn_upright(image: ImageFile.ImageFile) -> Image.Image:
