@@ -203,7 +203,7 @@ def test_lists_of_an_earlier_run_that_are_not_made_any_more_go_and_others_stay(
     capsys.readouterr()
     assert make(config, *fewer, "--overwrite") == 0
     said = capsys.readouterr().out
-    assert "Removed Validation.txt, Test.txt, lists of an earlier run" in said
+    assert "Removed Validation.txt, Test.txt, of an earlier run" in said
     assert "Night.txt stays as it is" in said
     assert sorted(path.name for path in splits.glob("*.txt")) == [
         "Held.txt",
@@ -238,3 +238,12 @@ def test_a_list_that_the_config_names_and_nobody_makes_is_said_at_once(
     )
     assert make(config, *halves, "--overwrite", "--data.validation_split=Test") == 0
     assert "There is no" not in capsys.readouterr().out
+
+
+def test_a_list_that_a_disk_may_take_for_a_new_one_is_not_removed(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert make(config, "--splits.shares", '{"train": 3, "Held": 1}') == 0
+    assert make(config, "--splits.shares", '{"Train": 3, "Test": 1}', "--overwrite") == 0
+    assert "Removed Held.txt, of" in capsys.readouterr().out
+    assert len(lists(config, "Train")["Train"]) == 15

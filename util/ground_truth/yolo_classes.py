@@ -1,6 +1,6 @@
 """What the numbers of classes mean in YOLO's files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from util.errors import UserError
@@ -63,11 +63,15 @@ def _iterate_names(names: object) -> Iterator[tuple[str, str]]:
     Raises:
         ValueError: It is something else.
     """
-    if names and not isinstance(names, list | dict):
+    pairs: Iterable[tuple[object, object]] = ()
+    if isinstance(names, dict):
+        pairs = names.items()
+    elif isinstance(names, list):
+        pairs = enumerate(names)
+    elif names:
         raise ValueError(f"its names are {str(names)[:40]!r}")
-    pairs = names.items() if isinstance(names, dict) else enumerate(names or [])  # type: ignore[arg-type, var-annotated]
     for number, name in pairs:
         if not isinstance(name, str):
             raise ValueError(f"the name of {number} is no text")
         if name.strip():
-            yield str(int(number)), " ".join(name.split())
+            yield str(int(str(number))), " ".join(name.split())

@@ -68,8 +68,11 @@ def find_stale(folder: Path, names: Collection[str]) -> list[str]:
     there are none: such lists stay.
     """
     record = read_record(folder)
-    earlier = record.told.shares if record else ()
-    return [name for name in earlier if name not in names and (folder / f"{name}.txt").exists()]
+    made = {name.casefold() for name in names}  # a disk may take Test and test for one
+    earlier = [
+        name for name in (record.told.shares if record else ()) if name.casefold() not in made
+    ]
+    return [name for name in earlier if (folder / f"{name}.txt").exists()]
 
 
 def write_lists(
@@ -90,13 +93,13 @@ def write_lists(
         told: How they were made.
         groups: As data.groups.
     """
-    if stale := find_stale(folder, told.shares):
-        for name in stale:
-            (folder / f"{name}.txt").unlink()
-        print(f"Removed {_show(stale)}, lists of an earlier run that are not made any more")
     for number, name in enumerate(told.shares):
         chosen = [image_ids[place] for place in np.flatnonzero(numbers == number).tolist()]
         write_text(folder / f"{name}.txt", "".join(f"{image_id}\n" for image_id in chosen))
+    if stale := find_stale(folder, told.shares):
+        for name in stale:
+            (folder / f"{name}.txt").unlink()
+        print(f"Removed {_show(stale)}, of an earlier run and not made any more")
     facts = {"splits": told.model_dump(mode="json"), "groups": groups, "images": len(image_ids)}
     write_json(folder / _RECORD, facts)
     if others := sorted({path.stem for path in folder.glob("*.txt")}.difference(told.shares)):
