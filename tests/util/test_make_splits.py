@@ -187,7 +187,7 @@ def test_folders_before_all_names_of_a_coco_file_are_told_as_what_is_wrong(confi
     truth = {"images": listed, "annotations": [], "categories": []}
     (config.parent / "truth.json").write_text(json.dumps(truth))
     options = ["--data.ground_truth", str(config.parent / "truth.json")]
-    with pytest.raises(UserError, match="; without 'up/load/' before every file_name they would$"):
+    with pytest.raises(UserError, match=r"; without 'up/load/' before every file_name they would$"):
         make(config, *options, "--data.ground_truth_format=coco")
 
 
