@@ -1,6 +1,6 @@
 """The section `detector`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -17,6 +17,8 @@ from util.config.students.student import Precision
 
 class DetectorSection(Section):
     """A student that finds boxes, small enough for a camera."""
+
+    defaults_version: ClassVar[int] = 2  # boxes began at the side of a cell
 
     run: FolderName = Field(
         "detector",

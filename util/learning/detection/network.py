@@ -28,6 +28,10 @@ STRIDES_PX = (FINE_PX, COARSE_PX, 2 * COARSE_PX)
 PRIOR = 0.01
 """How sure an untrained detector is of anything (Lin et al., arXiv 1708.02002, section 3.3)."""
 
+START_CELLS = 4.0
+"""Sides of the boxes of an untrained detector, in cells: half of the longest that a grid is to find,
+which a few hundred steps hardly reach from one cell."""
+
 LARGEST_EXPONENT = 6.0
 """Of the side of a box in cells; what is larger is no side of an image."""
 
@@ -111,7 +115,9 @@ class Detector(nn.Module):
         self.classify = nn.Conv2d(channels, len(settings.classes), 1)
         self.locate = nn.Conv2d(channels, 4, 1)
         assert self.classify.bias is not None
+        assert self.locate.bias is not None
         nn.init.constant_(self.classify.bias, math.log(PRIOR / (1 - PRIOR)))
+        nn.init.constant_(self.locate.bias[2:], math.log(START_CELLS))
         for name in ("mean", "std"):
             values = torch.tensor(getattr(settings, f"image_{name}")).view(3, 1, 1)
             self.register_buffer(name, values, persistent=False)

@@ -15,6 +15,7 @@ from util.learning.detection.network import (
     DetectorSettings,
     _decode,
 )
+from util.learning.detection.targets import LARGEST_CELLS
 
 LITE = "tf_efficientnet_lite0"
 
@@ -39,6 +40,15 @@ def test_an_untrained_detector_is_hardly_sure_of_anything() -> None:
     with torch.inference_mode():
         cells = Detector(detector_settings()).eval()(torch.rand(1, 3, 64, 64))
     assert float(cells.logits.sigmoid().mean()) == pytest.approx(PRIOR, rel=0.5)
+
+
+def test_an_untrained_detector_begins_with_boxes_half_as_long_as_a_grid_is_to_find() -> None:
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        boxes = Detector(detector_settings()).eval()(torch.rand(1, 3, 64, 64)).boxes_xyxy
+    strides = torch.cat([torch.full(((64 // s) ** 2,), float(s)) for s in STRIDES_PX])
+    cells = (boxes[0, :, 2:] - boxes[0, :, :2]) / strides[:, None]
+    assert float(cells.log().mean().exp()) == pytest.approx(LARGEST_CELLS / 2, rel=0.2)
 
 
 def test_boxes_are_decoded_as_a_loop_over_cells_does() -> None:
