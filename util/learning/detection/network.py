@@ -29,7 +29,7 @@ PRIOR = 0.01
 """How sure an untrained detector is of anything (Lin et al., arXiv 1708.02002, section 3.3)."""
 
 START_CELLS = 4.0
-"""Sides of the boxes of an untrained detector, in cells: half of the longest that a grid is to find,
+"""Sides of boxes of an untrained detector, in cells: half of the longest that a grid is to find,
 which a few hundred steps hardly reach from one cell."""
 
 LARGEST_EXPONENT = 6.0
