@@ -278,6 +278,21 @@ def test_folders_that_splits_lack_are_told_with_and_without_truth(
     assert told.removeprefix("look at: ") in both
 
 
+def test_an_image_in_two_lists_counts_in_each_of_them(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (config.parent / "splits/review.txt").write_text("b/00\nc/00\nc/01")
+    options = ["--data.train_split=review"]
+    checked = Checked(config, capsys, *options)
+    assert 'scope="row">boat</th><td>3</td><td>4</td><td>4</td>' in checked.page
+    assert "classes that splits" not in "\n".join(checked.warnings)
+    lacking = "look at: folders that splits have no image of: b (Test), c (Validation)"
+    assert lacking in checked.warnings
+    without = Checked(config, capsys, *options, "--data.ground_truth=null")
+    assert 'scope="row">b</th><td>1</td><td>4</td><td>0</td>' in without.page
+    assert 'scope="row">c</th><td>2</td><td>0</td><td>4</td>' in without.page
+
+
 def test_what_the_next_stages_would_refuse_is_said_at_once_with_status_2(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

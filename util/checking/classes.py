@@ -53,17 +53,22 @@ def _list_classes(truth: Truth) -> tuple[str, list[tuple[str, str]]]:
 
 def _list_folders(splits: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
     """List images and their folders; none where there are too many to be classes."""
-    pairs = [(i, i.rpartition("/")[0]) for ids in splits.values() for i in ids]
+    image_ids = dict.fromkeys(i for ids in splits.values() for i in ids)
+    pairs = [(i, i.rpartition("/")[0]) for i in image_ids]
     return pairs if len({folder for _, folder in pairs}) <= _MOST_FOLDERS else []
 
 
 def _tabulate(
     pairs: Sequence[tuple[str, str]], splits: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
-    """Count pairs of an image and a class, a row a class and a column a split."""
-    split_of = pd.Series({i: name for name, ids in splits.items() for i in ids}, dtype=object)
-    table = pd.DataFrame(pairs, columns=["image", "class"])
-    table["split"] = table["image"].map(split_of)
+    """Count pairs of an image and a class, a row a class and a column a split.
+
+    An image that stands in two splits counts in both.
+    """
+    standing = [(i, name) for name, ids in splits.items() for i in ids]
+    of_split = pd.DataFrame(standing, columns=["image", "split"], dtype=object)
+    of_class = pd.DataFrame(pairs, columns=["image", "class"], dtype=object)
+    table = of_class.merge(of_split, on="image")
     counts = pd.crosstab(table["class"], table["split"])
     return counts.reindex(columns=list(splits), fill_value=0)
 
