@@ -14,6 +14,7 @@ from util.ground_truth.reading import describe_counted, read_truths
 from util.images.files import find_images, image_size_hw
 from util.images.splits import read_split
 from util.label_set import PREDICTION, LabelSet
+from util.learning.runs.used_images import warn_of_used_images
 from util.masks_to_bboxes import as_in_thesis
 from util.metrics.box_scores import (
     BoxScores,
@@ -53,6 +54,9 @@ def evaluate_student(
     predicted = predict_images(student, test_paths, folder, overwrite)
     assert predicted is not None, "nobody else has a share"
     print(f"{folder}: {count_of(len(predicted.ids), 'image')} predicted")
+    if data.ground_truth is not None or data.masks is not None:
+        judged = {image_id: image_paths[image_id] for image_id in predicted.ids}
+        warn_of_used_images(student.checkpoint, split, judged)
     if data.ground_truth is None:
         print("data.ground_truth is null: nothing to judge the boxes by")
     else:

@@ -4,9 +4,9 @@
     python student/train.py --student.label_set combined --student.run student
 
 Reads data.images, the train and validation splits and paths.label_sets/LABEL_SET; writes
-paths.runs/RUN: config.json, run.json, best.pt, last.pt, metrics.csv, curves.png, train.log.
-Needs no ground truth. A stopped run goes on after its last epoch. Under `torchrun` or Slurm the
-processes train one student together, each with batches of student.batch_size.
+paths.runs/RUN: config.json, run.json, images.json, best.pt, last.pt, metrics.csv, curves.png and
+train.log. Needs no ground truth. A stopped run goes on after its last epoch. Under `torchrun` or
+Slurm the processes train one student together, each with batches of student.batch_size.
 Next: python student/test.py
 """
 

@@ -21,6 +21,7 @@ from util.learning.runs.run_folder import RunFolder
 from util.learning.runs.run_plan import RunPlan
 from util.learning.runs.tracking import check_installed
 from util.learning.runs.training import train_to_end
+from util.learning.runs.used_images import use_images
 from util.learning.trainer import Trainer
 from util.settings import library_versions
 from util.words import count_of
@@ -60,11 +61,12 @@ def train_student(
     check_installed(plan.tracking.mode)
     fabric = start_processes(student)
     model = build_checked(student, weights_folder, fabric, len(material.train))
+    images, files = use_images([*material.train], [*material.validation], material.image_paths)
     facts = {
-        "settings": collect_settings(student, material, weights_folder),
+        "settings": collect_settings(student, material, weights_folder, files),
         "versions": library_versions(),
     }
-    run_folder = RunFolder(plan.folder, facts, plan.config)
+    run_folder = RunFolder(plan.folder, facts, plan.config, images)
     train_to_end(
         run_folder,
         fabric,

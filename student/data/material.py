@@ -127,7 +127,7 @@ def gather_material(
 
 
 def collect_settings(
-    student: StudentSection, material: Material, weights_folder: Path
+    student: StudentSection, material: Material, weights_folder: Path, image_files: str
 ) -> dict[str, Any]:
     """All that decides what is learnt, as JSON values.
 
@@ -135,6 +135,7 @@ def collect_settings(
         student: How it is learnt, and by what.
         material: What is learnt.
         weights_folder: Where the weights of an encoder are looked for.
+        image_files: Fingerprint of all images, first those to learn from.
     """
     split = {"train": list(material.train), "validation": list(material.validation)}
     ids, label_set = [*split["train"], *split["validation"]], material.label_set
@@ -145,7 +146,7 @@ def collect_settings(
         "boxes_chosen": list(material.boxes_chosen),
         "label_set": [label_set.name, label_set.fingerprint()],
         "images": settings_hash(split),
-        "image_files": fingerprint(material.image_paths[image_id] for image_id in ids),
+        "image_files": image_files,
     }
     if material.truths is not None:
         settings["validation_boxes"] = settings_hash({"boxes": material.truths.to_csv()})

@@ -12,6 +12,7 @@ from util.ground_truth.reading import describe_counted, read_truths
 from util.images.files import find_images
 from util.images.splits import read_split
 from util.label_set import PREDICTION, LabelSet
+from util.learning.runs.used_images import warn_of_used_images
 from util.streams.cameras import TimeInNames, find_cameras
 from util.words import count_of
 
@@ -54,6 +55,8 @@ def evaluate_detector(
             metrics.unlink(missing_ok=True)
         print("data.ground_truth is null: nothing to judge the boxes by")
         return found
+    judged = {image_id: image_paths[image_id] for image_id in found.ids}
+    warn_of_used_images(checkpoint, data.test_split, judged)
     cameras = find_cameras(found.ids, data.groups, time)
     truths = read_truths(data, image_paths, found.ids)
     table = judge_cameras(cameras, truths, read_bbox_csv(folder / PREDICTION), streams.block)

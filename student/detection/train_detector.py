@@ -5,9 +5,9 @@
 
 Reads data.images, the train and validation splits, such as util/streams/select_frames.py writes
 (--data.splits), and the boxes of detector.label_set in them, or the ground truth where that is
-null. Writes paths.runs/RUN: config.json, run.json, best.pt, last.pt, metrics.csv, curves.png,
-train.log. A stopped run goes on after its last epoch. Under `torchrun` or Slurm the processes train
-one detector together.
+null. Writes paths.runs/RUN: config.json, run.json, images.json, best.pt, last.pt, metrics.csv,
+curves.png, train.log. A stopped run goes on after its last epoch. Under `torchrun` or Slurm the
+processes train one detector together.
 Next: python student/detection/test_detector.py
 """
 

@@ -17,7 +17,7 @@ from student.detection.views import View, ViewSettings, draw_view
 from util.config import DetectorSection
 from util.detections import BoxRule
 from util.errors import UserError
-from util.images.files import fingerprint, read_image
+from util.images.files import read_image
 from util.learning.batches import read_ahead
 from util.learning.detection.fitting import GRAY
 from util.learning.detection.loss import image_losses
@@ -29,6 +29,7 @@ from util.learning.runs.run_folder import Row, RunFolder
 from util.learning.runs.run_plan import RunPlan
 from util.learning.runs.tracking import check_installed
 from util.learning.runs.training import train_to_end
+from util.learning.runs.used_images import use_images
 from util.learning.seeds import mix_seed
 from util.learning.task import Gather, LoopSettings, Task
 from util.learning.trainer import Trainer
@@ -81,8 +82,9 @@ def train_detector(
     weights = None if start is not None else find_weights(section, weights_folder)
     torch.manual_seed(section.seed)
     detector = build_detector(section, frames.classes, weights, start)
-    facts = describe_run(section, frames, weights, start)
-    run_folder = RunFolder(plan.folder, facts, plan.config)
+    images, files = use_images(frames.train_ids, frames.validation_ids, frames.image_paths)
+    facts = describe_run(section, frames, weights, start, files)
+    run_folder = RunFolder(plan.folder, facts, plan.config, images)
     learnt = task(section, frames, detector.settings, fabric)
     train_to_end(
         run_folder,
@@ -98,7 +100,11 @@ def train_detector(
 
 
 def describe_run(
-    section: DetectorSection, frames: LabelledFrames, weights: Path | None, start: Path | None
+    section: DetectorSection,
+    frames: LabelledFrames,
+    weights: Path | None,
+    start: Path | None,
+    files: str,
 ) -> dict[str, Any]:
     """Say what a run is made of, which tells it from others, and which cameras it has learnt from.
 
@@ -107,9 +113,9 @@ def describe_run(
         frames: What it learns from.
         weights: Of the encoder that it starts with; None = random ones, or those of `start`.
         start: Checkpoint of a detector that it goes on from; None = there is none.
+        files: Fingerprint of all images, first those to learn from.
     """
     splits = {"train": list(frames.train_ids), "val": list(frames.validation_ids)}
-    used = [image_id for ids in splits.values() for image_id in ids]
     return {
         "settings": {
             **section.decides(),
@@ -117,7 +123,7 @@ def describe_run(
             "weights": _identify(weights),
             "start": _identify(start),
             "images": settings_hash(splits),
-            "files": fingerprint(frames.image_paths[image_id] for image_id in used),
+            "files": files,
             "labels": settings_hash({"boxes": frames.boxes.to_csv(index=False)}),
         },
         "versions": library_versions(),

@@ -91,6 +91,21 @@ def test_the_most_boxes_of_an_image_are_the_surest(trained: Path) -> None:
     np.testing.assert_allclose(found, surest)
 
 
+def test_frames_that_it_has_learnt_from_are_told_where_it_is_judged_on_them(
+    trained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    splits = trained.parent / "splits"
+    known, new = ((splits / f"{n}.txt").read_text().splitlines() for n in ("Train", "Test"))
+    (splits / "Known.txt").write_text("\n".join([*new, *known[:2]]))
+    try_on(trained, "Known", "--data.ground_truth", "null")
+    assert "has learnt from" not in caplog.text
+    try_on(trained, "Known")
+    assert (
+        f"has learnt from 2 of the {len(new) + 2} images of Known that it is judged on, so its "
+        f"figures are too good: {known[0]}, {known[1]}\n"
+    ) in caplog.text
+
+
 def test_an_image_that_cannot_be_read_is_failed_and_left_out(trained: Path) -> None:
     (trained.parent / "images/cam1/bad.png").write_bytes(b"no image")
     split = trained.parent / "splits/Bad.txt"

@@ -12,6 +12,7 @@ from util.errors import UserError
 from util.images.files import (
     find_images,
     fingerprint,
+    fingerprint_each,
     image_size_hw,
     name_to_id,
     read_image,
@@ -53,6 +54,10 @@ def test_a_fingerprint_tells_contents_of_equal_size_apart(tmp_path: Path) -> Non
     assert fingerprint([first]) == fingerprint([first])
     assert fingerprint([first]) != fingerprint([second])
     assert fingerprint([tmp_path / "missing"]) != fingerprint([first])
+    files = [first, tmp_path / "missing", second]
+    together, each = fingerprint_each(files)
+    assert together == fingerprint(files)
+    assert each == [fingerprint([path]) for path in files]
 
 
 def test_float_images_are_refused_since_their_scale_is_unknown(tmp_path: Path) -> None:

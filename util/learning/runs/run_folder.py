@@ -1,7 +1,8 @@
 """The folder of a run: its checkpoints and figures, and what made them.
 
 `run.json` says with which settings, and each checkpoint which training it is of. So what lies in a
-folder stays until its successor is written, and is never taken for that.
+folder stays until its successor is written, and is never taken for that. `images.json` has the
+images that were used, so that nobody is judged on them unawares.
 """
 
 import json
@@ -14,6 +15,7 @@ import pandas as pd
 from util.disk.whole_files import read_json, write_json, write_text
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint, save_checkpoint
+from util.learning.runs.used_images import USED_IMAGES, UsedImages
 from util.settings import is_same_work, settings_hash
 
 MADE_BY = "training"
@@ -37,19 +39,27 @@ class RunFolder:
         last: That of the last one, with all that is needed to go on.
     """
 
-    def __init__(self, path: Path, facts: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        facts: Mapping[str, Any],
+        config: Mapping[str, Any],
+        images: UsedImages | None = None,
+    ) -> None:
         """Name a folder; nothing is read or written.
 
         Args:
             path: Of the folder.
             facts: With `settings`.
             config: All that the training is told, JSON values; kept as config.json.
+            images: That it uses, kept as images.json; None = nothing is kept of them.
         """
         self.path = path
         self.facts: dict[str, Any] = json.loads(json.dumps(dict(facts)))
         self.best = path / "best.pt"
         self.last = path / "last.pt"
         self._config = config
+        self._images = images
         self._hash = settings_hash(self.facts["settings"])
 
     def read_facts(self) -> dict[str, Any]:
@@ -131,12 +141,14 @@ class RunFolder:
         content = {**content, MADE_BY: self._hash}
         is_first = len(history) == 1
         if is_first:  # what run.json says of a folder holds at any time, or it says nothing
-            for name in ("run.json", "curves.png"):
+            for name in ("run.json", "curves.png", USED_IMAGES):
                 (self.path / name).unlink(missing_ok=True)
         if is_best:
             save_checkpoint(self.best, content)
         if is_first:
             write_json(self.path / "config.json", self._config)
+            if self._images is not None:
+                self._images.write(self.path)
             self.write_facts()
         metrics = pd.DataFrame(history).to_csv(index=False, float_format="%.6g")
         write_text(self.path / "metrics.csv", metrics)
@@ -148,7 +160,7 @@ class RunFolder:
         Args:
             content: Of its checkpoint.
         """
-        for name in ("run.json", "last.pt", "metrics.csv", "curves.png"):
+        for name in ("run.json", "last.pt", "metrics.csv", "curves.png", USED_IMAGES):
             (self.path / name).unlink(missing_ok=True)
         save_checkpoint(self.best, {**content, MADE_BY: self._hash})
         write_json(self.path / "config.json", self._config)
