@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ _LIBRARIES = (
 )
 
 
+_HASH = re.compile("'[0-9a-f]{16,}'")
+"""In the words of Python: of `settings_hash`, a fingerprint of files or a sha256."""
+
+
 def settings_hash(settings: Mapping[str, Any]) -> str:
     """Hash settings (JSON values) whatever the order of their keys: 16 hexadecimal digits."""
     canonical = json.dumps(settings, sort_keys=True, ensure_ascii=False)
@@ -36,6 +41,7 @@ def is_same_work(
     asked: Mapping[str, Any],
     overwrite: bool,
     elsewhere: str = "choose another folder",
+    told: Mapping[str, str] | None = None,
 ) -> bool:
     """Tell whether what lies in a folder was made with the settings asked for.
 
@@ -45,6 +51,7 @@ def is_same_work(
         asked: The settings of this run, JSON values.
         overwrite: Whether other work may be replaced.
         elsewhere: How users keep both, for the error; names the option where it is known.
+        told: What the error says of a setting in place of its values, by its key.
 
     Returns:
         True to go on with it, False to replace it.
@@ -57,16 +64,23 @@ def is_same_work(
     if overwrite:
         return False
     keys = [key for key in {**made, **asked} if made.get(key) != asked.get(key)]
-    changes = listed([f"{key}: {_show(made, key)} -> {_show(asked, key)}" for key in keys])
+    sentences = [(told or {}).get(key) or _compare(made, asked, key) for key in keys]
+    changes = listed(list(dict.fromkeys(sentences)))
     raise UserError(
         f"{folder} was made with other settings ({changes}); give --overwrite to make it anew, or "
         f"{elsewhere}"
     )
 
 
+def _compare(made: Mapping[str, Any], asked: Mapping[str, Any], key: str) -> str:
+    """Show two values; where only their hashes differ, these would tell nobody anything."""
+    then, now = _show(made, key), _show(asked, key)
+    return f"{key}: other content than then" if then == now else f"{key}: {then} -> {now}"
+
+
 def _show(settings: Mapping[str, Any], key: str) -> str:
-    """Show a value; settings lack what has its default."""
-    return repr(settings[key]) if key in settings else "default"
+    """Show a value without its hashes; settings lack what has its default."""
+    return _HASH.sub("...", repr(settings[key])) if key in settings else "default"
 
 
 def library_versions() -> dict[str, str]:

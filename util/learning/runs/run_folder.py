@@ -15,7 +15,7 @@ import pandas as pd
 from util.disk.whole_files import read_json, write_json, write_text
 from util.errors import UserError
 from util.learning.checkpoint import read_checkpoint, save_checkpoint
-from util.learning.runs.used_images import USED_IMAGES, UsedImages
+from util.learning.runs.used_images import USED_IMAGES, UsedImages, read_used_images
 from util.settings import is_same_work, settings_hash
 
 MADE_BY = "training"
@@ -24,6 +24,9 @@ MADE_BY = "training"
 Row = dict[str, float]
 """What is measured in one epoch, by name: columns of metrics.csv."""
 
+
+_OF_IMAGES = ("images", "image_files", "files")
+"""Settings that are hashes of the images that are used, or of their files."""
 
 _ELSEWHERE = "choose another name for the run (the option that ends in .run, see --help)"
 
@@ -80,12 +83,20 @@ class RunFolder:
             return
         earlier = self.read_facts().get("settings")
         if earlier is not None:
-            is_same_work(self.path, earlier, self.facts["settings"], overwrite, _ELSEWHERE)
+            asked, told = self.facts["settings"], self._compare_images()
+            is_same_work(self.path, earlier, asked, overwrite, _ELSEWHERE, told)
         elif self.best.exists() and not self._is_ours(self.best):
             raise UserError(
                 f"{self.path} holds best.pt, but no run.json that says how it was trained; give "
                 "--overwrite to replace it, or choose another name for the run"
             )
+
+    def _compare_images(self) -> dict[str, str]:
+        """Say in what images are others than in the folder, by the settings that have hashes."""
+        earlier = read_used_images(self.path)
+        if self._images is None or earlier is None:
+            return {}
+        return dict.fromkeys(_OF_IMAGES, self._images.compare(earlier))
 
     def is_finished(self) -> bool:
         """Tell whether this training has come to its end before."""

@@ -86,6 +86,23 @@ def test_a_run_of_other_settings_is_refused_with_what_gives_it_another_name(
         train(trained, "--student.width", "3")
 
 
+def test_a_run_of_other_images_is_refused_with_their_numbers_and_without_hashes(
+    trained: Path,
+) -> None:
+    splits = trained.parent / "splits"
+    first, *_ = (splits / "Validation.txt").read_text(encoding="utf-8").split("\n")
+    with (splits / "Train.txt").open("a", encoding="utf-8") as file:
+        file.write(first)
+    refused = r"other settings \({}\); give --overwrite"
+    told = "other training images than then: 6, now 7, 6 of them as then"
+    with pytest.raises(UserError, match=refused.format(told)):
+        train(trained, "--student.epochs", "1")
+    (trained.parent / "runs/student/images.json").unlink()
+    told = "images: other content than then, image_files: other content than then"
+    with pytest.raises(UserError, match=refused.format(told)):
+        train(trained, "--student.epochs", "1")
+
+
 def test_too_many_processes_are_refused_before_anything_is_touched(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +130,7 @@ def test_a_first_epoch_that_fails_leaves_the_old_run_as_it_was(
     train(trained, "--student.run", "new", "--student.width", "3")  # nothing was claimed
 
 
-@pytest.mark.parametrize("write", range(1, 6))
+@pytest.mark.parametrize("write", range(1, 7))
 def test_a_run_that_replaces_another_never_mixes_with_it_wherever_it_is_stopped(
     trained: Path, replacement: Path, write: int
 ) -> None:
@@ -128,6 +145,7 @@ def test_a_run_that_replaces_another_never_mixes_with_it_wherever_it_is_stopped(
     if (run / "run.json").exists():
         settings = json.loads((run / "run.json").read_text())["settings"]
         assert read_checkpoint(run / "best.pt")[MADE_BY] == settings_hash(settings)
+        assert (run / "images.json").exists()
     train(trained, *OTHER)
     ended, straight = (read_checkpoint(each / "last.pt") for each in (run, replacement))
     assert ended["architecture"]["width"] == 3
