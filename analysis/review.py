@@ -8,8 +8,9 @@ The first reads label sets: those of several prompts, the one that is marked (re
 student's of the same images; and writes paths.runs/NAME/review.html, one file with all pictures of
 images where prompts disagree most, where student and teacher differ most, where nothing was found,
 and what has failed. Marks are made there by the keys r, w and s, and downloaded. The second writes
-paths.runs/NAME/splits, a list of what is right beside the lists of data.splits, and a label set
-(review.output) that is the marked one but for weight 0 in all pixels of what is wrong.
+paths.runs/NAME/splits, a list of what is right beside the lists of data.splits, without images that
+these validate or test on, and a label set (review.output) that is the marked one but for weight 0
+in all pixels of what is wrong.
 Next: student/train.py or util/export_label_set.py of that label set, which leave out what is wrong
 """
 
@@ -167,7 +168,7 @@ def use_marks(
     Raises:
         UserError: Marks are of other images or another label set.
     """
-    from analysis.reviewing.marks import RIGHT, WRONG, read_marks, weigh, write_lists
+    from analysis.reviewing.marks import RIGHT, WRONG, read_marks, weigh
 
     marks = read_marks(marks_path, image_paths)
     teacher = open_source(config, config.review.marked or config.combination.output)
@@ -176,12 +177,7 @@ def use_marks(
             f"{marks_path} marks the label set {marks.teacher!r}, not {teacher.name!r}; set "
             "review.marked to the one that was marked"
         )
-    if right := marks.of(RIGHT):
-        folder = config.paths.runs / config.review.name / "splits"
-        path = write_lists(folder, config.review.name, marks, config.data.splits)
-        print(f"{path}: {count_of(len(right), 'image')} marked as right")
-    else:
-        print("No image is marked as right, so there is no list of them")
+    list_right(config, marks.of(RIGHT), image_paths)
     output = config.paths.label_sets / config.review.output
     made = weigh(teacher.label_set, marks, output, overwrite)
     status = report_made(made, f"{teacher.name} with {len(marks.of(WRONG))} wrong", ALONE)
@@ -193,6 +189,31 @@ def use_marks(
         exported = ["--export_label_set.label_set", config.review.output]
         print_next(["util/export_label_set.py", *exported], argv)
     return status
+
+
+def list_right(config: Config, right: Sequence[str], image_paths: Mapping[str, Path]) -> None:
+    """Write the list of what is right and may be learnt from, and say what it holds.
+
+    Raises:
+        UserError: The lists of data.splits are damaged, or there is one of this name.
+    """
+    from analysis.reviewing.marks import find_held_out, write_lists
+
+    data, name = config.data, config.review.name
+    held_out = find_held_out(data, image_paths)
+    kept = [image_id for image_id in right if image_id not in held_out]
+    folder = config.paths.runs / name / "splits"
+    if kept:
+        path = write_lists(folder, name, kept, data.splits)
+        print(f"{path}: {count_of(len(kept), 'image')} marked as right")
+    else:
+        (folder / f"{name}.txt").unlink(missing_ok=True)  # of other marks
+        print("No image to learn from is marked as right, so there is no list of them")
+    if left_out := len(right) - len(kept):
+        print(
+            f"Left out of that list: {count_of(left_out, 'image')} marked as right that "
+            f"{data.validation_split} or {data.test_split} judges by"
+        )
 
 
 if __name__ == "__main__":

@@ -1,17 +1,20 @@
 """Marks of a review: read, and turned into a split list and a label set with weights."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from util.config import DataSection
 from util.disk.json_text import parse_json
+from util.disk.walking import on_disk
 from util.disk.whole_files import write_bytes, write_text
 from util.errors import UserError, listed
 from util.images.files import fingerprint, image_size_hw
+from util.images.splits import read_split
 from util.label_set import (
     CHOSEN_ON,
     Content,
@@ -84,15 +87,32 @@ def read_marks(path: Path, image_ids: Collection[str]) -> Marks:
     return Marks(teacher, marks)
 
 
-def write_lists(folder: Path, name: str, marks: Marks, splits: Path | None) -> Path:
-    """Write the list of the images that are right, beside copies of the lists that there are.
+def find_held_out(data: DataSection, image_ids: Collection[str]) -> set[str]:
+    """Find the images that are validated or tested on, which nobody is to learn from.
 
-    So the folder does as data.splits, in which the list can be learnt from or tested on.
+    Args:
+        data: Names the lists; those that are not there hold nothing.
+        image_ids: Of all images that there are.
+
+    Raises:
+        UserError: A list is damaged, or names other images.
+    """
+    if data.splits is None:
+        return set()
+    names = [*data.validation_split.split("+"), *data.test_split.split("+")]
+    there = [name for name in names if on_disk(data.splits / f"{name}.txt").exists()]
+    return {i for name in there for i in read_split(data.splits, name, image_ids)}
+
+
+def write_lists(folder: Path, name: str, right: Sequence[str], splits: Path | None) -> Path:
+    """Write the list of images that are right, beside copies of the lists that there are.
+
+    So the folder does as data.splits, in which the list can be learnt from.
 
     Args:
         folder: Of the lists.
         name: Of the list of what is right, without a suffix.
-        marks: Of the images, one or more of which are right.
+        right: The images, one or more.
         splits: Folder of the other lists; None = there are none.
 
     Returns:
@@ -110,7 +130,7 @@ def write_lists(folder: Path, name: str, marks: Marks, splits: Path | None) -> P
     for each in others:
         write_bytes(folder / each.name, each.read_bytes())
     path = folder / f"{name}.txt"
-    write_text(path, "\n".join(marks.of(RIGHT)) + "\n")
+    write_text(path, "\n".join(right) + "\n")
     return path
 
 

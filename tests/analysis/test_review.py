@@ -120,7 +120,10 @@ def test_a_tested_student_is_compared_and_learns_from_the_marks(
         capsys.readouterr().out
     )
     splits = tmp_path / "runs/review/splits"
-    assert read_split(splits, "review", ids) == [ids[1], ids[9]]
+    assert read_split(splits, "review", ids) == [ids[1]]  # the other one is tested on
+    assert f"{splits / 'review.txt'}: 1 image marked as right\n" in shown
+    left_out = "1 image marked as right that Validation or Test judges by"
+    assert f"Left out of that list: {left_out}\n" in shown
     assert read_split(splits, "Validation", ids) == ids[6:9]
     reviewed = LabelSet(read_config(project).paths.label_sets / "reviewed")
     assert [i for i in ids if reviewed.is_weighted(i)] == [ids[0]]
@@ -145,6 +148,24 @@ def test_where_nothing_is_right_there_is_no_list(
     assert "there is no list of them" in capsys.readouterr().out
     assert not (project.parent / "runs/none").exists()
     assert not LabelSet(project.parent / "label_sets/none").has_weights
+
+
+def test_a_list_of_what_was_right_goes_where_only_what_is_tested_on_is_right(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids, marks = list(find_images(project.parent / "images")), tmp_path / "marks.json"
+    more = ["--marks", str(marks), "--review.name", "twice", "--review.output", "twice"]
+    marks.write_text(json.dumps({"teacher": "combined", "marks": {ids[0]: "right"}}))
+    assert review(arguments(project, *more)) == 0
+    path = project.parent / "runs/twice/splits/twice.txt"
+    assert path.read_text(encoding="utf-8") == f"{ids[0]}\n"
+    marks.write_text(json.dumps({"teacher": "combined", "marks": {ids[9]: "right"}}))
+    capsys.readouterr()
+    assert review(arguments(project, *more)) == 0
+    shown = capsys.readouterr().out
+    assert "there is no list of them" in shown
+    assert "Left out of that list: 1 image" in shown
+    assert not path.exists()
 
 
 @needs_browser

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.reviewing.marks import Marks, read_marks, weigh, write_lists
+from analysis.reviewing.marks import Marks, find_held_out, read_marks, weigh, write_lists
+from util.config import DataSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.label_set import Content, LabelSet, LabelSetWriter
@@ -54,14 +55,30 @@ def test_the_list_of_what_is_right_lies_beside_copies_of_the_others(tmp_path: Pa
     splits = tmp_path / "splits"
     splits.mkdir()
     (splits / "Train.txt").write_bytes(b"a/1\nm\xf6we\n")  # names need not be UTF-8
-    marks = Marks("t", {"c": "right", "b": "wrong", "a/1": "right"})
-    path = write_lists(tmp_path / "new", "mine", marks, splits)
+    right = ["a/1", "c"]
+    path = write_lists(tmp_path / "new", "mine", right, splits)
     assert path.read_text() == "a/1\nc\n"
     assert (tmp_path / "new/Train.txt").read_bytes() == b"a/1\nm\xf6we\n"
     assert sorted(each.name for each in splits.iterdir()) == ["Train.txt"]
     with pytest.raises(UserError, match="has a list Train already"):
-        write_lists(tmp_path / "new", "Train", marks, splits)
-    assert write_lists(tmp_path / "bare", "mine", marks, None).exists()
+        write_lists(tmp_path / "new", "Train", right, splits)
+    assert write_lists(tmp_path / "bare", "mine", right, None).exists()
+
+
+def test_what_is_validated_or_tested_on_is_held_out_as_far_as_there_are_lists(
+    tmp_path: Path,
+) -> None:
+    names = {"validation_split": "Chosen", "test_split": "Test+Later"}
+    assert find_held_out(DataSection(**names), IDS) == set()
+    (tmp_path / "Train.txt").write_text("a/1")
+    (tmp_path / "Later.txt").write_text("b")
+    data = DataSection(splits=tmp_path, **names)
+    assert find_held_out(data, IDS) == {"b"}
+    (tmp_path / "Chosen.txt").write_text("c\n")
+    assert find_held_out(data, IDS) == {"b", "c"}
+    (tmp_path / "Chosen.txt").write_text("nowhere")
+    with pytest.raises(UserError, match="nowhere"):
+        find_held_out(data, IDS)
 
 
 @pytest.fixture
