@@ -75,7 +75,7 @@ def is_same_work(
 def _compare(made: Mapping[str, Any], asked: Mapping[str, Any], key: str) -> str:
     """Show two values; where only their hashes differ, these would tell nobody anything."""
     then, now = _show(made, key), _show(asked, key)
-    return f"{key}: other content than then" if then == now else f"{key}: {then} -> {now}"
+    return f"other {key} than then" if then == now else f"{key}: {then} -> {now}"
 
 
 def _show(settings: Mapping[str, Any], key: str) -> str:
