@@ -30,8 +30,8 @@ _CHUNK_ROWS = 64  # few enough to stay in the cache
 
 
 def threshold_scores(sums: np.ndarray) -> np.ndarray:
-    """`THRESHOLD_SCORES` (..., 4) of sums (..., 3) of TP, FP, FN; nan as 0/0."""
-    tp, fp, fn = np.moveaxis(sums, -1, 0)
+    """`THRESHOLD_SCORES` (..., 4) of sums (..., 4) of TP, FP, FN, TN; nan as 0/0."""
+    tp, fp, fn, _ = np.moveaxis(sums, -1, 0)
     pairs = ((tp, tp + fp), (tp, tp + fn), (tp, tp + fp + fn), (2 * tp, 2 * tp + fp + fn))
     return np.stack([_ratio(top, bottom) for top, bottom in pairs], axis=-1)
 

@@ -239,7 +239,7 @@ class Sums:
         calibration = np.array(self._calibration)
         curve = resample(np.array(self._by_bin), curve_scores)
         scores = {
-            **name_scores(THRESHOLD_SCORES, resample(counts[:, :3], threshold_scores)),
+            **name_scores(THRESHOLD_SCORES, resample(counts, threshold_scores)),
             **name_scores(FRAME_SCORES, resample(frames, frame_scores)),
             **name_scores(CURVE_SCORES, move_to([values[s] for s in CURVE_SCORES], curve)),
             **name_scores(CALIBRATION_SCORES, resample(calibration, calibration_scores)),

@@ -184,7 +184,7 @@ def test_intervals_are_over_groups_of_images(
     table = pd.read_csv(tmp_path / "pixel_evaluation.csv").set_index("label_set")
     images = pd.read_csv(tmp_path / "pixel_evaluation_images.csv")
     of_bird = images[images["label_set"] == "bird"].set_index("image")
-    columns = ["true_positives", "false_positives", "false_negatives"]
+    columns = ["true_positives", "false_positives", "false_negatives", "true_negatives"]
     first, *others = of_bird[columns].to_numpy()  # 09 alone, 10 and 11 together
     interval = bootstrap(np.array([first, np.sum(others, axis=0)]), threshold_scores)
     index = THRESHOLD_SCORES.index("iou")

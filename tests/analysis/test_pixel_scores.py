@@ -74,7 +74,7 @@ def test_calibration_intervals_are_those_of_images_that_are_really_drawn_again(
 
 
 def test_threshold_scores_are_undefined_as_0_of_0() -> None:
-    scores = threshold_scores(np.array([[2, 1, 3], [0, 0, 4], [0, 0, 0]]))
+    scores = threshold_scores(np.array([[2, 1, 3, 9], [0, 0, 4, 9], [0, 0, 0, 9]]))
     np.testing.assert_allclose(scores[0], [2 / 3, 2 / 5, 2 / 6, 4 / 8])
     np.testing.assert_array_equal(scores[1], [np.nan, 0, 0, 0])
     assert np.isnan(scores[2]).all()
