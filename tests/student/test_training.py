@@ -57,7 +57,7 @@ def test_a_run_with_pixel_weights_is_another_run_and_notices_changed_weights(
     for image_id in list(images)[:5]:
         path = LabelSet(label_set).weights_path(image_id)
         write_image(path, np.zeros_like(read_soft_label(path), np.uint8))
-    with pytest.raises(UserError, match=r"weights: .* give --overwrite"):
+    with pytest.raises(UserError, match=r"other weights than then.* give --overwrite"):
         train_loss(*weighted)
     assert abs(train_loss(*weighted, "--overwrite") / plain - 1) > 1e-3
 
