@@ -101,7 +101,9 @@ def test_frames_of_other_settings_or_videos_are_replaced_only_when_asked(video: 
     assert "another video.output" in told
     assert take(video, "--video.rate", "0.5", "--overwrite") == {"north": [0, 20]}
     write_video(video, TIMES[:12])
-    assert "made with other settings (video: " in refused(video, "--video.rate", "0.5")
+    assert "made with other settings (other video than then)" in refused(
+        video, "--video.rate", "0.5"
+    )
     manifest = video.parent / "frames" / "north" / "frames.json"
     manifest.write_text("{")
     assert "is damaged" in refused(video)
