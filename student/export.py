@@ -93,7 +93,7 @@ def make_int8(config: Config, exported: Path, int8: Path, images: Images) -> lis
     compared = compare_masks(students, images, prediction_settings(config.prediction), threshold)
     said = [
         f"{int8.stat().st_size / 1000:.0f} kB, ranges found on {count_of(num_read, 'image')}; on "
-        f"{compared.num_images} others:",
+        f"{count_of(compared.num_images, 'other')}:",
         *(f"IoU of {what}: {value:.4f}" for what, value in compared.iou.items()),
     ]
     if not compared.num_marked:

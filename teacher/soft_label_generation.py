@@ -29,9 +29,9 @@ from util.config.command_line import OVERWRITE, load_config
 from util.demo.making import make_demo_if_asked
 from util.errors import UserError, listed
 from util.images.splits import find_split
-from util.label_set import LabelSet
+from util.label_set import LabelSet, prompt_to_folder
 from util.label_set.reporting import report
-from util.prompts import resolve_prompts
+from util.prompts import PROMPTED
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
 from util.words import count_of
@@ -86,14 +86,27 @@ def preview(config: Config, prepared: PreparedTeacher, num_images: int) -> int:
 
 
 def is_nearly_empty(label_set: LabelSet) -> bool:
-    """Whether nothing was found in nine of ten images, which teaches a student to find nothing."""
+    """Whether nothing was found in over nine of ten images, which teaches to find nothing."""
     counts = label_set.manifest["counts"]
     return bool(counts["empty"] > 9 * counts["labelled"])
 
 
-def _members(label_sets: Sequence[LabelSet]) -> list[str]:
-    """Arguments that combine label sets."""
-    return [word for each in label_sets for word in ("--combination.label_sets", each.name)]
+def print_what_comes_next(
+    config: Config, label_sets: Sequence[LabelSet], argv: Sequence[str] | None
+) -> None:
+    """Print the command that learns from one label set or judges its boxes, or combines several."""
+    names = [label_set.name for label_set in label_sets]
+    if len(names) == 1:
+        learn = ["student/train.py", "--student.label_set", *names]
+        judge = ["analysis/bbox_evaluation.py", "--evaluation.predictions", *names]
+        print_next(learn if label_sets[0].has_maps else judge, argv, BOX_RULE)
+        return
+    combine, also = ["util/multi_teacher/combination_strategies.py"], BOX_RULE
+    if not config.combination.label_sets and config.teacher.name in PROMPTED:
+        also = also | {"teacher.prompts"}
+    elif [*map(prompt_to_folder, config.combination.label_sets)] != names:
+        combine += [word for name in names for word in ("--combination.label_sets", name)]
+    print_next(combine, argv, also)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -131,21 +144,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0  # whatever has failed: torchrun would end the other processes for it
     status = report(label_sets)
     if all(map(is_nearly_empty, label_sets)):
-        print(
-            "Hardly anything was found: --preview 4 shows what was, what was dropped and why; "
-            "other prompts or lower thresholds may find more"
-        )
-    if len(label_sets) == 1:
-        (name,) = [label_set.name for label_set in label_sets]
-        learn = ["student/train.py", "--student.label_set", name]
-        judge = ["analysis/bbox_evaluation.py", "--evaluation.predictions", name]
-        print_next(learn if label_sets[0].has_maps else judge, argv, BOX_RULE)
-        return status
-    usual = config.combination.label_sets or resolve_prompts(config.teacher.prompts)
-    is_usual = list(prepared.plan.label_sets) == usual
-    members = [] if is_usual else _members(label_sets)
-    also = BOX_RULE | {"teacher.prompts"} if is_usual else BOX_RULE
-    print_next(["util/multi_teacher/combination_strategies.py", *members], argv, also)
+        print("Hardly anything was found: --preview 4 shows what was, what was dropped and why")
+    print_what_comes_next(config, label_sets, argv)
     return status
 
 

@@ -102,7 +102,9 @@ def report(
         f"classes {listed(told, 20) or 'none'}"
     )
     if num_unknown := len(objects) - known.total():
-        print(f"Ignored (255): {num_unknown} regions to ignore, or boxes without an outline")
+        print(
+            f"Ignored (255): {count_of(num_unknown, 'region')} to ignore, or boxes without outline"
+        )
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def train_detector(
     weights = None if start is not None else find_weights(section, weights_folder)
     torch.manual_seed(section.seed)
     detector = build_detector(section, frames.classes, weights, start)
-    images, files = use_images(frames.train_ids, frames.validation_ids, frames.image_paths)
+    images, files = use_images(frames.train_ids, frames.validation_ids, frames.image_paths, start)
     facts = describe_run(section, frames, weights, start, files)
     run_folder = RunFolder(plan.folder, facts, plan.config, images)
     learnt = task(section, frames, detector.settings, fabric)

@@ -262,7 +262,7 @@ def test_polygons_of_yolo_are_painted_boxes_are_ignored_and_no_file_is_no_mask(
     assert json.loads((config.parent / "masks/classes.json").read_text()) == {"1": "3", "2": "7"}
     said = capsys.readouterr().out
     assert "2 masks of 3 images, 1 object of the classes 3 (0), 7 (1)" in said
-    assert "Ignored (255): 1 regions to ignore, or boxes without an outline" in said
+    assert "Ignored (255): 1 region to ignore, or boxes without outline" in said
 
 
 def test_numbers_of_yolo_are_names_of_classes_in_their_masks(config: Path) -> None:

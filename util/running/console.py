@@ -3,6 +3,8 @@
 import io
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 
@@ -11,6 +13,7 @@ class _Outliving(io.RawIOBase):
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self.name = stream.name
 
     def writable(self) -> bool:
         return True
@@ -26,7 +29,8 @@ class _Outliving(io.RawIOBase):
             written: int | None = self._stream.write(data)
             return written
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), self.fileno())
             return len(data)
 
 
@@ -41,7 +45,8 @@ def outlive_readers() -> None:
         buffer = getattr(stream, "buffer", None)
         raw = getattr(buffer, "raw", buffer)  # `python -u` has no buffer between
         if isinstance(raw, io.FileIO):
-            stream.flush()
+            with suppress(BrokenPipeError):
+                stream.flush()
             outliving: Any = _Outliving(raw)
             patient = io.TextIOWrapper(
                 outliving if raw is buffer else io.BufferedWriter(outliving),

@@ -128,7 +128,8 @@ def _find_problems(
             if size_hw != frame.grid.window_hw:
                 sizes[window_id] = size_hw, frame.grid.window_hw
     if missing:
-        yield f"{len(missing)} windows have no map: {listed(missing)}"
+        have = count_of(len(missing), "window has", "windows have")
+        yield f"{have} no map: {listed(missing)}"
     if unknown:
         yield f"{count_of(len(unknown), 'map is', 'maps are')} of no window: {listed([*unknown])}"
     if sizes:

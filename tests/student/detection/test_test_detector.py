@@ -101,7 +101,7 @@ def test_frames_that_it_has_learnt_from_are_told_where_it_is_judged_on_them(
     assert "has learnt from" not in caplog.text
     try_on(trained, "Known")
     assert (
-        f"has learnt from 2 of the {len(new) + 2} images of Known that it is judged on, so its "
+        f"has learnt from 2 of {len(new) + 2} images of Known that it is judged on, so its "
         f"figures are too good: {known[0]}, {known[1]}\n"
     ) in caplog.text
 

@@ -158,8 +158,9 @@ class RunFolder:
             save_checkpoint(self.best, content)
         if is_first:
             write_json(self.path / "config.json", self._config)
-            if self._images is not None:
-                self._images.write(self.path)
+        if self._images is not None and not (self.path / USED_IMAGES).exists():
+            self._images.write(self.path)  # a run of an earlier version has none until now
+        if is_first:
             self.write_facts()
         metrics = pd.DataFrame(history).to_csv(index=False, float_format="%.6g")
         write_text(self.path / "metrics.csv", metrics)

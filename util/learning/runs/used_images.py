@@ -6,7 +6,7 @@ decided by them; what decides is in run.json.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from util.disk.whole_files import read_json, write_json
@@ -27,14 +27,17 @@ class UsedImages:
     Attributes:
         train: Fingerprints of the images that are learnt from, by their ids.
         validation: Of those that the best epoch is chosen by.
+        before: Of those that were used for the weights that it starts with, as far as known.
     """
 
     train: Mapping[str, str]
     validation: Mapping[str, str]
+    before: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write them into the folder of a run."""
-        write_json(folder / USED_IMAGES, {"train": self.train, "validation": self.validation})
+        told = {"train": self.train, "validation": self.validation, "before": self.before}
+        write_json(folder / USED_IMAGES, told)
 
     def compare(self, earlier: "UsedImages") -> str:
         """Say in what the images of an earlier training are others; '' where they are the same."""
@@ -53,7 +56,10 @@ class UsedImages:
 
 
 def use_images(
-    train_ids: Sequence[str], validation_ids: Sequence[str], paths: Mapping[str, Path]
+    train_ids: Sequence[str],
+    validation_ids: Sequence[str],
+    paths: Mapping[str, Path],
+    start: Path | None = None,
 ) -> tuple[UsedImages, str]:
     """Look at the files of images that a training will use; reads each once.
 
@@ -61,6 +67,7 @@ def use_images(
         train_ids: Images to learn from.
         validation_ids: Images to choose the best epoch by.
         paths: Of all images, by id.
+        start: Checkpoint that it starts with, in the folder of its run; None = there is none.
 
     Returns:
         The images, and the fingerprint of all their files together.
@@ -68,14 +75,16 @@ def use_images(
     ids = [*train_ids, *validation_ids]
     together, each = fingerprint_each(paths[image_id] for image_id in ids)
     named, first = list(zip(ids, each, strict=True)), len(train_ids)
-    return UsedImages(dict(named[:first]), dict(named[first:])), together
+    earlier = None if start is None else read_used_images(start.parent)
+    before = {} if earlier is None else {**earlier.before, **earlier.validation, **earlier.train}
+    return UsedImages(dict(named[:first]), dict(named[first:]), before), together
 
 
 def read_used_images(folder: Path) -> UsedImages | None:
     """Read what a training has used; None where its folder does not, or no longer, say so."""
     try:
         told = read_json(folder / USED_IMAGES, "")
-        return UsedImages(dict(told["train"]), dict(told["validation"]))
+        return UsedImages(*(dict(told[part]) for part in ("train", "validation", "before")))
     except (OSError, KeyError, TypeError, ValueError):
         return None
 
@@ -91,13 +100,17 @@ def warn_of_used_images(checkpoint: Path, split: str, image_paths: Mapping[str, 
     used = read_used_images(checkpoint.parent)
     if used is None:
         return
-    ways = {"has learnt from": used.train, "was validated on": used.validation}
+    ways = {
+        "has learnt from": used.train,
+        "was validated on": used.validation,
+        "began with a network that has seen": used.before,
+    }
     for way, known in ways.items():
         named = [(i, path) for i, path in image_paths.items() if i in known]
         shared = [i for i, path in named if fingerprint([path]) == known[i]]
         if shared:
             logger.warning(
-                "%s %s %d of the %s of %s that it is judged on, so its figures are too good: %s",
+                "%s %s %d of %s of %s that it is judged on, so its figures are too good: %s",
                 checkpoint.parent,
                 way,
                 len(shared),

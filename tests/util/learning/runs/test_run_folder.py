@@ -130,6 +130,19 @@ def test_a_first_epoch_that_fails_leaves_the_old_run_as_it_was(
     train(trained, "--student.run", "new", "--student.width", "3")  # nothing was claimed
 
 
+def test_a_run_that_was_begun_without_a_list_of_its_images_has_one_once_it_goes_on(
+    trained: Path,
+) -> None:
+    run = trained.parent / "runs" / "student"
+    with stopping_at_write(7), pytest.raises(StoppedError):  # of the second epoch
+        train(trained, *OTHER, "--student.epochs", "2")
+    assert len((run / "metrics.csv").read_text().splitlines()) == 2
+    told = (run / "images.json").read_text()
+    (run / "images.json").unlink()
+    train(trained, "--student.width", "3", "--student.epochs", "2")
+    assert (run / "images.json").read_text() == told
+
+
 @pytest.mark.parametrize("write", range(1, 7))
 def test_a_run_that_replaces_another_never_mixes_with_it_wherever_it_is_stopped(
     trained: Path, replacement: Path, write: int

@@ -65,7 +65,7 @@ def test_a_test_says_which_images_were_learnt_from_and_validated_on(
     assert "judged on" not in caplog.text
     assert student.test.main([*given, "Dealt"]) == 0
     run = trained.parent / "runs/student"
-    end = "of the 6 images of Dealt that it is judged on, so its figures are too good:"
+    end = "of 6 images of Dealt that it is judged on, so its figures are too good:"
     assert f"{run} has learnt from 2 {end} {one}, {two}\n" in caplog.text
     assert f"{run} was validated on 1 {end} {three}\n" in caplog.text
     assert (run / "Dealt_metrics.csv").exists()
@@ -90,7 +90,25 @@ def test_other_images_of_equal_ids_and_runs_that_keep_no_list_are_not_told(
     assert not caplog.text
     shutil.copy(run / USED_IMAGES, tmp_path / "moved")
     warn_of_used_images(moved, "Test", paths)
-    assert "has learnt from 6 of the 12 images" in caplog.text
+    assert "has learnt from 6 of 12 images" in caplog.text
+
+
+def test_images_of_the_run_that_a_training_began_with_are_told_too(
+    trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths, first = find_images(trained.parent / "images"), trained.parent / "runs/student"
+    seen = {*read_list(trained, "Train"), *read_list(trained, "Validation")}
+    start, new = first / "best.pt", read_list(trained, "Test")[:2]
+    for name, image_id in zip(("second", "third"), new, strict=True):
+        used, _ = use_images([image_id], [], paths, start)
+        (tmp_path / name).mkdir()
+        used.write(tmp_path / name)
+        start = tmp_path / name / "best.pt"
+        caplog.clear()
+        warn_of_used_images(start, "Test", paths)
+        assert f"{name} has learnt from 1 of 12 images" in caplog.text
+        assert f"began with a network that has seen {len(seen)} of 12 images" in caplog.text
+        seen.add(image_id)
 
 
 def test_what_is_other_in_two_trainings_is_counted() -> None:
