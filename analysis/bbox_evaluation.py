@@ -134,8 +134,7 @@ def tell(
     print(format_scores(coco, "prediction", COCO_SCORES))
     print(
         f"Boxes of {count_of(num_images, f'{split} image')}, {num_images - with_truth} without a "
-        f"true box; "
-        f"marking everything has AP50 {coco_chance['AP50']:.3f}."
+        f"true box; marking everything has AP50 {coco_chance['AP50']:.3f}."
     )
     print(describe_counted(judge.truths, config.data.ground_truth_classes))
     print(judge.groups.describe_intervals())

@@ -40,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with_boxes = table["image"].nunique()
     print(
         f"{label_set.folder}/prediction.csv: {count_of(len(table), 'box', 'boxes')} in "
-        f"{with_boxes} of "
-        f"{count_of(len(label_set.ids), 'image')}, all of the class {settings.object_class!r}"
+        f"{with_boxes} of {count_of(len(label_set.ids), 'image')}, all of the class "
+        f"{settings.object_class!r}"
     )
     judged = ["--evaluation.predictions", str(label_set.folder)]
     print_next(["analysis/bbox_evaluation.py", *judged], argv)
