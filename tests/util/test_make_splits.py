@@ -181,6 +181,14 @@ def test_a_coco_file_of_other_images_is_refused(config: Path) -> None:
         make(config, *options, "--data.ground_truth_format=coco")
 
 
+def test_a_coco_file_without_images_is_refused(config: Path) -> None:
+    truth = {"images": [], "annotations": [], "categories": []}
+    (config.parent / "truth.json").write_text(json.dumps(truth))
+    options = ["--data.ground_truth", str(config.parent / "truth.json")]
+    with pytest.raises(UserError, match=r"truth\.json lists no images, so none were annotated; "):
+        make(config, *options, "--data.ground_truth_format=coco")
+
+
 def test_folders_before_all_names_of_a_coco_file_are_told_as_what_is_wrong(config: Path) -> None:
     names = ("up/load/boat/12.png", "up/load/gone.png")
     listed = [{"id": n, "file_name": n, "width": 24, "height": 24} for n in names]

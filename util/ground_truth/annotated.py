@@ -43,7 +43,10 @@ def find_with_boxes(data: DataSection, image_ids: Collection[str]) -> set[str]:
         return set(image_ids)
     if kind == "masks":
         return set(find_mask_paths(path, image_ids, data.mask_names))
-    there = list_coco_images(path)
+    if not (there := list_coco_images(path)):
+        raise UserError(
+            f"{path} lists no images, so none were annotated; name another data.ground_truth"
+        )
     if not (known := there.intersection(image_ids)):
         raise UserError(
             f"{path} lists {listed(sorted(there), 3)}, which are no images in data.images "

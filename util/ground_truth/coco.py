@@ -105,12 +105,15 @@ def describe_needless_folders(listed_ids: Collection[str], image_ids: Collection
     """Say which folders before all names of a file keep them from being those of images.
 
     Args:
-        listed_ids: Of the images that the file lists, one at least.
+        listed_ids: Of the images that the file lists.
         image_ids: Of the images that there are.
 
     Returns:
-        An end of a sentence; '' where no folders are common to all, or names differ without them.
+        An end of a sentence; '' where nothing is listed, no folders are common to all, or names
+        differ without them.
     """
+    if not listed_ids:
+        return ""
     common = posixpath.commonpath([posixpath.dirname(image_id) for image_id in listed_ids])
     for folder in reversed((PurePosixPath(common) / "x").parents[:-1]):
         needless = f"{folder}/"
@@ -197,15 +200,16 @@ def _check_names(path: Path, categories: Sequence[Category]) -> None:
 def _check_images(path: Path, images: Mapping[str, Image], image_paths: Mapping[str, Path]) -> None:
     """Make sure that the images asked about are listed, in the shape that they have."""
     if missing := [image_id for image_id in image_paths if image_id not in images]:
-        others = [name for name in images if name not in image_paths]
-        unless = (
-            f", unless {listed(others, 3)} are some of them (names must agree, folders below "
-            f"data.images included{describe_needless_folders(images, image_paths)})"
-        )
+        unless = ""
+        if others := [name for name in images if name not in image_paths]:
+            unless = (
+                f", unless {listed(others, 3)} are some of them (names must agree, folders below "
+                f"data.images included{describe_needless_folders(images, image_paths)})"
+            )
         raise UserError(
             f"{path} does not list {len(missing)} of {len(image_paths)} images "
-            f"({listed(missing)}), so they are not annotated{unless if others else ''}; take them "
-            "out of the split (util/make_splits.py does), or annotate them"
+            f"({listed(missing)}), so they are not annotated{unless}; take them out "
+            "of the split (util/make_splits.py does), or annotate them"
         )
     told = {
         image_id: ToldSize(image.file_name, image.width, image.height)

@@ -206,6 +206,10 @@ def test_an_rle_without_a_pixel_is_left_out(read: Read, caplog: pytest.LogCaptur
             r"does not list 1 of 2 images \(sub/b\), so they are not annotated; take them out",
         ),
         (
+            lambda c: c.update(images=[], annotations=[]),
+            r"does not list 2 of 2 images \(a, sub/b\), so they are not annotated; take them out",
+        ),
+        (
             lambda c: [each.update(file_name=f"x/{each['file_name']}") for each in c["images"]],
             r"images \(a, sub/b\), so they are not annotated, unless x/a, x/sub/b are some of them",
         ),
