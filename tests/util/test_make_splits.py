@@ -221,7 +221,14 @@ def test_lists_of_an_earlier_run_that_are_not_made_any_more_go_and_others_stay(
 
 
 @pytest.mark.parametrize(
-    "told", ['{"splits": {"shares": {"../gull": 1}}}', '{"splits": 3}', "[]", "no JSON"]
+    "told",
+    [
+        '{"splits": {"shares": {"../gull": 1}}, "groups": null}',
+        '{"splits": {"shares": {"Own": 1}}}',
+        '{"splits": 3, "groups": null}',
+        "[]",
+        "no JSON",
+    ],
 )
 def test_a_record_of_lists_that_is_not_ours_removes_nothing(config: Path, told: str) -> None:
     splits = config.parent / "splits"
@@ -229,7 +236,7 @@ def test_a_record_of_lists_that_is_not_ours_removes_nothing(config: Path, told: 
     (splits / "splits.json").write_text(told)
     for path in (splits / "Own.txt", config.parent / "gull.txt"):
         path.write_text("gull/00\n")
-    assert make(config) == 0
+    assert make(config, "--overwrite") == 0
     assert (splits / "Own.txt").exists()
     assert (config.parent / "gull.txt").exists()
 
@@ -248,10 +255,36 @@ def test_a_list_that_the_config_names_and_nobody_makes_is_said_at_once(
     assert "There is no" not in capsys.readouterr().out
 
 
-def test_a_list_that_a_disk_may_take_for_a_new_one_is_not_removed(
+def test_a_list_that_now_is_written_otherwise_goes_where_the_disk_tells_the_two_apart(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    splits = config.parent / "splits"
     assert make(config, "--splits.shares", '{"train": 3, "Held": 1}') == 0
-    assert make(config, "--splits.shares", '{"Train": 3, "Test": 1}', "--overwrite") == 0
-    assert "Removed Held.txt, of" in capsys.readouterr().out
-    assert len(lists(config, "Train")["Train"]) == 15
+    new = ["--splits.shares", '{"Train": 3, "Test": 1}']
+    with pytest.raises(UserError, match=r"has train\.txt, Held\.txt already; "):
+        make(config, *new)
+    capsys.readouterr()
+    assert make(config, *new, "--overwrite") == 0
+    said = capsys.readouterr().out
+    assert "Removed train.txt, Held.txt, of" in said
+    assert "no list of this script" not in said
+    assert sorted(path.name for path in splits.glob("*.txt")) == ["Test.txt", "Train.txt"]
+
+
+def test_a_list_that_a_disk_takes_for_a_new_one_is_neither_removed_nor_named(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    splits = config.parent / "splits"
+    assert make(config, "--splits.shares", '{"train": 3, "Held": 1}') == 0
+    (splits / "train.txt").rename(splits / "Train.txt")
+    (splits / "train.txt").symlink_to("Train.txt")  # as on a disk that knows no case
+    new = ["--splits.shares", '{"Train": 3, "Test": 1}']
+    with pytest.raises(UserError, match=r"has Train\.txt, Held\.txt already; "):
+        make(config, *new)
+    capsys.readouterr()
+    assert make(config, *new, "--overwrite") == 0
+    said = capsys.readouterr().out
+    assert "Removed Held.txt, of" in said
+    assert "no list of this script" not in said
+    for name in ("Train", "train"):
+        assert len(lists(config, name)[name]) == 15

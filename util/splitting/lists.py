@@ -1,6 +1,6 @@
 """Split lists in their folder: those that would be lost, earlier ones, those that are lacking."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,11 +68,20 @@ def find_stale(folder: Path, names: Collection[str]) -> list[str]:
     there are none: such lists stay.
     """
     record = read_record(folder)
-    made = {name.casefold() for name in names}  # a disk may take Test and test for one
-    earlier = [
-        name for name in (record.told.shares if record else ()) if name.casefold() not in made
+    return _find_others(folder, record.told.shares if record else (), names)
+
+
+def _find_others(folder: Path, candidates: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Name those lists that are there and are none of `names`, in the order of the candidates.
+
+    Files tell, not names: a disk may take Test and test for one.
+    """
+    made = [path for name in names if (path := folder / f"{name}.txt").exists()]
+    return [
+        name
+        for name in candidates
+        if (path := folder / f"{name}.txt").exists() and not any(map(path.samefile, made))
     ]
-    return [name for name in earlier if (folder / f"{name}.txt").exists()]
 
 
 def write_lists(
@@ -102,7 +111,8 @@ def write_lists(
         print(f"Removed {_show(stale)}, of an earlier run and not made any more")
     facts = {"splits": told.model_dump(mode="json"), "groups": groups, "images": len(image_ids)}
     write_json(folder / _RECORD, facts)
-    if others := sorted({path.stem for path in folder.glob("*.txt")}.difference(told.shares)):
+    every = sorted(path.stem for path in folder.glob("*.txt"))
+    if others := _find_others(folder, every, told.shares):
         verb = "stays as it is" if len(others) == 1 else "stay as they are"
         print(f"{_show(others)} {verb}, being no list of this script")
 
