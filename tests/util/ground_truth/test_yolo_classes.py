@@ -1,5 +1,6 @@
 """What numbers of classes mean, by a list of them or a data.yaml."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,40 @@ def test_a_list_of_classes_comes_before_data_yaml_and_the_nearer_of_two_before_t
     assert read_class_names(labels) == {"3": "near"}
     (labels / "classes.txt").write_text("listed")
     assert read_class_names(labels) == {"0": "listed"}
+
+
+@pytest.mark.parametrize(("name", "is_usual"), [("Labels", True), ("B", False)])
+def test_a_data_yaml_above_counts_for_a_folder_called_labels_alone(
+    tmp_path: Path, name: str, is_usual: bool
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    (tmp_path / "data.yaml").write_text("train: A/images\nnames: [gull]")
+    assert read_class_names(folder) == ({"0": "gull"} if is_usual else {})
+
+
+@pytest.mark.parametrize("text", ["a: 1\n---\nb: 2\n", "names: gull", "names: [gull"])
+def test_a_data_yaml_above_that_cannot_be_understood_is_passed_over_with_a_warning(
+    labels: Path, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (labels.parent / "data.yaml").write_text(text)
+    assert read_class_names(labels) == {}
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.message.startswith(f"{labels.parent}/data.yaml cannot be understood (")
+    assert record.message.endswith("; it was passed over, so classes have no names")
+
+
+@pytest.mark.parametrize("name", ["data.yaml", "classes.txt", "../data.yaml"])
+def test_which_file_named_the_classes_is_logged_once(
+    labels: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    (labels / name).resolve().write_text("gull" if name == "classes.txt" else "names: [gull]")
+    for _ in range(2):
+        assert read_class_names(labels) == {"0": "gull"}
+    path = (labels / name).resolve()
+    assert caplog.messages == [f"Classes of {labels} have the names of {path}"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "names:", "names: []", "train: images\nnc: 2"])
