@@ -18,6 +18,9 @@ splits."""
 _PARTS = 16
 """In which they are, so that many classes take little memory."""
 
+_MOST_STARTS = 16
+"""So many of the nearest ones are improved."""
+
 _ROUNDING = 1e-9
 """0.7 of 10 is 7, and no less."""
 
@@ -28,11 +31,11 @@ def deal(
     """Deal images to splits.
 
     Where none are tied, splits get their shares of all images, rounded, and of each class as
-    nearly as these leave it. Of few groups, `MOST_FOLDS` at most, all ways to deal them are
-    compared, or many, since sizes differ most there and no order of dealing does them justice. More
-    groups are put into folds, each with about the same share of each class, by scikit-learn's
-    StratifiedGroupKFold; then each fold goes to the split that is furthest behind its share of the
-    classes in it. Where no class is large enough, they count as one.
+    nearly as these leave it. Groups are put into folds, each with about the same share of each
+    class, by scikit-learn's StratifiedGroupKFold; then each fold goes to the split that is furthest
+    behind its share of the classes in it. Of few groups, `MOST_FOLDS` at most, other ways to deal
+    them are compared with this one, all or many, since sizes differ most there and no order of
+    dealing does them justice. Where no class is large enough, they count as one.
 
     Args:
         shares: Of each split, by its name; they need not add up to 1.
@@ -56,18 +59,10 @@ def deal(
         )
     _, numbers = np.unique(np.array(classes, object), return_inverse=True)
     wanted = np.array([*shares.values()])
+    wanted = wanted / wanted.sum()
     if num_ties == len(ties):
-        return _spread(numbers, wanted / wanted.sum(), seed)
-    if np.bincount(numbers).max() < len(shares) ** 2:
-        numbers = np.zeros_like(numbers)
-    if num_ties <= MOST_FOLDS:
-        _, groups = np.unique(ties, return_inverse=True)
-        return _search(_count(groups, numbers), wanted / wanted.sum(), seed)[groups]
-    folds = _fold(numbers, ties, num_ties, seed)
-    if len(np.unique(folds)) < len(shares):  # groups are so few: each is a fold
-        folds = np.random.default_rng(seed).permutation(ties.max() + 1)[ties]
-    _, folds = np.unique(folds, return_inverse=True)
-    return _deal_folds(_count(folds, numbers), wanted)[folds]
+        return _spread(numbers, wanted, seed)
+    return _deal_groups(numbers, ties, wanted, seed)
 
 
 def deal_annotated(
@@ -133,6 +128,20 @@ def _spread(numbers: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
     return of_image
 
 
+def _deal_groups(
+    numbers: np.ndarray, ties: np.ndarray, shares: np.ndarray, seed: int
+) -> np.ndarray:
+    """Deal images, (N,) int classes, to splits, none of their groups apart: (N,) int."""
+    if np.bincount(numbers).max() < len(shares) ** 2:
+        numbers = np.zeros_like(numbers)
+    folds = _fold(numbers, ties, len(shares), seed)
+    by_folds = _deal_folds(_count(folds, numbers), shares)[folds]
+    _, firsts, groups = np.unique(ties, return_index=True, return_inverse=True)
+    if len(firsts) > MOST_FOLDS:
+        return by_folds
+    return _search(_count(groups, numbers), shares, by_folds[firsts], seed)[groups]
+
+
 def _count(parts: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """Count the images of each part and class: (P, C) float of (N,) int parts and classes."""
     counts = np.zeros((parts.max() + 1, numbers.max() + 1))
@@ -140,33 +149,75 @@ def _count(parts: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     return counts
 
 
-def _search(counts: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
-    """Find the split of each of few groups, (G,) int, so that shares are nearest; none is empty.
+def _search(counts: np.ndarray, shares: np.ndarray, by_folds: np.ndarray, seed: int) -> np.ndarray:
+    """Find the split of each of few groups, (G,) int, so that shares are near; none is empty.
 
-    Nearest is what has the least chi-square, the sum of squares of how far shares are off, each
-    divided by what it should be, so that a small split lacks no class that others have plenty of:
-    that of all images, and the mean over classes of that of each.
+    The nearest of all dealings, or else of those that moving a group or swapping two makes of the
+    nearest of many and of another one.
 
     Args:
         counts: (G, C), images of each class in each group; at least as many groups as splits.
         shares: (S,), adding up to 1.
-        seed: Of which of several that are equally near is taken.
+        by_folds: (G,) int, the other one; what is found is as near at least.
+        seed: Of which are tried, and which of several that are equally near is taken.
     """
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(counts))
     dealings = _list_dealings(len(counts), shares, rng)
     of_all = counts.sum(axis=1, keepdims=True)
     columns = np.hstack([of_all / of_all.sum(), counts / counts.sum(axis=0)])[order]
-    weights = np.array([1.0] + [1 / counts.shape[1]] * counts.shape[1])
+    nearest = np.argsort(_rate(dealings, columns, shares), kind="stable")[:_MOST_STARTS]
+    starts = [*dealings[nearest], by_folds[order]]
+    improved = np.array([_improve(start, columns, shares) for start in starts])
+    of_group = np.empty(len(counts), int)
+    of_group[order] = improved[_rate(improved, columns, shares).argmin()]
+    return of_group
+
+
+def _rate(dealings: np.ndarray, columns: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Tell how far dealings are off, (D,) float, by chi-square.
+
+    That is the sum of squares of how far shares are off, each divided by what it should be, so that
+    a small split lacks no class that others have plenty of: that of all images, and the mean over
+    classes of that of each.
+
+    Args:
+        dealings: (D, G) int.
+        columns: (G, 1 + C), share of all images, and of those of each class, that a group has.
+        shares: (S,), adding up to 1.
+    """
+    num_classes = columns.shape[1] - 1
+    weights = np.array([1.0] + [1 / num_classes] * num_classes)
     costs = []
     for part in np.array_split(dealings, _PARTS):
         off = [
             ((part == split) @ columns - share) ** 2 / share for split, share in enumerate(shares)
         ]
         costs.append(sum(off) @ weights)
-    of_group = np.empty(len(counts), int)
-    of_group[order] = dealings[np.concatenate(costs).round(12).argmin()]  # equal but for rounding
-    return of_group
+    return np.asarray(np.concatenate(costs).round(12))  # equal but for rounding
+
+
+def _improve(dealing: np.ndarray, columns: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Move a group or swap two, whichever helps most, until nothing helps; see `_rate`."""
+    cost = np.inf
+    while True:
+        changed = _list_changed(dealing, len(shares))
+        costs = _rate(changed, columns, shares)
+        if costs.min() >= cost:
+            return dealing
+        dealing, cost = changed[costs.argmin()], costs.min()
+
+
+def _list_changed(dealing: np.ndarray, num_splits: int) -> np.ndarray:
+    """List what moving a group or swapping two makes of a dealing, itself included: (D, G) int."""
+    groups, splits = np.indices((len(dealing), num_splits)).reshape(2, -1)
+    moved = np.tile(dealing, (len(groups), 1))
+    moved[np.arange(len(groups)), groups] = splits
+    one, other = np.triu_indices(len(dealing), 1)
+    swapped = np.tile(dealing, (len(one), 1))
+    swapped[np.arange(len(one)), one] = dealing[other]
+    swapped[np.arange(len(one)), other] = dealing[one]
+    return _without_empty(np.vstack([moved, swapped]), num_splits)
 
 
 def _list_dealings(num_groups: int, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -177,18 +228,31 @@ def _list_dealings(num_groups: int, shares: np.ndarray, rng: np.random.Generator
     num_splits = len(shares)
     if num_splits**num_groups <= _MOST_DEALINGS:
         every = np.indices((num_splits,) * num_groups).reshape(num_groups, -1).T
-        has_all = [(every == split).any(axis=1) for split in range(num_splits)]
-        return np.asarray(every[np.all(has_all, axis=0)])
+        return _without_empty(every, num_splits)
     drawn = rng.choice(num_splits, (_MOST_DEALINGS, num_groups), p=shares)
     drawn[:, :num_splits] = np.arange(num_splits)
     return np.asarray(rng.permuted(drawn, axis=1))
 
 
-def _fold(numbers: np.ndarray, ties: np.ndarray, num_ties: int, seed: int) -> np.ndarray:
-    """Put images, (N,) int classes, into folds, none of their groups apart: (N,) int."""
+def _without_empty(dealings: np.ndarray, num_splits: int) -> np.ndarray:
+    """Take those of dealings, (D, G) int, that leave no split empty."""
+    has_all = [(dealings == split).any(axis=1) for split in range(num_splits)]
+    return np.asarray(dealings[np.all(has_all, axis=0)])
+
+
+def _fold(numbers: np.ndarray, ties: np.ndarray, num_splits: int, seed: int) -> np.ndarray:
+    """Put images, (N,) int classes, into folds, a group in one: (N,) int; as many as splits."""
+    folds = _stratify(numbers, ties, seed)
+    if len(np.unique(folds)) < num_splits:  # groups are so few: each is a fold
+        folds = np.random.default_rng(seed).permutation(ties.max() + 1)[ties]
+    return np.unique(folds, return_inverse=True)[1]
+
+
+def _stratify(numbers: np.ndarray, ties: np.ndarray, seed: int) -> np.ndarray:
+    """Put images into folds, each with about the same share of each class: (N,) int."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    num_folds = min(MOST_FOLDS, num_ties, int(np.bincount(numbers).max()))
+    num_folds = min(MOST_FOLDS, len(np.unique(ties)), int(np.bincount(numbers).max()))
     if num_folds < 2:  # each image is of another class
         return np.zeros(len(ties), int)
     folds = np.empty(len(ties), int)
@@ -205,9 +269,9 @@ def _deal_folds(counts: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
     Args:
         counts: (F, C), images of each class in each fold.
-        shares: (S,).
+        shares: (S,), adding up to 1.
     """
-    wanted = shares[:, None] / shares.sum()
+    wanted = shares[:, None]
     every = counts.sum(axis=0)
     has, seen = np.zeros((len(shares), len(every))), np.zeros(len(every))
     of_fold = np.empty(len(counts), int)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from util.errors import UserError
+from util.splitting import dealing as ways
 from util.splitting.dealing import deal, deal_annotated
 
 SHARES = {"Train": 0.7, "Validation": 0.15, "Test": 0.15}
@@ -100,6 +101,79 @@ def test_a_dozen_groups_that_differ_in_size_and_class_have_near_shares() -> None
         for name in "ab":
             of_class = shares_of(numbers[np.array(classes) == name])
             np.testing.assert_allclose(of_class, [*SHARES.values()], atol=0.06)
+
+
+def draw_groups(num_groups: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw images, (N,) numbers of their groups and of their four classes, all of them large."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 90, (num_groups, 4)) * (rng.random((num_groups, 4)) < 0.4)
+    counts[np.arange(num_groups), np.arange(num_groups) % 4] += rng.integers(10, 40, num_groups)
+    groups, classes = np.indices(counts.shape).reshape(2, -1).repeat(counts.ravel(), axis=1)
+    return groups, classes
+
+
+def how_far_off(dealings: np.ndarray, groups: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Chi-square of all images and the mean of that of each class: (D,) of (D, G) dealings."""
+    far = np.zeros(len(dealings))
+    for name, weight in ((None, 1.0), *((name, 0.25) for name in range(4))):
+        of_group = np.bincount(groups[classes == name] if name is not None else groups,
+                               minlength=dealings.shape[1])  # fmt: skip
+        for split, wanted in enumerate(SHARES.values()):
+            has = (dealings == split) @ of_group / of_group.sum()
+            far += weight * (has - wanted) ** 2 / wanted
+    return far
+
+
+def deal_groups(groups: np.ndarray, classes: np.ndarray, seed: int) -> np.ndarray:
+    numbers = deal(SHARES, [str(name) for name in classes], groups, seed)
+    return numbers[np.unique(groups, return_index=True)[1]][None]
+
+
+def deal_folds(groups: np.ndarray, classes: np.ndarray, seed: int) -> np.ndarray:
+    folds = ways._fold(classes, groups, 3, seed)
+    numbers = ways._deal_folds(ways._count(folds, classes), np.array([*SHARES.values()]))[folds]
+    return numbers[np.unique(groups, return_index=True)[1]][None]
+
+
+@pytest.mark.parametrize("num_groups", [5, 8, 11])
+def test_groups_of_four_classes_are_dealt_as_an_exhaustive_search_deals_them(
+    num_groups: int,
+) -> None:
+    every = np.indices((3,) * num_groups).reshape(num_groups, -1).T
+    is_full = np.all([(every == split).any(axis=1) for split in range(3)], axis=0)
+    for seed in range(4):
+        groups, classes = draw_groups(num_groups, seed)
+        best = how_far_off(every[is_full], groups, classes).min()
+        found = deal_groups(groups, classes, seed)
+        assert how_far_off(found, groups, classes)[0] == pytest.approx(best)
+
+
+@pytest.mark.parametrize("num_groups", [14, 17, 20])
+def test_up_to_twenty_groups_are_never_dealt_worse_than_folds_are(num_groups: int) -> None:
+    for seed in range(4):
+        groups, classes = draw_groups(num_groups, seed)
+        found = deal_groups(groups, classes, seed)
+        by_folds = deal_folds(groups, classes, seed)
+        far = how_far_off(found, groups, classes)[0]
+        assert far <= how_far_off(by_folds, groups, classes)[0] + 1e-9
+        changed = []
+        for one, other in product(range(num_groups), repeat=2):
+            for split in range(3):
+                moved, swapped = found[0].copy(), found[0].copy()
+                moved[one] = split
+                swapped[[one, other]] = found[0, [other, one]]
+                changed += [each for each in (moved, swapped) if len(set(each.tolist())) == 3]
+        assert how_far_off(np.array(changed), groups, classes).min() >= far - 1e-9
+
+
+def test_a_dealing_by_folds_that_draws_do_not_find_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ways, "_MOST_DEALINGS", 1)
+    monkeypatch.setattr(ways, "_list_changed", lambda dealing, _: dealing[None])
+    for seed in range(6):
+        groups, classes = draw_groups(18, seed)
+        by_folds = deal_folds(groups, classes, seed)
+        far = how_far_off(deal_groups(groups, classes, seed), groups, classes)[0]
+        assert far <= how_far_off(by_folds, groups, classes)[0] + 1e-9
 
 
 def test_as_many_splits_as_groups_have_one_each() -> None:
