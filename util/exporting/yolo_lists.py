@@ -107,6 +107,16 @@ def list_images(
             "has them: a teacher's, or one that student/predict.py makes"
         )
     may_link = not output.is_relative_to(data.images)  # links would be images the next time
+    return _place_images(ids, image_paths, place, may_link)
+
+
+def _place_images(
+    ids: Mapping[str, Sequence[str]],
+    image_paths: Mapping[str, Path],
+    place: Callable[[str], Path],
+    may_link: bool,
+) -> ImageLists:
+    """List the images of splits where Ultralytics finds their labels, by links if need be."""
     images: dict[str, list[Path]] = {}
     links, lost = dict[Path, Path](), []
     for key, image_id in (

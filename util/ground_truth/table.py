@@ -53,6 +53,27 @@ def to_truth_table(path: Path, boxes: Sequence[TrueBox]) -> pd.DataFrame:
         UserError: A box is not finite, has a negative size, or lies outside of its image.
     """
     edges = np.array([box.edges for box in boxes], float).reshape(-1, 4)
+    _check_edges(path, boxes, edges)
+    table = pd.DataFrame(edges.clip(0, 1), columns=COORDINATES)
+    table.insert(0, "image", pd.Series([box.image for box in boxes], dtype="str"))
+    table["obj_id"] = table.groupby("image").cumcount()
+    table["obj_class"] = pd.Series([box.obj_class for box in boxes], dtype="str")
+    table["confidence"] = 1.0
+    table["ignore"] = np.array([box.is_ignored for box in boxes], bool)
+    has_area = (table["xmin"] < table["xmax"]) & (table["ymin"] < table["ymax"])
+    if not has_area.all():
+        empty = [box.place for box in _chosen(boxes, ~has_area)]
+        logger.warning(
+            "%s: left out %s of no area: %s",
+            path,
+            count_of(len(empty), "box", "boxes"),
+            listed(empty),
+        )
+    return table[has_area].reset_index(drop=True)
+
+
+def _check_edges(path: Path, boxes: Sequence[TrueBox], edges: np.ndarray) -> None:
+    """Refuse boxes by their edges, (N, 4); see `to_truth_table`. Those that are cut are said."""
     low, high = edges[:, :2], edges[:, 2:]
     is_inside = (low <= 1).all(axis=1) & (high >= 0).all(axis=1)
     is_good = np.isfinite(edges).all(axis=1) & (low <= high).all(axis=1)
@@ -71,22 +92,6 @@ def to_truth_table(path: Path, boxes: Sequence[TrueBox]) -> pd.DataFrame:
             count_of(len(far), "box that leaves its image", "boxes that leave their image"),
             listed(far),
         )
-    table = pd.DataFrame(edges.clip(0, 1), columns=COORDINATES)
-    table.insert(0, "image", pd.Series([box.image for box in boxes], dtype="str"))
-    table["obj_id"] = table.groupby("image").cumcount()
-    table["obj_class"] = pd.Series([box.obj_class for box in boxes], dtype="str")
-    table["confidence"] = 1.0
-    table["ignore"] = np.array([box.is_ignored for box in boxes], bool)
-    has_area = (table["xmin"] < table["xmax"]) & (table["ymin"] < table["ymax"])
-    if not has_area.all():
-        empty = [box.place for box in _chosen(boxes, ~has_area)]
-        logger.warning(
-            "%s: left out %s of no area: %s",
-            path,
-            count_of(len(empty), "box", "boxes"),
-            listed(empty),
-        )
-    return table[has_area].reset_index(drop=True)
 
 
 def _chosen(boxes: Sequence[TrueBox], is_chosen: ArrayLike) -> list[TrueBox]:
