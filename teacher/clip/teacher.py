@@ -91,7 +91,8 @@ class ClipTeacher:
         """
         new = [phrase for phrase in dict.fromkeys(phrases) if phrase not in self._known]
         self._check_lengths(new)
-        with self.runtime.inference(has_gradients=True):  # others' tensors no gradient can use
+        remedy = "set a smaller teacher.prompts_per_batch"
+        with self.runtime.inference(remedy, has_gradients=True):  # others no gradient can use
             self._known |= zip(new, self.batches.map(self._embed, new), strict=True)
 
     def _check_lengths(self, phrases: Sequence[str]) -> None:
@@ -122,9 +123,11 @@ class ClipTeacher:
                 logits = (embeddings * scaled).sum(1)  # in float32, which a product may not be
                 found, probability = map_evidence(seen, logits, len(phrases))
                 evidence.append((check_finite(found, MODEL), probability))
-        affinity = balance(seen.attention)
-        threshold = self.settings.region_threshold
-        return [spread(found, affinity, threshold) * share for found, share in evidence]
+            # Sums over thousands of patches stay float32.
+            with torch.no_grad(), torch.autocast(self.runtime.device.type, enabled=False):
+                affinity = balance(seen.attention)
+                threshold = self.settings.region_threshold
+                return [spread(found, affinity, threshold) * share for found, share in evidence]
 
     def _prepare(self, image_rgb: np.ndarray) -> Tensor:
         """Make an image whole patches, (1, 3, H, W) float, no side longer than it may be."""

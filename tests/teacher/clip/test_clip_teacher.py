@@ -173,14 +173,23 @@ def test_weights_that_are_not_numbers_are_an_error() -> None:
             maps_of(teacher, paint((40, 60)), ["tern"])
 
 
+def run_out_of_memory(*_args: Any, **_kwargs: Any) -> Any:
+    raise torch.OutOfMemoryError("out of memory")
+
+
+@pytest.mark.parametrize("where", ["see", "balance", "spread"])
 def test_memory_that_runs_out_is_told_with_the_key_that_helps(
+    monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr(f"teacher.clip.teacher.{where}", run_out_of_memory)
+    with pytest.raises(UserError, match=r"memory of cpu; set a smaller clip\.longest_px$"):
+        maps_of(build(), paint((40, 60)), ["tern"])
+
+
+def test_memory_that_runs_out_on_texts_is_told_with_the_key_of_texts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    teacher = build()
-
-    def fail(*_args: Any, **_kwargs: Any) -> Any:
-        raise torch.OutOfMemoryError("out of memory")
-
-    monkeypatch.setattr(teacher.model.vision_model, "forward", fail)
-    with pytest.raises(UserError, match=r"memory of cpu; set a smaller clip\.longest_px$"):
-        maps_of(teacher, paint((40, 60)), ["tern"])
+    asked = build()
+    monkeypatch.setattr(asked.model.text_model, "forward", run_out_of_memory)
+    with pytest.raises(UserError, match=r"; set a smaller teacher\.prompts_per_batch$"):
+        maps_of(asked, paint((40, 60)), ["tern"])
