@@ -1,13 +1,13 @@
 """What lies beside a map: weights and logits of its pixels, and masks of things."""
 
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from util.disk.walking import on_disk
 from util.disk.whole_files import write_bytes
 from util.images.files import id_to_path, write_image
 
@@ -15,7 +15,7 @@ WEIGHTS = "weights"
 LOGITS = "logits"
 MASKS = "masks"
 
-_MASK = "mask_{:04d}.png"
+_IS_MASK = re.compile(rf"{MASKS}/.+/mask_\d{{4,}}", re.DOTALL)
 
 
 def weights_path(folder: Path, image_id: str) -> Path:
@@ -53,13 +53,18 @@ def write_logits(path: Path, logits: np.ndarray) -> None:
     write_bytes(path, buffer.getvalue())
 
 
+def mask_id(image_id: str, number: int) -> str:
+    """Name a mask of a thing in an image, by its number from 0, as if it were an image."""
+    return f"{MASKS}/{image_id}/mask_{number:04d}"
+
+
 def mask_path(folder: Path, image_id: str, number: int) -> Path:
     """Where a mask of a thing in an image lies, by its number from 0, if a label set has some."""
-    return on_disk(folder / MASKS / image_id / _MASK.format(number))
+    return id_to_path(folder, mask_id(image_id, number))
 
 
 def write_masks(folder: Path, image_id: str, masks: Iterable[np.ndarray]) -> int:
-    """Write masks of things in an image, (H, W) bool each, as 1-bit PNGs; older ones are removed.
+    """Write masks of things in an image, (H, W) bool each, as 1-bit PNGs.
 
     Args:
         folder: Of the label set.
@@ -75,13 +80,9 @@ def write_masks(folder: Path, image_id: str, masks: Iterable[np.ndarray]) -> int
         Image.fromarray(mask).save(buffer, "PNG")
         write_bytes(mask_path(folder, image_id, count), buffer.getvalue())
         count += 1
-    remove_masks(folder, image_id, count)
     return count
 
 
-def remove_masks(folder: Path, image_id: str, first: int = 0) -> None:
-    """Remove the masks of things in an image from a number on; those of other images stay."""
-    kept = {_MASK.format(number) for number in range(first)}
-    for path in on_disk(folder / MASKS / image_id).glob("mask_*.png"):
-        if path.name not in kept:
-            path.unlink()
+def is_mask(image_id: str) -> bool:
+    """Tell whether a PNG of a folder, named like an image, is a mask of a thing by its place."""
+    return _IS_MASK.fullmatch(image_id) is not None

@@ -23,7 +23,7 @@ from util.images.files import (
 )
 from util.images.identity import ImageIdentity, parse_images
 from util.label_set.boxes import BYTES_A_PIXEL, FoundBoxes, find_boxes
-from util.label_set.pixel_files import WEIGHTS, logits_path, mask_path, weights_path
+from util.label_set.pixel_files import WEIGHTS, is_mask, logits_path, mask_path, weights_path
 from util.label_set.records import (
     CHOSEN_ON,
     MANIFEST,
@@ -83,7 +83,7 @@ class LabelSet:
                     "needed here; choose one of a teacher or student that gives maps"
                 )
         else:
-            found = find_files(folder, {".png"})
+            found = [i for i in find_files(folder, {".png"}) if not is_mask(i)]
             if not found:
                 raise UserError(f"the label set {folder} has no soft label (.png)")
             weights = {f"{WEIGHTS}/{image_id}" for image_id in found}

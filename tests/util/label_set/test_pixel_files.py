@@ -129,3 +129,36 @@ def test_masks_that_have_no_successor_are_removed_and_those_of_others_stay(tmp_p
     label_set = make_masked(tmp_path / "set", {"producer": "a map"}, a=Content(spot()))
     assert not list((tmp_path / "set/masks").rglob("*.png"))
     assert label_set.num_masks == {}
+
+
+def test_maps_that_lie_where_the_masks_of_an_image_would_stay(tmp_path: Path) -> None:
+    names = ["masks/z/mask_0000", "z"]
+    label_set = make(tmp_path / "set", names)
+    assert label_set.ids == names
+    make_masked(tmp_path / "set", {"producer": "outlines"}, z=outlined(slice(2)))
+    contents = dict.fromkeys(names, Content(spot()))
+    label_set = make_masked(tmp_path / "set", {"producer": "maps again"}, **contents)
+    assert [label_set.read(name).max() > 0 for name in label_set.ids] == [True, True]
+
+
+def test_an_image_of_fewer_masks_or_without_keeps_none_of_before(tmp_path: Path) -> None:
+    many = outlined(slice(2), slice(4), slice(6))
+    make_masked(tmp_path / "set", SETTINGS, a=many, b=outlined(slice(2)))
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        writer.add("a", outlined(slice(3)), source="2", seconds=0)
+        writer.fail("b", "it is damaged")
+        writer.finish(BOXES)
+    left = {path.relative_to(tmp_path / "set/masks") for path in tmp_path.rglob("*.png")}
+    assert left == {Path("a/mask_0000.png")}
+
+
+def test_masks_of_things_are_no_maps_of_a_bare_folder(tmp_path: Path) -> None:
+    one = outlined(slice(0, 5))
+    make_masked(tmp_path / "set", SETTINGS, **{"a/b": one, "c": one})
+    for name in ("label_set.json", "records.jsonl"):
+        (tmp_path / "set" / name).unlink()
+    with pytest.raises(UserError, match=r"has no soft label"):
+        LabelSet(tmp_path / "set")
+    for name in ("c", "masks/mask_0000", "masks/c/1"):
+        write_soft_label(tmp_path / "set" / f"{name}.png", spot())
+    assert LabelSet(tmp_path / "set").ids == ["c", "masks/c/1", "masks/mask_0000"]

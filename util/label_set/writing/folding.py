@@ -48,11 +48,14 @@ class Latest:
         files: That hold them.
         places: Where each is, by the id of its image.
         superseded: Images that have records by other settings, be there newer ones or not.
+        lost_masks: Numbers of the masks of things that earlier records count and the last does not,
+            by the id of their image.
     """
 
     files: Sequence[Path]
     places: Mapping[str, Place]
     superseded: frozenset[str]
+    lost_masks: Mapping[str, range]
 
     def without_boxes(self) -> "Latest":
         """The same records, as if their boxes were not known."""
@@ -71,12 +74,20 @@ def find_latest(files: Sequence[Path], settings_hash: str) -> Latest:
     """
     places: dict[str, Place] = {}
     superseded = set()
+    most: dict[str, int] = {}  # masks that a record counts; in most sets, none does
+    now: dict[str, int] = {}
     for record, place in read_records(files):
+        image_id, count = record["id"], record.get("masks", 0)
+        if count:
+            most[image_id] = max(count, most.get(image_id, 0))
         if place.head.settings_hash == settings_hash:
-            places[record["id"]] = place
+            places[image_id] = place
+            if image_id in most:
+                now[image_id] = count
         else:
-            superseded.add(record["id"])
-    return Latest(files, places, frozenset(superseded))
+            superseded.add(image_id)
+    lost = {image_id: range(now.get(image_id, 0), count) for image_id, count in most.items()}
+    return Latest(files, places, frozenset(superseded), lost)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Container, Mapping
 from pathlib import Path
 
 from util.data_classes import BoxSettings
@@ -11,8 +11,8 @@ from util.label_set.boxes import boxes_to_rows, find_boxes
 from util.label_set.contents import Content
 from util.label_set.pixel_files import (
     logits_path,
+    mask_id,
     mask_path,
-    remove_masks,
     weights_path,
     write_logits,
     write_masks,
@@ -23,6 +23,8 @@ from util.label_set.records import Record
 
 def keep(folder: Path, image_id: str, content: Content, box_settings: BoxSettings | None) -> Record:
     """Write what is kept of an image; older files that have no successor are removed.
+
+    But for masks of things, whose number only earlier records tell (`remove_masks`).
 
     Args:
         folder: Of the label set.
@@ -47,9 +49,7 @@ def keep(folder: Path, image_id: str, content: Content, box_settings: BoxSetting
         else:
             write(path, pixels)
             record[name] = True
-    if content.proposals is None:
-        remove_masks(folder, image_id)
-    else:
+    if content.proposals is not None:
         record["masks"] = write_masks(folder, image_id, content.proposals)
     return record
 
@@ -105,9 +105,22 @@ def is_kept(folder: Path, record: Record, source: str) -> bool:
 
 
 def remove_maps(folder: Path, image_ids: Collection[str]) -> None:
-    """Remove older maps, weights, logits and masks that have no successor."""
+    """Remove older maps, weights and logits that have no successor."""
     for image_id in image_ids:
         id_to_path(folder, image_id).unlink(missing_ok=True)
         weights_path(folder, image_id).unlink(missing_ok=True)
         logits_path(folder, image_id).unlink(missing_ok=True)
-        remove_masks(folder, image_id)
+
+
+def remove_masks(folder: Path, lost: Mapping[str, range], image_ids: Container[str]) -> None:
+    """Remove older masks of things that have no successor.
+
+    Args:
+        folder: Of the label set.
+        lost: Their numbers, by the id of their image.
+        image_ids: What has records: a map of them may lie where a mask was.
+    """
+    for image_id, numbers in lost.items():
+        for number in numbers:
+            if mask_id(image_id, number) not in image_ids:
+                mask_path(folder, image_id, number).unlink(missing_ok=True)

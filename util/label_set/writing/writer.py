@@ -24,7 +24,7 @@ from util.label_set.records import (
 from util.label_set.writing.claiming import Claim
 from util.label_set.writing.earlier import Earlier
 from util.label_set.writing.folding import Latest, find_latest, fold_records
-from util.label_set.writing.keeping import is_kept, keep, remove_maps
+from util.label_set.writing.keeping import is_kept, keep, remove_maps, remove_masks
 from util.label_set.writing.part import Part
 from util.label_set.writing.progress import ProgressFile, is_ready, say_ready
 from util.running.shares import ALONE, Share
@@ -271,6 +271,7 @@ class LabelSetWriter:
             latest = find_latest(self._earlier.files(), self.hash)
         # Before the records that tell of them are replaced.
         remove_maps(self.folder, latest.superseded.difference(latest.places))
+        remove_masks(self.folder, latest.lost_masks, latest.places)
         summary = fold_records(self.folder, latest, self.hash, self._part, box_settings)
         boxes = {"boxes": asdict(box_settings)}
         write_json(self.folder / MANIFEST, self._manifest | summary.as_dict() | boxes)
