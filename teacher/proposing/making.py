@@ -7,13 +7,14 @@ from threading import Lock
 
 from teacher.proposing.planning import MaskPlan
 from util.data_classes import BoxSettings
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.images.files import image_size_hw, read_image
 from util.label_set import Content, LabelSetWriter, Made, find_pending, make_maps
+from util.label_set.pixel_files import MASKS
 from util.running.shares import Share
 
 BYTES_A_PIXEL = 24
-"""Memory that an image and the masks in it take until they are written."""
+"""Memory that an image takes until it is written; each mask in it takes a byte a pixel at most."""
 
 
 def make_masks(
@@ -35,8 +36,14 @@ def make_masks(
         share: This process's.
 
     Raises:
-        UserError: The label set was made with other settings, or the model cannot be loaded.
+        UserError: The label set was made with other settings, an image lies where it keeps masks,
+            or the model cannot be loaded.
     """
+    if clashing := sorted(i for i in plan.sources if i.startswith(f"{MASKS}/")):
+        raise UserError(
+            f"{listed(clashing)} would lie where a label set keeps masks of things; rename the "
+            f"folder {MASKS!r} of images"
+        )
     with LabelSetWriter(output, plan.made_by, overwrite, share, facts=plan.facts) as writer:
         pending = find_pending(writer, plan.sources, {})
         failed: dict[str, str] = {}
@@ -48,15 +55,16 @@ def make_masks(
                 with alone:
                     return outline(image_id, image_rgb)
 
-            failed = make_maps(
-                writer, plan.sources, pending, make, "masks", lambda i: _cost(image_paths[i])
-            )
+            def cost(image_id: str) -> int:
+                return _count_pixels(image_paths[image_id]) * (BYTES_A_PIXEL + plan.most_masks)
+
+            failed = make_maps(writer, plan.sources, pending, make, "masks", cost)
         return Made(writer.finish_share(BoxSettings()), failed)
 
 
-def _cost(path: Path) -> int:
-    """Memory that an image takes meanwhile; 0 if it cannot be read."""
+def _count_pixels(path: Path) -> int:
+    """How many pixels an image has; 0 if it cannot be read."""
     try:
-        return math.prod(image_size_hw(path)) * BYTES_A_PIXEL
+        return math.prod(image_size_hw(path))
     except UserError:
         return 0

@@ -24,6 +24,9 @@ VERSION = 1
 
 PART = "segmenter"
 
+MASKS_A_POINT = 3
+"""SAM answers with a part, a whole and what is round it (Kirillov et al., 2023, section 3)."""
+
 
 @dataclass(frozen=True)
 class MaskPlan:
@@ -35,6 +38,7 @@ class MaskPlan:
         made_by: All that decides the masks beside these; JSON values.
         facts: What else readers of the label set should know (see `LabelSetWriter`).
         load: Loads the model.
+        most_masks: What a grid of points may give in an image; 0 for boxes, which are few.
     """
 
     words: str
@@ -42,6 +46,7 @@ class MaskPlan:
     made_by: Mapping[str, Any]
     facts: Mapping[str, Any]
     load: Callable[[], Outline]
+    most_masks: int = 0
 
 
 def plan_boxes(
@@ -111,6 +116,7 @@ def plan_points(
         made_by=_describe(section, teacher, saa, models),
         facts=_keep_config(section, saa),
         load=lambda: _load_points(section, teacher, saa, models),
+        most_masks=MASKS_A_POINT * section.points_per_side**2,
     )
 
 
