@@ -19,6 +19,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 from teacher.proposing.making import make_masks
 from teacher.proposing.planning import plan_boxes, plan_points
+from teacher.proposing.settings import describe_unread
 from util.config import keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.disk.walking import on_disk
@@ -41,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     section, paths, share = config.proposals, config.paths, read_share()
     output = paths.label_sets / section.output
+    given = {key for key in READS if getattr(options, key)}
+    if sentence := describe_unread(section, config.teacher, config.saa, given):
+        raise UserError(sentence)
     settings = section, config.teacher, config.saa, paths.weights
     refined = []
     if section.source == "boxes":
@@ -48,8 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             section.label_set, paths.label_sets, paths.runs, config.data.test_split
         )
         image_paths = find_images(config.data.images)
-        plan = plan_boxes(*settings, LabelSet(folder, needs_maps=False), image_paths)
-        refined = ["--refinement.label_set", section.label_set]
+        label_set = LabelSet(folder, needs_maps=False)
+        plan = plan_boxes(*settings, label_set, image_paths)
+        if label_set.has_maps:  # else masks of its boxes refine the maps of another
+            refined = ["--refinement.label_set", section.label_set]
         if on_disk(output).resolve() == folder.resolve():
             raise UserError(
                 f"proposals.output is {section.output!r}, the label set whose boxes are outlined;"

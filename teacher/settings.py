@@ -3,7 +3,7 @@
 A setting that is set for another teacher would change nothing, so it is refused, not passed over.
 """
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from teacher.saa.parts import WITHOUT_TORCH, backends
@@ -41,8 +41,12 @@ def tile_trouble(settings: TeacherSection) -> str:
     return ""
 
 
+Conditions = Iterable[tuple[str, bool, Set[str]]]
+"""When keys are read that are not always: in words, whether it is so, and the keys."""
+
+
 def _conditions(teacher: TeacherSection, own: OwnSections) -> Iterator[tuple[str, bool, Set[str]]]:
-    """When keys are read that not every teacher reads: in words, whether it is so, and the keys."""
+    """When keys are read that not every teacher reads; see `Conditions`."""
     saa, maskomaly, cam, boxes = (own[name] for name in ("saa", "maskomaly", "cam", "boxes"))
     assert isinstance(saa, SaaSection)
     assert isinstance(maskomaly, MaskomalySection)
@@ -86,23 +90,35 @@ def describe_unread(teacher: TeacherSection, own: OwnSections) -> str:
         teacher: Says which one labels, and what teachers have in common.
         own: What the config says of each.
     """
-    unread = [f"{key} ({words})" for key, words in _find_unread(teacher, own).items()]
+    return say_unread(f"the teacher {teacher.name!r}", _find_unread(teacher, own))
+
+
+def say_unread(reader: str, unread: Mapping[str, str]) -> str:
+    """Say in a sentence that keys are set but not read; '' if none, see `find_unread`."""
     if not unread:
         return ""
+    keys = ", ".join(f"{key} ({words})" for key, words in unread.items())
     return (
-        f"the teacher {teacher.name!r} as it is configured does not read "
-        f"{', '.join(unread)}; leave out what it does not read, or set what reads it, which stands "
-        "in brackets"
+        f"{reader} as it is configured does not read {keys}; leave out what it does not read, or "
+        "set what reads it, which stands in brackets"
     )
 
 
 def _find_unread(teacher: TeacherSection, own: OwnSections) -> dict[str, str]:
-    """Find the keys that differ from their defaults but are not read: what would read each."""
+    return find_unread(_conditions(teacher, own), {**own, "teacher": teacher})
+
+
+def find_unread(conditions: Conditions, sections: Mapping[str, Section]) -> dict[str, str]:
+    """Find the keys that differ from their defaults but are not read: what would read each.
+
+    Args:
+        conditions: When keys are read; the first that does not hold is what would read its keys.
+        sections: Those of the keys, by name.
+    """
     lacking: dict[str, str] = {}
-    for words, holds, keys in _conditions(teacher, own):
+    for words, holds, keys in conditions:
         if not holds:
             lacking = dict.fromkeys(keys, words) | lacking
-    sections = {**own, "teacher": teacher}
     values = {name: section.model_dump() for name, section in sections.items()}
     return {
         key: lacking[key]

@@ -1,6 +1,7 @@
 """Masks of things, from a label set's boxes or a grid of points to a refined label set."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tests.conftest import ROOT, read_gray
 from tests.teacher.saa.segmenters.small_sams import small_sam, write_folder
 from tests.teacher.saa.small_models import full
 from util.bbox_csv import read_bbox_csv
-from util.data_classes import BoxSettings
+from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
 from util.images.files import find_images, read_image, write_image
 from util.images.identity import ImageIdentity
@@ -27,6 +28,8 @@ from util.label_set import Content, LabelSet, LabelSetWriter
 from util.refinement.merging import merge_masks
 from util.weights.finding import find
 from util.weights.known import named
+
+POINTS = ("--proposals.source", "points", "--proposals.points_per_side", "2")
 
 
 @pytest.fixture
@@ -43,7 +46,8 @@ def rough(project: Path) -> Path:
 
 
 def propose(project: Path, *more: str, status: int = 0) -> LabelSet:
-    given = ["--config", str(project), "--proposals.label_set", "bird", *more]
+    of_bird = [] if "points" in more else ["--proposals.label_set", "bird"]
+    given = ["--config", str(project), *of_bird, *more]
     assert teacher.mask_proposals.main(given) == status
     return LabelSet(project.parent / "label_sets" / "proposals", needs_maps=False)
 
@@ -131,7 +135,72 @@ def test_other_settings_are_refused_and_replace_all_masks_where_that_is_wanted(
     after = times(propose(rough, "--overwrite"))
     assert after.keys() == before.keys()
     assert all(after[path] != before[path] for path in after)
-    propose(rough, "--proposals.stability", "0.5")  # of points, of which there are none
+
+
+def test_the_masks_of_boxes_alone_are_for_the_maps_of_another_set(
+    rough: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes = Boxes(np.array([[1.0, 1.0, 9.0, 9.0]]), np.array([0.9]), ("bird",))
+    with LabelSetWriter(rough.parent / "label_sets/yolox", {"producer": "boxes"}) as writer:
+        for image_id, path in find_images(rough.parent / "images").items():
+            content = Content(boxes=boxes, size_hw=read_image(path).shape[:2])
+            writer.add(image_id, content, source="1", seconds=0)
+        writer.finish(BoxSettings())
+    told = json.loads(rough.read_text()) | {"refinement": {"label_set": "bird"}}
+    rough.write_text(json.dumps(told))
+    propose(rough, "--proposals.label_set", "yolox")
+    _, _, step = capsys.readouterr().out.rpartition("Next: python ")
+    script, *arguments = shlex.split(step)
+    assert script == "util/refinement/refine_label_set.py"
+    assert util.refinement.refine_label_set.main(arguments) == 0
+    refined = LabelSet(rough.parent / "label_sets/refined")
+    assert refined.ids == LabelSet(rough.parent / "label_sets/bird").ids
+
+
+@pytest.mark.parametrize(
+    ("more", "keys"),
+    [
+        (["--teacher.split", "Test"], ["teacher.split (proposals.source points)"]),
+        (
+            ["--proposals.stability", "0.5", "--proposals.points_per_batch", "2"],
+            [
+                "proposals.points_per_batch (proposals.source points)",
+                "proposals.stability (proposals.source points)",
+            ],
+        ),
+        (
+            ["--teacher.precision", "bf16", "--saa.segmenter_model", "a"],
+            [
+                "teacher.precision (saa.segmenter sam or transformers)",
+                "saa.segmenter_model (a segmenter with weights)",
+            ],
+        ),
+        (
+            ["--saa.segmenter", "sam", "--saa.boxes_per_batch", "3", *POINTS],
+            ["saa.boxes_per_batch (proposals.source boxes)"],
+        ),
+        (
+            ["--saa.segmenter", "sam", "--proposals.label_set", "bird", *POINTS],
+            ["proposals.label_set (proposals.source boxes)"],
+        ),
+    ],
+)
+def test_what_is_set_but_not_read_is_refused(rough: Path, more: list[str], keys: list[str]) -> None:
+    with pytest.raises(UserError) as error:
+        propose(rough, *more)
+    said = str(error.value).removeprefix("what outlines things as it is configured does not read ")
+    assert sorted(said.partition(";")[0].split(", ")) == sorted(keys)
+
+
+def test_what_the_file_says_to_teachers_is_passed_over_but_not_what_it_says_of_points(
+    rough: Path,
+) -> None:
+    told = json.loads(rough.read_text()) | {"teacher": {"split": "Test", "precision": "bf16"}}
+    rough.write_text(json.dumps(told))
+    propose(rough)
+    rough.write_text(json.dumps(told | {"proposals": {"overlap": 0.5}}))
+    with pytest.raises(UserError, match=r"does not read proposals\.overlap"):
+        propose(rough)
 
 
 def test_images_whose_truth_chose_the_boxes_stay_known_where_masks_of_them_refine_another(
@@ -189,7 +258,6 @@ def test_boxes_in_which_the_segmenter_sees_nothing_have_no_mask(rough: Path) -> 
     assert made.manifest["settings"]["models"]["segmenter"]["sha256"] == row.sha256
 
 
-POINTS = ("--proposals.source", "points", "--proposals.points_per_side", "2")
 ALL = ("--proposals.predicted_iou", "0", "--proposals.stability", "0")
 
 
