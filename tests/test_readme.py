@@ -179,7 +179,7 @@ def test_configs_that_are_shown_are_valid() -> None:
 
 def test_weights_that_are_fetched_and_files_that_are_run_are_there() -> None:
     fetched = re.findall(r"--fetch ([\w./-]+)$", ALL, re.MULTILINE)
-    assert len(fetched) == 5
+    assert len(fetched) == 6
     assert set(fetched) <= {model.name for model in MODELS}
     for command in ("torchrun --nproc-per-node 4", r"sbatch(?: --ntasks=4)?"):
         scripts = re.findall(rf"^{command} ([^\s-]\S+)", ALL, re.MULTILINE)

@@ -146,7 +146,7 @@ def test_images_that_cannot_be_read_are_left_out_of_int8(
     config, _ = load_config("", ["--config", str(exported)])
     images = Images({"a": good[0], "b": bad, "c": good[1]}, {"d": bad, "e": good[2]}, None)
     said = student.export.make_int8(config, path, int8, images)
-    assert "ranges found on 2 images; on 1 others" in said[0]
+    assert "ranges found on 2 images; on 1 other:" in said[0]
     assert said[-2].startswith("IoU of float32 and int8")
     assert said[-1] == "2 images cannot be read: left out"
     assert OnnxPredictor(int8).metadata["calibrated_on"] == 2
@@ -273,7 +273,7 @@ def test_the_truth_is_that_of_images_that_have_a_mask(
     # What is found on the images without a mask is no error.
     assert "IoU of truth and float32: 1.0000" in capsys.readouterr().out
     write_image(masks / f"{image_id}.png", np.ones((3, 4), np.uint8))
-    with pytest.raises(UserError, match=r"is \(3, 4\), its image"):
+    with pytest.raises(UserError, match="is 4 x 3, its image 64 x 64"):
         student.export.main(options)
 
 

@@ -86,15 +86,16 @@ def test_a_stopped_run_goes_on_to_the_bit(cameras: Path) -> None:
 
 
 def test_two_processes_have_the_loss_curve_of_one_with_the_doubled_batch(cameras: Path) -> None:
-    curves = {}
+    curves, slow = {}, ["--detector.learning_rate", "2e-4"]  # at which rounding hardly grows
     for count, batch_size in ((1, 4), (2, 2)):
-        options = ["--detector.run", f"{count}", "--detector.batch_size", str(batch_size), *SHORT]
+        told = ["--detector.run", f"{count}", "--detector.batch_size", str(batch_size)]
+        options = [*told, *SHORT, *slow]
         script = str(ROOT / "student/detection/train_detector.py")
         launch(count, script, "--config", str(cameras), *options)
         curves[count] = pd.read_csv(cameras.parent / f"runs/{count}/metrics.csv")
-    # Rounding grows with each step: without synchronised normalisation they are 5 % apart.
+    # Without synchronised normalisation they are 0.2 and 2 % apart.
     for column in ("train_loss", "val_loss", "learning_rate"):
-        np.testing.assert_allclose(curves[2][column], curves[1][column], rtol=1e-2, err_msg=column)
+        np.testing.assert_allclose(curves[2][column], curves[1][column], rtol=1e-3, err_msg=column)
     np.testing.assert_allclose(curves[2]["val_ap50"], curves[1]["val_ap50"], atol=0.01)
 
 

@@ -162,7 +162,7 @@ def test_a_mask_must_have_the_size_of_its_image(tmp_path: Path) -> None:
     save_all(tmp_path, {"a": OBJECT})
     masks = open_folder(tmp_path, ["a"])
     assert masks.read("a", (12, 20)).shape == (12, 20)
-    with pytest.raises(UserError, match=r"is \(12, 20\), its image \(6, 10\).*must agree$"):
+    with pytest.raises(UserError, match=r"is 20 x 12, its image 10 x 6 .*must agree$"):
         masks.read("a", (6, 10))
     with pytest.raises(UserError, match="if EXIF turns the image upright, turn the mask likewise"):
         masks.read("a", (20, 12))

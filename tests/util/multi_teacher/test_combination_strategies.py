@@ -238,7 +238,7 @@ def test_another_slice_to_calibrate_on_is_another_combination(taught: Path) -> N
     options = ["--combination.calibration", "isotonic"]
     first = combine(taught, *options).fingerprint()
     assert combine(taught, *options).fingerprint() == first
-    with pytest.raises(UserError, match=r"calibrated_on: .* give --overwrite"):
+    with pytest.raises(UserError, match=r"other calibrated_on than then.* give --overwrite"):
         combine(taught, *options, "--combination.calibration_split", "Test")
     again = combine(taught, *options, "--combination.calibration_split", "Test", "--overwrite")
     assert again.fingerprint() != first
@@ -352,7 +352,7 @@ def test_processes_and_a_later_run_tune_the_same_weights(
 
 def test_other_images_or_masks_to_tune_on_are_another_combination(taught: Path) -> None:
     combine_two(taught, *TUNED)
-    with pytest.raises(UserError, match=r"tuned_on: .* give --overwrite"):
+    with pytest.raises(UserError, match=r"other tuned_on than then.* give --overwrite"):
         combine_two(taught, *TUNED, "--combination.tuning_split", "Test")
     mask = find_images(taught.parent / "masks")["flight 1/möwe_06"]
     write_image(mask, 1 - read_gray(mask))
