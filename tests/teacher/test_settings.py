@@ -1,5 +1,6 @@
 """What a teacher reads of the config, and what of that decides its label sets."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import teacher.soft_label_generation
 from teacher.building import check_teacher, plan_teacher, resolve_settings
 from teacher.plans import Models, TeacherPlan
 from teacher.settings import as_student, describe_unread
-from tests.conftest import make_project
+from tests.conftest import ROOT, make_project
 from util.config import Config, SaaSection, TeacherSection, config_fields, override_config
 from util.errors import UserError
 
@@ -111,6 +112,15 @@ def test_a_setting_that_is_not_read_is_told_with_what_reads_it() -> None:
     assert "saa.text_encoder (teacher.name saa)" in sentence
     sentence = unread_of(settings(detector="transformers", text_encoder="x"))
     assert "saa.text_encoder (saa.detector groundingdino)" in sentence
+
+
+@pytest.mark.parametrize("name", ["u2net", "clip"])
+def test_the_config_of_smoke_serves_other_teachers_without_its_section_cam(name: str) -> None:
+    told = json.loads((ROOT / "configs/smoke.json").read_text())
+    told["teacher"]["name"] = name
+    assert "cam.scales (teacher.name cam)" in unread_of(Config(**told))
+    del told["cam"]
+    assert unread_of(Config(**told)) == ""
 
 
 def test_only_what_differs_from_its_default_and_changes_maps_decides_them() -> None:

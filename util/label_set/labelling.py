@@ -23,7 +23,6 @@ from util.running.ahead import WriteBehind, map_ahead
 from util.running.interrupts import stop_between_items
 from util.running.progress import track
 from util.running.run import log_to
-from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -100,10 +99,7 @@ def label_images(
                 for name in answers.names:
                     behind.do(writers[name].fail, answers.image_id, str(error))
                 if len(failures.reasons) == seen == FUTILE_FAILURES and not has_worked:
-                    raise UserError(
-                        f"the first {count_of(seen, 'image has', 'images have all')} failed: "
-                        f"{error}"
-                    ) from None
+                    raise UserError(f"the first {seen} images have all failed: {error}") from None
             if should_stop():
                 break
     return answering.refused
