@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ),
         config.evaluation.predictions,
         config.evaluation.baseline,
-        test_ids,
+        {image_id: image_paths[image_id] for image_id in test_ids},
         config.data.groups,
         lambda path: open_boxes(path, image_paths),
     )

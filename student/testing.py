@@ -56,7 +56,7 @@ def evaluate_student(
     print(f"{folder}: {count_of(len(predicted.ids), 'image')} predicted")
     if data.ground_truth is not None or data.masks is not None:
         judged = {image_id: image_paths[image_id] for image_id in predicted.ids}
-        warn_of_used_images(student.checkpoint, split, judged)
+        warn_of_used_images(student.checkpoint.parent, split, judged)
     if data.ground_truth is None:
         print("data.ground_truth is null: nothing to judge the boxes by")
     else:

@@ -2,7 +2,7 @@
 
 import sys
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from util.disk.places import name_in
 from util.disk.walking import on_disk
 from util.errors import UserError, listed
 from util.label_set import PREDICTION, find_label_set, list_label_sets
+from util.learning.runs.used_images import warn_of_used_images
 from util.metrics.groups import ImageGroups, group_images
 from util.metrics.intervals import resamples_for
 from util.words import count_of
@@ -217,17 +218,19 @@ def open_compared(
     shelves: Shelves,
     places: Sequence[str],
     baseline: str | None,
-    test_ids: Sequence[str],
+    test_paths: Mapping[str, Path],
     group_pattern: str | None,
     open_one: Callable[[Path], S],
 ) -> Compared[S]:
     """Open what is to be judged, on the images that all have (see `on_common_images`).
 
+    Says where predictions are of a run that has learnt from these images.
+
     Args:
         shelves: Where label sets are.
         places: See `find_label_sets`.
         baseline: See `find_baseline`.
-        test_ids: The images of the split.
+        test_paths: The images of the split, by id.
         group_pattern: Which images intervals resample together, as data.groups.
         open_one: Opens a label set.
 
@@ -237,7 +240,10 @@ def open_compared(
     """
     found = find_label_sets(shelves, places).checked()
     compared_with = find_baseline(shelves, baseline, found.sets)
-    opened, ids = on_common_images(found.map(open_one), test_ids, shelves.split, bool(places))
+    opened, ids = on_common_images(found.map(open_one), [*test_paths], shelves.split, bool(places))
+    judged = {image_id: test_paths[image_id] for image_id in ids}
+    for name in opened.sets:
+        warn_of_used_images(_folder_of(found.sets[name]).parent, shelves.split, judged)
     groups = group_images(group_pattern, ids)
     return Compared(opened, ids, groups, resamples_for(len(opened.sets) - 1), compared_with)
 

@@ -56,7 +56,7 @@ def evaluate_detector(
         print("data.ground_truth is null: nothing to judge the boxes by")
         return found
     judged = {image_id: image_paths[image_id] for image_id in found.ids}
-    warn_of_used_images(checkpoint, data.test_split, judged)
+    warn_of_used_images(checkpoint.parent, data.test_split, judged)
     cameras = find_cameras(found.ids, data.groups, time)
     truths = read_truths(data, image_paths, found.ids)
     table = judge_cameras(cameras, truths, read_bbox_csv(folder / PREDICTION), streams.block)

@@ -28,7 +28,9 @@ from util.config.command_line import load_config
 from util.data_classes import BoxSettings
 from util.disk.places import to_place
 from util.errors import UserError
+from util.images.files import find_images
 from util.label_set import Content, LabelSetWriter, find_label_set
+from util.learning.runs.used_images import use_images
 from util.multi_teacher.combining import find_members
 
 
@@ -286,3 +288,21 @@ def test_prompts_that_nobody_can_label_with_order_nothing() -> None:
     config, _ = load_config("", ["--teacher.prompts", "list:none", "--student.run", "mine"])
     order = name_in_order(config.teacher, config.combination, config.student)
     assert order[-2:] == ["combined", "mine"]
+
+
+@pytest.mark.parametrize(("evaluate", "name"), SCRIPTS)
+def test_predictions_of_images_that_their_run_has_learnt_from_are_told(
+    made: Project, evaluate: Evaluation, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, paths = made.folder / "runs" / "student", find_images(made.folder / "images")
+    write_maps(run / "Test", made.test)
+    learnt, *others = made.test
+    use_images([learnt, *made.ids("Train")], others[:1], paths)[0].write(run)
+    assert made.run(evaluate) == 0
+    end = "1 of 3 images of Test that it is judged on, so its figures are too good:"
+    assert f"{run} has learnt from {end} {learnt}\n" in caplog.text
+    assert f"{run} was validated on {end} {others[0]}\n" in caplog.text
+    assert set(made.table(name).index) == {"good", "student/Test"}
+    caplog.clear()
+    assert made.run(evaluate, "--evaluation.predictions", "good") == 0
+    assert "judged on" not in caplog.text

@@ -89,15 +89,15 @@ def read_used_images(folder: Path) -> UsedImages | None:
         return None
 
 
-def warn_of_used_images(checkpoint: Path, split: str, image_paths: Mapping[str, Path]) -> None:
+def warn_of_used_images(run: Path, split: str, image_paths: Mapping[str, Path]) -> None:
     """Say which images a network is judged on that its training has used, if that is known.
 
     Args:
-        checkpoint: Of the network; its run is the folder where it lies.
+        run: Folder where the network's checkpoint lies; one that is no run is passed over.
         split: Name of the images.
         image_paths: Of those that it is judged on, by id.
     """
-    used = read_used_images(checkpoint.parent)
+    used = read_used_images(run)
     if used is None:
         return
     ways = {
@@ -111,7 +111,7 @@ def warn_of_used_images(checkpoint: Path, split: str, image_paths: Mapping[str, 
         if shared:
             logger.warning(
                 "%s %s %d of %s of %s that it is judged on, so its figures are too good: %s",
-                checkpoint.parent,
+                run,
                 way,
                 len(shared),
                 count_of(len(image_paths), "image"),

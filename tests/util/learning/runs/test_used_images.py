@@ -79,16 +79,16 @@ def test_other_images_of_equal_ids_and_runs_that_keep_no_list_are_not_told(
 ) -> None:
     run, paths = trained.parent / "runs/student", find_images(trained.parent / "images")
     train_ids = read_list(trained, "Train")
-    (tmp_path / "moved").mkdir()
-    moved = shutil.copy(run / "best.pt", tmp_path / "moved/best.pt")
+    moved = tmp_path / "moved"
+    moved.mkdir()
     warn_of_used_images(moved, "Test", paths)
     swapped = dict(zip(train_ids, [*paths.values()][::-1], strict=False))
-    warn_of_used_images(run / "best.pt", "Test", swapped)
+    warn_of_used_images(run, "Test", swapped)
     for content in ("{", "[]", '{"train": 1, "validation": {}}', '{"train": {}}'):
-        (tmp_path / "moved" / USED_IMAGES).write_text(content)
+        (moved / USED_IMAGES).write_text(content)
         warn_of_used_images(moved, "Test", paths)
     assert not caplog.text
-    shutil.copy(run / USED_IMAGES, tmp_path / "moved")
+    shutil.copy(run / USED_IMAGES, moved)
     warn_of_used_images(moved, "Test", paths)
     assert "has learnt from 6 of 12 images" in caplog.text
 
@@ -105,7 +105,7 @@ def test_images_of_the_run_that_a_training_began_with_are_told_too(
         used.write(tmp_path / name)
         start = tmp_path / name / "best.pt"
         caplog.clear()
-        warn_of_used_images(start, "Test", paths)
+        warn_of_used_images(start.parent, "Test", paths)
         assert f"{name} has learnt from 1 of 12 images" in caplog.text
         assert f"began with a network that has seen {len(seen)} of 12 images" in caplog.text
         seen.add(image_id)
