@@ -155,10 +155,11 @@ def keep(
     changes = find_changes(choice, start, names, config.teacher.name)
     folder = config.paths.runs / "explorer"
     path = folder / f"{name}.json"
+    done = "Replaced" if path.exists() else "Wrote"
     write_json(path, values_in(folder, override_config(config, changes, "the page")))
     scripts = ["analysis/prompt_study.py"] if is_study else LABELLING
     commands = [show_command(script, "--config", str(path)) for script in scripts]
-    return "\n".join([f"Wrote {path}", *commands, *([] if is_study else [REFUSED])])
+    return "\n".join([f"{done} {path}", *commands, *([] if is_study else [REFUSED])])
 
 
 if __name__ == "__main__":

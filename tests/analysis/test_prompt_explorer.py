@@ -110,6 +110,9 @@ def test_what_comes_after_a_save_says_that_labels_of_other_settings_are_refused(
     path = project.parent / "runs" / "explorer" / "explored.json"
     wrote, label, combine, *refused = told.split("\n")
     assert wrote == f"Wrote {path}"
+    desk.evaluate("document.getElementById('save').click()")
+    replaced = f"document.getElementById('saved').textContent.startsWith('Replaced {path}')"
+    desk.wait_for(replaced)
     assert "other settings are refused: give --overwrite" in " ".join(refused)
     script, *given = shlex.split(label)[1:]
     assert script.endswith("teacher/soft_label_generation.py")
