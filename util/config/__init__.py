@@ -39,7 +39,6 @@ from util.config.students.student import (
     BestEpoch,
     LossName,
     PixelWeights,
-    Precision,
     StudentSection,
 )
 from util.config.teachers.boxes import BoxesSection
@@ -53,6 +52,7 @@ from util.config.teachers.saa import SaaSection
 from util.config.teachers.sam3 import Sam3Section
 from util.config.teachers.teacher import TeacherSection
 from util.config.teachers.u2net import U2NetSection
+from util.config.training import Precision
 from util.config.video import VideoSection
 from util.config.windows import WindowsSection
 

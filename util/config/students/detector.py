@@ -12,7 +12,19 @@ from util.config.fields import (
     Section,
     locate_model,
 )
-from util.config.students.student import Precision
+from util.config.training import (
+    Augmentation,
+    Epochs,
+    GradientClip,
+    NumWorkers,
+    OneCycleRate,
+    Patience,
+    RunName,
+    Seed,
+    TrainingDevice,
+    TrainingPrecision,
+    WeightDecay,
+)
 
 
 class DetectorSection(Section):
@@ -20,11 +32,7 @@ class DetectorSection(Section):
 
     defaults_version: ClassVar[int] = 2  # boxes began at the side of a cell
 
-    run: FolderName = Field(
-        "detector",
-        description="Folder name of the run, in paths.runs.",
-        json_schema_extra=DECIDES_NOTHING,
-    )
+    run: RunName = "detector"
     label_set: str | None = Field(
         None,
         min_length=1,
@@ -70,17 +78,13 @@ class DetectorSection(Section):
     zoom: float = Field(
         1.5, ge=1, description="Images are enlarged or reduced up to so many times in training."
     )
-    augmentation: float = Field(
-        1.0, ge=0, description="Strength of changes of light and colour; above 0 with flips."
-    )
-    epochs: int = Field(40, ge=1, description="Passes over the training split.")
-    patience: int = Field(40, ge=1, description="Stop after so many epochs without a better one.")
+    augmentation: Augmentation = 1.0
+    epochs: Epochs = 40
+    patience: Patience = 40
     batch_size: int = Field(8, ge=1, description="Images in a step.")
-    learning_rate: float = Field(0.002, gt=0, description="Peak of the one-cycle schedule.")
-    weight_decay: float = Field(0.01, ge=0, description="Decay of AdamW.")
-    gradient_clip: float = Field(
-        10.0, ge=0, description="Largest norm of the gradients of a step; 0 = not clipped."
-    )
+    learning_rate: OneCycleRate = 0.002
+    weight_decay: WeightDecay = 0.01
+    gradient_clip: GradientClip = 10.0
     ema_decay: float = Field(
         0.98, ge=0, lt=1, description="Of the moving average of its weights; 0 = none is kept."
     )
@@ -94,25 +98,16 @@ class DetectorSection(Section):
         0.6, gt=0, description="IoU above which the less sure of two boxes of a class is dropped."
     )
     max_boxes: int = Field(100, ge=1, description="Most boxes of an image.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="Where it runs.", json_schema_extra=DECIDES_NOTHING
-    )
-    precision: Precision = Field(
-        "32-true", description="Numbers it is trained with; auto = bf16-mixed where that is faster."
-    )
+    seed: Seed = 0
+    device: TrainingDevice = "auto"
+    precision: TrainingPrecision = "32-true"
     checkpoint: ConfigPath | None = Field(
         None,
         description="Checkpoint to test or to export, a .pt or, to test, an .onnx; null = best.pt"
         " of the run.",
         json_schema_extra=DECIDES_NOTHING,
     )
-    num_workers: int = Field(
-        1,
-        ge=0,
-        description="Threads that read and augment images ahead; 0 = none.",
-        json_schema_extra=DECIDES_NOTHING,
-    )
+    num_workers: NumWorkers = 1
 
     @field_validator("classes")
     @classmethod

@@ -12,6 +12,16 @@ from util.config.fields import (
     Section,
     locate_model,
 )
+from util.config.training import (
+    GradientClip,
+    NumWorkers,
+    OneCycleRate,
+    RunName,
+    Seed,
+    TrainingDevice,
+    TrainingPrecision,
+    WeightDecay,
+)
 
 LossName = Literal["kl", "jaccard", "dice", "focal", "kd", "balanced", "gated_crf", "dense_crf"]
 
@@ -26,19 +36,12 @@ BestEpoch = Literal["last", "boxes", "loss"]
 PixelWeights = Literal["none", "label_set", "confidence"]
 
 
-Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
-
-
 class StudentSection(Section):
     """The student, a small network that learns from soft labels."""
 
     defaults_version: ClassVar[int] = 2  # architecture was unet, from scratch; losses with jaccard
 
-    run: FolderName = Field(
-        "student",
-        description="Folder name of the run, in paths.runs.",
-        json_schema_extra=DECIDES_NOTHING,
-    )
+    run: RunName = "student"
     label_set: FolderName = Field(
         "combined",
         description="Label set to learn from; truth+combined learns from truth where that has an"
@@ -125,11 +128,9 @@ class StudentSection(Section):
     zoom: float = Field(
         2.0, ge=1, le=4, description="Crops are enlarged or reduced up to so many times."
     )
-    learning_rate: float = Field(0.002, gt=0, description="Peak of the one-cycle schedule.")
-    weight_decay: float = Field(0.0001, ge=0, description="Decay of AdamW.")
-    gradient_clip: float = Field(
-        0.0, ge=0, description="Largest norm of the gradients of a step; 0 = not clipped."
-    )
+    learning_rate: OneCycleRate = 0.002
+    weight_decay: WeightDecay = 0.0001
+    gradient_clip: GradientClip = 0.0
     ema_decay: float = Field(
         0.0, ge=0, lt=1, description="Keep the moving average of the weights, such as 0.99; 0 = no."
     )
@@ -152,19 +153,10 @@ class StudentSection(Section):
         description="Most megapixels that are predicted for that in an epoch: beyond it, fewer"
         " images, and windows of the large ones.",
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="Where it runs.", json_schema_extra=DECIDES_NOTHING
-    )
-    precision: Precision = Field(
-        "auto", description="Numbers it is trained with; auto = bf16-mixed where that is faster."
-    )
-    num_workers: int = Field(
-        1,
-        ge=0,
-        description="Threads that read and augment images ahead; 0 = none.",
-        json_schema_extra=DECIDES_NOTHING,
-    )
+    seed: Seed = 0
+    device: TrainingDevice = "auto"
+    precision: TrainingPrecision = "auto"
+    num_workers: NumWorkers = 1
     memory_gb: float = Field(
         1.0,
         ge=0,

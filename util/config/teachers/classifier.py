@@ -5,7 +5,18 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from util.config.fields import DECIDES_NOTHING, FolderName, Fraction, Section, locate_model
-from util.config.students.student import Precision
+from util.config.training import (
+    Augmentation,
+    Epochs,
+    NumWorkers,
+    OneCycleRate,
+    Patience,
+    RunName,
+    Seed,
+    TrainingDevice,
+    TrainingPrecision,
+    WeightDecay,
+)
 
 Consistency = Literal["spatial_map", "spatial", "channel", "global", "gram", "logits"]
 
@@ -13,11 +24,7 @@ Consistency = Literal["spatial_map", "spatial", "channel", "global", "gram", "lo
 class ClassifierSection(Section):
     """A classifier that learns from labels of whole images (data.image_labels); see `cam`."""
 
-    run: FolderName = Field(
-        "classifier",
-        description="Folder name of the run, in paths.runs.",
-        json_schema_extra=DECIDES_NOTHING,
-    )
+    run: RunName = "classifier"
     positive_labels: list[str] = Field(
         ["smoke"],
         min_length=1,
@@ -51,20 +58,18 @@ class ClassifierSection(Section):
     least_crop: Fraction = Field(
         0.5, gt=0, description="Smallest share of an image that it learns from at once; 1 = all."
     )
-    augmentation: float = Field(
-        1.0, ge=0, description="Strength of changes of light and colour; above 0 with flips."
-    )
+    augmentation: Augmentation = 1.0
     pos_weight: float | None = Field(
         None,
         gt=0,
         description="Weight in the loss of images that show what is looked for, where others have"
         " 1; null = the others' number divided by theirs, so that both kinds count alike.",
     )
-    epochs: int = Field(10, ge=1, description="Passes over the training split.")
-    patience: int = Field(10, ge=1, description="Stop after so many epochs without a better one.")
+    epochs: Epochs = 10
+    patience: Patience = 10
     batch_size: int = Field(16, ge=1, description="Images in a step.")
-    learning_rate: float = Field(0.0005, gt=0, description="Peak of the one-cycle schedule.")
-    weight_decay: float = Field(0.01, ge=0, description="Decay of AdamW.")
+    learning_rate: OneCycleRate = 0.0005
+    weight_decay: WeightDecay = 0.01
     teacher: FolderName | None = Field(
         None,
         description="Folder name of the run of another classifier, in paths.runs, that shows this"
@@ -84,19 +89,10 @@ class ClassifierSection(Section):
         description="Weight in the loss of being unlike the teacher, where labels have 1; 0 = there"
         " is no teacher.",
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="Where it runs.", json_schema_extra=DECIDES_NOTHING
-    )
-    precision: Precision = Field(
-        "32-true", description="Numbers it is trained with; auto = bf16-mixed where that is faster."
-    )
-    num_workers: int = Field(
-        1,
-        ge=0,
-        description="Threads that read and augment images ahead; 0 = none.",
-        json_schema_extra=DECIDES_NOTHING,
-    )
+    seed: Seed = 0
+    device: TrainingDevice = "auto"
+    precision: TrainingPrecision = "32-true"
+    num_workers: NumWorkers = 1
 
     @property
     def is_taught(self) -> bool:

@@ -8,12 +8,22 @@ from util.config.data import Pattern
 from util.config.fields import (
     DECIDES_NOTHING,
     ConfigPath,
-    FolderName,
     Fraction,
     Section,
     locate_model,
 )
-from util.config.students.student import Precision
+from util.config.training import (
+    Augmentation,
+    Epochs,
+    GradientClip,
+    NumWorkers,
+    Patience,
+    RunName,
+    Seed,
+    TrainingDevice,
+    TrainingPrecision,
+    WeightDecay,
+)
 
 
 class Mask2FormerSection(Section):
@@ -21,11 +31,7 @@ class Mask2FormerSection(Section):
 
     defaults_version: ClassVar[int] = 3
 
-    run: FolderName = Field(
-        "mask2former",
-        description="Folder name of the run, in paths.runs.",
-        json_schema_extra=DECIDES_NOTHING,
-    )
+    run: RunName = "mask2former"
     masks: ConfigPath | None = Field(
         None,
         description="Folder of the class masks to learn from, in whose classes.json null is of"
@@ -71,9 +77,7 @@ class Mask2FormerSection(Section):
     scale: float = Field(
         1.5, ge=1, le=4, description="Crops are enlarged or reduced up to so many times."
     )
-    augmentation: float = Field(
-        2.0, ge=0, description="Strength of changes of light and colour; above 0 with flips."
-    )
+    augmentation: Augmentation = 2.0
     negatives: Literal["none", "unlabelled", "class"] = Field(
         "unlabelled",
         description="Things of random outlines, cut out of other training images or of random"
@@ -87,30 +91,19 @@ class Mask2FormerSection(Section):
         description="Weight of a loss on what all masks together say at each pixel: much for its"
         " class, and nothing for any where a thing was pasted; 0 = the published losses alone.",
     )
-    epochs: int = Field(20, ge=1, description="Passes over the training split.")
-    patience: int = Field(10, ge=1, description="Stop after so many epochs without a better one.")
+    epochs: Epochs = 20
+    patience: Patience = 10
     batch_size: int = Field(4, ge=1, description="Crops in a step.")
     learning_rate: float = Field(0.001, gt=0, description="At the start of the poly schedule.")
     backbone_rate: Fraction = Field(
         0.1, description="Share of the learning rate that the backbone learns with."
     )
-    weight_decay: float = Field(0.05, ge=0, description="Decay of AdamW.")
-    gradient_clip: float = Field(
-        0.01, ge=0, description="Largest norm of the gradients of a step; 0 = not clipped."
-    )
-    seed: int = Field(0, ge=0, lt=2**63, description="Seed of weights, order and augmentation.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="Where it runs.", json_schema_extra=DECIDES_NOTHING
-    )
-    precision: Precision = Field(
-        "32-true", description="Numbers it is trained with; auto = bf16-mixed where that is faster."
-    )
-    num_workers: int = Field(
-        1,
-        ge=0,
-        description="Threads that read and augment images ahead; 0 = none.",
-        json_schema_extra=DECIDES_NOTHING,
-    )
+    weight_decay: WeightDecay = 0.05
+    gradient_clip: GradientClip = 0.01
+    seed: Seed = 0
+    device: TrainingDevice = "auto"
+    precision: TrainingPrecision = "32-true"
+    num_workers: NumWorkers = 1
 
     @field_validator("weights")
     @classmethod
