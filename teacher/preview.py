@@ -101,18 +101,23 @@ def draw_sheet(
     for row, (prompt, content) in zip(axes[1:], contents.items(), strict=True):
         _show(row[0], image, prompt)
         if isinstance(content, Finding):
-            _show(row[0], image, f"{prompt}: {count_of(len(content.scores), 'box', 'boxes')}")
+            _show(row[0], image, _count_boxes(prompt, len(content.scores)))
             _draw_boxes(row[0], content, shrink)
             _show(row[1], _paint_masks(image, content, shrink), "masks")
         elif content.boxes is not None:
-            num_boxes = len(content.boxes.confidences)
-            _show(row[0], image, f"{prompt}: {count_of(num_boxes, 'box', 'boxes')}")
+            _show(row[0], image, _count_boxes(prompt, len(content.boxes.confidences)))
             _draw_detected(row[0], content.boxes, shrink)
         if content.soft_label is not None:
             title = f"soft label, at most {content.soft_label.max():.2f}"
             _show_map(row[2], content.soft_label, (width, height), title)
     write_texts(figure)
     write_figure(path, figure)
+
+
+def _count_boxes(prompt: str, count: int) -> str:
+    """Say how many boxes a prompt has, and how many of them their score stands beside."""
+    named = f", scores of the best {NAMED_BOXES}" if count > NAMED_BOXES else ""
+    return f"{prompt}: {count_of(count, 'box', 'boxes')}{named}"
 
 
 def _show_scene(axis: "Axes", image: np.ndarray, scene: Scene | None, shrink: float) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import teacher.preview
 import teacher.soft_label_generation
 from teacher.findings import Finding, Rejection, Scene
 from teacher.inference.crop_masks import crop_mask
@@ -114,6 +115,23 @@ def test_a_sheet_shows_the_object_and_what_its_area_is(tmp_path: Path) -> None:
     for colour in ([230, 159, 0], [204, 121, 167]):
         assert np.abs(drawn - colour).sum(axis=1).min() < 60
         assert np.abs(empty - colour).sum(axis=1).min() > 100
+
+
+def test_a_sheet_says_where_not_all_boxes_have_their_score_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles = []
+    monkeypatch.setattr(teacher.preview, "_show", lambda axis, picture, title: titles.append(title))
+    image = np.zeros((60, 90, 3), np.uint8)
+    for count in (25, 26):
+        boxes = np.tile(np.array([[30, 10, 50, 20]], np.float32), (count, 1))
+        scores, masks = np.full(count, 0.6, np.float32), finding().masks * count
+        many = replace(
+            finding(), boxes_xyxy=boxes, scores=scores, masks=masks, phrases=["bird"] * count
+        )
+        draw_sheet(tmp_path / "a.png", "flock", image, {"bird": many})
+    told = [title for title in titles if title.startswith("bird: ")]
+    assert told == ["bird: 25 boxes", "bird: 26 boxes, scores of the best 25"]
 
 
 @pytest.mark.parametrize("size_hw", [(2, 2000), (2000, 2)])
