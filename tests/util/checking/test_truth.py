@@ -1,0 +1,84 @@
+"""What is said of true boxes, masks and labels of images."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.util.checking.checked_data import NAMES, Checked
+from util.images.files import write_image
+
+
+def test_images_without_a_true_box_and_those_that_look_alike_are_named(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent
+    rows = (root / "truth.csv").read_text().splitlines()
+    kept = [row for row in rows if not row.startswith(("a/02", "b/03"))]
+    (root / "truth.csv").write_text("\n".join(kept))
+    shutil.copy(root / "images/a/00.png", root / "images/a/01.png")
+    checked = Checked(config, capsys)
+    assert checked.fact("true boxes").endswith("; 2 have none: a/02, b/03")
+    assert checked.fact("near-duplicates") == (
+        "1 pair of images, such as a/00 = a/01; 0 of them in two splits"
+    )
+
+
+def test_swapped_masks_and_labels_of_images_are_said(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent
+    (root / "labels.csv").write_text(
+        "image;label\n" + "".join(f"{name};smoke\n" for name in NAMES[:11]) + "c/03;\n"
+    )
+    swapped = '{"0": "anomalous", "255": "normal"}'
+    options = ["--data.image_labels", str(root / "labels.csv"), "--data.mask_values", swapped]
+    checked = Checked(config, capsys, *options)
+    assert checked.fact("labels") == "of 12 images: smoke 11, none 1"
+    assert any("masks mark 92% of an image: are normal and" in each for each in checked.warnings)
+    assert '<th scope="row">smoke</th><td>4</td><td>4</td><td>3</td>' in checked.page
+    (root / "labels.csv").write_text("image,label\na/00,smoke\n")
+    checked = Checked(config, capsys, *options, status=2)
+    assert "expected ';'" in "".join(checked.errors)
+    assert "labels:" not in "\n".join(checked.lines)
+
+
+def test_masks_that_ignore_everything_are_told_apart_from_those_that_mark_nothing(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = config.parent / "masks"
+    paths = sorted(masks.rglob("*.png"))
+    for path in paths[:2]:
+        write_image(path, np.full((60, 80), 128, np.uint8))
+    meanings = '{"0": "normal", "128": "ignored", "255": "anomalous"}'
+    checked = Checked(config, capsys, "--data.mask_values", meanings)
+    assert any(
+        f"2 masks ignore all pixels, of {len(paths)} loo" in each for each in checked.warnings
+    )
+    assert f"0 of {len(paths) - 2} masks looked at mark nothing" in checked.fact("marked")
+
+
+def test_only_images_that_are_judged_need_a_truth(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent
+    annotated = [
+        {"id": number, "file_name": f"{name}.png", "width": 80, "height": 60}
+        for number, name in enumerate(NAMES)
+        if not name.startswith("a")
+    ]
+    truth = {"images": annotated, "annotations": [], "categories": [{"id": 1, "name": "gull"}]}
+    box = {"image_id": annotated[0]["id"], "category_id": 1, "bbox": [1, 2, 30, 40]}
+    truth["annotations"] = [box]
+    (root / "truth.json").write_text(json.dumps(truth))
+    options = ["--data.ground_truth", str(root / "truth.json"), "--data.ground_truth_format=coco"]
+    checked = Checked(config, capsys, *options)
+    assert checked.fact("true boxes").endswith("; 4 others are not annotated, nor judged")
+    truth["images"] = annotated[:4]
+    (root / "truth.json").write_text(json.dumps(truth))
+    checked = Checked(config, capsys, *options, status=2)
+    assert "does not list 4 of 8 images (c/00, c/01, c/02, c/03)" in checked.errors[0]
+    checked = Checked(config, capsys, *options, "--data.test_split=Validation")
+    assert checked.errors == []
