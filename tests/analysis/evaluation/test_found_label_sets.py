@@ -31,6 +31,7 @@ from util.errors import UserError
 from util.images.files import find_images
 from util.label_set import Content, LabelSetWriter, find_label_set
 from util.learning.runs.used_images import use_images
+from util.label_set import MANIFEST, Content, LabelSetWriter, find_label_set
 from util.multi_teacher.combining import find_members
 
 
@@ -254,6 +255,20 @@ def test_what_an_earlier_checkpoint_has_predicted_is_not_taken_for_that_of_a_new
         assert "judged as named, though trained anew" in capsys.readouterr().out
     best.unlink()  # nobody knows better
     assert find() == ["good", "student/Test"]
+
+
+def test_label_sets_in_deeper_folders_of_runs_are_not_judged(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    for folder in ("student/Test", "study/cells/student/Test", "student/Validation"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / MANIFEST).write_text("{}")
+    config, _ = load_config("", arguments)
+    assert [*find_label_sets(shelves_of(config), []).sets] == [
+        "bird",
+        "white_crest",
+        "student/Test",
+    ]
 
 
 def test_without_any_label_set_there_is_nothing_to_judge(project: Path) -> None:
