@@ -5,18 +5,15 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from util.errors import UserError, listed
+from util.ground_truth.coco_boxes import list_boxes
 from util.ground_truth.coco_content import Annotation, Category, Content, Image, read_content
 from util.ground_truth.sizes import ToldSize, check_shapes
-from util.ground_truth.table import TrueBox, to_truth_table
+from util.ground_truth.table import to_truth_table
 from util.images.files import name_to_id
-from util.shapes.runs import box_of_runs, read_counts
-from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +45,7 @@ def read_coco(path: Path, image_paths: Mapping[str, Path]) -> tuple[pd.DataFrame
     _check_pointers(path, content)
     _check_names(path, content.categories)
     _check_images(path, images, image_paths)
-    table = to_truth_table(path, _list_boxes(path, content, images))
+    table = to_truth_table(path, list_boxes(path, content, images))
     if num_ignored := int(table["ignore"].sum()):
         logger.info(
             "%s: %d of %d boxes are crowds or to be ignored: they cannot be missed, and nothing in "
@@ -216,112 +213,3 @@ def _check_images(path: Path, images: Mapping[str, Image], image_paths: Mapping[
         for image_id, image in images.items()
     }
     check_shapes(path, told, image_paths)
-
-
-@np.errstate(over="ignore")  # what becomes infinite is refused with other bad boxes
-def _list_boxes(path: Path, content: Content, images: Mapping[str, Image]) -> list[TrueBox]:
-    """Make boxes relative to the size that the file gives."""
-    names = {each.id: each.name.strip() for each in content.categories}
-    ids = {image.id: image_id for image_id, image in images.items()}
-    of_boxes = [images[ids[each.image_id]] for each in content.annotations]
-    sizes_wh = np.array([(image.width, image.height) for image in of_boxes]).reshape(-1, 2)
-    boxes_xywh = _find_boxes(path, content.annotations, sizes_wh)
-    _check_units(path, content.annotations, boxes_xywh, sizes_wh)
-    corners = np.hstack([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]])
-    edges = corners / np.tile(sizes_wh, 2)
-    return [
-        TrueBox(
-            place=str(each),
-            image=ids[each.image_id],
-            edges=tuple(box),
-            obj_class=names[each.category_id],
-            is_ignored=bool(each.iscrowd or each.ignore),
-        )
-        for each, box in zip(content.annotations, edges.tolist(), strict=True)
-    ]
-
-
-def _find_boxes(path: Path, annotations: Sequence[Annotation], sizes_wh: np.ndarray) -> np.ndarray:
-    """(N, 4) float x, y, width, height of annotations in images of (N, 2) width and height."""
-    boxes, bad = [], []
-    for each, size_wh in zip(annotations, sizes_wh.tolist(), strict=True):
-        box = each.bbox
-        try:
-            if box is None and isinstance(each.segmentation, dict):
-                box = _box_of_runs(each.segmentation, size_wh)
-            elif box is None:
-                box = _box_of_polygons(each.segmentation)
-        except ValueError as error:
-            bad.append(f"{each}: {error}")
-        boxes.append(box or [0.0] * 4)
-    if bad:
-        raise UserError(f"{path}: {len(bad)} annotations have no box: {listed(bad)}")
-    return np.array(boxes, float).reshape(-1, 4)
-
-
-def _box_of_runs(segmentation: Mapping[str, Any], size_wh: Sequence[float]) -> list[float]:
-    """x, y, width, height round the pixels of an RLE, {"size": [h, w], "counts": ...}.
-
-    Raises:
-        ValueError: It is damaged, of another size than its image, or has no pixel.
-    """
-    height, width = int(size_wh[1]), int(size_wh[0])
-    if segmentation.get("size") != [height, width]:
-        raise ValueError(
-            f"the size of its RLE is {segmentation.get('size')}, its image {[height, width]} "
-            "(height, width)"
-        )
-    box = box_of_runs(read_counts(segmentation.get("counts"), (height, width)), height)
-    if box is None:
-        return [0.0] * 4
-    x0, y0, x1, y1 = box
-    return [x0, y0, x1 - x0, y1 - y0]
-
-
-def _box_of_polygons(segmentation: Any) -> list[float]:
-    """x, y, width, height round polygons [[x1, y1, x2, y2, ...], ...].
-
-    Raises:
-        ValueError: They are none.
-    """
-    try:
-        points = np.concatenate([np.array(each, float).reshape(-1, 2) for each in segmentation])
-    except (TypeError, ValueError):
-        points = np.zeros((0, 2))
-    if not len(points):
-        raise ValueError("it has neither bbox nor polygons nor RLE")
-    return [*points.min(axis=0).tolist(), *np.ptp(points, axis=0).tolist()]
-
-
-def _check_units(
-    path: Path, annotations: Sequence[Annotation], boxes_xywh: np.ndarray, sizes_wh: np.ndarray
-) -> None:
-    """Refuse boxes that are relative to the image, or corners; a few that may be are said."""
-    has_area = (boxes_xywh[:, 2:] > 0).all(axis=1)
-    boxes, sizes = boxes_xywh[has_area], sizes_wh[has_area]
-    if not len(boxes):
-        return
-    ends = boxes[:, :2] + boxes[:, 2:]
-    is_beyond = (ends > 1.1 * sizes).any(axis=1)
-    are_corners = (boxes[:, :2] < boxes[:, 2:]) & (boxes[:, 2:] <= sizes + 1)
-    are_relative = (boxes <= 1).all(axis=1) & (sizes > 2).all(axis=1)
-    numbers = np.flatnonzero(has_area)
-    if are_relative.mean() > 0.5:
-        wrong, example = "are relative to the image", int(np.argmax(are_relative))
-    elif are_corners.all() and is_beyond.mean() > 0.25:
-        wrong, example = "are corners (x1, y1, x2, y2)", int(np.argmax(is_beyond))
-    else:
-        if few := [str(annotations[number]) for number in numbers[are_relative]]:
-            logger.warning(
-                "%s: %s in the first two pixels, as if relative to the image: %s",
-                path,
-                count_of(len(few), "box lies", "boxes lie"),
-                listed(few),
-            )
-        return
-    number = int(numbers[example])
-    raise UserError(
-        f"{path}: boxes look as if they {wrong}, such as {boxes[example].tolist()} of "
-        f"{annotations[number]} in an image of {sizes[example].tolist()}; COCO has x, y, width, "
-        "height in pixels"
-    )
