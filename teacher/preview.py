@@ -12,7 +12,7 @@ from teacher.box_texts import write_texts
 from teacher.findings import Finding, Scene, Teacher
 from util.data_classes import Boxes
 from util.errors import UserError
-from util.images.files import id_to_path
+from util.images.ids import id_to_path
 from util.images.reading_ahead import read_ahead
 from util.label_set import Content
 from util.running.progress import track

@@ -26,7 +26,8 @@ from tests.stages import arguments, combine, evaluate, label, stop_at_write, tra
 from util.config.command_line import load_config
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.images.files import name_to_id, read_image
+from util.images.files import read_image
+from util.images.ids import name_to_id
 from util.label_set import LabelSet
 from util.learning.inference.opening import read_box_settings
 

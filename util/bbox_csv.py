@@ -21,7 +21,7 @@ from util.csv_table import read_text_table
 from util.data_classes import Boxes
 from util.disk.whole_files import whole_file
 from util.errors import UserError, listed
-from util.images.files import name_to_id
+from util.images.ids import name_to_id
 
 COORDINATES = ["xmin", "ymin", "xmax", "ymax"]
 COLUMNS = ["image", *COORDINATES, "obj_id", "obj_class", "confidence"]

@@ -73,7 +73,8 @@ from util.exporting.yolo import describe, list_classes, write_lines
 from util.exporting.yolo_lists import ImageLists, list_images
 from util.ground_truth.yolo_classes import CLASS_LIST
 from util.images.class_table import CLASS_NAMES, write_class_names
-from util.images.files import find_images, id_to_path, name_files
+from util.images.files import find_images
+from util.images.ids import id_to_path, name_files
 from util.label_set import check_same_images
 from util.running.run import run_script
 from util.running.shares import refuse_several

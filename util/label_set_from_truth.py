@@ -30,9 +30,10 @@ from util.config import BOX_RULE, DataSection
 from util.config.command_line import OVERWRITE, load_config
 from util.data_classes import BoxSettings
 from util.demo.making import make_demo_if_asked
+from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
 from util.ground_truth.reading import read_truths
-from util.images.files import find_images, fingerprint, image_size_hw
+from util.images.files import find_images, image_size_hw
 from util.images.masks import TrueMasks, open_folder, open_masks
 from util.images.splits import read_split
 from util.label_set import (

@@ -33,7 +33,8 @@ from util.errors import UserError, listed
 from util.exporting.writing import File, write_files
 from util.ground_truth.outlines import Outlined, paint, read_outlines
 from util.images.class_table import CLASS_NAMES, write_class_names
-from util.images.files import find_images, id_to_path, image_size_hw, name_files
+from util.images.files import find_images, image_size_hw
+from util.images.ids import id_to_path, name_files
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
 from util.words import count_of

@@ -11,8 +11,10 @@ import numpy as np
 from analysis.pictures.boxes import BoxesOfImages, draw_found_and_true
 from analysis.pictures.scale import ColourScale
 from analysis.pictures.truth import draw_truth, line_px
+from util.disk.fingerprints import fingerprint
 from util.errors import UserError
-from util.images.files import fingerprint, id_to_path, read_image, write_image
+from util.images.files import read_image, write_image
+from util.images.ids import id_to_path
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet
 from util.settings import settings_hash

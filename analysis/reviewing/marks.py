@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from util.config import DataSection
+from util.disk.fingerprints import fingerprint
 from util.disk.json_text import parse_json
 from util.disk.walking import on_disk
 from util.disk.whole_files import write_bytes, write_text
 from util.errors import UserError, listed
-from util.images.files import fingerprint, image_size_hw
+from util.images.files import image_size_hw
 from util.images.splits import read_split
 from util.label_set import (
     CHOSEN_ON,

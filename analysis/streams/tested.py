@@ -15,8 +15,8 @@ from analysis.streams.results import find_pairs, is_baseline, read_results
 from analysis.streams.trained_runs import TrainedRun
 from util.config import DetectorSection
 from util.detections import BoxRule
+from util.disk.fingerprints import fingerprint
 from util.disk.whole_files import read_json, write_json
-from util.images.files import fingerprint
 from util.learning.inference.opening import hash_checkpoint
 from util.settings import is_same_work, settings_hash
 

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from util.disk.fingerprints import fingerprint
 from util.disk.whole_files import read_json
 from util.errors import UserError
-from util.images.files import fingerprint
 from util.label_set import LabelSet
 from util.running.locks import locked
 from util.settings import settings_hash

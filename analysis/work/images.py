@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from util.images.files import fingerprint
+from util.disk.fingerprints import fingerprint
 from util.running.ahead import map_ahead
 from util.settings import settings_hash
 

@@ -36,13 +36,13 @@ _MAP_CODE = ("util/label_set/reading.py", "util/label_set/pixel_files.py")
 COMBINATION_CODE = ("util/multi_teacher/*.py",)
 STUDENT_CODE = (
     *("student/**/*.py", "util/learning/**/*.py", "util/weights/efficientnet_lite.py"),
-    *("util/images/decoding.py", "util/images/files.py"),
+    *("util/images/decoding.py", "util/images/files.py", "util/images/ids.py"),
     *("util/metrics/box*.py", "util/masks_to_bboxes.py"),
     *_MAP_CODE,
 )
 DETECTOR_CODE = (
     *("student/detection/*.py", "util/learning/**/*.py", "util/weights/efficientnet_lite.py"),
-    *("util/images/decoding.py", "util/images/files.py"),
+    *("util/images/decoding.py", "util/images/files.py", "util/images/ids.py"),
     *("util/metrics/box*.py", "util/metrics/*average_precision.py", "util/bbox_csv.py"),
 )
 JUDGE_CODE = (

@@ -13,9 +13,10 @@ import pandas as pd
 from student.encoder_weights import identify_encoder_weights
 from util.config import DataSection, EvaluationSection, StudentSection
 from util.data_classes import BoxSettings
+from util.disk.fingerprints import fingerprint
 from util.errors import listed
 from util.ground_truth.reading import read_truths
-from util.images.files import find_images, fingerprint
+from util.images.files import find_images
 from util.images.splits import read_split
 from util.label_set import LabelSet, open_label_set
 from util.settings import settings_hash

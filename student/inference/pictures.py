@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from util.disk.walking import note_pictures
-from util.images.files import id_to_path, read_image, write_image
+from util.images.files import read_image, write_image
+from util.images.ids import id_to_path
 from util.label_set import LabelSet
 from util.visualization import draw_overlay
 

@@ -12,8 +12,8 @@ from teacher.saa.parts import WITHOUT_TORCH, load_segmenter
 from teacher.weights.libraries import installed, lacking_libraries, missing_libraries
 from util.config import ProposalsSection, SaaSection, Section, TeacherSection
 from util.data_classes import Boxes
+from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
-from util.images.files import fingerprint
 from util.label_set import CHOSEN_ON, LabelSet
 from util.settings import settings_hash
 from util.weights.finding import fault, locate

@@ -7,7 +7,8 @@ from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from tests.benchmarks.test_speed import best_speed_up
-from util.images.files import find_images, image_size_hw, name_to_id, read_image
+from util.images.files import find_images, image_size_hw, read_image
+from util.images.ids import name_to_id
 
 
 def test_images_are_found_twice_as_fast_as_by_pathlib(

@@ -10,7 +10,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from tests.benchmarks.test_speed import best_speed_up
 from util.data_classes import BoxSettings
-from util.images.files import find_images, fingerprint, write_image, write_soft_label
+from util.disk.fingerprints import fingerprint
+from util.images.files import find_images, write_image, write_soft_label
 from util.label_set import LabelSet, LabelSetWriter
 from util.label_set.records import RECORDS, head_line, head_of
 from util.label_set.work import find_work

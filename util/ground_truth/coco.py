@@ -13,7 +13,7 @@ from util.ground_truth.coco_boxes import list_boxes
 from util.ground_truth.coco_content import Annotation, Category, Content, Image, read_content
 from util.ground_truth.sizes import ToldSize, check_shapes
 from util.ground_truth.table import to_truth_table
-from util.images.files import name_to_id
+from util.images.ids import name_to_id
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from util.errors import UserError, listed
-from util.images.files import find_files, name_files
+from util.images.files import find_files
+from util.images.ids import name_files
 from util.words import count_of
 
 logger = logging.getLogger(__name__)

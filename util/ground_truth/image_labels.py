@@ -22,7 +22,7 @@ import pandas as pd
 from util.csv_table import read_text_table
 from util.errors import UserError, listed
 from util.ground_truth.reading import check_known
-from util.images.files import name_to_id
+from util.images.ids import name_to_id
 from util.words import count_of
 
 logger = logging.getLogger(__name__)

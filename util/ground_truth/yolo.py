@@ -13,7 +13,7 @@ from util.errors import UserError, listed
 from util.ground_truth.files import find_truth_files
 from util.ground_truth.table import TrueBox, to_truth_table
 from util.ground_truth.yolo_classes import CLASS_LIST, DATA_FILE, read_class_names
-from util.images.files import name_files
+from util.images.ids import name_files
 
 _IMAGE_LIST = re.compile(
     r"""^(?:train|val|test):\s*["']?(?:\./)?(\S.*)\.txt["']?\s*$""", re.MULTILINE

@@ -1,33 +1,22 @@
-"""Image folders, images and soft labels on disk, and the ids that tie them together.
-
-An image id is the path of the image below its folder, without the suffix, with `/` between parts
-and in Unicode's composed form, so that lists made on another system still match.
-"""
+"""Image folders, images and soft labels on disk."""
 
 import functools
-import hashlib
 import logging
-import os
-import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from util.disk.walking import Walk, on_disk, walk
-from util.disk.whole_files import open_file, write_bytes
+from util.disk.walking import Walk, walk
+from util.disk.whole_files import write_bytes
 from util.errors import UserError, listed
 from util.images.decoding import open_image, size_hw, to_rgb, turn_upright
+from util.images.ids import IMAGE_SUFFIXES, name_to_id
 from util.words import count_of
 
 logger = logging.getLogger(__name__)
-
-IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-)
 
 OTHER_PHOTOGRAPHS = frozenset(
     {".heic", ".heif", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"}
@@ -36,8 +25,6 @@ OTHER_PHOTOGRAPHS = frozenset(
 
 _ANNOTATIONS = frozenset({".json", ".txt", ".xml"})
 """Of files that tools for annotation write beside an image, of the same name."""
-
-_FINGERPRINT_BYTES = 65536
 
 
 def find_images(folder: Path, wrong: list[str] | None = None) -> dict[str, Path]:
@@ -162,89 +149,6 @@ def _warn_once(text: str) -> None:
     logger.warning(text)
 
 
-def name_to_id(name: str) -> str:
-    """Turn an image's name in a list, CSV or json into its id: `/` between parts, no suffix.
-
-    All image suffixes at the end go, so that an id is its own id.
-
-    Raises:
-        UserError: The name is empty, absolute or leaves its folder (`../x`).
-    """
-    plain = _as_text(name).replace("\\", "/").strip().removeprefix("./")
-    stem, dot, suffix = plain.rpartition(".")
-    while dot and f".{suffix}".lower() in IMAGE_SUFFIXES:
-        plain = stem.rstrip()
-        stem, dot, suffix = plain.rpartition(".")
-    parts = plain.split("/")
-    if not {"", ".", ".."}.isdisjoint(parts) or parts[0].endswith(":") or "\0" in plain:
-        raise UserError(f"{name!r} is no name of a file in the image folder")
-    return plain
-
-
-def name_files(
-    image_ids: Collection[str], names: Mapping[str, str], key: str = "data.mask_names"
-) -> dict[str, str]:
-    r"""Name the file of each image that lies in another folder: its mask, or its labels.
-
-    What the regular expressions `names` find in the id of an image is replaced, by one after
-    another, groups as `\1`; the suffix does not matter. Usual data sets have
-
-    | data set          | image                | names                                            |
-    |-------------------|----------------------|--------------------------------------------------|
-    | Pascal VOC        | `x`                  | {}                                               |
-    | SegmentMeIfYouCan | `x`                  | {"$": "_labels_semantic"}                        |
-    | Lost and Found    | `city/x_leftImg8bit` | {"_leftImg8bit$": "_gtCoarse_labelTrainIds"}     |
-    | Cityscapes        | `city/x_leftImg8bit` | {"_leftImg8bit$": "_gtFine_labelIds"}            |
-    | YOLO, at its root | `cam1/images/x`      | {"/images/": "/labels/"}                         |
-
-    Args:
-        image_ids: Of the images.
-        names: As data.mask_names; {} = it is named as its image.
-        key: Of the config that tells `names`, for messages.
-
-    Returns:
-        Path of the file below its folder, without a suffix, by the id of its image.
-
-    Raises:
-        UserError: A name is none, or two images would have one file.
-    """
-    if not names:
-        return {image_id: image_id for image_id in image_ids}
-    images, named = defaultdict(list), {}
-    for image_id in image_ids:
-        name = image_id
-        for pattern, replacement in names.items():
-            name = re.sub(pattern, replacement, name)
-        try:
-            named[image_id] = name_to_id(name)
-        except UserError as error:
-            raise UserError(f"{key} makes of the image {image_id}: {error}") from None
-        images[named[image_id]].append(image_id)
-    if twins := [f"{name} ({listed(of, 2)})" for name, of in images.items() if len(of) > 1]:
-        raise UserError(
-            f"{key} gives one file to several images: {listed(twins, 3)}; replace only "
-            "what the names of all images have in common"
-        )
-    return named
-
-
-def _as_text(name: str) -> str:
-    """Compose accents, and write bytes that are no UTF-8, which Python escapes, as `%F6`."""
-    if name.isascii():
-        return name
-    try:
-        text = name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raise UserError(f"{name!r} is no text, so it cannot be the name of a file") from None
-    composed = unicodedata.normalize("NFC", text)
-    return re.sub("[\udc80-\udcff]", lambda odd: f"%{ord(odd[0]) - 0xDC00:02X}", composed)
-
-
-def id_to_path(folder: Path, image_id: str, suffix: str = ".png") -> Path:
-    """Return where the file of an image id lies below a folder, or would lie; see `on_disk`."""
-    return on_disk(folder / f"{image_id}{suffix}")
-
-
 def read_image(path: Path) -> np.ndarray:
     """Read an image of any kind as (H, W, 3) uint8 RGB, turned upright by its EXIF orientation.
 
@@ -310,38 +214,3 @@ def image_size_hw(path: Path) -> tuple[int, int]:
     """
     with open_image(path, "an image") as image:
         return size_hw(image)
-
-
-def fingerprint(paths: Iterable[Path]) -> str:
-    """Tell whether files have changed since they were used: 16 hexadecimal digits.
-
-    Hashes the size and the first and last 64 kB of each, which survives copying and stays quick on
-    large images. A file that is missing counts as empty.
-    """
-    digest = hashlib.blake2b(digest_size=8)
-    for path in paths:
-        digest.update(_read_ends(path))
-    return digest.hexdigest()
-
-
-def fingerprint_each(paths: Iterable[Path]) -> tuple[str, list[str]]:
-    """Give the `fingerprint` of files together, and that of each; reads them once."""
-    together, each = hashlib.blake2b(digest_size=8), []
-    for path in paths:
-        ends = _read_ends(path)
-        together.update(ends)
-        each.append(hashlib.blake2b(ends, digest_size=8).hexdigest())
-    return together.hexdigest(), each
-
-
-def _read_ends(path: Path) -> bytes:
-    """Read what a file is known by; see `fingerprint`."""
-    try:
-        with open_file(path) as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(0)
-            start = f"{size} ".encode() + file.read(_FINGERPRINT_BYTES)
-            file.seek(max(size - _FINGERPRINT_BYTES, 0))
-            return start + file.read()
-    except OSError:
-        return b"missing"

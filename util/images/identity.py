@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from util.images.files import fingerprint
+from util.disk.fingerprints import fingerprint
 
 
 class ImageIdentity(NamedTuple):

@@ -12,7 +12,8 @@ from util.disk.whole_files import open_file
 from util.errors import UserError
 from util.images.class_table import CLASS_NAMES, Colours, number_colours
 from util.images.decoding import open_image, turn_upright
-from util.images.files import IMAGE_SUFFIXES, find_files
+from util.images.files import find_files
+from util.images.ids import IMAGE_SUFFIXES
 from util.images.mask_values import CHUNK_PX, MAX_VALUE
 from util.images.splits import spread
 from util.running.ahead import map_ahead

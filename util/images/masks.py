@@ -16,6 +16,7 @@ from types import MappingProxyType
 import numpy as np
 
 from util.config import DataSection
+from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
 from util.images.class_table import (
     CLASS_NAMES,
@@ -26,7 +27,7 @@ from util.images.class_table import (
     read_class_table,
     show_colour,
 )
-from util.images.files import fingerprint, name_files
+from util.images.ids import name_files
 from util.images.mask_files import (
     Seen,
     check_size,

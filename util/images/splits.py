@@ -12,7 +12,8 @@ from typing import TypeVar
 from util.config import DataSection
 from util.disk.walking import on_disk
 from util.errors import UserError, listed
-from util.images.files import find_images, name_to_id
+from util.images.files import find_images
+from util.images.ids import name_to_id
 from util.words import count_of
 
 logger = logging.getLogger(__name__)

@@ -1,15 +1,16 @@
 """Label sets: the one format between stages.
 
-A folder with `<image id>.png` (see `util.images.files`), `prediction.csv` (see `util.bbox_csv`),
-`label_set.json`, which says what made it, and `records.jsonl`, which says how each image fared (see
-`util.label_set.records`); where pixels count differently for a student, `weights/<image id>.png`
-too (8-bit gray, 0 = the loss ignores the pixel, 255 = full), for distillation at a temperature
-`logits/<image id>.npy` (float16), and for the refinement sepl `masks/<image id>/mask_0000.png` and
-so on (1 bit). While a set is being made, `progress.jsonl` takes one line an
-image; `LabelSetWriter.finish` folds it into the records, so that a run that was stopped anywhere
-goes on where it was. Several processes may make one set, each its share of the images with a
-progress file of its own; the last one to be ready folds them all. What is logged meanwhile is added
-to `label_set.log`: images that failed, and the tracebacks of those that cannot be read.
+A folder with `<image id>.png` (see `util.images.files` and `util.images.ids`), `prediction.csv`
+(see `util.bbox_csv`), `label_set.json`, which says what made it, and `records.jsonl`, which says
+how each image fared (see `util.label_set.records`); where pixels count differently for a student,
+`weights/<image id>.png` too (8-bit gray, 0 = the loss ignores the pixel, 255 = full), for
+distillation at a temperature `logits/<image id>.npy` (float16), and for the refinement sepl
+`masks/<image id>/mask_0000.png` and so on (1 bit). While a set is being made, `progress.jsonl`
+takes one line an image; `LabelSetWriter.finish` folds it into the records, so that a run that was
+stopped anywhere goes on where it was. Several processes may make one set, each its share of the
+images with a progress file of its own; the last one to be ready folds them all. What is logged
+meanwhile is added to `label_set.log`: images that failed, and the tracebacks of those that cannot
+be read.
 """
 
 from util.label_set.contents import Content

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from util.disk.whole_files import write_bytes
-from util.images.files import id_to_path, write_image
+from util.images.files import write_image
+from util.images.ids import id_to_path
 
 WEIGHTS = "weights"
 LOGITS = "logits"

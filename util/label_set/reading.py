@@ -13,15 +13,11 @@ import pandas as pd
 
 from util.bbox_csv import boxes_to_table, read_bbox_csv
 from util.data_classes import BoxSettings, parse_box_settings
+from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
-from util.images.files import (
-    find_files,
-    fingerprint,
-    id_to_path,
-    image_size_hw,
-    read_soft_label,
-)
+from util.images.files import find_files, image_size_hw, read_soft_label
 from util.images.identity import ImageIdentity, parse_images
+from util.images.ids import id_to_path
 from util.label_set.boxes import BYTES_A_PIXEL, FoundBoxes, find_boxes
 from util.label_set.pixel_files import WEIGHTS, is_mask, logits_path, mask_path, weights_path
 from util.label_set.records import (

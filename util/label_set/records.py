@@ -29,8 +29,8 @@ import orjson
 from util.data_classes import BoxSettings
 from util.disk.whole_files import read_json
 from util.errors import UserError
-from util.images.files import name_to_id
 from util.images.identity import parse_images
+from util.images.ids import name_to_id
 
 MANIFEST = "label_set.json"
 RECORDS = "records.jsonl"

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from util.images.files import fingerprint
+from util.disk.fingerprints import fingerprint
 from util.label_set.writing import LabelSetWriter
 from util.running.shares import Share
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from util.config import Calibration, CombinationSection, DataSection, EvaluationSection
 from util.data_classes import BoxSettings
+from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
-from util.images.files import fingerprint
 from util.images.identity import ImageIdentity
 from util.images.masks import TrueMasks
 from util.label_set import (

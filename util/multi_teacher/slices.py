@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from util.config import DataSection
+from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
-from util.images.files import find_images, fingerprint
+from util.images.files import find_images
 from util.images.identity import ImageIdentity, identify
 from util.images.masks import TrueMasks, open_masks
 from util.images.splits import read_split

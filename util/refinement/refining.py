@@ -8,8 +8,9 @@ from typing import Any
 
 from util.config import EvaluationSection, RefinementSection
 from util.data_classes import BoxSettings
+from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
-from util.images.files import fingerprint, image_size_hw, read_image
+from util.images.files import image_size_hw, read_image
 from util.images.identity import ImageIdentity
 from util.label_set import (
     CHOSEN_ON,

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from util.disk.fingerprints import fingerprint
 from util.disk.whole_files import read_json, write_json
 from util.errors import UserError, listed
-from util.images.files import fingerprint, write_image
+from util.images.files import write_image
 from util.settings import is_same_work
 from util.video.decoding import Break, Frame, to_image
 from util.video.sampling import name_frame, to_ms

@@ -6,15 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from util.config import WindowsSection
+from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
-from util.images.files import (
-    find_files,
-    fingerprint,
-    id_to_path,
-    image_size_hw,
-    read_image,
-    write_image,
-)
+from util.images.files import find_files, image_size_hw, read_image, write_image
+from util.images.ids import id_to_path
 from util.running.ahead import map_ahead
 from util.running.interrupts import stop_between_items
 from util.running.progress import track

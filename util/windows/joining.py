@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from util.config import EvaluationSection
+from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
-from util.images.files import fingerprint, image_size_hw
+from util.images.files import image_size_hw
 from util.images.identity import ImageIdentity
 from util.label_set import (
     CHOSEN_ON,

@@ -20,7 +20,8 @@ from teacher.cam.learning.threshold import find_threshold
 from teacher.cam.network import ClassifierSettings, ImageClassifier, build_classifier
 from teacher.cam.run_files import POSITIVE_LABELS
 from util.config import ClassifierSection, DataSection
-from util.images.files import fingerprint, read_image
+from util.disk.fingerprints import fingerprint
+from util.images.files import read_image
 from util.images.identity import identify
 from util.label_set import CHOSEN_ON
 from util.learning.batches import read_ahead

@@ -19,8 +19,9 @@ from teacher.maskomaly.network import RoadNetwork, RoadNetworkSettings, build_ne
 from teacher.maskomaly.published.opening import begin_with, find_network, open_network
 from teacher.maskomaly.segmenting import pass_image, predict_classes
 from util.config import DataSection, Mask2FormerSection
+from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
-from util.images.files import fingerprint, read_image
+from util.images.files import read_image
 from util.learning.augmentation import draw_below, draw_between
 from util.learning.batches import read_ahead
 from util.learning.device import build_fabric

@@ -13,6 +13,7 @@ import analysis.prompt_study
 import analysis.work.images
 import analysis.work.making
 import analysis.work.running
+import util.disk.fingerprints
 import util.running.locks
 from analysis.work.cells import Cell, find_finished, find_outcome
 from analysis.work.contents import beside, content_of, hash_names
@@ -286,7 +287,7 @@ def test_a_moved_study_run_again_makes_nothing_anew_and_reads_each_image_once_at
 
     def fingerprint(paths: Sequence[Path]) -> str:
         read.update(paths)
-        return util.images.files.fingerprint(paths)
+        return util.disk.fingerprints.fingerprint(paths)
 
     def run_at_once(cells: Sequence[Cell], num_processes: int) -> None:
         raise AssertionError(f"{cells} are finished")

@@ -23,7 +23,8 @@ from student.inference.label_sets import MANY, count_at_once, name_of_images
 from tests.conftest import box_table
 from tests.stages import run, stop_at_write
 from util.errors import UserError
-from util.images.files import name_to_id, read_image, write_image
+from util.images.files import read_image, write_image
+from util.images.ids import name_to_id
 from util.label_set import LabelSet
 from util.learning.checkpoint import save_checkpoint
 from util.learning.inference.opening import open_predictor

@@ -23,8 +23,9 @@ from teacher.maskomaly.querying.queries import PUBLISHED_QUERIES, write_queries
 from teacher.maskomaly.segmenting import pass_image, predict_classes
 from tests.conftest import ROOT
 from tests.student.test_parallel import launch
+from util.disk.fingerprints import fingerprint
 from util.errors import UserError
-from util.images.files import find_images, fingerprint, read_image
+from util.images.files import find_images, read_image
 from util.label_set import LabelSet
 from util.learning.checkpoint import read_checkpoint, save_checkpoint
 

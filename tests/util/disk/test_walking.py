@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from util.disk.walking import note_pictures, on_disk, walk
 from util.errors import UserError
-from util.images.files import find_files, find_images, id_to_path, name_to_id
+from util.images.files import find_files, find_images
+from util.images.ids import id_to_path, name_to_id
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from util.disk.fingerprints import fingerprint
 from util.errors import UserError
-from util.images.files import fingerprint, image_size_hw, read_image, read_soft_label
+from util.images.files import image_size_hw, read_image, read_soft_label
 
 
 def small_images() -> list[bytes]:

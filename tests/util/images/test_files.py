@@ -11,15 +11,13 @@ from PIL import Image
 from util.errors import UserError
 from util.images.files import (
     find_images,
-    fingerprint,
-    fingerprint_each,
     image_size_hw,
-    name_to_id,
     read_image,
     read_soft_label,
     write_image,
     write_soft_label,
 )
+from util.images.ids import name_to_id
 
 
 def test_ids_are_paths_without_suffix_in_sub_folders_too(tmp_path: Path) -> None:
@@ -47,19 +45,6 @@ def test_folders_hidden_folders_and_double_suffixes_do_not_confuse_ids(tmp_path:
     assert [name_to_id(image_id) for image_id in ids] == ids
 
 
-def test_a_fingerprint_tells_contents_of_equal_size_apart(tmp_path: Path) -> None:
-    first, second = tmp_path / "a", tmp_path / "b"
-    first.write_bytes(b"1" * 200_000)
-    second.write_bytes(b"1" * 199_999 + b"2")
-    assert fingerprint([first]) == fingerprint([first])
-    assert fingerprint([first]) != fingerprint([second])
-    assert fingerprint([tmp_path / "missing"]) != fingerprint([first])
-    files = [first, tmp_path / "missing", second]
-    together, each = fingerprint_each(files)
-    assert together == fingerprint(files)
-    assert each == [fingerprint([path]) for path in files]
-
-
 def test_float_images_are_refused_since_their_scale_is_unknown(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((3, 3), np.float32)).save(tmp_path / "x.tif")
     with pytest.raises(UserError, match="unknown scale"):
@@ -78,17 +63,6 @@ def test_two_images_of_one_id_are_refused_by_name(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(UserError, match=r"a\.jpg = a\.png"):
         find_images(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["../x.png", "/etc/x", "a/../../x", "", "C:\\x.png", "..\\x"])
-def test_names_that_leave_the_folder_are_refused(name: str) -> None:
-    with pytest.raises(UserError, match="is no name of a file"):
-        name_to_id(name)
-
-
-def test_names_lose_their_image_suffix_only() -> None:
-    assert name_to_id("a/b.JPG") == "a/b"
-    assert name_to_id("flight 1.5m") == "flight 1.5m"
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff"])

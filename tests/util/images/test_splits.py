@@ -5,7 +5,7 @@ import pytest
 
 from util.config import DataSection
 from util.errors import UserError
-from util.images.files import name_to_id
+from util.images.ids import name_to_id
 from util.images.splits import read_split, spread, warn_of_shared_images
 
 

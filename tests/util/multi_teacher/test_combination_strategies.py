@@ -12,8 +12,9 @@ import util.label_set.reading
 import util.label_set.writing.folding
 from tests.conftest import read_gray
 from util.data_classes import BoxSettings
+from util.disk.fingerprints import fingerprint
 from util.errors import UserError
-from util.images.files import find_images, fingerprint, write_image
+from util.images.files import find_images, write_image
 from util.images.masks import open_folder
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.metrics.pixelwise.pixels import PixelCurve, PixelHistogram

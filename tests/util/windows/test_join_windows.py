@@ -9,9 +9,10 @@ import pytest
 import util.label_set_from_truth
 from tests.stages import run
 from util.data_classes import BoxSettings
+from util.disk.fingerprints import fingerprint
 from util.disk.whole_files import write_json
 from util.errors import UserError
-from util.images.files import find_images, fingerprint, write_image
+from util.images.files import find_images, write_image
 from util.images.identity import ImageIdentity
 from util.label_set import CHOSEN_ON, Content, LabelSet, LabelSetWriter
 from util.windows.cut_windows import main as cut

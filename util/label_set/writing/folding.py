@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 from util.data_classes import BoxSettings
 from util.disk.whole_files import whole_file
 from util.errors import UserError
-from util.images.files import id_to_path, read_soft_label
+from util.images.files import read_soft_label
+from util.images.ids import id_to_path
 from util.label_set.boxes import (
     BYTES_A_PIXEL,
     Row,

@@ -6,7 +6,8 @@ from collections.abc import Collection, Container, Mapping
 from pathlib import Path
 
 from util.data_classes import BoxSettings
-from util.images.files import id_to_path, write_soft_label
+from util.images.files import write_soft_label
+from util.images.ids import id_to_path
 from util.label_set.boxes import boxes_to_rows, find_boxes
 from util.label_set.contents import Content
 from util.label_set.pixel_files import (

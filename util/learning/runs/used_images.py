@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from util.disk.fingerprints import fingerprint, fingerprint_each
 from util.disk.whole_files import read_json, write_json
 from util.errors import listed
-from util.images.files import fingerprint, fingerprint_each
 from util.words import count_of
 
 logger = logging.getLogger(__name__)

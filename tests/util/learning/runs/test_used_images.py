@@ -9,7 +9,8 @@ import pytest
 import student.test
 from tests.conftest import make_project
 from tests.student.student_runs import label, train
-from util.images.files import find_images, fingerprint
+from util.disk.fingerprints import fingerprint
+from util.images.files import find_images
 from util.learning.runs.used_images import (
     USED_IMAGES,
     UsedImages,
