@@ -13,19 +13,17 @@ meanwhile is added to `label_set.log`: images that failed, and the tracebacks of
 be read.
 """
 
-from util.label_set.contents import Content
-from util.label_set.finding import find_label_set, list_label_sets
-from util.label_set.joining import open_label_set
-from util.label_set.making import Made, make_maps
-from util.label_set.reading import (
-    LabelSet,
+from util.label_set.comparing import (
     check_same_images,
     common_box_settings,
     describe_equal,
     find_other_sizes,
-    map_cost,
-    prompt_to_folder,
 )
+from util.label_set.contents import Content
+from util.label_set.finding import find_label_set, list_label_sets, prompt_to_folder
+from util.label_set.joining import open_label_set
+from util.label_set.making import Made, make_maps
+from util.label_set.reading import LabelSet, map_cost
 from util.label_set.records import CHOSEN_ON, LOG, MANIFEST, PREDICTION
 from util.label_set.work import find_pending
 from util.label_set.writing import LabelSetWriter, write_boxes_anew

@@ -5,8 +5,18 @@ from pathlib import Path
 from util.disk.places import name_in, path_of
 from util.disk.walking import on_disk
 from util.errors import UserError, listed
-from util.label_set.reading import prompt_to_folder
 from util.label_set.records import MANIFEST
+from util.words import split_words
+
+
+def prompt_to_folder(prompt: str) -> str:
+    """Name the folder of a prompt's label set: its words (see `split_words`), joined by `_`.
+
+    Example:
+        >>> prompt_to_folder("White crest")
+        'white_crest'
+    """
+    return "_".join(split_words(prompt))
 
 
 def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path:

@@ -6,7 +6,8 @@ from pathlib import Path
 from util.data_classes import BoxSettings
 from util.disk.walking import on_disk
 from util.errors import UserError
-from util.label_set.reading import LabelSet, common_box_settings
+from util.label_set.comparing import common_box_settings
+from util.label_set.reading import LabelSet
 from util.settings import settings_hash
 
 

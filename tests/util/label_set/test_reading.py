@@ -1,7 +1,6 @@
 """Label sets on disk, read or refused."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from util.bbox_csv import read_bbox_csv
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import write_image, write_soft_label
-from util.label_set import Content, LabelSet, LabelSetWriter, check_same_images, write_boxes_anew
+from util.label_set import Content, LabelSet, LabelSetWriter, write_boxes_anew
 
 RECORD = {"status": "labelled", "source": "1", "seconds": 0, "map": "1", "size_hw": [1, 1]}
 
@@ -100,15 +99,6 @@ def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
 def test_a_missing_label_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         LabelSet(tmp_path / "nowhere")
-
-
-def test_sets_with_different_images_are_refused_with_the_list(
-    write_label_set: Callable[..., LabelSet],
-) -> None:
-    one = write_label_set("one", {"a": spot(), "b": spot()})
-    two = write_label_set("two", {"a": spot(), "c": spot()})
-    with pytest.raises(UserError, match=r"one lacks c; two lacks b"):
-        check_same_images([one, two])
 
 
 def test_the_fingerprint_follows_settings_and_sources(tmp_path: Path) -> None:
