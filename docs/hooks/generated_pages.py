@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the config's schema is the repository's own
 
 from util.config import Config  # noqa: E402
-from util.config.command_line import describe_default, describe_kind  # noqa: E402
+from util.config.values import describe_default, describe_kind  # noqa: E402
 
 PAGES = {
     "index.md": "README.md",

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 from util.config import BOX_RULE, Config, DataSection, RefinementSection, TeacherSection, keys_of
-from util.config.command_line import OVERWRITE, list_values, load_config
+from util.config.command_line import OVERWRITE, load_config
+from util.config.values import list_values
 from util.errors import UserError
 from util.running.run import print_next
 
