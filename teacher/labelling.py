@@ -73,14 +73,19 @@ def label_all(
     if refused:
         report(label_sets)
         raise PromptError("\n".join(dict.fromkeys(refused.values())))
-    if len(label_sets) == len(finished):
-        return label_sets
+    if len(label_sets) < len(finished):
+        _tell_share(share, work, writers)
+        return None
+    return label_sets
+
+
+def _tell_share(share: Share, work: Work, writers: Mapping[str, LabelSetWriter]) -> None:
+    """Print how a share went that was not the last one to be ready."""
     failed = set().union(*(writer.failed for writer in writers.values()))
     print(
         f"share {share.index + 1} of {share.count}: {len(work.image_paths)} images tried, "
         f"{len(failed)} failed; others are still at work"
     )
-    return None
 
 
 def _open_writers(

@@ -187,13 +187,7 @@ def find_judge(
     """
     test_ids = read_split(data.splits, data.test_split, image_paths)
     is_pixels = score == "average_precision"
-    if is_pixels and data.masks is None:
-        raise UserError("study.score is average_precision, which needs true masks; set data.masks")
-    if not is_pixels and data.ground_truth is None:
-        raise UserError(
-            "data.ground_truth is null: the study has nothing to judge boxes by; name true boxes, "
-            "or data.masks and study.score average_precision"
-        )
+    _check_named(data, is_pixels)
     truths = None
     if data.ground_truth is not None:
         truths = read_truths(data, image_paths, test_ids)
@@ -216,6 +210,17 @@ def find_judge(
         tuple(data.ground_truth_classes),
         data.groups,
     )
+
+
+def _check_named(data: DataSection, is_pixels: bool) -> None:
+    """Make sure that the config names the truth that pixels, or else boxes, are judged by."""
+    if is_pixels and data.masks is None:
+        raise UserError("study.score is average_precision, which needs true masks; set data.masks")
+    if not is_pixels and data.ground_truth is None:
+        raise UserError(
+            "data.ground_truth is null: the study has nothing to judge boxes by; name true boxes, "
+            "or data.masks and study.score average_precision"
+        )
 
 
 def count_label_set(folder: Path, judge: Judge, store: Path) -> Counts:

@@ -103,10 +103,15 @@ def find_layers(network: ImageClassifier) -> tuple[dict[str, Layer], str]:
             "no layer to look at; train it again"
         )
     *_, last = layouts
-    if last in layers:
-        return layers, last
+    if last not in layers:
+        last = _find_last_attention(layers)
+    return layers, last
+
+
+def _find_last_attention(layers: dict[str, Layer]) -> str:
+    """Find the normalisation that the last attention begins with, or else the last layer."""
     backwards = [*reversed(layers)]
-    return layers, next((n for n in backwards if n.endswith("norm1")), backwards[0])
+    return next((name for name in backwards if name.endswith("norm1")), backwards[0])
 
 
 def describe_layers(name: str, size_px: int, output_stride: int | None = None) -> Iterator[str]:

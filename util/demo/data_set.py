@@ -1,6 +1,6 @@
 """A demo data set: scenes written as pictures, masks, boxes and split lists."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,16 +114,20 @@ def make_data_set(
         scene = kind.paint(seed, number, size_px)
         _write_scene(folder, stems[number], scene)
         rows += _csv_rows(stems[number], scene)
-        if scene.labels is not None:
-            labels += [f"{stems[number]};{label}" for label in scene.labels or [""]]
+        labels += _label_rows(stems[number], scene)
     write_text(folder / "ground_truth.csv", "\n".join(rows) + "\n")
     if len(labels) > 1:
         write_text(folder / "image_labels.csv", "\n".join(labels) + "\n")
-    for split in kind.splits:
-        text = "".join(f"{stems[number]}\n" for number in kind.members(split, num_scenes))
-        write_text(folder / "ImageSets" / "Segmentation" / f"{split}.txt", text)
+    _write_splits(folder, kind, stems)
     _write_names(folder, kind)
     write_json(folder / "scenes.json", settings)
+
+
+def _write_splits(folder: Path, kind: SceneKind, stems: Sequence[str]) -> None:
+    """Write the split lists of scenes, of which there are the names, by their numbers."""
+    for split in kind.splits:
+        text = "".join(f"{stems[number]}\n" for number in kind.members(split, len(stems)))
+        write_text(folder / "ImageSets" / "Segmentation" / f"{split}.txt", text)
 
 
 def _write_names(folder: Path, kind: SceneKind) -> None:
@@ -204,3 +208,10 @@ def _csv_rows(stem: str, scene: Painted) -> list[str]:
         edges = ";".join(f"{edge:.6f}" for edge in relative)
         rows.append(f"{stem};{edges};{number};{name};1.0")
     return rows
+
+
+def _label_rows(stem: str, scene: Painted) -> list[str]:
+    """Return the labels of a scene as rows of a table; an empty label where it has none of any."""
+    if scene.labels is None:
+        return []
+    return [f"{stem};{label}" for label in scene.labels or [""]]

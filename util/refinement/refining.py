@@ -70,10 +70,7 @@ def refine_label_set(
     if problems := list(_find_problems(label_set, image_paths, masks)):
         raise UserError(f"{label_set.folder} cannot be refined: {'; '.join(problems)}")
     if "crf" in settings.steps:
-        backend = choose_backend(settings.crf_backend)
-        settings = settings.model_copy(update={"crf_backend": backend})
-        of = f"images of {settings.crf_side_px} pixels' longer side, exactly"
-        print(f"crf: {backend}, {'all pixels' if backend == 'pydensecrf' else of}")
+        settings = _settle_backend(settings)
     made_by: dict[str, Any] = {
         "producer": "refinement",
         "label_set": [label_set.name, label_set.manifest.get("settings_hash")],
@@ -87,6 +84,14 @@ def refine_label_set(
     with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
         failed = _refine(settings, label_set, image_paths, masks or {}, writer)
         return Made(writer.finish_share(boxes), failed)
+
+
+def _settle_backend(settings: RefinementSection) -> RefinementSection:
+    """Put what computes crf here into its settings, and print how that is done."""
+    backend = choose_backend(settings.crf_backend)
+    of = f"images of {settings.crf_side_px} pixels' longer side, exactly"
+    print(f"crf: {backend}, {'all pixels' if backend == 'pydensecrf' else of}")
+    return settings.model_copy(update={"crf_backend": backend})
 
 
 def _chosen_for_masks(settings: RefinementSection) -> frozenset[ImageIdentity]:
