@@ -29,9 +29,8 @@ from util.data_classes import BoxSettings
 from util.disk.places import to_place
 from util.errors import UserError
 from util.images.files import find_images
-from util.label_set import Content, LabelSetWriter, find_label_set
-from util.learning.runs.used_images import use_images
 from util.label_set import MANIFEST, Content, LabelSetWriter, find_label_set
+from util.learning.runs.used_images import use_images
 from util.multi_teacher.combining import find_members
 
 
