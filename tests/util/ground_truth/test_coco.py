@@ -34,7 +34,7 @@ def test_boxes_classes_and_images_are_read_as_they_are(read: Read) -> None:
         (annotate(bbox=[400, 2, 3, 3]), "outside of their image: annotation 17"),
         (annotate(bbox=[1, 2, 3]), "no COCO detection file: annotations 17: bbox: "),
         (annotate(bbox=["1", 2, 3, 4]), "annotations 17: bbox: "),
-        (annotate(image_id=9), r"1 annotations point to .*: annotation 17 \(image_id 9\)"),
+        (annotate(image_id=9), r"1 annotation points to .*: annotation 17 \(image_id 9\)"),
         (annotate(category_id=9), r"annotation 17 \(category_id 9\)"),
         (annotate(image_id="1"), r"annotation 17 \(image_id '1'\)"),
         (lambda c: c["images"][0].update(width=0), "images 1: width: .*greater than 0"),
@@ -81,6 +81,23 @@ def test_contradictions_are_named(
 ) -> None:
     with pytest.raises(UserError, match=message):
         read(change)
+
+
+def test_contradictions_of_all_kinds_are_named_at_once(read: Read) -> None:
+    def change(content: Content) -> None:
+        content["images"][0]["file_name"] = "../a.png"
+        content["images"].append({**content["images"][1], "id": 7})
+        content["annotations"][0]["image_id"] = 9
+        content["annotations"][1]["category_id"] = 99
+        content["categories"] += [{"id": 8, "name": ""}, {"id": 5, "name": "gull"}]
+
+    with pytest.raises(UserError) as caught:
+        read(change)
+    lines = str(caught.value).splitlines()
+    parts = ["'../a.png'", "one image: sub/b", "category id: 5", "2 annotations", "1 category has"]
+    assert len(lines) == len(parts)
+    for line, part in zip(lines, parts, strict=True):
+        assert part in line
 
 
 def test_a_file_that_gives_another_shape_than_the_image_has_is_refused(

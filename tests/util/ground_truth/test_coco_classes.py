@@ -77,7 +77,7 @@ def test_categories_of_one_name_are_one_class_and_said(
 @pytest.mark.parametrize(
     ("category", "message"),
     [
-        ({"id": 9, "name": " "}, "1 categories have no name: 9; classes are chosen by name"),
+        ({"id": 9, "name": " "}, "1 category has no name: 9; classes are chosen by name"),
         ({"id": 5, "name": "gull"}, r"two entries for one category id: 5 \(bird, gull\)"),
         ({"name": "gull"}, "categories, entry 2: id: Field required"),
         ({"id": 9}, "categories 9: name: Field required"),

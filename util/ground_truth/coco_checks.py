@@ -1,0 +1,122 @@
+"""What in a COCO detection file contradicts itself, all of it told at once."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from pathlib import Path
+
+from util.errors import UserError, listed
+from util.ground_truth.coco_content import Category, Content, Image
+from util.images.ids import name_to_id
+from util.words import count_of
+
+logger = logging.getLogger(__name__)
+
+
+def check_content(path: Path, content: Content) -> dict[str, Image]:
+    """Make sure that a file does not contradict itself, and say which categories share a name.
+
+    Images, annotations and categories have an id each (annotations may have none), annotations
+    point to images and categories that there are, and categories have names, by which classes are
+    chosen.
+
+    Args:
+        path: Of the file.
+        content: What it holds.
+
+    Returns:
+        Its entries of images, by our id of them.
+
+    Raises:
+        UserError: It does; entries of each kind of contradiction are named.
+    """
+    images, problems = _index_images(content.images)
+    boxes = [(each.id, f"bbox {each.bbox}") for each in content.annotations if each.id is not None]
+    problems += _find_twins("annotation id", boxes)
+    problems += _find_twins("category id", [(each.id, each.name) for each in content.categories])
+    problems += [*_find_lost(content), *_find_nameless(content.categories)]
+    _refuse(path, problems)
+    having = defaultdict(list)
+    for category in content.categories:
+        having[category.name.strip()].append(category.id)
+    if twins := [f"{name} ({listed(ids)})" for name, ids in having.items() if len(ids) > 1]:
+        logger.warning("%s: categories of one name count as one class: %s", path, listed(twins))
+    return images
+
+
+def check_images(path: Path, images: Sequence[Image]) -> dict[str, Image]:
+    """Make sure that a file lists each image once.
+
+    Returns:
+        Its entries of images, by our id of them.
+
+    Raises:
+        UserError: It does not, or some have no name that an image can have.
+    """
+    named, problems = _index_images(images)
+    _refuse(path, problems)
+    return named
+
+
+def _refuse(path: Path, problems: Sequence[str]) -> None:
+    """Raise with all problems, if there are any."""
+    if problems:
+        raise UserError("\n".join(f"{path}: {problem}" for problem in problems))
+
+
+def _index_images(images: Sequence[Image]) -> tuple[dict[str, Image], list[str]]:
+    """Give entries of images by our id of them, and what is wrong with ids and names."""
+    problems = [*_find_twins("image id", [(image.id, image.file_name) for image in images])]
+    named = []
+    for image in {image.id: image for image in images}.values():
+        try:
+            named.append((name_to_id(image.file_name), image))
+        except UserError as error:
+            problems.append(str(error))
+    problems += _find_twins(
+        "image",
+        [(image_id, image.file_name) for image_id, image in named],
+        "keep one each, or give every file_name with its folders below data.images",
+    )
+    return dict(named), problems
+
+
+def _find_twins(
+    what: str, keys: Sequence[tuple[Hashable, str]], advice: str = "keep one each"
+) -> Iterator[str]:
+    """Say which keys are there more than once; the texts beside the keys tell them apart."""
+    having = defaultdict(list)
+    for key, text in keys:
+        having[key].append(text)
+    twins = [f"{key} ({', '.join(texts)})" for key, texts in having.items() if len(texts) > 1]
+    if twins:
+        yield f"two entries for one {what}: {listed(twins)}; {advice}"
+
+
+def _find_lost(content: Content) -> Iterator[str]:
+    """Say which annotations point to images or categories that are not there."""
+    image_ids = {image.id for image in content.images}
+    category_ids = {category.id for category in content.categories}
+    lost = [
+        f"{each} (image_id {each.image_id!r})"
+        for each in content.annotations
+        if each.image_id not in image_ids
+    ] + [
+        f"{each} (category_id {each.category_id!r})"
+        for each in content.annotations
+        if each.category_id not in category_ids
+    ]
+    if lost:
+        yield (
+            f"{count_of(len(lost), 'annotation points', 'annotations point')} to an image or a "
+            f"category that is not listed: {listed(lost)}"
+        )
+
+
+def _find_nameless(categories: Sequence[Category]) -> Iterator[str]:
+    """Say which categories have no name."""
+    if nameless := [category.id for category in categories if not category.name.strip()]:
+        yield (
+            f"{count_of(len(nameless), 'category has', 'categories have')} no name: "
+            f"{listed(nameless)}; classes are chosen by name, so give them one"
+        )
