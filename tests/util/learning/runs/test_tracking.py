@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -180,6 +181,15 @@ def read_records(path: Path) -> bytes:
     return content[:block] + b"".join(content[at + header : at + block] for at in starts)
 
 
+def wait_for_model(path: Path) -> None:
+    """Wait until a file of records has the model: the process of wandb may still be writing it."""
+    for _ in range(600):
+        if b"run_0123abcd_model" in read_records(path):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"no model is in {path}")
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_offline_keeps_a_record_in_the_run_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -193,7 +203,7 @@ def test_offline_keeps_a_record_in_the_run_folder(
             (tmp_path / "best.pt").write_bytes(b"weights")
     records = list(tmp_path.rglob("*.wandb"))
     assert [path.name for path in records] == ["run-0123abcd.wandb"] * 2
-    has_model = [b"run_0123abcd_model" in read_records(path) for path in sorted(records)]
-    assert has_model == [True, True]
+    for path in records:
+        wait_for_model(path)
     copies = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size == 7]
     assert copies == [tmp_path / "best.pt"]  # the record says where it lies
