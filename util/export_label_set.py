@@ -94,11 +94,15 @@ READS = keys_of("export_label_set") | BOX_RULE
 YOLO_TASKS = {"yolo": "detect", "yolo-seg": "segment"}
 """What Ultralytics calls it to learn from YOLO's formats."""
 
-MASKS_ARE_PIECES = (
-    "Boxes are not in masks: who finds things in these, as data.ground_truth_format masks does, "
-    "finds each piece that hangs together, and one thing where two touch; coco and labelme keep "
-    "the pieces of a thing together"
-)
+KEPT_TOGETHER = "coco and labelme keep the pieces of a thing together"
+
+PIECES = {
+    "masks": "Boxes are not in masks: who finds things in these, as data.ground_truth_format masks"
+    " does, finds each piece that hangs together, and one thing where two touch; " + KEPT_TOGETHER,
+    "label-studio": "A thing of several pieces is a polygon for each of them, which Label Studio"
+    " shows as several; " + KEPT_TOGETHER,
+}
+"""What becomes of things of several pieces in formats that cannot tell which belong together."""
 
 ELSEWHERE = "another export_label_set.output or export_label_set.names"
 """So that files do not lie in each other's place."""
@@ -122,8 +126,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         lists = write_each(kind, output, config, reader, wishes, options.overwrite)
     report(output, reader, wishes.classes)
-    if kind == "masks":
-        print(MASKS_ARE_PIECES)
+    if kind in PIECES:
+        print(PIECES[kind])
     if lists is not None:
         lists.report(YOLO_TASKS[kind], output / "data.yaml")
     return 0

@@ -50,6 +50,7 @@ class SceneKind:
     Attributes:
         paint: Makes a scene of the seed of a set, its number in the set and its height in pixels.
         settings: What tells its scenes from those of other kinds and versions.
+        next_script: The stage that reads its scenes.
         splits: Letter of each split list in the pattern.
         pattern: Letter of the split of each scene, over and over. It is fixed, because scenes are
             independent draws anyway and each then keeps its split when a larger set is made.
@@ -59,6 +60,7 @@ class SceneKind:
 
     paint: Callable[[int, int, int], Painted]
     settings: Mapping[str, Any]
+    next_script: str
     splits: Mapping[str, str]
     pattern: str
     class_names: Mapping[str, list[str]] | None = None
@@ -159,8 +161,9 @@ def _is_complete(folder: Path, settings: dict[str, Any]) -> bool:
         return False
     if found != settings:
         raise UserError(
-            f"{folder} already holds scenes made with {found}, asked for are {settings}. "
-            "Delete the folder or give another one."
+            f"{folder} already holds scenes made with {found}, asked for are {settings}. Delete "
+            "the folder, give another one (--paths.demo), or ask for those that are there "
+            "(--demo.scenes, --demo.size_px, --demo.seed)."
         )
     return True
 

@@ -23,16 +23,8 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from util.config.command_line import load_config
-from util.demo.making import make_demo
+from util.demo.making import KINDS, make_demo
 from util.running.run import print_next, run_script
-
-NEXT = {
-    "sea": "teacher/soft_label_generation.py",
-    "road": "teacher/maskomaly/train_mask2former.py",
-    "smoke": "teacher/cam/train_classifier.py",
-    "cameras": "student/detection/train_detector.py",
-}
-"""The stage that reads scenes of each kind."""
 
 READS: frozenset[str] = frozenset()
 """Keys of the config beside `paths`, `data` and `demo`."""
@@ -43,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, _ = load_config(__doc__ or "", argv, reads=READS)
     make_demo(config.paths.demo, config.demo)
     print(f"{config.paths.demo}: {config.demo.scenes} scenes")
-    print_next([NEXT[config.demo.kind]], argv)
+    print_next([KINDS[config.demo.kind].next_script], argv)
     return 0
 
 

@@ -54,8 +54,8 @@ def check_none_is_of_another(label_sets: Sequence[LabelSet]) -> None:
         ]
     if pairs:
         raise UserError(
-            f"{listed(pairs, 20)}, so that each thing would count twice; export what was made of "
-            "others alone, or these without it"
+            f"{listed(pairs, 20)}, so that each thing would count twice; export either the label "
+            "sets that others were made of, or those that were made of them"
         )
 
 

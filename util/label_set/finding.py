@@ -48,7 +48,7 @@ def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path
     of_run = on_disk(path / split)
     if not (path / MANIFEST).is_file() and (of_run / MANIFEST).is_file():
         return of_run
-    if path.exists():
+    if path.exists() and not (_is_bare(name) and _is_folder_without_maps(path)):
         return path
     predicted = sorted(runs.glob(f"*/predicted*/*/{MANIFEST}"))
     there = list_label_sets(label_sets, runs, split) | {each.parent: runs for each in predicted}
@@ -56,6 +56,15 @@ def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path
     raise UserError(
         f"there is no label set, run, file or folder {name!r}; there are: {names or 'none'}"
     )
+
+
+def _is_bare(name: str) -> bool:
+    return len(Path(name).parts) == 1
+
+
+def _is_folder_without_maps(path: Path) -> bool:
+    """Tell a folder that a name may happen to be that of, such as one of source code."""
+    return path.is_dir() and not any(path.rglob("*.png"))
 
 
 def list_label_sets(label_sets: Path, runs: Path, split: str) -> dict[Path, Path]:

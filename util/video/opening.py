@@ -55,7 +55,8 @@ def check_videos(paths: Sequence[Path]) -> None:
         except UserError as error:
             problems.append(str(error))
     if problems:
-        raise UserError(f"{listed(problems, 10)}; nothing is written before all are videos")
+        told = listed([*dict.fromkeys(problems)], 10)
+        raise UserError(f"{told}; nothing is written before all can be opened")
 
 
 def count_frames(path: Path) -> int | None:

@@ -217,6 +217,20 @@ def test_who_asks_for_label_sets_that_are_not_there_sees_the_key_that_names_them
         find_members(tmp_path, ["gull"], "ranking.label_sets")
 
 
+def test_a_folder_that_happens_to_have_the_name_of_a_run_is_no_label_set(
+    made: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = made.folder / "clone"
+    (elsewhere / "student").mkdir(parents=True)
+    (elsewhere / "student" / "train.py").write_text("")
+    monkeypatch.chdir(elsewhere)
+    with pytest.raises(UserError, match=r"no label set, run, file or folder 'student'; .* good"):
+        made.run(analysis.bbox_evaluation.main, "--evaluation.predictions", "student")
+    (elsewhere / "student" / "train.py").unlink()
+    write_maps(elsewhere / "student", made.test)
+    assert made.run(analysis.bbox_evaluation.main, "--evaluation.predictions", "student") == 0
+
+
 def test_names_in_a_config_file_are_names_and_its_paths_begin_at_it(
     made: Project, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -184,3 +184,10 @@ def test_supervision_reads_files_of_voc(export: Callable[..., Path], tmp_path: P
     )
     assert read.classes == ["möwe"]
     assert read.annotations["möwe.jpg"].xyxy.tolist() == [[10, 5, 37, 27], [60, 40, 60, 40]]
+
+
+def test_label_studio_says_that_a_thing_of_several_pieces_is_several_there(
+    export: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    export("label-studio")
+    assert "a polygon for each of them" in capsys.readouterr().out

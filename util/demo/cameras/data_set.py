@@ -90,6 +90,7 @@ CAMERAS = SceneKind(
             for camera in range(NUM_CAMERAS)
         },
     },
+    next_script="student/detection/train_detector.py",
     splits={"General": "G", "GeneralValidation": "V", "Bank": "B", "Test": "T"},
     pattern=_PATTERN,
     name=_name,

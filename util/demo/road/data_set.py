@@ -25,6 +25,7 @@ def _paint(seed: int, number: int, size_px: int) -> Painted:
 ROAD = SceneKind(
     paint=_paint,
     settings={"kind": "road", "version": PAINTER_VERSION},
+    next_script="teacher/maskomaly/train_mask2former.py",
     splits={"Train": "T", "Validation": "V", "Queries": "Q", "Unlabelled": "U", "Test": "E"},
     pattern=_PATTERN,
     class_names={str(number): [name] for number, name in enumerate(CLASSES)},

@@ -17,6 +17,7 @@ def _paint(seed: int, number: int, size_px: int) -> Painted:
 SEA = SceneKind(
     paint=_paint,
     settings={"version": PAINTER_VERSION},
+    next_script="teacher/soft_label_generation.py",
     splits={"Train": "T", "Validation": "V", "Test": "E"},
     pattern="TETVTETTETVTTTETTVTE",  # 60 %, 15 % and 25 %
     # The name in the CSV first, then our own.

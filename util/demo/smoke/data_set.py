@@ -38,6 +38,7 @@ def _paint(seed: int, number: int, size_px: int) -> Painted:
 SMOKE = SceneKind(
     paint=_paint,
     settings={"kind": "smoke", "version": PAINTER_VERSION},
+    next_script="teacher/cam/train_classifier.py",
     splits={"Train": "T", "Validation": "V", "Test": "E"},
     pattern=_SPLIT_OF_CAMERA,
     # Two opacities of one thing: the second name is the group of both.
