@@ -1,5 +1,6 @@
 """Videos of all sorts, and broken ones."""
 
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -153,6 +154,15 @@ def test_all_that_is_no_video_is_named_together(tmp_path: Path) -> None:
     assert "folder.mp4 is no file" in told
     assert "missing.mp4 does not exist" in told
     check_videos([good])
+
+
+def test_that_videos_cannot_be_read_here_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [write_video(tmp_path / name, [0, 0.1]) for name in ("a.mp4", "b.mp4")]
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(UserError, match=r"^videos need av, [^,]*; nothing is written before all"):
+        check_videos(paths)
 
 
 def test_frames_are_counted_where_a_file_says_how_many(tmp_path: Path) -> None:
