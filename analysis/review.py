@@ -14,6 +14,7 @@ in all pixels of what is wrong.
 Next: student/train.py or util/export_label_set.py of that label set, which leave out what is wrong
 """
 
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,6 +38,8 @@ from util.words import count_of
 
 if TYPE_CHECKING:  # statistics take a second to import, which --help should not
     from analysis.reviewing.searching import Source, Sources
+
+logger = logging.getLogger(__name__)
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     **OVERWRITE,
@@ -177,9 +180,16 @@ def use_marks(
             f"{marks_path} marks the label set {marks.teacher!r}, not {teacher.name!r}; set "
             "review.marked to the one that was marked"
         )
-    list_right(config, marks.of(RIGHT), image_paths)
+    if marks.maps not in (None, teacher.label_set.fingerprint()):
+        logger.warning(
+            "%s was made anew since %s marks it: what was said of its maps may not be true of "
+            "those that it has now; a new page shows them",
+            teacher.name,
+            marks_path,
+        )
     output = config.paths.label_sets / config.review.output
-    made = weigh(teacher.label_set, marks, output, overwrite)
+    made = weigh(teacher.label_set, marks, output, overwrite)  # refuses before a list is written
+    list_right(config, marks.of(RIGHT), image_paths)
     status = report_made(made, f"{teacher.name} with {len(marks.of(WRONG))} wrong", ALONE)
     more = ["--student.pixel_weights", "label_set"] if marks.of(WRONG) else []
     learns = ["--student.label_set", config.review.output, "--student.run", config.review.output]

@@ -41,10 +41,12 @@ class Marks:
     Attributes:
         teacher: Name of the label set that was marked.
         of_image: `right`, `wrong` or `skip`, by the id of the image.
+        maps: Fingerprint of that label set as it was then; None = the file does not say it.
     """
 
     teacher: str
     of_image: Mapping[str, str]
+    maps: str | None = None
 
     def of(self, mark: str) -> list[str]:
         """The images that have a mark, in the order of their ids."""
@@ -85,7 +87,7 @@ def read_marks(path: Path, image_ids: Collection[str]) -> Marks:
         problems.append(f"it has marks other than right, wrong and skip: {told}")
     if problems:
         raise UserError(f"the marks {path} cannot be used: {'; '.join(problems)}")
-    return Marks(teacher, marks)
+    return Marks(teacher, marks, content.get("maps"))
 
 
 def find_held_out(data: DataSection, image_ids: Collection[str]) -> set[str]:

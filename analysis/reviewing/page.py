@@ -108,13 +108,15 @@ def write_review(
     ]
     here = Path(__file__).parent
     template = load_template(here / "review.html.jinja", Path(study.__file__).parent / "report")
+    maps = sources.teacher.label_set.fingerprint()
     stream = template.stream(
         title=title,
         groups=groups,
         num_shown=len(shown),
         num_seen=found.num_seen,
         # Marks of another choice of images, or of other maps, are none of these.
-        key=settings_hash({"images": shown, "maps": sources.teacher.label_set.fingerprint()}),
+        key=settings_hash({"images": shown, "maps": maps}),
+        maps=maps,
         teacher=sources.teacher.name,
         gradient=", ".join(f"rgb({r} {g} {b})" for r, g, b in COLOURS_RGB[::51].tolist()),
     )

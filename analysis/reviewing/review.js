@@ -1,7 +1,7 @@
 // Marks images as right, wrong or skipped; they are kept in the browser until they are downloaded.
 (() => {
   const cards = [...document.querySelectorAll("article")];
-  const { key, teacher } = document.body.dataset;
+  const { key, maps, teacher } = document.body.dataset;
   const place = `murmuration-review-${key}`;
   const KEYS = { r: "right", w: "wrong", s: "skip" };
   let marks = {};
@@ -60,7 +60,7 @@
     }
   });
   document.getElementById("download").addEventListener("click", () => {
-    const text = JSON.stringify({ teacher, key, marks }, null, 2);
+    const text = JSON.stringify({ teacher, maps, marks }, null, 2);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
     link.download = "marks.json";

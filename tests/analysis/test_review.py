@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,27 @@ def test_a_list_of_what_was_right_goes_where_only_what_is_tested_on_is_right(
     assert "there is no list of them" in shown
     assert "Left out of that list: 1 image" in shown
     assert not path.exists()
+
+
+def test_marks_of_maps_that_were_made_anew_say_so_and_a_refusal_leaves_the_list(
+    project: Path, page: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (maps,) = re.findall(r'data-maps="([^"]+)"', page.read_text(encoding="utf-8"))
+    ids, marks = list(find_images(project.parent / "images")), tmp_path / "marks.json"
+    anew = ["--paths.label_sets", str(tmp_path / "label_sets")]
+    shutil.copytree(project.parent / "label_sets", tmp_path / "label_sets")
+    more = [*anew, "--marks", str(marks), "--review.name", "old", "--review.output", "old"]
+    marks.write_text(json.dumps({"teacher": "combined", "maps": maps, "marks": {ids[0]: "right"}}))
+    assert review(arguments(project, *more)) == 0
+    assert "made anew" not in caplog.text
+    other = ["--combination.strategy", "maximum", "--overwrite"]
+    assert combine(arguments(project, *anew, *other)) == 0
+    marks.write_text(json.dumps({"teacher": "combined", "maps": maps, "marks": {ids[1]: "right"}}))
+    with pytest.raises(UserError, match="made with other settings"):
+        review(arguments(project, *more))
+    assert "combined was made anew since" in caplog.text
+    path = project.parent / "runs/old/splits/old.txt"
+    assert path.read_text(encoding="utf-8") == f"{ids[0]}\n"
 
 
 @needs_browser
