@@ -15,6 +15,7 @@ from util.checking.images import Seen
 from util.config import DataSection
 from util.errors import UserError, listed
 from util.ground_truth.annotated import find_with_boxes
+from util.ground_truth.coco import list_coco_images
 from util.ground_truth.image_labels import read_image_labels
 from util.ground_truth.reading import read_truths
 from util.images.files import image_size_hw
@@ -69,6 +70,7 @@ def read_truth(
     if data.ground_truth is not None:
         known = findings.attempt(lambda: find_with_boxes(data, image_paths))
         if known is not None:
+            _check_listed(data, image_paths, findings)
             wanted = [i for i in readable if i in known or i in judged]
             boxes = findings.attempt(lambda: read_truths(data, image_paths, wanted))
         if boxes is not None:
@@ -89,6 +91,18 @@ def read_truth(
     if data.ground_truth is None and data.masks is None:
         findings.facts["truth"] = "none, so labels can be made and learnt, but nothing is judged"
     return Truth(boxes, masks, labels)
+
+
+def _check_listed(data: DataSection, image_ids: Collection[str], findings: Findings) -> None:
+    """Say which images a COCO file lists that are not there, be it by mistake in their names."""
+    path = data.ground_truth
+    if path is None or data.ground_truth_format != "coco":
+        return
+    if strangers := sorted(list_coco_images(path).difference(image_ids)):
+        findings.warnings.append(
+            f"{path.name} lists {count_of(len(strangers), 'image')} that data.images has not: "
+            f"{listed(strangers, 3)}; an image of another name than there counts as not annotated"
+        )
 
 
 def _check_boxes(

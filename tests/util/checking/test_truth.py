@@ -76,6 +76,12 @@ def test_only_images_that_are_judged_need_a_truth(
     options = ["--data.ground_truth", str(root / "truth.json"), "--data.ground_truth_format=coco"]
     checked = Checked(config, capsys, *options)
     assert checked.fact("true boxes").endswith("; 4 others are not annotated, nor judged")
+    assert not any("lists" in each for each in checked.warnings)
+    truth["images"] = [*annotated, {"id": 99, "file_name": "a/O1.png", "width": 80, "height": 60}]
+    (root / "truth.json").write_text(json.dumps(truth))
+    told = [each for each in Checked(config, capsys, *options).warnings if "lists" in each]
+    assert len(told) == 1
+    assert told[0].startswith("look at: truth.json lists 1 image that data.images has not: a/O1; ")
     truth["images"] = annotated[:4]
     (root / "truth.json").write_text(json.dumps(truth))
     checked = Checked(config, capsys, *options, status=2)
