@@ -105,6 +105,11 @@ def gather_material(
     )
     if student.pixel_weights == "label_set":
         check_weights([*train, *validation], label_set)
+    elif weighted := [image_id for image_id in train if label_set.is_weighted(image_id)]:
+        print(
+            f"{label_set.name} has weights of pixels in {count_of(len(weighted), 'image')} of "
+            f"{data.train_split}, which student.pixel_weights {student.pixel_weights!r} passes over"
+        )
     if student.losses.get("kd"):
         check_logits([*train, *validation], label_set)
     asked = {*splits.train_ids, *splits.validation_ids}

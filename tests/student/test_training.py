@@ -62,6 +62,24 @@ def test_a_run_with_pixel_weights_is_another_run_and_notices_changed_weights(
     assert abs(train_loss(*weighted, "--overwrite") / plain - 1) > 1e-3
 
 
+def test_weights_that_are_not_asked_for_are_said_to_be_passed_over(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *_ = (project.parent / "splits/Train.txt").read_text(encoding="utf-8").splitlines()
+    with LabelSetWriter(project.parent / "label_sets/x", {"producer": "test"}, True) as writer:
+        for image_id, path in find_images(project.parent / "images").items():
+            birds = find_birds(read_image(path))
+            weights = np.zeros(birds.shape) if image_id == first else None
+            writer.add(image_id, Content(birds, weights=weights), source="1", seconds=0)
+        writer.finish(BoxSettings())
+    told = "x has weights of pixels in 1 image of Train, which student.pixel_weights 'none' passes"
+    train(project, "--student.epochs", "1")
+    assert told in capsys.readouterr().out
+    weighted = ["--student.pixel_weights", "label_set", "--overwrite"]
+    train(project, "--student.epochs", "1", *weighted)
+    assert told not in capsys.readouterr().out
+
+
 def test_a_loss_that_is_no_number_names_its_batch_and_keeps_the_checkpoints(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
