@@ -16,7 +16,7 @@ Next: student/train.py or util/export_label_set.py of that label set, which leav
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,7 +171,14 @@ def use_marks(
     Raises:
         UserError: Marks are of other images or another label set.
     """
-    from analysis.reviewing.marks import RIGHT, WRONG, read_marks, weigh
+    from analysis.reviewing.marks import (
+        RIGHT,
+        WRONG,
+        find_held_out,
+        find_other_lists,
+        read_marks,
+        weigh,
+    )
 
     marks = read_marks(marks_path, image_paths)
     teacher = open_source(config, config.review.marked or config.combination.output)
@@ -188,8 +195,11 @@ def use_marks(
             marks_path,
         )
     output = config.paths.label_sets / config.review.output
-    made = weigh(teacher.label_set, marks, output, overwrite)  # refuses before a list is written
-    list_right(config, marks.of(RIGHT), image_paths)
+    # All that may be refused comes before a list is written.
+    held_out = find_held_out(config.data, image_paths)
+    others = find_other_lists(config.review.name, config.data.splits)
+    made = weigh(teacher.label_set, marks, output, overwrite)
+    list_right(config, marks.of(RIGHT), held_out, others)
     status = report_made(made, f"{teacher.name} with {len(marks.of(WRONG))} wrong", ALONE)
     more = ["--student.pixel_weights", "label_set"] if marks.of(WRONG) else []
     learns = ["--student.label_set", config.review.output, "--student.run", config.review.output]
@@ -201,20 +211,24 @@ def use_marks(
     return status
 
 
-def list_right(config: Config, right: Sequence[str], image_paths: Mapping[str, Path]) -> None:
+def list_right(
+    config: Config, right: Sequence[str], held_out: Collection[str], others: Sequence[Path]
+) -> None:
     """Write the list of what is right and may be learnt from, and say what it holds.
 
-    Raises:
-        UserError: The lists of data.splits are damaged, or there is one of this name.
+    Args:
+        config: Names it.
+        right: Images that are marked as right.
+        held_out: Images that nobody is to learn from.
+        others: Lists that it lies beside.
     """
-    from analysis.reviewing.marks import find_held_out, write_lists
+    from analysis.reviewing.marks import write_lists
 
     data, name = config.data, config.review.name
-    held_out = find_held_out(data, image_paths)
     kept = [image_id for image_id in right if image_id not in held_out]
     folder = config.paths.runs / name / "splits"
     if kept:
-        path = write_lists(folder, name, kept, data.splits)
+        path = write_lists(folder, name, kept, others)
         print(f"{path}: {count_of(len(kept), 'image')} marked as right")
     else:
         (folder / f"{name}.txt").unlink(missing_ok=True)  # of other marks

@@ -107,7 +107,22 @@ def find_held_out(data: DataSection, image_ids: Collection[str]) -> set[str]:
     return {i for name in there for i in read_split(data.splits, name, image_ids)}
 
 
-def write_lists(folder: Path, name: str, right: Sequence[str], splits: Path | None) -> Path:
+def find_other_lists(name: str, splits: Path | None) -> list[Path]:
+    """Find the lists that there are, beside which one of a name is to lie.
+
+    Raises:
+        UserError: One of them has this name.
+    """
+    others = sorted(splits.glob("*.txt")) if splits is not None and splits.is_dir() else []
+    if any(each.stem == name for each in others):
+        raise UserError(
+            f"{splits} has a list {name} already; choose another review.name, so that they can lie "
+            "in one folder"
+        )
+    return others
+
+
+def write_lists(folder: Path, name: str, right: Sequence[str], others: Sequence[Path]) -> Path:
     """Write the list of images that are right, beside copies of the lists that there are.
 
     So the folder does as data.splits, in which the list can be learnt from.
@@ -116,20 +131,11 @@ def write_lists(folder: Path, name: str, right: Sequence[str], splits: Path | No
         folder: Of the lists.
         name: Of the list of what is right, without a suffix.
         right: The images, one or more.
-        splits: Folder of the other lists; None = there are none.
+        others: The other lists; see `find_other_lists`.
 
     Returns:
         Path of the list.
-
-    Raises:
-        UserError: There is another list of this name.
     """
-    others = sorted(splits.glob("*.txt")) if splits is not None and splits.is_dir() else []
-    if any(each.stem == name for each in others):
-        raise UserError(
-            f"{splits} has a list {name} already; choose another review.name, so that they can lie "
-            "in one folder"
-        )
     for each in others:
         write_bytes(folder / each.name, each.read_bytes())
     path = folder / f"{name}.txt"

@@ -48,7 +48,8 @@ def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path
     of_run = on_disk(path / split)
     if not (path / MANIFEST).is_file() and (of_run / MANIFEST).is_file():
         return of_run
-    if path.exists() and not (_is_bare(name) and _is_folder_without_maps(path)):
+    is_word = len(Path(name).parts) == 1
+    if path.exists() and not (is_word and _is_folder_of_other_things(path)):
         return path
     predicted = sorted(runs.glob(f"*/predicted*/*/{MANIFEST}"))
     there = list_label_sets(label_sets, runs, split) | {each.parent: runs for each in predicted}
@@ -58,13 +59,9 @@ def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path
     )
 
 
-def _is_bare(name: str) -> bool:
-    return len(Path(name).parts) == 1
-
-
-def _is_folder_without_maps(path: Path) -> bool:
-    """Tell a folder that a name may happen to be that of, such as one of source code."""
-    return path.is_dir() and not any(path.rglob("*.png"))
+def _is_folder_of_other_things(path: Path) -> bool:
+    """Tell a folder that is no label set, such as one of source code that has a run's name."""
+    return path.is_dir() and not (path / MANIFEST).is_file() and not any(path.rglob("*.png"))
 
 
 def list_label_sets(label_sets: Path, runs: Path, split: str) -> dict[Path, Path]:

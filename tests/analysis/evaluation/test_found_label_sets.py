@@ -24,6 +24,7 @@ from tests.analysis.evaluation.evaluation_projects import (
     shelves_of,
     write_maps,
 )
+from util.config import read_config
 from util.config.command_line import load_config
 from util.data_classes import BoxSettings
 from util.disk.places import to_place
@@ -229,6 +230,9 @@ def test_a_folder_that_happens_to_have_the_name_of_a_run_is_no_label_set(
     (elsewhere / "student" / "train.py").unlink()
     write_maps(elsewhere / "student", made.test)
     assert made.run(analysis.bbox_evaluation.main, "--evaluation.predictions", "student") == 0
+    for path in (elsewhere / "student").rglob("*.png"):
+        path.unlink()  # a label set of boxes alone has no map
+    assert shelves_of(read_config(made.config)).find("student") == elsewhere / "student"
 
 
 def test_names_in_a_config_file_are_names_and_its_paths_begin_at_it(

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.reviewing.marks import Marks, find_held_out, read_marks, weigh, write_lists
+from analysis.reviewing.marks import (
+    Marks,
+    find_held_out,
+    find_other_lists,
+    read_marks,
+    weigh,
+    write_lists,
+)
 from util.config import DataSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
@@ -56,13 +63,13 @@ def test_the_list_of_what_is_right_lies_beside_copies_of_the_others(tmp_path: Pa
     splits.mkdir()
     (splits / "Train.txt").write_bytes(b"a/1\nm\xf6we\n")  # names need not be UTF-8
     right = ["a/1", "c"]
-    path = write_lists(tmp_path / "new", "mine", right, splits)
+    path = write_lists(tmp_path / "new", "mine", right, find_other_lists("mine", splits))
     assert path.read_text() == "a/1\nc\n"
     assert (tmp_path / "new/Train.txt").read_bytes() == b"a/1\nm\xf6we\n"
     assert sorted(each.name for each in splits.iterdir()) == ["Train.txt"]
     with pytest.raises(UserError, match="has a list Train already"):
-        write_lists(tmp_path / "new", "Train", right, splits)
-    assert write_lists(tmp_path / "bare", "mine", right, None).exists()
+        find_other_lists("Train", splits)
+    assert write_lists(tmp_path / "bare", "mine", right, find_other_lists("mine", None)).exists()
 
 
 def test_what_is_validated_or_tested_on_is_held_out_as_far_as_there_are_lists(
