@@ -3,38 +3,47 @@
 import logging
 import posixpath
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from util.errors import UserError, listed
 from util.ground_truth.coco_boxes import list_boxes
-from util.ground_truth.coco_checks import check_content, check_images
+from util.ground_truth.coco_checks import check_content, warn_of_twins
 from util.ground_truth.coco_content import Annotation, Image, read_content
-from util.ground_truth.sizes import ToldSize, check_shapes
+from util.ground_truth.sizes import ToldSize, check_shapes, read_sizes
 from util.ground_truth.table import to_truth_table
+from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
+_NEAR = 0.4
+"""Least similarity, of 1, of the name that an image may have in a file."""
 
-def read_coco(path: Path, image_paths: Mapping[str, Path]) -> tuple[pd.DataFrame, list[str]]:
+
+def read_coco(
+    path: Path, image_paths: Mapping[str, Path], known_ids: Collection[str] = ()
+) -> tuple[pd.DataFrame, list[str]]:
     """Read a COCO detection file.
 
-    Boxes are taken relative to the width and height that the file gives. An annotation without a
-    box has that round its polygons, or round the pixels of its RLE, be it a text or a list. Its
-    class is the name of its category; categories of one name are one class, which is said, and
-    supercategories are passed over.
+    Boxes are taken relative to the width and height that the file gives, or else to those of the
+    image itself. An annotation without a box has that round its polygons, or round the pixels of
+    its RLE, be it a text or a list. Its class is the name of its category; categories of one name
+    are one class, which is said, and supercategories are passed over.
 
     Args:
         path: Of the file.
         image_paths: Of the images that are asked about, by id. The file must list all of them: an
             image that it does not list was not annotated, which is not the same as having no
             object.
+        known_ids: Of all images that there are: what the file calls so is no wrong name of another.
 
     Returns:
-        Table of `util.ground_truth.table` with the boxes of all images of the file, those of
-        `iscrowd` and `ignore` as regions to ignore; and the classes that the file knows.
+        Table of `util.ground_truth.table` with the boxes of all images of the file whose size is
+        known, those of `iscrowd` and `ignore` as regions to ignore; and the classes that the file
+        knows.
 
     Raises:
         UserError: The file is damaged, or contradicts itself or the images; annotations, images or
@@ -42,8 +51,10 @@ def read_coco(path: Path, image_paths: Mapping[str, Path]) -> tuple[pd.DataFrame
     """
     content = read_content(path)
     images = check_content(path, content)
-    _check_listed(path, images, image_paths)
-    table = to_truth_table(path, list_boxes(path, content, images))
+    warn_of_twins(path, content.categories)
+    _check_listed(path, images, image_paths, known_ids)
+    sizes = _find_sizes(path, images, image_paths)
+    table = to_truth_table(path, list_boxes(path, content, images, sizes))
     if num_ignored := int(table["ignore"].sum()):
         logger.info(
             "%s: %d of %d boxes are crowds or to be ignored: they cannot be missed, and nothing in "
@@ -65,23 +76,25 @@ def read_annotated(
         image_paths: Of all images, by id.
 
     Returns:
-        For each of these images that the file lists the width and height that it gives, and the
-        annotations with their classes, in the order of the file.
+        For each of these images that the file lists and whose size is known its width and height,
+        as `read_coco` takes them, and the annotations with their classes, in the order of the file.
 
     Raises:
         UserError: As `read_coco`.
     """
     content = read_content(path)
     images = check_content(path, content)
-    _check_listed(path, images, {i: image_paths[i] for i in images if i in image_paths})
+    warn_of_twins(path, content.categories)
+    there = {image_id: image_paths[image_id] for image_id in images if image_id in image_paths}
+    sizes = _find_sizes(path, images, there)
     names = {each.id: each.name.strip() for each in content.categories}
     having: dict[Hashable, list[tuple[str, Annotation]]] = defaultdict(list)
     for each in content.annotations:
         having[each.image_id].append((names[each.category_id], each))
     return {
-        image_id: ((image.width, image.height), having[image.id])
-        for image_id, image in images.items()
-        if image_id in image_paths
+        image_id: ((sizes[image_id].width, sizes[image_id].height), having[images[image_id].id])
+        for image_id in there
+        if image_id in sizes
     }
 
 
@@ -89,9 +102,10 @@ def list_coco_images(path: Path) -> set[str]:
     """List the ids of the images that a COCO detection file lists: those that were annotated.
 
     Raises:
-        UserError: The file is damaged, or lists an image twice.
+        UserError: The file is damaged, or contradicts itself; annotations, images or categories are
+            named.
     """
-    return set(check_images(path, read_content(path).images))
+    return set(check_content(path, read_content(path)))
 
 
 def describe_needless_folders(listed_ids: Collection[str], image_ids: Collection[str]) -> str:
@@ -115,13 +129,20 @@ def describe_needless_folders(listed_ids: Collection[str], image_ids: Collection
     return ""
 
 
-def _check_listed(path: Path, images: Mapping[str, Image], image_paths: Mapping[str, Path]) -> None:
-    """Make sure that the images asked about are listed, in the shape that they have."""
+def _check_listed(
+    path: Path,
+    images: Mapping[str, Image],
+    image_paths: Mapping[str, Path],
+    known_ids: Collection[str],
+) -> None:
+    """Make sure that the images asked about are listed; see `read_coco`."""
     if missing := [image_id for image_id in image_paths if image_id not in images]:
         unless = ""
-        if others := [name for name in images if name not in image_paths]:
+        there = {*image_paths, *known_ids}
+        if others := [name for name in images if name not in there]:
+            nearest = listed(_sort_by_nearness(others, missing[:3]), 3)
             unless = (
-                f", unless {listed(others, 3)} are some of them (names must agree, folders below "
+                f", unless {nearest} are some of them (names must agree, folders below "
                 f"data.images included{describe_needless_folders(images, image_paths)})"
             )
         raise UserError(
@@ -129,8 +150,54 @@ def _check_listed(path: Path, images: Mapping[str, Image], image_paths: Mapping[
             f"({listed(missing)}), so they are not annotated{unless}; take them out "
             "of the split (util/make_splits.py does), or annotate them"
         )
+
+
+def _sort_by_nearness(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """Put first the names that some which are wanted have in other folders, then near ones."""
+    last = {posixpath.basename(each) for each in wanted}
+    moved = [name for name in names if posixpath.basename(name) in last]
+    near = [name for each in wanted for name in get_close_matches(each, names, 1, _NEAR)]
+    return [*dict.fromkeys([*moved, *near, *names])]
+
+
+def _find_sizes(
+    path: Path, images: Mapping[str, Image], image_paths: Mapping[str, Path]
+) -> dict[str, ToldSize]:
+    """Find the sizes of images by our id: those that the file gives, or else the images' own.
+
+    Args:
+        path: Of the file.
+        images: Its entries.
+        image_paths: Of the images that are asked about. Of others that the file gives no size of
+            nothing is known.
+
+    Raises:
+        UserError: Images are of another shape than the file says.
+    """
     told = {
         image_id: ToldSize(image.file_name, image.width, image.height)
         for image_id, image in images.items()
+        if image.width is not None and image.height is not None
     }
-    check_shapes(path, told, image_paths)
+    check_shapes(path, told, {i: place for i, place in image_paths.items() if i in told})
+    lacking = {i: place for i, place in image_paths.items() if i not in told}
+    own = {
+        image_id: ToldSize(images[image_id].file_name, width, height)
+        for image_id, (height, width) in read_sizes(lacking).items()
+    }
+    if own:
+        logger.info(
+            "%s gives no width and height of %s, whose own are taken: %s",
+            path,
+            count_of(len(own), "image"),
+            listed([*own]),
+        )
+    if unknown := [image_id for image_id in lacking if image_id not in own]:
+        logger.warning(
+            "%s gives no width and height of %s, which cannot be read either, so their annotations "
+            "are left out: %s",
+            path,
+            count_of(len(unknown), "image"),
+            listed(unknown),
+        )
+    return told | own

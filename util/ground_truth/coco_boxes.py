@@ -9,6 +9,7 @@ import numpy as np
 
 from util.errors import UserError, listed
 from util.ground_truth.coco_content import Annotation, Content, Image
+from util.ground_truth.sizes import ToldSize
 from util.ground_truth.table import TrueBox
 from util.shapes.runs import box_of_runs, read_counts
 from util.words import count_of
@@ -17,23 +18,27 @@ logger = logging.getLogger(__name__)
 
 
 @np.errstate(over="ignore")  # what becomes infinite is refused with other bad boxes
-def list_boxes(path: Path, content: Content, images: Mapping[str, Image]) -> list[TrueBox]:
-    """Make boxes relative to the size that the file gives.
+def list_boxes(
+    path: Path, content: Content, images: Mapping[str, Image], sizes: Mapping[str, ToldSize]
+) -> list[TrueBox]:
+    """Make boxes relative to the size of their image.
 
     Args:
         path: Of the file.
         content: What it holds; its annotations point to images and categories that there are.
         images: Its entries of images, by our id of them.
+        sizes: Of images, by our id; annotations of others are passed over.
 
     Raises:
         UserError: Annotations have no box, or boxes are in other units; some are named.
     """
     names = {each.id: each.name.strip() for each in content.categories}
     ids = {image.id: image_id for image_id, image in images.items()}
-    of_boxes = [images[ids[each.image_id]] for each in content.annotations]
-    sizes_wh = np.array([(image.width, image.height) for image in of_boxes]).reshape(-1, 2)
-    boxes_xywh = _find_boxes(path, content.annotations, sizes_wh)
-    _check_units(path, content.annotations, boxes_xywh, sizes_wh)
+    annotations = [each for each in content.annotations if ids[each.image_id] in sizes]
+    of_boxes = [sizes[ids[each.image_id]] for each in annotations]
+    sizes_wh = np.array([(size.width, size.height) for size in of_boxes]).reshape(-1, 2)
+    boxes_xywh = _find_boxes(path, annotations, sizes_wh)
+    _check_units(path, annotations, boxes_xywh, sizes_wh)
     corners = np.hstack([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]])
     edges = corners / np.tile(sizes_wh, 2)
     return [
@@ -44,7 +49,7 @@ def list_boxes(path: Path, content: Content, images: Mapping[str, Image]) -> lis
             obj_class=names[each.category_id],
             is_ignored=bool(each.iscrowd or each.ignore),
         )
-        for each, box in zip(content.annotations, edges.tolist(), strict=True)
+        for each, box in zip(annotations, edges.tolist(), strict=True)
     ]
 
 

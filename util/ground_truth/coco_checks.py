@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_content(path: Path, content: Content) -> dict[str, Image]:
-    """Make sure that a file does not contradict itself, and say which categories share a name.
+    """Make sure that a file does not contradict itself.
 
     Images, annotations and categories have an id each (annotations may have none), annotations
     point to images and categories that there are, and categories have names, by which classes are
@@ -35,33 +35,18 @@ def check_content(path: Path, content: Content) -> dict[str, Image]:
     problems += _find_twins("annotation id", boxes)
     problems += _find_twins("category id", [(each.id, each.name) for each in content.categories])
     problems += [*_find_lost(content), *_find_nameless(content.categories)]
-    _refuse(path, problems)
-    having = defaultdict(list)
-    for category in content.categories:
-        having[category.name.strip()].append(category.id)
-    if twins := [f"{name} ({listed(ids)})" for name, ids in having.items() if len(ids) > 1]:
-        logger.warning("%s: categories of one name count as one class: %s", path, listed(twins))
+    if problems:
+        raise UserError("\n".join(f"{path}: {problem}" for problem in problems))
     return images
 
 
-def check_images(path: Path, images: Sequence[Image]) -> dict[str, Image]:
-    """Make sure that a file lists each image once.
-
-    Returns:
-        Its entries of images, by our id of them.
-
-    Raises:
-        UserError: It does not, or some have no name that an image can have.
-    """
-    named, problems = _index_images(images)
-    _refuse(path, problems)
-    return named
-
-
-def _refuse(path: Path, problems: Sequence[str]) -> None:
-    """Raise with all problems, if there are any."""
-    if problems:
-        raise UserError("\n".join(f"{path}: {problem}" for problem in problems))
+def warn_of_twins(path: Path, categories: Sequence[Category]) -> None:
+    """Say which categories share a name, and so are one class."""
+    having = defaultdict(list)
+    for category in categories:
+        having[category.name.strip()].append(category.id)
+    if twins := [f"{name} ({listed(ids)})" for name, ids in having.items() if len(ids) > 1]:
+        logger.warning("%s: categories of one name count as one class: %s", path, listed(twins))
 
 
 def _index_images(images: Sequence[Image]) -> tuple[dict[str, Image], list[str]]:

@@ -18,12 +18,12 @@ class _Entry(BaseModel):
 
 
 class Image(_Entry):
-    """An image, by its name, and its width and height in pixels."""
+    """An image, by its name, and its width and height in pixels, where the file gives them."""
 
     id: _Id
     file_name: str
-    width: _Side
-    height: _Side
+    width: _Side | None = None
+    height: _Side | None = None
 
 
 class Category(_Entry):

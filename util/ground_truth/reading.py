@@ -90,7 +90,8 @@ def _read_table(
         UserError: See `read_ground_truth`.
     """
     if file_format == "coco":
-        return read_coco(path, {image_id: image_paths[image_id] for image_id in wanted})
+        asked = {image_id: image_paths[image_id] for image_id in wanted}
+        return read_coco(path, asked, image_paths)
     if file_format == "csv":
         table = _read_csv(path)
         check_known(path, table, image_paths)

@@ -1,5 +1,6 @@
 """Whether images have the width and height that an annotation file gives."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +9,8 @@ from util.errors import UserError, listed
 from util.images.files import image_size_hw
 from util.running.ahead import map_ahead
 from util.words import count_of
+
+logger = logging.getLogger(__name__)
 
 
 class ToldSize(NamedTuple):
@@ -27,6 +30,8 @@ class ToldSize(NamedTuple):
 def check_shapes(path: Path, told: Mapping[str, ToldSize], image_paths: Mapping[str, Path]) -> None:
     """Make sure that images are of the shape that annotations are for.
 
+    Annotations of a larger or smaller copy are scaled, which is said: it may be another image.
+
     Args:
         path: Of the annotations, for messages.
         told: Size of each image by its id.
@@ -35,16 +40,16 @@ def check_shapes(path: Path, told: Mapping[str, ToldSize], image_paths: Mapping[
     Raises:
         UserError: Some have another ratio of width and height; all are named together.
     """
-    turned, other = [], []
-    for image_id, size_hw in map_ahead(_find_size, image_paths.items()):
-        if size_hw is None:
-            continue
-        image, (height, width) = told[image_id], size_hw
+    turned, other, scaled = [], [], []
+    for image_id, (height, width) in read_sizes(image_paths).items():
+        image = told[image_id]
         shown = f"{image.name} ({image.width:g} x {image.height:g} for {width} x {height})"
         if _have_one_shape(image.height, image.width, width, height) and width != height:
             turned.append(shown)
         elif not _have_one_shape(image.width, image.height, width, height):
             other.append(shown)
+        elif abs(image.width - width) > 1 or abs(image.height - height) > 1:
+            scaled.append(shown)
     if turned:
         raise UserError(
             f"{path} has width and height of {count_of(len(turned), 'image')} swapped: "
@@ -56,6 +61,20 @@ def check_shapes(path: Path, told: Mapping[str, ToldSize], image_paths: Mapping[
             f"{path} has another ratio of width and height than {count_of(len(other), 'image')}: "
             f"{listed(other)}; were these images annotated?"
         )
+    if scaled:
+        logger.warning(
+            "%s gives another width and height than %s: %s; annotations are scaled, which is right "
+            "for copies of what was annotated in another size, and wrong for other images",
+            path,
+            count_of(len(scaled), "image has", "images have"),
+            listed(scaled),
+        )
+
+
+def read_sizes(image_paths: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
+    """Read the (height, width) of images by id; one that cannot be read is passed over."""
+    found = map_ahead(_find_size, image_paths.items())
+    return {image_id: size_hw for image_id, size_hw in found if size_hw is not None}
 
 
 def _find_size(named: tuple[str, Path]) -> tuple[str, tuple[int, int] | None]:

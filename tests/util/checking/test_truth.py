@@ -82,6 +82,15 @@ def test_only_images_that_are_judged_need_a_truth(
     told = [each for each in Checked(config, capsys, *options).warnings if "lists" in each]
     assert len(told) == 1
     assert told[0].startswith("look at: truth.json lists 1 image that data.images has not: a/O1; ")
+    doubled = [{**each, "width": 160, "height": 120} for each in annotated]
+    (root / "truth.json").write_text(json.dumps({**truth, "images": doubled}))
+    told = Checked(config, capsys, *options).warnings
+    assert any("width and height than 8 images have: b/00.png (160 x 120 for" in e for e in told)
+    truth["annotations"] = [{**box, "category_id": 7}]
+    truth["images"] = [*annotated, annotated[0]]
+    (root / "truth.json").write_text(json.dumps(truth))
+    assert len(Checked(config, capsys, *options, status=2).errors) == 2
+    truth["annotations"] = [box]
     truth["images"] = annotated[:4]
     (root / "truth.json").write_text(json.dumps(truth))
     checked = Checked(config, capsys, *options, status=2)

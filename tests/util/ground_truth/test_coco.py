@@ -118,6 +118,55 @@ def test_a_file_that_gives_another_shape_than_the_image_has_is_refused(
     assert len(read()) == 3
 
 
+def test_that_annotations_are_scaled_to_the_size_of_an_image_is_said(
+    images: dict[str, Path], read: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_image(images["a"], np.zeros((81, 101, 3), np.uint8))  # as rounding makes it
+    read()
+    assert not caplog.text
+    write_image(images["sub/b"], np.zeros((40, 50, 3), np.uint8))
+    np.testing.assert_allclose(read()[COORDINATES].iloc[2], [0.505, 0.5, 0.595, 0.5625])
+    assert "another width and height than 1 image has: sub/b.png (100 x 80 for 50 x 40); anno" in (
+        caplog.text
+    )
+
+
+def test_an_image_has_its_own_size_where_the_file_gives_none(
+    images: dict[str, Path], read: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    def change(content: Content) -> None:
+        content["images"][0].pop("width")
+        content["images"][1].update(width=None, height=None)
+        content["images"].append({"id": 3, "file_name": "of_another_split.png"})
+        annotate(image_id=3)(content)
+
+    caplog.set_level("INFO")
+    write_image(images["sub/b"], np.zeros((100, 200, 3), np.uint8))
+    table = read(change)
+    assert table["image"].tolist() == ["a", "a", "sub/b"]
+    expected = [[0.1, 0.25, 0.3, 0.5], [0.2525, 0.4, 0.2975, 0.45]]
+    np.testing.assert_allclose(table[COORDINATES].iloc[[0, 2]], expected)
+    assert "no width and height of 2 images, whose own are taken: a, sub/b" in caplog.text
+    images["a"].write_bytes(b"no image")
+    assert read(change)["image"].tolist() == ["sub/b"]
+    assert "1 image, which cannot be read either, so their annotations are left out: a" in (
+        caplog.text
+    )
+
+
+def test_names_that_may_be_meant_come_first_and_those_of_other_images_do_not_come(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    content = copy.deepcopy(GOOD)
+    names = ["x0.png", "x1.png", "x2.png", "sub_b.png", "b.png"]
+    for number, name in enumerate(names):
+        entry = {**GOOD["images"][1], "id": 2 + number, "file_name": name}
+        content["images"][1 + number :] = [entry]
+    (tmp_path / "t.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"\(sub/b\), .* unless b, sub_b, x0 and 1 more"):
+        read_coco(tmp_path / "t.json", {"sub/b": images["sub/b"]}, ["a", "sub/b", "x1"])
+
+
 def test_an_image_may_have_another_suffix_than_the_file_says(read: Read) -> None:
     assert len(read(lambda content: content["images"][0].update(file_name="a.TIF"))) == 3
 

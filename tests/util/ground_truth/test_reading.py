@@ -143,11 +143,11 @@ def test_a_class_without_a_box_is_said(
     tmp_path: Path, images: dict[str, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     entries = [
-        {"id": 1, "file_name": "a.jpg", "width": 100, "height": 50},
-        {"id": 2, "file_name": "sub/b.jpg", "width": 100, "height": 50},
+        {"id": 1, "file_name": "a.jpg", "width": 20, "height": 10},
+        {"id": 2, "file_name": "sub/b.jpg", "width": 20, "height": 10},
     ]
     categories = [{"id": 1, "name": "bird"}, {"id": 2, "name": "whale"}]
-    objects = [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 20, 20]}]
+    objects = [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [2, 2, 4, 4]}]
     content = {"images": entries, "categories": categories, "annotations": objects}
     (tmp_path / "t.json").write_text(json.dumps(content))
     assert len(read_ground_truth(tmp_path / "t.json", "coco", images, ["bird"])) == 1
