@@ -176,6 +176,7 @@ def use_marks(
         WRONG,
         find_held_out,
         find_other_lists,
+        find_unlearnable,
         read_marks,
         weigh,
     )
@@ -198,8 +199,9 @@ def use_marks(
     # All that may be refused comes before a list is written.
     held_out = find_held_out(config.data, image_paths)
     others = find_other_lists(config.review.name, config.data.splits)
+    unlearnable = find_unlearnable(teacher.label_set, image_paths, marks.of(RIGHT))
     made = weigh(teacher.label_set, marks, output, overwrite)
-    list_right(config, marks.of(RIGHT), held_out, others)
+    list_right(config, marks.of(RIGHT), held_out, unlearnable, others)
     status = report_made(made, f"{teacher.name} with {len(marks.of(WRONG))} wrong", ALONE)
     more = ["--student.pixel_weights", "label_set"] if marks.of(WRONG) else []
     learns = ["--student.label_set", config.review.output, "--student.run", config.review.output]
@@ -212,7 +214,11 @@ def use_marks(
 
 
 def list_right(
-    config: Config, right: Sequence[str], held_out: Collection[str], others: Sequence[Path]
+    config: Config,
+    right: Sequence[str],
+    held_out: Collection[str],
+    unlearnable: Mapping[str, str],
+    others: Sequence[Path],
 ) -> None:
     """Write the list of what is right and may be learnt from, and say what it holds.
 
@@ -220,12 +226,14 @@ def list_right(
         config: Names it.
         right: Images that are marked as right.
         held_out: Images that nobody is to learn from.
+        unlearnable: Why some of the images that are right cannot be learnt from, by id.
         others: Lists that it lies beside.
     """
     from analysis.reviewing.marks import write_lists
 
     data, name = config.data, config.review.name
-    kept = [image_id for image_id in right if image_id not in held_out]
+    learnable = [image_id for image_id in right if image_id not in unlearnable]
+    kept = [image_id for image_id in learnable if image_id not in held_out]
     folder = config.paths.runs / name / "splits"
     if kept:
         path = write_lists(folder, name, kept, others)
@@ -233,7 +241,13 @@ def list_right(
     else:
         (folder / f"{name}.txt").unlink(missing_ok=True)  # of other marks
         print("No image to learn from is marked as right, so there is no list of them")
-    if left_out := len(right) - len(kept):
+    if unlearnable:
+        reasons = listed([f"{image_id}: {reason}" for image_id, reason in unlearnable.items()])
+        print(
+            f"Left out of that list: {count_of(len(unlearnable), 'image')} marked as right that "
+            f"cannot be learnt from: {reasons}"
+        )
+    if left_out := len(learnable) - len(kept):
         print(
             f"Left out of that list: {count_of(left_out, 'image')} marked as right that "
             f"{data.validation_split} or {data.test_split} judges by"

@@ -14,7 +14,7 @@ from util.disk.json_text import parse_json
 from util.disk.walking import on_disk
 from util.disk.whole_files import write_bytes, write_text
 from util.errors import UserError, listed
-from util.images.files import image_size_hw
+from util.images.files import image_size_hw, read_image
 from util.images.splits import read_split
 from util.label_set import (
     CHOSEN_ON,
@@ -25,6 +25,7 @@ from util.label_set import (
     find_pending,
     make_maps,
 )
+from util.running.ahead import map_ahead
 from util.running.shares import ALONE
 from util.words import count_of
 
@@ -105,6 +106,36 @@ def find_held_out(data: DataSection, image_ids: Collection[str]) -> set[str]:
     names = [*data.validation_split.split("+"), *data.test_split.split("+")]
     there = [name for name in names if on_disk(data.splits / f"{name}.txt").exists()]
     return {i for name in there for i in read_split(data.splits, name, image_ids)}
+
+
+def find_unlearnable(
+    label_set: LabelSet, image_paths: Mapping[str, Path], image_ids: Sequence[str]
+) -> dict[str, str]:
+    """Find the images that cannot be learnt from, whatever was said of them; decodes them.
+
+    Args:
+        label_set: What was marked.
+        image_paths: Of all images, by id.
+        image_ids: Those that are asked about.
+
+    Returns:
+        Why, by id: there is no map, or the image is damaged.
+    """
+
+    def judge(image_id: str) -> str | None:
+        if image_id in label_set.failed:
+            return label_set.failed[image_id]
+        if image_id not in labelled:
+            return f"{label_set.name} has no map of it"
+        try:
+            read_image(image_paths[image_id])
+        except UserError as error:
+            return str(error)
+        return None
+
+    labelled = frozenset(label_set.ids)
+    reasons = zip(image_ids, map_ahead(judge, image_ids), strict=True)
+    return {image_id: reason for image_id, reason in reasons if reason is not None}
 
 
 def find_other_lists(name: str, splits: Path | None) -> list[Path]:

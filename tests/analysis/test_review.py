@@ -169,6 +169,27 @@ def test_a_list_of_what_was_right_goes_where_only_what_is_tested_on_is_right(
     assert not path.exists()
 
 
+def test_what_cannot_be_learnt_from_is_not_listed_though_it_was_marked_as_right(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(project.parent / "images", tmp_path / "images")
+    paths, marks = find_images(tmp_path / "images"), tmp_path / "marks.json"
+    whole, damaged, *_ = paths
+    new = tmp_path / "images/later.png"
+    shutil.copy(paths[whole], new)
+    paths[damaged].write_bytes(paths[damaged].read_bytes()[:200])
+    told = dict.fromkeys([whole, damaged, "later"], "right")
+    marks.write_text(json.dumps({"teacher": "combined", "marks": told}))
+    more = ["--marks", str(marks), "--review.name", "sound", "--review.output", "sound"]
+    assert review(arguments(project, *more, "--data.images", str(tmp_path / "images"))) == 0
+    listed = (project.parent / "runs/sound/splits/sound.txt").read_text(encoding="utf-8")
+    assert listed == f"{whole}\n"
+    shown = capsys.readouterr().out
+    assert "Left out of that list: 2 images marked as right that cannot be learnt from: " in shown
+    assert f"{damaged}: {paths[damaged]} cannot be read as an image" in shown
+    assert "later: combined has no map of it" in shown
+
+
 def test_marks_of_maps_that_were_made_anew_say_so_and_a_refusal_leaves_the_list(
     project: Path, page: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
