@@ -14,7 +14,7 @@ from util.checking.findings import Findings
 from util.checking.images import Seen
 from util.config import DataSection
 from util.errors import UserError, listed
-from util.ground_truth.annotated import find_with_boxes
+from util.ground_truth.annotated import find_with_boxes, join_truths
 from util.ground_truth.coco import list_coco_images
 from util.ground_truth.image_labels import read_image_labels
 from util.ground_truth.reading import read_truths
@@ -64,8 +64,7 @@ def read_truth(
         seen: What was seen of the images that can be read.
         findings: Gets what was found.
     """
-    boxes = masks = None
-    labels: Mapping[str, frozenset[str]] = {}
+    known = boxes = masks = None
     readable = [image_id for image_id in asked if image_id in seen]
     if data.ground_truth is not None:
         known = findings.attempt(lambda: find_with_boxes(data, image_paths))
@@ -81,16 +80,26 @@ def read_truth(
         masks = findings.attempt(lambda: open_masks(data, image_paths))
         if masks is not None:
             _check_masks(masks, readable, seen, findings)
-    if data.image_labels is not None:
-        path = data.image_labels
-        labels = findings.attempt(lambda: read_image_labels(path, image_paths)) or {}
+            if known is not None:
+                findings.attempt(lambda: join_truths(data, known, masks.paths))
+    labels = _read_labels(data.image_labels, image_paths, findings)
+    if data.ground_truth is None and data.masks is None:
+        findings.facts["truth"] = "none, so labels can be made and learnt, but nothing is judged"
+    return Truth(boxes, masks, labels)
+
+
+def _read_labels(
+    path: Path | None, image_ids: Collection[str], findings: Findings
+) -> Mapping[str, frozenset[str]]:
+    """Read the labels of whole images, and say how many there are; {} where there are none."""
+    if path is None:
+        return {}
+    labels = findings.attempt(lambda: read_image_labels(path, image_ids)) or {}
     if labels:
         counts = Counter(name for names in labels.values() for name in names or {"none"})
         told = [f"{name} {count}" for name, count in counts.most_common()]
         findings.facts["labels"] = f"of {count_of(len(labels), 'image')}: {listed(told, 6)}"
-    if data.ground_truth is None and data.masks is None:
-        findings.facts["truth"] = "none, so labels can be made and learnt, but nothing is judged"
-    return Truth(boxes, masks, labels)
+    return labels
 
 
 def _check_listed(data: DataSection, image_ids: Collection[str], findings: Findings) -> None:

@@ -18,15 +18,31 @@ def find_annotated(data: DataSection, image_ids: Collection[str]) -> set[str]:
     Raises:
         UserError: Ground truth or masks are missing or damaged, or know none of the images.
     """
-    annotated = find_with_boxes(data, image_ids)
-    if data.masks is not None:
-        annotated &= set(find_mask_paths(data.masks, image_ids, data.mask_names))
-    if not annotated:
-        raise UserError(
-            f"no image has both a truth in {data.ground_truth} and a mask in {data.masks}, so none "
-            "can be judged; set one of data.ground_truth and data.masks to null"
-        )
-    return annotated
+    known = find_with_boxes(data, image_ids)
+    if data.masks is None:
+        return known
+    return join_truths(data, known, find_mask_paths(data.masks, image_ids, data.mask_names))
+
+
+def join_truths(
+    data: DataSection, with_boxes: Collection[str], with_masks: Collection[str]
+) -> set[str]:
+    """Find the images that have both a true box, be it none, and a true mask.
+
+    Args:
+        data: Names ground truth and masks.
+        with_boxes: Images whose true boxes are known; see `find_with_boxes`.
+        with_masks: Images that have a mask.
+
+    Raises:
+        UserError: There is none.
+    """
+    if both := set(with_boxes).intersection(with_masks):
+        return both
+    raise UserError(
+        f"no image has both a truth in {data.ground_truth} and a mask in {data.masks}, so none "
+        "can be judged; set one of data.ground_truth and data.masks to null"
+    )
 
 
 def find_with_boxes(data: DataSection, image_ids: Collection[str]) -> set[str]:

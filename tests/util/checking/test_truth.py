@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from tests.util.checking.checked_data import NAMES, Checked
+from util.errors import UserError
 from util.images.files import write_image
+from util.make_splits import main as make_splits
 
 
 def test_images_without_a_true_box_and_those_that_look_alike_are_named(
@@ -97,3 +99,25 @@ def test_only_images_that_are_judged_need_a_truth(
     assert "does not list 4 of 8 images (c/00, c/01, c/02, c/03)" in checked.errors[0]
     checked = Checked(config, capsys, *options, "--data.test_split=Validation")
     assert checked.errors == []
+
+
+def test_boxes_of_some_images_and_masks_of_others_are_refused_as_split_lists_are(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = config.parent
+    annotated = [
+        {"id": number, "file_name": f"{name}.png", "width": 80, "height": 60}
+        for number, name in enumerate(NAMES)
+        if name.startswith("c")
+    ]
+    box = {"image_id": annotated[0]["id"], "category_id": 1, "bbox": [1, 2, 30, 40]}
+    truth = {"images": annotated, "annotations": [box], "categories": [{"id": 1, "name": "gull"}]}
+    (root / "truth.json").write_text(json.dumps(truth))
+    options = ["--data.ground_truth", str(root / "truth.json"), "--data.ground_truth_format=coco"]
+    assert Checked(config, capsys, *options).errors == []
+    shutil.rmtree(root / "masks/c")
+    checked = Checked(config, capsys, *options, status=2)
+    with pytest.raises(UserError) as caught:
+        make_splits(["--config", str(config), *options, "--data.splits", str(root / "new")])
+    assert checked.errors == [f"error: {caught.value}"]
+    assert "no image has both a truth in" in checked.errors[0]
