@@ -26,12 +26,13 @@ class Findings:
     errors: list[str] = field(default_factory=list)
 
     def attempt(self, read: Callable[[], T]) -> T | None:
-        """Read something; what is wrong with it is an error, what is said meanwhile a warning."""
+        """Read something; what is wrong with it is an error, told once, what is said a warning."""
         with self.listening():
             try:
                 return read()
             except UserError as error:
-                self.errors += [text for text in str(error).splitlines() if text]
+                texts = [text for text in str(error).splitlines() if text]
+                self.errors += [text for text in texts if text not in self.errors]
                 return None
 
     @contextmanager

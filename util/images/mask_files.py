@@ -135,6 +135,22 @@ def check_size(path: Path, mask_hw: tuple[int, ...], size_hw: tuple[int, int]) -
     )
 
 
+class SeenMask(NamedTuple):
+    """What was seen in a mask.
+
+    Attributes:
+        path: Of its file.
+        values: uint16, all that it has, rising.
+        are_numbers: Whether it has a palette of colours.
+        is_jpeg: Whether it is JPEG, whatever its suffix says.
+    """
+
+    path: Path
+    values: np.ndarray
+    are_numbers: bool
+    is_jpeg: bool
+
+
 class Seen(NamedTuple):
     """What was seen in masks.
 
@@ -145,6 +161,7 @@ class Seen(NamedTuple):
         are_numbers: Whether all have a palette of colours, so that values are class numbers.
         are_mixed: Whether some have 255 and others values between 0 and 255, but none has both.
         are_jpeg: Whether some are JPEG, whose values are not quite those that were painted.
+        masks: Those of them that are not damaged.
     """
 
     num_masks: int
@@ -153,6 +170,7 @@ class Seen(NamedTuple):
     are_numbers: bool
     are_mixed: bool
     are_jpeg: bool
+    masks: tuple[SeenMask, ...]
 
 
 def look_at_some(paths: Sequence[Path], colours: Colours = ()) -> Seen:
@@ -176,10 +194,10 @@ def look_at_some(paths: Sequence[Path], colours: Colours = ()) -> Seen:
 @lru_cache(maxsize=8)
 def _look_at(
     files: tuple[tuple[Path, int, int], ...], colours: Colours
-) -> tuple[tuple[int, ...], bool, bool, bool]:
+) -> tuple[tuple[int, ...], bool, bool, bool, tuple[SeenMask, ...]]:
     """Look at files, once a process while they stay the same: path, size and time of each."""
 
-    def look(file: tuple[Path, int, int]) -> tuple[np.ndarray, bool, bool] | _DamagedMaskError:
+    def look(file: tuple[Path, int, int]) -> SeenMask | _DamagedMaskError:
         try:
             values, are_numbers = read_values(file[0], colours)
         except _DamagedMaskError as error:
@@ -188,18 +206,21 @@ def _look_at(
         flat = values.ravel()
         for start in range(0, len(flat), CHUNK_PX):
             is_there[flat[start : start + CHUNK_PX]] = True
-        return np.flatnonzero(is_there), are_numbers, _is_jpeg(file[0])
+        there = np.flatnonzero(is_there).astype(np.uint16)
+        return SeenMask(file[0], there, are_numbers, _is_jpeg(file[0]))
 
     found = list(map_ahead(look, files))
-    read = [each for each in found if not isinstance(each, _DamagedMaskError)]
-    if not read:
+    masks = tuple(each for each in found if not isinstance(each, _DamagedMaskError))
+    if not masks:
         raise next(each for each in found if isinstance(each, _DamagedMaskError))
-    every = np.unique(np.concatenate([values for values, _, _ in read]))
-    have_both = [255 in values and ((values > 0) & (values < 255)).any() for values, _, _ in read]
+    every = np.unique(np.concatenate([mask.values for mask in masks]))
+    have_both = [
+        255 in mask.values and ((mask.values > 0) & (mask.values < 255)).any() for mask in masks
+    ]
     are_mixed = 255 in every and ((every > 0) & (every < 255)).any() and not any(have_both)
-    are_numbers = all(are_numbers for _, are_numbers, _ in read)
-    are_jpeg = any(is_jpeg for _, _, is_jpeg in read)
-    return tuple(every.tolist()), are_numbers, bool(are_mixed), are_jpeg
+    are_numbers = all(mask.are_numbers for mask in masks)
+    are_jpeg = any(mask.is_jpeg for mask in masks)
+    return tuple(every.tolist()), are_numbers, bool(are_mixed), are_jpeg, masks
 
 
 def _is_jpeg(path: Path) -> bool:

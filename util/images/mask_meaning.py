@@ -1,6 +1,7 @@
 """What the values of the masks in a folder mean, from all that is known of them."""
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from util.images.mask_values import (
     meaning_of_settings,
     recognise,
 )
+from util.words import count_of
 
 
 def find_meaning(
@@ -47,14 +49,17 @@ def find_meaning(
         UserError: It cannot be told, values have none, or there is no such class.
     """
     if seen.are_jpeg and len(seen.values) > 2 and not (values or table.colours):
-        raise _cannot_tell(folder, seen, "some are JPEG, which changes class numbers and edges")
+        named = _name_masks(folder, seen, [mask.is_jpeg for mask in seen.masks])
+        why = f"some are JPEG, which changes class numbers and edges ({named})"
+        raise _cannot_tell(folder, seen, why)
     meaning = _find_any(folder, seen, table, values)
     is_named = has_other_numbers or bool(table.colours)
     numbers = _find_numbers(folder, seen, table.names, meaning, classes, is_named)
     if numbers:
         return choose_classes(meaning, numbers), numbers
     if meaning is None:
-        why = doubt(seen.values, seen.are_mixed)
+        why, odd = doubt(seen.values, seen.are_mixed)
+        why += f" ({_name_having(folder, seen, odd)})"
         raise _cannot_tell(folder, seen, why, f", or name class numbers in {folder / CLASS_NAMES}")
     return meaning, []
 
@@ -84,9 +89,20 @@ def _find_any(
         where = "data.mask_values" if values else table.source or folder / CLASS_NAMES
         raise UserError(
             f"the masks in {folder} have the values {list_values(odd)}, of which {where} says "
-            "nothing"
+            f"nothing ({_name_having(folder, seen, odd)})"
         )
     return meaning
+
+
+def _name_having(folder: Path, seen: Seen, values: Sequence[int]) -> str:
+    """Say which masks have some of these values."""
+    return _name_masks(folder, seen, [bool(np.isin(values, m.values).any()) for m in seen.masks])
+
+
+def _name_masks(folder: Path, seen: Seen, are_meant: Sequence[bool]) -> str:
+    """Say how many of the masks that were looked at are meant, and which are the first of them."""
+    named = [mask.path.relative_to(folder) for mask in compress(seen.masks, are_meant)]
+    return f"{len(named)} of {count_of(len(seen.masks), 'mask')}: {listed(named)}"
 
 
 def _find_numbers(

@@ -57,13 +57,15 @@ def recognise(
     return meaning
 
 
-def doubt(values: Collection[int], are_mixed: bool) -> str:
-    """Say why values that `recognise` gives no meaning might have several."""
+def doubt(values: Collection[int], are_mixed: bool) -> tuple[str, list[int]]:
+    """Say why values that `recognise` gives no meaning might have several, and which of them."""
+    numbers = [value for value in values if value not in (0, 255)]
     if are_mixed:
-        return "some masks have 255 and others class numbers, but none has both"
+        return "some masks have 255 and others class numbers, but none has both", numbers
     if 0 not in values:
-        return "no mask has a 0, which would be normal"
-    return "smooth edges give gray levels between"
+        return "no mask has a 0, which would be normal", list(values)
+    odd = [value for value in numbers if value >= NUM_CLASSES]
+    return "smooth edges give gray levels between", odd or numbers
 
 
 def meaning_of_names(names: Mapping[int, Collection[str]]) -> np.ndarray:

@@ -62,6 +62,16 @@ def test_masks_that_ignore_everything_are_told_apart_from_those_that_mark_nothin
     assert f"0 of {len(paths) - 2} masks looked at mark nothing" in checked.fact("marked")
 
 
+def test_what_is_wrong_with_masks_of_boxes_and_pixels_is_told_once(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = config.parent / "masks"
+    write_image(masks / "b/01.png", np.linspace(0, 255, 4800).reshape(60, 80).astype(np.uint8))
+    options = ["--data.ground_truth", str(masks), "--data.ground_truth_format=masks"]
+    (error,) = Checked(config, capsys, *options, status=2).errors
+    assert "(1 of 12 masks: b/01.png)" in error
+
+
 def test_only_images_that_are_judged_need_a_truth(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

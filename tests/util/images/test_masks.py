@@ -120,6 +120,27 @@ def test_smooth_edges_and_jpeg_are_refused_until_a_threshold_is_set(
         np.testing.assert_array_equal(truth, expected)
 
 
+def test_masks_whose_values_are_odd_are_counted_and_named(tmp_path: Path) -> None:
+    smooth = (255 * OBJECT).astype(np.uint8)
+    smooth[0, :3] = 20, 90, 200
+    for name, content in {"a": 255 * OBJECT, "sub/b": smooth, "c": smooth, "d": NOTHING}.items():
+        save(tmp_path / f"{name}.png", content)
+    ids = ["a", "sub/b", "c", "d"]
+    with pytest.raises(UserError, match=r"between \(2 of 4 masks: c\.png, sub/b\.png\); mend the"):
+        open_folder(tmp_path, ids)
+    meanings = {"0": "normal", "255": "anomalous"}
+    with pytest.raises(UserError, match=r"says nothing \(2 of 4 masks: c\.png, sub/b\.png\)"):
+        open_folder(tmp_path, ids, values=meanings)
+    save(tmp_path / "c.png", 3 * OBJECT)
+    (tmp_path / "sub/b.png").unlink()
+    with pytest.raises(UserError, match=r"none has both \(1 of 3 masks: c\.png\)"):
+        open_folder(tmp_path, ids)
+    (tmp_path / "c.png").unlink()
+    save(tmp_path / "sub/b.jpg", smooth)
+    with pytest.raises(UserError, match=r"edges \(1 of 3 masks: sub/b\.jpg\)"):
+        open_folder(tmp_path, ids)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
