@@ -52,11 +52,15 @@ def check_groups(
     """Say which groups stand in two splits, and where there are few of them."""
     if pattern is None or not splits:
         return
+    standing = [(image_id, split) for split, ids in splits.items() for image_id in ids]
+    every = list(dict.fromkeys(image_id for image_id, _ in standing))
+    names = findings.attempt(lambda: name_groups(pattern, every))
+    if names is None:
+        return
+    group_of = dict(zip(every, names, strict=True))
     having: dict[str, set[str]] = defaultdict(set)
-    for split, ids in splits.items():
-        names = findings.attempt(lambda ids=ids: name_groups(pattern, ids))  # type: ignore[misc]
-        for name in names or ():
-            having[name].add(split)
+    for image_id, split in standing:
+        having[group_of[image_id]].add(split)
     findings.facts["groups"] = f"{len(having)} (data.groups)"
     if torn := [f"{name} ({', '.join(sorted(of))})" for name, of in having.items() if len(of) > 1]:
         findings.warnings.append(

@@ -126,7 +126,7 @@ def name_groups(pattern: str, image_ids: Sequence[str]) -> list[str]:
     names = [match[min(expression.groups, 1)] if match else "" for match in found]
     if without := [i for i, name in zip(image_ids, names, strict=True) if not name]:
         raise UserError(
-            f"data.groups {pattern!r} finds no group in {len(without)} of {len(image_ids)} image "
+            f"data.groups '{pattern}' finds no group in {len(without)} of {len(image_ids)} image "
             f"ids: {listed(without)}. Its first part in parentheses, or else all that it matches, "
             "names the group, such as ^(.*)/ for the folder; null takes every image by itself"
         )

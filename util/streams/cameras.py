@@ -167,7 +167,7 @@ def _read_times(image_ids: Sequence[str], time: TimeInNames) -> np.ndarray:
     if without := [i for i, at in zip(image_ids, times, strict=True) if not np.isfinite(at)]:
         kind = "number" if time.written is None else f"time written as {time.written}"
         raise UserError(
-            f"streams.time {time.pattern!r} finds no {kind} in {len(without)} of {len(times)} "
+            f"streams.time '{time.pattern}' finds no {kind} in {len(without)} of {len(times)} "
             f"frames: {listed(without)}"
         )
     return times

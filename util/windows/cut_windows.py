@@ -118,7 +118,7 @@ def group_windows(groups: str | None, frame_ids: Sequence[str]) -> str:
     except (UserError, re.error):
         pass  # as with flags in front
     raise UserError(
-        f"data.groups is {groups!r}, which finds other groups in windows, whose ids end in "
+        f"data.groups is '{groups}', which finds other groups in windows, whose ids end in "
         "/ROW_COLUMN; write it without flags and with $ at its end at most, such as ^(.*)_[0-9]+$"
     )
 

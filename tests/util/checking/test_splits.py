@@ -51,3 +51,13 @@ def test_a_folder_without_lists_is_one_error_that_says_who_makes_them(
     checked = Checked(config, capsys, status=2)
     (told,) = checked.errors
     assert "has no lists; make them by util/make_splits.py" in told
+
+
+def test_groups_that_no_image_has_are_one_error_with_the_pattern_as_it_was_given(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checked = Checked(config, capsys, "--data.groups", r"^(.*)_\d+$", status=2)
+    (error,) = checked.errors
+    assert r"data.groups '^(.*)_\d+$' finds no group in 12 of 12 image ids: a/00, " in error
+    assert not any(line.startswith("groups:") for line in checked.lines)
+    assert Checked(config, capsys, "--data.groups", "^(.*)/").fact("groups") == "3 (data.groups)"
