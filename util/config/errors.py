@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -87,14 +87,15 @@ def nearest_keys(wrong: str, known: Collection[str]) -> list[str]:
     A key of the section that was named is preferred, and one of another section is meant if it has
     the very same name, be it with its section in front (`data.demo_seed` is `demo.seed`). A section
     that does not exist counts by its similarity. Where no key is near, those are meant that begin
-    with it, if they are few.
+    with it, if they are few. Where no section is named, the nearest key without one comes first,
+    whatever a section has.
 
     Args:
         wrong: Such as `student.epoch`, `epochs` or `techer.prompts`.
         known: The keys that there are.
 
     Returns:
-        At most three that are equally near; [] where none is.
+        At most three that are equally near, but for the first; [] where none is.
     """
     *wrong_section, wrong_name = _plain(wrong).rsplit(".", 1)
     sections = {key.partition(".")[0] for key in known}
@@ -115,12 +116,17 @@ def nearest_keys(wrong: str, known: Collection[str]) -> list[str]:
         return near if name == wrong_name else 0.0
 
     scores = {key: nearness(key) for key in known}
-    best = max(scores.values(), default=0.0)
-    near = [key for key, score in scores.items() if score == best >= _NEAR]
-    if near:
+    alike = {} if wrong_section else {k: score for k, score in scores.items() if "." not in k}
+    if near := list(dict.fromkeys([*_nearest(alike), *_nearest(scores)])):
         return near[:_MOST]
     longer = [key for key in known if key.startswith(_plain(wrong))]
     return longer if len(longer) <= _MOST else []
+
+
+def _nearest(scores: Mapping[str, float]) -> list[str]:
+    """Give the keys of the highest score, if it is near enough."""
+    best = max(scores.values(), default=0.0)
+    return [key for key, score in scores.items() if score == best >= _NEAR]
 
 
 def _plain(name: str) -> str:

@@ -27,6 +27,7 @@ KNOWN = [*Config.model_fields, *config_fields(), "overwrite", "preview"]
         ("object", []),  # not project
         ("tile_size_px", ["teacher.tile_size_px", "prediction.tile_size_px"]),
         ("techer", ["teacher", "classifier.teacher"]),
+        ("teachers", ["teacher", "study.teachers"]),  # which was meant at the top of a file
         ("overwrit", ["overwrite"]),
         ("student.lr", []),  # not student.run, which only looks alike because of its section
         ("student", ["student"]),
