@@ -1,6 +1,8 @@
 """Words: those of a text, in any script, and how many things there are."""
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
 
 
 def split_words(text: str) -> tuple[str, ...]:
@@ -39,3 +41,18 @@ def count_of(number: int, noun: str, plural: str = "") -> str:
         ('1 camera', '2 cameras', '0 boxes')
     """
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def did_you_mean(name: str, known: Iterable[str], least: float = 0.6) -> str:
+    """Say behind a name that nobody knows which known ones, three at most, may be meant.
+
+    Args:
+        name: In lower case, as what is known.
+        known: The names that there are.
+        least: Similarity, of 1, that they have at least.
+
+    Returns:
+        Such as ` (did you mean 'duck'?)`; '' where none is near.
+    """
+    near = difflib.get_close_matches(name, list(known), cutoff=least)
+    return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""

@@ -1,12 +1,12 @@
 """What boxes are called, and which of a model's classes count as it."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from util.errors import UserError
+from util.words import did_you_mean
 
 ABSENT = ("__background__", "N/A")
 """What lists of classes have in places that no class takes."""
@@ -59,15 +59,9 @@ def read_class_table(
     table = dict(wanted) or {name: [name] for name in known}
     unknown = [name for names in table.values() for name in names if name not in known]
     if unknown:
-        told = ", ".join(_with_near(name, list(known)) for name in unknown)
+        told = ", ".join(f"{name!r}{did_you_mean(name.lower(), known)}" for name in unknown)
         raise UserError(
             f"boxes.classes names what {model} does not know: {told}; it knows {', '.join(known)}"
         )
     columns = (tuple(i for name in names for i in known[name]) for names in table.values())
     return ClassTable(tuple(table), tuple(columns))
-
-
-def _with_near(name: str, known: Sequence[str]) -> str:
-    """Name a class that is not there, and those that may be meant."""
-    near = difflib.get_close_matches(name.lower(), known)
-    return f"{name!r}" + (f" (did you mean {' or '.join(map(repr, near))}?)" if near else "")

@@ -4,15 +4,18 @@ The embedded detector has a lexicon, YOLOX the classes of COCO; all others read 
 what they were taught.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from teacher.saa.attributes.lexicon import look_up, says_nothing
-from teacher.saa.detectors.coco_words import Name, read_phrase
+from teacher.saa.attributes.lexicon import LEXICON, look_up, says_nothing
+from teacher.saa.detectors.coco_words import CLASS_OF, Name, read_phrase
 from util.config import SaaSection
 from util.errors import listed
 from util.prompts import prompt_to_phrases, quoted
-from util.words import split_words
+from util.words import did_you_mean, split_words
+
+_NEAR = 0.75
+"""Least similarity, of 1, of a word that may be meant: two letters of four may be swapped."""
 
 
 def describe_prompt(saa: SaaSection, prompt: str) -> dict[str, Any]:
@@ -84,7 +87,7 @@ def _remarks_of_lexicon(object_prompt: str, prompts: Sequence[str]) -> list[str]
     remarks = []
     asked = [*prompts, object_prompt]
     if unknown := list(dict.fromkeys(word for p in asked for word in unknown_words(p))):
-        remarks.append(f"does not know {quoted(unknown)}, which it passes over")
+        remarks.append(_remark_on_unknown(unknown, LEXICON))
     if vague := [prompt for prompt in prompts if is_any_object(prompt)]:
         alike = ", so that their label sets are equal" * (len(vague) > 1)
         remarks.append(f"answers {quoted(vague)} with any salient object{alike}")
@@ -97,12 +100,19 @@ def _remarks_of_coco(prompts: Sequence[str]) -> list[str]:
     names = list(dict.fromkeys(name for prompt in prompts for name in _names(prompt)))
     remarks = []
     if unknown := [name.text for name in names if name.means is None]:
-        remarks.append(f"does not know {quoted(unknown)}, which it passes over")
+        remarks.append(_remark_on_unknown(unknown, map(" ".join, CLASS_OF)))
     if taken := [f"{n.text!r} as {n.means!r}" for n in names if n.means not in (None, n.text)]:
         remarks.append(f"takes {listed(taken)}")
     if empty := [p for p in prompts if not any(name.means for name in _names(p))]:
         remarks.append(f"finds nothing for {quoted(empty)}")
     return remarks
+
+
+def _remark_on_unknown(words: Sequence[str], known: Iterable[str]) -> str:
+    """Say which words of prompts are not known, and which known ones may be meant."""
+    there = list(known)
+    told = listed([f"{quoted([word])}{did_you_mean(word, there, _NEAR)}" for word in words])
+    return f"does not know {told}, which it passes over"
 
 
 def _names(prompt: str) -> list[Name]:

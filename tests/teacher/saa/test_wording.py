@@ -65,6 +65,15 @@ def test_one_sentence_tells_the_unknown_words_of_all_prompts() -> None:
     assert remark_on_words(OTHER, prompts) == ""
 
 
+def test_words_that_may_be_meant_by_misspelt_ones_are_proposed() -> None:
+    assert remark_on_words(EMBEDDED, ["dukc", "white gul|borogove gull"]) == (
+        "the detector 'attributes' does not know 'dukc' (did you mean 'duck'?), 'gul' (did you "
+        "mean 'gull'?), 'borogove', which it passes over; answers 'dukc' with any salient object"
+    )
+    coco = SaaSection(detector="yolox")
+    assert "'zebar' (did you mean 'zebra'?)" in remark_on_words(coco, ["zebar"])
+
+
 def test_of_coco_it_is_told_what_was_taken_and_what_finds_nothing() -> None:
     coco = SaaSection(detector="yolox")
     assert remark_on_words(coco, ["white ducks|boat", "whale", "car"]) == (
