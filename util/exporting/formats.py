@@ -15,6 +15,7 @@ from util.exporting.mask_files import encode_mask
 from util.exporting.objects import LabelledImage
 from util.exporting.voc import write_xml
 from util.exporting.yolo import write_polygons
+from util.images.files import count_channels
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,10 @@ def _encode_yolo(image: LabelledImage, wishes: Wishes, _path: Path) -> bytes:
 
 
 def _encode_voc(image: LabelledImage, wishes: Wishes, _path: Path) -> bytes:
+    assert image.path is not None, "it tells the depth"
     folder, _, name = wishes.file_name(image).rpartition("/")
-    return write_xml(image, folder, name, wishes.has_confidence).encode()
+    depth = count_channels(image.path)
+    return write_xml(image, folder, name, depth, wishes.has_confidence).encode()
 
 
 def _encode_labelme(image: LabelledImage, wishes: Wishes, path: Path) -> bytes:

@@ -5,7 +5,9 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from util.exporting.objects import LabelledImage
 
 
-def write_xml(image: LabelledImage, folder: str, file_name: str, has_confidence: bool) -> str:
+def write_xml(
+    image: LabelledImage, folder: str, file_name: str, depth: int, has_confidence: bool
+) -> str:
     """Write the objects of an image.
 
     VOC counts pixels from 1, and the last one of a box is in it (Everingham et al., The PASCAL
@@ -16,12 +18,13 @@ def write_xml(image: LabelledImage, folder: str, file_name: str, has_confidence:
         image: And its objects.
         folder: Where its file lies, below the folder of all images.
         file_name: Of its file.
+        depth: How many channels it has.
         has_confidence: Whether each object has a `confidence`, which VOC does not know, too.
     """
     root = Element("annotation")
     _add(root, {"folder": folder, "filename": file_name})
     height, width = image.size_hw
-    _add(SubElement(root, "size"), {"width": width, "height": height, "depth": 3})
+    _add(SubElement(root, "size"), {"width": width, "height": height, "depth": depth})
     _add(root, {"segmented": 0})
     for each in image.objects:
         node = SubElement(root, "object")

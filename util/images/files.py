@@ -206,6 +206,19 @@ def read_soft_label(path: Path) -> np.ndarray:
     return levels.astype(np.float32) / (255.0 if mode == "L" else 65535.0)
 
 
+def count_channels(path: Path) -> int:
+    """Count the channels of an image from its header: 1 of gray, 3 of RGB and of a palette.
+
+    Transparency is one, too.
+
+    Raises:
+        UserError: The file is missing or no image.
+    """
+    with open_image(path, "an image") as image:
+        bands = image.getbands()
+        return len(bands) + 2 * ("P" in bands)
+
+
 def image_size_hw(path: Path) -> tuple[int, int]:
     """Read height and width from an image's header, as upright as `read_image` gives it.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from pycocotools.coco import COCO
 
 from tests.conftest import read_gray
@@ -70,6 +71,18 @@ def test_boxes_of_voc_count_pixels_from_one(export: Callable[..., Path]) -> None
     assert [each.findtext("name") for each in root.iter("object")] == ["möwe", "möwe"]
     assert root.findtext("object[2]/confidence") == "1.0"
     assert ElementTree.parse(out / "leer.xml").getroot().find("object") is None
+
+
+def test_files_of_voc_say_how_many_channels_an_image_has(
+    export: Callable[..., Path], tmp_path: Path
+) -> None:
+    assert ElementTree.parse(export("voc") / "leer.xml").getroot().findtext("size/depth") == "3"
+    picture = Image.open(tmp_path / "images/leer.jpg")
+    for mode, depth in {"L": 1, "P": 3, "RGBA": 4}.items():
+        (tmp_path / "images/leer.jpg").unlink(missing_ok=True)
+        picture.convert(mode).save(tmp_path / "images/leer.png")
+        root = ElementTree.parse(export("voc", "--overwrite") / "leer.xml").getroot()
+        assert root.findtext("size/depth") == f"{depth}"
 
 
 def test_masks_say_that_pieces_in_them_are_not_the_boxes(
