@@ -41,7 +41,7 @@ class DataSection(Section):
         " or of mask PNGs; null = none, and nothing is judged.",
     )
     ground_truth_format: Literal["csv", "coco", "yolo", "voc", "labelme", "masks"] = Field(
-        "csv", description="Format of the ground truth."
+        "csv", description="Format of the ground truth; yolo has boxes or polygons, as yolo-seg."
     )
     ground_truth_classes: list[str] = Field(
         ["bird"],
