@@ -114,7 +114,7 @@ def build_trainer(
             "boxes": asdict(validation.box_settings),
         },
     )
-    return Trainer(fabric, model, loop_settings(student), task, run_folder)
+    return Trainer(fabric, model, LoopSettings.of(student), task, run_folder)
 
 
 def look_at(
@@ -186,8 +186,3 @@ def cut_crops(settings: StudentSection, images: Sizes) -> Augmentation:
         settings.foreground_crops,
         count_crops(settings, images),
     )
-
-
-def loop_settings(settings: StudentSection) -> LoopSettings:
-    """Take the numbers of the training loop."""
-    return LoopSettings(**settings.model_dump(include=set(LoopSettings.__dataclass_fields__)))

@@ -90,7 +90,7 @@ def train_detector(
         run_folder,
         fabric,
         plan,
-        lambda: Trainer(fabric, detector, loop_settings(section), learnt, run_folder),
+        lambda: Trainer(fabric, detector, LoopSettings.of(section), learnt, run_folder),
         partial(announce, frames),
         PANELS,
     )
@@ -182,20 +182,6 @@ def build_detector(
 
 def _identify(path: Path | None) -> str | None:
     return None if path is None else str(weights_identity(path)["sha256"])
-
-
-def loop_settings(section: DetectorSection) -> LoopSettings:
-    """Say how the network is trained."""
-    return LoopSettings(
-        epochs=section.epochs,
-        patience=section.patience,
-        batch_size=section.batch_size,
-        learning_rate=section.learning_rate,
-        weight_decay=section.weight_decay,
-        gradient_clip=section.gradient_clip,
-        ema_decay=section.ema_decay,
-        seed=section.seed,
-    )
 
 
 def task(

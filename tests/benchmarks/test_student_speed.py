@@ -15,7 +15,6 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch.nn import functional as F
 
-from student.building import loop_settings
 from student.data.augmentation import Augmentation
 from student.data.loading import Batch, SoftLabelPairs
 from student.deployment.onnx_file import export_onnx, quantise
@@ -36,6 +35,7 @@ from util.learning.inference.onnx_predictor import OnnxPredictor
 from util.learning.inference.torch_predictor import TorchPredictor, scale_images
 from util.learning.networks.models import Architecture, build_model
 from util.learning.runs.run_folder import RunFolder
+from util.learning.task import LoopSettings
 from util.learning.trainer import Trainer
 from util.running.ahead import count_cores
 
@@ -70,7 +70,7 @@ def make_trainer(folder: Path, precision: Precision) -> Trainer[Batch]:
         writer.add("a", Content(np.zeros((16, 16))), "1", 0)
         label_set: LabelSet = writer.finish(BoxSettings())
     pairs = SoftLabelPairs(["a"], {}, label_set, 1.0, Augmentation(256))
-    settings = loop_settings(SETTINGS.model_copy(update={"epochs": 99}))
+    settings = LoopSettings.of(SETTINGS.model_copy(update={"epochs": 99}))
     run_folder = RunFolder(folder / "run", {"settings": {}}, {})
     fabric = build_fabric("cpu", precision)
     validation = make_validation(pairs, losses=LossSettings(SETTINGS.losses))

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 import student.train
-from student.building import loop_settings
 from student.losses import student_loss
 from student.segmentation import score
 from tests.student.student_runs import (
@@ -28,6 +27,7 @@ from util.errors import UserError
 from util.images.files import find_images, read_image, read_soft_label, write_image
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.learning.checkpoint import read_checkpoint
+from util.learning.task import LoopSettings
 
 
 def test_a_run_with_pixel_weights_is_another_run_and_notices_changed_weights(
@@ -184,7 +184,7 @@ def test_the_numbers_of_the_loop_are_those_of_the_config() -> None:
     given = {"epochs": 3, "patience": 5, "batch_size": 7, "learning_rate": 0.03, "seed": 9}
     given |= {"weight_decay": 0.2, "gradient_clip": 0.6, "ema_decay": 0.7}
     expected = given | {"schedule": "one_cycle", "rates": {}}
-    assert asdict(loop_settings(StudentSection.model_validate(given))) == expected
+    assert asdict(LoopSettings.of(StudentSection.model_validate(given))) == expected
 
 
 def test_of_equal_f1_the_lower_loss_is_better() -> None:

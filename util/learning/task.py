@@ -1,9 +1,10 @@
 """What the training loop is told: what a network learns, how good it is, and how to train it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, Generic, Literal, Self, TypeVar
 
+from pydantic import BaseModel
 from torch import Tensor, nn
 
 from util.learning.runs.run_folder import Row
@@ -67,9 +68,9 @@ class LoopSettings:
         batch_size: Images in a step of each process, >= 1.
         learning_rate: Largest of the schedule, > 0.
         weight_decay: Of AdamW, >= 0.
+        seed: Of order and dropout.
         gradient_clip: Largest norm of the gradients of a step; 0 = not clipped.
         ema_decay: Of the moving average of the weights, in [0, 1); 0 = none is kept.
-        seed: Of order and dropout.
         schedule: `one_cycle` rises and falls (Smith and Topin, arXiv 1708.07120); `poly` falls from
             the largest rate, by (1 - step / steps) to the power of 0.9 (Chen et al., arXiv
             1606.00915).
@@ -81,8 +82,19 @@ class LoopSettings:
     batch_size: int
     learning_rate: float
     weight_decay: float
-    gradient_clip: float
-    ema_decay: float
     seed: int
+    gradient_clip: float = 0.0
+    ema_decay: float = 0.0
     schedule: Literal["one_cycle", "poly"] = "one_cycle"
     rates: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, section: BaseModel, **others: Any) -> Self:
+        """Take them from what a section of the config has under the same names.
+
+        Args:
+            section: Has all numbers that have no default here.
+            others: What the section does not have.
+        """
+        names = {each.name for each in fields(cls)}
+        return cls(**section.model_dump(include=names), **others)

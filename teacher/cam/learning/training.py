@@ -86,7 +86,7 @@ def train_classifier(
         run_folder,
         fabric,
         plan,
-        lambda: Trainer(fabric, model, loop_settings(section), learnt, run_folder),
+        lambda: Trainer(fabric, model, LoopSettings.of(section), learnt, run_folder),
         partial(announce, images),
         PANELS,
     )
@@ -143,20 +143,6 @@ def announce(images: LabelledImages, trainer: Trainer[Batch]) -> None:
         images.flags(images.train_ids).sum(),
         trainer.learner.num_parameters,
         trainer.fabric.device,
-    )
-
-
-def loop_settings(section: ClassifierSection) -> LoopSettings:
-    """Say how the network is trained."""
-    return LoopSettings(
-        epochs=section.epochs,
-        patience=section.patience,
-        batch_size=section.batch_size,
-        learning_rate=section.learning_rate,
-        weight_decay=section.weight_decay,
-        gradient_clip=0.0,
-        ema_decay=0.0,
-        seed=section.seed,
     )
 
 

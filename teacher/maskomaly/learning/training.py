@@ -47,6 +47,9 @@ BACKBONE_ENCODER = "tu-tf_efficientnet_lite0"
 """What the table of weights calls the encoder that the backbone is."""
 
 
+BACKBONE = "network.model.pixel_level_module.encoder."
+"""How the names of its weights begin."""
+
 PANELS = {
     "loss": {"train_loss": "training"},
     "IoU, validation": {"val_miou": "mean of the classes"},
@@ -87,11 +90,12 @@ def train_network(
     facts = describe_run(section, scenes, start)
     run_folder = RunFolder(plan.folder, facts, plan.config)
     learnt = task(section, scenes, fabric, model.settings)
+    loop = LoopSettings.of(section, schedule="poly", rates={BACKBONE: section.backbone_rate})
     train_to_end(
         run_folder,
         fabric,
         plan,
-        lambda: Trainer(fabric, model, loop_settings(section), learnt, run_folder),
+        lambda: Trainer(fabric, model, loop, learnt, run_folder),
         announce,
         PANELS,
     )
@@ -191,22 +195,6 @@ def find_backbone(backbone: str, weights_folder: Path) -> Path | None:
     if backbone != "efficientnet-lite0":
         return None
     return locate("efficientnet-lite0", "encoder", BACKBONE_ENCODER, weights_folder)
-
-
-def loop_settings(section: Mask2FormerSection) -> LoopSettings:
-    """Say how the network is trained."""
-    return LoopSettings(
-        epochs=section.epochs,
-        patience=section.patience,
-        batch_size=section.batch_size,
-        learning_rate=section.learning_rate,
-        weight_decay=section.weight_decay,
-        gradient_clip=section.gradient_clip,
-        ema_decay=0.0,
-        seed=section.seed,
-        schedule="poly",
-        rates={"network.model.pixel_level_module.encoder.": section.backbone_rate},
-    )
 
 
 def task(
