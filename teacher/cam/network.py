@@ -1,6 +1,6 @@
 """A classifier of images that can also be asked where it sees what it has found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from teacher.cam.layout import Layout
 from util.errors import UserError
-from util.learning.checkpoint import read_checkpoint
+from util.learning.checkpoint import read_network
 from util.learning.tensors import load_strictly, read_tensors
 from util.weights import efficientnet_lite
 
@@ -281,13 +281,8 @@ class TrainedClassifier:
         Raises:
             UserError: The file is missing, damaged, or of another kind of network.
         """
-        content = read_checkpoint(checkpoint)
-        told = content.get("image_classifier")
-        if not isinstance(told, Mapping):
-            raise UserError(
-                f"{checkpoint} is no classifier of images; expected the best.pt of a run of "
-                "teacher/cam/train_classifier.py"
-            )
+        kind, script = "classifier of images", "teacher/cam/train_classifier.py"
+        told, content = read_network(checkpoint, "image_classifier", kind, script)
         network = build_classifier(ClassifierSettings(**told), None)
-        load_strictly(network, content["model"], checkpoint, "classifier of images")
+        load_strictly(network, content["model"], checkpoint, kind)
         return cls(network.eval(), float(content["val_threshold"]))

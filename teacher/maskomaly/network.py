@@ -19,8 +19,7 @@ from transformers.models.mask2former.modeling_mask2former import (
     Mask2FormerForUniversalSegmentationOutput,
 )
 
-from util.errors import UserError
-from util.learning.checkpoint import read_checkpoint
+from util.learning.checkpoint import read_network
 from util.learning.networks.pretrained import IMAGE_MEAN, IMAGE_STD
 from util.learning.tensors import load_strictly, read_tensors
 from util.weights import efficientnet_lite
@@ -226,13 +225,8 @@ def load_network(checkpoint: Path) -> RoadNetwork:
     Raises:
         UserError: The file is missing, damaged, or of another kind of network.
     """
-    content = read_checkpoint(checkpoint)
-    told = content.get("road_network")
-    if not isinstance(told, Mapping):
-        raise UserError(
-            f"{checkpoint} is no network of road scenes; expected the best.pt of a run of "
-            "teacher/maskomaly/train_mask2former.py"
-        )
+    script = "teacher/maskomaly/train_mask2former.py"
+    told, content = read_network(checkpoint, "road_network", "network of road scenes", script)
     network = build_network(RoadNetworkSettings.from_dict(told), None)
     load_strictly(network, content["model"], checkpoint, "Mask2Former")
     return network.eval()

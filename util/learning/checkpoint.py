@@ -1,6 +1,7 @@
 """Checkpoints: weights and plain values, written whole, read without running code."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +37,27 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or "model" not in content:
         raise UserError(f"{path} is no checkpoint of a training: it lacks model")
     return content
+
+
+def read_network(
+    path: Path, key: str, kind: str, script: str
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Read the checkpoint of a network of one kind.
+
+    Args:
+        path: Of the checkpoint.
+        key: Under which the checkpoint says what is needed to build the network again.
+        kind: Of the network, in words.
+        script: Whose runs have such networks.
+
+    Returns:
+        What is needed to build it again, and all of the checkpoint; `model` has the weights.
+
+    Raises:
+        UserError: The file is missing, damaged, or of another kind of network.
+    """
+    content = read_checkpoint(path)
+    told = content.get(key)
+    if not isinstance(told, Mapping):
+        raise UserError(f"{path} is no {kind}; expected the best.pt of a run of {script}")
+    return told, content

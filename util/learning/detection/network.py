@@ -7,7 +7,7 @@ branch of its own for whether there is anything: how sure a cell is tells how we
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.ops import Conv2dNormActivation
 
-from util.errors import UserError
-from util.learning.checkpoint import read_checkpoint
+from util.learning.checkpoint import read_network
 from util.learning.detection.backbones import COARSE_PX, FINE_PX, PlainBackbone, StagedBackbone
 from util.learning.tensors import load_strictly
 
@@ -147,13 +146,8 @@ class Detector(nn.Module):
         Raises:
             UserError: The file is missing, damaged, or of another kind of network.
         """
-        content = read_checkpoint(checkpoint)
-        told = content.get(CONTENT)
-        if not isinstance(told, Mapping):
-            raise UserError(
-                f"{checkpoint} is no detector; expected the best.pt of a run of "
-                "student/detection/train_detector.py"
-            )
+        script = "student/detection/train_detector.py"
+        told, content = read_network(checkpoint, CONTENT, "detector", script)
         detector = cls(DetectorSettings(**told))
         load_strictly(detector, content["model"], checkpoint, "detector")
         return detector.eval()
