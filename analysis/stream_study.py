@@ -78,8 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     outcomes = run_plan(plan, num_processes)
     detectors = find_detectors(plan, outcomes)
+    conclude_study(config, frames, chosen, detectors)
     if detectors:
-        conclude_study(config, frames, chosen, detectors)
         found = ["--clusters.results", config.stream_study.name]
         print_next(["analysis/cluster_cameras.py", *found], argv)
     return report_failures(outcomes)
@@ -133,12 +133,13 @@ def conclude_study(
     """Judge all detectors, compare strategies and groups, and write what comes of it."""
     from analysis.choosing.grid import find_complete, find_lacking_groups
     from analysis.choosing.judging import (
+        RESULTS,
         describe_trainings,
         judge_detectors,
         leave_out_shared,
         write_cross_matrix,
     )
-    from analysis.choosing.writing import write_answer
+    from analysis.choosing.writing import STRATEGIES, remove_answer, write_answer
     from analysis.streams.cross_testing import find_baselines
     from analysis.streams.figures import draw_all_curves
 
@@ -163,11 +164,14 @@ def conclude_study(
     if complete:
         trainings = describe_trainings(results, learnt, config.detector.batch_size)
         print(write_answer(folder, frames, compared, trainings, study.reference, figures))
+    elif remove_answer(folder):
+        print(f"No camera has all its students: removed the report of an earlier study, {folder}")
     lacking = dict.fromkeys(p.camera for p in chosen if p.camera not in complete)
     if left_out := [*lacking, *(f"students shared by {group}" for group in groups)]:
         print(f"Left out, since trainings failed: {listed(left_out, 20)}")
-    written = "report.html, strategies.csv, " if complete else ""
-    print(f"Wrote {folder}: {written}inference_results.csv, curves")
+    told = [name for name in ("report.html", STRATEGIES, RESULTS) if (folder / name).exists()]
+    if told:
+        print(f"Wrote {folder}: {', '.join([*told, *(['curves'] if figures else [])])}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from analysis.choosing.grid import Arm, Point
 from analysis.choosing.groups import OWN
 from analysis.streams.cross_matrix import gather_matrix, write_matrix
 from analysis.streams.cross_testing import JudgedFrames, judge_baselines, judge_students
-from analysis.streams.results import append_results, no_results
+from analysis.streams.results import append_results
 from analysis.streams.trained_runs import read_cell
 from analysis.work.detecting import ChosenFrames
 from util.config import DetectorSection
@@ -43,7 +43,7 @@ def judge_detectors(
     """Write the table of all detectors and baselines on all cameras, anew.
 
     Args:
-        folder: Gets `RESULTS`.
+        folder: Gets `RESULTS`, if there is a row.
         chosen: What each was to learn from.
         detectors: Folders of those that are there.
         baselines: Label sets of what they are shown beside, by name.
@@ -61,8 +61,9 @@ def judge_detectors(
     ]
     rows = judge_students(students, frames, section)
     rows += judge_baselines(baselines, frames, dataset)
-    nothing = no_results()  # cells are told by more than rows of an earlier study say
-    return append_results(folder / RESULTS, rows, nothing)
+    path = folder / RESULTS
+    path.unlink(missing_ok=True)  # cells are told by more than rows of an earlier study say
+    return append_results(path, rows)
 
 
 def describe_trainings(

@@ -13,7 +13,8 @@ from analysis.choosing.tables import compare_budgets, tabulate_groups, tabulate_
 from analysis.streams.cross_testing import JudgedFrames
 from util.disk.whole_files import write_text
 
-GROUPS = "groups.csv"
+REPORTS = ("report.html", "report.md")
+STRATEGIES, GROUPS = "strategies.csv", "groups.csv"
 
 
 def write_answer(
@@ -41,7 +42,7 @@ def write_answer(
     table = tabulate_strategies(scores, trainings, reference)
     parts = [format_strategies(table, METRIC).to_string(index=False)]
     answers = [conclude(table, compare_budgets(scores, METRIC, reference), reference)]
-    write_text(folder / "strategies.csv", table.to_csv(index=False))
+    write_text(folder / STRATEGIES, table.to_csv(index=False))
     (folder / GROUPS).unlink(missing_ok=True)  # one of an earlier study
     groups = None
     if any(arm.group != OWN for arm in scores.arms):
@@ -51,3 +52,19 @@ def write_answer(
         write_text(folder / GROUPS, groups.to_csv(index=False))
     write_report(folder, answers, table, groups, figures)
     return "\n\n".join([*parts, *answers])
+
+
+def remove_answer(folder: Path) -> bool:
+    """Remove the answer of an earlier study, where one of the same name has none.
+
+    Args:
+        folder: Of the study.
+
+    Returns:
+        Whether there was a report.
+    """
+    told = [folder / name for name in (*REPORTS, STRATEGIES, GROUPS)]
+    had_report = any(path.exists() for path in told)
+    for path in told:
+        path.unlink(missing_ok=True)
+    return had_report

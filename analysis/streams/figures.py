@@ -100,7 +100,7 @@ def draw_curves(path: Path, curves: pd.DataFrame, metric: str) -> bool:
     Baselines, such as the untouched student and the teacher, are dashed lines.
 
     Args:
-        path: Of the pictures, without suffix.
+        path: Of the pictures, without suffix; earlier ones are removed where there are none.
         curves: See `tabulate_curves`.
         metric: Its name.
 
@@ -109,6 +109,8 @@ def draw_curves(path: Path, curves: pd.DataFrame, metric: str) -> bool:
     """
     panels = [panel for panel in (SAME, OTHER) if (curves["panel"] == panel).any()]
     if not panels:
+        for suffix in (".png", ".svg"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
         return False
     strategies = sorted(set(curves.loc[curves["panel"] != "", "strategy"]), key=natural_key)
     with rc_context(STYLE):

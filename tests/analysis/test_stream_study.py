@@ -307,6 +307,31 @@ def test_a_detector_that_fails_is_said_and_its_camera_left_out(
     assert rows["low_frames"].notna().all()
 
 
+def test_a_study_whose_trainings_all_fail_leaves_no_answer_of_an_earlier_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_cameras(tmp_path)
+    assert run(config) == 0
+    folder = tmp_path / "runs" / "stream_study"
+    answered = {path.name for path in folder.iterdir()}
+    assert {"report.html", "report.md", "strategies.csv", "curves_mAP50.svg"} <= answered
+    capsys.readouterr()
+    path = tmp_path / "label_sets" / "teacher" / "prediction.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text(lines[0] + "".join(line for line in lines if "/Test/" in line))
+    other = ("--detector.learning_rate", "0.01")
+    assert run(config, *other) == 1
+    said = capsys.readouterr()
+    assert "4 of 4 cells failed" in said.err
+    assert f"removed the report of an earlier study, {folder}\n" in said.out
+    assert "Next" not in said.out
+    left = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    assert left == {"config.json"}
+    assert "Wrote" not in said.out
+    assert run(config, *other) == 1
+    assert "removed" not in capsys.readouterr().out
+
+
 def test_all_detectors_find_the_same_classes_whatever_their_frames_show(tmp_path: Path) -> None:
     config = write_cameras(tmp_path)
     path = tmp_path / "label_sets" / "teacher" / "prediction.csv"
