@@ -51,7 +51,7 @@ def compare_with(baseline: str, scores: Mapping[str, Scores]) -> pd.DataFrame:
 
     Returns:
         Columns `label_set`, `metric`, `difference`, `low`, `high`, `p` (see `shifted_p_value`), and
-        `p_holm`, adjusted for all comparisons of a metric.
+        `p_holm`, adjusted for all comparisons of a metric that have one.
 
     Raises:
         UserError: There is no such label set.
@@ -65,7 +65,8 @@ def compare_with(baseline: str, scores: Mapping[str, Scores]) -> pd.DataFrame:
         for metric, score in of_label_set.items()
     ]
     table = pd.DataFrame(rows, columns=["label_set", "metric", "difference", "low", "high", "p"])
-    table["p_holm"] = table.groupby("metric")["p"].transform(lambda p: holm(p.to_numpy()))
+    tested = table.dropna(subset="p")
+    table["p_holm"] = tested.groupby("metric")["p"].transform(lambda p: holm(p.to_numpy()))
     return table
 
 
@@ -92,12 +93,16 @@ def format_scores(table: pd.DataFrame, index: str, names: Sequence[str], decimal
 
 
 def format_differences(table: pd.DataFrame, metrics: Collection[str]) -> str:
-    """Lay the differences in some metrics out for the screen, metric by metric."""
+    """Lay the differences in some metrics out for the screen, metric by metric.
+
+    A difference without an interval has no p: `none`.
+    """
     shown = table[table["metric"].isin(metrics)].copy()
     columns = shown[["difference", "low", "high"]].to_numpy()
     shown["difference"] = [format_interval(row, "+.3f") for row in columns]
     for name in ("p", "p_holm"):
-        shown[name] = ["<0.001" if p < 0.001 else f"{p:.3f}" for p in shown[name]]
+        told = shown[name].map("{:.3f}".format).mask(shown[name] < 0.001, "<0.001")
+        shown[name] = told.mask(shown[name].isna(), "none")
     shown = shown.sort_values("metric", key=lambda m: m.map(list(metrics).index), kind="stable")
     return shown[["metric", "label_set", "difference", "p", "p_holm"]].to_string(index=False)
 

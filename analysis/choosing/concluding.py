@@ -92,7 +92,7 @@ def _list(rows: pd.DataFrame, spread: str) -> str:
     ordered = rows.loc[rows["difference"].abs().sort_values(ascending=False).index]
     return "; ".join(
         f"{row.strategy}, {row.budget} frames a camera: {row.difference:+.3f} {METRIC}"
-        f"{say_ends(low, high)}, p {p:.2g} after Holm"
+        f"{_say_test(low, high, p)}"
         for row, low, high, p in zip(
             ordered.itertuples(),
             ordered[f"difference_low{spread}"],
@@ -101,6 +101,13 @@ def _list(rows: pd.DataFrame, spread: str) -> str:
             strict=True,
         )
     )
+
+
+def _say_test(low: float, high: float, p: float) -> str:
+    """Write an interval and p behind a difference."""
+    if np.isnan(p):
+        return ", with no interval and no p"
+    return f"{say_ends(low, high)}, p {p:.2g} after Holm"
 
 
 def say_ends(low: float, high: float) -> str:

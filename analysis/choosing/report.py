@@ -22,6 +22,7 @@ Means are over cameras, each on its own test frames; then seeds are averaged. Th
 over cameras and groups of frames that follow each other (other cameras of the kind, other
 trainings); the second over groups of frames of these cameras alone (these trained networks). Both
 are 95 % bootstrap intervals, and differences are paired: all strategies meet the same resamples.
+One camera, or one group of frames, has no interval over cameras, or over groups, and no p (-).
 p is adjusted by Holm's method for all comparisons with the reference in this table."""
 
 _SHARING = """\

@@ -29,7 +29,7 @@ def find_notes(
     yield from _note_statistics(arms[0], len(judge.image_groups))
     groups, num_images = judge.image_groups, len(judge.image_ids)
     if num_images == 1:
-        yield "There is one test image: no interval over images can be had."
+        yield "There is one test image: no interval over images can be had, and no p."
     elif len(groups) < max(num_images, FEW):
         yield groups.describe_intervals()
     if len(groups) < num_images:

@@ -175,8 +175,8 @@ def paired_difference(a: Interval, b: Interval) -> tuple[Interval, np.ndarray]:
             resamples: their resamples are subtracted one by one.
 
     Returns:
-        The difference, and p in (0, 1]; 1 where the difference or every resample is undefined, as
-        with a single image.
+        The difference, and p in (0, 1]; both ends and p are nan where every resample is undefined,
+        as with a single image.
 
     Raises:
         ValueError: Numbers of resamples or of scores differ.
@@ -213,12 +213,14 @@ def shifted_p_value(
             matter.
 
     Returns:
-        (...) p in (0, 1]; 1 where the difference or every resample is undefined.
+        (...) p in (0, 1]; 1 where the difference is undefined, and nan where every resample is, so
+        that there is no interval either.
     """
     is_defined = ~np.isnan(resampled)
     # "Not smaller" rather than "at least": an undefined difference is then no evidence, p = 1.
     is_extreme = ~(abs(resampled - estimate) < abs(estimate))
     p = (1 + (is_extreme & is_defined).sum(axis=0)) / (1 + is_defined.sum(axis=0))
+    p = np.where(is_defined.any(axis=0), p, np.nan)
     return p if num_drawn is None else np.maximum(p, 2.0 ** (1 - num_drawn))
 
 

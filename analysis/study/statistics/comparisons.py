@@ -29,13 +29,14 @@ def compare(draws: Draws, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
         A row a pair, in the order given: `a`, `b`, `difference` (a minus b), `low` and `high` (95 %
         percentile interval of the paired draws), `p` (two-sided, see
         `util.metrics.intervals.shifted_p_value`) and `p_holm` (adjusted by Holm's method for
-        the number of rows). Over a single image or group the ends are nan and p is 1.
+        the number of rows that have one). Over a single image or group the ends and p are nan.
     """
     table = pd.DataFrame(pairs, columns=["a", "b"])
     column = {name: number for number, name in enumerate(draws.names)}
     rows = [_compare(draws, column[a], column[b]) for a, b in pairs]
     table[["difference", "low", "high", "p"]] = np.array(rows).reshape(len(rows), 4)
-    return table.assign(p_holm=holm(table["p"].to_numpy()))
+    tested = table["p"].dropna()
+    return table.assign(p_holm=pd.Series(holm(tested.to_numpy()), tested.index))
 
 
 def _compare(draws: Draws, a: int, b: int) -> tuple[float, float, float, float]:

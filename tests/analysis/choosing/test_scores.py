@@ -166,9 +166,12 @@ def test_a_single_camera_has_no_interval_of_cameras() -> None:
     table = tabulate_strategies(make_scores(0.05, num_cameras=1), train(1), "random")
     assert table[["low", "high", "difference_low"]].isna().all(axis=None)
     assert table["low_frames"].notna().all()
-    assert (table.loc[table["strategy"] == "top", "p"] == 1).all()
+    assert table[["p", "p_holm"]].isna().all(axis=None)
+    assert table.loc[table["strategy"] == "top", "p_holm_frames"].notna().all()
     alone = tabulate_strategies(make_scores(0.05, 2, num_groups=1), train(2), "random")
     assert alone["low_frames"].isna().all()
+    said = say(make_scores(0.05, 1, num_groups=1))
+    assert "mAP50-95, with no interval and no p." in said
 
 
 def share(scores: CameraScores) -> CameraScores:

@@ -28,8 +28,13 @@ def test_one_image_has_values_and_no_intervals(
         table = pd.read_csv(tmp_path / f"{name}_evaluation.csv")
         ends = [column for column in table if column.endswith(("_low", "_high"))]
         assert table[ends].isna().to_numpy().all()
-        assert (pd.read_csv(tmp_path / f"{name}_differences.csv")["p"] == 1).all()
-    assert "[nan" not in capsys.readouterr().out
+        differences = pd.read_csv(tmp_path / f"{name}_differences.csv")
+        assert differences[["p", "p_holm"]].isna().all(axis=None)
+        out = capsys.readouterr().out
+        assert "nan" not in out
+        assert "No interval can be had: there is only 1 image.\n" in out
+        told = out.partition("Minus bird:\n")[2].splitlines()[1:]
+        assert told[0].endswith(" none   none")
 
 
 def test_intervals_are_over_groups_of_images(
@@ -50,8 +55,10 @@ def test_intervals_are_over_groups_of_images(
     )
     for evaluate, name in ((evaluate_boxes, "bbox"), (evaluate_pixels, "pixel")):
         assert evaluate([*arguments, *groups]) == 0
-        p = pd.read_csv(tmp_path / f"{name}_differences.csv")["p"]
-        assert p.between(0.5, 1).all()  # two groups cannot say more
+        differences = pd.read_csv(tmp_path / f"{name}_differences.csv")
+        has_interval = differences["low"].notna()
+        assert differences.loc[has_interval, "p"].between(0.5, 1).all()  # two groups say no more
+        assert differences.loc[~has_interval, "p"].isna().all()
         capsys.readouterr()
         one_group = ["--data.groups", "^(.*)/", "--evaluation.baseline", "bird"]
         assert evaluate([*arguments, *one_group]) == 0
@@ -61,6 +68,7 @@ def test_intervals_are_over_groups_of_images(
         table = pd.read_csv(tmp_path / f"{name}_evaluation.csv")
         ends = [column for column in table if column.endswith(("_low", "_high"))]
         assert table[ends].isna().to_numpy().all()
-        assert (pd.read_csv(tmp_path / f"{name}_differences.csv")["p"] == 1).all()
+        differences = pd.read_csv(tmp_path / f"{name}_differences.csv")
+        assert differences[["p", "p_holm"]].isna().all(axis=None)
         with pytest.raises(UserError, match="finds no group in 3 of 3 image ids"):
             evaluate([*arguments, "--data.groups", "photograph"])
