@@ -90,7 +90,7 @@ def list_images(
     hint = ""
     try:
         image_paths = find_images(data.images)
-        hint = " (util/make_splits.py makes split lists; export with --overwrite then)"
+        hint = " (export with --overwrite then)"
         ids = _read_splits(data, image_paths)
     except UserError as error:
         return ImageLists(lacking=f"{error}{hint}")

@@ -75,7 +75,7 @@ def _read_list(path: Path) -> list[str]:
         raise UserError(
             f"the split list {path} cannot be read ({error.strerror}); splits in this folder: "
             f"{there}. Set data.splits to the folder, and data.train_split, data.validation_split "
-            "and data.test_split to names of its lists"
+            "and data.test_split to names of its lists (util/make_splits.py makes some)"
         ) from None
     if b"\0" in data:
         raise UserError(f"the split list {path} is no text in UTF-8; save it as such")
