@@ -38,9 +38,7 @@ Next: what reads such files; here they are data.ground_truth with data.ground_tr
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +53,9 @@ from util.exporting.checks import (
     check_classes_apart,
     check_images,
     check_none_is_of_another,
-    refuse_taken,
 )
-from util.exporting.collecting import collect
-from util.exporting.formats import FORMATS, IMAGE_FORMATS, SET_FORMATS, Wishes
+from util.exporting.files import YOLO_TASKS, write_each, write_set
+from util.exporting.formats import FORMATS, IMAGE_FORMATS, PIECES, SET_FORMATS, Wishes
 from util.exporting.reporting import report
 from util.exporting.sources import (
     ObjectReader,
@@ -68,13 +65,7 @@ from util.exporting.sources import (
     open_label_sets,
     read_table,
 )
-from util.exporting.writing import File, write_files
-from util.exporting.yolo import describe, list_classes, write_lines
-from util.exporting.yolo_lists import ImageLists, list_images
-from util.ground_truth.yolo_classes import CLASS_LIST
-from util.images.class_table import CLASS_NAMES, write_class_names
 from util.images.files import find_images
-from util.images.ids import id_to_path, name_files
 from util.label_set import check_same_images
 from util.running.run import run_script
 from util.running.shares import refuse_several
@@ -90,22 +81,6 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 READS = keys_of("export_label_set") | BOX_RULE
-
-YOLO_TASKS = {"yolo": "detect", "yolo-seg": "segment"}
-"""What Ultralytics calls it to learn from YOLO's formats."""
-
-KEPT_TOGETHER = "coco and labelme keep the pieces of a thing together"
-
-PIECES = {
-    "masks": "Boxes are not in masks: who finds things in these, as data.ground_truth_format masks"
-    " does, finds each piece that hangs together, and one thing where two touch; " + KEPT_TOGETHER,
-    "label-studio": "A thing of several pieces is a polygon for each of them, which Label Studio"
-    " shows as several; " + KEPT_TOGETHER,
-}
-"""What becomes of things of several pieces in formats that cannot tell which belong together."""
-
-ELSEWHERE = "another export_label_set.output or export_label_set.names"
-"""So that files do not lie in each other's place."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -124,7 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if kind in SET_FORMATS:
         write_set(kind, output, reader, wishes, options.overwrite)
     else:
-        lists = write_each(kind, output, config, reader, wishes, options.overwrite)
+        data, overwrite = config.data, options.overwrite
+        lists = write_each(kind, output, reader, wishes, data, told.names, overwrite)
     report(output, reader, wishes.classes)
     if kind in PIECES:
         print(PIECES[kind])
@@ -180,125 +156,6 @@ def open_source(config: Config, kind: str) -> tuple[ObjectReader, Wishes]:
     needs_masks = of_images is None or of_images.needs_masks
     counting, ignored = frozenset(wishes.classes), find_ignored(label_sets)
     return ObjectReader(sources, counting, needs_masks, image_paths, ignored), wishes
-
-
-def write_set(
-    kind: str, output: Path, reader: ObjectReader, wishes: Wishes, overwrite: bool
-) -> None:
-    """Write the one file of a format."""
-    found = SET_FORMATS[kind]
-    label_sets = [source.label_set for source in reader.sources]
-    made_from = {
-        "format": kind,
-        "label_sets": [[label_set.fingerprint(), label_set.content] for label_set in label_sets],
-        "boxes": [asdict(source.settings) for source in reader.sources],
-        "wishes": asdict(wishes) | {"images": str(wishes.images)},
-    }
-    collect(
-        output / found.file_name,
-        reader.ids,
-        lambda image_id: found.describe(reader.read(image_id), wishes),
-        lambda lines: found.write(lines, wishes),
-        made_from,
-        reader.cost_bytes,
-        overwrite,
-    )
-
-
-def write_each(
-    kind: str,
-    output: Path,
-    config: Config,
-    reader: ObjectReader,
-    wishes: Wishes,
-    overwrite: bool,
-) -> ImageLists | None:
-    """Write the files, one an image, of a format, and what is beside them.
-
-    Returns:
-        The images that YOLO's data.yaml names; None of other formats.
-
-    Raises:
-        UserError: Files are there with other content, or would lie in each other's place.
-    """
-    names = config.export_label_set.names
-    left_out = sorted(reader.ignored.union(reader.failed))
-    named = name_files([*reader.ids, *left_out], names, "export_label_set.names")
-    suffix = IMAGE_FORMATS[kind].suffix if kind in IMAGE_FORMATS else ".txt"
-
-    def place(image_id: str) -> Path:
-        return id_to_path(output, named[image_id], suffix)
-
-    lists = find_lists(kind, output, config, reader, place)
-    beside = list_beside(kind, output, wishes, lists or ImageLists())
-    of_images = frozenset(map(place, named))
-    refuse_taken({each.path for each in beside} & of_images)
-    stale = () if lists is None else lists.find_stale(output)
-    beside += [File(path, lambda: None) for path in stale if path not in of_images]
-
-    def list_files() -> Iterator[File]:
-        if kind == "yolo":
-            yield from list_yolo(place, reader, wishes)
-        else:
-            yield from list_others(kind, place, reader, wishes)
-        yield from (File(place(image_id), lambda: None) for image_id in left_out)
-        yield from beside
-
-    write_files(list_files, len(named) + len(beside), overwrite, ELSEWHERE)
-    return lists
-
-
-def find_lists(
-    kind: str, output: Path, config: Config, reader: ObjectReader, place: Callable[[str], Path]
-) -> ImageLists | None:
-    """Find the images that YOLO's data.yaml names, or why it names none; None of other formats."""
-    if kind not in YOLO_TASKS:
-        return None
-    if kind == "yolo" and config.export_label_set.confidence:
-        return ImageLists(lacking="it takes no lines with export_label_set.confidence")
-    return list_images(config.data, reader.ids, output, place)
-
-
-def list_yolo(place: Callable[[str], Path], reader: ObjectReader, wishes: Wishes) -> Iterator[File]:
-    """List YOLO's files of boxes, for which no map need be read."""
-    table = reader.table()
-    for image_id, text in write_lines(table, reader.ids, wishes.classes, wishes.has_confidence):
-        yield of_text(place(image_id), text)
-
-
-def list_others(
-    kind: str, place: Callable[[str], Path], reader: ObjectReader, wishes: Wishes
-) -> Iterator[File]:
-    """List the files, one an image, of another format."""
-
-    def encode(image_id: str) -> bytes:
-        return IMAGE_FORMATS[kind].encode(reader.read(image_id), wishes, place(image_id))
-
-    for image_id in reader.ids:
-        yield File(place(image_id), partial(encode, image_id), reader.cost_bytes(image_id))
-
-
-def list_beside(kind: str, output: Path, wishes: Wishes, lists: ImageLists) -> list[File]:
-    """List the files that name the classes and images, beside those of images."""
-    if kind in YOLO_TASKS:
-        told = {
-            "data.yaml": describe(output, wishes.classes, list(lists.images)),
-            CLASS_LIST: list_classes(wishes.classes),
-            **lists.texts(output),
-        }
-        links = [File(path, partial(Path, image)) for path, image in lists.links.items()]
-        return [*(of_text(output / name, text) for name, text in told.items()), *links]
-    if kind != "masks":
-        return []
-    path = output / CLASS_NAMES
-    if len(wishes.classes) < 2:  # masks of 0 and 255 say nothing of classes
-        return [File(path, lambda: None)]
-    return [of_text(path, write_class_names(wishes.classes, "export_label_set.classes"))]
-
-
-def of_text(path: Path, text: str) -> File:
-    """Make a file of text."""
-    return File(path, partial(text.encode, errors="surrogateescape"))
 
 
 if __name__ == "__main__":

@@ -128,3 +128,13 @@ SET_FORMATS = {
 }
 FORMATS = ("coco", "yolo", *IMAGE_FORMATS, "label-studio")
 """YOLO's boxes need neither maps nor images."""
+
+_KEPT_TOGETHER = "coco and labelme keep the pieces of a thing together"
+
+PIECES = {
+    "masks": "Boxes are not in masks: who finds things in these, as data.ground_truth_format masks"
+    " does, finds each piece that hangs together, and one thing where two touch; " + _KEPT_TOGETHER,
+    "label-studio": "A thing of several pieces is a polygon for each of them, which Label Studio"
+    " shows as several; " + _KEPT_TOGETHER,
+}
+"""What becomes of things of several pieces in formats that cannot tell which belong together."""
