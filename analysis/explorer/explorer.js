@@ -45,28 +45,28 @@ async function look() {
       tell(null);
     } catch (error) {
       tell(error);
-      if (photoName !== choice.image) showNothing();
+      if (photoName !== choice.image) showNothing("Nothing is shown.");
     }
   }
   isLooking = false;
 }
 
-// Maps of another image would be taken for those of the one that was asked for.
-function showNothing() {
+// What is of another image would be taken for that of the one that was asked for.
+function showNothing(status) {
+  photoName = "";
   $("panels").replaceChildren();
   $("remarks").replaceChildren();
-  $("status").textContent = "Nothing is shown.";
+  $("status").textContent = status;
 }
 
 async function lookOnce(since) {
   const name = choice.image;
+  if (photoName && photoName !== name) showNothing("Looking …");
   const view = await ask("/look", choice);
-  if (photoName !== name) {
-    photo = await loadPicture(`/photo?name=${encodeURIComponent(name)}`);
-    photoName = name;
-  }
+  if (photoName !== name) photo = await loadPicture(`/photo?name=${encodeURIComponent(name)}`);
   const maps = await Promise.all(view.panels.map((panel) => panel.map && loadPicture(panel.map)));
   const shown = view.panels.map((panel, i) => showPanel(panel, maps[i], view.size));
+  photoName = name;
   $("panels").replaceChildren(...shown);
   $("remarks").replaceChildren(...view.remarks.map((remark) => element("li", remark)));
   paintAll();
@@ -197,17 +197,24 @@ $("prompts")?.addEventListener("keydown", (event) => {
 });
 
 // Images.
-async function listImages(text) {
-  const found = await ask(`/images?find=${encodeURIComponent(text)}`);
+let sought = ""; // Previous and Next go through the images that have it in their ids
+async function listImages() {
+  const found = await ask(`/images?find=${encodeURIComponent(sought)}`);
   $("ids").replaceChildren(...found.ids.map((id) => {
     const option = document.createElement("option");
     option.value = id;
     return option;
   }));
-  $("counted").textContent = `${found.total} fit; or drop an image anywhere on this page`;
-  return found.ids;
+  const isPart = sought && !found.ids.includes(sought);
+  const those = isPart ? `${found.total} fit “${sought}”, through which Previous and Next go` : `${found.total} fit`;
+  $("counted").textContent = `${those}; or drop an image anywhere on this page`;
 }
-$("image").addEventListener("input", () => listImages($("image").value).catch(tell));
+$("image").addEventListener("input", (event) => {
+  // What is picked from the list is one of those that were sought.
+  const isPicked = !event.inputType || event.inputType === "insertReplacementText";
+  if (!isPicked) sought = $("image").value.trim();
+  listImages().catch(tell);
+});
 $("image").addEventListener("change", () => chooseImage($("image").value.trim()));
 function chooseImage(id) {
   choice.image = `image:${id}`;
@@ -216,8 +223,9 @@ function chooseImage(id) {
 }
 async function step(by) {
   try {
-    const found = await ask(`/step?name=${encodeURIComponent(choice.image)}&by=${by}`);
+    const found = await ask(`/step?name=${encodeURIComponent(choice.image)}&by=${by}&find=${encodeURIComponent(sought)}`);
     chooseImage(found.id);
+    await listImages();
   } catch (error) {
     tell(error);
   }
@@ -228,7 +236,7 @@ async function takeFile(file) {
   if (!file) return;
   try {
     choice.image = (await ask(`/drop?file=${encodeURIComponent(file.name)}`, new Blob([file]))).name;
-    $("image").value = "";
+    $("image").value = sought = "";
     $("counted").textContent = `${file.name}, an image of your own`;
     look();
   } catch (error) {
@@ -251,6 +259,7 @@ document.addEventListener("drop", (event) => {
 $("controls").addEventListener("input", () => { $("saved").hidden = true; });
 async function keep(isStudy) {
   readPrompts();
+  $("saved").hidden = true;
   try {
     const kept = await ask("/save", { name: $("name").value, choice, is_study: isStudy });
     $("saved").hidden = false;
@@ -271,7 +280,7 @@ $("image").value = choice.image.replace(/^image:/, "");
 if ($("prompts")) $("prompts").value = choice.prompts.join("\n");
 readPrompts();
 showValues();
-listImages("").catch(tell);
+listImages().catch(tell);
 look();
 
 // Ranking, which goes on while the page is used.

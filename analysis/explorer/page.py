@@ -65,7 +65,8 @@ def list_gets(explorer: Explorer, ranking: PromptRanking, page: str) -> dict[str
 
     def step(query: Mapping[str, str], _: bytes) -> Reply:
         by = -1 if query.get("by") == "-1" else 1
-        return reply_json({"id": pictures.step(query.get("name", ""), by)})
+        found = pictures.step(query.get("name", ""), by, query.get("find", ""))
+        return reply_json({"id": found})
 
     return {
         "/": lambda *_: Reply("text/html; charset=utf-8", page.encode()),

@@ -55,20 +55,29 @@ class Pictures:
 
     def find(self, text: str) -> Listed:
         """List the images whose ids contain a text, whatever its case."""
-        wanted = text.strip().casefold()
-        found = [image_id for image_id in self._paths if wanted in image_id.casefold()]
+        found = self._having(text)
         return Listed(found[:MOST_LISTED], len(found))
 
-    def step(self, name: str, by: int) -> str:
+    def _having(self, text: str) -> list[str]:
+        wanted = text.strip().casefold()
+        return [image_id for image_id in self._paths if wanted in image_id.casefold()]
+
+    def step(self, name: str, by: int, sought: str = "") -> str:
         """The id of the image of the data set that comes after, or before, one of a name.
 
         Args:
-            name: Of an image; behind one that was dropped comes the first.
+            name: Of an image; behind one that was dropped, or is not among them, comes the first.
             by: 1 or -1; behind the last one comes the first.
+            sought: Text that was looked for: images are those of `find`; a whole id is all of them.
+
+        Raises:
+            UserError: No image has the text.
         """
-        ids = list(self._paths)
+        ids = self._having("" if sought.strip() in self._paths else sought)
+        if not ids:
+            raise UserError(f"no image has {sought.strip()!r} in its id; look for another text")
         image_id = name.removeprefix(IMAGE)
-        return ids[(ids.index(image_id) + by) % len(ids)] if image_id in self._paths else ids[0]
+        return ids[(ids.index(image_id) + by) % len(ids)] if image_id in ids else ids[0]
 
     def drop(self, data: bytes, file_name: str) -> str:
         """Take in an image file; returns its name.

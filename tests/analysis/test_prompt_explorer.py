@@ -19,6 +19,7 @@ from tests.browser import BROWSER, Browser
 from tests.conftest import ROOT, make_project
 from util.config import read_config
 from util.errors import UserError
+from util.images.files import find_images
 from util.multi_teacher import combination_strategies
 
 needs_browser = pytest.mark.skipif(not BROWSER, reason="no Chromium or Chrome is installed")
@@ -192,6 +193,54 @@ def test_an_image_that_is_dropped_in_is_looked_at(desk: Browser) -> None:
     desk.wait_for("document.body.dataset.looks === '2'")
     assert "own.png" in desk.evaluate("document.getElementById('counted').textContent")
     assert desk.evaluate("document.querySelector('svg').getAttribute('viewBox')") == "0 0 30 20"
+    desk.evaluate("document.getElementById('next').click()")
+    desk.wait_for("!document.getElementById('counted').textContent.includes('own.png')")
+
+
+@needs_browser
+def test_what_is_told_of_an_image_goes_before_another_one_is_looked_at(desk: Browser) -> None:
+    desk.evaluate("document.getElementById('save').click()")
+    desk.wait_for("!document.getElementById('saved').hidden")
+    desk.evaluate("document.getElementById('name').value = '../x'")
+    desk.evaluate("document.getElementById('save').click()")
+    desk.wait_for("!document.getElementById('error').hidden")
+    assert desk.evaluate("document.getElementById('saved').hidden")
+    desk.evaluate(
+        """{
+        const real = window.fetch;
+        const later = (...given) => new Promise((go) => {
+          window.goOn = () => go(real(...given));
+        });
+        window.fetch = (...given) => (given[0] === "/look" ? later : real)(...given); }"""
+    )
+    desk.evaluate("document.getElementById('next').click()")
+    desk.wait_for("window.goOn !== undefined")
+    assert desk.evaluate("document.getElementById('panels').children.length") == 0
+    assert desk.evaluate("document.getElementById('status').textContent") == "Looking …"
+    desk.evaluate("window.goOn()")
+    desk.wait_for("document.body.dataset.looks === '2'")
+    assert desk.evaluate("document.getElementById('panels').children.length") > 0
+
+
+@needs_browser
+def test_next_goes_through_the_images_that_were_found(desk: Browser, project: Path) -> None:
+    ids = sorted(find_images(read_config(project).data.images))
+    found = [image_id for image_id in ids if "1" in image_id]
+    assert 1 < len(found) < len(ids)
+    desk.evaluate("document.getElementById('image').select()")
+    desk.type("1")
+    counted = "document.getElementById('counted').textContent"
+    desk.wait_for(f"{counted}.includes('“1”, through which Previous and Next go')")
+    shown = desk.evaluate("document.getElementById('image').value")
+    seen = []
+    for _ in range(len(found) + 1):
+        desk.evaluate("document.getElementById('next').click()")
+        desk.wait_for(f"document.getElementById('image').value !== '{shown}'")
+        shown = desk.evaluate("document.getElementById('image').value")
+        seen.append(shown)
+    assert len(set(seen[:-1])) == len(found)
+    assert seen[-1] == seen[0]
+    assert all("1" in image_id for image_id in seen)
 
 
 @needs_browser

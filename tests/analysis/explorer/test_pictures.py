@@ -52,6 +52,19 @@ def test_after_the_last_image_comes_the_first(shown: Pictures) -> None:
     assert shown.step("dropped:0", 1) == "Möwe/a"
 
 
+def test_images_that_were_sought_come_after_each_other(tmp_path: Path) -> None:
+    ids = ["a", "gull/1", "gull/10", "gull/2", "b"]
+    shown = Pictures({image_id: tmp_path / image_id for image_id in ids}, tmp_path)
+    assert shown.step("image:gull/2", 1, " Gull") == "gull/1"
+    assert shown.step("image:gull/1", -1, "gull") == "gull/2"
+    for other in ("image:a", "image:gull", "dropped:0"):
+        assert shown.step(other, 1, "gull") == "gull/1"
+    assert shown.step("image:gull/1", 1, "gull/1") == "gull/10"  # a whole id is no search
+    assert shown.step("image:gull/2", 1, "gull/1") == "b"
+    with pytest.raises(UserError, match="no image has 'whale' in its id"):
+        shown.step("image:a", 1, "whale")
+
+
 def test_what_is_dropped_in_is_an_image_until_too_many_came_after_it(
     shown: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
