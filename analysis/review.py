@@ -10,7 +10,8 @@ images where prompts disagree most, where student and teacher differ most, where
 and what has failed. Marks are made there by the keys r, w and s, and downloaded. The second writes
 paths.runs/NAME/splits, a list of what is right beside the lists of data.splits, without images that
 these validate or test on, and a label set (review.output) that is the marked one but for weight 0
-in all pixels of what is wrong.
+in all pixels of what is wrong. Marks of more images, and other marks of the same ones, change both;
+marks that lack images which were marked before are refused, unless --overwrite is given.
 Next: student/train.py or util/export_label_set.py of that label set, which leave out what is wrong
 """
 
@@ -169,11 +170,12 @@ def use_marks(
     """Turn marks into a split list and a label set with weights; says what comes next.
 
     Raises:
-        UserError: Marks are of other images or another label set.
+        UserError: Marks are of other images or another label set, or lack earlier ones.
     """
     from analysis.reviewing.marks import (
         RIGHT,
         WRONG,
+        check_earlier_marks,
         find_held_out,
         find_other_lists,
         find_unlearnable,
@@ -199,6 +201,8 @@ def use_marks(
     # All that may be refused comes before a list is written.
     held_out = find_held_out(config.data, image_paths)
     others = find_other_lists(config.review.name, config.data.splits)
+    right_list = config.paths.runs / config.review.name / "splits" / f"{config.review.name}.txt"
+    check_earlier_marks(teacher.label_set, marks, output, right_list, overwrite)
     unlearnable = find_unlearnable(teacher.label_set, image_paths, marks.of(RIGHT))
     made = weigh(teacher.label_set, marks, output, overwrite)
     list_right(config, marks.of(RIGHT), held_out, unlearnable, others)

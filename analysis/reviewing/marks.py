@@ -25,11 +25,15 @@ from util.label_set import (
     find_pending,
     make_maps,
 )
+from util.label_set.records import read_manifest, read_records, record_files
 from util.running.ahead import map_ahead
 from util.running.shares import ALONE
 from util.words import count_of
 
 RIGHT, WRONG, SKIP = "right", "wrong", "skip"
+
+_MARKED_WRONG = "-wrong"
+"""What the source of a map whose image is marked as wrong ends with."""
 
 BYTES_A_PIXEL = 24
 """Memory that a map, its weights and logits, and the boxes in it take."""
@@ -174,6 +178,49 @@ def write_lists(folder: Path, name: str, right: Sequence[str], others: Sequence[
     return path
 
 
+def check_earlier_marks(
+    label_set: LabelSet, marks: Marks, output: Path, right_list: Path, overwrite: bool
+) -> None:
+    """Make sure that no image loses the mark by which an earlier run made what is there.
+
+    One that is marked otherwise now is no loss: somebody has changed their mind.
+
+    Args:
+        label_set: What was marked.
+        marks: Of the images.
+        output: Folder of the label set that comes of them; one of another label set is passed over.
+        right_list: The list of what is right; it need not be there.
+        overwrite: Whether what was made of earlier marks may go.
+
+    Raises:
+        UserError: Some images have no mark any more; they are counted and the first ones named.
+    """
+    made_by = read_manifest(output).get("settings", {})
+    if overwrite or made_by.get("label_set") != _identify(label_set):
+        return
+    was_wrong = [
+        record["id"]
+        for record, _ in read_records(record_files(output))
+        if record.get("source", "").endswith(_MARKED_WRONG)
+    ]
+    was_right = right_list.read_text(encoding="utf-8").split("\n") if right_list.is_file() else []
+    lost = {
+        mark: [image_id for image_id in ids if image_id and image_id not in marks.of_image]
+        for mark, ids in ((WRONG, was_wrong), (RIGHT, was_right))
+    }
+    if told := [f"{len(ids)} as {mark} ({listed(ids)})" for mark, ids in lost.items() if ids]:
+        raise UserError(
+            f"{output} was made of marks of images that have none now: {' and '.join(told)}. Give "
+            "marks of all of them, --overwrite to go by these marks alone, or another "
+            "review.output and review.name"
+        )
+
+
+def _identify(label_set: LabelSet) -> list[Any]:
+    """Tell a label set from others of its name, for the settings of what is made of it."""
+    return [label_set.name, label_set.manifest.get("settings_hash")]
+
+
 def weigh(label_set: LabelSet, marks: Marks, output: Path, overwrite: bool) -> Made:
     """Make a label set in which the pixels of images that are wrong have weight 0.
 
@@ -196,7 +243,7 @@ def weigh(label_set: LabelSet, marks: Marks, output: Path, overwrite: bool) -> M
     wrong = frozenset(marks.of(WRONG))
     made_by: dict[str, Any] = {
         "producer": "review",
-        "label_set": [label_set.name, label_set.manifest.get("settings_hash")],
+        "label_set": _identify(label_set),
     }
     facts: dict[str, Any] = {"marked_wrong": len(wrong.intersection(label_set.ids))}
     if label_set.chosen_on:
@@ -215,7 +262,7 @@ def weigh(label_set: LabelSet, marks: Marks, output: Path, overwrite: bool) -> M
     def source(image_id: str) -> str:
         beside = [label_set.weights_path(image_id), label_set.logits_path(image_id)]
         files = fingerprint([label_set.path(image_id), *beside])
-        return f"{files}-wrong" if image_id in wrong else files
+        return f"{files}{_MARKED_WRONG}" if image_id in wrong else files
 
     with LabelSetWriter(output, made_by, overwrite, ALONE, boxes, facts) as writer:
         sources = {image_id: source(image_id) for image_id in label_set.ids}

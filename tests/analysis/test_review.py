@@ -160,7 +160,9 @@ def test_a_list_of_what_was_right_goes_where_only_what_is_tested_on_is_right(
     assert review(arguments(project, *more)) == 0
     path = project.parent / "runs/twice/splits/twice.txt"
     assert path.read_text(encoding="utf-8") == f"{ids[0]}\n"
-    marks.write_text(json.dumps({"teacher": "combined", "marks": {ids[9]: "right"}}))
+    marks.write_text(
+        json.dumps({"teacher": "combined", "marks": {ids[0]: "skip", ids[9]: "right"}})
+    )
     capsys.readouterr()
     assert review(arguments(project, *more)) == 0
     shown = capsys.readouterr().out
@@ -188,6 +190,34 @@ def test_what_cannot_be_learnt_from_is_not_listed_though_it_was_marked_as_right(
     assert "Left out of that list: 2 images marked as right that cannot be learnt from: " in shown
     assert f"{damaged}: {paths[damaged]} cannot be read as an image" in shown
     assert "later: combined has no map of it" in shown
+
+
+def test_marks_that_lack_earlier_ones_are_refused_and_more_of_them_are_not(
+    project: Path, tmp_path: Path
+) -> None:
+    ids, path = list(find_images(project.parent / "images")), tmp_path / "marks.json"
+    more = ["--marks", str(path), "--review.name", "kept", "--review.output", "kept"]
+
+    def use(marks: dict[str, str], *options: str) -> int:
+        path.write_text(json.dumps({"teacher": "combined", "marks": marks}))
+        return review(arguments(project, *more, *options))
+
+    def state() -> tuple[list[str], str]:
+        weighted = LabelSet(project.parent / "label_sets/kept")
+        right = project.parent / "runs/kept/splits/kept.txt"
+        return [i for i in ids if weighted.is_weighted(i)], right.read_text(encoding="utf-8")
+
+    assert use({ids[0]: "wrong", ids[1]: "right", ids[2]: "wrong"}) == 0
+    before = state()
+    with pytest.raises(UserError) as caught:
+        use({ids[0]: "skip", ids[3]: "right"})
+    assert f"1 as wrong ({ids[2]}) and 1 as right ({ids[1]})" in str(caught.value)
+    assert "--overwrite" in str(caught.value)
+    assert state() == before == ([ids[0], ids[2]], f"{ids[1]}\n")
+    assert use({ids[0]: "right", ids[1]: "wrong", ids[2]: "wrong", ids[3]: "right"}) == 0
+    assert state() == ([ids[1], ids[2]], f"{ids[0]}\n{ids[3]}\n")
+    assert use({ids[3]: "wrong", ids[4]: "right"}, "--overwrite") == 0
+    assert state() == ([ids[3]], f"{ids[4]}\n")
 
 
 def test_marks_of_maps_that_were_made_anew_say_so_and_a_refusal_leaves_the_list(
