@@ -203,9 +203,12 @@ def check_earlier_marks(
         for record, _ in read_records(record_files(output))
         if record.get("source", "").endswith(_MARKED_WRONG)
     ]
-    was_right = right_list.read_text(encoding="utf-8").split("\n") if right_list.is_file() else []
+    was_right = []
+    if right_list.is_file():
+        text = right_list.read_text(encoding="utf-8", errors="surrogateescape")
+        was_right = text.removesuffix("\n").split("\n")
     lost = {
-        mark: [image_id for image_id in ids if image_id and image_id not in marks.of_image]
+        mark: [image_id for image_id in ids if image_id not in marks.of_image]
         for mark, ids in ((WRONG, was_wrong), (RIGHT, was_right))
     }
     if told := [f"{len(ids)} as {mark} ({listed(ids)})" for mark, ids in lost.items() if ids]:

@@ -329,5 +329,7 @@ def test_joined_label_sets_take_the_first_that_has_an_image(
     for name in ("a+", "a+a", "+"):
         with pytest.raises(UserError, match="different names joined by"):
             open_label_set(tmp_path, name)
-    with pytest.raises(UserError, match="nowhere does not exist"):
+    with pytest.raises(UserError, match=r"nowhere does not exist; there are: a, b, c\."):
         open_label_set(tmp_path, "a+nowhere")
+    with pytest.raises(UserError, match=r"a.*, .*z does not exist; there are: none\."):
+        open_label_set(tmp_path / "empty", "a+z")

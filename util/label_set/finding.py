@@ -1,5 +1,6 @@
 """Label sets by their names, wherever a path may be given too."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from util.disk.places import name_in, path_of
@@ -53,10 +54,7 @@ def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path
         return path
     predicted = sorted(runs.glob(f"*/predicted*/*/{MANIFEST}"))
     there = list_label_sets(label_sets, runs, split) | {each.parent: runs for each in predicted}
-    names = listed([folder.relative_to(root).as_posix() for folder, root in there.items()], 20)
-    raise UserError(
-        f"there is no label set, run, file or folder {name!r}; there are: {names or 'none'}"
-    )
+    raise UserError(f"there is no label set, run, file or folder {name!r}; {say_there(there)}")
 
 
 def _is_folder_of_other_things(path: Path) -> bool:
@@ -64,8 +62,23 @@ def _is_folder_of_other_things(path: Path) -> bool:
     return path.is_dir() and not (path / MANIFEST).is_file() and not any(path.rglob("*.png"))
 
 
+def list_own_label_sets(label_sets: Path) -> dict[Path, Path]:
+    """List the label sets in their folder, with that; none of a run."""
+    return {manifest.parent: label_sets for manifest in sorted(label_sets.glob(f"*/{MANIFEST}"))}
+
+
+def say_there(found: Mapping[Path, Path]) -> str:
+    """Say which label sets there are, for an error: `there are: boat, student/Test`.
+
+    Args:
+        found: Of `list_label_sets`.
+    """
+    names = [folder.relative_to(root).as_posix() for folder, root in found.items()]
+    return f"there are: {listed(names, 20) or 'none'}"
+
+
 def list_label_sets(label_sets: Path, runs: Path, split: str) -> dict[Path, Path]:
     """List all label sets, and the predictions that all runs have of a split, with their roots."""
-    found = {manifest.parent: label_sets for manifest in sorted(label_sets.glob(f"*/{MANIFEST}"))}
+    found = list_own_label_sets(label_sets)
     tested = {manifest.parent: runs for manifest in sorted(runs.glob(f"*/{split}/{MANIFEST}"))}
     return found | tested

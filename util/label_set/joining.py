@@ -5,8 +5,9 @@ from pathlib import Path
 
 from util.data_classes import BoxSettings
 from util.disk.walking import on_disk
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.label_set.comparing import common_box_settings
+from util.label_set.finding import list_own_label_sets, say_there
 from util.label_set.reading import LabelSet
 from util.settings import settings_hash
 
@@ -84,4 +85,9 @@ def open_label_set(folder: Path, name: str) -> LabelSet:
             f"the label set is {name!r}; expected a name, or different names joined by +"
         )
     folders = [on_disk(folder / part) for part in parts]
+    if missing := [str(each) for each in folders if not each.exists()]:
+        raise UserError(
+            f"the label set {listed(missing)} does not exist; "
+            f"{say_there(list_own_label_sets(folder))}. Make it first, or name another"
+        )
     return LabelSet(folders[0]) if len(folders) == 1 else JoinedLabelSet(folders)
