@@ -51,7 +51,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
-READS = keys_of("teacher", *TEACHERS) | BOX_RULE
+READS = keys_of("demo", "teacher", *TEACHERS) | BOX_RULE
 READS |= {"combination.strategy", "combination.min_votes"}
 READS -= {"teacher.split", "teacher.logits"}
 

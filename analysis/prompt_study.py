@@ -55,7 +55,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     **CELL,
 }
 
-READS = keys_of("study", "teacher", *TEACHERS, "student", "tracking") | TILES | BOX_RULE
+READS = keys_of("demo", "study", "teacher", *TEACHERS, "student", "tracking") | TILES | BOX_RULE
 READS |= {"evaluation.iou_thresholds", "combination.min_votes", "combination.calibration_split"}
 READS |= {"combination.pixel_weights"}
 READS -= {f"teacher.{key}" for key in ("checkpoint", "label_set", "flips", "logits", "split")}

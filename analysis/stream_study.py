@@ -46,7 +46,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     **CELL,
 }
 
-READS = keys_of("stream_study", "streams", "detector", "tracking")
+READS = keys_of("demo", "stream_study", "streams", "detector", "tracking")
 READS |= {"study.processes", "cross_performance.dataset", "clusters.name"}
 READS -= {f"streams.{key}" for key in ("cameras", "strategy", "frames", "budget", "seed", "name")}
 READS -= {f"detector.{key}" for key in ("run", "seed")}

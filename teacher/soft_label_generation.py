@@ -56,7 +56,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
-READS = keys_of("teacher", *TEACHERS) | BOX_RULE
+READS = keys_of("demo", "teacher", *TEACHERS) | BOX_RULE
 
 
 def preview(config: Config, prepared: PreparedTeacher, num_images: int) -> int:

@@ -27,7 +27,7 @@ from util.checking.page import write_findings
 from util.checking.series import check_series
 from util.checking.splits import check_groups, read_splits
 from util.checking.truth import Truth, read_truth
-from util.config import Config
+from util.config import Config, keys_of
 from util.config.command_line import load_config
 from util.demo.making import make_demo_if_asked
 from util.images.files import find_images
@@ -35,7 +35,8 @@ from util.images.splits import spread
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
 
-READS = {"splits.near_duplicate_bits", "student.crop_size_px", "student.validate_against"}
+READS = keys_of("demo")
+READS |= {"splits.near_duplicate_bits", "student.crop_size_px", "student.validate_against"}
 
 _PICTURES = 24
 """Of images, on the page."""

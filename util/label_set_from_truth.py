@@ -26,7 +26,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 import numpy as np
 
 from util.bbox_csv import COORDINATES, split_ignored
-from util.config import BOX_RULE, DataSection
+from util.config import BOX_RULE, DataSection, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.data_classes import BoxSettings
 from util.demo.making import make_demo_if_asked
@@ -66,7 +66,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "name": {"metavar": "NAME", "default": "truth", "help": "the label set's name: truth"},
 }
 
-READS = BOX_RULE
+READS = BOX_RULE | keys_of("demo")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

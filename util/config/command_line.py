@@ -1,6 +1,7 @@
 """The command line of a script: an option for every key of the config that the script reads."""
 
 import argparse
+import logging
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,7 +22,10 @@ from util.config import (
 )
 from util.config.errors import nearest_keys
 from util.config.values import describe_default, describe_kind, list_values, read_overrides
+from util.demo.settings import describe_other_demo
 from util.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 Options = Mapping[str, Mapping[str, Any]]
 """Arguments of argparse's `add_argument` by the name of an option; of what stands without one, such
@@ -30,6 +34,13 @@ as files, where they have `nargs`."""
 OVERWRITE: Options = {
     "overwrite": {"action": "store_true", "help": "redo what was made with other settings"}
 }
+
+_LABEL_SETS = frozenset(
+    key
+    for key in config_fields()
+    if key.endswith((".label_set", ".label_sets", "_label_set")) and not key.startswith("paths.")
+)
+"""Keys whose values name label sets."""
 
 _EPILOG = """\
 A list is given by repeating its option, or as JSON; of other options given twice the last counts.
@@ -42,7 +53,7 @@ def load_config(
     options: Options = MappingProxyType({}),
     reads: Collection[str] | None = None,
 ) -> tuple[Config, argparse.Namespace]:
-    """Read the config file and the command line of a script.
+    """Read the config file and the command line of a script; say where the demo is another one.
 
     The file is read whole, since many scripts share it. A key that is given on the command line is
     one that the script reads, so that nobody waits for what it would change.
@@ -52,7 +63,8 @@ def load_config(
         argv: Arguments without the script's name; None = those of the process.
         options: What the script alone understands.
         reads: Keys that it reads, such as `student.epochs`, which `--help` shows; None = all. Those
-            of `paths`, `data` and `demo` need not be named: a stage hands them on to the next.
+            of `paths`, `data` and `demo` need not be named: a stage hands them on to the next. Who
+            makes the demo names its keys, and refuses another one, of which others are told.
 
     Returns:
         The config, and the script's own options by name.
@@ -83,6 +95,10 @@ def load_config(
         problems.append(str(error))
     if problems:
         raise UserError("\n".join(problems))
+    if reads is not None and keys_of("demo").isdisjoint(reads):
+        other = describe_other_demo(config.data.images, config.paths.demo, config.demo)
+        if other:
+            logger.warning(other)
     return config, arguments
 
 
@@ -107,11 +123,24 @@ def _complete(parser: argparse.ArgumentParser) -> NoReturn:
 
         for action in parser._actions:  # argcomplete looks there, too
             field = config_fields().get(action.dest)
-            if field is not None and (values := list_values(field)):  # else files are completed
+            if action.dest in _LABEL_SETS:
+                action.completer = _list_label_sets  # type: ignore[attr-defined]
+            elif field is not None and (values := list_values(field)):  # else files are completed
                 completer = argcomplete.ChoicesCompleter(dict.fromkeys(values, ""))
                 action.completer = completer  # type: ignore[attr-defined]
         argcomplete.autocomplete(parser)
     raise SystemExit(1)
+
+
+def _list_label_sets(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """List the label sets at hand for a shell; none where the config cannot be read."""
+    from util.label_set.finding import list_own_label_sets
+
+    with suppress(UserError):
+        given = read_overrides(_list_given(parsed_args))
+        config = override_config(read_config(parsed_args.config), given)
+        return [folder.name for folder in list_own_label_sets(config.paths.label_sets)]
+    return []
 
 
 class _Parser(argparse.ArgumentParser):

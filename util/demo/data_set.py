@@ -10,6 +10,7 @@ import numpy as np
 
 from util.bbox_csv import COLUMNS
 from util.demo.canvas import Instance
+from util.demo.settings import SETTINGS
 from util.disk.whole_files import read_json, write_bytes, write_json, write_text
 from util.errors import UserError, listed
 from util.ground_truth.image_labels import COLUMNS as LABEL_COLUMNS
@@ -122,7 +123,7 @@ def make_data_set(
         write_text(folder / "image_labels.csv", "\n".join(labels) + "\n")
     _write_splits(folder, kind, stems)
     _write_names(folder, kind)
-    write_json(folder / "scenes.json", settings)
+    write_json(folder / SETTINGS, settings)
 
 
 def _write_splits(folder: Path, kind: SceneKind, stems: Sequence[str]) -> None:
@@ -156,7 +157,7 @@ def _check_numbers(num_scenes: int, size_px: int, seed: int) -> None:
 
 def _is_complete(folder: Path, settings: dict[str, Any]) -> bool:
     """Tell whether the folder holds the finished set of these settings; refuse another one."""
-    found = read_json(folder / "scenes.json", "delete the folder or give another one")
+    found = read_json(folder / SETTINGS, "delete the folder or give another one")
     if not found:
         return False
     if found != settings:

@@ -22,12 +22,12 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
+from util.config import keys_of
 from util.config.command_line import load_config
 from util.demo.making import KINDS, make_demo
 from util.running.run import print_next, run_script
 
-READS: frozenset[str] = frozenset()
-"""Keys of the config beside `paths`, `data` and `demo`."""
+READS = keys_of("demo")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

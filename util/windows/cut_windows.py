@@ -23,7 +23,14 @@ from typing import Any
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from util.config import Config, DataSection, WindowsSection, override_config, write_config
+from util.config import (
+    Config,
+    DataSection,
+    WindowsSection,
+    keys_of,
+    override_config,
+    write_config,
+)
 from util.config.command_line import OVERWRITE, load_config
 from util.demo.making import make_demo_if_asked
 from util.disk.whole_files import write_bytes
@@ -47,7 +54,7 @@ SPLITS, LABELS, CONFIG = "splits", "image_labels.csv", "config.json"
 DECIDING = {key for key in WindowsSection.model_fields if WindowsSection.is_deciding(key)}
 """Keys of the section that decide where windows lie."""
 
-READS = frozenset(f"windows.{key}" for key in DECIDING)
+READS = keys_of("demo") | {f"windows.{key}" for key in DECIDING}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

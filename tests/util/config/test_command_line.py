@@ -371,6 +371,22 @@ def test_a_shell_completes_values_that_are_counted_and_files(
     assert complete(f"python {words}", tmp_path) == (expected, "")
 
 
+def test_a_shell_completes_the_label_sets_at_hand_where_one_is_named(tmp_path: Path) -> None:
+    for name in ("boat", "bird", "bare"):
+        (tmp_path / "made" / name).mkdir(parents=True)
+    for name in ("boat", "bird"):
+        (tmp_path / "made" / name / "label_set.json").write_text("{}")
+    where = f"--paths.label_sets {tmp_path}/made"
+    for option, expected in {
+        "student/train.py --student.label_set ": ["bird", "boat"],
+        "analysis/review.py --review.label_sets bo": ["boat"],
+    }.items():
+        script, rest = option.split(" ", 1)
+        assert complete(f"python {script} {where} {rest}", tmp_path) == (expected, "")
+    nowhere = "python student/train.py --config nowhere.json --student.label_set b"
+    assert complete(nowhere, tmp_path) == ([], "")
+
+
 def test_the_values_of_a_key_are_those_of_its_type(tmp_path: Path) -> None:
     found, _ = complete("python teacher/soft_label_generation.py --teacher.name ", tmp_path)
     assert {*found} == {*get_args(TeacherSection.model_fields["name"].annotation)}
