@@ -4,7 +4,7 @@ import logging
 import posixpath
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from difflib import get_close_matches
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -18,9 +18,6 @@ from util.ground_truth.table import to_truth_table
 from util.words import count_of
 
 logger = logging.getLogger(__name__)
-
-_NEAR = 0.4
-"""Least similarity, of 1, of the name that an image may have in a file."""
 
 
 def read_coco(
@@ -156,8 +153,19 @@ def _sort_by_nearness(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """Put first the names that some which are wanted have in other folders, then near ones."""
     last = {posixpath.basename(each) for each in wanted}
     moved = [name for name in names if posixpath.basename(name) in last]
-    near = [name for each in wanted for name in get_close_matches(each, names, 1, _NEAR)]
+    near = [max(names, key=partial(_count_alike, each)) for each in wanted]
     return [*dict.fromkeys([*moved, *near, *names])]
+
+
+def _count_alike(name: str, other: str) -> int:
+    """Count the letters, large or small, in which two names begin and end alike.
+
+    There may be very many names, for which difflib takes too long.
+    """
+    name, other = name.lower(), other.lower()
+    return sum(
+        len(posixpath.commonprefix(pair)) for pair in ([name, other], [name[::-1], other[::-1]])
+    )
 
 
 def _find_sizes(

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -165,6 +166,21 @@ def test_names_that_may_be_meant_come_first_and_those_of_other_images_do_not_com
     (tmp_path / "t.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"\(sub/b\), .* unless b, sub_b, x0 and 1 more"):
         read_coco(tmp_path / "t.json", {"sub/b": images["sub/b"]}, ["a", "sub/b", "x1"])
+
+
+def test_which_of_very_many_names_may_be_meant_is_found_soon(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    names = [f"Flight_{n // 1000:02d}/video/Frame_{n % 1000:06d}" for n in range(50_000)]
+    entry = GOOD["images"][0]
+    entries = [{**entry, "id": n, "file_name": f"{name}.png"} for n, name in enumerate(names)]
+    content = {**GOOD, "images": entries, "annotations": []}
+    (tmp_path / "t.json").write_text(json.dumps(content))
+    asked = [f"flight_{n}/video/{n}/frame{n}" for n in (17123, 31004, 48999)]
+    start = time.process_time()  # however busy the machine is
+    with pytest.raises(UserError, match="unless Flight_17/video/Frame_000123, Flight_31/video/F"):
+        read_coco(tmp_path / "t.json", dict.fromkeys(asked, images["a"]))
+    assert time.process_time() - start < 6
 
 
 def test_an_image_may_have_another_suffix_than_the_file_says(read: Read) -> None:
