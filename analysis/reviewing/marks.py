@@ -123,7 +123,7 @@ def find_unlearnable(
         image_ids: Those that are asked about.
 
     Returns:
-        Why, by id: there is no map, or the image is damaged.
+        Why, by id: there is no map, or it or the image is damaged.
     """
 
     def judge(image_id: str) -> str | None:
@@ -133,6 +133,7 @@ def find_unlearnable(
             return f"{label_set.name} has no map of it"
         try:
             read_image(image_paths[image_id])
+            label_set.read(image_id)
         except UserError as error:
             return str(error)
         return None

@@ -220,6 +220,23 @@ def test_marks_that_lack_earlier_ones_are_refused_and_more_of_them_are_not(
     assert state() == ([ids[3]], f"{ids[4]}\n")
 
 
+def test_an_image_whose_map_is_damaged_is_not_listed_as_right(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(project.parent / "label_sets/bird", project.parent / "label_sets/torn")
+    torn = LabelSet(project.parent / "label_sets/torn")
+    whole, damaged, *_ = torn.ids
+    torn.path(damaged).write_bytes(torn.path(damaged).read_bytes()[:50])
+    marks = tmp_path / "marks.json"
+    told = dict.fromkeys([whole, damaged], "right")
+    marks.write_text(json.dumps({"teacher": "torn", "marks": told}))
+    more = ["--marks", str(marks), "--review.name", "intact", "--review.output", "intact"]
+    assert review(arguments(project, *more, "--review.marked", "torn")) == 1
+    listed = (project.parent / "runs/intact/splits/intact.txt").read_text(encoding="utf-8")
+    assert listed == f"{whole}\n"
+    assert f"from: {damaged}: {torn.path(damaged)} cannot be read as" in capsys.readouterr().out
+
+
 def test_marks_of_maps_that_were_made_anew_say_so_and_a_refusal_leaves_the_list(
     project: Path, page: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
