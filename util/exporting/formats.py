@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from util.errors import UserError
 from util.exporting.coco import describe_image, write_coco
 from util.exporting.collecting import Lines
 from util.exporting.label_studio import describe_task, write_tasks
@@ -85,7 +86,10 @@ def _encode_yolo(image: LabelledImage, wishes: Wishes, _path: Path) -> bytes:
 def _encode_voc(image: LabelledImage, wishes: Wishes, _path: Path) -> bytes:
     assert image.path is not None, "it tells the depth"
     folder, _, name = wishes.file_name(image).rpartition("/")
-    depth = count_channels(image.path)
+    try:
+        depth = count_channels(image.path)
+    except UserError:  # maps say all else of a damaged photograph
+        depth = 3
     return write_xml(image, folder, name, depth, wishes.has_confidence).encode()
 
 

@@ -85,6 +85,17 @@ def test_files_of_voc_say_how_many_channels_an_image_has(
         assert root.findtext("size/depth") == f"{depth}"
 
 
+def test_a_photograph_that_is_damaged_has_its_file_of_voc_all_the_same(
+    export: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "images/leer.jpg").write_bytes(b"no image")
+    out = export("voc")
+    size = ElementTree.parse(out / "leer.xml").getroot().find("size")
+    assert size is not None
+    assert [side.text for side in size] == ["60", "40", "3"]
+    assert (out / "flight 1" / "möwe.xml").exists()
+
+
 def test_masks_say_that_pieces_in_them_are_not_the_boxes(
     export: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
