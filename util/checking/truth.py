@@ -60,7 +60,7 @@ def read_truth(
         data: Names it.
         image_paths: Of all images, by id.
         asked: Images whose truth is looked at.
-        judged: Those of them that must have one.
+        judged: Those of them that must have one; none where there are no lists of them yet.
         seen: What was seen of the images that can be read.
         findings: Gets what was found.
     """
@@ -80,7 +80,7 @@ def read_truth(
         masks = findings.attempt(lambda: open_masks(data, image_paths))
         if masks is not None:
             _check_masks(masks, readable, seen, findings)
-            if known is not None:
+            if known is not None and not judged:  # lists are to be made, of images with both
                 findings.attempt(lambda: join_truths(data, known, masks.paths))
     labels = _read_labels(data.image_labels, image_paths, findings)
     if data.ground_truth is None and data.masks is None:
