@@ -30,7 +30,7 @@ from util.config.training import (
 class DetectorSection(Section):
     """A student that finds boxes, small enough for a camera."""
 
-    defaults_version: ClassVar[int] = 2  # boxes began at the side of a cell
+    defaults_version: ClassVar[int] = 3  # learning_rate was 0.002
 
     run: RunName = "detector"
     label_set: str | None = Field(
@@ -82,7 +82,7 @@ class DetectorSection(Section):
     epochs: Epochs = 40
     patience: Patience = 40
     batch_size: int = Field(8, ge=1, description="Images in a step.")
-    learning_rate: OneCycleRate = 0.002
+    learning_rate: OneCycleRate = 0.004
     weight_decay: WeightDecay = 0.01
     gradient_clip: GradientClip = 10.0
     ema_decay: float = Field(
