@@ -17,7 +17,7 @@ Next: student/train.py or util/export_label_set.py of that label set, which leav
 
 import logging
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,16 +172,9 @@ def use_marks(
     Raises:
         UserError: Marks are of other images or another label set, or lack earlier ones.
     """
-    from analysis.reviewing.marks import (
-        RIGHT,
-        WRONG,
-        check_earlier_marks,
-        find_held_out,
-        find_other_lists,
-        find_unlearnable,
-        read_marks,
-        weigh,
-    )
+    from analysis.reviewing.marks import RIGHT, WRONG, read_marks
+    from analysis.reviewing.right_list import choose_right
+    from analysis.reviewing.weighing import check_earlier_marks, weigh
 
     marks = read_marks(marks_path, image_paths)
     teacher = open_source(config, config.review.marked or config.combination.output)
@@ -197,15 +190,14 @@ def use_marks(
             teacher.name,
             marks_path,
         )
-    output = config.paths.label_sets / config.review.output
-    # All that may be refused comes before a list is written.
-    held_out = find_held_out(config.data, image_paths)
-    others = find_other_lists(config.review.name, config.data.splits)
-    right_list = config.paths.runs / config.review.name / "splits" / f"{config.review.name}.txt"
-    check_earlier_marks(teacher.label_set, marks, output, right_list, overwrite)
-    unlearnable = find_unlearnable(teacher.label_set, image_paths, marks.of(RIGHT))
+    # All that may be refused comes before anything is written.
+    paths, name = config.paths, config.review.name
+    output, path = paths.label_sets / config.review.output, paths.runs / name / f"splits/{name}.txt"
+    check_earlier_marks(teacher.label_set, marks, output, path, overwrite)
+    right = choose_right(path, marks.of(RIGHT), teacher.label_set, image_paths, config.data)
     made = weigh(teacher.label_set, marks, output, overwrite)
-    list_right(config, marks.of(RIGHT), held_out, unlearnable, others)
+    right.write()
+    print(*right.describe(config.data), sep="\n")
     status = report_made(made, f"{teacher.name} with {len(marks.of(WRONG))} wrong", ALONE)
     more = ["--student.pixel_weights", "label_set"] if marks.of(WRONG) else []
     learns = ["--student.label_set", config.review.output, "--student.run", config.review.output]
@@ -215,47 +207,6 @@ def use_marks(
         exported = ["--export_label_set.label_set", config.review.output]
         print_next(["util/export_label_set.py", *exported], argv)
     return status
-
-
-def list_right(
-    config: Config,
-    right: Sequence[str],
-    held_out: Collection[str],
-    unlearnable: Mapping[str, str],
-    others: Sequence[Path],
-) -> None:
-    """Write the list of what is right and may be learnt from, and say what it holds.
-
-    Args:
-        config: Names it.
-        right: Images that are marked as right.
-        held_out: Images that nobody is to learn from.
-        unlearnable: Why some of the images that are right cannot be learnt from, by id.
-        others: Lists that it lies beside.
-    """
-    from analysis.reviewing.marks import write_lists
-
-    data, name = config.data, config.review.name
-    learnable = [image_id for image_id in right if image_id not in unlearnable]
-    kept = [image_id for image_id in learnable if image_id not in held_out]
-    folder = config.paths.runs / name / "splits"
-    if kept:
-        path = write_lists(folder, name, kept, others)
-        print(f"{path}: {count_of(len(kept), 'image')} marked as right")
-    else:
-        (folder / f"{name}.txt").unlink(missing_ok=True)  # of other marks
-        print("No image to learn from is marked as right, so there is no list of them")
-    if unlearnable:
-        reasons = listed([f"{image_id}: {reason}" for image_id, reason in unlearnable.items()])
-        print(
-            f"Left out of that list: {count_of(len(unlearnable), 'image')} marked as right that "
-            f"cannot be learnt from: {reasons}"
-        )
-    if left_out := len(learnable) - len(kept):
-        print(
-            f"Left out of that list: {count_of(left_out, 'image')} marked as right that "
-            f"{data.validation_split} or {data.test_split} judges by"
-        )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,135 @@
+"""The label set that comes of marks: what is wrong has weight 0."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.reviewing.marks import RIGHT, WRONG, Marks
+from util.disk.fingerprints import fingerprint
+from util.errors import UserError, listed
+from util.images.files import image_size_hw
+from util.label_set import (
+    CHOSEN_ON,
+    Content,
+    LabelSet,
+    LabelSetWriter,
+    Made,
+    find_pending,
+    make_maps,
+)
+from util.label_set.records import read_manifest, read_records, record_files
+from util.running.shares import ALONE
+
+_MARKED_WRONG = "-wrong"
+"""What the source of a map whose image is marked as wrong ends with."""
+
+BYTES_A_PIXEL = 24
+"""Memory that a map, its weights and logits, and the boxes in it take."""
+
+
+def check_earlier_marks(
+    label_set: LabelSet, marks: Marks, output: Path, right_list: Path, overwrite: bool
+) -> None:
+    """Make sure that no image loses the mark by which an earlier run made what is there.
+
+    One that is marked otherwise now is no loss: somebody has changed their mind.
+
+    Args:
+        label_set: What was marked.
+        marks: Of the images.
+        output: Folder of the label set that comes of them; one of another label set is passed over.
+        right_list: The list of what is right; it need not be there.
+        overwrite: Whether what was made of earlier marks may go.
+
+    Raises:
+        UserError: Some images have no mark any more; they are counted and the first ones named.
+    """
+    made_by = read_manifest(output).get("settings", {})
+    if overwrite or made_by.get("label_set") != _identify(label_set):
+        return
+    was_wrong = [
+        record["id"]
+        for record, _ in read_records(record_files(output))
+        if record.get("source", "").endswith(_MARKED_WRONG)
+    ]
+    was_right = []
+    if right_list.is_file():
+        text = right_list.read_text(encoding="utf-8", errors="surrogateescape")
+        was_right = text.removesuffix("\n").split("\n")
+    lost = {
+        mark: [image_id for image_id in ids if image_id not in marks.of_image]
+        for mark, ids in ((WRONG, was_wrong), (RIGHT, was_right))
+    }
+    if told := [f"{len(ids)} as {mark} ({listed(ids)})" for mark, ids in lost.items() if ids]:
+        raise UserError(
+            f"{output} was made of marks of images that have none now: {' and '.join(told)}. Give "
+            "marks of all of them, --overwrite to go by these marks alone, or another "
+            "review.output and review.name"
+        )
+
+
+def _identify(label_set: LabelSet) -> list[Any]:
+    """Tell a label set from others of its name, for the settings of what is made of it."""
+    return [label_set.name, label_set.manifest.get("settings_hash")]
+
+
+def weigh(label_set: LabelSet, marks: Marks, output: Path, overwrite: bool) -> Made:
+    """Make a label set in which the pixels of images that are wrong have weight 0.
+
+    All else is as it was, weights of other images included. Other marks make anew only the images
+    that are marked otherwise.
+
+    Args:
+        label_set: What was marked.
+        marks: Of the images; those of others change nothing.
+        output: Folder of the new label set.
+        overwrite: Whether one that was made of another label set may be replaced.
+
+    Raises:
+        UserError: The label set is the output, or that was made of another one.
+    """
+    if output.resolve() == label_set.folder.resolve():
+        raise UserError(
+            f"review.output is {output.name!r}, the label set that was marked; give another"
+        )
+    wrong = frozenset(marks.of(WRONG))
+    made_by: dict[str, Any] = {
+        "producer": "review",
+        "label_set": _identify(label_set),
+    }
+    facts: dict[str, Any] = {"marked_wrong": len(wrong.intersection(label_set.ids))}
+    if label_set.chosen_on:
+        facts[CHOSEN_ON] = sorted(label_set.chosen_on)
+    boxes = label_set.box_settings
+
+    def make(image_id: str) -> Content:
+        soft_label = label_set.read(image_id)
+        weights = label_set.read_weights(image_id) if label_set.is_weighted(image_id) else None
+        if image_id in wrong:
+            weights = np.zeros(soft_label.shape, np.float32)
+        has_logits = label_set.logits_path(image_id).exists()
+        logits = label_set.read_logits(image_id) if has_logits else None
+        return Content(soft_label, weights=weights, logits=logits)
+
+    def source(image_id: str) -> str:
+        beside = [label_set.weights_path(image_id), label_set.logits_path(image_id)]
+        files = fingerprint([label_set.path(image_id), *beside])
+        return f"{files}{_MARKED_WRONG}" if image_id in wrong else files
+
+    with LabelSetWriter(output, made_by, overwrite, ALONE, boxes, facts) as writer:
+        sources = {image_id: source(image_id) for image_id in label_set.ids}
+        pending = find_pending(writer, sources, label_set.failed)
+        problems = make_maps(
+            writer, sources, pending, make, "weights", lambda i: _cost(label_set.path(i))
+        )
+        return Made(writer.finish_share(boxes), problems)
+
+
+def _cost(path: Path) -> int:
+    """Memory that a map at a path takes; 0 where it cannot be read."""
+    try:
+        return math.prod(image_size_hw(path)) * BYTES_A_PIXEL
+    except UserError:
+        return 0
