@@ -4,7 +4,6 @@ import argparse
 import logging
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -20,8 +19,9 @@ from util.config import (
     override_config,
     read_config,
 )
+from util.config.completion import complete
 from util.config.errors import nearest_keys
-from util.config.values import describe_default, describe_kind, list_values, read_overrides
+from util.config.values import describe_default, describe_kind, list_given, read_overrides
 from util.demo.settings import describe_other_demo
 from util.errors import UserError
 
@@ -34,13 +34,6 @@ as files, where they have `nargs`."""
 OVERWRITE: Options = {
     "overwrite": {"action": "store_true", "help": "redo what was made with other settings"}
 }
-
-_LABEL_SETS = frozenset(
-    key
-    for key in config_fields()
-    if key.endswith((".label_set", ".label_sets", "_label_set")) and not key.startswith("paths.")
-)
-"""Keys whose values name label sets."""
 
 _EPILOG = """\
 A list is given by repeating its option, or as JSON; of other options given twice the last counts.
@@ -77,9 +70,9 @@ def load_config(
     shown = [key for key in config_fields() if key in known]
     parser = _build_parser(description, options, shown)
     if "_ARGCOMPLETE" in os.environ:
-        _complete(parser)
+        complete(parser)
     arguments, unknown = parser.parse_known_args(argv)
-    given = _list_given(arguments)
+    given = list_given(arguments)
     named = [name for name, keywords in options.items() if "nargs" not in keywords]
     problems = [
         *_describe_unknown(unknown, ["config", *named, *shown]),
@@ -100,47 +93,6 @@ def load_config(
         if other:
             logger.warning(other)
     return config, arguments
-
-
-def _list_given(arguments: argparse.Namespace) -> dict[str, list[str]]:
-    """List what was given for each key that was given."""
-    return {
-        # Of --KEY=--, argparse makes an empty list.
-        key: ["--" if text == [] else text for text in texts]
-        for key in config_fields()
-        if (texts := getattr(arguments, key))
-    }
-
-
-def _complete(parser: argparse.ArgumentParser) -> NoReturn:
-    """Answer a shell that completes a command; the script itself must not run then.
-
-    It asks scripts that have `PYTHON_ARGCOMPLETE_OK` in their first lines. Where the environment of
-    the script has no argcomplete, nothing is completed.
-    """
-    with suppress(ModuleNotFoundError):
-        import argcomplete
-
-        for action in parser._actions:  # argcomplete looks there, too
-            field = config_fields().get(action.dest)
-            if action.dest in _LABEL_SETS:
-                action.completer = _list_label_sets  # type: ignore[attr-defined]
-            elif field is not None and (values := list_values(field)):  # else files are completed
-                completer = argcomplete.ChoicesCompleter(dict.fromkeys(values, ""))
-                action.completer = completer  # type: ignore[attr-defined]
-        argcomplete.autocomplete(parser)
-    raise SystemExit(1)
-
-
-def _list_label_sets(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
-    """List the label sets at hand for a shell; none where the config cannot be read."""
-    from util.label_set.finding import list_own_label_sets
-
-    with suppress(UserError):
-        given = read_overrides(_list_given(parsed_args))
-        config = override_config(read_config(parsed_args.config), given)
-        return [folder.name for folder in list_own_label_sets(config.paths.label_sets)]
-    return []
 
 
 class _Parser(argparse.ArgumentParser):

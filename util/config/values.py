@@ -1,5 +1,6 @@
 """Values of keys as texts: how they are described, and how those of a command line are read."""
 
+import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -135,3 +136,13 @@ def _read_value(text: str, kind: Any) -> Any:
         return kind(text) if kind in (int, float) else parse_json(text.lower())
     except ValueError:
         return text
+
+
+def list_given(arguments: argparse.Namespace) -> dict[str, list[str]]:
+    """List the texts of a command line that were given for each key that was given."""
+    return {
+        # Of --KEY=--, argparse makes an empty list.
+        key: ["--" if text == [] else text for text in texts]
+        for key in config_fields()
+        if (texts := getattr(arguments, key))
+    }

@@ -1,28 +1,19 @@
-"""Mask files: found by the ids of images, read, looked at for the values that they have."""
+"""Mask files: found by the ids of images, and read."""
 
-from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from util.disk.whole_files import open_file
 from util.errors import UserError
 from util.images.class_table import CLASS_NAMES, Colours, number_colours
 from util.images.decoding import open_image, turn_upright
 from util.images.files import find_files
 from util.images.ids import IMAGE_SUFFIXES
-from util.images.mask_values import CHUNK_PX, MAX_VALUE
-from util.images.splits import spread
-from util.running.ahead import map_ahead
-
-MOST_LOOKED_AT = 1000
-"""So many masks of a folder, evenly spread, show which values there are: 2 s for 512x512."""
+from util.images.mask_values import MAX_VALUE
 
 
-class _DamagedMaskError(UserError):
+class DamagedMaskError(UserError):
     """A mask that cannot be decoded, which says nothing about the others."""
 
 
@@ -55,7 +46,7 @@ def read_values(path: Path, colours: Colours = ()) -> tuple[np.ndarray, bool]:
             pixels = np.asarray(upright.convert("L") if upright.mode == "1" else upright)
             palette, mode = upright.getpalette("RGB"), upright.mode
     except UserError as error:
-        raise _DamagedMaskError(str(error)) from None
+        raise DamagedMaskError(str(error)) from None
     if colours:
         if shown is None:
             raise UserError(
@@ -133,97 +124,3 @@ def check_size(path: Path, mask_hw: tuple[int, ...], size_hw: tuple[int, int]) -
         f"the mask {path} is {mask_hw[1]} x {mask_hw[0]}, its image {size_hw[1]} x {size_hw[0]} "
         f"(width x height); they must agree{turned}"
     )
-
-
-class SeenMask(NamedTuple):
-    """What was seen in a mask.
-
-    Attributes:
-        path: Of its file.
-        values: uint16, all that it has, rising.
-        are_numbers: Whether it has a palette of colours.
-        is_jpeg: Whether it is JPEG, whatever its suffix says.
-    """
-
-    path: Path
-    values: np.ndarray
-    are_numbers: bool
-    is_jpeg: bool
-
-
-class Seen(NamedTuple):
-    """What was seen in masks.
-
-    Attributes:
-        num_masks: How many were looked at.
-        is_complete: Whether these are all.
-        values: All that they have, rising.
-        are_numbers: Whether all have a palette of colours, so that values are class numbers.
-        are_mixed: Whether some have 255 and others values between 0 and 255, but none has both.
-        are_jpeg: Whether some are JPEG, whose values are not quite those that were painted.
-        masks: Those of them that are not damaged.
-    """
-
-    num_masks: int
-    is_complete: bool
-    values: tuple[int, ...]
-    are_numbers: bool
-    are_mixed: bool
-    are_jpeg: bool
-    masks: tuple[SeenMask, ...]
-
-
-def look_at_some(paths: Sequence[Path], colours: Colours = ()) -> Seen:
-    """Look at masks, or at `MOST_LOOKED_AT` of them; those that are damaged show nothing.
-
-    Args:
-        paths: Of the masks.
-        colours: That stand for values; see `read_values`.
-
-    Raises:
-        UserError: All are damaged, or one is no mask.
-    """
-    chosen = spread(paths, MOST_LOOKED_AT)
-    states = [path.stat() for path in chosen]
-    found = _look_at(
-        tuple((p, s.st_size, s.st_mtime_ns) for p, s in zip(chosen, states, strict=True)), colours
-    )
-    return Seen(len(chosen), len(chosen) == len(paths), *found)
-
-
-@lru_cache(maxsize=8)
-def _look_at(
-    files: tuple[tuple[Path, int, int], ...], colours: Colours
-) -> tuple[tuple[int, ...], bool, bool, bool, tuple[SeenMask, ...]]:
-    """Look at files, once a process while they stay the same: path, size and time of each."""
-
-    def look(file: tuple[Path, int, int]) -> SeenMask | _DamagedMaskError:
-        try:
-            values, are_numbers = read_values(file[0], colours)
-        except _DamagedMaskError as error:
-            return error
-        is_there = np.zeros(MAX_VALUE + 1, bool)
-        flat = values.ravel()
-        for start in range(0, len(flat), CHUNK_PX):
-            is_there[flat[start : start + CHUNK_PX]] = True
-        there = np.flatnonzero(is_there).astype(np.uint16)
-        return SeenMask(file[0], there, are_numbers, _is_jpeg(file[0]))
-
-    found = list(map_ahead(look, files))
-    masks = tuple(each for each in found if not isinstance(each, _DamagedMaskError))
-    if not masks:
-        raise next(each for each in found if isinstance(each, _DamagedMaskError))
-    every = np.unique(np.concatenate([mask.values for mask in masks]))
-    have_both = [
-        255 in mask.values and ((mask.values > 0) & (mask.values < 255)).any() for mask in masks
-    ]
-    are_mixed = 255 in every and ((every > 0) & (every < 255)).any() and not any(have_both)
-    are_numbers = all(mask.are_numbers for mask in masks)
-    are_jpeg = any(mask.is_jpeg for mask in masks)
-    return tuple(every.tolist()), are_numbers, bool(are_mixed), are_jpeg, masks
-
-
-def _is_jpeg(path: Path) -> bool:
-    """Tell whether a file is JPEG, whatever its suffix says."""
-    with open_file(path) as file:
-        return file.read(2) == b"\xff\xd8"

@@ -8,7 +8,6 @@ import numpy as np
 
 from util.errors import UserError, listed
 from util.images.class_table import CLASS_NAMES, ClassTable
-from util.images.mask_files import Seen
 from util.images.mask_values import (
     ANOMALOUS,
     MAX_VALUE,
@@ -20,6 +19,7 @@ from util.images.mask_values import (
     meaning_of_settings,
     recognise,
 )
+from util.images.seen_masks import Seen
 from util.words import count_of
 
 

@@ -29,10 +29,8 @@ from util.images.class_table import (
 )
 from util.images.ids import name_files
 from util.images.mask_files import (
-    Seen,
     check_size,
     find_mask_files,
-    look_at_some,
     read_values,
 )
 from util.images.mask_meaning import find_meaning
@@ -45,6 +43,7 @@ from util.images.mask_values import (
     to_settings,
     to_word,
 )
+from util.images.seen_masks import Seen, look_at_some
 from util.settings import settings_hash
 from util.words import count_of
 

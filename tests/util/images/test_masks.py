@@ -21,7 +21,7 @@ from tests.util.images.example_masks import (
 )
 from util.config import DataSection
 from util.errors import UserError
-from util.images import mask_files
+from util.images import seen_masks
 from util.images.mask_files import find_mask_files, read_values
 from util.images.mask_values import to_settings
 from util.images.masks import TrueMasks, open_folder, open_masks
@@ -206,7 +206,7 @@ def test_a_large_folder_is_looked_at_in_part_and_any_other_value_is_refused_when
     names = [f"{number:02d}" for number in range(20)]
     odd = {"07": NOTHING + 3, "08": np.where(OBJECT == 1, 255, OBJECT).astype(np.uint8)}
     save_all(tmp_path, {name: odd.get(name, OBJECT) for name in names})
-    monkeypatch.setattr(mask_files, "MOST_LOOKED_AT", 2)  # the first and a middle one
+    monkeypatch.setattr(seen_masks, "MOST_LOOKED_AT", 2)  # the first and a middle one
     masks = open_folder(tmp_path, names)
     assert "0 = normal, 1 = anomalous (2 of 20 looked at)" in caplog.text
     assert masks.read("07").all()  # another class number
@@ -215,7 +215,7 @@ def test_a_large_folder_is_looked_at_in_part_and_any_other_value_is_refused_when
     masks = open_folder(tmp_path, names)
     with pytest.raises(UserError, match=r"07\.png has the values 3, but .*'255': 'anomalous'"):
         masks.read("07")
-    monkeypatch.setattr(mask_files, "MOST_LOOKED_AT", 20)
+    monkeypatch.setattr(seen_masks, "MOST_LOOKED_AT", 20)
     with pytest.raises(UserError, match="some masks have 255 and others class numbers"):
         open_folder(tmp_path, names)
 
