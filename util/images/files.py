@@ -97,9 +97,10 @@ def _by_id(
     """
     names, nameless = defaultdict(list), []
     for name, path in found.files.items():
-        if path.suffix.lower() in suffixes:
+        suffix = path.suffix
+        if suffix.lower() in suffixes:
             try:
-                names[name_to_id(name.removesuffix(path.suffix))].append(name)
+                names[name_to_id(name.removesuffix(suffix))].append(name)
             except UserError:
                 nameless.append(repr(name))
     if nameless:
@@ -126,14 +127,15 @@ def _describe_left_out(found: Walk) -> list[str]:
 
 def _count_others(found: Walk) -> list[str]:
     """Say how many files of which kinds are no images, nor annotations beside one, if any are."""
-    kinds_of = defaultdict(list)
+    images, rest = set[str](), list[tuple[str, str]]()
     for name, path in found.files.items():
-        kinds_of[name.removesuffix(path.suffix)].append(path.suffix.lower())
-    others = Counter[str]()
-    for suffixes in kinds_of.values():
-        is_image = not IMAGE_SUFFIXES.isdisjoint(suffixes)
-        expected = IMAGE_SUFFIXES | _ANNOTATIONS if is_image else IMAGE_SUFFIXES
-        others.update(suffix for suffix in suffixes if suffix not in expected)
+        suffix = path.suffix
+        stem, kind = name.removesuffix(suffix), suffix.lower()
+        if kind in IMAGE_SUFFIXES:
+            images.add(stem)
+        else:
+            rest.append((stem, kind))
+    others = Counter(k for stem, k in rest if k not in _ANNOTATIONS or stem not in images)
     kinds = [f"{suffix or 'no suffix'} {others[suffix]}" for suffix in sorted(others)]
     count = others.total()
     what = count_of(count, "file is no image", "files are no images")
