@@ -221,8 +221,11 @@ class RoadAnomalyPixels:
                 counted then.
         """
         _check(scores, truth)
-        # Quantiles and bins of sorted scores cost half of what those of unsorted ones do.
-        positives, negatives = (np.sort(scores[truth == c].astype(np.float64)) for c in (1, 0))
+        # Half floats are sorted sooner as floats, and what is sorted is binned sooner.
+        kind = np.promote_types(scores.dtype, np.float32)
+        positives, negatives = (
+            np.sort(scores[truth == c].astype(kind)).astype(np.float64) for c in (1, 0)
+        )
         num_pixels = len(positives) + len(negatives)
         if not num_pixels:
             return
@@ -244,11 +247,7 @@ class RoadAnomalyPixels:
         """Rising edges of the bins of an image, (B + 1,) float64."""
         if self._binning == "uniform":
             return np.linspace(*self._convention.uniform_range, UNIFORM_BINS + 1)
-        quantiles = [
-            np.quantile(part, np.linspace(0, 1, min(PERCENTILES, len(part))))
-            for part in (positives, negatives)
-            if len(part)
-        ]
+        quantiles = [_quantiles(part, PERCENTILES) for part in (positives, negatives) if len(part)]
         return np.unique(np.concatenate([self._convention.guards(lowest, highest), *quantiles]))
 
     def curve(self) -> RoadAnomalyCurve:
@@ -286,6 +285,19 @@ def _check(scores: np.ndarray, truth: np.ndarray) -> None:
         raise ValueError(f"a truth has type uint8 or bool, given {truth.dtype}")
     if not ((truth <= 1) | (truth == IGNORED)).all():
         raise ValueError(f"a truth has other values than 0, 1 and {IGNORED} (ignored)")
+
+
+def _quantiles(rising: np.ndarray, count: int) -> np.ndarray:
+    """(Q,) float64, `np.quantile` of evenly spaced levels, as many as scores at most.
+
+    To the bit, but of scores that rise, (N,) float64: nothing is copied or looked for.
+    """
+    positions = (len(rising) - 1) * np.linspace(0, 1, min(count, len(rising)))
+    below = positions.astype(int)
+    share = positions - below
+    low, high = rising[below], rising[np.minimum(below + 1, len(rising) - 1)]
+    step = high - low
+    return np.where(share < 0.5, low + step * share, high - step * (1 - share))
 
 
 def _count(scores: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score
 from tests.plain_road_anomaly import Frame, plain_road_anomaly
 from util.metrics.pixelwise.road_anomaly import (
     CONVENTIONS,
+    PERCENTILES,
     SUBMITTED,
     Binning,
     RoadAnomalyMetrics,
@@ -93,6 +94,17 @@ def test_images_with_more_pixels_than_bins_equal_the_plain_loops(
         flat = scores.astype(np.float64).ravel().tolist()
         frames.append(list(zip(flat, truth.ravel().tolist(), strict=True)))
     assert_plain(frames, version, binning, pixels.measure())
+
+
+@given(scores=st.lists(st.floats(0, 1), min_size=1, max_size=50))
+def test_bins_by_percentiles_begin_at_the_quantiles_of_numpy_to_the_bit(
+    scores: list[float],
+) -> None:
+    repeated = np.repeat(scores, 30)
+    quantiles = np.quantile(repeated, np.linspace(0, 1, min(PERCENTILES, len(repeated))))
+    frame = [(score, 1) for score in repeated]
+    thresholds = pixels_of(frame, version="2021").curve().thresholds
+    assert set(thresholds.tolist()) <= {0, *quantiles.tolist()}
 
 
 ONE = [(0.8, 1), (0.6, 0), (0.4, 1), (0.2, 0), (0.9, 255)]
