@@ -47,6 +47,7 @@ from util.config.teachers.classifier import ClassifierSection, Consistency
 from util.config.teachers.clip import ClipSection
 from util.config.teachers.mask2former import Mask2FormerSection
 from util.config.teachers.maskomaly import MaskomalySection
+from util.config.teachers.novelty import NoveltySection
 from util.config.teachers.queries import QueriesSection
 from util.config.teachers.saa import SaaSection
 from util.config.teachers.sam3 import Sam3Section
@@ -82,6 +83,7 @@ __all__ = [
     "LossName",
     "Mask2FormerSection",
     "MaskomalySection",
+    "NoveltySection",
     "PathsSection",
     "PixelWeights",
     "Precision",

@@ -35,6 +35,7 @@ from util.config.teachers.classifier import ClassifierSection
 from util.config.teachers.clip import ClipSection
 from util.config.teachers.mask2former import Mask2FormerSection
 from util.config.teachers.maskomaly import MaskomalySection
+from util.config.teachers.novelty import NoveltySection
 from util.config.teachers.queries import QueriesSection
 from util.config.teachers.saa import SaaSection
 from util.config.teachers.sam3 import Sam3Section
@@ -74,6 +75,7 @@ class Config(BaseModel):
         CombinationSection(), description=CombinationSection.__doc__
     )
     windows: WindowsSection = Field(WindowsSection(), description=WindowsSection.__doc__)
+    novelty: NoveltySection = Field(NoveltySection(), description=NoveltySection.__doc__)
     proposals: ProposalsSection = Field(ProposalsSection(), description=ProposalsSection.__doc__)
     refinement: RefinementSection = Field(
         RefinementSection(), description=RefinementSection.__doc__

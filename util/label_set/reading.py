@@ -92,6 +92,11 @@ class LabelSet:
             return frozenset(i for i in self.ids if self.weights_path(i).exists())
         return frozenset(record["id"] for record in self._records() if "weights" in record)
 
+    @cached_property
+    def _empty(self) -> frozenset[str]:
+        """The images in which nothing was found."""
+        return frozenset(r["id"] for r in self._records() if r["status"] == "empty")
+
     def _records(self) -> Iterator[Record]:
         """Read the records of the images that are part; ids are shared between label sets."""
         for record, _ in read_records(record_files(self.folder)):
@@ -133,6 +138,16 @@ class LabelSet:
     def is_weighted(self, image_id: str) -> bool:
         """Whether an image's pixels have weights, be they lost or not."""
         return image_id in self._weighted
+
+    def is_empty(self, image_id: str) -> bool:
+        """Whether nothing was found in an image; in a bare folder its map is read to tell.
+
+        Raises:
+            UserError: It has to be read and cannot be.
+        """
+        if not self.manifest:
+            return not self.read(image_id).any()
+        return image_id in self._empty
 
     def fingerprint(self) -> str:
         """Tell this set from any other: what made it, and from which files; reads no map."""

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from util.refinement.resizing import at_reduced_size
+from util.refinement.shifting import part_inside
 
 RADIUS_PX = 5
 """Steps are shorter than this, in pixels of the reduced image; 5 in PSA and IRN."""
@@ -64,16 +65,11 @@ def _relate(image_rgb: np.ndarray, beta: float) -> csr_array:
         for column in range(1 - RADIUS_PX, RADIUS_PX):
             if row**2 + column**2 >= RADIUS_PX**2 or abs(row) >= height or abs(column) >= width:
                 continue
-            here = _part(height, -row), _part(width, -column)
-            there = _part(height, row), _part(width, column)
+            here = part_inside(height, -row), part_inside(width, -column)
+            there = part_inside(height, row), part_inside(width, column)
             change = np.abs(colours[here] - colours[there]).mean(axis=2)
             ones.append(numbers[here].ravel())
             others.append(numbers[there].ravel())
             affinities.append(np.exp(-beta * change).ravel())
     places = np.concatenate(ones), np.concatenate(others)
     return csr_array((np.concatenate(affinities), places), shape=(numbers.size, numbers.size))
-
-
-def _part(side: int, shift: int) -> slice:
-    """The places on a line that lie on it still when `shift` is taken from them."""
-    return slice(max(shift, 0), side + min(shift, 0))
