@@ -7,7 +7,7 @@ import numpy as np
 
 from teacher.box_detector.candidates import Candidates
 from teacher.box_detector.coco import name_classes
-from teacher.inference.onnx_session import open_session
+from teacher.inference.onnx_session import open_fixed_session
 from util.errors import UserError
 
 STRIDES_PX = (8, 16, 32)
@@ -37,7 +37,7 @@ class YoloX:
         Raises:
             UserError: It is missing, damaged or of another network.
         """
-        self._session = open_session(path, (1, 3, None, None), "YOLOX", num_threads)
+        self._session = open_fixed_session(path, (1, 3, None, None), "YOLOX", num_threads)
         (node,) = self._session.get_inputs()
         self._input = node.name
         self.size_hw = (int(node.shape[2]), int(node.shape[3]))

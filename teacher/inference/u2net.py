@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from teacher.inference.onnx_session import open_session
+from teacher.inference.onnx_session import open_fixed_session
 from util.images.imagenet import IMAGE_MEAN, IMAGE_STD
 
 SIDE_PX = 320
@@ -24,7 +24,7 @@ class U2Net:
         Raises:
             UserError: It is missing, damaged or of another network.
         """
-        self._session = open_session(path, (1, 3, SIDE_PX, SIDE_PX), "U²-Net")
+        self._session = open_fixed_session(path, (1, 3, SIDE_PX, SIDE_PX), "U²-Net")
         self._input = self._session.get_inputs()[0].name
         self._fused = self._session.get_outputs()[0].name  # the others are of single depths
 

@@ -1,19 +1,48 @@
-"""Opens an exported network with ONNX Runtime; needs no torch."""
+"""Opens ONNX files, ours and those of others, with ONNX Runtime on the CPU; needs no torch."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from util.errors import UserError
 from util.running.ahead import count_cores
 
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
 IMAGES = "images_rgb"
 """The graph's input: (B, H, W, 3) uint8 RGB."""
 
 METADATA = "murmuration"
 """Key of the file's metadata: JSON, see `student.deployment.onnx_graph`."""
+
+
+def open_session(path: Path, num_threads: int, what: str = "ONNX file") -> "InferenceSession":
+    """Open a file.
+
+    Args:
+        path: Of the file.
+        num_threads: That an answer is computed in.
+        what: What it should hold, for the error.
+
+    Raises:
+        ModuleNotFoundError: ONNX Runtime is not installed.
+        UserError: The file is missing or damaged.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = num_threads
+    # Waiting threads would spin, and take the cores from reading, boxes and writing.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no base class but this
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} is no {what} that can be run: {reason}") from None
 
 
 class OnnxSession:
@@ -34,26 +63,14 @@ class OnnxSession:
         Raises:
             UserError: It is damaged, or ONNX Runtime is not installed.
         """
+        self.num_at_once = min(most_at_once, count_cores())
         try:
-            import onnxruntime
+            self._session = open_session(path, count_cores() // self.num_at_once)
         except ModuleNotFoundError:
             raise UserError(
                 f"{path} needs onnxruntime, which is not installed; run `python -m pip install "
                 "--no-deps -r requirements-deploy.txt`, or give a .pt checkpoint"
             ) from None
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        self.num_at_once = min(most_at_once, count_cores())
-        options.intra_op_num_threads = count_cores() // self.num_at_once
-        # Waiting threads would spin, and take the cores from reading, boxes and writing.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = onnxruntime.InferenceSession(
-                path, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # its exceptions have no base class but this
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{path} is no ONNX file that can be run: {reason}") from None
         self.metadata = self._read_metadata()
 
     def _read_metadata(self) -> dict[str, Any]:
