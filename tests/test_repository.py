@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from types import ModuleType
 
@@ -117,6 +118,15 @@ def test_a_script_that_is_imported_is_seen_in_whatever_form(text: str) -> None:
 def test_no_module_imports_a_script(path: Path) -> None:
     scripts = {dotted(name(script)) for script in SCRIPTS}
     assert not named_modules(path.read_text()) & scripts
+
+
+def test_modules_do_not_import_each_other_in_circles_not_even_late() -> None:
+    paths = {dotted(name(path)).removesuffix(".__init__"): path for path in MODULES}
+    graph = {
+        module: (named_modules(path.read_text()) & paths.keys()) - {module}
+        for module, path in paths.items()
+    }
+    TopologicalSorter(graph).prepare()  # names those of a circle
 
 
 ABOUT_CONFIG = {"analysis.work.stages", "analysis.work.detecting"}

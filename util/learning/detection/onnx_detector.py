@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, PositiveInt, ValidationError
 
 from util.errors import UserError
-from util.learning.detection.answering import Answer
+from util.learning.detection.cells import Answer
 from util.learning.inference.onnx_session import OnnxSession
 
 SCORES = "scores"

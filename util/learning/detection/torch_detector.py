@@ -7,7 +7,7 @@ import torch
 
 from util.data_classes import Device
 from util.errors import UserError
-from util.learning.detection.answering import Answer
+from util.learning.detection.cells import Answer
 from util.learning.detection.network import Detector
 from util.learning.device import choose_device
 from util.learning.inference.preparing import prepare_network
