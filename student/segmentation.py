@@ -12,7 +12,7 @@ from student.data.loading import Batch, SoftLabelPairs
 from student.losses import LossSettings, student_loss
 from student.validation import Validation, count_overlap, validate
 from util.config import BestEpoch
-from util.learning.inference.torch_predictor import scale_images
+from util.learning.inference.torch_session import scale_images
 from util.learning.runs.run_folder import Row
 from util.learning.task import Gather, Task
 from util.metrics.scores import iou

@@ -17,7 +17,8 @@ from student.losses import LossSettings, student_loss
 from util.bbox_csv import COORDINATES, boxes_to_table
 from util.data_classes import Boxes, BoxSettings
 from util.learning.inference.tiles import PredictionSettings, logits_to_soft_label, predict_in_tiles
-from util.learning.inference.torch_predictor import TorchPredictor, scale_images
+from util.learning.inference.torch_predictor import TorchPredictor
+from util.learning.inference.torch_session import scale_images
 from util.learning.processes import gather_objects
 from util.learning.runs.run_folder import Row
 from util.masks_to_bboxes import soft_label_to_boxes

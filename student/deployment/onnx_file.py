@@ -25,7 +25,7 @@ from util.errors import UserError, listed
 from util.images.files import read_image
 from util.learning.inference.onnx_predictor import LOGITS, PROBABILITIES, OnnxPredictor
 from util.learning.inference.onnx_session import IMAGES
-from util.learning.inference.torch_predictor import scale_images
+from util.learning.inference.torch_session import scale_images
 
 AXES = ("batch", "height", "width")
 """Names of the axes that may have any size."""

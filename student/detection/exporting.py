@@ -13,7 +13,7 @@ from student.deployment.onnx_graph import GraphForm, check_alike, write_graph
 from util.learning.detection.fitting import MULTIPLE_PX
 from util.learning.detection.network import Detector
 from util.learning.detection.onnx_detector import BOXES, SCORES, OnnxDetector
-from util.learning.inference.torch_predictor import scale_images
+from util.learning.inference.torch_session import scale_images
 
 OUTPUTS = {SCORES: ("batch", "cells", None), BOXES: ("batch", "cells", None)}
 """What it gives, and the axes of that."""

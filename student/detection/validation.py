@@ -17,7 +17,7 @@ from util.learning.detection.fitting import fit
 from util.learning.detection.loss import image_losses
 from util.learning.detection.network import Detector
 from util.learning.detection.targets import Truth, assign
-from util.learning.inference.torch_predictor import scale_images
+from util.learning.inference.torch_session import scale_images
 from util.learning.processes import gather_objects
 from util.learning.runs.run_folder import Row
 from util.metrics.class_average_precision import rank_by_class

@@ -32,7 +32,8 @@ from util.label_set import Content, LabelSet, LabelSetWriter
 from util.learning.checkpoint import save_checkpoint
 from util.learning.device import build_fabric, is_faster_in_bf16
 from util.learning.inference.onnx_predictor import OnnxPredictor
-from util.learning.inference.torch_predictor import TorchPredictor, scale_images
+from util.learning.inference.torch_predictor import TorchPredictor
+from util.learning.inference.torch_session import scale_images
 from util.learning.networks.models import Architecture, build_model
 from util.learning.runs.run_folder import RunFolder
 from util.learning.task import LoopSettings

@@ -36,7 +36,8 @@ from util.learning.inference.tiles import (
     predict_in_tiles,
     split_side,
 )
-from util.learning.inference.torch_predictor import TorchPredictor, scale_images
+from util.learning.inference.torch_predictor import TorchPredictor
+from util.learning.inference.torch_session import scale_images
 from util.learning.networks.models import Architecture, build_model
 from util.visualization import draw_overlay
 
@@ -274,13 +275,6 @@ def test_as_many_images_are_predicted_at_once_as_memory_allows(
     assert count_at_once(dict(list(paths.items())[: MANY - 1]), tile_px, 10**9) == 1
 
 
-def test_images_at_once_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.get_num_threads", lambda: 8)
-    for most, at_once, num_threads in ((1, 1, 8), (3, 3, 2), (100, 8, 1)):
-        predictor = TorchPredictor(make_student(), 1.0, most)
-        assert (predictor.num_at_once, predictor.num_threads) == (at_once, num_threads)
-
-
 def test_folders_of_one_name_have_predictions_of_their_own(trained: Path) -> None:
     for number, name in enumerate(("a/photos", "b/photos", "photos")):
         image = np.full((20, 20, 3), 50 * number, np.uint8)
@@ -351,6 +345,6 @@ def test_memory_that_runs_out_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -
     def fail(_: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(predictor.model, "forward", fail)
+    monkeypatch.setattr(predictor._session.model, "forward", fail)
     with pytest.raises(UserError, match=r"5 x 4 pixels .* set a smaller prediction\.tile_size_px"):
         predictor.predict(np.zeros((4, 5, 3), np.uint8))

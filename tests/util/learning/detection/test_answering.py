@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import torch
 from torch import nn
 
 from util.detections import BoxRule
+from util.errors import UserError
 from util.learning.detection.answering import DetectorLabeller
 from util.learning.detection.network import Cells, Detector, DetectorSettings
 from util.learning.detection.torch_detector import TorchDetector
@@ -22,7 +24,7 @@ class _Sure(nn.Module):
 
 def test_boxes_come_back_in_pixels_of_the_image_and_within_it() -> None:
     detector = TorchDetector(Detector(SETTINGS), torch.device("cpu"))
-    detector._model = _Sure()
+    detector._session.model = _Sure()
     labeller = DetectorLabeller(detector, BoxRule(0.1, 0.5, 10))
     (content,) = labeller.label(np.zeros((30, 128, 3), np.uint8), ["set"])
     assert content.size_hw == (30, 128)  # seen at half of its size
@@ -42,6 +44,17 @@ def test_answers_do_not_depend_on_how_many_are_given_at_once() -> None:
     assert len(found[0].confidences) == 10
 
 
+def test_memory_that_runs_out_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = TorchDetector(Detector(SETTINGS), torch.device("cpu"))
+
+    def fail(_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(detector._session.model, "forward", fail)
+    with pytest.raises(UserError, match=r"96 x 64 pixels .* a smaller detector\.size_px"):
+        detector.look(np.zeros((64, 96, 3), np.uint8))
+
+
 @pytest.mark.parametrize("encoder", [None, "tf_efficientnet_lite0", "mobilenetv3_small_100"])
 def test_a_detector_that_is_made_fast_says_what_its_network_does(encoder: str | None) -> None:
     torch.manual_seed(0)
@@ -55,7 +68,7 @@ def test_a_detector_that_is_made_fast_says_what_its_network_does(encoder: str | 
     with torch.inference_mode():
         seen = network.eval()(torch.from_numpy(image).permute(2, 0, 1)[None] / 255)
     detector = TorchDetector(network, torch.device("cpu"))
-    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in detector._model.modules())
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in detector._session.model.modules())
     answer = detector.look(image)
     np.testing.assert_allclose(answer.scores, seen.logits[0].sigmoid(), rtol=1e-3)
     np.testing.assert_allclose(answer.boxes_xyxy, seen.boxes_xyxy[0], rtol=1e-3, atol=1e-2)
