@@ -16,13 +16,8 @@ from util.streams.cameras import Camera
 from util.streams.choosing.choice import Choice
 from util.streams.choosing.frame_scores import score_count
 from util.streams.choosing.second_stage import keep
-from util.streams.choosing.strategies import (
-    choose,
-    looks_at_images,
-    needs_warmup,
-    score_frames,
-    score_pictures,
-)
+from util.streams.choosing.strategies import STRATEGIES, choose
+from util.streams.choosing.strategy import Asked, Told
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +74,7 @@ def select(
         settings: What is chosen.
         second_boxes: The table that the second stage goes by, and that `disagreement` compares to;
             None = the same.
-        images: Path of each frame by its id, for what `looks_at_images`.
+        images: Path of each frame by its id, for strategies that look at them.
 
     Raises:
         UserError: Cameras have too few frames for what is asked; all are named together.
@@ -88,16 +83,11 @@ def select(
     parts = [bank.learnable for bank in banks]
     boxes_of = _split_boxes(parts, boxes)
     second_of = boxes_of if second_boxes is None else _split_boxes(parts, second_boxes)
-    if looks_at_images(settings.strategy):
-        scores = [
-            score_pictures(part, images or {}, settings, num)
-            for part, num in zip(parts, asked, strict=True)
-        ]
-    else:
-        scores = [
-            score_frames(part, table, settings, second)
-            for part, table, second in zip(parts, boxes_of, second_of, strict=True)
-        ]
+    measure = STRATEGIES[settings.strategy].measure
+    scores = [
+        measure(Asked(part, num, settings), Told(table, (table, second), images or {}))
+        for part, num, table, second in zip(parts, asked, boxes_of, second_of, strict=True)
+    ]
     num_boxed = _count_boxed(parts, boxes_of)
     _refuse_cold(parts, num_boxed, settings)
     selections = [
@@ -132,7 +122,7 @@ def _refuse_cold(
     Raises:
         UserError: There are some, and fewer frames than asked for are not allowed.
     """
-    if not needs_warmup(settings.strategy) or settings.allow_short:
+    if not STRATEGIES[settings.strategy].needs_warmup or settings.allow_short:
         return
     _refuse(
         f"camera {camera.name} has {number} frames with boxes to learn from, no more than "

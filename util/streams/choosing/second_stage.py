@@ -5,22 +5,15 @@ that need the student's precision against the teacher's boxes are not here; `dis
 ours, needs no precision.
 """
 
-import random
-
 import numpy as np
 import pandas as pd
 
 from util.config.streams import StreamsSection
 from util.streams.cameras import Camera
 from util.streams.choosing.choice import Choice, unscored
-from util.streams.choosing.disagreement import score_disagreement
-from util.streams.choosing.frame_scores import (
-    embed_frames,
-    score_confidence,
-    score_entropy,
-    score_shape,
-)
-from util.streams.choosing.strategies import take_best
+from util.streams.choosing.frame_scores import embed_frames, score_entropy, score_shape
+from util.streams.choosing.strategies import STRATEGIES, choose_best, take_best
+from util.streams.choosing.strategy import Asked, Strategy, Told
 
 
 def keep(
@@ -47,42 +40,10 @@ def keep(
     """
     candidates = np.sort(positions)
     ids = [camera.ids[at] for at in candidates]
-    kept = _choose(ids, boxes, first_boxes, num, settings)
+    asked = Asked(Camera(camera.name, ids, camera.times[candidates]), num, settings)
+    strategy = SECOND_STAGES[settings.second_stage]
+    kept = strategy.choose(asked, strategy.measure(asked, Told(boxes, (first_boxes, boxes))))
     return Choice(candidates[kept.positions], kept.scores, kept.thresholds, kept.seen)
-
-
-def _choose(
-    ids: list[str],
-    boxes: pd.DataFrame,
-    first_boxes: pd.DataFrame,
-    num: int,
-    settings: StreamsSection,
-) -> Choice:
-    """Choose from frames in the order of time."""
-    match settings.second_stage:
-        case "top-confidence":
-            return take_best(score_confidence(ids, boxes, settings.confidence), num)
-        case "least-confidence":
-            return take_best(score_confidence(ids, boxes, settings.confidence), num, is_top=False)
-        case "maximum-entropy":
-            return take_best(score_entropy(ids, boxes), num)
-        case "tfdp":
-            # The facts do not say which end is kept: that of the paper, the most complex.
-            return take_best(score_shape(ids, boxes), num)
-        case "disagreement":
-            least = settings.disagreement_confidence
-            return take_best(score_disagreement(ids, first_boxes, boxes, least), num)
-        case "moderate":
-            return choose_moderate(embed_frames(ids, boxes), num)
-        case "farthest-first":
-            return choose_farthest_first(embed_frames(ids, boxes), num)
-        case "kmeans":
-            return choose_by_clusters(embed_frames(ids, boxes), num, settings.seed)
-        case "kmeans-cosine":
-            return choose_by_clusters(_to_unit(embed_frames(ids, boxes)), num, settings.seed)
-        case _:
-            drawn = random.Random(settings.seed).sample(range(len(ids)), min(num, len(ids)))
-            return unscored(np.array(sorted(drawn), np.int64), len(ids))
 
 
 def choose_farthest_first(features: np.ndarray, num: int) -> Choice:
@@ -166,3 +127,34 @@ def _to_unit(features: np.ndarray) -> np.ndarray:
     """Give rows the length 1, (N, D) float32; rows of zeros stay."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     return (features / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+
+
+def _measure_places(asked: Asked, told: Told) -> np.ndarray:
+    return embed_frames(asked.camera.ids, told.boxes)
+
+
+def _choose_middles(asked: Asked, features: np.ndarray) -> Choice:
+    return choose_by_clusters(features, asked.num, asked.settings.seed)
+
+
+_OF_BOTH = ("random", "top-confidence", "least-confidence", "disagreement")
+
+SECOND_STAGES = {
+    **{name: STRATEGIES[name] for name in _OF_BOTH},
+    "maximum-entropy": Strategy(
+        lambda asked, told: score_entropy(asked.camera.ids, told.boxes), choose_best
+    ),
+    # The facts do not say which end is kept: that of the paper, the most complex.
+    "tfdp": Strategy(lambda asked, told: score_shape(asked.camera.ids, told.boxes), choose_best),
+    "moderate": Strategy(
+        _measure_places, lambda asked, features: choose_moderate(features, asked.num)
+    ),
+    "farthest-first": Strategy(
+        _measure_places, lambda asked, features: choose_farthest_first(features, asked.num)
+    ),
+    "kmeans": Strategy(_measure_places, _choose_middles),
+    "kmeans-cosine": Strategy(
+        lambda asked, told: _to_unit(_measure_places(asked, told)), _choose_middles
+    ),
+}
+"""All words of `streams.second_stage` but none, some of which are strategies of the first, too."""
