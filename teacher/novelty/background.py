@@ -54,9 +54,7 @@ class Background:
             ValueError: There are fewer.
         """
         if len(frames) < LEAST_FRAMES:
-            raise ValueError(
-                f"a background is learnt of {LEAST_FRAMES} frames, given {len(frames)}"
-            )
+            raise ValueError(f"expected {LEAST_FRAMES} empty frames, given {len(frames)}")
         features = np.stack(frames)
         spread = features.std(axis=(0, 1, 2))
         spread[spread == 0] = 1  # a feature that never varies makes no difference

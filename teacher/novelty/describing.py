@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from util.learning.detection.backbones import FINE_PX, StagedBackbone
-from util.learning.inference.torch_predictor import scale_images
+from util.learning.inference.torch_session import scale_images
 from util.learning.networks.pretrained import TIMM
 from util.learning.networks.unet import pad_to_multiple
 from util.weights import efficientnet_lite
@@ -46,7 +46,7 @@ class CellDescriber:
             (ceil(H / 8), ceil(W / 8), C) float32: means of the features of 3x3 cells of 8 pixels.
         """
         height, width = (-(-side // CELL_PX) for side in image_rgb.shape[:2])
-        image = scale_images(torch.from_numpy(image_rgb.copy())[None].permute(0, 3, 1, 2))
+        image = scale_images(torch.from_numpy(image_rgb)[None].permute(0, 3, 1, 2))
         normalised = pad_to_multiple((image - self._mean) / self._std, 32)
         cells = F.avg_pool2d(self._backbone.fine(self._backbone.stem(normalised)), 3, 1, 1)
         return np.ascontiguousarray(cells[0, :, :height, :width].permute(1, 2, 0).numpy())
