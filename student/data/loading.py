@@ -14,7 +14,7 @@ from student.data.augmentation import Augmentation, Sample, augment, draw_corner
 from util.config import PixelWeights
 from util.errors import UserError, listed
 from util.images.files import image_size_hw, read_image
-from util.label_set import LabelSet
+from util.label_set import AnyLabelSet
 from util.learning.batches import read_ahead
 from util.learning.seeds import mix_seed
 from util.words import count_of
@@ -99,7 +99,7 @@ class SoftLabelPairs:
         self,
         image_ids: Sequence[str],
         image_paths: Mapping[str, Path],
-        label_set: LabelSet,
+        label_set: AnyLabelSet,
         temperature: float,
         augmentation: Augmentation | None = None,
         seed: int = 0,
@@ -206,7 +206,7 @@ class SoftLabelPairs:
 
 
 def check_pairs(
-    image_ids: Sequence[str], image_paths: Mapping[str, Path], label_set: LabelSet
+    image_ids: Sequence[str], image_paths: Mapping[str, Path], label_set: AnyLabelSet
 ) -> dict[str, tuple[int, int] | None]:
     """Check that images have soft labels of their size; reads headers only.
 
@@ -244,7 +244,7 @@ def _size_hw(path: Path) -> tuple[int, int] | None:
         return None
 
 
-def check_weights(image_ids: Sequence[str], label_set: LabelSet) -> None:
+def check_weights(image_ids: Sequence[str], label_set: AnyLabelSet) -> None:
     """Check that weights have their image's size; where an image has none, all pixels count alike.
 
     Reads headers only.
@@ -273,7 +273,7 @@ def check_weights(image_ids: Sequence[str], label_set: LabelSet) -> None:
         )
 
 
-def check_logits(image_ids: Sequence[str], label_set: LabelSet) -> None:
+def check_logits(image_ids: Sequence[str], label_set: AnyLabelSet) -> None:
     """Check that images have logits of their size.
 
     Raises:

@@ -18,7 +18,7 @@ from util.errors import listed
 from util.ground_truth.reading import read_truths
 from util.images.files import find_images
 from util.images.splits import read_split
-from util.label_set import LabelSet, open_label_set
+from util.label_set import AnyLabelSet, open_label_set
 from util.settings import settings_hash
 from util.words import count_of
 
@@ -58,7 +58,7 @@ class Material:
     """
 
     image_paths: Mapping[str, Path]
-    label_set: LabelSet
+    label_set: AnyLabelSet
     train: Sizes
     validation: Sizes
     split_names: tuple[str, str]

@@ -21,7 +21,7 @@ from util.label_set.comparing import (
 )
 from util.label_set.contents import Content
 from util.label_set.finding import find_label_set, list_label_sets, prompt_to_folder
-from util.label_set.joining import open_label_set
+from util.label_set.joining import AnyLabelSet, open_label_set
 from util.label_set.making import Made, make_maps
 from util.label_set.reading import LabelSet, map_cost
 from util.label_set.records import CHOSEN_ON, LOG, MANIFEST, PREDICTION
@@ -33,6 +33,7 @@ __all__ = [
     "LOG",
     "MANIFEST",
     "PREDICTION",
+    "AnyLabelSet",
     "Content",
     "LabelSet",
     "LabelSetWriter",

@@ -4,6 +4,7 @@ import math
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -32,6 +33,39 @@ from util.label_set.records import (
 from util.running.ahead import map_ahead
 from util.running.progress import track
 from util.settings import settings_hash
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is known of the images of a label set, without a look at their maps.
+
+    Attributes:
+        ids: Of those that have not failed, sorted.
+        failed: Why each of the others has, by id.
+        empty: Those in which nothing was found.
+        weighted: Those whose pixels have weights.
+        num_masks: How many masks of things an image has, by id, where they were looked for.
+    """
+
+    ids: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    empty: set[str] = field(default_factory=set)
+    weighted: set[str] = field(default_factory=set)
+    num_masks: dict[str, int] = field(default_factory=dict)
+
+    def add(self, record: Record) -> None:
+        """Note what a record tells; ids are shared between label sets."""
+        image_id = sys.intern(record["id"])
+        if record["status"] == "failed":
+            self.failed[image_id] = record["reason"]
+        else:
+            self.ids.append(image_id)
+        if record["status"] == "empty":
+            self.empty.add(image_id)
+        if "weights" in record:
+            self.weighted.add(image_id)
+        if "masks" in record:
+            self.num_masks[image_id] = record["masks"]
 
 
 class LabelSet:
@@ -67,42 +101,41 @@ class LabelSet:
                     "needed here; choose one of a teacher or student that gives maps"
                 )
         else:
-            found = [i for i in find_files(folder, {".png"}) if not is_mask(i)]
+            found = {i for i in find_files(folder, {".png"}) if not is_mask(i)}
             if not found:
                 raise UserError(f"the label set {folder} has no soft label (.png)")
-            weights = {f"{WEIGHTS}/{image_id}" for image_id in found}
-            self.ids, self.failed = sorted(set(found) - weights), {}
+            weights = {f"{WEIGHTS}/{image_id}": image_id for image_id in found}
+            weighted = {weights[each] for each in found.intersection(weights)}
+            self._told = _Told(sorted(found.difference(weights)), weighted=weighted)
 
     @cached_property
-    def ids(self) -> list[str]:
-        """The images that have a soft label or, in a set of boxes alone, were looked at; sorted."""
-        return [record["id"] for record in self._records() if record["status"] != "failed"]
-
-    @cached_property
-    def failed(self) -> dict[str, str]:
-        """Why each of the other images has none, by id."""
-        if not self.manifest["counts"]["failed"]:
-            return {}
-        return {r["id"]: r["reason"] for r in self._records() if r["status"] == "failed"}
-
-    @cached_property
-    def _weighted(self) -> frozenset[str]:
-        """The images whose pixels have weights."""
-        if not self.manifest:
-            return frozenset(i for i in self.ids if self.weights_path(i).exists())
-        return frozenset(record["id"] for record in self._records() if "weights" in record)
-
-    @cached_property
-    def _empty(self) -> frozenset[str]:
-        """The images in which nothing was found."""
-        return frozenset(r["id"] for r in self._records() if r["status"] == "empty")
-
-    def _records(self) -> Iterator[Record]:
-        """Read the records of the images that are part; ids are shared between label sets."""
+    def _told(self) -> _Told:
+        """What the records tell of the images that are part, read in one pass."""
+        told = _Told()
         for record, _ in read_records(record_files(self.folder)):
             if "absent" not in record:
-                record["id"] = sys.intern(record["id"])
-                yield record
+                told.add(record)
+        return told
+
+    @property
+    def ids(self) -> list[str]:
+        """The images that have a soft label or, in a set of boxes alone, were looked at; sorted."""
+        return self._told.ids
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Why each of the other images has none, by id."""
+        if self.manifest and not self.manifest["counts"]["failed"]:  # so no record need be read
+            return {}
+        return self._told.failed
+
+    @property
+    def num_masks(self) -> dict[str, int]:
+        """How many masks of things each image has, by id; images where none were looked for lack.
+
+        A bare folder has none.
+        """
+        return self._told.num_masks
 
     @property
     def name(self) -> str:
@@ -137,7 +170,7 @@ class LabelSet:
 
     def is_weighted(self, image_id: str) -> bool:
         """Whether an image's pixels have weights, be they lost or not."""
-        return image_id in self._weighted
+        return image_id in self._told.weighted
 
     def is_empty(self, image_id: str) -> bool:
         """Whether nothing was found in an image; in a bare folder its map is read to tell.
@@ -147,7 +180,7 @@ class LabelSet:
         """
         if not self.manifest:
             return not self.read(image_id).any()
-        return image_id in self._empty
+        return image_id in self._told.empty
 
     def fingerprint(self) -> str:
         """Tell this set from any other: what made it, and from which files; reads no map."""
@@ -216,16 +249,6 @@ class LabelSet:
         if not is_array or not np.isfinite(logits).all():
             raise UserError(f"{path} holds no logits: expected finite floats, (height, width)")
         return logits.astype(np.float32)
-
-    @cached_property
-    def num_masks(self) -> dict[str, int]:
-        """How many masks of things each image has, by id; images where none were looked for lack.
-
-        A bare folder has none.
-        """
-        if not self.manifest:
-            return {}
-        return {record["id"]: record["masks"] for record in self._records() if "masks" in record}
 
     def mask_path(self, image_id: str, number: int) -> Path:
         """Where a mask of a thing in an image lies, by its number from 0."""

@@ -1,18 +1,21 @@
 """Label sets on disk, read or refused."""
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import util.label_set.reading
 from tests.util.label_set.example_sets import BOXES, SETTINGS, make, spot
 from util.bbox_csv import read_bbox_csv
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import write_image, write_soft_label
 from util.label_set import Content, LabelSet, LabelSetWriter, write_boxes_anew
+from util.label_set.records import Place, Record, read_records
 
 RECORD = {"status": "labelled", "source": "1", "seconds": 0, "map": "1", "size_hw": [1, 1]}
 
@@ -48,6 +51,28 @@ def test_records_that_are_lost_are_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="unfinished; run what makes it again"):
         LabelSet(tmp_path / "set")
     assert make(tmp_path / "set", ["a"]).ids == ["a"]
+
+
+def test_all_that_records_say_of_images_is_read_in_one_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        writer.add("a", Content(spot(), weights=spot(), proposals=[spot() > 0]), "1", 0)
+        writer.add("b", Content(spot()), "1", 0)
+        writer.fail("c", "it is truncated")
+        label_set = writer.finish(BOXES)
+    passes = []
+
+    def read(files: Sequence[Path]) -> Iterator[tuple[Record, Place]]:
+        passes.append(files)
+        return read_records(files)
+
+    monkeypatch.setattr(util.label_set.reading, "read_records", read)
+    assert label_set.ids == ["a", "b"]
+    assert label_set.failed == {"c": "it is truncated"}
+    assert [label_set.is_weighted(name) for name in "ab"] == [True, False]
+    assert label_set.num_masks == {"a": 1}
+    assert len(passes) == 1
 
 
 def test_equal_maps_are_known_without_reading_them(tmp_path: Path) -> None:
