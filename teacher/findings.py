@@ -81,8 +81,10 @@ class Teacher(Protocol):
     def label(self, image_rgb: np.ndarray, names: Sequence[str], /) -> Iterator[Content]:
         """Label one image, (H, W, 3) uint8 RGB, for some label sets.
 
-        The models have done their work when this returns; the maps are laid out one by one, so
-        that one map is in memory at a time. A `Finding` tells a preview why.
+        A model that is asked for all of them together has done its work when this returns; the
+        maps are laid out one by one, so that one map is in memory at a time. Where each label set
+        has a model of its own, that is asked in its turn, and fails it alone. A `Finding` tells a
+        preview why.
 
         Raises:
             UserError: The image cannot be labelled: it does not fit into memory, or a model has

@@ -1,6 +1,7 @@
 """Classifiers of images that label them by their class activation maps."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +44,14 @@ class CamTeacher:
         self._gate = gate
 
     def label(self, image_rgb: np.ndarray, names: Sequence[str], /) -> Iterator[Content]:
-        """Map the evidence in an image, (H, W, 3) uint8 RGB, times its probability."""
-        for name in names:
-            yield Content(self._map(name, image_rgb))
+        """Map the evidence in an image, (H, W, 3) uint8 RGB, times its probability.
 
-    def _map(self, name: str, image_rgb: np.ndarray) -> np.ndarray:
+        Each classifier is asked in its turn: one that cannot answer fails its own label set.
+        """
+        # No generator, which an error would end.
+        return map(partial(self._map, image_rgb), names)
+
+    def _map(self, image_rgb: np.ndarray, name: str) -> Content:
         """Make the map of a classifier, (H, W) float32; as a whole the image is judged first.
 
         Raises:
@@ -59,11 +63,11 @@ class CamTeacher:
             raise UserError(f"the classifier of {name} answers with {logit}, which is no number")
         probability = float(expit(logit))
         if probability < (classifier.threshold if self._gate is None else self._gate):
-            return np.zeros(image_rgb.shape[:2], np.float32)
+            return Content(np.zeros(image_rgb.shape[:2], np.float32))
         activation = map_activation(
             classifier.network, self._evidence[name], image_rgb, self._views
         )
-        return activation * np.float32(probability)
+        return Content(activation * np.float32(probability))
 
     def check_prompts(self, prompts: Sequence[str], /) -> None:
         """Refuse nothing: classifiers know no prompts."""

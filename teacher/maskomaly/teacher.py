@@ -106,8 +106,7 @@ class MaskomalyTeacher:
             how = (self._queries.get(network), self._settings, self._smoothing_px)
             found = compute_scores(outputs, scores, *how)
             maps |= {f"{network}-{score}": each for score, each in found.items()}
-        for name in names:
-            yield Content(maps[name])
+        return (Content(maps[name]) for name in names)
 
     def check_prompts(self, prompts: Sequence[str], /) -> None:
         """Refuse nothing: networks know no prompts."""

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Protocol
 
 import numpy as np
@@ -48,7 +49,8 @@ class Labeller(Protocol):
             names: Of the label sets, as the labeller knows them: the prompts of a teacher, say.
 
         Raises:
-            UserError: The image cannot be labelled.
+            UserError: The image cannot be labelled. Where the iterator raises it, it cannot be for
+                this label set; the next one is still asked for.
             PromptError: A label set cannot be made, whatever the image.
         """
         ...
@@ -92,14 +94,11 @@ def label_images(
     with log_to(log), stop_between_items("image") as should_stop, WriteBehind() as behind:
         bar = track(answered, label, total=len(work.image_paths))
         for seen, answers in enumerate(bar, start=1):
-            try:
-                _lay_out(answers, work, writers, behind)
-            except UserError as error:
-                failures.add(answers.image_id, str(error))
-                for name in answers.names:
-                    behind.do(writers[name].fail, answers.image_id, str(error))
-                if len(failures.reasons) == seen == FUTILE_FAILURES and not has_worked:
-                    raise UserError(f"the first {seen} images have all failed: {error}") from None
+            if reasons := _lay_out(answers, work, writers, behind):
+                failures.add(answers.image_id, "; ".join(dict.fromkeys(reasons)))
+            has_worked |= len(reasons) < len(answers.names)
+            if len(failures.reasons) == seen == FUTILE_FAILURES and not has_worked:
+                raise UserError(f"the first {seen} images have all failed: {reasons[-1]}")
             if should_stop():
                 break
     return answering.refused
@@ -107,19 +106,19 @@ def label_images(
 
 @dataclass(frozen=True)
 class _Answers:
-    """What a labeller says of an image: its content for each label set, or why there is none.
+    """What a labeller says of an image.
 
     Attributes:
         image_id: Of the image.
         names: Of the label sets that were asked for.
-        found: The answers, in their order.
+        found: Its content for each of them in their order, or why there is none.
         seconds: That the models took.
         num_pixels: Of the image.
     """
 
     image_id: str
     names: Sequence[str]
-    found: "Iterator[Content] | UserError"
+    found: Iterator[Content | UserError]
     seconds: float = 0.0
     num_pixels: int = 0
 
@@ -149,7 +148,7 @@ class _Answering:
         image_id, image = read
         asked = self._still_asked(image_id)
         if isinstance(image, UserError):
-            return _Answers(image_id, asked, image)
+            return _Answers(image_id, asked, repeat(image))
         start = time.perf_counter()
         try:
             try:
@@ -159,7 +158,7 @@ class _Answering:
                 asked = self._still_asked(image_id)
                 found = self.labeller.label(image, asked)
         except UserError as error:
-            return _Answers(image_id, asked, error)
+            return _Answers(image_id, asked, repeat(error))
         return _Answers(
             image_id, asked, found, time.perf_counter() - start, math.prod(image.shape[:2])
         )
@@ -195,17 +194,27 @@ def _lay_out(
     work: Work,
     writers: Mapping[str, LabelSetWriter],
     behind: WriteBehind,
-) -> None:
-    """Have the answers about one image written; the models' time is shared out evenly."""
-    if isinstance(answers.found, UserError):
-        raise answers.found
-    image_id = answers.image_id
+) -> list[str]:
+    """Have the answers about one image written; the models' time is shared out evenly.
+
+    Returns:
+        Why label sets have none, a reason for each of these.
+    """
+    image_id, found, reasons = answers.image_id, answers.found, list[str]()
     for name in answers.names:
         start = time.perf_counter()
-        content = next(answers.found)
+        try:
+            content = next(found)
+        except UserError as error:
+            content, found = error, chain(found, repeat(error))  # a generator is at its end
+        if isinstance(content, UserError):
+            reasons.append(str(content))
+            behind.do(writers[name].fail, image_id, reasons[-1])
+            continue
         seconds = answers.seconds / len(answers.names) + time.perf_counter() - start
         arguments = writers[name], image_id, content, work.sources[image_id], seconds
         behind.do(_write, *arguments, cost_bytes=answers.num_pixels * WRITING_BYTES)
+    return reasons
 
 
 def _write(

@@ -197,3 +197,19 @@ def test_answers_that_are_no_numbers_are_refused(cloud: Path) -> None:
     answers = teacher.label(paint(0, True)[0], ["x"])
     with pytest.raises(UserError, match="the classifier of x answers with nan"):
         next(answers)
+
+
+def test_a_classifier_that_cannot_answer_leaves_the_others_their_maps(cloud: Path) -> None:
+    trained, broken = (
+        TrainedClassifier.load(cloud.parent / "runs/classifier/best.pt") for _ in range(2)
+    )
+    torch.nn.init.constant_(broken.network.head.weight, torch.nan)
+    see = choose_evidence(trained.network, "it", "native", None)
+    classifiers = {"x": broken, "y": trained}
+    teacher = CamTeacher(classifiers, dict.fromkeys("xy", see), Views([1.0], True), None)
+    answers = teacher.label(paint(0, True)[0], ["x", "y"])
+    with pytest.raises(UserError, match="the classifier of x answers with nan"):
+        next(answers)
+    content = next(answers)
+    assert content.soft_label is not None
+    assert content.soft_label.max() > 0.9

@@ -134,6 +134,55 @@ def test_a_prompt_that_is_refused_undoes_no_other(images: Path) -> None:
         LabelSet(images.parent / "sets" / "gull")
 
 
+@pytest.mark.parametrize("broken", PROMPTS)
+def test_a_label_set_that_cannot_have_a_map_leaves_those_of_the_image_to_the_others(
+    images: Path, broken: str
+) -> None:
+    class OneByOne(MeanTeacher):
+        def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
+            def answer(prompt: str) -> Finding:
+                if prompt == broken and image_rgb[0, 0, 0] == 2:
+                    raise UserError("it has answered with NaN")
+                return next(super(OneByOne, self).label(image_rgb, [prompt]))
+
+            return map(answer, prompts)
+
+    label_sets = {label_set.name: label_set for label_set in run(images, OneByOne())}
+    lacking, whole = label_sets.pop(broken), *label_sets.values()
+    assert lacking.ids == ["0", "1", "3", "4", "5"]
+    assert lacking.failed == {"2": "it has answered with NaN"}
+    assert whole.ids == ["0", "1", "2", "3", "4", "5"]
+    assert whole.read("2").max() == np.float32(2 / 255)
+
+
+def test_a_teacher_that_ends_at_what_it_cannot_answer_keeps_what_it_has_answered(
+    images: Path,
+) -> None:
+    class Ending(MeanTeacher):
+        def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
+            for number, finding in enumerate(super().label(image_rgb, prompts)):
+                if number == 1 and image_rgb[0, 0, 0] == 2:
+                    raise UserError("it has answered with NaN")
+                yield finding
+
+    first, second = run(images, Ending())
+    assert first.ids == ["0", "1", "2", "3", "4", "5"]
+    assert second.failed == {"2": "it has answered with NaN"}
+
+
+def test_a_label_set_that_never_gets_a_map_does_not_end_the_work_on_another(tmp_path: Path) -> None:
+    class Half(MeanTeacher):
+        def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
+            yield from super().label(image_rgb, prompts[:1])
+            raise UserError("it has answered with NaN")
+
+    for number in range(25):
+        image = np.full((8, 9, 3), number, np.uint8)
+        write_image(tmp_path / "images" / f"{number:02}.png", image)
+    first, second = run(tmp_path / "images", Half())
+    assert len(first.ids) == len(second.failed) == 25
+
+
 def test_where_every_prompt_is_refused_that_is_the_error(images: Path) -> None:
     class Mute(MeanTeacher):
         def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:

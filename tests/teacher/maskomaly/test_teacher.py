@@ -1,0 +1,25 @@
+"""Networks of road scenes as a teacher."""
+
+import numpy as np
+import pytest
+
+from teacher.maskomaly.raw_outputs import RawOutputs
+from teacher.maskomaly.scoring.maskomaly_score import MaskomalySettings
+from teacher.maskomaly.teacher import MaskomalyTeacher, NetworkPasses
+from util.errors import UserError
+
+
+class Damaged(NetworkPasses):
+    """Passes whose cache is damaged."""
+
+    def __init__(self) -> None:
+        pass
+
+    def see(self, image_rgb: np.ndarray) -> RawOutputs:
+        raise UserError("the cache is damaged")
+
+
+def test_networks_have_answered_before_a_map_is_asked_for() -> None:
+    teacher = MaskomalyTeacher({"it": Damaged()}, {}, MaskomalySettings(), 0.0)
+    with pytest.raises(UserError, match="the cache is damaged"):
+        teacher.label(np.zeros((4, 6, 3), np.uint8), ["it-rba", "it-eam"])
