@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 
-from util.bbox_csv import COLUMNS
+from util.bbox_csv import COLUMNS, write_bbox_csv
 from util.data_classes import BoxSettings
 from util.images.files import write_image
 from util.label_set import Content, LabelSet, LabelSetWriter
@@ -109,6 +109,12 @@ def box_table(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
     full = [(*row[:5], 0, "bird", row[5] if len(row) > 5 else 1.0) for row in rows]
     table = pd.DataFrame(full, columns=COLUMNS)
     return table.astype({c: float for c in ["xmin", "ymin", "xmax", "ymax", "confidence"]})
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table of boxes as our CSV."""
+    with write_bbox_csv(path) as add:
+        add(table[COLUMNS].itertuples(index=False))
 
 
 def paint_scene(size_hw: tuple[int, int], centres: Sequence[tuple[int, int]]) -> np.ndarray:

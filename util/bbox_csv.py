@@ -9,7 +9,8 @@ crowds.
 
 import codecs
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,20 +67,23 @@ def split_ignored(truths: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return truths[~is_ignored], truths[is_ignored]
 
 
-def write_bbox_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
-    """Write boxes as a file, one at a time; no box gives the header alone.
+@contextmanager
+def write_bbox_csv(path: Path) -> Iterator[Callable[[Iterable[Sequence[Any]]], None]]:
+    """Write boxes as a file, some at a time; no box gives the header alone.
 
     Names with `;` or quotes are quoted. Numbers have all their digits, so that what is read again
     has the same overlaps.
 
     Args:
-        path: Where the file shall be.
-        rows: The values of `COLUMNS` of each box.
+        path: Where the file shall be; it is there at the end of the block.
+
+    Yields:
+        What adds boxes: it takes the values of `COLUMNS` of each.
     """
     with whole_file(path) as file:
         writer = csv.writer(codecs.getwriter("utf-8")(file), delimiter=";", lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(rows)
+        yield writer.writerows
 
 
 def read_bbox_csv(path: Path) -> pd.DataFrame:

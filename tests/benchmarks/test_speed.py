@@ -18,9 +18,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from scipy import ndimage
 
 from student.losses import LossSettings, student_loss
-from tests.conftest import box_table
+from tests.conftest import box_table, write_table
 from tests.plain_metrics import plain_thesis_metric_of_rows
-from util.bbox_csv import COLUMNS, read_bbox_csv, write_bbox_csv
+from util.bbox_csv import read_bbox_csv
 from util.config import Config
 from util.data_classes import BoxSettings
 from util.demo.data_set import make_data_set
@@ -135,13 +135,8 @@ def test_both_box_metrics_are_50_times_the_double_loop(
     benchmark: BenchmarkFixture, rng: np.random.Generator, tmp_path: Path
 ) -> None:
     images = [f"image_{i:04d}" for i in range(3006)]
-    write_bbox_csv(
-        tmp_path / "truths.csv", random_boxes(rng, 10_365, 3006)[COLUMNS].itertuples(index=False)
-    )
-    write_bbox_csv(
-        tmp_path / "predictions.csv",
-        random_boxes(rng, 19_585, 3006)[COLUMNS].itertuples(index=False),
-    )
+    write_table(tmp_path / "truths.csv", random_boxes(rng, 10_365, 3006))
+    write_table(tmp_path / "predictions.csv", random_boxes(rng, 19_585, 3006))
 
     def ours() -> tuple[int, int, int]:
         truths = read_bbox_csv(tmp_path / "truths.csv")

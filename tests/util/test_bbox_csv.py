@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import box_table
-from util.bbox_csv import COLUMNS, COORDINATES, boxes_to_table, read_bbox_csv, write_bbox_csv
+from tests.conftest import box_table, write_table
+from util.bbox_csv import COORDINATES, boxes_to_table, read_bbox_csv
 from util.data_classes import Boxes
 from util.errors import UserError
 from util.metrics.boxes import BoxMatcher
@@ -24,7 +24,7 @@ def write(tmp_path: Path, *rows: str, header: str = HEADER) -> Path:
 def test_tables_survive_the_disk_with_awkward_names(tmp_path: Path) -> None:
     names = ["a;b", 'say "hi"', "möwe 1", "sub/x", "1", "NA", "null"]
     table = box_table([(name, 0.1, 0.2, 0.3, 0.4, 0.5) for name in names])
-    write_bbox_csv(tmp_path / "x.csv", table[COLUMNS].itertuples(index=False))
+    write_table(tmp_path / "x.csv", table)
     read = read_bbox_csv(tmp_path / "x.csv")
     assert read["image"].tolist() == names
     np.testing.assert_allclose(read["confidence"], 0.5)
@@ -57,7 +57,7 @@ def test_half_of_a_box_in_whole_pixels_is_half_of_it_in_a_file_too(
     table = boxes_to_table([("a", (height, width), boxes)], "bird")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "boxes.csv"
-        write_bbox_csv(path, table[COLUMNS].itertuples(index=False))
+        write_table(path, table)
         read = read_bbox_csv(path)
     for column in (*COORDINATES, "confidence"):
         assert read[column].tolist() == table[column].tolist()
@@ -69,7 +69,7 @@ def test_half_of_a_box_in_whole_pixels_is_half_of_it_in_a_file_too(
 
 def test_no_boxes_give_a_header_alone(tmp_path: Path) -> None:
     table = boxes_to_table([("a", (10, 10), Boxes(np.zeros((0, 4)), np.zeros(0)))], "bird")
-    write_bbox_csv(tmp_path / "x.csv", table[COLUMNS].itertuples(index=False))
+    write_table(tmp_path / "x.csv", table)
     assert (tmp_path / "x.csv").read_text() == HEADER + "\n"
     assert read_bbox_csv(tmp_path / "x.csv").empty
 

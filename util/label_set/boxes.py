@@ -1,13 +1,11 @@
-"""Boxes of label sets: found in the maps, and written as CSV image by image."""
+"""Boxes of label sets: found in the maps, kept in records, and as rows of CSV."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from util.bbox_csv import write_bbox_csv
 from util.data_classes import Boxes, BoxSettings
 from util.masks_to_bboxes import soft_label_to_boxes
 
@@ -48,26 +46,18 @@ def boxes_to_rows(boxes: Boxes) -> list[Row]:
     return rows
 
 
-def write_boxes(
-    path: Path,
-    found: Iterable[tuple[str, tuple[int, int], Sequence[Row]]],
-    object_class: str,
-) -> None:
-    """Write the boxes of images as CSV, in the order given.
+def rows_to_csv(
+    image_id: str, size_hw: tuple[int, int], rows: Iterable[Row], object_class: str
+) -> Iterator[tuple[Any, ...]]:
+    """Turn what a record keeps of an image's boxes into rows of `util.bbox_csv`, in this order.
 
     Args:
-        path: Where the file shall be.
-        found: Image id, (height, width) of the image in pixels, and `boxes_to_rows` of its boxes.
+        image_id: Of the image.
+        size_hw: Its height and width in pixels.
+        rows: `boxes_to_rows` of its boxes.
         object_class: Of boxes that have no class of their own.
     """
-    write_bbox_csv(
-        path,
-        (
-            (
-                *(image_id, x0 / width, y0 / height, x1 / width, y1 / height, number),
-                *(own[0] if own else object_class, score),
-            )
-            for image_id, (height, width), rows in found
-            for number, (x0, y0, x1, y1, score, *own) in enumerate(rows)
-        ),
-    )
+    height, width = size_hw
+    for number, (x0, y0, x1, y1, score, *own) in enumerate(rows):
+        corners = x0 / width, y0 / height, x1 / width, y1 / height
+        yield (image_id, *corners, number, own[0] if own else object_class, score)

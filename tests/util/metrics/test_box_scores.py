@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import box_table
-from util.bbox_csv import COLUMNS, boxes_to_table, read_bbox_csv, write_bbox_csv
+from tests.conftest import box_table, write_table
+from util.bbox_csv import boxes_to_table, read_bbox_csv
 from util.data_classes import BoxSettings
 from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
 from util.metrics.average_precision import COCO_IOUS, average_precision
@@ -45,9 +45,7 @@ def test_perfect_maps_score_1_by_every_metric_at_every_iou(
 
     def boxes(settings: BoxSettings) -> pd.DataFrame:
         found = [(i, mask.shape, soft_label_to_boxes(mask, settings)) for i, mask in masks.items()]
-        write_bbox_csv(
-            tmp_path / "boxes.csv", boxes_to_table(found, "bird")[COLUMNS].itertuples(index=False)
-        )
+        write_table(tmp_path / "boxes.csv", boxes_to_table(found, "bird"))
         return read_bbox_csv(tmp_path / "boxes.csv")
 
     truths, settings = boxes(BoxSettings(dilation_iterations=0)), BoxSettings(box_rule=box_rule)

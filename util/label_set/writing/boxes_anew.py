@@ -1,7 +1,8 @@
 """The boxes of a finished label set, found anew."""
 
+from util.bbox_csv import write_bbox_csv
 from util.data_classes import BoxSettings
-from util.label_set.boxes import boxes_to_rows, write_boxes
+from util.label_set.boxes import boxes_to_rows, rows_to_csv
 from util.label_set.reading import LabelSet
 from util.label_set.records import PREDICTION
 from util.label_set.writing.writer import LabelSetWriter
@@ -14,8 +15,7 @@ def write_boxes_anew(label_set: LabelSet, settings: BoxSettings) -> None:
         made_by = label_set.manifest["settings"]
         LabelSetWriter(label_set.folder, made_by, facts=facts).finish(settings, anew=True)
         return
-    found = (
-        (each.image_id, each.size_hw, boxes_to_rows(each.boxes))
-        for each in label_set.iterate_boxes(label_set.ids, settings)
-    )
-    write_boxes(label_set.folder / PREDICTION, found, settings.object_class)
+    with write_bbox_csv(label_set.folder / PREDICTION) as add:
+        for found in label_set.iterate_boxes(label_set.ids, settings):
+            rows = boxes_to_rows(found.boxes)
+            add(rows_to_csv(found.image_id, found.size_hw, rows, settings.object_class))

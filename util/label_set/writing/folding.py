@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from util.bbox_csv import write_bbox_csv
 from util.data_classes import BoxSettings
 from util.disk.whole_files import whole_file
 from util.errors import UserError
@@ -17,10 +18,9 @@ from util.images.files import read_soft_label
 from util.images.ids import id_to_path
 from util.label_set.boxes import (
     BYTES_A_PIXEL,
-    Row,
     boxes_to_rows,
     find_boxes,
-    write_boxes,
+    rows_to_csv,
 )
 from util.label_set.records import (
     PREDICTION,
@@ -152,25 +152,19 @@ def fold_records(
         part: The images that are part of the set; None = those that were.
         settings: How boxes are found.
     """
-    head = head_of(settings_hash, settings)
-    summary = Summary()
-    with whole_file(folder / RECORDS) as file:
+    head, summary = head_of(settings_hash, settings), Summary()
+    lines = _read_latest(latest, part, head.box_settings)
+    bar = track(lines, f"boxes of {folder.name}", len(latest.places), transient=True)
+    with whole_file(folder / RECORDS) as file, write_bbox_csv(folder / PREDICTION) as add:
         file.write(f"{head_line(head)}\n".encode())
-
-        def boxes() -> Iterator[tuple[str, tuple[int, int], list[Row]]]:
-            lines = _read_latest(latest, part, head.box_settings)
-            bar = track(lines, f"boxes of {folder.name}", len(latest.places), transient=True)
-            while chunk := list(islice(bar, IMAGES_AT_ONCE)):
-                _complete(folder, [record for record, _ in chunk], settings)
-                for record, line in chunk:
-                    file.write(line or f"{json.dumps(record)}\n".encode())
-                    if not record.get("absent"):
-                        summary.add(record)
-                        if record["status"] != "failed":
-                            rows = record["detected" if "detected" in record else "boxes"]
-                            yield record["id"], record["size_hw"], rows
-
-        write_boxes(folder / PREDICTION, boxes(), settings.object_class)
+        for record, line in _complete(folder, bar, settings):
+            file.write(line or f"{json.dumps(record)}\n".encode())
+            if record.get("absent"):
+                continue
+            summary.add(record)
+            if record["status"] != "failed":
+                rows = record["detected" if "detected" in record else "boxes"]
+                add(rows_to_csv(record["id"], record["size_hw"], rows, settings.object_class))
     return summary
 
 
@@ -205,26 +199,31 @@ def _has_boxes(record: Record) -> bool:
     return "detected" in record or "boxes" in record
 
 
-def _complete(folder: Path, records: Sequence[Record], settings: BoxSettings) -> None:
-    """Find the boxes that records of images which are part of the set lack."""
-    lacking = [
-        record
-        for record in records
-        if record["status"] != "failed" and not _has_boxes(record) and not record.get("absent")
-    ]
+def _complete(
+    folder: Path, lines: Iterator[tuple[Record, bytes]], settings: BoxSettings
+) -> Iterator[tuple[Record, bytes]]:
+    """Find the boxes that records of images which are part of the set lack, many side by side."""
 
-    def find(record: Record) -> list[Row] | UserError:
+    def find(record: Record) -> tuple[str, Record]:
+        image_id = record["id"]
         try:
-            soft_label = read_soft_label(id_to_path(folder, record["id"]))
+            soft_label = read_soft_label(id_to_path(folder, image_id))
         except UserError as error:
-            return error
-        return boxes_to_rows(find_boxes(record["id"], soft_label, settings).boxes)
+            return image_id, {"status": "failed", "reason": str(error)}
+        return image_id, {"boxes": boxes_to_rows(find_boxes(image_id, soft_label, settings).boxes)}
 
-    found = map_ahead(
-        find, lacking, cost_bytes=lambda each: math.prod(each["size_hw"]) * BYTES_A_PIXEL
-    )
-    for record, boxes in zip(lacking, found, strict=True):
-        if isinstance(boxes, UserError):
-            record |= {"status": "failed", "reason": str(boxes)}
-        else:
-            record["boxes"] = boxes
+    while chunk := list(islice(lines, IMAGES_AT_ONCE)):
+        lacking = [record for record, _ in chunk if _lacks_boxes(record)]
+        found = dict(
+            map_ahead(
+                find, lacking, cost_bytes=lambda each: math.prod(each["size_hw"]) * BYTES_A_PIXEL
+            )
+        )
+        for record, line in chunk:
+            more = found.get(record["id"])
+            yield record | more if more else record, line
+
+
+def _lacks_boxes(record: Record) -> bool:
+    """Tell whether the boxes of an image that is part of the set are still to be found."""
+    return record["status"] != "failed" and not _has_boxes(record) and not record.get("absent")

@@ -321,7 +321,7 @@ def test_boxes_of_fewer_images_are_not_taken_for_those_of_all_after_a_stop(
         writer.pending({"a": "1", "b": "1"})
         writer.add("b", Content(spot()), source="1", seconds=0.0)
         with monkeypatch.context() as patch:
-            patch.setattr(util.label_set.writing.folding, "write_boxes", full_disk)
+            patch.setattr(util.label_set.writing.folding, "write_bbox_csv", full_disk)
             with pytest.raises(OSError, match="No space"):
                 writer.finish(BOXES)
     with pytest.raises(UserError, match="unfinished"):
@@ -330,6 +330,16 @@ def test_boxes_of_fewer_images_are_not_taken_for_those_of_all_after_a_stop(
         assert writer.pending({"a": "1", "b": "1"}) == []
         writer.finish(BOXES)
     assert read_bbox_csv(tmp_path / "prediction.csv")["image"].tolist() == ["a", "b"]
+
+
+def test_a_map_that_cannot_be_read_for_its_boxes_is_that_of_a_failed_image(tmp_path: Path) -> None:
+    make(tmp_path, ["a", "b"])
+    (tmp_path / "a.png").write_bytes(b"no image")
+    write_boxes_anew(LabelSet(tmp_path), BoxSettings())
+    label_set = LabelSet(tmp_path)
+    assert label_set.ids == ["b"]
+    assert "a.png cannot be read" in label_set.failed["a"]
+    assert label_set.read_boxes()["image"].tolist() == ["b"]
 
 
 def test_a_failure_on_a_full_disk_is_known_until_the_end(
