@@ -1,7 +1,7 @@
 """Scores of boxes by every metric, with intervals over images, beside what chance would score."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -24,8 +24,8 @@ class BoxScores:
     Attributes:
         iou_thresholds: Of the one-to-one metric.
         counts: (I, M, 3) true positives, false positives and false negatives of each image.
-        interval: (M, 3) `BOX_SCORES` of each metric; 0 where undefined (thesis). A resample in
-            which a score is undefined says nothing about it, and is left out.
+        interval: (M, 3) `BOX_SCORES` of each metric; 0 where undefined, of all images (thesis) and
+            of a resample alike.
         empty_share: Share of the images in which there is no box that counts.
     """
 
@@ -75,17 +75,18 @@ class BoxScores:
         Returns:
             Columns `part` and `images`, and those of `table` but for `chance_f1`; the rows of a
             part together, parts in the order of their names. Where there is no box, true or found,
-            scores are nan.
+            scores and their ends are nan.
         """
         names, tables = np.array(part_of_image, object), []
         for name in sorted(set(part_of_image)):
             places = np.flatnonzero(names == name)
             counts = self.counts[places]
-            interval = _score(counts, groups.of(places), num_resamples)
+            interval = bootstrap(groups.of(places).sum(counts), box_scores, num_resamples)
             empty_share = float((counts[:, -1, :2].sum(axis=1) == 0).mean())
             part = BoxScores(self.iou_thresholds, counts, interval, empty_share)
             table = part.table(np.zeros(counts.shape[1])).drop(columns="chance_f1")
-            table.loc[~counts.any(axis=(0, 2)), [*BOX_SCORES]] = np.nan
+            of_scores = [name for name in table if str(name).startswith(BOX_SCORES)]
+            table.loc[~counts.any(axis=(0, 2)), of_scores] = np.nan
             table.insert(0, "part", name)
             table.insert(1, "images", len(places))
             tables.append(table)
@@ -107,13 +108,9 @@ def measure_boxes(
         num_resamples: For the intervals.
     """
     counts = count_boxes(matcher, iou_thresholds)
-    interval = _score(counts, groups or ImageGroups(np.arange(len(counts))), num_resamples)
+    of_groups = counts if groups is None else groups.sum(counts)
+    interval = bootstrap(of_groups, box_scores, num_resamples)
     return BoxScores(iou_thresholds, counts, interval, matcher.empty_share())
-
-
-def _score(counts: np.ndarray, groups: ImageGroups, num_resamples: int) -> Interval:
-    interval = bootstrap(groups.sum(counts), box_scores, num_resamples)
-    return replace(interval, estimate=np.nan_to_num(interval.estimate))
 
 
 def count_boxes(matcher: BoxMatcher, iou_thresholds: Sequence[float]) -> np.ndarray:
@@ -134,13 +131,8 @@ def name_metrics(iou_thresholds: Sequence[float]) -> list[str]:
 
 
 def box_scores(totals: np.ndarray) -> np.ndarray:
-    """`BOX_SCORES` (..., 3) of totals (..., 3) of TP, FP, FN; nan where undefined, 0 of 0.
-
-    So precision needs a prediction, recall a truth, and F1 = 2TP / (2TP + FP + FN) one of them.
-    """
-    scores = np.stack([precision(totals), recall(totals), f1(totals)], axis=-1)
-    tp, fp, fn = np.moveaxis(totals, -1, 0)
-    return np.where(np.stack([tp + fp, tp + fn, tp + fp + fn], axis=-1) > 0, scores, np.nan)
+    """`BOX_SCORES` (..., 3) of totals (..., 3) of TP, FP, FN; 0 where undefined, 0 of 0."""
+    return np.stack([precision(totals), recall(totals), f1(totals)], axis=-1)
 
 
 def recall_by_class(matcher: BoxMatcher, iou_thresholds: Sequence[float]) -> pd.DataFrame:
@@ -191,7 +183,8 @@ def chance_f1(
 ) -> np.ndarray:
     """(M,) F1 of `mark_everything`, which needs no knowledge, by each metric; nan: none counts."""
     matcher = BoxMatcher(truths, mark_everything(image_ids), image_ids)
-    return box_scores(count_boxes(matcher, iou_thresholds).sum(axis=0))[:, 2]
+    totals = count_boxes(matcher, iou_thresholds).sum(axis=0)
+    return np.where(totals.any(axis=1), f1(totals), np.nan)
 
 
 def format_boxes(table: pd.DataFrame) -> str:

@@ -120,7 +120,8 @@ def bootstrap(
         counts: (N, ..., K) numbers, finite; row n belongs to image n, or to group n of images that
             are drawn together. Axes between the first and the last (label sets, thresholds) share
             the resamples.
-        score: Maps sums over images (..., K) to scores.
+        score: Maps sums over images (..., K) to scores, of all images and of each resample alike:
+            what it gives for 0 of 0 counts, unless that is nan.
         num_resamples: R.
         seed: Of the resamples.
 

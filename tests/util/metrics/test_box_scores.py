@@ -72,19 +72,22 @@ def test_nothing_found_scores_0_by_every_metric_and_says_so() -> None:
     table = scores.table(np.zeros(7))
     assert (table[["precision", "recall", "f1"]] == 0).all(axis=None)
     assert (table["empty_share"] == 1).all()
-    assert table[["precision_low", "precision_high"]].isna().all(axis=None)  # of no prediction
-    assert (table[["recall_low", "recall_high", "f1_low", "f1_high"]] == 0).all(axis=None)
+    ends = [name for name in table if name.endswith(("_low", "_high"))]
+    assert len(ends) == 6
+    assert (table[ends] == 0).all(axis=None)
     assert average_precision(truths, box_table([]), IMAGES).tolist() == [0] * 10
 
 
-def test_resamples_without_anything_to_find_are_no_failures() -> None:
+def test_resamples_without_anything_to_find_score_0_as_such_images_do() -> None:
     # One image of three has the one object, which is found: 8 of 27 resamples lack it.
     boxes = box_table([("b", 0.1, 0.1, 0.2, 0.2)])
     scores = measure_boxes(BoxMatcher(boxes, boxes, IMAGES), [0.5])
     assert (scores.interval.estimate == 1).all()
-    assert (scores.interval.low == 1).all()
-    undefined = scores.interval.num_undefined / len(scores.interval.resampled)
-    assert undefined == pytest.approx(np.full((3, 3), 8 / 27), abs=0.02)
+    assert (scores.interval.low == 0).all()
+    assert (scores.interval.high == 1).all()
+    share = (scores.interval.resampled == 0).mean(axis=0)
+    assert share == pytest.approx(np.full((3, 3), 8 / 27), abs=0.02)
+    assert (measure_boxes(BoxMatcher(boxes, boxes, ["a", "c"]), [0.5]).interval.estimate == 0).all()
 
 
 def test_a_part_without_any_box_has_no_score_and_one_with_false_boxes_alone_has_0() -> None:
@@ -96,12 +99,24 @@ def test_a_part_without_any_box_has_no_score_and_one_with_false_boxes_alone_has_
     np.testing.assert_array_equal(f1[["good", "none", "false"]], [1, np.nan, 0])
 
 
+def test_the_ends_of_a_part_are_nan_where_its_score_is() -> None:
+    box = (0.1, 0.1, 0.4, 0.4)
+    truths, found = box_table([("a", *box)]), box_table([("e", *box)])
+    scores = measure_boxes(BoxMatcher(truths, found, list("abcdef")), (0.5,))
+    names = ["missed", "missed", "none", "none", "false", "false"]
+    parts = scores.by_part(names, ImageGroups(np.arange(6))).set_index("part")
+    of_scores = parts.filter(regex="^(precision|recall|f1)")
+    assert of_scores.shape == (9, 9)
+    assert of_scores.loc["none"].isna().all(axis=None)
+    assert (of_scores.loc[["missed", "false"]] == 0).all(axis=None)
+
+
 def test_a_false_box_in_a_resample_without_truth_is_a_failure_all_the_same() -> None:
     truths = box_table([("b", 0.1, 0.1, 0.2, 0.2)])
     predictions = box_table([("a", 0.1, 0.1, 0.2, 0.2), ("b", 0.1, 0.1, 0.2, 0.2)])
     interval = measure_boxes(BoxMatcher(truths, predictions, IMAGES), [0.5]).interval
     precision, recall, f1 = interval.low[0]
-    assert (precision, recall, f1) == (0, 1, 0)
+    assert (precision, recall, f1) == (0, 0, 0)
 
 
 def test_chance_is_what_marking_everything_scores() -> None:
@@ -121,7 +136,7 @@ def test_the_screen_shows_the_interval_of_f1_chance_and_what_is_empty() -> None:
     lines = format_boxes(scores.table(np.array([0.1, 0.25, 0.5]))).splitlines()
     head = lines[0].split()
     assert head[-5:] == ["f1", "95", "%", "chance_f1", "empty_share"]
-    assert lines[2].split()[-4:] == ["[1.000,", "1.000]", "0.250", "0.500"]
+    assert lines[2].split()[-4:] == ["[0.000,", "1.000]", "0.250", "0.500"]
 
 
 def test_recall_by_class_is_that_of_each_class_and_asks_no_class_of_predictions() -> None:
