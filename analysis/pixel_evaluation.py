@@ -45,7 +45,6 @@ from analysis.interval_tables import (
     tell_differences,
     with_ends,
 )
-from analysis.pixel_scores import FRAME_SCORES
 from util.config import Config
 from util.config.command_line import load_config
 from util.images.files import find_images
@@ -54,6 +53,7 @@ from util.images.splits import read_split, warn_of_shared_images
 from util.label_set import LabelSet, describe_equal
 from util.metrics.found_shares import format_found, tabulate_found
 from util.metrics.groups import format_parts, name_parts
+from util.metrics.pixelwise.pixel_scores import FRAME_SCORES
 from util.running.run import print_next, run_script
 from util.words import count_of
 

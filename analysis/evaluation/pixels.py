@@ -10,20 +10,6 @@ import numpy as np
 import pandas as pd
 
 from analysis.interval_tables import Scores, name_scores
-from analysis.pixel_scores import (
-    CALIBRATION_SCORES,
-    CURVE_SCORES,
-    FRAME_SCORES,
-    THRESHOLD_SCORES,
-    calibration_scores,
-    calibration_sums,
-    curve_scores,
-    frame_scores,
-    frame_sums,
-    pixels_by_bin,
-    spurious_rate,
-    threshold_scores,
-)
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.images.identity import ImageIdentity, count_among
@@ -38,7 +24,23 @@ from util.metrics.components import (
 from util.metrics.groups import ImageGroups
 from util.metrics.intervals import Interval, Score, bootstrap
 from util.metrics.pixelwise.classes import count_pairs
+from util.metrics.pixelwise.pixel_calibration import (
+    CALIBRATION_SCORES,
+    calibration_scores,
+    calibration_sums,
+)
 from util.metrics.pixelwise.pixel_metrics import measure_pixels
+from util.metrics.pixelwise.pixel_scores import (
+    CURVE_SCORES,
+    FRAME_SCORES,
+    THRESHOLD_SCORES,
+    curve_scores,
+    frame_scores,
+    frame_sums,
+    pixels_by_bin,
+    spurious_rate,
+    threshold_scores,
+)
 from util.metrics.pixelwise.pixels import PixelHistogram
 from util.running.progress import track
 

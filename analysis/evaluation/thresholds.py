@@ -58,8 +58,7 @@ class DevelopmentSplit:
             raise UserError(
                 f"no mask of {self.name} (evaluation.threshold_split) has an anomalous pixel"
             )
-        _, threshold = PixelCurve.of(histogram).best_f1()
-        return max(threshold, 0.0)
+        return max(float(PixelCurve.of(histogram).best_threshold()), 0.0)
 
 
 def check_apart(split: str, ids: Collection[str], judged: str, judged_ids: Collection[str]) -> None:

@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.pixel_scores import CURVE_SCORES, curve_scores
 from analysis.work.judging import Counts, Judge
 from util.metrics.groups import ImageGroups
 from util.metrics.intervals import RESAMPLES, Score, resamples_for
+from util.metrics.pixelwise.pixel_scores import CURVE_SCORES, curve_scores
 from util.metrics.scores import f1, precision, recall
 
 FEWEST_RESAMPLES = {"boxes": RESAMPLES, "pixels": 2_000}
@@ -75,9 +75,8 @@ def find_metrics(judge: Judge) -> list[Metric]:
             for index, iou in enumerate(judge.iou_thresholds, start=1)
         ]
     if judge.masks is not None:
-        metrics += [
-            _pixel_metric(name, CURVE_SCORES.index(column)) for name, column in PIXEL_SCORES.items()
-        ]
+        places = {column: index for index, column in enumerate(CURVE_SCORES)}
+        metrics += [_pixel_metric(name, places[column]) for name, column in PIXEL_SCORES.items()]
     return [replace(metric, image_groups=judge.image_groups) for metric in metrics]
 
 

@@ -10,7 +10,6 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import pandas as pd
 
-from analysis.pixel_scores import pixels_by_bin
 from analysis.work.contents import content_of, held
 from analysis.work.versions import IMAGES, JUDGE_CODE, code_hash, releases
 from util.bbox_csv import boxes_to_table, split_ignored
@@ -27,6 +26,7 @@ from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
 from util.metrics.box_scores import count_boxes
 from util.metrics.boxes import BoxMatcher
 from util.metrics.groups import ImageGroups, group_images
+from util.metrics.pixelwise.pixel_scores import pixels_by_bin
 from util.metrics.pixelwise.pixels import PixelHistogram
 from util.settings import settings_hash
 

@@ -47,7 +47,7 @@ DETECTOR_CODE = (
 )
 JUDGE_CODE = (
     *("util/*.py", "util/images/*.py", "util/ground_truth/*.py", "util/metrics/**/*.py"),
-    *("analysis/pixel_scores.py", "analysis/**/judging.py"),
+    "analysis/**/judging.py",
     *_MAP_CODE,
 )
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from util.masks_to_bboxes import few_rows
 from util.metrics.pixelwise.pixels import IGNORED
-from util.metrics.scores import mean
+from util.metrics.scores import mean, ratio
 
 
 @dataclass(frozen=True)
@@ -224,5 +224,4 @@ def f1_scores(sums: np.ndarray) -> np.ndarray:
     num_true = sums[..., 1:2]
     tp, fp = np.split(sums[..., 4:], 2, axis=-1)
     # Without a true component all PPV are 0, so that only no component at all divides by 0.
-    total = tp + num_true + fp
-    return 2 * tp / np.where(total > 0, total, np.nan)
+    return ratio(2 * tp, tp + num_true + fp)

@@ -1,6 +1,7 @@
 """Scores of data sets as functions of sums over their images."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 def precision(totals: np.ndarray) -> np.ndarray:
@@ -47,7 +48,7 @@ def mean(totals: np.ndarray) -> np.ndarray:
         totals: (..., 2) sum of the values and number of images with a value; the counts of each
             image come from `counts_of_values`.
     """
-    return ratio(totals[..., 0], totals[..., 1], undefined=np.nan)
+    return ratio(totals[..., 0], totals[..., 1])
 
 
 def counts_of_values(values: np.ndarray) -> np.ndarray:
@@ -64,7 +65,8 @@ def counts_of_values(values: np.ndarray) -> np.ndarray:
     return np.stack([np.where(has_value, values, 0), has_value], axis=-1)
 
 
-def ratio(numerator: np.ndarray, denominator: np.ndarray, undefined: float) -> np.ndarray:
-    """Divide arrays of one shape, in float64; `undefined` where the denominator is 0."""
-    out = np.full(np.shape(denominator), undefined, np.float64)
-    return np.divide(numerator, denominator, out=out, where=denominator > 0)
+def ratio(numerator: ArrayLike, denominator: ArrayLike, undefined: float = np.nan) -> np.ndarray:
+    """Divide what fits each other, in float64; `undefined` where the denominator is 0."""
+    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
+    out = np.full(shape, undefined, np.float64)
+    return np.divide(numerator, denominator, out=out, where=np.greater(denominator, 0))

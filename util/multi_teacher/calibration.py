@@ -16,7 +16,7 @@ from util.config import Calibration
 from util.errors import UserError
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet
-from util.metrics.pixelwise.pixel_calibration import expected_calibration_error
+from util.metrics.pixelwise.pixel_calibration import calibration_sums, expected_calibration_error
 from util.metrics.pixelwise.pixels import MAX_LEVEL, PixelHistogram
 from util.running.progress import track
 
@@ -48,7 +48,10 @@ def calibrate(label_set: LabelSet, masks: TrueMasks, method: Calibration) -> Cal
     """Calibrate a label set on the images that have a mask; see `count_pixels` and `fit_table`."""
     before = count_pixels(label_set, masks)
     table = fit_table(before, method)
-    error_before, error = map(expected_calibration_error, (before, recount(before, table)))
+    error_before, error = (
+        float(expected_calibration_error(calibration_sums(histogram)))
+        for histogram in (before, recount(before, table))
+    )
     return CalibratedLabelSet(label_set.folder, table, error_before, error)
 
 

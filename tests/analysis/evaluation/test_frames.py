@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import analysis.pixel_evaluation
-from analysis.pixel_scores import frame_scores, frame_sums, spurious_rate
 from tests.analysis.evaluation.evaluation_projects import Project, write_maps
 from util.errors import UserError
 from util.images.files import write_image
 from util.metrics.pixelwise.pixel_metrics import measure_pixels
+from util.metrics.pixelwise.pixel_scores import frame_scores, frame_sums, spurious_rate
 from util.metrics.pixelwise.pixels import PixelHistogram
 
 

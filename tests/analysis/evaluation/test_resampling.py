@@ -8,12 +8,9 @@ import pytest
 
 from analysis.bbox_evaluation import main as evaluate_boxes
 from analysis.pixel_evaluation import main as evaluate_pixels
-from analysis.pixel_scores import (
-    THRESHOLD_SCORES,
-    threshold_scores,
-)
 from util.errors import UserError
 from util.metrics.intervals import bootstrap
+from util.metrics.pixelwise.pixel_scores import THRESHOLD_SCORES, threshold_scores
 
 
 def test_one_image_has_values_and_no_intervals(
@@ -49,7 +46,7 @@ def test_intervals_are_over_groups_of_images(
     columns = ["true_positives", "false_positives", "false_negatives", "true_negatives"]
     first, *others = of_bird[columns].to_numpy()  # 09 alone, 10 and 11 together
     interval = bootstrap(np.array([first, np.sum(others, axis=0)]), threshold_scores)
-    index = THRESHOLD_SCORES.index("iou")
+    index = list(THRESHOLD_SCORES).index("iou")
     assert table.loc["bird", ["iou_low", "iou_high"]].tolist() == pytest.approx(
         [interval.low[index], interval.high[index]]
     )

@@ -8,7 +8,6 @@ import pytest
 
 from analysis.evaluation.boxes import BoxJudge, Judged, Predicted
 from analysis.evaluation.pixels import Sums
-from analysis.pixel_scores import pixels_by_bin
 from analysis.study.scoring import PIXEL_SCORES, find_metrics
 from analysis.study.statistics.draws import Draws, teacher_draws
 from analysis.work.judging import Judge
@@ -20,6 +19,7 @@ from util.images.masks import open_masks
 from util.metrics.box_scores import count_boxes
 from util.metrics.groups import ImageGroups
 from util.metrics.intervals import bootstrap
+from util.metrics.pixelwise.pixel_scores import pixels_by_bin
 from util.metrics.pixelwise.pixels import PixelHistogram
 
 IMAGES = tuple(f"{number:02}" for number in range(60))

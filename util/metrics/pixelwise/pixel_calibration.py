@@ -3,31 +3,51 @@
 import numpy as np
 import pandas as pd
 
-from util.metrics.pixelwise.pixels import MAX_LEVEL, PixelHistogram, ratio
+from util.metrics.pixelwise.pixels import MAX_LEVEL, PixelHistogram
+from util.metrics.scores import ratio
 
 CALIBRATION_BINS = 15
 
 
-def brier_score(histogram: PixelHistogram) -> float:
-    """Mean of (probability - truth)²; nan without pixels.
+def calibration_sums(histogram: PixelHistogram) -> np.ndarray:
+    """Count what calibration scores need of the pixels of an image, or of many.
+
+    Returns:
+        (2 + 15,) float64: pixels, the sum of (probability - truth)², and by bin anomalous pixels
+        minus the sum of probabilities.
+    """
+    probability = np.arange(MAX_LEVEL + 1) / MAX_LEVEL
+    squares = histogram.negatives @ probability**2 + histogram.positives @ (1 - probability) ** 2
+    pixels, levels, anomalous = _sums_of_bins(histogram, CALIBRATION_BINS)
+    return np.array([pixels.sum(), squares, *(anomalous - levels / MAX_LEVEL)], np.float64)
+
+
+def brier_score(sums: np.ndarray) -> np.ndarray:
+    """Mean (...) of (probability - truth)², of sums (..., 17); nan without pixels.
 
     Brier, Verification of forecasts expressed in terms of probability, 1950; for two classes half
     of his sum, as `brier_score_loss` of scikit-learn.
     """
-    probability = np.arange(MAX_LEVEL + 1) / MAX_LEVEL
-    squares = histogram.negatives @ probability**2 + histogram.positives @ (1 - probability) ** 2
-    return ratio(float(squares), (histogram.negatives + histogram.positives).sum())
+    return ratio(sums[..., 1], sums[..., 0])
 
 
-def expected_calibration_error(histogram: PixelHistogram) -> float:
-    """How far probabilities are from the share of anomalous pixels; nan without pixels.
+def expected_calibration_error(sums: np.ndarray) -> np.ndarray:
+    """How far (...) probabilities are from the share of anomalous pixels; nan without pixels.
 
     sum_b |B_b| / N * |mean truth of B_b - mean probability of B_b| over 15 bins of equal width,
-    ((b - 1) / 15, b / 15], 0 in the first: Guo et al., On calibration of modern neural networks,
-    2017 (arXiv 1706.04599). The probability is that of an anomaly, not of the likelier class.
+    ((b - 1) / 15, b / 15], 0 in the first, of sums (..., 17): Guo et al., On calibration of modern
+    neural networks, 2017 (arXiv 1706.04599). The probability is that of an anomaly, not of the
+    likelier class.
     """
-    pixels, levels, anomalous = _sums_of_bins(histogram, CALIBRATION_BINS)
-    return ratio(np.abs(anomalous - levels / MAX_LEVEL).sum(), pixels.sum())
+    return ratio(abs(sums[..., 2:]).sum(axis=-1), sums[..., 0])
+
+
+CALIBRATION_SCORES = {"brier_score": brier_score, "calibration_error": expected_calibration_error}
+
+
+def calibration_scores(sums: np.ndarray) -> np.ndarray:
+    """`CALIBRATION_SCORES` (..., 2) of sums (..., 17) of `calibration_sums`."""
+    return np.stack([score(sums) for score in CALIBRATION_SCORES.values()], axis=-1)
 
 
 def reliability(histogram: PixelHistogram, num_bins: int = CALIBRATION_BINS) -> pd.DataFrame:

@@ -4,14 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from util.metrics.pixelwise.pixel_calibration import brier_score, expected_calibration_error
-from util.metrics.pixelwise.pixels import (
-    MAX_LEVEL,
-    TRUE_POSITIVE_RATE,
-    PixelCurve,
-    PixelHistogram,
-    ratio,
-)
+from util.metrics.pixelwise.pixel_calibration import CALIBRATION_SCORES, calibration_sums
+from util.metrics.pixelwise.pixel_scores import CURVE_SCORES, THRESHOLD_SCORES
+from util.metrics.pixelwise.pixels import MAX_LEVEL, PixelCurve, PixelHistogram
 
 
 @dataclass(frozen=True)
@@ -29,7 +24,7 @@ class PixelMetrics:
         roc_auc: See `PixelCurve.roc_auc`; nan without anomaly or normal pixel.
         fpr_at_95_tpr: See `PixelCurve.false_positive_rate_at`; nan as the ROC AUC.
         best_f1: See `PixelCurve.best_f1`; nan without anomaly.
-        best_threshold: Of the best F1; nan without anomaly.
+        best_threshold: See `PixelCurve.best_threshold`; nan without anomaly.
         brier_score: See `brier_score`; nan without pixels.
         calibration_error: See `expected_calibration_error`; nan without pixels.
     """
@@ -61,24 +56,16 @@ def measure_pixels(histogram: PixelHistogram, threshold: float = 0.5) -> PixelMe
     """
     curve = PixelCurve.of(histogram)
     is_found = np.arange(MAX_LEVEL + 1, dtype=np.float32) / MAX_LEVEL > np.float32(threshold)
-    tp, fp = int(histogram.positives[is_found].sum()), int(histogram.negatives[is_found].sum())
+    tp, fp = histogram.positives[is_found].sum(), histogram.negatives[is_found].sum()
     fn, tn = curve.num_positives - tp, curve.num_negatives - fp
-    best_f1, best_threshold = curve.best_f1()
+    calibration = calibration_sums(histogram)
     return PixelMetrics(
-        true_positives=tp,
-        false_positives=fp,
-        false_negatives=fn,
-        true_negatives=tn,
-        precision=ratio(tp, tp + fp),
-        recall=ratio(tp, tp + fn),
-        iou=ratio(tp, tp + fp + fn),
-        dice=ratio(2 * tp, 2 * tp + fp + fn),
-        average_precision=curve.average_precision(),
-        average_precision_trapezoid=curve.trapezoid_area(),
-        roc_auc=curve.roc_auc(),
-        fpr_at_95_tpr=curve.false_positive_rate_at(TRUE_POSITIVE_RATE),
-        best_f1=best_f1,
-        best_threshold=best_threshold,
-        brier_score=brier_score(histogram),
-        calibration_error=expected_calibration_error(histogram),
+        true_positives=int(tp),
+        false_positives=int(fp),
+        false_negatives=int(fn),
+        true_negatives=int(tn),
+        **{name: float(score(tp, fp, fn)) for name, score in THRESHOLD_SCORES.items()},
+        **{name: float(score(curve)) for name, score in CURVE_SCORES.items()},
+        **{name: float(score(calibration)) for name, score in CALIBRATION_SCORES.items()},
+        best_threshold=float(curve.best_threshold()),
     )

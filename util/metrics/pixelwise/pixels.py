@@ -17,6 +17,8 @@ from functools import cached_property
 
 import numpy as np
 
+from util.metrics.scores import ratio
+
 MAX_LEVEL = 65535
 IGNORED = 255
 """The truth of a pixel that does not count, as in Cityscapes and SegmentMeIfYouCan."""
@@ -102,33 +104,25 @@ class PixelCurve:
     """What a threshold finds, from the highest that finds any pixel to one that finds all.
 
     One point a level that occurs: pixels of equal probability are found together, as in
-    scikit-learn, so that no value depends on the order of pixels.
+    scikit-learn, so that no value depends on the order of pixels. Several curves over the same
+    levels, (...) of them, are measured at once; some may lack pixels of a level.
 
     Attributes:
         levels: (K,) int64, falling; a point has found the pixels of its level and of all above.
-        true_positives: (K,) int64.
-        false_positives: (K,) int64.
-        num_positives: Anomalous pixels there are.
-        num_negatives: Normal pixels there are.
+        true_positives: (..., K) whole numbers.
+        false_positives: (..., K) whole numbers.
     """
 
     levels: np.ndarray
     true_positives: np.ndarray
     false_positives: np.ndarray
-    num_positives: int
-    num_negatives: int
 
     @classmethod
     def of(cls, histogram: PixelHistogram) -> "PixelCurve":
         """Take the curve of a histogram; no pixels give no point."""
         levels = np.flatnonzero(histogram.negatives + histogram.positives)[::-1]
-        return cls(
-            levels,
-            np.cumsum(histogram.positives[levels]),
-            np.cumsum(histogram.negatives[levels]),
-            int(histogram.positives.sum()),
-            int(histogram.negatives.sum()),
-        )
+        positives, negatives = histogram.positives[levels], histogram.negatives[levels]
+        return cls(levels, np.cumsum(positives), np.cumsum(negatives))
 
     @property
     def thresholds(self) -> np.ndarray:
@@ -139,76 +133,88 @@ class PixelCurve:
         return (self.levels - 0.5) / MAX_LEVEL
 
     @cached_property
+    def num_positives(self) -> np.ndarray:
+        """(...) anomalous pixels there are: the last point finds all."""
+        return self.true_positives.max(axis=-1, initial=0)
+
+    @cached_property
+    def num_negatives(self) -> np.ndarray:
+        """(...) normal pixels there are."""
+        return self.false_positives.max(axis=-1, initial=0)
+
+    @cached_property
     def recall(self) -> np.ndarray:
-        """(K,) float, the share of anomalous pixels found, rising; nan if there is none."""
-        return self.true_positives / (self.num_positives or np.nan)
+        """(..., K) float, the share of anomalous pixels found, rising; nan if there is none."""
+        return ratio(self.true_positives, self.num_positives[..., None])
 
     @cached_property
     def precision(self) -> np.ndarray:
-        """(K,) float, the share of found pixels that are anomalous."""
-        return self.true_positives / (self.true_positives + self.false_positives)
+        """(..., K) float, the share of found pixels that are anomalous; 1 of none."""
+        return ratio(self.true_positives, self.true_positives + self.false_positives, undefined=1)
 
     @cached_property
     def false_positive_rate(self) -> np.ndarray:
-        """(K,) float, the share of normal pixels found, rising; nan if there is none."""
-        return self.false_positives / (self.num_negatives or np.nan)
+        """(..., K) float, the share of normal pixels found, rising; nan if there is none."""
+        return ratio(self.false_positives, self.num_negatives[..., None])
 
-    def average_precision(self) -> float:
-        """Area under precision over recall as a sum of steps, `AUPR-sum`; nan without anomaly.
+    @cached_property
+    def f1(self) -> np.ndarray:
+        """(..., K) float, 2 TP / (2 TP + FP + FN); 0 or nan if there is no anomalous pixel."""
+        found = self.true_positives + self.false_positives
+        return ratio(2 * self.true_positives, found + self.num_positives[..., None])
+
+    def average_precision(self) -> np.ndarray:
+        """Area (...) under precision over recall by steps, `AUPR-sum`; nan without anomaly.
 
         sum (R_k - R_(k-1)) P_k, without interpolation: Boyd et al., Area under the
         precision-recall curve, ECML PKDD 2013; `average_precision_score` of scikit-learn.
         """
-        if not self.num_positives:
-            return np.nan
-        return float(np.sum(np.diff(self.recall, prepend=0) * self.precision))
+        return self._area_over_recall(self.precision)
 
-    def trapezoid_area(self) -> float:
-        """Area under precision over recall by trapezoids, `AUPR-trapz`; nan without anomaly.
+    def trapezoid_area(self) -> np.ndarray:
+        """Area (...) under precision over recall by trapezoids, `AUPR-trapz`; nan without anomaly.
 
         sum (R_k - R_(k-1)) (P_k + P_(k-1)) / 2 from R_0 = 0, P_0 = 1: Boyd et al. 2013; `auc` of
         scikit-learn over its `precision_recall_curve`. The code of SegmentMeIfYouCan (arXiv
         2104.14812) sums trapezoids too, over fewer thresholds and without that first point.
         """
-        if not self.num_positives:
-            return np.nan
-        middle = (self.precision + np.append(1.0, self.precision[:-1])) / 2
-        return float(np.sum(np.diff(self.recall, prepend=0) * middle))
+        return self._area_over_recall(_middle(self.precision, 1))
 
-    def roc_auc(self) -> float:
-        """Area under recall over false positive rate, by trapezoids; nan without either class.
+    def _area_over_recall(self, heights: np.ndarray) -> np.ndarray:
+        area = np.sum(np.diff(self.recall, prepend=0) * heights, axis=-1)
+        return np.where(self.num_positives > 0, area, np.nan)
+
+    def roc_auc(self) -> np.ndarray:
+        """Area (...) under recall over false positive rate by trapezoids; nan without either class.
 
         The chance that an anomalous pixel has a higher probability than a normal one, ties counted
         half (Fawcett, An introduction to ROC analysis, 2006).
         """
-        if not (self.num_positives and self.num_negatives):
-            return np.nan
-        middle = (self.recall + np.append(0.0, self.recall[:-1])) / 2
-        return float(np.sum(np.diff(self.false_positive_rate, prepend=0) * middle))
+        rise = np.diff(self.false_positive_rate, prepend=0)
+        area = np.sum(rise * _middle(self.recall, 0), axis=-1)
+        return np.where((self.num_positives > 0) & (self.num_negatives > 0), area, np.nan)
 
-    def false_positive_rate_at(self, recall: float) -> float:
-        """False positive rate of the highest threshold that reaches a recall.
+    def false_positive_rate_at(self, recall: float) -> np.ndarray:
+        """False positive rate (...) of the highest threshold that reaches a recall.
 
         FPR95 of SegmentMeIfYouCan (arXiv 2104.14812) at 0.95. All pixels of the level that reaches
         it count, without interpolation; nan without either class.
         """
-        if not (self.num_positives and self.num_negatives):
-            return np.nan
-        return float(self.false_positive_rate[np.argmax(self.recall >= recall)])
+        rates = np.where(self.recall >= recall, self.false_positive_rate, 1)
+        lowest = rates.min(axis=-1, initial=1)  # and first, as they rise
+        return np.where((self.num_positives > 0) & (self.num_negatives > 0), lowest, np.nan)
 
-    def best_f1(self) -> tuple[float, float]:
-        """Highest F1 = 2 TP / (2 TP + FP + FN) and its threshold (see `thresholds`).
+    def best_f1(self) -> np.ndarray:
+        """Highest (...) of `f1`; nan without anomaly."""
+        return np.where(self.num_positives > 0, self.f1.max(axis=-1, initial=0), np.nan)
 
-        The highest threshold of those with equal F1; (nan, nan) without anomaly.
-        """
-        if not self.num_positives:
-            return np.nan, np.nan
-        found = self.true_positives + self.false_positives
-        f1 = 2 * self.true_positives / (found + self.num_positives)
-        best = int(np.argmax(f1))
-        return float(f1[best]), float(self.thresholds[best])
+    def best_threshold(self) -> np.ndarray:
+        """Highest (...) of the `thresholds` with the best F1; nan without anomaly."""
+        is_best = self.f1 == self.best_f1()[..., None]
+        highest = np.where(is_best, self.thresholds, -1).max(axis=-1, initial=-1)
+        return np.where(self.num_positives > 0, highest, np.nan)
 
 
-def ratio(numerator: float, denominator: int) -> float:
-    """Divide; nan where the denominator is 0."""
-    return float(numerator / (denominator or np.nan))
+def _middle(values: np.ndarray, first: float) -> np.ndarray:
+    """(..., K) means of each value and the one before it, which is `first` before the first."""
+    return (values + np.insert(values[..., :-1], 0, first, axis=-1)) / 2

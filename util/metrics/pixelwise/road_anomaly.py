@@ -34,6 +34,7 @@ from typing import Literal
 import numpy as np
 
 from util.metrics.pixelwise.pixels import IGNORED, TRUE_POSITIVE_RATE
+from util.metrics.scores import ratio
 
 Version = Literal["2021", "2023"]
 Binning = Literal["percentile", "uniform"]
@@ -96,18 +97,18 @@ class RoadAnomalyCurve:
     @cached_property
     def recall(self) -> np.ndarray:
         """(K,) float64, rising to 1; nan without anomaly."""
-        return _share_of_last(self.true_positives)
+        return ratio(self.true_positives, self.true_positives[-1:])
 
     @cached_property
     def false_positive_rate(self) -> np.ndarray:
         """(K,) float64, rising to 1; nan without normal pixel."""
-        return _share_of_last(self.false_positives)
+        return ratio(self.false_positives, self.false_positives[-1:])
 
     @cached_property
     def precision(self) -> np.ndarray:
         """(K,) float64; 1 where nothing is found."""
         found = self.true_positives + self.false_positives
-        return np.divide(self.true_positives, found, out=np.ones_like(found), where=found > 0)
+        return ratio(self.true_positives, found, undefined=1)
 
     def left_sum(self) -> float:
         """Sum (R_(k+1) - R_k) P_k, the precision where a step begins; nan without anomaly."""
@@ -151,11 +152,6 @@ class RoadAnomalyCurve:
         f1 = 2 * self.true_positives / (found + self.true_positives[-1])
         best = int(np.argmax(f1))
         return float(f1[best]), float(self.thresholds[best])
-
-
-def _share_of_last(counts: np.ndarray) -> np.ndarray:
-    """Divide by the last of rising counts; nan where it is 0."""
-    return counts / np.where(counts[-1:] > 0, counts[-1:], np.nan)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from util.images.files import read_soft_label, write_soft_label
-from util.metrics.pixelwise.pixel_calibration import expected_calibration_error, reliability
+from util.metrics.pixelwise.pixel_calibration import (
+    calibration_sums,
+    expected_calibration_error,
+    reliability,
+)
 from util.metrics.pixelwise.pixel_metrics import PixelMetrics, measure_pixels
 from util.metrics.pixelwise.pixels import PixelCurve, PixelHistogram
 
@@ -344,7 +348,7 @@ def test_the_calibration_error_is_the_mean_gap_of_the_reliability_diagram(pixels
     table = reliability(histogram)
     gaps = (table["share"] - table["probability"]).abs().fillna(0)
     assert np.average(gaps, weights=table["pixels"]) == pytest.approx(
-        expected_calibration_error(histogram), abs=1e-12
+        expected_calibration_error(calibration_sums(histogram)), abs=1e-12
     )
 
 

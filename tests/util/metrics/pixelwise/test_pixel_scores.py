@@ -2,19 +2,22 @@
 
 import numpy as np
 
-from analysis.pixel_scores import (
-    BIN_STARTS,
+from util.metrics.intervals import bootstrap, resample_weights
+from util.metrics.pixelwise.pixel_calibration import (
     CALIBRATION_SCORES,
-    CURVE_SCORES,
+    brier_score,
     calibration_scores,
     calibration_sums,
+    expected_calibration_error,
+)
+from util.metrics.pixelwise.pixel_metrics import measure_pixels
+from util.metrics.pixelwise.pixel_scores import (
+    BIN_STARTS,
+    CURVE_SCORES,
     curve_scores,
     pixels_by_bin,
     threshold_scores,
 )
-from util.metrics.intervals import bootstrap, resample_weights
-from util.metrics.pixelwise.pixel_calibration import brier_score, expected_calibration_error
-from util.metrics.pixelwise.pixel_metrics import measure_pixels
 from util.metrics.pixelwise.pixels import PixelHistogram
 
 
@@ -67,7 +70,8 @@ def test_calibration_intervals_are_those_of_images_that_are_really_drawn_again(
     for weights in next(resample_weights(6, 40)):
         drawn = np.repeat(np.arange(6), weights)
         pooled = sum((histograms[i] for i in drawn), PixelHistogram())
-        plain.append([brier_score(pooled), expected_calibration_error(pooled)])
+        of_pooled = calibration_sums(pooled)
+        plain.append([brier_score(of_pooled), expected_calibration_error(of_pooled)])
     np.testing.assert_allclose(interval.resampled, plain, rtol=1e-10)
     assert np.isnan(calibration_scores(sums[-1])).all()
     assert len(CALIBRATION_SCORES) == 2
