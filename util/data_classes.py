@@ -89,32 +89,3 @@ def least_confidence(told: float | None, settings: BoxSettings | None) -> float:
     if told is not None:
         return told
     return (settings or BoxSettings()).min_confidence
-
-
-@dataclass(frozen=True)
-class Counts:
-    """True positives, false positives and false negatives, of one image or of many."""
-
-    true_positives: int
-    false_positives: int
-    false_negatives: int
-
-    @property
-    def precision(self) -> float:
-        """Share of the predictions that are right; 0 without predictions."""
-        return _ratio(self.true_positives, self.true_positives + self.false_positives)
-
-    @property
-    def recall(self) -> float:
-        """Share of the truths that were found; 0 without truths."""
-        return _ratio(self.true_positives, self.true_positives + self.false_negatives)
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall, 2PR / (P + R); 0 where both are 0."""
-        return _ratio(2 * self.precision * self.recall, self.precision + self.recall)
-
-
-def _ratio(numerator: float, denominator: float) -> float:
-    """Divide; 0 where the denominator is 0."""
-    return numerator / denominator if denominator else 0.0

@@ -15,13 +15,40 @@ import numpy as np
 import pandas as pd
 
 from util.bbox_csv import COORDINATES, split_ignored
-from util.data_classes import Counts
 from util.metrics.box_matching import match_one_to_one, place_boxes
 from util.metrics.box_overlap import REACHED, PlacedBoxes, covered_share, find_pairs
+from util.metrics.scores import ratio
 
 THESIS_IOU = 0.005
 THESIS_MARGIN = 0.0001
 """Relative length that the thesis adds to every side, in intersections and areas."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """True positives, false positives and false negatives, of one image or of many."""
+
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the predictions that are right; 0 without predictions."""
+        predicted = self.true_positives + self.false_positives
+        return float(ratio(self.true_positives, predicted, undefined=0))
+
+    @property
+    def recall(self) -> float:
+        """Share of the truths that were found; 0 without truths."""
+        true = self.true_positives + self.false_negatives
+        return float(ratio(self.true_positives, true, undefined=0))
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall, 2PR / (P + R); 0 where both are 0."""
+        product = self.precision * self.recall
+        return float(ratio(2 * product, self.precision + self.recall, undefined=0))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import util.metrics.intervals
-from util.data_classes import Counts
+from util.metrics.boxes import Counts
 from util.metrics.intervals import (
     Interval,
     Score,
