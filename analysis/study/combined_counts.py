@@ -9,8 +9,9 @@ import numpy as np
 from analysis.study.design import split_strategy
 from analysis.study.scoring import Metric
 from analysis.work.contents import content_of, held
+from analysis.work.imported_code import code_hash
 from analysis.work.judging import Judge, KeptCounts, Tally, write_arrays
-from analysis.work.versions import COMBINATION, COMBINATION_CODE, code_hash, releases
+from analysis.work.versions import COMBINATION, releases
 from util.config import CombinationSection
 from util.label_set import LabelSet
 from util.multi_teacher.strategies import Combination, build_combination
@@ -72,7 +73,7 @@ def count_combined(
     needed = judge.needing(metric.needs)
     facts = {
         "label_sets": {prompt: content_of(folder) for prompt, folder in folders.items()},
-        "code": code_hash(*COMBINATION_CODE),
+        "code": code_hash(__name__),
         "libraries": releases(COMBINATION),
         "metric": metric.name,
         "judge": judge.hash,

@@ -16,8 +16,9 @@ from analysis.work.cells import Cell
 from analysis.work.contents import content_of
 from analysis.work.dependencies import choose_precision
 from analysis.work.images import Images
+from analysis.work.imported_code import code_hash
 from analysis.work.making import one_thread, printing_to
-from analysis.work.versions import DETECTOR_CODE, OTHER_STUDENT, STUDENT, code_hash, releases
+from analysis.work.versions import OTHER_STUDENT, STUDENT, releases
 from student.detection.labelled_frames import Labels, gather_labelled_frames, read_labels
 from student.detection.predicting import find_boxes
 from student.detection.training import find_weights, train_detector
@@ -33,6 +34,9 @@ from util.settings import settings_hash
 from util.streams.selecting import Selection
 from util.streams.writing import write_selections
 from util.weights.identity import weights_identity
+
+DETECTING = ("student.detection.training", "student.detection.predicting")
+"""The modules that make what there is in cells; the code that they import counts with them."""
 
 BEST = "best.pt"
 TRAIN, VALIDATION = "Train", "Validation"
@@ -218,7 +222,7 @@ def open_detector_school(
         "labels": _identify_labels(config, labels),
         "start": None if start is None else weights_identity(start)["sha256"],
         "weights": None if weights is None else weights_identity(weights)["sha256"],
-        "code": code_hash(*DETECTOR_CODE),
+        "code": code_hash(*DETECTING),
         "libraries": releases(STUDENT if section.encoder is None else OTHER_STUDENT),
     }
     # All find the same classes, whatever the frames of each show.

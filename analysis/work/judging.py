@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.work.contents import content_of, held
-from analysis.work.versions import IMAGES, JUDGE_CODE, code_hash, releases
+from analysis.work.imported_code import code_hash
+from analysis.work.versions import IMAGES, releases
 from util.bbox_csv import boxes_to_table, split_ignored
 from util.config import DataSection, EvaluationSection
 from util.data_classes import Boxes, BoxSettings, least_confidence
@@ -99,7 +100,7 @@ class Judge:
         masks = None if self.masks is None else self.masks.fingerprint()
         truths = None if self.truths is None else self.truths.to_csv()
         facts: dict[str, Any] = {
-            "code": code_hash(*JUDGE_CODE),
+            "code": code_hash(__name__),
             "libraries": releases(IMAGES),
             "images": self.image_ids,
             "boxes": [asdict(self.box_settings), self.min_confidence, self.iou_thresholds],

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.work.images import Images
+from analysis.work.imported_code import code_hash
 from analysis.work.versions import (
     COMBINATION,
-    COMBINATION_CODE,
-    STUDENT_CODE,
-    code_hash,
     releases,
     student_libraries,
     teacher_libraries,
@@ -48,6 +46,10 @@ from util.settings import settings_hash
 Changes = Mapping[str, Mapping[str, Any]]
 """What is said otherwise in a config: values by section and key."""
 
+COMBINING = "util.multi_teacher.combining"
+LEARNING = ("student.data.material", "student.training", "student.testing")
+"""The modules that make what there is in cells; the code that they import counts with them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Labelling:
@@ -66,7 +68,7 @@ class Labelling:
             UserError: It cannot be as it is configured, or weights are missing.
         """
         prepared = _prepare(self.config)
-        libraries = teacher_libraries(self.config.teacher, prepared.plan)
+        libraries = teacher_libraries(prepared)
         return {**prepared.plan.describe(prepared.models), "libraries": libraries}
 
     def combining(self, changes: Mapping[str, Any]) -> "Combining":
@@ -119,7 +121,7 @@ class Combining:
                 "strategy": settings.strategy,
                 **settings.decides(),
             },
-            "code": code_hash(*COMBINATION_CODE),
+            "code": code_hash(COMBINING),
             "libraries": releases(COMBINATION),
         }
         if settings.calibration != "none":
@@ -193,7 +195,7 @@ class Learning:
             "validation": images.hash(validation_ids),
             "boxes": [boxes, evaluation.left_to_choose()],
             "prediction": asdict(prediction_settings(self.config.prediction)),
-            "code": code_hash(*STUDENT_CODE),
+            "code": code_hash(*LEARNING),
         }
         if self.student.validate_against == "ground_truth":
             truths = read_truths(data, images.paths, validation_ids)

@@ -1,13 +1,12 @@
-"""The code and the libraries that results of a study depend on beside its settings."""
+"""The libraries that results of a study depend on beside its settings."""
 
-import ast
-import hashlib
 import importlib.metadata
 from collections.abc import Iterable
 from functools import cache
 
-from teacher.plans import TeacherPlan
-from util.config import REPOSITORY, StudentSection, TeacherSection
+from teacher.plans import PreparedTeacher
+from teacher.weights.libraries import BACKENDS
+from util.config import StudentSection
 
 IMAGES = ("numpy", "opencv-python-headless", "pillow")
 """What every stage reads, resizes or labels pixels with."""
@@ -17,48 +16,19 @@ STUDENT = (*IMAGES, "lightning-fabric", "scipy", "torch", "torchvision")
 OTHER_STUDENT = (*STUDENT, "segmentation-models-pytorch", "timm")
 """Of architectures that are not ours."""
 
-_TORCH = ("torch", "torchvision")
-BACKENDS = {
-    "clip": (*_TORCH, "transformers"),
-    "groundingdino": (*_TORCH, "groundingdino-py", "transformers"),
-    "sam": (*_TORCH, "segment-anything"),
-    "sam3": (*_TORCH, "transformers"),
-    "torchvision": _TORCH,
-    "transformers": (*_TORCH, "transformers"),
-    "u2net": ("onnxruntime",),
-    "ultralytics": (*_TORCH, "ultralytics"),
-    "wide_resnet50_2": (*_TORCH, "timm"),
-    "yolox": ("onnxruntime",),
-}
-"""What runs a teacher's models."""
 
-_MAP_CODE = ("util/label_set/reading.py", "util/label_set/pixel_files.py")
-COMBINATION_CODE = ("util/multi_teacher/*.py",)
-STUDENT_CODE = (
-    *("student/**/*.py", "util/learning/**/*.py", "util/weights/efficientnet_lite.py"),
-    *("util/images/decoding.py", "util/images/files.py", "util/images/ids.py"),
-    *("util/metrics/box*.py", "util/masks_to_bboxes.py"),
-    *_MAP_CODE,
-)
-DETECTOR_CODE = (
-    *("student/detection/*.py", "util/learning/**/*.py", "util/weights/efficientnet_lite.py"),
-    *("util/images/decoding.py", "util/images/files.py", "util/images/ids.py"),
-    *("util/metrics/box*.py", "util/metrics/*average_precision.py", "util/bbox_csv.py"),
-)
-JUDGE_CODE = (
-    *("util/*.py", "util/images/*.py", "util/ground_truth/*.py", "util/metrics/**/*.py"),
-    "analysis/**/judging.py",
-    *_MAP_CODE,
-)
-
-
-def teacher_libraries(settings: TeacherSection, plan: TeacherPlan) -> dict[str, str]:
-    """Releases of the libraries that decide a teacher's maps."""
-    if settings.name == "student":
-        is_onnx = settings.checkpoint is not None and settings.checkpoint.suffix == ".onnx"
-        return releases((*IMAGES, "onnxruntime") if is_onnx else OTHER_STUDENT)
-    backends = [backend for backend, _ in plan.weights.values()]
-    return releases((*IMAGES, *(library for each in backends for library in BACKENDS[each])))
+def teacher_libraries(prepared: PreparedTeacher) -> dict[str, str]:
+    """Releases of the libraries that decide a teacher's maps or boxes."""
+    plan = prepared.plan
+    libraries = {*IMAGES, *plan.libraries}
+    for part, path in prepared.models.items():
+        if path.suffix == ".onnx":
+            libraries.add("onnxruntime")
+        elif part in plan.weights:
+            libraries |= {*BACKENDS.get((part, plan.weights[part][0]), ())}
+        elif not plan.libraries:  # a network of ours
+            libraries |= {*OTHER_STUDENT}
+    return releases(libraries)
 
 
 def student_libraries(settings: StudentSection) -> dict[str, str]:
@@ -83,30 +53,3 @@ def find_version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-@cache
-def code_hash(*patterns: str) -> str:
-    """Hash Python code, whatever its comments, docstrings and layout: 16 hexadecimal digits.
-
-    Args:
-        patterns: Of files below the root of the repository.
-    """
-    paths = {path for pattern in patterns for path in REPOSITORY.glob(pattern)}
-    codes = sorted(strip_code(path.read_text(encoding="utf-8")) for path in paths)
-    return hashlib.sha256("\0".join(codes).encode()).hexdigest()[:16]
-
-
-def strip_code(text: str) -> str:
-    """Rewrite Python code without comments, docstrings and layout."""
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [line for line in body if not _is_text(line)]  # type: ignore[attr-defined]
-    return ast.unparse(tree)
-
-
-def _is_text(line: ast.stmt) -> bool:
-    """Tell whether a statement is a bare string, which documents what stands beside it."""
-    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)

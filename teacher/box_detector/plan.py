@@ -15,8 +15,12 @@ from util.weights.known import default_model
 VERSIONS = {"run": 2}
 """By detector, 1 for others; counts up whenever the same model and settings give other boxes."""
 
-_LIBRARIES = {"torchvision": ("torch", "torchvision"), "ultralytics": ("torch",), "run": ()}
-"""What runs files that the config names by their path alone, beside the package itself."""
+_LIBRARIES = {
+    "torchvision": ("torch", "torchvision"),
+    "ultralytics": ("torch", "torchvision", "ultralytics"),
+    "run": (),
+}
+"""What runs files that the config names by their path alone; a run of ours needs nothing more."""
 
 
 def plan(teacher: TeacherSection, section: BoxesSection, runs: Path) -> TeacherPlan:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from teacher.findings import Teacher
 from teacher.inference.tiling import TiledTeacher
 from teacher.plans import Models, PlannedSet, TeacherPlan, describe_teacher
-from teacher.saa.algorithm import VERSION
 from teacher.settings import tile_trouble
 from util.config import Sam3Section, TeacherSection
 from util.data_classes import BoxSettings
@@ -14,6 +13,9 @@ from util.prompts import resolve_prompts
 
 if TYPE_CHECKING:
     from teacher.inference.cache import Cache
+
+VERSION = 3
+"""Counts up whenever the same model and settings give other maps."""
 
 _NUMBERS = {"box_threshold", "min_area", "area_threshold", "max_masks"}
 

@@ -13,12 +13,13 @@ import util.learning.device
 from analysis.prompt_study import cross
 from analysis.study.combined_counts import curve_sizes
 from analysis.study.design import split_strategy
-from analysis.work import versions
+from analysis.work import imported_code, versions
 from analysis.work.cells import Cell
 from analysis.work.stages import Combining
-from analysis.work.versions import JUDGE_CODE, STUDENT_CODE, code_hash, releases, strip_code
+from analysis.work.versions import releases
 from teacher.settings import describe_unread
 from tests.analysis.study_projects import configure, make_study, plan_study
+from tests.analysis.work.copied_code import copy_code, forget_code
 from tests.conftest import ROOT
 from util.config import override_config
 from util.config.command_line import load_config
@@ -232,14 +233,6 @@ def test_releases_are_two_numbers_and_what_is_not_installed_has_none() -> None:
     assert found == {"numpy": ".".join(np.__version__.split(".")[:2])}
 
 
-def test_code_counts_without_comments_docstrings_and_layout() -> None:
-    plain = "def f(x):\n    return x + 1\n\nclass A:\n    b = 2\n"
-    dressed = '"""Text."""\n\n\ndef f(x):  # adds\n    """Add."""\n    return (x +\n        1)\n'
-    dressed += 'class A:\n    """A."""\n    b = 2\n    """Of b."""\n'
-    assert strip_code(dressed) == strip_code(plain)
-    assert strip_code(plain) != strip_code(plain.replace("1", "2"))
-
-
 @pytest.mark.parametrize(
     "file", ["student/losses.py", "util/learning/trainer.py", "util/masks_to_bboxes.py"]
 )
@@ -247,22 +240,14 @@ def test_changed_code_of_students_gives_new_students(
     planned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     before = identities(planned)
-    for pattern in {*STUDENT_CODE, "util/multi_teacher/*.py"}:
-        for path in ROOT.glob(pattern):
-            copy = tmp_path / path.relative_to(ROOT)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, copy)
-    monkeypatch.setattr(versions, "REPOSITORY", tmp_path)
+    copy_code(tmp_path)
+    monkeypatch.setattr(imported_code, "REPOSITORY", tmp_path)
     for added, expected in (("\n# a comment\n", set()), ("\nMORE = 1\n", LEARNERS)):
         (tmp_path / file).write_text((ROOT / file).read_text() + added)
-        code_hash.cache_clear()
+        forget_code()
         after = identities(planned)
-        code_hash.cache_clear()
+        forget_code()
         assert changed(before, after) == expected
-
-
-def test_all_code_that_is_to_count_is_there() -> None:
-    assert all(list(ROOT.glob(pattern)) for pattern in (*STUDENT_CODE, *JUDGE_CODE))
 
 
 def test_the_thesis_study_is_that_of_the_thesis(planned: Path) -> None:
