@@ -61,7 +61,8 @@ def describe_config() -> str:
     ]
     for name, section in Config.model_fields.items():
         rows = [
-            f"| `{key}` | {cell(describe_kind(field))} | {cell(describe_default(field))} "
+            f"| `{key}` | {cell(describe_kind(field))} "
+            f"| {cell(describe_default(f'{name}.{key}', field))} "
             f"| {cell(field.description or '', is_code=False)} |"
             for key, field in section.annotation.model_fields.items()
         ]

@@ -24,6 +24,7 @@ from util.config.paths import PathsSection
 from util.config.proposals import ProposalsSection
 from util.config.reading import (
     DEFAULT_CONFIG,
+    fill_in,
     override_config,
     read_config,
     values_in,
@@ -108,6 +109,7 @@ __all__ = [
     "WindowsSection",
     "config_fields",
     "expand_path",
+    "fill_in",
     "keys_of",
     "override_config",
     "read_config",

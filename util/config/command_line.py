@@ -137,7 +137,7 @@ def _build_parser(description: str, options: Options, shown: Collection[str]) ->
             dest=key,
             action="append",
             metavar=describe_kind(field),
-            help=_help(field) if key in shown else argparse.SUPPRESS,
+            help=_help(key, field) if key in shown else argparse.SUPPRESS,
         )
     return parser
 
@@ -157,9 +157,9 @@ def _read_file_name(text: str) -> Path:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _help(field: FieldInfo) -> str:
+def _help(key: str, field: FieldInfo) -> str:
     """Give the sentence of a key and its default."""
-    return f"{field.description} (default: {describe_default(field)})".replace("%", "%%")
+    return f"{field.description} (default: {describe_default(key, field)})".replace("%", "%%")
 
 
 def _describe_unknown(words: Sequence[str], known: Collection[str]) -> Iterator[str]:

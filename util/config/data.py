@@ -18,7 +18,11 @@ Pattern = Annotated[str, AfterValidator(regular_expression)]
 
 
 class DataSection(Section):
-    """The images, their splits and, for evaluation alone, their ground truth."""
+    """The images, their splits and, for evaluation alone, their ground truth.
+
+    Images of one's own have no splits, true boxes and masks but those that the config names; of a
+    truth of one's own all classes count.
+    """
 
     images: ConfigPath = Field(
         REPOSITORY / "data/sea_scenes/JPEGImages",

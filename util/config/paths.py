@@ -27,7 +27,9 @@ class PathsSection(Section):
         description="Folder of the windows that are cut from images, a data set of its own.",
     )
     weights: ConfigPath = Field(
-        REPOSITORY / "weights", description="Folder of the weights of real teachers."
+        REPOSITORY / "weights",
+        description="Folder of the weights of real teachers; one that a config leaves out is the"
+        " repository's.",
     )
     cache: ConfigPath = Field(
         REPOSITORY / "cache",

@@ -11,9 +11,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from util.config.data import DataSection
 from util.config.errors import describe_errors
-from util.config.fields import REPOSITORY
+from util.config.fields import REPOSITORY, Section
+from util.config.paths import PathsSection
 from util.config.schema import Config, config_fields
+from util.config.video import VideoSection
 from util.disk.json_text import parse_json
 from util.disk.whole_files import write_json
 from util.errors import UserError
@@ -40,44 +43,41 @@ def read_config(path: Path) -> Config:
         ) from None
     except ValueError as error:
         raise UserError(f"the config {path} cannot be used: {error}") from None
-    return _validate(_fill_in(content), path.resolve().parent, str(path))
+    return _validate(fill_in(content), path.resolve().parent, str(path))
 
 
-def _fill_in(content: Any) -> Any:
+def fill_in(content: Any) -> Any:
     """Add the paths that a config file leaves out.
 
-    Folders for output, that of frames too, lie beside the file. Images are the demo's, with its
-    splits and truth; images of the user's own have none but those that the file names. Of a truth
-    of the user's own all classes count.
+    Folders for output, those of windows and frames too, lie beside the file. Images are the demo's,
+    with its splits and truth; images of the user's own have none but those that the file names. Of
+    a truth of the user's own all classes count.
     """
     if not isinstance(content, dict):
         return content
     paths, data, video = (content.get(name, {}) for name in ("paths", "data", "video"))
     if not all(isinstance(section, dict) for section in (paths, data, video)):
         return content
-    paths = {
-        "label_sets": "label_sets",
-        "runs": "runs",
-        "exports": "exports",
-        "demo": "data/sea_scenes",
-        "windows": "windows",
-        "cache": "cache",
-        "cells": "cells",
-    } | paths
+    demo = PathsSection().demo
+    usual = {**_outputs(PathsSection), "demo": demo.relative_to(REPOSITORY).as_posix()}
+    del usual["weights"]  # which are for all projects
+    paths = usual | paths
     unsaid: dict[str, str | None]
     if not {"ground_truth", "images", "masks"}.isdisjoint(data):
         data = {"ground_truth_classes": []} | data
     if "images" in data:
         unsaid = dict.fromkeys(OF_IMAGES)
     else:
-        unsaid = {
-            "images": f"{paths['demo']}/JPEGImages",
-            "splits": f"{paths['demo']}/ImageSets/Segmentation",
-            "ground_truth": f"{paths['demo']}/ground_truth.csv",
-            "masks": f"{paths['demo']}/SegmentationClass",
-        }
-    video = {"output": "frames"} | video
+        places = {key: getattr(DataSection(), key) for key in ("images", *OF_IMAGES)}
+        unsaid = {k: f"{paths['demo']}/{v.relative_to(demo).as_posix()}" for k, v in places.items()}
+    video = _outputs(VideoSection) | video
     return {**content, "paths": paths, "data": {**unsaid, **data}, "video": video}
+
+
+def _outputs(section: type[Section]) -> dict[str, str]:
+    """Name the folders of a section as those of the repository, without what they lie in."""
+    defaults = {key: field.default for key, field in section.model_fields.items()}
+    return {key: place.name for key, place in defaults.items() if isinstance(place, Path)}
 
 
 def override_config(

@@ -1,6 +1,7 @@
 """The schema of `config.json`: all sections, and their keys."""
 
 from dataclasses import fields
+from inspect import getdoc
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -53,7 +54,7 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     paths: PathsSection = Field(PathsSection(), description=PathsSection.__doc__)
-    data: DataSection = Field(DataSection(), description=DataSection.__doc__)
+    data: DataSection = Field(DataSection(), description=getdoc(DataSection))
     splits: SplitsSection = Field(SplitsSection(), description=SplitsSection.__doc__)
     demo: DemoSection = Field(DemoSection(), description=DemoSection.__doc__)
     teacher: TeacherSection = Field(TeacherSection(), description=TeacherSection.__doc__)

@@ -9,21 +9,26 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from util.config import REPOSITORY, config_fields
+from util.config import REPOSITORY, config_fields, fill_in
 from util.disk.json_text import parse_json
 from util.errors import UserError
 
 _METAVARS = {bool: "{true,false}", float: "X", int: "N", str: "TEXT", Path: "PATH", dict: "JSON"}
 
 
-def describe_default(field: FieldInfo) -> str:
-    """Give the default of a key as it stands in a config file, text without quotes."""
-    default = json.dumps(field.default, ensure_ascii=False, default=_below_repository)
-    return default.strip('"') if isinstance(field.default, str | Path) else default
+def describe_default(key: str, field: FieldInfo) -> str:
+    """Give the default of a key as it stands in a config file, text without quotes.
 
-
-def _below_repository(path: Path) -> str:
-    return path.relative_to(REPOSITORY).as_posix()
+    Of a path it is what a file gets that leaves it out; where that is another one than
+    `config.json` has, both are told.
+    """
+    if isinstance(field.default, Path):
+        section, name = key.split(".")
+        place = field.default.relative_to(REPOSITORY).as_posix()
+        left_out = fill_in({})[section].get(name, place)
+        return place if left_out == place else f"{left_out}; config.json has {place}"
+    default = json.dumps(field.default, ensure_ascii=False)
+    return default.strip('"') if isinstance(field.default, str) else default
 
 
 def describe_kind(field: FieldInfo) -> str:

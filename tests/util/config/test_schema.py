@@ -21,6 +21,7 @@ from util.config import (
     read_config,
     write_config,
 )
+from util.config.values import describe_default
 from util.errors import UserError
 
 
@@ -62,6 +63,26 @@ def test_what_a_config_leaves_out_lies_beside_it(tmp_path: Path) -> None:
             if isinstance(place, Path) and place.is_relative_to(ROOT)
         }
         assert set(places) == {"paths.weights"}, "weights are for all projects, nothing else is"
+
+
+def test_the_default_that_is_told_of_a_path_is_what_a_config_gets_that_leaves_it_out(
+    tmp_path: Path,
+) -> None:
+    values = read_config(write(tmp_path, {})).model_dump()
+    told = {
+        key: describe_default(key, field)
+        for key, field in config_fields().items()
+        if isinstance(field.default, Path)
+    }
+    for key, text in told.items():
+        section, name = key.split(".")
+        base = ROOT if key == "paths.weights" else tmp_path
+        assert values[section][name] == base / text.split(";")[0], key
+    others = {key: text for key, text in told.items() if ";" in text}
+    assert others == {
+        "paths.windows": "windows; config.json has data/windows",
+        "video.output": "frames; config.json has data/frames",
+    }
 
 
 def test_all_classes_count_of_a_truth_of_the_users_own(tmp_path: Path) -> None:
