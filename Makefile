@@ -29,14 +29,16 @@ road: $(VENV)/teacher.done
 	$(RUN) analysis/heatmaps.py --config $(ROAD)
 	$(RUN) analysis/pixel_evaluation.py --config $(ROAD)
 
-# Smoke, from labels of whole images: a classifier, where it sees it, refined, a student; beside it
-# the same student of true masks. Thresholds are chosen on the cameras of Validation.
+# Smoke, from labels of whole images: a classifier, where it sees it, what of that empty frames do
+# not show, refined, a student; beside it the same student of true masks. Thresholds are chosen on
+# the cameras of Validation.
 SMOKE ?= configs/smoke.json
 SUPERVISED := --student.label_set truth --student.pixel_weights label_set
 smoke: $(VENV)/study.done
 	$(RUN) util/demo/make_demo.py --config $(SMOKE)
 	$(RUN) teacher/cam/train_classifier.py --config $(SMOKE)
 	$(RUN) teacher/soft_label_generation.py --config $(SMOKE)
+	$(RUN) teacher/novelty/mark_novelty.py --config $(SMOKE)
 	$(RUN) util/refinement/refine_label_set.py --config $(SMOKE)
 	$(RUN) student/train.py --config $(SMOKE)
 	$(RUN) util/label_set_from_truth.py --config $(SMOKE) --split Train+Validation

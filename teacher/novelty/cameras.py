@@ -1,5 +1,6 @@
 """The empty frames of each camera, which its others are compared with."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -16,6 +17,8 @@ from util.label_set import LabelSet
 from util.metrics.groups import name_groups
 from util.refinement.resizing import enlarge, reduce, reduce_size
 
+logger = logging.getLogger(__name__)
+
 _MOST_KEPT = 2
 """Backgrounds in memory; images come sorted by their ids, most often a camera after another."""
 
@@ -31,10 +34,11 @@ def find_empty_frames(
         most: Frames of a camera at most, evenly spaced.
 
     Returns:
-        Ids of frames of its camera and size, by the id of each image that is not empty.
+        Ids of frames of its camera and size, by the id of each image that is not empty; those of
+        cameras with too few empty frames lack, which is logged.
 
     Raises:
-        UserError: No groups are given, or cameras have too few empty frames; all are named.
+        UserError: No groups are given, or no camera has enough empty frames.
     """
     if groups is None:
         raise UserError(
@@ -47,18 +51,18 @@ def find_empty_frames(
         size_hw = image_size_hw(label_set.path(image_id))
         kind = empty if label_set.is_empty(image_id) else others
         kind[camera, size_hw].append(image_id)
-    if poor := sorted(
-        f"{camera} has {len(empty[camera, size_hw])} of {size_hw[0]} x {size_hw[1]} pixels"
-        for camera, size_hw in others
-        if len(empty[camera, size_hw]) < LEAST_FRAMES
-    ):
-        raise UserError(
-            f"novelty needs {LEAST_FRAMES} frames of each camera (data.groups) whose maps in "
-            f"{label_set.folder} are empty, but {listed(poor)}; add frames that do not show what "
-            "is looked for, or leave these cameras out"
+    few = {camera for camera in others if len(empty[camera]) < LEAST_FRAMES}
+    if few:
+        told = (f"{name} has {len(empty[name, hw])} of {hw[0]} x {hw[1]}" for name, hw in few)
+        needs = (
+            f"novelty needs {LEAST_FRAMES} frames of a camera (data.groups) whose maps in "
+            f"{label_set.folder} are empty, but {listed(sorted(told))}"
         )
-    chosen = {camera: _spread(empty[camera], most) for camera in others}
-    return {image_id: chosen[camera] for camera, ids in others.items() for image_id in ids}
+        if len(few) == len(others):
+            raise UserError(f"{needs}; add frames that do not show what is looked for")
+        logger.warning("%s; maps of these cameras stay as they are", needs)
+    chosen = {camera: _spread(empty[camera], most) for camera in others if camera not in few}
+    return {image_id: chosen[camera] for camera in chosen for image_id in others[camera]}
 
 
 def _spread(image_ids: Sequence[str], most: int) -> tuple[str, ...]:

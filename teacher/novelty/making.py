@@ -48,7 +48,8 @@ def mark_novelty(
 ) -> Made:
     """Sharpen this process's share of the maps: the root of each, times how novel its pixels are.
 
-    Maps that are empty stay so, and weights of pixels stay.
+    Maps that are empty stay so, those of cameras with too few empty frames stay as they are, and
+    weights of pixels stay.
 
     Args:
         section: How frames are compared.
@@ -62,7 +63,7 @@ def mark_novelty(
 
     Raises:
         UserError: The label set is the output, images are missing or have other sizes than their
-            maps, cameras have too few empty frames, or the weights are damaged.
+            maps, no camera has enough empty frames, or the weights are damaged.
     """
     _check(label_set, image_paths, output)
     frames_of = find_empty_frames(label_set, groups, section.frames)
