@@ -36,7 +36,7 @@ from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
 
 READS = keys_of("demo")
-READS |= {"splits.near_duplicate_bits", "student.crop_size_px", "student.validate_against"}
+READS |= {"splits.near_duplicate_bits", "splits.shares", "student.crop_size_px", "student.validate_against"}
 
 _PICTURES = 24
 """Of images, on the page."""
@@ -56,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     looks = {image_id: each.look for image_id, each in survey.seen.items()}
     kept, most_bits = find_kept(data, splits), config.splits.near_duplicate_bits
     is_grouped = data.groups is not None or kept != "nothing"
-    check_series(looks, is_grouped, splits, most_bits, findings)
+    num_lists = len(config.splits.shares)
+    check_series(looks, is_grouped, splits, most_bits, num_lists, findings)
     split_of = {image_id: name for name, ids in splits.items() for image_id in ids}
     pairs = find_duplicates(survey, split_of, most_bits, kept, findings)
     truth = Truth(None, None, {})

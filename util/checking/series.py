@@ -23,9 +23,6 @@ camera fixed or driven, against 30 of photographs, or scenes of the demo, that a
 ENOUGH = 10
 """Into so many groups images should fall, so that lists can be dealt well."""
 
-FEWEST_GROUPS = 3
-"""Without which not even lists to train, validate and test can be dealt."""
-
 LONG = 5
 """So many frames make a stretch of a series, most of which are not beside another list's."""
 
@@ -61,6 +58,7 @@ def check_series(
     is_grouped: bool,
     splits: Mapping[str, Sequence[str]],
     most_bits: int,
+    num_lists: int,
     findings: Findings,
 ) -> None:
     """Say which images are a series, if split lists tear it apart, or would.
@@ -70,6 +68,7 @@ def check_series(
         is_grouped: Whether data.groups or the lists say already what belongs together.
         splits: Ids by the names of the lists that there are; {} = there are none yet.
         most_bits: As splits.near_duplicate_bits.
+        num_lists: How many lists are made (splits.shares); advice leaves groups for all of them.
         findings: Gets a warning.
     """
     split_of = {image_id: name for name, ids in splits.items() for image_id in ids}
@@ -84,8 +83,8 @@ def check_series(
     tear = "lists tear them apart" if splits else "lists made by chance would tear them apart"
     findings.warnings.append(
         f"{count} are numbered in {len(series)} series of frames that look like the next "
-        f"({series[0][0]} to {series[0][-1]}), and {tear}: make lists by util/make_splits.py "
-        f"{_advise(looks, [image_id for ids in series for image_id in ids], most_bits)}"
+        f"({series[0][0]} to {series[0][-1]}), and {tear}: "
+        f"{_advise(looks, [image_id for ids in series for image_id in ids], most_bits, num_lists)}"
     )
 
 
@@ -95,34 +94,46 @@ def _is_torn(splits: Sequence[str]) -> bool:
     return changes >= len(set(splits))
 
 
-def _advise(looks: Mapping[str, np.uint64], numbered: Sequence[str], most_bits: int) -> str:
-    """Say which option keeps neighbours together, and leaves enough groups for several lists.
+def _advise(
+    looks: Mapping[str, np.uint64], numbered: Sequence[str], most_bits: int, num_lists: int
+) -> str:
+    """Say what keeps neighbours together, and leaves groups for all lists.
 
     Args:
         looks: Of all images.
         numbered: Those of series. Their numbers may go in steps, so that stretches of many numbers
             hold few frames, and lists of these tear as much apart as lists of single ones.
         most_bits: See `check_series`.
+        num_lists: See there.
     """
-    ids = list(looks)
-    if len(set(name_ties("prefix", ids, None))) >= ENOUGH:
-        return "--splits.together prefix, which keeps each series together"
+    ids, enough, make = list(looks), max(ENOUGH, num_lists), "make lists by util/make_splits.py"
+    if len(set(name_ties("prefix", ids, None))) >= enough:
+        return f"{make} --splits.together prefix, which keeps each series together"
     frames, counts = {}, {}
     for digits, pattern in _STRETCHES.items():
         sizes = Counter(name_groups(pattern, ids))
         frames[digits] = np.median([sizes[name] for name in name_groups(pattern, numbered)])
         counts[digits] = len(sizes)
-    long = [each for each in _STRETCHES if counts[each] >= ENOUGH and frames[each] >= LONG]
-    if not long and _can_tie(looks, most_bits):
-        return "--splits.tie_near_duplicates true, which keeps frames that look alike together"
-    digits = next(iter(long or [each for each in _STRETCHES if counts[each] >= FEWEST_GROUPS]), 1)
+    good = [each for each in _STRETCHES if counts[each] >= enough and frames[each] >= LONG]
+    tied = np.zeros(0, int) if good else _count_tied(looks, most_bits)
+    is_tied_well = len(tied) >= enough and 1 < tied.max() <= len(looks) / 2
+    if not good and not is_tied_well:
+        good = [each for each in _STRETCHES if counts[each] >= num_lists and frames[each] > 1]
+    if good:
+        return (
+            f"{make} --data.groups '{_STRETCHES[good[0]]}', which keeps each {10 ** good[0]} "
+            f"numbers together, about {frames[good[0]]:.0f} frames"
+        )
+    if is_tied_well or (len(tied) >= num_lists and tied.max() > 1):
+        return (
+            f"{make} --splits.tie_near_duplicates true, which keeps frames that look alike together"
+        )
     return (
-        f"--data.groups '{_STRETCHES[digits]}', which keeps each {10**digits} numbers together, "
-        f"about {frames[digits]:.0f} frames"
+        f"they are too few for {count_of(num_lists, 'list')} (splits.shares) that keep neighbours "
+        "together; take frames of other videos or cameras, too"
     )
 
 
-def _can_tie(looks: Mapping[str, np.uint64], most_bits: int) -> bool:
-    """Tell whether some images look alike, but not so many that they are one group or two."""
-    sizes = np.bincount(number_ties(list(looks), find_alike([*looks.values()], most_bits)))
-    return len(sizes) >= ENOUGH and 1 < sizes.max() <= len(looks) / 2
+def _count_tied(looks: Mapping[str, np.uint64], most_bits: int) -> np.ndarray:
+    """Count the images of each group that near-duplicates make: (G,) int."""
+    return np.bincount(number_ties(list(looks), find_alike([*looks.values()], most_bits)))

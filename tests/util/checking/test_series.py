@@ -97,6 +97,29 @@ def test_frames_without_lists_are_told_that_chance_would_tear_them_apart(
     assert line.endswith("which keeps each 10 numbers together, about 10 frames")
 
 
+@pytest.mark.parametrize("num_frames", [8, 10, 12, 25])
+def test_the_advice_for_few_frames_can_be_followed(
+    config: Path, capsys: pytest.CaptureFixture[str], num_frames: int
+) -> None:
+    paint_series(config.parent, num_frames, 1)
+    options = [*NO_TRUTH, f"--data.splits={config.parent / 'dealt'}"]
+    checked = Checked(config, capsys, *NO_TRUTH, "--data.splits=null")
+    (line,) = [each for each in checked.warnings if "series" in each]
+    advice = shlex.split(line.partition("util/make_splits.py ")[2].partition(", which")[0])
+    assert make_splits(["--config", str(config), *options, *advice]) == 0
+    assert len([*(config.parent / "dealt").glob("*.txt")]) == 3
+
+
+def test_frames_that_cannot_be_dealt_whole_to_all_lists_are_said_to_be_too_few() -> None:
+    findings = Findings()
+    looks = dict.fromkeys([f"cam/{number}" for number in range(10)], np.uint64(0))
+    check_series(looks, False, {}, 4, 3, findings)
+    assert findings.warnings[0].endswith(
+        "tear them apart: they are too few for 3 lists (splits.shares) that keep neighbours "
+        "together; take frames of other videos or cameras, too"
+    )
+
+
 def test_frames_in_no_list_tear_nothing_apart(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,7 +137,7 @@ def test_the_option_for_a_series_groups_neighbours(suffix: str) -> None:
     image_ids = [f"frame_{number:04d}{suffix}" for number in range(300)]
     looks = dict.fromkeys(image_ids, np.uint64(0))
     findings = Findings()
-    check_series(looks, False, {}, 4, findings)
+    check_series(looks, False, {}, 4, 3, findings)
     (pattern,) = re.findall(r"--data.groups '(.*)'", findings.warnings[0])
     groups = name_groups(pattern, image_ids)
     assert len(set(groups)) == 30
