@@ -53,6 +53,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 READS = keys_of("demo", "teacher", *TEACHERS) | BOX_RULE
 READS |= {"combination.strategy", "combination.min_votes"}
+READS |= {"study.score", "study.score_iou"}
 READS -= {"teacher.split", "teacher.logits"}
 
 NUM_RANKED = 24
@@ -97,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         explorer = open_explorer(prepared, *sections, config.paths, image_paths, Path(dropped))
         sample = spread(ids, NUM_RANKED)
         ranking = PromptRanking(explorer, sample, config.data.groups)
-        facts = describe(config, explorer, len(ids), len(sample))
+        facts = describe(config, explorer, image_paths, len(sample))
         gets = list_gets(explorer, ranking, render_page(start, KEPT_AS, facts))
         with open_server(gets, list_posts(explorer, ranking, save), options.port) as server:
             print(f"Open http://{HOST}:{server.server_address[1]}/ (Ctrl+C ends it)", flush=True)
@@ -108,10 +109,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def describe(
-    config: Config, explorer: "Explorer", num_images: int, num_ranked: int
+    config: Config, explorer: "Explorer", image_paths: Mapping[str, Path], num_ranked: int
 ) -> dict[str, Any]:
     """Say of teacher and images what the page shows, and which controls it needs."""
-    from analysis.explorer.opening import is_adjustable
+    from analysis.explorer.opening import find_study_lack, is_adjustable
     from util.prompts import PROMPTED
 
     return {
@@ -120,8 +121,9 @@ def describe(
         "is_prompted": config.teacher.name in PROMPTED,
         "is_adjustable": is_adjustable(explorer),
         "folder": config.data.images.name,
-        "num_images": num_images,
+        "num_images": len(image_paths),
         "num_ranked": num_ranked,
+        "study_lacks": find_study_lack(config.data, config.evaluation, config.study, image_paths),
     }
 
 

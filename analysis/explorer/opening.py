@@ -8,19 +8,24 @@ from analysis.explorer.answering import AdjustableAnswers, remember
 from analysis.explorer.choice import Choice, Strategy
 from analysis.explorer.exploring import Explorer
 from analysis.explorer.pictures import IMAGE, Pictures
+from analysis.work.judging import find_judge
 from teacher.building import build_teacher, plan_teacher
 from teacher.inference.cache import open_cache
 from teacher.plans import PreparedTeacher, TeacherPlan
 from teacher.settings import OwnSections
 from util.config import (
     CombinationSection,
+    DataSection,
     EvaluationSection,
     PathsSection,
     SaaSection,
     Sam3Section,
+    StudySection,
     TeacherSection,
 )
 from util.data_classes import BoxSettings
+from util.errors import UserError
+from util.images.splits import read_split
 from util.prompts import PROMPTED
 
 
@@ -96,3 +101,29 @@ def find_start(
 def is_adjustable(explorer: Explorer) -> bool:
     """Tell whether the thresholds of the teacher can be moved."""
     return isinstance(explorer.answers, AdjustableAnswers)
+
+
+def find_study_lack(
+    data: DataSection,
+    evaluation: EvaluationSection,
+    study: StudySection,
+    image_paths: Mapping[str, Path],
+) -> str:
+    """Say why a study would be refused, before one chooses what it is to be about.
+
+    Args:
+        data: Names lists and truth.
+        evaluation: How boxes are judged.
+        study: Which score is judged.
+        image_paths: Path of each image of the data set by its id.
+
+    Returns:
+        What is wrong with lists or truth, as the study says it; '' if nothing is.
+    """
+    try:
+        for split in (data.train_split, data.validation_split):
+            read_split(data.splits, split, image_paths)
+        find_judge(data, evaluation, study.score, study.score_iou, image_paths)
+    except UserError as error:
+        return str(error)
+    return ""

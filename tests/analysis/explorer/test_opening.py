@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.explorer.opening import find_start, is_adjustable, open_explorer
+from analysis.explorer.opening import find_start, find_study_lack, is_adjustable, open_explorer
 from analysis.explorer.page import render_page
 from teacher.building import prepare_teacher
 from tests.stages import arguments, combine, evaluate, label, train
@@ -47,10 +47,32 @@ def test_a_student_is_seen_without_prompts_and_asked_once(labelled: Path, tmp_pa
     assert not explorer.look(start.model_copy(update={"threshold": 0.9})).has_asked
     assert view.panels[0].note == "stands in for consensus, which one image does not tell"
     facts = {"teacher": "student", "is_prompted": False, "is_adjustable": False}
-    facts |= {"combination": "consensus"}
+    facts |= {"combination": "consensus", "study_lacks": "no <truth>"}
     about = {"num_images": 12, "folder": "<images>", "num_ranked": 12}
     page = render_page(start, "explored", facts | about)
     assert '<option value="configured">consensus, shown as mean</option>' in page
     assert 'id="prompts"' not in page
     assert 'id="box_threshold"' not in page
     assert "&lt;images&gt;" in page
+    assert "The command of a study will be refused as things are: no &lt;truth&gt;." in page
+
+
+@pytest.mark.parametrize(
+    ("data", "score", "lack"),
+    [
+        ({}, "thesis_f1", ""),
+        ({"ground_truth": None}, "thesis_f1", "data.ground_truth is null: "),
+        ({"ground_truth": None}, "average_precision", ""),
+        ({"masks": None}, "average_precision", "study.score is average_precision, which needs"),
+        ({"validation_split": "None"}, "thesis_f1", "the split list "),
+        ({"splits": None}, "thesis_f1", "data.splits is not set; "),
+    ],
+)
+def test_what_a_study_lacks_is_known_before_one_is_begun(
+    project: Path, data: dict[str, str | None], score: str, lack: str
+) -> None:
+    config = override_config(read_config(project), {"data": data, "study": {"score": score}})
+    image_paths = find_images(config.data.images)
+    told = find_study_lack(config.data, config.evaluation, config.study, image_paths)
+    assert told.startswith(lack)
+    assert bool(told) == bool(lack)
