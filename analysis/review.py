@@ -65,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.marks is not None:
         return use_marks(config, options.marks, image_paths, options.overwrite, argv)
     from analysis.reviewing.page import write_review
+    from analysis.reviewing.right_list import find_held_out
     from analysis.reviewing.searching import find_images_to_review
 
     settings, split = config.review, config.review.split
@@ -72,10 +73,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if split is not None:
         image_ids = read_split(config.data.splits, split, image_paths)
     sources = open_sources(config)
+    held_out = find_held_out(config.data, image_paths)
     found = find_images_to_review(sources, image_ids, settings.images)
     path = config.paths.runs / settings.name / "review.html"
     title = f"Review of {sources.teacher.name}"
-    write_review(path, found, sources, image_paths, f"{title}, {split}" if split else title)
+    title = f"{title}, {split}" if split else title
+    write_review(path, found, sources, image_paths, held_out, title)
     told = ", ".join(f"{count} {reason}" for reason, count in found.counts.items() if count)
     print(f"{path}: of {count_of(found.num_seen, 'image')} {told or 'none is worth a look'}")
     if hint := describe_combination(sources, config.paths.label_sets / config.combination.output):

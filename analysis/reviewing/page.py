@@ -54,12 +54,14 @@ class Card:
         why: Why it is shown, a sentence each.
         pictures: The photo with the teacher's boxes, then maps with theirs.
         trouble: Why there is no photo; '' if there is one.
+        held_out: The list that it is of, if it is validated or tested on; else ''.
     """
 
     image_id: str
     why: Sequence[str]
     pictures: Sequence[Picture]
     trouble: str
+    held_out: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,12 @@ class Group:
 
 
 def write_review(
-    path: Path, found: Found, sources: Sources, image_paths: Mapping[str, Path], title: str
+    path: Path,
+    found: Found,
+    sources: Sources,
+    image_paths: Mapping[str, Path],
+    held_out: Mapping[str, str],
+    title: str,
 ) -> None:
     """Write the page; its images are drawn one after another, so that few are in memory.
 
@@ -89,6 +96,7 @@ def write_review(
         found: The images.
         sources: Their maps.
         image_paths: Path of each image by its id.
+        held_out: The list of each image that is validated or tested on, by its id.
         title: Of the page.
     """
     shown = [image_id for reason in REASONS for image_id in found.images[reason]]
@@ -99,7 +107,7 @@ def write_review(
             len(found.images[reason]),
             found.counts[reason],
             (
-                draw_card(image_id, found.why[image_id], sources, image_paths)
+                draw_card(image_id, found.why[image_id], sources, image_paths, held_out)
                 for image_id, _ in zip(found.images[reason], bar, strict=False)
             ),
         )
@@ -114,6 +122,7 @@ def write_review(
         groups=groups,
         num_shown=len(shown),
         num_seen=found.num_seen,
+        num_held_out=len(held_out.keys() & {*shown}),
         # Marks of another choice of images, or of other maps, are none of these.
         key=settings_hash({"images": shown, "maps": maps}),
         maps=maps,
@@ -126,10 +135,15 @@ def write_review(
 
 
 def draw_card(
-    image_id: str, why: Sequence[str], sources: Sources, image_paths: Mapping[str, Path]
+    image_id: str,
+    why: Sequence[str],
+    sources: Sources,
+    image_paths: Mapping[str, Path],
+    held_out: Mapping[str, str],
 ) -> Card:
     """Draw an image and its maps, each with the boxes that are found in it."""
     of_maps: list[Picture] = []
+    of_list = held_out.get(image_id, "")
     of_teacher = boxes_to_table([], "")
     for source in _drawn_sources(sources):
         try:
@@ -146,10 +160,10 @@ def draw_card(
     try:
         photo = read_image(image_paths[image_id])
     except UserError as error:
-        return Card(image_id, why, of_maps, str(error))
+        return Card(image_id, why, of_maps, str(error), of_list)
     title = f"photo, boxes of {sources.teacher.name}"
     pictures = [encode(photo, of_teacher, PREDICTION_RGB, title), *of_maps]
-    return Card(image_id, why, pictures, trouble="")
+    return Card(image_id, why, pictures, trouble="", held_out=of_list)
 
 
 def _drawn_sources(sources: Sources) -> list[Source]:

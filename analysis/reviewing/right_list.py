@@ -96,21 +96,24 @@ def choose_right(
     )
 
 
-def find_held_out(data: DataSection, image_ids: Collection[str]) -> set[str]:
+def find_held_out(data: DataSection, image_ids: Collection[str]) -> dict[str, str]:
     """Find the images that are validated or tested on, which nobody is to learn from.
 
     Args:
         data: Names the lists; those that are not there hold nothing.
         image_ids: Of all images that there are.
 
+    Returns:
+        The list that each is of, the last one of several, by its id.
+
     Raises:
         UserError: A list is damaged, or names other images.
     """
     if data.splits is None:
-        return set()
+        return {}
     names = [*data.validation_split.split("+"), *data.test_split.split("+")]
     there = [name for name in names if on_disk(data.splits / f"{name}.txt").exists()]
-    return {i for name in there for i in read_split(data.splits, name, image_ids)}
+    return {i: name for name in there for i in read_split(data.splits, name, image_ids)}
 
 
 def find_unlearnable(

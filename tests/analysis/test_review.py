@@ -50,6 +50,28 @@ def test_the_page_is_one_file_that_takes_nothing_from_outside(page: Path) -> Non
     assert "Where prompts disagree most" in text
 
 
+def test_the_page_says_beside_an_image_that_a_list_judges_by_it(page: Path, project: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    data = read_config(project).data
+    of_list = {
+        image_id: split
+        for split in ("Train", "Validation", "Test")
+        for image_id in read_split(data.splits, split, find_images(data.images))
+    }
+    cards = re.findall(r'<article[^>]*data-image="([^"]*)".*?</article>', text, re.DOTALL)
+    parts = re.findall(r"<article.*?</article>", text, re.DOTALL)
+    for image_id, part in zip(cards, parts, strict=True):
+        told = re.findall(r"Of (\w+), which judges: not listed as right", part)
+        assert told == [of_list[image_id]] * (of_list[image_id] != "Train")
+    count = sum(of_list[image_id] != "Train" for image_id in cards)
+    assert 0 < count < len(cards)
+    assert f"<p>{count} of the images are validated or tested on, as is said beside each: " in text
+    options = ["--review.name", "learnt", "--review.images", "2", "--review.split", "Train"]
+    assert review(arguments(project, *options)) == 0
+    text = (project.parent / "runs/learnt/review.html").read_text(encoding="utf-8")
+    assert "validated or tested on" not in text
+
+
 def test_fewer_images_are_shown_where_fewer_are_asked_for(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -42,13 +42,13 @@ def test_what_is_validated_or_tested_on_is_held_out_as_far_as_there_are_lists(
     tmp_path: Path,
 ) -> None:
     names = {"validation_split": "Chosen", "test_split": "Test+Later"}
-    assert find_held_out(DataSection(**names), IDS) == set()
+    assert find_held_out(DataSection(**names), IDS) == {}
     (tmp_path / "Train.txt").write_text("a/1")
     (tmp_path / "Later.txt").write_text("b")
     data = DataSection(splits=tmp_path, **names)
-    assert find_held_out(data, IDS) == {"b"}
+    assert find_held_out(data, IDS) == {"b": "Later"}
     (tmp_path / "Chosen.txt").write_text("c\n")
-    assert find_held_out(data, IDS) == {"b", "c"}
+    assert find_held_out(data, IDS) == {"b": "Later", "c": "Chosen"}
     (tmp_path / "Chosen.txt").write_text("nowhere")
     with pytest.raises(UserError, match="nowhere"):
         find_held_out(data, IDS)
