@@ -31,12 +31,19 @@ def check_batches(settings: StudentSection, num_images: int) -> None:
     Raises:
         UserError: A batch has one image, which the network reduces to one pixel.
     """
-    smallest = num_images // -(-num_images // settings.batch_size)
     # The poolings of other architectures reduce any image to one pixel.
     is_one_pixel = settings.architecture != "unet" or settings.crop_size_px <= 2**settings.depth
-    if smallest < 2 and is_one_pixel:
+    if _smallest(num_images, settings.batch_size) < 2 and is_one_pixel:
+        sizes = range(max(settings.batch_size, 2), num_images + 1)
+        good = [size for size in sizes if _smallest(num_images, size) > 1]
+        remedy = f"set student.batch_size to {good[0]}" if good else "name more in data.train_split"
         raise UserError(
             f"{settings.architecture} needs batches of at least 2 images here, but "
             f"student.batch_size is {settings.batch_size} and the training split has {num_images}, "
-            "which leaves a batch of one"
+            f"which leaves a batch of one; {remedy}"
         )
+
+
+def _smallest(num_images: int, batch_size: int) -> int:
+    """Count the images of the smallest batch, into which images are dealt evenly."""
+    return num_images // -(-num_images // batch_size)
