@@ -25,7 +25,7 @@ from util.checking.images import describe_images, find_duplicates, survey_images
 from util.checking.kept import find_kept
 from util.checking.page import write_findings
 from util.checking.series import check_series
-from util.checking.splits import check_groups, read_splits
+from util.checking.splits import check_groups, find_asked, read_splits
 from util.checking.truth import Truth, read_truth
 from util.config import Config, keys_of
 from util.config.command_line import load_config
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     truth = Truth(None, None, {})
     if survey.seen:
         judged = {i for name in find_judged(config) for i in splits.get(name, ())}
-        asked = list(split_of or image_paths)
+        asked = find_asked(data, splits, list(image_paths))
         truth = read_truth(data, image_paths, asked, judged, survey.seen, findings)
     classes = count_classes(truth, splits, findings)
     page = config.paths.runs / "data.html"

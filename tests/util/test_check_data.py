@@ -92,14 +92,30 @@ def test_what_the_next_stages_would_refuse_is_said_at_once_with_status_2(
     assert "names 1 ids (of 2) that no image has: nowhere" in told
     assert re.search(r"Test\.txt is empty", told)
     assert "truth.csv" in told
-    assert len(checked.errors) == 3
+    assert "1 mask has another size than the image: a/00 (80 x 30 for 80 x 60)" in told
+    assert len(checked.errors) == 4
     assert not checked.lines[-1].startswith("Next")
-    assert "Not usable as it is: 3 things to mend" in checked.page
+    assert "Not usable as it is: 4 things to mend" in checked.page
     (root / "splits/Train.txt").write_text("a/00\na/01")
     checked = Checked(config, capsys, status=2)
     assert "1 mask has another size than the image: a/00 (80 x 30 for 80 x 60)" in "\n".join(
         checked.errors
     )
+
+
+@pytest.mark.parametrize("text", ["a/00\nnowhere\n", "", None])
+def test_a_broken_list_hides_no_fault_of_masks_or_boxes(
+    config: Path, capsys: pytest.CaptureFixture[str], text: str | None
+) -> None:
+    root, split = config.parent, config.parent / "splits/Test.txt"
+    split.unlink() if text is None else split.write_text(text)
+    (root / "masks/c/02.png").write_bytes(b"none")
+    with (root / "truth.csv").open("a") as file:
+        file.write("c/01;0;0;1;1;seal\n")
+    checked = Checked(config, capsys, status=2)
+    assert "1 mask cannot be read" in "".join(checked.errors)
+    assert checked.fact("marked").endswith("0 of 11 masks looked at mark nothing")
+    assert "1 true boxes hold nearly the whole image: c/01" in "".join(checked.warnings)
 
 
 def test_images_alone_are_enough_to_make_labels(

@@ -32,11 +32,10 @@ def read_splits(
             f"{data.splits} (data.splits) has no lists; make them by util/make_splits.py"
         )
         return splits
-    for name in (data.train_split, data.validation_split, data.test_split):
-        for part in name.split("+"):
-            ids = findings.attempt(lambda part=part: read_split(data.splits, part, image_ids))  # type: ignore[misc]
-            if ids is not None:
-                splits[part] = ids
+    for part in _name_lists(data):
+        ids = findings.attempt(lambda part=part: read_split(data.splits, part, image_ids))  # type: ignore[misc]
+        if ids is not None:
+            splits[part] = ids
     with findings.listening():
         warn_of_shared_images(data)
     findings.facts["splits"] = ", ".join(f"{n} {len(ids)}" for n, ids in splits.items()) or "none"
@@ -44,6 +43,27 @@ def read_splits(
     if splits and (rest := [i for i in image_ids if i not in listed_ids]):
         findings.facts["splits"] += f"; {count_of(len(rest), 'image')} in none ({listed(rest, 3)})"
     return splits
+
+
+def find_asked(
+    data: DataSection, splits: Mapping[str, Sequence[str]], image_ids: Sequence[str]
+) -> list[str]:
+    """Find the images whose truth matters: those of the lists; all, where a list is not read.
+
+    Args:
+        data: Names the lists.
+        splits: As `read_splits` gives them.
+        image_ids: Of all images.
+    """
+    if not _name_lists(data).keys() <= splits.keys():
+        return list(image_ids)
+    return list(dict.fromkeys(image_id for ids in splits.values() for image_id in ids))
+
+
+def _name_lists(data: DataSection) -> dict[str, None]:
+    """Name the lists of a config, each once, in order."""
+    splits = (data.train_split, data.validation_split, data.test_split)
+    return dict.fromkeys(part for split in splits for part in split.split("+"))
 
 
 def check_groups(
