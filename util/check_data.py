@@ -44,7 +44,7 @@ _PICTURES = 24
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
-    config, options = load_config(__doc__ or "", argv, reads=READS)
+    config, _ = load_config(__doc__ or "", argv, reads=READS)
     refuse_several("util/check_data.py")
     data, findings = config.data, Findings()
     make_demo_if_asked(data.images, config.paths.demo, config.demo)
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     classes = count_classes(truth, splits, findings)
     page = config.paths.runs / "data.html"
     shown = spread([i for i in image_paths if i in survey.seen], _PICTURES)
-    write_findings(page, options.config, findings, classes, pairs, shown, image_paths, truth)
+    write_findings(page, data.images, findings, classes, pairs, shown, image_paths, truth)
     print_findings(findings, page)
     if findings.errors:
         return 2

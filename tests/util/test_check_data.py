@@ -128,6 +128,16 @@ def test_images_alone_are_enough_to_make_labels(
     assert checked.fact("truth").startswith("none, so labels can be made")
 
 
+def test_the_page_is_named_by_the_images_that_were_checked(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(config.parent / "images", config.parent / "other photos")
+    page = Checked(config, capsys, f"--data.images={config.parent / 'other photos'}").page
+    title = f"Data of {config.parent / 'other photos'}"
+    assert f"<title>{title}</title>" in page
+    assert f"<h1>{title}</h1>" in page
+
+
 def test_warnings_are_shown_again_afterwards(config: Path) -> None:
     import logging
 

@@ -13,7 +13,7 @@ from util.page_templates import load_template, write_page
 
 def write_findings(
     path: Path,
-    config: Path,
+    folder: Path,
     findings: Findings,
     classes: tuple[str, pd.DataFrame],
     pairs: Sequence[tuple[str, str]],
@@ -25,7 +25,7 @@ def write_findings(
 
     Args:
         path: Of the page.
-        config: Its file, to say what was checked.
+        folder: Of the images, to say what was checked.
         findings: What was found.
         classes: Of `count_classes`.
         pairs: Images that look alike and are to be shown.
@@ -35,7 +35,7 @@ def write_findings(
     """
     counted, table = classes
     page = load_template(Path(__file__).parent / "page.html.jinja").render(
-        config=config,
+        folder=folder,
         findings=findings,
         counted=counted,
         classes=table,
