@@ -4,7 +4,7 @@ The embedded detector has a lexicon, YOLOX the classes of COCO; all others read 
 what they were taught.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from teacher.saa.attributes.lexicon import LEXICON, look_up, says_nothing
@@ -85,34 +85,58 @@ def remark_on_words(saa: SaaSection, prompts: Sequence[str]) -> str:
 
 def _remarks_of_lexicon(object_prompt: str, prompts: Sequence[str]) -> list[str]:
     remarks = []
-    asked = [*prompts, object_prompt]
+    vague = [prompt for prompt in prompts if is_any_object(prompt)]
+    asked = [prompt for prompt in (*prompts, object_prompt) if not is_any_object(prompt)]
     if unknown := list(dict.fromkeys(word for p in asked for word in unknown_words(p))):
-        remarks.append(_remark_on_unknown(unknown, LEXICON))
-    if vague := [prompt for prompt in prompts if is_any_object(prompt)]:
+        remarks.append(
+            f"does not know {_propose(unknown, LEXICON, unknown_words)}, which it passes over"
+        )
+    if vague:
         alike = ", so that their label sets are equal" * (len(vague) > 1)
-        remarks.append(f"answers {quoted(vague)} with any salient object{alike}")
+        looks = "looks" if len(vague) == 1 else "look"
+        remarks.append(
+            f"does not know how {_propose(vague, LEXICON, unknown_words)} {looks}, and answers "
+            f"with any salient object{alike}"
+        )
     if is_any_object(object_prompt):
-        remarks.append(f"finds no object {object_prompt!r}")
+        named = _propose([object_prompt], LEXICON, unknown_words)
+        remarks.append(f"does not know how the object {named} looks, and finds none")
     return remarks
 
 
 def _remarks_of_coco(prompts: Sequence[str]) -> list[str]:
-    names = list(dict.fromkeys(name for prompt in prompts for name in _names(prompt)))
+    empty = [p for p in prompts if not any(name.means for name in _names(p))]
+    asked = [prompt for prompt in prompts if prompt not in empty]
+    names = list(dict.fromkeys(name for prompt in asked for name in _names(prompt)))
+    known = list(map(" ".join, CLASS_OF))
     remarks = []
     if unknown := [name.text for name in names if name.means is None]:
-        remarks.append(_remark_on_unknown(unknown, map(" ".join, CLASS_OF)))
+        remarks.append(
+            f"does not know {_propose(unknown, known, _unknown_names)}, which it passes over"
+        )
     if taken := [f"{n.text!r} as {n.means!r}" for n in names if n.means not in (None, n.text)]:
         remarks.append(f"takes {listed(taken)}")
-    if empty := [p for p in prompts if not any(name.means for name in _names(p))]:
-        remarks.append(f"finds nothing for {quoted(empty)}")
+    if empty:
+        remarks.append(
+            f"does not know {_propose(empty, known, _unknown_names)}, for which it finds nothing"
+        )
     return remarks
 
 
-def _remark_on_unknown(words: Sequence[str], known: Iterable[str]) -> str:
-    """Say which words of prompts are not known, and which known ones may be meant."""
-    there = list(known)
-    told = listed([f"{quoted([word])}{did_you_mean(word, there, _NEAR)}" for word in words])
-    return f"does not know {told}, which it passes over"
+def _propose(
+    texts: Sequence[str], known: Iterable[str], unknown_in: Callable[[str], Sequence[str]]
+) -> str:
+    """Name words or prompts that are not known, and which known words each may mean."""
+    there, told = list(known), []
+    for text in texts:
+        hints = (did_you_mean(word, there, _NEAR) for word in unknown_in(text))
+        told.append(f"{quoted([text])}{''.join(hints)}")
+    return listed(told)
+
+
+def _unknown_names(prompt: str) -> list[str]:
+    """What a prompt names that is no class of COCO."""
+    return [name.text for name in _names(prompt) if name.means is None]
 
 
 def _names(prompt: str) -> list[Name]:

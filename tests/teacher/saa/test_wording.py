@@ -57,9 +57,9 @@ def test_one_sentence_tells_the_unknown_words_of_all_prompts() -> None:
     prompts = ["bird", "frabjous gull", "borogove", "toves"]
     sentence = remark_on_words(settings, prompts)
     assert sentence == (
-        "the detector 'attributes' does not know 'frabjous', 'borogove', 'toves', 'sky', which it "
-        "passes over; answers 'borogove', 'toves' with any salient object, so that their label "
-        "sets are equal; finds no object 'sky'"
+        "the detector 'attributes' does not know 'frabjous', which it passes over; does not know "
+        "how 'borogove', 'toves' look, and answers with any salient object, so that their label "
+        "sets are equal; does not know how the object 'sky' looks, and finds none"
     )
     assert remark_on_words(EMBEDDED, ["bird", "white gulls"]) == ""
     assert remark_on_words(OTHER, prompts) == ""
@@ -67,9 +67,15 @@ def test_one_sentence_tells_the_unknown_words_of_all_prompts() -> None:
 
 def test_words_that_may_be_meant_by_misspelt_ones_are_proposed() -> None:
     assert remark_on_words(EMBEDDED, ["dukc", "white gul|borogove gull"]) == (
-        "the detector 'attributes' does not know 'dukc' (did you mean 'duck'?), 'gul' (did you "
-        "mean 'gull'?), 'borogove', which it passes over; answers 'dukc' with any salient object"
+        "the detector 'attributes' does not know 'gul' (did you mean 'gull'?), 'borogove', which "
+        "it passes over; does not know how 'dukc' (did you mean 'duck'?) looks, and answers with "
+        "any salient object"
     )
+    assert remark_on_words(EMBEDDED, ["qwertz"]) == (
+        "the detector 'attributes' does not know how 'qwertz' looks, and answers with any salient "
+        "object"
+    )
+    assert "how 'hot dukc' (did you mean 'duck'?) looks" in remark_on_words(EMBEDDED, ["hot dukc"])
     coco = SaaSection(detector="yolox")
     assert "'zebar' (did you mean 'zebra'?)" in remark_on_words(coco, ["zebar"])
 
@@ -77,8 +83,8 @@ def test_words_that_may_be_meant_by_misspelt_ones_are_proposed() -> None:
 def test_of_coco_it_is_told_what_was_taken_and_what_finds_nothing() -> None:
     coco = SaaSection(detector="yolox")
     assert remark_on_words(coco, ["white ducks|boat", "whale", "car"]) == (
-        "the detector 'yolox' does not know 'white', 'whale', which it passes over; takes 'ducks' "
-        "as 'bird'; finds nothing for 'whale'"
+        "the detector 'yolox' does not know 'white', which it passes over; takes 'ducks' as "
+        "'bird'; does not know 'whale', for which it finds nothing"
     )
     assert remark_on_words(coco, ["bird", "fire hydrant"]) == ""
     assert describe_prompt(coco, "white ducks | boat") == {
@@ -104,7 +110,10 @@ def test_unknown_words_stand_in_the_label_set_and_are_said_before_any_image(
     project.write_text(json.dumps(content))
     assert teacher.soft_label_generation.main(["--config", str(project)]) == 0
     assert len(told) == 1
-    assert "'frabjous', 'borogove'" in told[0]
+    assert told[0].endswith(
+        "does not know 'frabjous', which it passes over; does not know how 'borogove' looks, and "
+        "answers with any salient object"
+    )
     assert caplog.text.count("frabjous") == 1
     facts = {
         name: LabelSet(tmp_path / "label_sets" / name).manifest["facts"]
