@@ -187,6 +187,16 @@ def test_weights_that_are_fetched_and_files_that_are_run_are_there() -> None:
         assert all((ROOT / script).exists() for script in scripts)
 
 
+def test_the_guide_to_the_report_explains_all_that_its_contents_name() -> None:
+    contents = (ROOT / "analysis/study/report/report.html.jinja").read_text()
+    contents = contents.partition("<nav")[2].partition("</nav>")[0]
+    titles = re.findall(r'<li><a href="[^"]+">(?:\{\{ arm\.name or ")?(\w[\w ]*)', contents)
+    titles += re.findall(r'\("\w+", "(\w+)"\)', contents)
+    assert len(titles) == 12
+    guide = (ROOT / "docs/tasks/reading-the-report.md").read_text()
+    assert {title for title in titles if f"**{title}**" not in guide} == set()
+
+
 def test_the_citation_names_this_version() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors"} <= set(citation)
