@@ -36,7 +36,12 @@ from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
 
 READS = keys_of("demo")
-READS |= {"splits.near_duplicate_bits", "splits.shares", "student.crop_size_px", "student.validate_against"}
+READS |= {
+    "splits.near_duplicate_bits",
+    "splits.shares",
+    "student.crop_size_px",
+    "student.validate_against",
+}
 
 _PICTURES = 24
 """Of images, on the page."""
