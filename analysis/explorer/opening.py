@@ -13,6 +13,7 @@ from teacher.building import build_teacher, plan_teacher
 from teacher.inference.cache import open_cache
 from teacher.plans import PreparedTeacher, TeacherPlan
 from teacher.settings import OwnSections
+from util.checking.findings import Findings
 from util.config import (
     CombinationSection,
     DataSection,
@@ -60,6 +61,8 @@ def open_explorer(
     def plan(prompts: Sequence[str]) -> TeacherPlan:
         if teacher.name not in PROMPTED:
             return prepared.plan
+        if not prompts:
+            raise UserError("no prompt is given; write one or more, a line each")
         planned = plan_teacher(
             teacher.model_copy(update={"prompts": list(prompts)}), own, paths.runs
         )
@@ -120,10 +123,9 @@ def find_study_lack(
     Returns:
         What is wrong with lists or truth, as the study says it; '' if nothing is.
     """
-    try:
-        for split in (data.train_split, data.validation_split):
-            read_split(data.splits, split, image_paths)
-        find_judge(data, evaluation, study.score, study.score_iou, image_paths)
-    except UserError as error:
-        return str(error)
-    return ""
+    findings = Findings()  # which also keeps to itself what the study will say of masks
+    for split in (data.train_split, data.validation_split):
+        findings.attempt(lambda split=split: read_split(data.splits, split, image_paths))  # type: ignore[misc]
+    score = (study.score, study.score_iou)
+    findings.attempt(lambda: find_judge(data, evaluation, *score, image_paths))
+    return "; ".join(findings.errors)
