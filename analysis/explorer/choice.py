@@ -19,6 +19,8 @@ plain mean stands in for it."""
 
 MOST_PROMPTS = 40
 
+_SOURCE = "the page"
+
 Told = TypeVar("Told", bound=BaseModel)
 
 
@@ -60,9 +62,11 @@ def read_told(kind: type[Told], data: bytes) -> Told:
     try:
         return kind.model_validate(parse_json(data), strict=True)
     except ValidationError as error:
-        raise UserError(describe_errors(error, "the page", [*kind.model_fields])) from None
+        told = describe_errors(error, _SOURCE, [*kind.model_fields]).splitlines()
+        lines = [line.removeprefix(f"{_SOURCE}: ") for line in told]  # who reads it is on the page
+        raise UserError("\n".join(lines)) from None
     except ValueError as error:
-        raise UserError(f"the page: {error}") from None
+        raise UserError(f"{_SOURCE}: {error}") from None
 
 
 def find_changes(

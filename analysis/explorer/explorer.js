@@ -45,13 +45,13 @@ async function look() {
       tell(null);
     } catch (error) {
       tell(error);
-      if (photoName !== choice.image) showNothing("Nothing is shown.");
+      showNothing("Nothing is shown.");
     }
   }
   isLooking = false;
 }
 
-// What is of another image would be taken for that of the one that was asked for.
+// What is of another image, or of other prompts, would be taken for what was asked for.
 function showNothing(status) {
   photoName = "";
   $("panels").replaceChildren();
@@ -219,13 +219,13 @@ $("image").addEventListener("change", () => chooseImage($("image").value.trim())
 function chooseImage(id) {
   choice.image = `image:${id}`;
   $("image").value = id;
+  listImages().catch(tell);
   look();
 }
 async function step(by) {
   try {
     const found = await ask(`/step?name=${encodeURIComponent(choice.image)}&by=${by}&find=${encodeURIComponent(sought)}`);
     chooseImage(found.id);
-    await listImages();
   } catch (error) {
     tell(error);
   }

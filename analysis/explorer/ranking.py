@@ -5,7 +5,6 @@ So what the page says is what the stage says of the same images, thresholds and 
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from threading import Event, Thread
 from typing import Any
 
@@ -18,7 +17,7 @@ from analysis.ranking.ranking import Ranking, rank
 from analysis.ranking.tables import show_ranking, tabulate
 from analysis.work.contents import find_twins
 from teacher.saa.wording import answered_instead
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.metrics.groups import group_images
 from util.multi_teacher.box_agreement import FEWEST
 from util.words import count_of
@@ -92,9 +91,11 @@ class PromptRanking:
     ) -> None:
         hashes = [hashlib.blake2b() for _ in prompts]
         try:
-            seen = self._look(choice, hashes, stop, state)
+            seen, failed = self._look(choice, hashes, stop, state)
             if stop.is_set():
                 return
+            if not seen:
+                raise UserError(_describe_failed(failed))
             digests = (each.digest() for each in hashes)
             twins = find_twins(dict(zip(prompts, digests, strict=True)))
             ranking = rank_seen(seen, prompts, unknown, twins, self._groups)
@@ -105,30 +106,42 @@ class PromptRanking:
             state["error"] = f"the ranking failed: {error}"
             raise
         shown = show_ranking(tabulate(ranking, None), None)
-        failed = len(self._ids) - len(seen)
         state["said"] = [
             answer(ranking, None),
             *(f"{name} has the maps of {one}, and is left out." for name, one in twins.items()),
-            *([f"{count_of(failed, 'image')} could not be labelled."] if failed else []),
+            *([f"{_describe_failed(failed)}."] if failed else []),
         ]
         state["ranked"] = [" ".join(row) for row in shown[["label_set", "score"]].to_numpy()]
 
     def _look(
         self, choice: Choice, hashes: Sequence[Any], stop: Event, state: dict[str, Any]
-    ) -> dict[str, OfImage]:
-        """Look at the maps of the sample, as far as it can be labelled; they go into the hashes."""
+    ) -> tuple[dict[str, OfImage], dict[str, str]]:
+        """Look at the maps of the sample; they go into the hashes.
+
+        Returns:
+            What is seen of each image, by its id; and why others cannot be labelled, by theirs.
+        """
         seen: dict[str, OfImage] = {}
+        failed: dict[str, str] = {}
         boxes = self._explorer.box_settings(choice)
         for number, image_id in enumerate(self._ids, start=1):
             if stop.is_set():
                 break
-            with suppress(UserError):  # one image of many
+            try:
                 maps = self._explorer.maps(IMAGE + image_id, choice)
                 for of_prompt, soft_label in zip(hashes, maps, strict=True):
                     of_prompt.update(soft_label.tobytes())
                 seen[image_id] = look_at(maps, boxes)
+            except UserError as error:  # one image of many
+                failed[image_id] = str(error)
             state["done"] = number
-        return seen
+        return seen, failed
+
+
+def _describe_failed(failed: Mapping[str, str]) -> str:
+    """Say which images could not be labelled, and why, by id."""
+    reasons = listed([f"{image_id}: {reason}" for image_id, reason in failed.items()], 3)
+    return f"{count_of(len(failed), 'image')} could not be labelled: {reasons}"
 
 
 def rank_seen(

@@ -173,6 +173,8 @@ def test_what_is_wrong_is_told_on_the_page(desk: Browser) -> None:
     error = "document.getElementById('error')"
     desk.wait_for(f"!{error}.hidden")
     assert "give one folder name" in desk.evaluate(f"{error}.textContent")
+    assert desk.evaluate("document.querySelectorAll('#panels canvas').length") == 0
+    assert desk.evaluate("document.getElementById('status').textContent") == "Nothing is shown."
     desk.evaluate("document.getElementById('name').value = '../x'")
     desk.evaluate("document.getElementById('save').click()")
     desk.wait_for(f"{error}.textContent.includes('expected the name of a folder')")
@@ -182,17 +184,25 @@ def test_what_is_wrong_is_told_on_the_page(desk: Browser) -> None:
 def test_an_image_that_is_dropped_in_is_looked_at(desk: Browser) -> None:
     picture = cv2.imencode(".png", np.full((20, 30, 3), 90, np.uint8))[1]
     pixels = json.dumps(picture.ravel().tolist())
-    desk.evaluate(
-        f"""{{
+    drop = f"""{{
         const file = new File([new Uint8Array({pixels})], "own.png");
         const dataTransfer = new DataTransfer();
         dataTransfer.items.add(file);
         const how = {{ dataTransfer, bubbles: true, cancelable: true }};
         document.body.dispatchEvent(new DragEvent("drop", how)); }}"""
-    )
+    desk.evaluate(drop)
     desk.wait_for("document.body.dataset.looks === '2'")
     assert "own.png" in desk.evaluate("document.getElementById('counted').textContent")
     assert desk.evaluate("document.querySelector('svg').getAttribute('viewBox')") == "0 0 30 20"
+    desk.evaluate(
+        """{
+        const image = document.getElementById("image");
+        image.value = document.querySelector("#ids option").value;
+        image.dispatchEvent(new Event("change")); }"""
+    )
+    desk.wait_for("!document.getElementById('counted').textContent.includes('own.png')")
+    desk.evaluate(drop)
+    desk.wait_for("document.getElementById('counted').textContent.includes('own.png')")
     desk.evaluate("document.getElementById('next').click()")
     desk.wait_for("!document.getElementById('counted').textContent.includes('own.png')")
 

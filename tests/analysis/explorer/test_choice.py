@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from analysis.explorer.choice import Choice, find_changes, read_told
+from analysis.explorer.page import ToKeep
 from util.config import Config, override_config
 from util.errors import UserError
 
@@ -36,6 +37,12 @@ def test_a_choice_is_read_from_json() -> None:
 def test_impossible_values_are_named(changes: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
         read_told(Choice, json.dumps(START | changes).encode())
+
+
+def test_a_name_that_cannot_be_one_is_refused_in_words_of_the_page() -> None:
+    told = {"name": "../böse", "choice": START, "is_study": False}
+    with pytest.raises(UserError, match=r'^name is "\.\./böse"; expected the name of a folder'):
+        read_told(ToKeep, json.dumps(told).encode())
 
 
 def test_what_is_no_json_is_refused() -> None:

@@ -80,7 +80,7 @@ def test_words_that_the_teacher_does_not_know_are_told(config: Config, explorer:
 def test_prompts_that_cannot_be_told_apart_are_refused(config: Config, explorer: Explorer) -> None:
     with pytest.raises(UserError, match="give one folder name"):
         explorer.look(choose(config, prompts=["bird", "Bird"]))
-    with pytest.raises(UserError, match="no prompt is given"):
+    with pytest.raises(UserError, match="no prompt is given; write one or more, a line each"):
         explorer.look(choose(config, prompts=[]))
 
 

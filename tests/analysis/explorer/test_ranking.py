@@ -60,14 +60,24 @@ def test_prompts_that_say_the_same_count_once_and_images_that_fail_are_told(
     state = rank(ranking, config, [*PROMPTS, "seagull"])
     said = state["said"]
     assert isinstance(said, list)
-    assert said[1:] == [
-        "seagull has the maps of gull, and is left out.",
-        "1 image could not be labelled.",
-    ]
+    assert said[1] == "seagull has the maps of gull, and is left out."
+    assert said[2].startswith(f"1 image could not be labelled: {ids[0]}: ")
+    assert f"{ids[0]}.png cannot be read" in said[2]
+    assert len(said) == 3
     assert len(state["ranked"]) == len(PROMPTS)  # type: ignore[arg-type]
     state = rank(ranking, config, ["gull", "seagull", "boat"])
     assert "only 2 prompts have maps of their own in 11 images" in str(state["error"])
     assert state["ranked"] is None
+
+
+def test_where_no_image_can_be_labelled_the_ranking_says_why(
+    config: Config, explorer: Explorer
+) -> None:
+    ids = list(find_images(config.data.images))[:2]
+    for image_id in ids:
+        find_images(config.data.images)[image_id].write_bytes(b"none")
+    error = rank(PromptRanking(explorer, ids, None), config, PROMPTS)["error"]
+    assert str(error).startswith(f"2 images could not be labelled: {ids[0]}: ")
 
 
 def test_words_that_the_teacher_does_not_know_come_last_and_the_page_says_why(
