@@ -147,11 +147,11 @@ def print_verdict(path: Path, facts: Mapping[str, Any], student: StudentSection)
     )
     if boxes := facts.get("boxes"):
         chosen = boxes != facts["settings"]["boxes"]
-        how = "as the validation images choose" if chosen else "as in its labels"
+        how = "as suits the validation images best" if chosen else "as in its labels"
+        least, area = max(boxes["min_confidence"], boxes["threshold"]), boxes["min_area_px"]
         print(
-            f"Its boxes, {how}: {boxes['min_area_px']} or more pixels above "
-            f"{boxes['threshold']:g}, {max(boxes['min_confidence'], boxes['threshold']):g} in the "
-            "mean"
+            f"Where it finds a box ({how}): {count_of(area, 'pixel')} or more side by side, each "
+            f"of a probability above {boxes['threshold']:g}, and above {least:g} in their mean"
         )
     if best["val_f1"] == 0:
         why = "train longer (student.epochs), on more images or on another label set"

@@ -15,6 +15,7 @@ from torch import Tensor
 import student.train
 from student.losses import student_loss
 from student.segmentation import score
+from student.training import print_verdict
 from tests.student.student_runs import (
     find_birds,
     label,
@@ -140,6 +141,25 @@ def test_one_training_image_is_enough(project: Path) -> None:
     small = ["--student.crop_size_px", "16", "--student.depth", "4", "--overwrite"]
     with pytest.raises(UserError, match=r"at least 2 images here.* leaves a batch of one"):
         learn(project, find_birds, *small)
+
+
+@pytest.mark.parametrize("is_chosen", [True, False])
+def test_what_counts_as_a_box_of_the_student_is_said_in_full(
+    is_chosen: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes = {"threshold": 0.03, "min_confidence": 0.07, "min_area_px": 1}
+    facts: dict[str, Any] = {
+        "best": {"epoch": 3, "val_f1": 0.5},
+        "labels": {"train": {"num_empty": 0, "num_maps": 9}},
+        "settings": {"boxes": None if is_chosen else boxes},
+        "boxes": boxes,
+    }
+    print_verdict(Path("run"), facts, StudentSection())
+    how = "as suits the validation images best" if is_chosen else "as in its labels"
+    assert capsys.readouterr().out.endswith(
+        f"\nWhere it finds a box ({how}): 1 pixel or more side by side, each of a probability "
+        "above 0.03, and above 0.07 in their mean\n"
+    )
 
 
 def test_without_any_positive_pixel_a_student_learns_that_there_is_none(
