@@ -170,6 +170,10 @@ def _describe_change(value: float, low: float, high: float) -> str:
     """A gain, or a loss without its minus sign."""
     if value == low == high == 0:
         return "changed nothing"
+    if value < 0 and low < 0 <= high:  # in brackets nobody could tell which end is a loss
+        lost, gained = format_number(-low, 2), format_number(high, 2)
+        extent = f"(between {lost} lost and {gained} gained, so perhaps nothing)"
+        return f"lost {format_number(-value, 2)} {extent}"
     if value < 0:
         return f"lost {_with_interval(-value, -high, -low)}"
     return f"gained {_with_interval(value, low, high)}"

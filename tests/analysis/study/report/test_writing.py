@@ -290,7 +290,10 @@ def test_what_an_older_report_had_is_gone(tmp_path: Path) -> None:
 
 def test_a_lost_gain_has_no_minus_sign() -> None:
     arm = make_arm(PROMPTS, False, True)
-    assert "and lost 0.02 [\u22120.03, 0.07] (perhaps nothing) against" in write_headline(arm, "F1")
+    headline = write_headline(arm, "F1")
+    assert "and lost 0.02 (between 0.07 lost and 0.03 gained, so perhaps nothing) agai" in headline
+    sure = replace(arm, gain=arm.gain.assign(over_best_high=-0.01))
+    assert "and lost 0.02 [0.01, 0.07] against" in write_headline(sure, "F1")
 
 
 def test_boxes_in_the_gallery_stay_visible_in_a_large_image() -> None:
