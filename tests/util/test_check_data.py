@@ -66,15 +66,15 @@ def test_what_is_odd_is_a_warning_and_the_data_can_be_used(
     assert "12 images smaller than the crops" in told
     assert "1 pair of images that look alike stand in two splits" in told
     assert "a/00 (Train) = c/00 (Test)" in told
-    assert "1 of 11 images have no mask: c/02" in told
-    assert "1 of 24 true boxes are thinner than 2 pixels: a/00" in told
-    assert "1 true boxes hold nearly the whole image: c/01" in told
+    assert "1 of 11 images has no mask: c/02" in told
+    assert "1 of 24 true boxes is thinner than 2 pixels: a/00" in told
+    assert "1 true box holds nearly the whole image: c/01" in told
     assert "classes that splits have nothing of: seal (Train, Validation)" in told
     assert "4 groups stand in two splits" in told
     assert "only 4 groups" in told
     assert checked.errors == []
     assert "; 1 image in none (extra)" in checked.fact("splits")
-    assert "1 belong to no image" in checked.fact("masks")
+    assert "1 belongs to no image" in checked.fact("masks")
     assert "Near-duplicates in two splits" in checked.page
     assert f"Usable; {len(checked.warnings)} things to look at" in checked.page
 
@@ -89,7 +89,7 @@ def test_what_the_next_stages_would_refuse_is_said_at_once_with_status_2(
     write_image(root / "masks/a/00.png", np.zeros((30, 80), np.uint8))
     checked = Checked(config, capsys, status=2)
     told = "\n".join(checked.errors)
-    assert "names 1 ids (of 2) that no image has: nowhere" in told
+    assert "names 1 id (of 2) that no image has: nowhere" in told
     assert re.search(r"Test\.txt is empty", told)
     assert "truth.csv" in told
     assert "1 mask has another size than the image: a/00 (80 x 30 for 80 x 60)" in told
@@ -115,7 +115,7 @@ def test_a_broken_list_hides_no_fault_of_masks_or_boxes(
     checked = Checked(config, capsys, status=2)
     assert "1 mask cannot be read" in "".join(checked.errors)
     assert checked.fact("marked").endswith("0 of 11 masks looked at mark nothing")
-    assert "1 true boxes hold nearly the whole image: c/01" in "".join(checked.warnings)
+    assert "1 true box holds nearly the whole image: c/01" in "".join(checked.warnings)
 
 
 def test_images_alone_are_enough_to_make_labels(

@@ -84,9 +84,11 @@ def check_groups(
     findings.facts["groups"] = f"{len(having)} (data.groups)"
     if torn := [f"{name} ({', '.join(sorted(of))})" for name, of in having.items() if len(of) > 1]:
         findings.warnings.append(
-            f"{len(torn)} groups stand in two splits, which should be apart: {listed(torn, 3)}"
+            f"{count_of(len(torn), 'group stands', 'groups stand')} in two splits, which should be "
+            f"apart: {listed(torn, 3)}"
         )
     if 0 < len(having) < FEW:
         findings.warnings.append(
-            f"there are only {len(having)} groups, so intervals over them will be too narrow"
+            f"there {'is' if len(having) == 1 else 'are'} only {count_of(len(having), 'group')}, "
+            "so intervals over them will be too narrow"
         )

@@ -75,7 +75,9 @@ def read_truth(
         if boxes is not None:
             _check_boxes(boxes, wanted, seen, findings)
             if left := len(readable) - len(wanted):
-                findings.facts["true boxes"] += f"; {left} others are not annotated, nor judged"
+                findings.facts["true boxes"] += (
+                    f"; {count_of(left, 'other is', 'others are')} not annotated, nor judged"
+                )
     if data.masks is not None:
         masks = findings.attempt(lambda: open_masks(data, image_paths))
         if masks is not None:
@@ -123,11 +125,12 @@ def _check_boxes(
     having = set(objects["image"])
     without = [image_id for image_id in asked if image_id not in having]
     told = [f"{name} {count}" for name, count in counts.items()]
+    ignored = count_of(len(regions), "region is", "regions are")
     findings.facts["true boxes"] = (
         f"{len(objects)} in {len(having)} of {count_of(len(asked), 'image')}"
-        f" ({listed(told, 6) or 'none'}); {len(without)} have none"
+        f" ({listed(told, 6) or 'none'}); {count_of(len(without), 'has none', 'have none')}"
         + (f": {listed(without, 3)}" if without else "")
-        + (f"; {len(regions)} regions are ignored" if len(regions) else "")
+        + (f"; {ignored} ignored" if len(regions) else "")
     )
     if objects.empty:
         findings.warnings.append("the ground truth has no box in these images: all F1 will be 0")
@@ -137,13 +140,14 @@ def _check_boxes(
     sides_px = ((edges[:, 2:] - edges[:, :2]) * sizes_wh).min(axis=1)
     if (tiny := sides_px < 2).any():
         findings.warnings.append(
-            f"{tiny.sum()} of {len(objects)} true boxes are thinner than 2 pixels: "
+            f"{tiny.sum()} of {count_of(len(objects), 'true box', 'true boxes')} "
+            f"{'is' if tiny.sum() == 1 else 'are'} thinner than 2 pixels: "
             f"{listed(sorted(set(objects['image'][tiny])), 3)}"
         )
     areas = np.prod(edges[:, 2:] - edges[:, :2], axis=1)
     if (whole := areas > 0.95).any():
         findings.warnings.append(
-            f"{whole.sum()} true boxes hold nearly the whole image: "
+            f"{count_of(whole.sum(), 'true box holds', 'true boxes hold')} nearly the whole image: "
             f"{listed(sorted(set(objects['image'][whole])), 3)}"
         )
 
@@ -155,13 +159,14 @@ def _check_masks(
     shown = describe(masks.meaning, masks.seen.values, masks.table.show)
     of_no_image = len(find_mask_files(masks.folder)) - len(masks.paths)
     findings.facts["masks"] = f"{len(masks.paths)}, read as {shown}" + (
-        f"; {of_no_image} belong to no image" if of_no_image else ""
+        f"; {count_of(of_no_image, 'belongs', 'belong')} to no image" if of_no_image else ""
     )
     having = [image_id for image_id in asked if image_id in masks.paths]
     if lacking := [image_id for image_id in asked if image_id not in masks.paths]:
         findings.warnings.append(
-            f"{len(lacking)} of {len(asked)} images have no mask: {listed(lacking)}; the pixels of "
-            "a split are judged where all of its images have one"
+            f"{len(lacking)} of {count_of(len(asked), 'image')} "
+            f"{'has' if len(lacking) == 1 else 'have'} no mask: {listed(lacking)}; the pixels of a "
+            "split are judged where all of its images have one"
         )
     if other := _find_other_sizes(masks, having, seen):
         findings.errors.append(

@@ -60,8 +60,9 @@ def read_split(folder: Path | None, name: str, known_ids: Collection[str]) -> li
     known = set(known_ids)
     if unknown := [image_id for image_id in ids if image_id not in known]:
         raise UserError(
-            f"the split {name} in {folder} names {len(unknown)} ids (of {len(ids)}) that no image "
-            f"has: {listed(unknown, 20)}. Do data.splits and data.images belong together?"
+            f"the split {name} in {folder} names {count_of(len(unknown), 'id')} (of {len(ids)}) "
+            f"that no image has: {listed(unknown, 20)}. Do data.splits and data.images belong "
+            "together?"
         )
     return ids
 
@@ -90,8 +91,8 @@ def _read_list(path: Path) -> list[str]:
                 bad.append(repr(line))
     if bad:
         raise UserError(
-            f"the split list {path} has {len(bad)} lines that name no file in the image folder: "
-            f"{listed(bad)}; write one image id a line"
+            f"the split list {path} has {count_of(len(bad), 'line that names', 'lines that name')} "
+            f"no file in the image folder: {listed(bad)}; write one image id a line"
         )
     if not ids:
         raise UserError(f"the split list {path} is empty; write one image id a line")

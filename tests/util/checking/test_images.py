@@ -59,7 +59,7 @@ def test_two_images_of_one_name_are_the_one_error_and_all_else_is_checked(
     checked = Checked(config, capsys, status=2)
     twins, unknown = checked.errors
     assert "share an id: a/00.bmp = a/00.png; rename or move one each" in twins
-    assert "names 1 ids (of 2) that no image has: nowhere" in unknown
+    assert "names 1 id (of 2) that no image has: nowhere" in unknown
     assert checked.fact("images") == "12: PNG RGB 12"
     assert checked.fact("true boxes").startswith("24 in 12 of 12 images")
 
