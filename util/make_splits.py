@@ -81,7 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def find_pairs(
     image_paths: Mapping[str, Path], most_bits: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Find which images look alike, by their places; those that cannot be read look like none."""
+    """Find which images look alike, by their places; says how many pairs there are.
+
+    Those that cannot be read look like none, and are named.
+    """
 
     def look(path: Path) -> np.uint64 | None:
         try:
@@ -92,10 +95,16 @@ def find_pairs(
     bar = track(map_ahead(look, image_paths.values()), "looks", len(image_paths))
     hashes = {place: found for place, found in enumerate(bar) if found is not None}
     places, num_pairs = np.array(list(hashes), int), 0
+    unread = [image_id for place, image_id in enumerate(image_paths) if place not in hashes]
     for one, other in find_alike([*hashes.values()], most_bits):
         num_pairs += len(one)
         yield places[one], places[other]
     print(f"{count_of(num_pairs, 'pair')} of images that look alike stay together")
+    if unread:
+        print(
+            f"{count_of(len(unread), 'image')} cannot be read: {listed(unread)}; lists hold what "
+            "cannot be read like all else, and it is left out where images are used"
+        )
 
 
 def describe_unjudged(learnt: str, is_made: bool, numbers: np.ndarray) -> str:

@@ -73,6 +73,24 @@ def test_near_duplicates_and_folders_are_never_apart(
         }
 
 
+def test_images_that_cannot_be_read_are_named_where_all_are_looked_at(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("gull/03", "boat/15"):
+        (config.parent / f"images/{name}.png").write_bytes(b"none")
+    assert make(config, "--splits.tie_near_duplicates=true") == 0
+    assert (
+        "2 images cannot be read: boat/15, gull/03; lists hold what cannot be read like all else, "
+        "and it is left out where images are used\n"
+    ) in capsys.readouterr().out
+    (config.parent / "images/boat/15.png").unlink()
+    assert make(config, "--splits.tie_near_duplicates=true", "--overwrite") == 0
+    assert "1 image cannot be read: gull/03; " in capsys.readouterr().out
+    (config.parent / "images/gull/03.png").unlink()
+    assert make(config, "--splits.tie_near_duplicates=true", "--overwrite") == 0
+    assert "cannot be read" not in capsys.readouterr().out
+
+
 def test_a_share_that_groups_do_not_allow_says_what_was_asked_for(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
