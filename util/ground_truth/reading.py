@@ -6,20 +6,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
-from util.bbox_csv import COORDINATES, boxes_to_table, read_bbox_csv, split_ignored
+from util.bbox_csv import COORDINATES, read_bbox_csv, split_ignored
 from util.config import DataSection
-from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.ground_truth.coco import read_coco
 from util.ground_truth.labelme import read_labelme
+from util.ground_truth.mask_boxes import find_mask_boxes
 from util.ground_truth.voc import read_voc
 from util.ground_truth.yolo import read_yolo
-from util.images.files import image_size_hw
-from util.images.masks import TrueMasks, open_folder
-from util.masks_to_bboxes import soft_label_to_boxes
+from util.images.masks import open_folder
 from util.words import count_of
 
 logger = logging.getLogger(__name__)
@@ -64,7 +61,7 @@ def read_ground_truth(
     wanted = list(image_paths) if image_ids is None else image_ids
     if file_format == "masks":
         masks = open_folder(path, image_paths, classes, mask_values, mask_names).of(wanted)
-        return _find_boxes(masks, image_paths)
+        return find_mask_boxes(masks, image_paths, bool(mask_values))
     table, there = _read_table(path, file_format, image_paths, wanted, mask_names)
     table = _choose_classes(path, table, there, classes)
     table = table[table["image"].isin(set(wanted))].reset_index(drop=True)
@@ -164,7 +161,7 @@ def describe_counted(truths: pd.DataFrame, classes: Sequence[str]) -> str:
 
     Args:
         truths: Of `read_truths`, of the images that are judged.
-        classes: As data.ground_truth_classes; those of masks are all called `object`.
+        classes: As data.ground_truth_classes.
     """
     objects, ignored = split_ignored(truths)
     counts = objects["obj_class"].value_counts().sort_index()
@@ -230,15 +227,3 @@ def _read_csv(path: Path) -> pd.DataFrame:
             listed(sorted(set(images))),
         )
     return table[has_area].reset_index(drop=True)
-
-
-def _find_boxes(masks: TrueMasks, image_paths: Mapping[str, Path]) -> pd.DataFrame:
-    """Boxes of the 8-connected components of masks (objects that touch merge)."""
-    masks.check_anomalous()
-    tight = BoxSettings(threshold=0.5, dilation_iterations=0)
-    found = []
-    for image_id in masks.paths:
-        truth = masks.read(image_id, image_size_hw(image_paths[image_id]))
-        boxes = soft_label_to_boxes((truth == 1).astype(np.float32), tight)
-        found.append((image_id, truth.shape, boxes))
-    return boxes_to_table(found, "object")

@@ -92,7 +92,19 @@ class TrueMasks:
             UserError: The file is missing, damaged, no mask, or of another size, or has values
                 without a meaning.
         """
+        return self._tell_meaning(image_id, self._read_values(image_id, size_hw))
+
+    def read_marked(self, image_id: str, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Read which pixels of a mask are anomalous, (H, W) bool, and the values of all, (H, W).
+
+        Raises:
+            UserError: As `read`.
+        """
         values = self._read_values(image_id, size_hw)
+        return self._tell_meaning(image_id, values) == ANOMALOUS, values
+
+    def _tell_meaning(self, image_id: str, values: np.ndarray) -> np.ndarray:
+        """Tell what the values of a mask mean, as `read` gives it."""
         truth = look_up(self.meaning, values)
         if (is_unknown := truth == UNKNOWN).any():
             odd = np.unique(values[is_unknown]).tolist()
