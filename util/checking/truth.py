@@ -20,8 +20,8 @@ from util.ground_truth.image_labels import read_image_labels
 from util.ground_truth.reading import read_truths
 from util.images.files import image_size_hw
 from util.images.mask_files import find_mask_files
-from util.images.mask_values import IGNORED, describe
-from util.images.masks import TrueMasks, open_masks
+from util.images.mask_values import IGNORED
+from util.images.masks import TrueMasks, open_folder, open_masks
 from util.images.splits import spread
 from util.running.ahead import map_ahead
 from util.running.progress import track
@@ -73,6 +73,7 @@ def read_truth(
             wanted = [i for i in readable if i in known or i in judged]
             boxes = findings.attempt(lambda: read_truths(data, image_paths, wanted))
         if boxes is not None:
+            _say_boxes_of_masks(data, image_paths, findings)
             _check_boxes(boxes, wanted, seen, findings)
             if left := len(readable) - len(wanted):
                 findings.facts["true boxes"] += (
@@ -116,6 +117,20 @@ def _check_listed(data: DataSection, image_ids: Collection[str], findings: Findi
         )
 
 
+def _say_boxes_of_masks(
+    data: DataSection, image_ids: Collection[str], findings: Findings
+) -> None:
+    """Say what masks that are the ground truth are taken for, unless that is said of data.masks."""
+    path, classes = data.ground_truth, data.ground_truth_classes
+    if path is None or data.ground_truth_format != "masks" or path == data.masks:
+        return
+    masks = findings.attempt(
+        lambda: open_folder(path, image_ids, classes, data.mask_values, data.mask_names)
+    )
+    if masks is not None:
+        findings.facts["boxes of masks"] = _say_taken(masks)
+
+
 def _check_boxes(
     table: pd.DataFrame, asked: Sequence[str], seen: Mapping[str, Seen], findings: Findings
 ) -> None:
@@ -156,11 +171,7 @@ def _check_masks(
     masks: TrueMasks, asked: Sequence[str], seen: Mapping[str, Seen], findings: Findings
 ) -> None:
     """Say what masks are taken for, and which are lacking or do not fit their image."""
-    shown = describe(masks.meaning, masks.seen.values, masks.table.show)
-    of_no_image = len(find_mask_files(masks.folder)) - len(masks.paths)
-    findings.facts["masks"] = f"{len(masks.paths)}, read as {shown}" + (
-        f"; {count_of(of_no_image, 'belongs', 'belong')} to no image" if of_no_image else ""
-    )
+    findings.facts["masks"] = _say_taken(masks)
     having = [image_id for image_id in asked if image_id in masks.paths]
     if lacking := [image_id for image_id in asked if image_id not in masks.paths]:
         findings.warnings.append(
@@ -174,6 +185,13 @@ def _check_masks(
             f"{listed(other, 3)}"
         )
     _check_shares(masks, spread(having, MASKS_READ), findings)
+
+
+def _say_taken(masks: TrueMasks) -> str:
+    """Say how many masks there are, and what their values are taken for."""
+    of_no_image = len(find_mask_files(masks.folder)) - len(masks.paths)
+    lost = f"; {count_of(of_no_image, 'belongs', 'belong')} to no image" if of_no_image else ""
+    return f"{len(masks.paths)}, read as {masks.described}{lost}"
 
 
 def _check_shares(masks: TrueMasks, image_ids: Sequence[str], findings: Findings) -> None:

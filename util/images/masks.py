@@ -28,11 +28,7 @@ from util.images.class_table import (
     show_colour,
 )
 from util.images.ids import name_files
-from util.images.mask_files import (
-    check_size,
-    find_mask_files,
-    read_values,
-)
+from util.images.mask_files import check_size, find_mask_files, read_values
 from util.images.mask_meaning import find_meaning
 from util.images.mask_values import (
     ANOMALOUS,
@@ -113,6 +109,15 @@ class TrueMasks:
                 f"in {self.folder} are read as {self.read_as}; mend it, or set data.mask_values"
             )
         return truth
+
+    @property
+    def described(self) -> str:
+        """What values are taken for: `0 = normal, 1-2 = anomalous (1 duck, 2 goose)`."""
+        taken = describe(self.meaning, self.seen.values, self.table.show)
+        marked = [v for v in self.seen.values if self.meaning[v] == ANOMALOUS]
+        named = [(v, given[0]) for v in marked if (given := self.table.names.get(v))]
+        told = listed([f"{self.table.show([value])} {name}" for value, name in named], 8)
+        return f"{taken} ({told})" if told else taken
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
@@ -255,8 +260,9 @@ def open_folder(
     if classes and not numbers:
         unnamed = f"; they name no classes, so all that is anomalous counts as {listed(classes)}"
     part = "" if seen.is_complete else f" ({seen.num_masks} of {len(paths)} looked at)"
-    _say_once(f"masks in {folder}: {describe(meaning, seen.values, table.show)}{unnamed}{part}")
-    return TrueMasks(folder, paths, meaning, seen, table)
+    masks = TrueMasks(folder, paths, meaning, seen, table)
+    _say_once(f"masks in {folder}: {masks.described}{unnamed}{part}")
+    return masks
 
 
 def find_mask_paths(

@@ -72,6 +72,24 @@ def test_what_is_wrong_with_masks_of_boxes_and_pixels_is_told_once(
     assert "(1 of 12 masks: b/01.png)" in error
 
 
+def test_masks_that_are_the_ground_truth_are_said_as_they_are_read(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = config.parent / "masks"
+    for path in masks.rglob("*.png"):
+        mask = np.zeros((60, 80), np.uint8)
+        mask[10:20, 10:20], mask[10:20, 20:30] = 1, 2
+        write_image(path, mask)
+    (masks / "classes.json").write_text('{"1": "duck", "2": "goose"}')
+    options = ["--data.ground_truth", str(masks), "--data.ground_truth_format=masks"]
+    taken = "read as 0 = normal, 1-2 = anomalous (1 duck, 2 goose)"
+    checked = Checked(config, capsys, *options)
+    assert checked.fact("masks") == f"12, {taken}"
+    assert "24 in 12 of 12 images (duck 12, goose 12)" in checked.fact("true boxes")
+    checked = Checked(config, capsys, *options, "--data.masks", "null")
+    assert checked.fact("boxes of masks") == f"12, {taken}"
+
+
 def test_only_images_that_are_judged_need_a_truth(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -99,7 +99,8 @@ def test_colours_are_classes_whatever_the_file(
     assert masks.read_classes("a").tolist() == CLASSES
     assert masks.read("a").tolist() == [[0, 1, 1], [1, 255, 1]]
     assert caplog.messages == [
-        f"masks in {tmp_path}: #000000 = normal, #804080, #00008e = anomalous, #e0e0c0 = ignored"
+        f"masks in {tmp_path}: #000000 = normal, #804080, #00008e = anomalous, #e0e0c0 = ignored "
+        "(#804080 road, #00008e car)"
     ]
     cars = open_mask(tmp_path, COLOURS, mask, "car")
     assert cars.read("a").tolist() == [[0, 0, 0], [1, 255, 1]]
