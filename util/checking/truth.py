@@ -117,9 +117,7 @@ def _check_listed(data: DataSection, image_ids: Collection[str], findings: Findi
         )
 
 
-def _say_boxes_of_masks(
-    data: DataSection, image_ids: Collection[str], findings: Findings
-) -> None:
+def _say_boxes_of_masks(data: DataSection, image_ids: Collection[str], findings: Findings) -> None:
     """Say what masks that are the ground truth are taken for, unless that is said of data.masks."""
     path, classes = data.ground_truth, data.ground_truth_classes
     if path is None or data.ground_truth_format != "masks" or path == data.masks:

@@ -13,9 +13,8 @@ from util.errors import UserError, listed
 from util.ground_truth.coco_boxes import list_boxes
 from util.ground_truth.coco_checks import check_content, warn_of_twins
 from util.ground_truth.coco_content import Annotation, Image, read_content
-from util.ground_truth.sizes import ToldSize, check_shapes, read_sizes
+from util.ground_truth.sizes import ToldSize, find_sizes
 from util.ground_truth.table import to_truth_table
-from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -187,25 +186,4 @@ def _find_sizes(
         for image_id, image in images.items()
         if image.width is not None and image.height is not None
     }
-    check_shapes(path, told, {i: place for i, place in image_paths.items() if i in told})
-    lacking = {i: place for i, place in image_paths.items() if i not in told}
-    own = {
-        image_id: ToldSize(images[image_id].file_name, width, height)
-        for image_id, (height, width) in read_sizes(lacking).items()
-    }
-    if own:
-        logger.info(
-            "%s gives no width and height of %s, whose own are taken: %s",
-            path,
-            count_of(len(own), "image"),
-            listed([*own]),
-        )
-    if unknown := [image_id for image_id in lacking if image_id not in own]:
-        logger.warning(
-            "%s gives no width and height of %s, which cannot be read either, so their annotations "
-            "are left out: %s",
-            path,
-            count_of(len(unknown), "image"),
-            listed(unknown),
-        )
-    return told | own
+    return find_sizes(path, told, image_paths)

@@ -87,7 +87,7 @@ def read_truth_files(
         try:
             read_ones[image_id] = read(path)
         except (OSError, ValueError) as error:
-            bad.append(f"{path.name}: {error}")
+            bad.append(f"{path.relative_to(folder).as_posix()}: {error}")
     if bad:
         raise UserError(
             f"{folder}: {count_of(len(bad), 'file is', 'files are')} no {kind}: {listed(bad)}"

@@ -71,6 +71,44 @@ def check_shapes(path: Path, told: Mapping[str, ToldSize], image_paths: Mapping[
         )
 
 
+def find_sizes(
+    path: Path, told: Mapping[str, ToldSize], image_paths: Mapping[str, Path]
+) -> dict[str, ToldSize]:
+    """Find the sizes that annotations are relative to: those told, or else the images' own.
+
+    Args:
+        path: Of the annotations, for messages.
+        told: The size of each image that they give one of, by its id.
+        image_paths: Of the images that are asked about. Of others without a size nothing is known.
+
+    Returns:
+        What is told, and the own sizes of images that can be read; which these are is logged.
+
+    Raises:
+        UserError: Images are of another shape than is told.
+    """
+    check_shapes(path, told, {i: place for i, place in image_paths.items() if i in told})
+    lacking = {i: place for i, place in image_paths.items() if i not in told}
+    found = read_sizes(lacking)
+    own = {i: ToldSize(i, width, height) for i, (height, width) in found.items()}
+    if own:
+        logger.info(
+            "%s gives no width and height of %s, whose own are taken: %s",
+            path,
+            count_of(len(own), "image"),
+            listed([*own]),
+        )
+    if unknown := [image_id for image_id in lacking if image_id not in own]:
+        logger.warning(
+            "%s gives no width and height of %s, which cannot be read either, so their annotations "
+            "are left out: %s",
+            path,
+            count_of(len(unknown), "image"),
+            listed(unknown),
+        )
+    return {**told, **own}
+
+
 def read_sizes(image_paths: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
     """Read the (height, width) of images by id; one that cannot be read is passed over."""
     found = map_ahead(_find_size, image_paths.items())

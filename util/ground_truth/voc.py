@@ -2,22 +2,42 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import pandas as pd
 
 from util.disk.whole_files import open_file
 from util.ground_truth.files import read_truth_files
-from util.ground_truth.sizes import ToldSize, check_shapes
+from util.ground_truth.sizes import ToldSize, find_sizes
 from util.ground_truth.table import TrueBox, to_truth_table
 
 logger = logging.getLogger(__name__)
 
-_Box = tuple[tuple[float, float, float, float], str, bool]
-"""Edges, class, and whether it is difficult."""
+
+class _Object(NamedTuple):
+    """An object: its edges as the file has them, its class, and whether it is difficult."""
+
+    edges: tuple[float, float, float, float]
+    name: str
+    is_difficult: bool
+
+
+class _Content(NamedTuple):
+    """What a file says.
+
+    Attributes:
+        path: Of the file.
+        size_wh: Width and height of the image; None where the file gives none.
+        objects: In the order of the file.
+    """
+
+    path: Path
+    size_wh: tuple[float, float] | None
+    objects: list[_Object]
 
 
 def read_voc(
@@ -30,7 +50,8 @@ def read_voc(
     VOC counts pixels from 1, and the last one of a box is in it, so xmin, ymin, xmax, ymax are
     xmin - 1, ymin - 1, xmax, ymax here. A file belongs to the image of its own name, whatever
     `filename` is in it. Objects that are `difficult` are regions to ignore, as in VOC's evaluation.
-    An image without a file, or without an object in it, has none.
+    An image without a file, or without an object in it, has none. Where a file gives no size, or
+    one of 0, as some tools do, it is that of the image.
 
     Args:
         folder: Has the files, or they lie in folders below.
@@ -45,12 +66,17 @@ def read_voc(
             shape; all are named together.
     """
     found = read_truth_files(folder, ".xml", "XML of VOC", image_paths, names, _read_file)
-    sizes = {image_id: size for image_id, (size, _) in found.items()}
-    check_shapes(folder, sizes, {image_id: image_paths[image_id] for image_id in found})
+    told = {
+        image_id: ToldSize(_name(folder, each), *each.size_wh)
+        for image_id, each in found.items()
+        if each.size_wh is not None
+    }
+    sizes = find_sizes(folder, told, {image_id: image_paths[image_id] for image_id in found})
     boxes = [
-        TrueBox(place, image_id, *box)
-        for image_id, (_, of_image) in found.items()
-        for place, box in of_image.items()
+        box
+        for i, each in found.items()
+        if i in sizes
+        for box in _to_boxes(folder, i, each, sizes[i])
     ]
     table = to_truth_table(folder, boxes)
     if num_ignored := int(table["ignore"].sum()):
@@ -58,32 +84,66 @@ def read_voc(
     return table
 
 
-def _read_file(path: Path) -> tuple[ToldSize, dict[str, _Box]]:
-    """Read the size of an image, and its boxes by their places in the file.
+def _name(folder: Path, content: _Content) -> str:
+    """Name a file for messages that name its folder before."""
+    return content.path.relative_to(folder).as_posix()
+
+
+def _to_boxes(folder: Path, image_id: str, content: _Content, size: ToldSize) -> Iterator[TrueBox]:
+    """Make a box of each object, relative to the size that it was drawn in."""
+    for number, (edges, name, is_difficult) in enumerate(content.objects, start=1):
+        place = f"{_name(folder, content)}, object {number}"
+        x0, y0, x1, y1 = edges
+        relative = (x0 - 1) / size.width, (y0 - 1) / size.height, x1 / size.width, y1 / size.height
+        yield TrueBox(place, image_id, relative, name, is_difficult)
+
+
+def _read_file(path: Path) -> _Content:
+    """Read the size of an image, and its objects.
 
     Raises:
-        ValueError: It is no XML, or something is missing or no number.
+        ValueError: It is no XML of VOC, or something is missing or no number.
     """
     try:
         with open_file(path) as file:
             root = ElementTree.parse(file).getroot()
     except (ElementTree.ParseError, LookupError) as error:  # of an encoding that nobody knows
         raise ValueError(error) from None
-    width, height = (_read_number(root, f"size/{side}") for side in ("width", "height"))
-    if min(width, height) <= 0:
-        raise ValueError(f"its size is {width:g} x {height:g}")
-    boxes = {}
-    for number, node in enumerate(root.iter("object"), start=1):
-        name = (node.findtext("name") or "").strip()
-        if not name:
-            raise ValueError(f"object {number} has no name")
-        x0, y0, x1, y1 = (
-            _read_number(node, f"bndbox/{edge}") for edge in ("xmin", "ymin", "xmax", "ymax")
-        )
-        edges = ((x0 - 1) / width, (y0 - 1) / height, x1 / width, y1 / height)
-        is_difficult = (node.findtext("difficult") or "").strip() == "1"
-        boxes[f"{path.name}, object {number}"] = edges, name, is_difficult
-    return ToldSize(path.name, width, height), boxes
+    size_wh = _read_size(root)
+    if size_wh is None and root.tag != "annotation":
+        raise ValueError(f"its outermost element is {root.tag}, expected annotation")
+    nodes = enumerate(root.iter("object"), start=1)
+    return _Content(path, size_wh, [_read_object(number, node) for number, node in nodes])
+
+
+def _read_size(root: ElementTree.Element) -> tuple[float, float] | None:
+    """Read width and height; None where one is missing, or 0, as tools write what they do not know.
+
+    Raises:
+        ValueError: They are no numbers, or negative.
+    """
+    places = ("size/width", "size/height")
+    given = [place for place in places if (root.findtext(place) or "").strip()]
+    sides = [_read_number(root, place) for place in given]
+    if sides and min(sides) < 0:
+        raise ValueError(f"its size is {' x '.join(f'{side:g}' for side in sides)}")
+    return (sides[0], sides[1]) if len(sides) == 2 and min(sides) > 0 else None
+
+
+def _read_object(number: int, node: ElementTree.Element) -> _Object:
+    """Read an object.
+
+    Raises:
+        ValueError: It has no name, or edges that are no numbers.
+    """
+    name = (node.findtext("name") or "").strip()
+    if not name:
+        raise ValueError(f"object {number} has no name")
+    x0, y0, x1, y1 = (
+        _read_number(node, f"bndbox/{edge}") for edge in ("xmin", "ymin", "xmax", "ymax")
+    )
+    is_difficult = (node.findtext("difficult") or "").strip() == "1"
+    return _Object((x0, y0, x1, y1), name, is_difficult)
 
 
 def _read_number(node: ElementTree.Element, place: str) -> float:

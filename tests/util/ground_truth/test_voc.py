@@ -20,6 +20,10 @@ def images(tmp_path: Path) -> dict[str, Path]:
     return find_images(tmp_path / "images")
 
 
+HALF = "<width>200</width><height>160</height>"
+"""Of which an image of 100 x 80 is a copy of half the sides."""
+
+
 def write(path: Path, *objects: str, size: str = "<width>100</width><height>80</height>") -> None:
     path.write_text(
         f"<annotation><filename>x.jpg</filename><size>{size}<depth>3</depth></size>"
@@ -63,20 +67,54 @@ def test_difficult_objects_are_regions_to_ignore(
 def test_all_bad_files_are_named_together(tmp_path: Path, images: dict[str, Path]) -> None:
     write(tmp_path / "truth/a.xml", draw("gull", 1, 1, 10, 10).replace("10", "ten"))
     (tmp_path / "truth/c.xml").write_text("<annotation>")
-    write(tmp_path / "truth/sub/b.xml", size="<width>0</width><height>80</height>")
+    write(tmp_path / "truth/sub/b.xml", size="<width>-1</width><height>80</height>")
     with pytest.raises(UserError) as error:
         read(tmp_path, images)
     told = str(error.value)
     assert "3 files are no XML of VOC: a.xml: bndbox/xmax is 'ten', expected a number" in told
     assert "c.xml: no element found" in told
-    assert "b.xml: its size is 0 x 80" in told
+    assert "sub/b.xml: its size is -1 x 80" in told
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        "<size><width>0</width><height>0</height><depth>3</depth></size>",
+        "<size><width/><height></height></size>",
+        "<size><width>100</width><height>0</height></size>",
+        "<size/>",
+        "",
+    ],
+)
+def test_the_size_of_the_image_is_taken_where_a_file_gives_none(
+    size: str, tmp_path: Path, images: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    box = draw("gull", 11, 21, 20, 40)
+    (tmp_path / "truth/a.xml").write_text(f"<annotation>{size}{box}</annotation>")
+    write(tmp_path / "truth/c.xml", draw("gull", 1, 1, 200, 160), size=HALF)
+    with caplog.at_level("INFO"):
+        table = read(tmp_path, images)
+    np.testing.assert_allclose(table[COORDINATES], [[0.1, 0.25, 0.2, 0.5], [0, 0, 1, 1]])
+    assert "gives no width and height of 1 image, whose own are taken: a" in caplog.text
+
+
+def test_boxes_of_an_image_of_which_no_size_is_known_are_left_out(
+    tmp_path: Path, images: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    images["a"].write_text("damaged")
+    for name in ("a", "c"):
+        box = draw("gull", 11, 21, 20, 40)
+        (tmp_path / f"truth/{name}.xml").write_text(f"<annotation>{box}</annotation>")
+    assert read(tmp_path, images)["image"].tolist() == ["c"]
+    assert "of 1 image, which cannot be read either" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         ("", "no element found"),
-        ("<annotation/>", "size/width is '', expected a number"),
+        ("<html/>", "its outermost element is html, expected annotation"),
+        ("<annotation><size><width>ten</width></size></annotation>", "size/width is 'ten', "),
         (
             "<a><size><width>100</width><height>80</height></size><object/></a>",
             "object 1 has no name",
