@@ -5,6 +5,7 @@ from collections.abc import Collection
 from util.config import DataSection
 from util.errors import UserError, listed
 from util.ground_truth.coco import describe_needless_folders, list_coco_images
+from util.ground_truth.formats import check_place
 from util.images.masks import find_mask_paths
 
 
@@ -57,6 +58,7 @@ def find_with_boxes(data: DataSection, image_ids: Collection[str]) -> set[str]:
     path, kind = data.ground_truth, data.ground_truth_format
     if path is None or kind not in ("coco", "masks"):
         return set(image_ids)
+    check_place(path, kind)
     if kind == "masks":
         return set(find_mask_paths(path, image_ids, data.mask_names))
     if not (there := list_coco_images(path)):

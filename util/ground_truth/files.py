@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from util.errors import UserError, listed
+from util.ground_truth.formats import describe_other_format
 from util.images.files import find_files
 from util.images.ids import name_files
 from util.words import count_of
@@ -46,6 +47,7 @@ def find_truth_files(
         raise UserError(
             f"{folder} has no {kind} file of any image: {_expect(named, bool(names), suffix)} is "
             f"expected, there are {listed(list(files), 3) or 'none'}"
+            + ("" if files else describe_other_format(folder))
         )
     if strangers := sorted(set(files).difference(named.values())):
         logger.warning(

@@ -13,6 +13,7 @@ from util.errors import UserError, listed
 from util.ground_truth.annotated import find_with_boxes
 from util.ground_truth.coco import read_annotated
 from util.ground_truth.coco_content import Annotation
+from util.ground_truth.formats import check_place
 from util.ground_truth.labelme import (
     OUTLINES,
     Shape,
@@ -74,7 +75,7 @@ def read_outlines(data: DataSection, image_paths: Mapping[str, Path]) -> dict[st
             f"data.ground_truth is {path}, data.ground_truth_format {kind}; outlines are in "
             f"{', '.join(_READERS)}"
         )
-    found = _READERS[kind](path, image_paths, data)
+    found = _READERS[kind](check_place(path, kind), image_paths, data)
     if wanted := data.ground_truth_classes:
         there = {each.obj_class for objects in found.values() for each in objects}
         if unknown := [name for name in wanted if name not in there]:

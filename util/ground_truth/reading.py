@@ -4,7 +4,6 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
 import pandas as pd
 
@@ -12,6 +11,7 @@ from util.bbox_csv import COORDINATES, read_bbox_csv, split_ignored
 from util.config import DataSection
 from util.errors import UserError, listed
 from util.ground_truth.coco import read_coco
+from util.ground_truth.formats import GroundTruthFormat, check_place
 from util.ground_truth.labelme import read_labelme
 from util.ground_truth.mask_boxes import find_mask_boxes
 from util.ground_truth.voc import read_voc
@@ -20,8 +20,6 @@ from util.images.masks import open_folder
 from util.words import count_of
 
 logger = logging.getLogger(__name__)
-
-GroundTruthFormat = Literal["csv", "coco", "yolo", "voc", "labelme", "masks"]
 
 _OF_FOLDERS = {"yolo": read_yolo, "voc": read_voc, "labelme": read_labelme}
 """What reads a folder with a file an image."""
@@ -57,7 +55,7 @@ def read_ground_truth(
         UserError: The ground truth is missing, malformed, or has no such class; most of its boxes
             are of no image; a COCO file does not list images that are asked about.
     """
-    path = _check_place(path, file_format)
+    path = check_place(path, file_format)
     wanted = list(image_paths) if image_ids is None else image_ids
     if file_format == "masks":
         masks = open_folder(path, image_paths, classes, mask_values, mask_names).of(wanted)
@@ -115,24 +113,6 @@ def _choose_classes(
     if lacking := sorted(set(classes) - set(table["obj_class"])):
         logger.warning("%s has no box of the classes %s", path, listed(lacking))
     return table[table["obj_class"].isin(classes)]
-
-
-def _check_place(path: Path | None, file_format: GroundTruthFormat) -> Path:
-    """Make sure that the ground truth is there, and a file or a folder as its format has it."""
-    if path is None:
-        raise UserError(
-            "there is no ground truth; set data.ground_truth to true boxes, or to a folder of "
-            "masks (data.ground_truth_format masks)"
-        )
-    if not path.exists():
-        raise UserError(f"the ground truth {path} does not exist; set data.ground_truth")
-    if path.is_dir() != (file_format == "masks" or file_format in _OF_FOLDERS):
-        given, expected = ("folder", "file") if path.is_dir() else ("file", "folder")
-        raise UserError(
-            f"the ground truth {path} is a {given}, but data.ground_truth_format {file_format} "
-            f"expects a {expected}"
-        )
-    return path
 
 
 def read_truths(

@@ -152,3 +152,14 @@ def test_boxes_of_some_images_and_masks_of_others_are_refused_where_lists_are_to
         make_splits(["--config", str(config), *options])
     assert checked.errors[1:] == [f"error: {caught.value}"]
     assert "no image has both a truth in" in checked.errors[1]
+
+
+def test_a_folder_of_another_format_is_an_error_beside_all_others(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = config.parent / "labels"
+    labels.mkdir()
+    (labels / "a.txt").write_text("")
+    options = ["--data.ground_truth", str(labels), "--data.ground_truth_format=coco"]
+    (error,) = Checked(config, capsys, *options, status=2).errors
+    assert error.endswith("coco expects a file; is its data.ground_truth_format yolo?")

@@ -14,7 +14,8 @@ from pycocotools.coco import COCO
 from tests.conftest import read_gray
 from tests.util.exporting.ring import SETTINGS, SIZE_HW, object_masks
 from util.bbox_csv import COORDINATES
-from util.ground_truth.reading import GroundTruthFormat, read_ground_truth
+from util.ground_truth.formats import GroundTruthFormat
+from util.ground_truth.reading import read_ground_truth
 from util.images.files import find_images
 from util.images.masks import open_folder
 from util.label_set import Content, LabelSet, LabelSetWriter
