@@ -110,7 +110,7 @@ def _check_listed(data: DataSection, image_ids: Collection[str], findings: Findi
     path = data.ground_truth
     if path is None or data.ground_truth_format != "coco":
         return
-    if strangers := sorted(list_coco_images(path).difference(image_ids)):
+    if strangers := sorted(list_coco_images(path, image_ids).difference(image_ids)):
         findings.warnings.append(
             f"{path.name} lists {count_of(len(strangers), 'image')} that data.images has not: "
             f"{listed(strangers, 3)}; an image of another name than there counts as not annotated"

@@ -61,7 +61,7 @@ def find_with_boxes(data: DataSection, image_ids: Collection[str]) -> set[str]:
     check_place(path, kind)
     if kind == "masks":
         return set(find_mask_paths(path, image_ids, data.mask_names))
-    if not (there := list_coco_images(path)):
+    if not (there := list_coco_images(path, image_ids)):
         raise UserError(
             f"{path} lists no images, so none were annotated; name another data.ground_truth"
         )

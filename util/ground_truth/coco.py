@@ -5,7 +5,7 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from util.ground_truth.coco_checks import check_content, warn_of_twins
 from util.ground_truth.coco_content import Annotation, Image, read_content
 from util.ground_truth.sizes import ToldSize, find_sizes
 from util.ground_truth.table import to_truth_table
+from util.images.ids import find_needless_folders
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def read_coco(
             categories are named.
     """
     content = read_content(path)
-    images = check_content(path, content)
+    images = check_content(path, content, {*image_paths, *known_ids})
     warn_of_twins(path, content.categories)
     _check_listed(path, images, image_paths, known_ids)
     sizes = _find_sizes(path, images, image_paths)
@@ -79,7 +80,7 @@ def read_annotated(
         UserError: As `read_coco`.
     """
     content = read_content(path)
-    images = check_content(path, content)
+    images = check_content(path, content, image_paths)
     warn_of_twins(path, content.categories)
     there = {image_id: image_paths[image_id] for image_id in images if image_id in image_paths}
     sizes = _find_sizes(path, images, there)
@@ -94,14 +95,18 @@ def read_annotated(
     }
 
 
-def list_coco_images(path: Path) -> set[str]:
+def list_coco_images(path: Path, known_ids: Collection[str]) -> set[str]:
     """List the ids of the images that a COCO detection file lists: those that were annotated.
+
+    Args:
+        path: Of the file.
+        known_ids: Of all images that there are.
 
     Raises:
         UserError: The file is damaged, or contradicts itself; annotations, images or categories are
             named.
     """
-    return set(check_content(path, read_content(path)))
+    return set(check_content(path, read_content(path), known_ids))
 
 
 def describe_needless_folders(listed_ids: Collection[str], image_ids: Collection[str]) -> str:
@@ -115,14 +120,8 @@ def describe_needless_folders(listed_ids: Collection[str], image_ids: Collection
         An end of a sentence; '' where nothing is listed, no folders are common to all, or names
         differ without them.
     """
-    if not listed_ids:
-        return ""
-    common = posixpath.commonpath([posixpath.dirname(image_id) for image_id in listed_ids])
-    for folder in reversed((PurePosixPath(common) / "x").parents[:-1]):
-        needless = f"{folder}/"
-        if any(image_id.removeprefix(needless) in image_ids for image_id in listed_ids):
-            return f"; without {needless!r} before every file_name they would"
-    return ""
+    needless = find_needless_folders(listed_ids, image_ids)
+    return f"; without {needless!r} before every file_name they would" if needless else ""
 
 
 def _check_listed(

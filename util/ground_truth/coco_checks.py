@@ -2,18 +2,18 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from pathlib import Path
 
 from util.errors import UserError, listed
 from util.ground_truth.coco_content import Category, Content, Image
-from util.images.ids import name_to_id
+from util.ground_truth.coco_names import name_images
 from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
 
-def check_content(path: Path, content: Content) -> dict[str, Image]:
+def check_content(path: Path, content: Content, known_ids: Collection[str]) -> dict[str, Image]:
     """Make sure that a file does not contradict itself.
 
     Images, annotations and categories have an id each (annotations may have none), annotations
@@ -23,6 +23,7 @@ def check_content(path: Path, content: Content) -> dict[str, Image]:
     Args:
         path: Of the file.
         content: What it holds.
+        known_ids: Of all images that there are; see `name_images`.
 
     Returns:
         Its entries of images, by our id of them.
@@ -30,7 +31,7 @@ def check_content(path: Path, content: Content) -> dict[str, Image]:
     Raises:
         UserError: It does; entries of each kind of contradiction are named.
     """
-    images, problems = _index_images(content.images)
+    images, problems = _index_images(path, content.images, known_ids)
     boxes = [(each.id, f"bbox {each.bbox}") for each in content.annotations if each.id is not None]
     problems += _find_twins("annotation id", boxes)
     problems += _find_twins("category id", [(each.id, each.name) for each in content.categories])
@@ -49,15 +50,15 @@ def warn_of_twins(path: Path, categories: Sequence[Category]) -> None:
         logger.warning("%s: categories of one name count as one class: %s", path, listed(twins))
 
 
-def _index_images(images: Sequence[Image]) -> tuple[dict[str, Image], list[str]]:
+def _index_images(
+    path: Path, images: Sequence[Image], known_ids: Collection[str]
+) -> tuple[dict[str, Image], list[str]]:
     """Give entries of images by our id of them, and what is wrong with ids and names."""
     problems = [*_find_twins("image id", [(image.id, image.file_name) for image in images])]
-    named = []
-    for image in {image.id: image for image in images}.values():
-        try:
-            named.append((name_to_id(image.file_name), image))
-        except UserError as error:
-            problems.append(str(error))
+    by_id = {image.id: image for image in images}.values()
+    ids, wrong = name_images(path, [image.file_name for image in by_id], known_ids)
+    problems += wrong
+    named = [(ids[image.file_name], image) for image in by_id if image.file_name in ids]
     problems += _find_twins(
         "image",
         [(image_id, image.file_name) for image_id, image in named],

@@ -4,11 +4,12 @@ An image id is the path of the image below its folder, without the suffix, with 
 and in Unicode's composed form, so that lists made on another system still match.
 """
 
+import posixpath
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from util.disk.walking import on_disk
 from util.errors import UserError, listed
@@ -82,6 +83,28 @@ def name_files(
             "what the names of all images have in common"
         )
     return named
+
+
+def find_needless_folders(names: Collection[str], known: Collection[str]) -> str:
+    """Find the folders before all names of a file or folder that keep them from being known ones.
+
+    Args:
+        names: As ids are, without an absolute path.
+        known: Ids of images, or names of their files.
+
+    Returns:
+        Such as `up/load/`; '' where there are no names, no folders are common to all, or names are
+        others without them, too.
+    """
+    if not names:
+        return ""
+    wanted = set(known)
+    common = posixpath.commonpath([posixpath.dirname(name) for name in names])
+    for folder in reversed((PurePosixPath(common) / "x").parents[:-1]):
+        needless = f"{folder}/"
+        if any(name.startswith(needless) and name[len(needless) :] in wanted for name in names):
+            return needless
+    return ""
 
 
 def _as_text(name: str) -> str:
