@@ -64,10 +64,9 @@ def _name_absolute(
         return {}
     ids = {name: image_id.removeprefix(needless) for name, image_id in found.items()}
     logger.warning(
-        "%s: %s an absolute path, such as %s; of these the part below %s is taken, as which there "
-        "are images",
+        "%s: %s, such as %s; the part below %s is taken, as which there are images",
         path,
-        count_of(len(ids), "file_name is", "file_names are"),
+        count_of(len(ids), "file_name is an absolute path", "file_names are absolute paths"),
         next(iter(ids)),
         needless or "the root",
     )

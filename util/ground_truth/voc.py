@@ -11,9 +11,11 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from util.disk.whole_files import open_file
+from util.errors import listed
 from util.ground_truth.files import read_truth_files
 from util.ground_truth.sizes import ToldSize, find_sizes
 from util.ground_truth.table import TrueBox, to_truth_table
+from util.words import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -78,10 +80,29 @@ def read_voc(
         if i in sizes
         for box in _to_boxes(folder, i, each, sizes[i])
     ]
+    _warn_of_zeros(folder, found)
     table = to_truth_table(folder, boxes)
     if num_ignored := int(table["ignore"].sum()):
         logger.info("%s: %d of %d objects are difficult: ignored", folder, num_ignored, len(table))
     return table
+
+
+def _warn_of_zeros(folder: Path, found: Mapping[str, _Content]) -> None:
+    """Say which boxes begin at pixel 0, which VOC does not have."""
+    edges = [
+        (f"{_name(folder, content)}, object {number}", each.edges)
+        for content in found.values()
+        for number, each in enumerate(content.objects, start=1)
+    ]
+    if zeros := [place for place, (x0, y0, *_) in edges if 0 in (x0, y0)]:
+        logger.warning(
+            "%s: %d of %s at pixel 0: %s; VOC counts from 1, so boxes of a tool that counts from 0 "
+            "are one pixel too large to the left and to the top",
+            folder,
+            len(zeros),
+            count_of(len(edges), "box begins", "boxes begin"),
+            listed(zeros),
+        )
 
 
 def _name(folder: Path, content: _Content) -> str:

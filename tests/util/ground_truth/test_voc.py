@@ -54,6 +54,22 @@ def test_pixels_count_from_one_and_the_last_is_in_the_box(
     assert read(tmp_path, images, "boat")["image"].tolist() == ["a"]
 
 
+def test_boxes_that_begin_at_0_are_said_since_voc_counts_from_1(
+    tmp_path: Path, images: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path / "truth/a.xml", draw("gull", 1, 1, 9, 9), draw("gull", 2, 1, 100, 80))
+    read(tmp_path, images)
+    assert "begin" not in caplog.text
+    write(tmp_path / "truth/a.xml", draw("gull", 1, 1, 9, 9), draw("gull", 16, 0, 20, 20))
+    write(tmp_path / "truth/sub/b.xml", draw("gull", 0, 7, 30, 20))
+    table = read(tmp_path, images)
+    np.testing.assert_allclose(table["xmin"], [0, 0.15, 0])
+    assert (
+        "2 of 3 boxes begin at pixel 0: a.xml, object 2, sub/b.xml, object 1; VOC counts from 1, "
+        "so boxes of a tool that counts from 0 are one pixel too large to the left and to the top"
+    ) in caplog.text
+
+
 def test_difficult_objects_are_regions_to_ignore(
     tmp_path: Path, images: dict[str, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
