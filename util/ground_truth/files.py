@@ -8,7 +8,7 @@ from typing import TypeVar
 from util.errors import UserError, listed
 from util.ground_truth.formats import describe_other_format
 from util.images.files import find_files
-from util.images.ids import name_files
+from util.images.ids import describe_right_folder, name_files
 from util.words import count_of
 
 logger = logging.getLogger(__name__)
@@ -44,10 +44,11 @@ def find_truth_files(
     there = {i: files[named[i]] for i in sorted(image_paths) if named[i] in files}
     kind = suffix.removeprefix(".")
     if not there:
+        meant = describe_right_folder(folder, files, named.values())
+        meant = meant if files else describe_other_format(folder)
         raise UserError(
             f"{folder} has no {kind} file of any image: {_expect(named, bool(names), suffix)} is "
-            f"expected, there are {listed(list(files), 3) or 'none'}"
-            + ("" if files else describe_other_format(folder))
+            f"expected, there are {listed(list(files), 3) or 'none'}{meant}"
         )
     if strangers := sorted(set(files).difference(named.values())):
         logger.warning(

@@ -107,6 +107,35 @@ def find_needless_folders(names: Collection[str], known: Collection[str]) -> str
     return ""
 
 
+def describe_right_folder(folder: Path, names: Collection[str], wanted: Collection[str]) -> str:
+    """Say which folder is meant where the files of another one have none of the names wanted.
+
+    Args:
+        folder: That was given.
+        names: Of the files below it, as ids are.
+        wanted: Names that files should have.
+
+    Returns:
+        An end of a sentence; '' where neither one folder in it nor the one around it has
+        such files.
+    """
+    known = set(wanted)
+    starts = {
+        name.removesuffix(f"/{end}") for name in names for end in _list_ends(name) if end in known
+    }
+    if len(starts) == 1:
+        return f"; there are such files below {folder / starts.pop()}: name that folder"
+    if any(f"{folder.name}/{name}" in known for name in names):
+        return f"; there are such files below {folder.parent}: name that folder"
+    return ""
+
+
+def _list_ends(name: str) -> list[str]:
+    """List what is left of a name without its first folder, its first two, and so on."""
+    parts = name.split("/")
+    return ["/".join(parts[start:]) for start in range(1, len(parts))]
+
+
 def _as_text(name: str) -> str:
     """Compose accents, and write bytes that are no UTF-8, which Python escapes, as `%F6`."""
     if name.isascii():

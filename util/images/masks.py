@@ -27,7 +27,7 @@ from util.images.class_table import (
     read_class_table,
     show_colour,
 )
-from util.images.ids import name_files
+from util.images.ids import describe_right_folder, name_files
 from util.images.mask_files import check_size, find_mask_files, read_values
 from util.images.mask_meaning import find_meaning
 from util.images.mask_values import (
@@ -296,6 +296,7 @@ def find_mask_paths(
             expected += ' (or set data.mask_names, such as {"$": "_mask"} for <image id>_mask.png)'
         raise UserError(
             f"{folder} has no mask of any image: {expected} is expected, there are {there}"
+            f"{describe_right_folder(folder, files, image_of)}"
         )
     return paths
 

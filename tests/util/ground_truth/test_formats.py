@@ -82,3 +82,18 @@ def test_a_table_of_another_suffix_is_read_by_what_is_in_it(
         ground_truth=tmp_path / "t", ground_truth_format="coco", ground_truth_classes=[]
     )
     assert read_truths(data, images, ["a"]).empty
+
+
+@pytest.mark.parametrize(
+    ("told", "name"), [("yolo", "l/a.txt"), ("voc", "l/a.xml"), ("masks", "l/a.png")]
+)
+def test_the_folder_in_the_one_that_was_given_is_told_where_it_has_the_files(
+    told: str, name: str, tmp_path: Path, images: dict[str, Path]
+) -> None:
+    (tmp_path / "outer/l").mkdir(parents=True)
+    (tmp_path / "outer" / name).write_text("")
+    data = DataSection.model_validate(
+        {"ground_truth": tmp_path / "outer", "ground_truth_format": told, "masks": None}
+    )
+    with pytest.raises(UserError, match=r"; there are such files below .*outer/l: name that fold"):
+        read_truths(data, images, ["a"])
