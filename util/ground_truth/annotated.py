@@ -6,7 +6,7 @@ from util.config import DataSection
 from util.errors import UserError, listed
 from util.ground_truth.coco import describe_needless_folders, list_coco_images
 from util.ground_truth.formats import check_place
-from util.images.masks import find_mask_paths
+from util.images.mask_files import find_mask_paths
 
 
 def find_annotated(data: DataSection, image_ids: Collection[str]) -> set[str]:

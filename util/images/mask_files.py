@@ -1,15 +1,16 @@
 """Mask files: found by the ids of images, and read."""
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.images.class_table import CLASS_NAMES, Colours, number_colours
 from util.images.decoding import open_image, turn_upright
 from util.images.files import find_files
-from util.images.ids import IMAGE_SUFFIXES
+from util.images.ids import IMAGE_SUFFIXES, describe_right_folder, name_files
 from util.images.mask_values import MAX_VALUE
 
 
@@ -21,6 +22,42 @@ def find_mask_files(folder: Path) -> dict[str, Path]:
     """Find all files that may be masks, by the id of their image; a PNG goes before its twin."""
     others = IMAGE_SUFFIXES - {".png"} | {".gif"}
     return find_files(folder, others) | find_files(folder, {".png"})
+
+
+def find_mask_paths(
+    folder: Path, image_ids: Collection[str], names: Mapping[str, str]
+) -> dict[str, Path]:
+    """Find the masks that images have, by the ids of these, in the order of the masks' names.
+
+    Args:
+        folder: Has the masks.
+        image_ids: Of all images.
+        names: What makes the name of a mask of its image's id, as data.mask_names.
+
+    Raises:
+        UserError: The folder is missing, or has no mask of any image.
+    """
+    if not folder.is_dir():
+        raise UserError(
+            f"the folder of true masks {folder} does not exist; set data.masks, or "
+            "data.ground_truth where its format is masks"
+        )
+    files, named = find_mask_files(folder), name_files(image_ids, names)
+    image_of = {name: image_id for image_id, name in named.items()}
+    paths = {image_of[name]: path for name, path in files.items() if name in image_of}
+    if not paths:
+        there = listed([path.name for path in files.values()], 3) or "no pictures"
+        expected = "<image id>.png"
+        if names and named:
+            image_id, name = next(iter(named.items()))
+            expected = f"by data.mask_names {name}.png for the image {image_id}"
+        elif not names:
+            expected += ' (or set data.mask_names, such as {"$": "_mask"} for <image id>_mask.png)'
+        raise UserError(
+            f"{folder} has no mask of any image: {expected} is expected, there are {there}"
+            f"{describe_right_folder(folder, files, image_of)}"
+        )
+    return paths
 
 
 def read_values(path: Path, colours: Colours = ()) -> tuple[np.ndarray, bool]:

@@ -27,8 +27,7 @@ from util.images.class_table import (
     read_class_table,
     show_colour,
 )
-from util.images.ids import describe_right_folder, name_files
-from util.images.mask_files import check_size, find_mask_files, read_values
+from util.images.mask_files import check_size, find_mask_paths, read_values
 from util.images.mask_meaning import find_meaning
 from util.images.mask_values import (
     ANOMALOUS,
@@ -263,42 +262,6 @@ def open_folder(
     masks = TrueMasks(folder, paths, meaning, seen, table)
     _say_once(f"masks in {folder}: {masks.described}{unnamed}{part}")
     return masks
-
-
-def find_mask_paths(
-    folder: Path, image_ids: Collection[str], names: Mapping[str, str]
-) -> dict[str, Path]:
-    """Find the masks that images have, by the ids of these, in the order of the masks' names.
-
-    Args:
-        folder: Has the masks.
-        image_ids: Of all images.
-        names: What makes the name of a mask of its image's id, as data.mask_names.
-
-    Raises:
-        UserError: The folder is missing, or has no mask of any image.
-    """
-    if not folder.is_dir():
-        raise UserError(
-            f"the folder of true masks {folder} does not exist; set data.masks, or "
-            "data.ground_truth where its format is masks"
-        )
-    files, named = find_mask_files(folder), name_files(image_ids, names)
-    image_of = {name: image_id for image_id, name in named.items()}
-    paths = {image_of[name]: path for name, path in files.items() if name in image_of}
-    if not paths:
-        there = listed([path.name for path in files.values()], 3) or "no pictures"
-        expected = "<image id>.png"
-        if names and named:
-            image_id, name = next(iter(named.items()))
-            expected = f"by data.mask_names {name}.png for the image {image_id}"
-        elif not names:
-            expected += ' (or set data.mask_names, such as {"$": "_mask"} for <image id>_mask.png)'
-        raise UserError(
-            f"{folder} has no mask of any image: {expected} is expected, there are {there}"
-            f"{describe_right_folder(folder, files, image_of)}"
-        )
-    return paths
 
 
 @lru_cache

@@ -38,7 +38,7 @@ from util.errors import UserError
 from util.ground_truth.image_labels import read_image_labels
 from util.images.class_table import CLASS_NAMES
 from util.images.files import find_images
-from util.images.masks import find_mask_paths
+from util.images.mask_files import find_mask_paths
 from util.label_set.reporting import report_failed
 from util.metrics.groups import name_groups
 from util.running.locks import held
