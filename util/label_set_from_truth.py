@@ -6,8 +6,9 @@
 Reads data.masks, or data.ground_truth where that is null. Masks give exact maps, and weight 0
 (student.pixel_weights) to pixels that are to be ignored. A box of any other format gives the
 ellipse in it, and its corners, of which nobody knows what they are, get weight 0, as do regions
-that are to be ignored. Boxes of a detector give ellipses, too, all of them, where data.ground_truth
-is its label set's prediction.csv. Writes paths.label_sets/NAME.
+that are to be ignored. Ellipses that touch or overlap are one object in a map, and one box of the
+label set; how many of both there are is printed. Boxes of a detector give ellipses, too, all of
+them, where data.ground_truth is its label set's prediction.csv. Writes paths.label_sets/NAME.
 Next: python student/train.py --student.label_set truth, or NAME+OTHER, which learns from OTHER what
 the ground truth does not have.
 """
@@ -25,7 +26,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import numpy as np
 
-from util.bbox_csv import COORDINATES, split_ignored
+from util.bbox_csv import COORDINATES, read_bbox_csv, split_ignored
 from util.config import BOX_RULE, DataSection, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.data_classes import BoxSettings
@@ -37,6 +38,7 @@ from util.images.files import find_images, image_size_hw
 from util.images.masks import TrueMasks, open_folder, open_masks
 from util.images.splits import read_split
 from util.label_set import (
+    PREDICTION,
     Content,
     LabelSet,
     LabelSetWriter,
@@ -96,6 +98,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"share {share.index + 1} of {share.count} is done; others are still at work")
         return 0
     report(label_set, len(ids) - len(truth.sources) - len(truth.failed), problems)
+    if truth.num_boxes is not None:
+        made = {image_id: n for image_id, n in truth.num_boxes.items() if image_id not in problems}
+        report_boxes(sum(made.values()), len(read_bbox_csv(label_set.folder / PREDICTION)))
     more = ["--student.pixel_weights", "label_set"] if label_set.has_weights else []
     print_next(["student/train.py", "--student.label_set", options.name, *more], argv, BOX_RULE)
     return 1 if problems else 0
@@ -118,6 +123,17 @@ def report(label_set: LabelSet, num_left_out: int, problems: Mapping[str, str]) 
         )
 
 
+def report_boxes(num_true: int, num_found: int) -> None:
+    """Print how many true boxes there were, and how many are found in the maps of them."""
+    told = f"{count_of(num_true, 'true box', 'true boxes')}, {num_found} in the maps"
+    if (num_lost := num_true - num_found) > 0:
+        told += (
+            f": {num_lost} grew together with others, as their ellipses touch or overlap, which "
+            "is one object in a map"
+        )
+    print(told)
+
+
 @dataclass(frozen=True)
 class Truth:
     """The truth about images.
@@ -127,12 +143,14 @@ class Truth:
         sources: Fingerprint of each image's truth by its id.
         failed: Why other images have none, by id.
         draw: Makes the map of an image, 1 = anomalous, and which pixels are known.
+        num_boxes: Of each image by its id, where the maps are drawn of boxes.
     """
 
     settings: dict[str, Any]
     sources: dict[str, str]
     failed: dict[str, str]
     draw: Callable[[str], Drawn]
+    num_boxes: Mapping[str, int] | None = None
 
 
 def write_truth(
@@ -223,7 +241,8 @@ def _find_boxes(
     def draw(image_id: str) -> Drawn:
         return draw_ellipses(*content[image_id])
 
-    return Truth({"producer": "ground truth", **settings}, sources, failed, draw)
+    num_boxes = {image_id: len(drawn) for image_id, (drawn, *_) in content.items()}
+    return Truth({"producer": "ground truth", **settings}, sources, failed, draw, num_boxes)
 
 
 def draw_ellipses(

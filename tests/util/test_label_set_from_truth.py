@@ -155,6 +155,25 @@ def test_boxes_become_ellipses_whose_corners_do_not_count(boxed_project: Path) -
         np.testing.assert_array_equal((soft_label > 0) | (weights == 0), inside)
 
 
+def test_boxes_that_grow_together_are_counted(
+    boxed_project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [*find_images(boxed_project.parent / "images")]
+    rows = [f"{ids[0]};0.1;0.1;0.5;0.5", f"{ids[0]};0.3;0.1;0.7;0.5", f"{ids[0]};0.8;0.8;1;1"]
+    header = "image;xmin;ymin;xmax;ymax;obj_class"
+    for rows_there, told in (
+        (rows, "3 true boxes, 2 in the maps: 1 grew together with others, as their ellipses"),
+        (rows[1:], "2 true boxes, 2 in the maps\n"),
+    ):
+        text = "\n".join([header, *(f"{row};object" for row in rows_there)])
+        (boxed_project.parent / "truth.csv").write_text(text, "utf-8")
+        set_data(boxed_project, ground_truth_classes=[])
+        assert write_truth(boxed_project, "--overwrite") == 0
+        assert told in capsys.readouterr().out
+    assert write_truth(boxed_project, "--split", "Test", "--name", "few") == 0
+    assert "true boxes, " in capsys.readouterr().out
+
+
 def test_boxes_of_a_small_split_are_taken_from_a_truth_of_all_images(boxed_project: Path) -> None:
     name = (boxed_project.parent / "splits" / "Test.txt").read_text("utf-8").splitlines()[0]
     (boxed_project.parent / "splits" / "One.txt").write_text(name, "utf-8")
