@@ -67,7 +67,10 @@ def _find_boxes(path: Path, annotations: Sequence[Annotation], sizes_wh: np.ndar
             bad.append(f"{each}: {error}")
         boxes.append(box or [0.0] * 4)
     if bad:
-        raise UserError(f"{path}: {len(bad)} annotations have no box: {listed(bad)}")
+        raise UserError(
+            f"{path}: {count_of(len(bad), 'annotation has', 'annotations have')} no box: "
+            f"{listed(bad)}; give each one of these, or take it out"
+        )
     return np.array(boxes, float).reshape(-1, 4)
 
 

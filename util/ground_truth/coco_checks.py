@@ -81,22 +81,38 @@ def _find_twins(
 
 def _find_lost(content: Content) -> Iterator[str]:
     """Say which annotations point to images or categories that are not there."""
-    image_ids = {image.id for image in content.images}
-    category_ids = {category.id for category in content.categories}
+    listed_ids = {
+        "image_id": {image.id for image in content.images},
+        "category_id": {category.id for category in content.categories},
+    }
     lost = [
-        f"{each} (image_id {each.image_id!r})"
+        (each, key, pointed)
+        for key, there in listed_ids.items()
         for each in content.annotations
-        if each.image_id not in image_ids
-    ] + [
-        f"{each} (category_id {each.category_id!r})"
-        for each in content.annotations
-        if each.category_id not in category_ids
+        if (pointed := getattr(each, key)) not in there
     ]
-    if lost:
-        yield (
-            f"{count_of(len(lost), 'annotation points', 'annotations point')} to an image or a "
-            f"category that is not listed: {listed(lost)}"
-        )
+    if not lost:
+        return
+    remedy = "list what they point to, or take them out"
+    for _, key, pointed in lost:
+        if (other := _in_other_kind(pointed)) in listed_ids[key]:
+            remedy = (
+                f"{other!r} is listed, but {pointed!r} is not: one is a text, the other a number; "
+                "write both alike"
+            )
+            break
+    yield (
+        f"{count_of(len(lost), 'annotation points', 'annotations point')} to an image or a "
+        f"category that is not listed: "
+        f"{listed([f'{each} ({key} {pointed!r})' for each, key, pointed in lost])}; {remedy}"
+    )
+
+
+def _in_other_kind(key: int | str) -> int | str:
+    """Write a number as text, or a text as the number in it, if it is one."""
+    if isinstance(key, int):
+        return str(key)
+    return int(key) if key.isdecimal() else key
 
 
 def _find_nameless(categories: Sequence[Category]) -> Iterator[str]:

@@ -3,14 +3,23 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from util.disk.whole_files import read_json
 from util.errors import UserError, listed
 
+_SHOWN_CHARACTERS = 60
+
 _Id = int | str
 _Side = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Flag = bool | float | None
+_Box = Annotated[list[float], Field(min_length=4, max_length=4)]
+
+
+def _none_of_nothing(box: Any) -> Any:
+    """Take an empty list for no box, as tools write it where there are polygons."""
+    return None if box == [] else box
 
 
 class _Entry(BaseModel):
@@ -39,7 +48,7 @@ class Annotation(_Entry):
     id: _Id | None = None
     image_id: _Id
     category_id: _Id
-    bbox: Annotated[list[float], Field(min_length=4, max_length=4)] | None = None
+    bbox: Annotated[_Box | None, BeforeValidator(_none_of_nothing)] = None
     segmentation: Any = None
     iscrowd: _Flag = None
     ignore: _Flag = None
@@ -69,14 +78,25 @@ def read_content(path: Path) -> Content:
     except ValidationError as error:
         problems: dict[str, str] = {}
         for details in error.errors():
-            part, *place = map(str, details["loc"])
-            name = part
-            if place:
-                number = int(place[0])
-                entry = found[part][number]
-                named = entry.get("id") if isinstance(entry, dict) else None
-                name += f" {named}" if named is not None else f", entry {number}"
-            field = f": {place[1]}" if len(place) > 1 else ""
-            problems.setdefault(f"{name}{field}", details["msg"])
+            problems.setdefault(*_describe(found, details))
         told = [f"{name}: {message}" for name, message in problems.items()]
         raise UserError(f"{path} is no COCO detection file: {listed(told, 3)}") from None
+
+
+def _describe(found: dict[str, Any], details: ErrorDetails) -> tuple[str, str]:
+    """Say which part, entry and field of a file an error is about, and what is wrong with it."""
+    part, *place = details["loc"]
+    name, message = str(part), details["msg"]
+    if not place:
+        return name, message
+    number = int(place[0])
+    entry = found[name][number]
+    named = entry.get("id") if isinstance(entry, dict) else None
+    name += f" {named}" if named is not None else f", entry {number}"
+    if len(place) == 1:
+        return name, message
+    field = str(place[1])
+    if field == "bbox":
+        given = str(entry[field])[:_SHOWN_CHARACTERS]
+        message = f"it is {given}, expected four numbers: x, y, width, height in pixels"
+    return f"{name}: {field}", message

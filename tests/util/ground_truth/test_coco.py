@@ -33,8 +33,30 @@ def test_boxes_classes_and_images_are_read_as_they_are(read: Read) -> None:
         (annotate(bbox=[2, 2, -1, 4]), r"negative size.*: annotation 17 \(a\)"),
         (annotate(bbox=[float("nan"), 2, 1, 4]), "no numbers.*annotation 17"),
         (annotate(bbox=[400, 2, 3, 3]), "outside of their image: annotation 17"),
-        (annotate(bbox=[1, 2, 3]), "no COCO detection file: annotations 17: bbox: "),
-        (annotate(bbox=["1", 2, 3, 4]), "annotations 17: bbox: "),
+        (
+            annotate(bbox=[1, 2, 3]),
+            r"no COCO detection file: annotations 17: bbox: it is \[1, 2, 3\], expected four "
+            "numbers: x, y, width, height in pixels",
+        ),
+        (
+            annotate(bbox=["1", 2, 3, 4]),
+            r"annotations 17: bbox: it is \['1', 2, 3, 4\], expected four numbers",
+        ),
+        (
+            annotate(bbox=[]),
+            r"1 annotation has no box: annotation 17: it has neither bbox nor polygons nor RLE; "
+            "give each one of these, or take it out",
+        ),
+        (
+            annotate(image_id=9),
+            r"annotation 17 \(image_id 9\); list what they point to, or take them out",
+        ),
+        (
+            annotate(image_id="2"),
+            r"annotation 17 \(image_id '2'\); 2 is listed, but '2' is not: one is a text, the "
+            "other a number; write both alike",
+        ),
+        (annotate(category_id="6"), r"\(category_id '6'\); 6 is listed, but '6' is not: one is a"),
         (annotate(image_id=9), r"1 annotation points to .*: annotation 17 \(image_id 9\)"),
         (annotate(category_id=9), r"annotation 17 \(category_id 9\)"),
         (annotate(image_id="1"), r"annotation 17 \(image_id '1'\)"),

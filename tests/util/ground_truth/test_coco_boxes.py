@@ -63,7 +63,7 @@ def test_polygons_stand_in_for_a_box(read: Read) -> None:
 def test_an_annotation_without_box_and_shape_is_named(
     segmentation: Any, reason: str, read: Read
 ) -> None:
-    with pytest.raises(UserError, match=f"annotations have no box: annotation 17: .*{reason}"):
+    with pytest.raises(UserError, match=f": 1 annotation has no box: annotation 17: .*{reason}"):
         read(annotate(bbox=None, segmentation=segmentation))
 
 
