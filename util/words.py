@@ -47,12 +47,13 @@ def did_you_mean(name: str, known: Iterable[str], least: float = 0.6) -> str:
     """Say behind a name that nobody knows which known ones, three at most, may be meant.
 
     Args:
-        name: In lower case, as what is known.
+        name: In small letters or capitals, which make no difference here.
         known: The names that there are.
         least: Similarity, of 1, that they have at least.
 
     Returns:
         Such as ` (did you mean 'duck'?)`; '' where none is near.
     """
-    near = difflib.get_close_matches(name, list(known), cutoff=least)
+    lower = {each.lower(): each for each in known}
+    near = [lower[each] for each in difflib.get_close_matches(name.lower(), lower, cutoff=least)]
     return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""

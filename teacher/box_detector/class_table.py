@@ -59,7 +59,7 @@ def read_class_table(
     table = dict(wanted) or {name: [name] for name in known}
     unknown = [name for names in table.values() for name in names if name not in known]
     if unknown:
-        told = ", ".join(f"{name!r}{did_you_mean(name.lower(), known)}" for name in unknown)
+        told = ", ".join(f"{name!r}{did_you_mean(name, known)}" for name in unknown)
         raise UserError(
             f"boxes.classes names what {model} does not know: {told}; it knows {', '.join(known)}"
         )

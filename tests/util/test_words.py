@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from util.words import split_words
+from util.words import did_you_mean, split_words
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,9 @@ def test_both_spellings_give_one_word_and_words_are_stable(text: str) -> None:
     for word in words:
         first = unicodedata.category(word[0])
         assert first[0] in "LN", first
+
+
+def test_capitals_make_no_difference_to_what_may_be_meant() -> None:
+    assert did_you_mean("Duck", ["duck", "goose"]) == " (did you mean 'duck'?)"
+    assert did_you_mean("DUCK", ["Duck", "goose"]) == " (did you mean 'Duck'?)"
+    assert did_you_mean("whale", ["Duck", "goose"]) == ""

@@ -49,8 +49,8 @@ class DataSection(Section):
     )
     ground_truth_classes: list[str] = Field(
         ["bird"],
-        description="Classes that count, by the names or numbers that ground truth and masks have"
-        " for them; [] = all.",
+        description="Classes that count, by the names that ground truth and masks have for them,"
+        " or by their numbers where masks, or classes of YOLO without names, have these; [] = all.",
     )
     image_labels: ConfigPath | None = Field(
         None,

@@ -22,6 +22,7 @@ from util.ground_truth.labelme import (
     read_contents,
 )
 from util.ground_truth.table import to_truth_table
+from util.ground_truth.unknown_classes import describe_unknown
 from util.ground_truth.yolo import YoloObject, iterate_objects
 from util.images.mask_values import IGNORED
 from util.shapes.polygons import fill_polygon
@@ -79,8 +80,9 @@ def read_outlines(data: DataSection, image_paths: Mapping[str, Path]) -> dict[st
     if wanted := data.ground_truth_classes:
         there = {each.obj_class for objects in found.values() for each in objects}
         if unknown := [name for name in wanted if name not in there]:
+            told = describe_unknown(path, kind, unknown, there)
             raise UserError(
-                f"{path} has no object of {listed(unknown)}, but of {listed(sorted(there))}; set "
+                f"{path} has no object of {told}, but of {listed(sorted(there))}; set "
                 "data.ground_truth_classes"
             )
         found = {

@@ -14,6 +14,7 @@ from util.ground_truth.coco import read_coco
 from util.ground_truth.formats import GroundTruthFormat, check_place
 from util.ground_truth.labelme import read_labelme
 from util.ground_truth.mask_boxes import find_mask_boxes
+from util.ground_truth.unknown_classes import describe_unknown
 from util.ground_truth.voc import read_voc
 from util.ground_truth.yolo import read_yolo
 from util.images.masks import open_folder
@@ -61,7 +62,7 @@ def read_ground_truth(
         masks = open_folder(path, image_paths, classes, mask_values, mask_names).of(wanted)
         return find_mask_boxes(masks, image_paths, bool(mask_values))
     table, there = _read_table(path, file_format, image_paths, wanted, mask_names)
-    table = _choose_classes(path, table, there, classes)
+    table = _choose_classes(path, file_format, table, there, classes)
     table = table[table["image"].isin(set(wanted))].reset_index(drop=True)
     if num_twins := int(table.duplicated(["image", *COORDINATES, "obj_class"]).sum()):
         logger.warning(
@@ -96,7 +97,11 @@ def _read_table(
 
 
 def _choose_classes(
-    path: Path, table: pd.DataFrame, there: Sequence[str], classes: Sequence[str]
+    path: Path,
+    file_format: GroundTruthFormat,
+    table: pd.DataFrame,
+    there: Sequence[str],
+    classes: Sequence[str],
 ) -> pd.DataFrame:
     """Keep the boxes of some classes; [] = all.
 
@@ -104,8 +109,9 @@ def _choose_classes(
         UserError: The ground truth does not know one of them.
     """
     if there and (unknown := [name for name in classes if name not in there]):
+        told = describe_unknown(path, file_format, unknown, there)
         raise UserError(
-            f"{path} has none of the classes {listed(unknown)}, but {listed(there)}; set "
+            f"{path} has none of the classes {told}, but {listed(there)}; set "
             "data.ground_truth_classes"
         )
     if not classes:

@@ -20,7 +20,7 @@ from util.images.mask_values import (
     recognise,
 )
 from util.images.seen_masks import Seen
-from util.words import count_of
+from util.words import count_of, did_you_mean
 
 
 def find_meaning(
@@ -127,8 +127,10 @@ def _find_numbers(
     if unknown:
         of_values = [names.get(value, (str(value),)) for value in seen.values if value]
         there = [given[0] for given in of_values if given]
+        known = [name for given in names.values() for name in given]
+        told = listed([f"{name}{did_you_mean(name, known)}" for name in unknown])
         raise UserError(
-            f"data.ground_truth_classes has {listed(unknown)}, but the masks in {folder} have "
+            f"data.ground_truth_classes has {told}, but the masks in {folder} have "
             f"{listed(there, 8)}; set it to some of these, or name class numbers in "
             f'{folder / CLASS_NAMES}, such as {{"1": "bird"}}'
         )

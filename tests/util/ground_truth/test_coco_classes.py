@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.util.ground_truth.coco_files import GOOD, Read, annotate
 from util.bbox_csv import COORDINATES
 from util.config import DataSection
 from util.errors import UserError
+from util.ground_truth.outlines import read_outlines
 from util.ground_truth.reading import read_ground_truth, read_truths
 from util.metrics.average_precision import average_precision
 
@@ -96,3 +98,30 @@ def test_annotations_of_no_category_are_named(read: Read) -> None:
         read(annotate(category_id=99))
     with pytest.raises(UserError, match="annotations 17: category_id: Field required"):
         read(annotate(category_id=None))
+
+
+@pytest.mark.parametrize("read_classes", [read_truths, read_outlines])
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ("Bird", r"Bird \(did you mean 'bird'\?\), but"),
+        ("6", r"6 \(the number of 'boat': choose by name\), but"),
+        ("7", r" 7, but"),
+    ],
+)
+def test_a_class_that_is_not_there_is_told_with_the_one_that_may_be_meant(
+    read_classes: Callable[..., object],
+    chosen: str,
+    told: str,
+    read: Read,
+    images: dict[str, Path],
+    tmp_path: Path,
+) -> None:
+    read(annotate(segmentation=[[1, 1, 9, 1, 9, 9]], bbox=None))
+    data = DataSection(
+        ground_truth=tmp_path / "t.json",
+        ground_truth_format="coco",
+        ground_truth_classes=["boat", chosen],
+    )
+    with pytest.raises(UserError, match=told):
+        read_classes(data, images, *([list(images)] if read_classes is read_truths else []))

@@ -116,3 +116,10 @@ def test_yaml_runs_nothing_and_text_that_is_no_utf_8_is_refused(labels: Path) ->
     (labels / "data.yaml").write_bytes(b"names: [m\xf6we]")
     with pytest.raises(UserError, match=r"cannot be understood .*utf-8"):
         read_class_names(labels)
+
+
+def test_the_number_of_a_class_that_has_a_name_is_told_with_it(labels: Path) -> None:
+    (labels / "classes.txt").write_text("gull\nboat\n")
+    (labels / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(UserError, match=r"classes 0 \(the number of 'gull': choose by name\), 1,"):
+        read_ground_truth(labels, "yolo", {"a": Path("a.jpg")}, ["0", "1"])

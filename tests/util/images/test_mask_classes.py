@@ -109,3 +109,10 @@ def test_a_fingerprint_holds_what_values_mean(named: Path) -> None:
     assert before in prints
     save_all(named, {"a": np.fliplr(NAMED)})
     assert open_folder(named, ["a"]).fingerprint() != before
+
+
+def test_a_class_that_masks_do_not_have_is_told_with_the_one_that_may_be_meant(
+    named: Path,
+) -> None:
+    with pytest.raises(UserError, match=r"has Anthro \(did you mean 'anthro'\?\), but the masks"):
+        open_folder(named, ["a"], ["Anthro"])
