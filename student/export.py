@@ -60,7 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         for path in made:
             write_bytes(output.with_name(path.name), path.read_bytes())
     print(*said, sep="\n")
-    print_next(["student/predict.py", "--student.checkpoint", str(output)], argv, TILES | BOX_RULE)
+    smallest = output.with_name(made[-1].name)
+    print_next(
+        ["student/predict.py", "--student.checkpoint", str(smallest)], argv, TILES | BOX_RULE
+    )
     return 0
 
 

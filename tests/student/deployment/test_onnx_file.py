@@ -243,6 +243,7 @@ def test_int8_is_smaller_and_close_and_its_loss_is_said(
     assert "ranges found on 6 images; on 3 others" in said
     for compared in ("float32 and int8", "truth and float32", "truth and int8"):
         assert f"IoU of {compared}: " in said
+    assert f"--student.checkpoint {exported.parent / 'again_int8.onnx'} " in said
 
 
 def test_without_splits_int8_is_calibrated_on_half_of_the_images(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from util.data_classes import BoxSettings, Device, parse_box_settings
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.learning.inference.tiles import PredictionSettings, Predictor, StudentLabeller
 
 
@@ -86,18 +86,42 @@ def open_labeller(
     return StudentLabeller(predictor, settings)
 
 
+_EXPORTERS = {
+    "student/train.py": "student/export.py",
+    "student/detection/train_detector.py": "student/detection/export_detector.py",
+}
+"""What makes ONNX files of the checkpoints of each training."""
+
+
 def check_there(checkpoint: Path, trained_by: str = "student/train.py") -> None:
     """Make sure that there is a checkpoint, which this script would make.
 
     Raises:
-        UserError: There is none.
+        UserError: There is none; the error names those beside it, and what makes one.
     """
     if checkpoint.is_dir():
         raise UserError(
             f"the checkpoint {checkpoint} is a folder; give a file in it, as best.pt is"
         )
-    if not checkpoint.is_file():
-        raise UserError(f"the checkpoint {checkpoint} does not exist; train first: {trained_by}")
+    if checkpoint.is_file():
+        return
+    remedy = f"train first: {trained_by}"
+    if others := _list_beside(checkpoint):
+        remedy = f"in its folder there is {listed(others)}: name one of these"
+    if checkpoint.suffix == ".onnx":
+        script = _EXPORTERS[trained_by]
+        is_int8 = script == "student/export.py" and checkpoint.stem.endswith("_int8")
+        exported = f"export it by {script}{' --export.int8 true' if is_int8 else ''}"
+        remedy = f"{remedy}, or {exported}" if others else f"{remedy}, then {exported}"
+    raise UserError(f"the checkpoint {checkpoint} does not exist; {remedy}")
+
+
+def _list_beside(checkpoint: Path) -> list[str]:
+    """List the files in the folder of a checkpoint that may be some."""
+    if not checkpoint.parent.is_dir():
+        return []
+    there = [path.name for path in checkpoint.parent.iterdir() if path.is_file()]
+    return sorted(name for name in there if name.endswith((".pt", ".onnx")))
 
 
 def describe_student(checkpoint: Path, settings: PredictionSettings) -> dict[str, Any]:
