@@ -20,6 +20,9 @@ def test_images_without_a_true_box_and_those_that_look_alike_are_named(
     rows = (root / "truth.csv").read_text().splitlines()
     kept = [row for row in rows if not row.startswith(("a/02", "b/03"))]
     (root / "truth.csv").write_text("\n".join(kept))
+    (root / "truth.csv").write_text("\n".join([*kept, *(r for r in rows if r.startswith("a/02"))]))
+    assert Checked(config, capsys).fact("true boxes").endswith("; 1 has none: b/03")
+    (root / "truth.csv").write_text("\n".join(kept))
     shutil.copy(root / "images/a/00.png", root / "images/a/01.png")
     checked = Checked(config, capsys)
     assert checked.fact("true boxes").endswith("; 2 have none: a/02, b/03")
