@@ -96,14 +96,14 @@ def write_each(
     of_images = frozenset(map(place, named))
     refuse_taken({each.path for each in beside} & of_images)
     stale = () if lists is None else lists.find_stale(output)
-    beside += [File(path, lambda: None) for path in stale if path not in of_images]
+    beside += [File(path, None) for path in stale if path not in of_images]
 
     def list_files() -> Iterator[File]:
         if kind == "yolo":
             yield from _list_yolo(place, reader, wishes)
         else:
             yield from _list_others(kind, place, reader, wishes)
-        yield from (File(place(image_id), lambda: None) for image_id in left_out)
+        yield from (File(place(image_id), None) for image_id in left_out)
         yield from beside
 
     write_files(list_files, len(named) + len(beside), overwrite, _ELSEWHERE)
@@ -161,7 +161,7 @@ def _list_beside(kind: str, output: Path, wishes: Wishes, lists: ImageLists) -> 
         return []
     path = output / CLASS_NAMES
     if len(wishes.classes) < 2:  # masks of 0 and 255 say nothing of classes
-        return [File(path, lambda: None)]
+        return [File(path, None)]
     return [_of_text(path, write_class_names(wishes.classes, "export_label_set.classes"))]
 
 

@@ -19,13 +19,13 @@ class File(NamedTuple):
 
     Attributes:
         path: Where.
-        make: Makes what it holds; None = there shall be no file, a path = a link to that, or any
-            file that is there and no link.
+        make: Makes what it holds, a path = a link to that, or any file that is there and no link;
+            None = there shall be no file.
         cost_bytes: Memory that it takes while it is made.
     """
 
     path: Path
-    make: Callable[[], bytes | Path | None]
+    make: Callable[[], bytes | Path] | None
     cost_bytes: int = 0
 
 
@@ -66,18 +66,18 @@ def write_files(
 
 
 def _look(file: File) -> tuple[Path, bool, bool]:
-    """Tell whether a file is there, and whether it is as it shall be."""
-    if file.path.is_symlink() and isinstance(target := file.make(), Path):
+    """Tell whether a file is there, and whether its place is as it shall be."""
+    if file.make is not None and file.path.is_symlink() and isinstance(target := file.make(), Path):
         return file.path, True, file.path.readlink() == target
     if not file.path.exists():
-        return file.path, False, False
-    wanted = file.make()
+        return file.path, False, file.make is None and not file.path.is_symlink()
+    wanted = file.make() if file.make is not None else None
     return file.path, True, isinstance(wanted, Path) or file.path.read_bytes() == wanted
 
 
 def _put(file: File) -> None:
     """Make a place what it shall be."""
-    wanted = file.make()
+    wanted = file.make() if file.make is not None else None
     if isinstance(wanted, bytes):
         write_bytes(file.path, wanted)
         return

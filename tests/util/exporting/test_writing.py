@@ -78,6 +78,19 @@ def test_files_that_are_there_are_kept_and_others_refused(
     assert files[0].read_bytes() != b"mine"
 
 
+def test_the_files_that_are_counted_are_those_that_are_written(
+    export: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = [path for path in export("labelme").rglob("*") if path.is_file()]
+    assert f"write: 100%|##########| {len(made)}/{len(made)} " in capsys.readouterr().err
+    (made[0].parent / "damaged.json").write_text("of an earlier label set")
+    export("labelme", "--overwrite")
+    assert "write: 100%|##########| 1/1 " in capsys.readouterr().err
+    assert not (made[0].parent / "damaged.json").exists()
+    export("labelme")
+    assert "write" not in capsys.readouterr().err
+
+
 def test_each_label_set_and_format_has_a_folder_of_its_own_beside_the_config(
     export: Callable[..., Path], tmp_path: Path
 ) -> None:
