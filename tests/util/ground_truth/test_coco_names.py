@@ -23,7 +23,7 @@ def rename(*names: str) -> Callable[[Content], object]:
     [
         (("C:\\Users\\me\\photos\\a.png", "C:\\Users\\me\\photos\\sub\\b.png"), "Users/me/photos/"),
         (("C:/photos/a.png", "D:/photos/sub/b.png"), "photos/"),
-        (("/home/me/a.png", "/home/me/sub/b.png"), "home/me/"),
+        (("/srv/me/a.png", "/srv/me/sub/b.png"), "srv/me/"),
         (("\\\\server\\share\\a.png", "\\\\server\\share\\sub\\b.png"), "server/share/"),
         (("https://host/x/a.png", "https://host/x/sub/b.png"), "host/x/"),
         (("a.png", "file:///data/sub/b.png"), "data/"),
