@@ -5,9 +5,10 @@
 
 Reads data.images, all of them once, and data.splits, data.ground_truth, data.masks,
 data.image_labels and data.groups where they are set. Prints what was found in about ten lines, what
-would be refused by the next stages and what would go wrong, and writes the same with pictures to
-paths.runs/data.html, one page that needs nothing from outside. Near-duplicates are images whose
-perceptual hashes differ in splits.near_duplicate_bits of 64 bits at most.
+would be refused by the next stages and what would go wrong, and writes the same with pictures,
+where there are images, to paths.runs/data.html, one page that needs nothing from outside.
+Near-duplicates are images whose perceptual hashes differ in splits.near_duplicate_bits of 64 bits
+at most.
 Exit status: 0 if the data can be used, whatever there is to look at; 2 if something must be mended.
 Next: python teacher/soft_label_generation.py --preview 3
 """
@@ -89,7 +90,7 @@ def find_judged(config: Config) -> list[str]:
     return [part for split in judged for part in split.split("+")]
 
 
-def print_findings(findings: Findings, page: Path) -> None:
+def print_findings(findings: Findings) -> None:
     """Print what was found."""
     for name, text in findings.facts.items():
         print(f"{name + ':':17}{text}")
@@ -97,7 +98,6 @@ def print_findings(findings: Findings, page: Path) -> None:
         print(f"look at: {text}")
     for text in findings.errors:
         print(f"error: {text}", file=sys.stderr)
-    print(f"Wrote {page}")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,8 @@ class Checked:
         self.lines = said.out.splitlines()
         self.errors = [line for line in said.err.splitlines() if line.startswith("error: ")]
         self.warnings = [line for line in self.lines if line.startswith("look at: ")]
-        self.page = (config.parent / "runs" / "data.html").read_text()
+        page = config.parent / "runs" / "data.html"
+        self.page = page.read_text() if page.exists() else ""
 
     def fact(self, name: str) -> str:
         (line,) = [line for line in self.lines if line.startswith(f"{name}:")]

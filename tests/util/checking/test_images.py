@@ -13,15 +13,15 @@ from tests.util.checking.checked_data import Checked, paint
     ("folder", "told"),
     [("nowhere", "does not exist; set data.images"), ("empty", "has no image (.bmp, .jfif")],
 )
-def test_without_images_there_is_one_sentence_and_a_page(
+def test_without_images_there_is_one_sentence_and_no_page(
     config: Path, capsys: pytest.CaptureFixture[str], folder: str, told: str
 ) -> None:
     (config.parent / "empty").mkdir()
     checked = Checked(config, capsys, f"--data.images={config.parent / folder}", status=2)
     (error,) = checked.errors
     assert told in error
-    assert checked.lines == [f"Wrote {config.parent / 'runs' / 'data.html'}"]
-    assert "Not usable as it is: 1 thing to mend" in checked.page
+    assert checked.lines == []
+    assert not (config.parent / "runs").exists()
 
 
 def test_images_of_which_none_can_be_read_are_an_error(
@@ -31,6 +31,7 @@ def test_images_of_which_none_can_be_read_are_an_error(
         path.write_bytes(b"no picture")
     checked = Checked(config, capsys, "--data.ground_truth=null", "--data.masks=null", status=2)
     assert checked.errors == ["error: no image can be read"]
+    assert "Not usable as it is: 1 thing to mend" in checked.page
     assert "12 images cannot be read" in checked.warnings[0]
     assert not any(line.startswith(("images:", "sizes:", "near")) for line in checked.lines)
 
