@@ -74,7 +74,7 @@ def describe_config() -> str:
 def cell(text: str, is_code: bool = True) -> str:
     """Escape text for a table."""
     plain = text.replace("|", "\\|")
-    return f"`{plain}`" if is_code else re.sub(r"([*_<>\[\]])", r"\\\1", plain)
+    return f"`{plain}`" if is_code else escape(plain, "*_>[]")
 
 
 def describe_scripts() -> str:
@@ -98,7 +98,9 @@ def find_scripts() -> Iterator[Path]:
 def escape_prose(text: str) -> str:
     """Escape what Markdown would take for emphasis or tags; examples are indented, and stay."""
     lines = text.splitlines()
-    return "\n".join(
-        line if line.startswith("    ") else re.sub(r"([*_<>\[\]$])", r"\\\1", line)
-        for line in lines
-    )
+    return "\n".join(line if line.startswith("    ") else escape(line, "*_>[]$") for line in lines)
+
+
+def escape(text: str, marks: str) -> str:
+    """Escape marks by a backslash, and `<`, for which Markdown has none."""
+    return re.sub(rf"([{re.escape(marks)}])", r"\\\1", text).replace("<", "&lt;")
