@@ -72,10 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         asked = find_asked(data, splits, list(image_paths))
         truth = read_truth(data, image_paths, asked, judged, survey.seen, findings)
     classes = count_classes(truth, splits, findings)
-    page = config.paths.runs / "data.html"
-    shown = spread([i for i in image_paths if i in survey.seen], _PICTURES)
-    write_findings(page, data.images, findings, classes, pairs, shown, image_paths, truth)
-    print_findings(findings, page)
+    print_findings(findings)
+    if image_paths:  # else the folder is none of images, and the page would be of nothing
+        page = config.paths.runs / "data.html"
+        shown = spread([i for i in image_paths if i in survey.seen], _PICTURES)
+        write_findings(page, data.images, findings, classes, pairs, shown, image_paths, truth)
+        print(f"Wrote {page}")
     if findings.errors:
         return 2
     print_next(["teacher/soft_label_generation.py", "--preview", "3"], argv)

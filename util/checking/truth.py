@@ -159,7 +159,6 @@ def _check_boxes(
         )
     areas = np.prod(edges[:, 2:] - edges[:, :2], axis=1)
     if (whole := areas > 0.95).any():
-        large = count_of(int(whole.sum()), "true box holds", "true boxes hold")
         findings.warnings.append(
             f"{count_of(whole.sum(), 'true box holds', 'true boxes hold')} nearly the whole image: "
             f"{listed(sorted(set(objects['image'][whole])), 3)}"

@@ -163,9 +163,7 @@ def test_maps_of_a_camera_with_too_few_empty_frames_stay_as_they_are_which_is_sa
 def test_no_camera_with_enough_empty_frames_is_an_error_that_names_them(cameras: Path) -> None:
     for camera, kept in (("north", 2), ("south", 0)):
         remove_empty_frames(cameras.parent, camera, kept)
-    with pytest.raises(
-        UserError, match="north has 2 of 72 x 100, south has 0 of 72 x 100; add"
-    ):
+    with pytest.raises(UserError, match="north has 2 of 72 x 100, south has 0 of 72 x 100; add"):
         mark(cameras)
     assert not (cameras.parent / "label_sets" / "novel").exists()
 
