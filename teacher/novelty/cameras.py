@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -48,9 +49,10 @@ def find_empty_frames(
     empty = defaultdict[tuple[str, tuple[int, int]], list[str]](list)
     others = defaultdict[tuple[str, tuple[int, int]], list[str]](list)
     for image_id, camera in zip(label_set.ids, name_groups(groups, label_set.ids), strict=True):
-        size_hw = image_size_hw(label_set.path(image_id))
-        kind = empty if label_set.is_empty(image_id) else others
-        kind[camera, size_hw].append(image_id)
+        with suppress(UserError):  # whose map is damaged fails later, alone
+            size_hw = image_size_hw(label_set.path(image_id))
+            kind = empty if label_set.is_empty(image_id) else others
+            kind[camera, size_hw].append(image_id)
     few = {camera for camera in others if len(empty[camera]) < LEAST_FRAMES}
     if few:
         told = (f"{name} has {len(empty[name, hw])} of {hw[0]} x {hw[1]}" for name, hw in few)
@@ -60,7 +62,7 @@ def find_empty_frames(
         )
         if len(few) == len(others):
             raise UserError(f"{needs}; add frames that do not show what is looked for")
-        logger.warning("%s; maps of these cameras stay as they are", needs)
+        logger.warning("%s; maps of these cameras stay as they are, and so as bright", needs)
     chosen = {camera: _spread(empty[camera], most) for camera in others if camera not in few}
     return {image_id: chosen[camera] for camera in chosen for image_id in others[camera]}
 
@@ -100,18 +102,31 @@ class Cameras:
         """Tell how novel each pixel of an image is, (H, W) float32 in [0, 1].
 
         Raises:
-            UserError: The image or one that it is compared with is damaged.
+            UserError: The image is damaged, or too many that it is compared with are.
         """
         with self._alone:  # others wait for the background, which they mostly need, too
             background = self._learn(self._frames_of[image_id])
+        if isinstance(background, UserError):
+            raise background
         image_rgb = read_image(self._image_paths[image_id])
         height, width = reduce_size(image_rgb.shape[:2], self._side_px)
         cells = background.novelty_of(self._describe(image_rgb))
         whole = enlarge(cells, (cells.shape[0] * CELL_PX, cells.shape[1] * CELL_PX))
         return enlarge(whole[:height, :width], image_rgb.shape[:2])
 
-    def _learn_anew(self, image_ids: tuple[str, ...]) -> Background:
-        return Background.of([self._describe(read_image(self._image_paths[i])) for i in image_ids])
+    def _learn_anew(self, image_ids: tuple[str, ...]) -> Background | UserError:
+        """Learn the background of frames, but for damaged ones; an error where too few are left."""
+        frames, damaged = [], []
+        for image_id in image_ids:
+            try:
+                frames.append(self._describe(read_image(self._image_paths[image_id])))
+            except UserError as error:
+                damaged.append(str(error))
+        if damaged:
+            logger.warning("not compared with: %s", "; ".join(damaged))
+        if len(frames) < LEAST_FRAMES:
+            return UserError(f"too few frames to compare with: {'; '.join(damaged)}")
+        return Background.of(frames)
 
     def _describe(self, image_rgb: np.ndarray) -> np.ndarray:
         """Describe the cells of an image, which is shrunk if it is larger than is compared."""

@@ -1,7 +1,7 @@
 """Sharpens the maps of a label set by what is novel in their frames."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,10 @@ import numpy as np
 from teacher.novelty.background import BYTES_A_CELL
 from teacher.novelty.cameras import Cameras, find_empty_frames
 from teacher.novelty.describing import CELL_PX, CellDescriber
-from util.config import NoveltySection
+from util.config import EvaluationSection, NoveltySection
 from util.data_classes import BoxSettings
 from util.disk.fingerprints import fingerprint
-from util.errors import UserError, listed
+from util.errors import UserError
 from util.images.files import image_size_hw
 from util.label_set import (
     CHOSEN_ON,
@@ -21,11 +21,12 @@ from util.label_set import (
     LabelSet,
     LabelSetWriter,
     Made,
-    find_other_sizes,
+    find_misfits,
     find_pending,
     make_maps,
 )
 from util.refinement.resizing import reduce_size
+from util.running.ahead import map_ahead
 from util.running.shares import Share
 from util.weights.identity import weights_identity
 
@@ -38,6 +39,7 @@ BYTES_A_PIXEL = 24
 
 def mark_novelty(
     section: NoveltySection,
+    evaluation: EvaluationSection,
     groups: str | None,
     weights: Path,
     label_set: LabelSet,
@@ -53,6 +55,7 @@ def mark_novelty(
 
     Args:
         section: How frames are compared.
+        evaluation: How boxes are found in the maps.
         groups: As data.groups, which names the cameras.
         weights: File of the network that describes frames.
         label_set: What is sharpened; its empty maps say which frames are empty.
@@ -78,7 +81,8 @@ def mark_novelty(
     facts: dict[str, Any] = {"config": {"novelty": section.model_dump(mode="json")}}
     if label_set.chosen_on:
         facts[CHOSEN_ON] = sorted(label_set.chosen_on)
-    boxes = BoxSettings(object_class=label_set.box_settings.object_class)
+    usual = BoxSettings(object_class=label_set.box_settings.object_class)
+    boxes = evaluation.box_settings(usual)
     with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
         sources = _fingerprint_each(label_set, image_paths, frames_of)
         pending = find_pending(writer, sources, label_set.failed)
@@ -107,28 +111,30 @@ def _check(label_set: LabelSet, image_paths: Mapping[str, Path], output: Path) -
         raise UserError(
             f"novelty.output is {output.name!r}, the label set that is sharpened; give another"
         )
-    problems = []
-    if lacking := [image_id for image_id in label_set.ids if image_id not in image_paths]:
-        problems.append(f"data.images has no image {listed(lacking)}")
-    if told := find_other_sizes(label_set, image_paths):
-        problems.append(f"maps differ from their images in height x width: {listed(told)}")
-    if problems:
+    if problems := find_misfits(label_set, image_paths):
         raise UserError(f"{label_set.folder} cannot be sharpened: {'; '.join(problems)}")
 
 
 def _fingerprint_each(
     label_set: LabelSet,
     image_paths: Mapping[str, Path],
-    frames_of: Mapping[str, Sequence[str]],
+    frames_of: Mapping[str, tuple[str, ...]],
 ) -> dict[str, str]:
     """Fingerprint the files that each map is made from: its own, and frames it is compared with."""
+    of_cameras = {
+        frames: fingerprint(image_paths[image_id] for image_id in frames)
+        for frames in {(), *frames_of.values()}
+    }
 
-    def files_of(image_id: str) -> list[Path]:
-        compared = (image_id, *frames_of.get(image_id, ()))
+    def fingerprint_own(image_id: str) -> str:
         weights = [label_set.weights_path(image_id)] if label_set.is_weighted(image_id) else []
-        return [label_set.path(image_id), *weights, *(image_paths[each] for each in compared)]
+        return fingerprint([label_set.path(image_id), image_paths[image_id], *weights])
 
-    return {image_id: fingerprint(files_of(image_id)) for image_id in label_set.ids}
+    own = map_ahead(fingerprint_own, label_set.ids)
+    return {
+        image_id: each + of_cameras[frames_of.get(image_id, ())]
+        for image_id, each in zip(label_set.ids, own, strict=True)
+    }
 
 
 def _cost_bytes(path: Path, side_px: int) -> int:

@@ -18,7 +18,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from teacher.weights.libraries import installed
-from util.config import keys_of
+from util.config import BOX_RULE, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.images.files import find_images
 from util.label_set import LabelSet, find_label_set
@@ -27,7 +27,7 @@ from util.running.run import print_next, run_script
 from util.running.shares import read_share
 from util.weights.finding import find_encoder
 
-READS = keys_of("novelty")
+READS = keys_of("novelty") | BOX_RULE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     made = mark_novelty(
         section,
+        config.evaluation,
         config.data.groups,
         find_encoder(WEIGHTS, NETWORK, "novelty", paths.weights),
         LabelSet(folder),
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     status = report_made(made, f"what is novel of {folder.name}", share)
     if made.label_set is not None:
         refine = ["util/refinement/refine_label_set.py", "--refinement.label_set", section.output]
-        print_next(refine, argv)
+        print_next(refine, argv, BOX_RULE)
     return status
 
 

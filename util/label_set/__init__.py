@@ -17,6 +17,7 @@ from util.label_set.comparing import (
     check_same_images,
     common_box_settings,
     describe_equal,
+    find_misfits,
     find_other_sizes,
 )
 from util.label_set.contents import Content
@@ -42,6 +43,7 @@ __all__ = [
     "common_box_settings",
     "describe_equal",
     "find_label_set",
+    "find_misfits",
     "find_other_sizes",
     "find_pending",
     "list_label_sets",

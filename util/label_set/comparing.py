@@ -58,6 +58,21 @@ def describe_equal(label_sets: Mapping[str, LabelSet]) -> str:
     return f"Label sets with equal maps are one: {listed(twins)}" if twins else ""
 
 
+def find_misfits(label_set: LabelSet, image_paths: Mapping[str, Path]) -> list[str]:
+    """Say in sentences which images of a label set are missing, or of another size than its maps.
+
+    Args:
+        label_set: Has maps.
+        image_paths: Of images, by id; damaged files are passed over.
+    """
+    problems = []
+    if lacking := [image_id for image_id in label_set.ids if image_id not in image_paths]:
+        problems.append(f"data.images has no image {listed(lacking)}")
+    if told := find_other_sizes(label_set, image_paths):
+        problems.append(f"maps differ from their images in height x width: {listed(told)}")
+    return problems
+
+
 def find_other_sizes(label_set: LabelSet, image_paths: Mapping[str, Path]) -> list[str]:
     """Find the maps that are not of the size of their images.
 

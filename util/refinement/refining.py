@@ -19,7 +19,7 @@ from util.label_set import (
     LabelSet,
     LabelSetWriter,
     Made,
-    find_other_sizes,
+    find_misfits,
     find_pending,
     make_maps,
 )
@@ -118,10 +118,7 @@ def _find_problems(
     without = [] if masks is None else [each for each in label_set.ids if each not in masks]
     if without:
         yield f"refinement.sepl_masks has no masks of {listed(without)}"
-    if lacking := [image_id for image_id in label_set.ids if image_id not in image_paths]:
-        yield f"data.images has no image {listed(lacking)}"
-    if told := find_other_sizes(label_set, image_paths):
-        yield f"maps differ from their images in height x width: {listed(told)}"
+    yield from find_misfits(label_set, image_paths)
 
 
 def _refine(

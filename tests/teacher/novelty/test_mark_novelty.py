@@ -1,6 +1,7 @@
 """Maps of fixed cameras sharpened by their empty frames, as the script does it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -157,7 +158,7 @@ def test_maps_of_a_camera_with_too_few_empty_frames_stay_as_they_are_which_is_sa
     novel, before = mark(cameras), LabelSet(cameras.parent / "label_sets" / "cam")
     np.testing.assert_array_equal(novel.read("north/5"), before.read("north/5"))
     assert not np.array_equal(novel.read("south/5"), before.read("south/5"))
-    assert "north has 2 of 72 x 100; maps of these cameras stay as they are" in caplog.text
+    assert "north has 2 of 72 x 100; maps of these cameras stay as they are, and" in caplog.text
 
 
 def test_no_camera_with_enough_empty_frames_is_an_error_that_names_them(cameras: Path) -> None:
@@ -185,14 +186,47 @@ def test_images_that_are_missing_or_of_another_size_are_named_together(cameras: 
         mark(cameras)
 
 
-def test_a_damaged_image_fails_alone_and_one_that_is_compared_with_tells_of_itself(
-    cameras: Path,
-) -> None:
+def test_a_damaged_image_or_map_fails_alone(cameras: Path) -> None:
     (cameras.parent / "images/north/5.png").write_bytes(b"no image")
-    (cameras.parent / "images/south/0.png").write_bytes(b"no image")
+    (cameras.parent / "label_sets/cam/south/5.png").write_bytes(b"no map")
+    (cameras.parent / "label_sets/cam/south/0.png").write_bytes(b"no map")
     novel = mark(cameras, status=1)
-    assert set(novel.failed) == {"north/5", "south/5", "south/6"}
-    assert "south/0" in novel.failed["south/6"]
+    assert set(novel.failed) == {"north/5", "south/5", "south/0"}
+
+
+def test_damaged_frames_are_not_compared_with_which_is_said_once(
+    cameras: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = mark(cameras).read("south/5")
+    for number in (0, 1):
+        (cameras.parent / f"images/south/{number}.png").write_bytes(b"no image")
+    novel = mark(cameras)
+    assert not novel.failed  # frames that are empty need no look
+    assert not np.array_equal(novel.read("south/5"), whole)
+    assert caplog.text.count("not compared with: ") == 1
+    (cameras.parent / "images/south/2.png").write_bytes(b"no image")
+    failed = mark(cameras, status=1).failed
+    assert set(failed) == {"south/5", "south/6"}
+    assert "too few frames to compare with" in failed["south/6"]
+
+
+def test_boxes_are_found_as_the_config_says(cameras: Path) -> None:
+    assert mark(cameras, "--evaluation.threshold", "0.2").box_settings.threshold == 0.2
+
+
+def test_several_processes_make_the_same_maps_as_one(
+    cameras: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = mark(cameras)
+    whole = {image_id: made.read(image_id) for image_id in made.ids}
+    shutil.rmtree(cameras.parent / "label_sets" / "novel")
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        assert main(["--config", str(cameras)]) == 0
+    novel = LabelSet(cameras.parent / "label_sets" / "novel")
+    for image_id, soft_label in whole.items():
+        np.testing.assert_array_equal(novel.read(image_id), soft_label)
 
 
 def test_images_that_chose_the_label_set_are_remembered(cameras: Path) -> None:
