@@ -285,6 +285,21 @@ def test_the_page_fits_a_phone_where_maps_stay_in_sight(address: str, tmp_path: 
         assert bottom < slider < 800
 
 
+@needs_browser
+def test_on_a_phone_half_of_the_screen_is_left_to_controls_and_commands_are_shown_whole(
+    address: str, tmp_path: Path
+) -> None:
+    with Browser(tmp_path, 390, 800) as phone:
+        phone.open(address)
+        phone.wait_for("document.body?.dataset.looks === '1'")
+        phone.evaluate("document.getElementById('study').click()")
+        phone.wait_for("document.getElementById('saved').textContent")
+        height = "document.querySelector('main').getBoundingClientRect().height"
+        assert phone.evaluate(height) <= 400
+        saved = "document.getElementById('saved')"
+        assert phone.evaluate(f"{saved}.scrollWidth <= {saved}.clientWidth")
+
+
 def test_a_page_that_cannot_be_served_is_an_error_of_the_user(project: Path) -> None:
     script = ROOT / "analysis" / "prompt_explorer.py"
     command = [sys.executable, str(script), "--config", str(project), "--port", "-1"]
