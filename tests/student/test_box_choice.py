@@ -23,6 +23,7 @@ from util.learning.inference.opening import read_box_settings
 from util.learning.inference.tiles import logits_to_soft_label
 from util.masks_to_bboxes import soft_label_to_boxes
 from util.metrics.boxes import BoxMatcher
+from util.words import count_of
 
 BOTH = ("threshold", "min_area_px")
 ALL = ("threshold", "min_confidence", "min_area_px")
@@ -170,8 +171,12 @@ def test_a_training_keeps_the_choice_in_its_checkpoint_and_tells_it(
     run = train(project, *options, "--overwrite")
     chosen = read_checkpoint(run / "best.pt")["boxes"]
     least = max(chosen["threshold"], chosen["min_confidence"])
-    said = f"{chosen['min_area_px']} or more pixels above {chosen['threshold']:g}, {least:g} in"
-    assert said in capsys.readouterr().out
+    area = count_of(chosen["min_area_px"], "pixel")
+    said = capsys.readouterr().out
+    assert (
+        f"{area} or more side by side, each of a probability above {chosen['threshold']:g}" in said
+    )
+    assert f", and above {least:g} in their mean" in said
     assert asdict(read_box_settings(run / "best.pt")) == chosen
     assert student.test.main(["--config", str(project)]) == 0
     assert asdict(LabelSet(run / "Test").box_settings) == chosen
