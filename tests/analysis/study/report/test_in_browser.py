@@ -26,7 +26,10 @@ const click = (title) => {
 };
 const small = [...document.querySelectorAll("body *")].filter(
   (e) => !e.closest("svg, script, style") && parseFloat(getComputedStyle(e).fontSize) < 16);
+const plots = [...document.querySelectorAll(".plot")];
+const cropped = () => plots.filter((plot) => plot.scrollWidth > plot.clientWidth + 1).length;
 const found = {
+  cropped: [cropped(), plots[0].focus(), cropped(), plots[0].blur()],
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   width: document.documentElement.clientWidth,
   cut: [...document.querySelectorAll("td")]
@@ -108,6 +111,7 @@ def test_the_page_and_its_tables_fit_a_phone_and_its_text_can_be_read_there(fold
     assert found["overflow"] <= 0
     assert found["cut"] == []
     assert found["small"] == []
+    assert found["cropped"] == [0, None, 1, None]  # plots are whole but for one that is touched
 
 
 def test_the_page_prints_on_paper(folder: Path) -> None:
