@@ -129,8 +129,12 @@ def _propose(
     """Name words or prompts that are not known, and which known words each may mean."""
     there, told = list(known), []
     for text in texts:
-        hints = (did_you_mean(word, there, _NEAR) for word in unknown_in(text))
-        told.append(f"{quoted([text])}{''.join(hints)}")
+        hints = {word: did_you_mean(word, there, _NEAR) for word in unknown_in(text)}
+        behind = "".join(hints.values())
+        if behind and len(hints) > 1:  # which is meant by which
+            near = (f"{word!r}{hint}" for word, hint in hints.items() if hint)
+            behind = f", in it {' and '.join(near)},"
+        told.append(f"{quoted([text])}{behind}")
     return listed(told)
 
 

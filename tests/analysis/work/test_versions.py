@@ -42,6 +42,23 @@ def test_what_runs_weights_is_known_to_depend_on_its_libraries(pair: tuple[str, 
 
 
 @pytest.mark.usefixtures("all_installed")
+@pytest.mark.parametrize(
+    ("part", "backend", "expected"),
+    [
+        ("detector", "groundingdino", {"groundingdino-py", "torch", "torchvision", "transformers"}),
+        ("segmenter", "sam", {"segment-anything", "torch", "torchvision"}),
+        ("saliency", "wide_resnet50_2", {"timm", "torch", "torchvision"}),
+    ],
+)
+def test_libraries_of_published_models_are_these(
+    part: str, backend: str, expected: set[str]
+) -> None:
+    weights: dict[str, tuple[str, str | None]] = {part: (backend, None)}
+    found = teacher_libraries(prepared({part: "model.pth"}, weights=weights))
+    assert {*found} == {*IMAGES, *expected}
+
+
+@pytest.mark.usefixtures("all_installed")
 def test_networks_that_no_backend_runs_depend_on_what_their_teacher_needs() -> None:
     of_cam = teacher_libraries(prepared({}, libraries=("torch", "timm")))
     assert {*of_cam} == {*IMAGES, "torch", "timm"}

@@ -75,6 +75,9 @@ def test_words_that_may_be_meant_by_misspelt_ones_are_proposed() -> None:
         "the detector 'attributes' does not know how 'qwertz' looks, and answers with any salient "
         "object"
     )
+    several = remark_on_words(EMBEDDED, ["brd boot"])
+    meant = "'brd' (did you mean 'bird'?) and 'boot' (did you mean 'boat'?)"
+    assert f"how 'brd boot', in it {meant}, looks" in several
     assert "how 'hot dukc' (did you mean 'duck'?) looks" in remark_on_words(EMBEDDED, ["hot dukc"])
     coco = SaaSection(detector="yolox")
     assert "'zebar' (did you mean 'zebra'?)" in remark_on_words(coco, ["zebar"])
