@@ -39,7 +39,7 @@ def find_empty_frames(
         cameras with too few empty frames lack, which is logged.
 
     Raises:
-        UserError: No groups are given, or no camera has enough empty frames.
+        UserError: No groups are given, or they are not found in some ids.
     """
     if groups is None:
         raise UserError(
@@ -56,13 +56,13 @@ def find_empty_frames(
     few = {camera for camera in others if len(empty[camera]) < LEAST_FRAMES}
     if few:
         told = (f"{name} has {len(empty[name, hw])} of {hw[0]} x {hw[1]}" for name, hw in few)
-        needs = (
-            f"novelty needs {LEAST_FRAMES} frames of a camera (data.groups) whose maps in "
-            f"{label_set.folder} are empty, but {listed(sorted(told))}"
+        logger.warning(
+            "novelty needs %d frames of a camera (data.groups) whose maps in %s are empty, but %s; "
+            "maps of %s stay as they are, and so as bright: add frames that do not show what is "
+            "looked for",
+            *(LEAST_FRAMES, label_set.folder, listed(sorted(told))),
+            "all cameras" if len(few) == len(others) else "these cameras",
         )
-        if len(few) == len(others):
-            raise UserError(f"{needs}; add frames that do not show what is looked for")
-        logger.warning("%s; maps of these cameras stay as they are, and so as bright", needs)
     chosen = {camera: _spread(empty[camera], most) for camera in others if camera not in few}
     return {image_id: chosen[camera] for camera in chosen for image_id in others[camera]}
 

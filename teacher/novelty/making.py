@@ -66,7 +66,7 @@ def mark_novelty(
 
     Raises:
         UserError: The label set is the output, images are missing or have other sizes than their
-            maps, no camera has enough empty frames, or the weights are damaged.
+            maps, nobody says which camera took them, or the weights are damaged.
     """
     _check(label_set, image_paths, output)
     frames_of = find_empty_frames(label_set, groups, section.frames)
