@@ -42,7 +42,7 @@ def test_what_is_validated_or_tested_on_is_held_out_as_far_as_there_are_lists(
     tmp_path: Path,
 ) -> None:
     names = {"validation_split": "Chosen", "test_split": "Test+Later"}
-    assert find_held_out(DataSection(**names), IDS) == {}
+    assert find_held_out(DataSection(splits=None, **names), IDS) == {}
     (tmp_path / "Train.txt").write_text("a/1")
     (tmp_path / "Later.txt").write_text("b")
     data = DataSection(splits=tmp_path, **names)
