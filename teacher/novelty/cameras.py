@@ -123,9 +123,9 @@ class Cameras:
             except UserError as error:
                 damaged.append(str(error))
         if damaged:
-            logger.warning("not compared with: %s", "; ".join(damaged))
+            logger.warning("not compared with: %s", listed(damaged, 3))
         if len(frames) < LEAST_FRAMES:
-            return UserError(f"too few frames to compare with: {'; '.join(damaged)}")
+            return UserError(f"too few frames to compare with: {listed(damaged, 3)}")
         return Background.of(frames)
 
     def _describe(self, image_rgb: np.ndarray) -> np.ndarray:

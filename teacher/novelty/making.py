@@ -84,25 +84,38 @@ def mark_novelty(
     usual = BoxSettings(object_class=label_set.box_settings.object_class)
     boxes = evaluation.box_settings(usual)
     with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
-        sources = _fingerprint_each(label_set, image_paths, frames_of)
-        pending = find_pending(writer, sources, label_set.failed)
-        failed: dict[str, str] = {}
-        if pending:  # else no network need be loaded
-            cameras = Cameras(frames_of, image_paths, CellDescriber(weights), section.side_px)
-
-            def make(image_id: str) -> Content:
-                soft_label = label_set.read(image_id)
-                if image_id in frames_of:
-                    soft_label = np.sqrt(soft_label) * cameras.novelty_of(image_id)
-                is_weighted = label_set.is_weighted(image_id)
-                pixel_weights = label_set.read_weights(image_id) if is_weighted else None
-                return Content(soft_label, weights=pixel_weights)
-
-            def cost(image_id: str) -> int:
-                return _cost_bytes(label_set.path(image_id), section.side_px)
-
-            failed = make_maps(writer, sources, pending, make, "novelty", cost)
+        failed = _mark(section, weights, label_set, image_paths, frames_of, writer)
         return Made(writer.finish_share(boxes), failed)
+
+
+def _mark(
+    section: NoveltySection,
+    weights: Path,
+    label_set: LabelSet,
+    image_paths: Mapping[str, Path],
+    frames_of: Mapping[str, tuple[str, ...]],
+    writer: LabelSetWriter,
+) -> dict[str, str]:
+    """Write the maps that are still missing; returns why some could not be made, by id."""
+    sources = _fingerprint_each(label_set, image_paths, frames_of)
+    pending = find_pending(writer, sources, label_set.failed)
+    if not pending:
+        return {}  # so that no network need be loaded
+    cameras = Cameras(frames_of, image_paths, CellDescriber(weights), section.side_px)
+
+    def make(image_id: str) -> Content:
+        soft_label = label_set.read(image_id)
+        if image_id in frames_of:
+            soft_label = np.sqrt(soft_label) * cameras.novelty_of(image_id)
+        is_weighted = label_set.is_weighted(image_id)
+        return Content(
+            soft_label, weights=label_set.read_weights(image_id) if is_weighted else None
+        )
+
+    def cost(image_id: str) -> int:
+        return _cost_bytes(label_set.path(image_id), section.side_px)
+
+    return make_maps(writer, sources, pending, make, "novelty", cost)
 
 
 def _check(label_set: LabelSet, image_paths: Mapping[str, Path], output: Path) -> None:
