@@ -22,6 +22,14 @@ WeightDecay = Annotated[float, Field(ge=0, description="Decay of AdamW.")]
 GradientClip = Annotated[
     float, Field(ge=0, description="Largest norm of the gradients of a step; 0 = not clipped.")
 ]
+EmaDecay = Annotated[
+    float,
+    Field(
+        ge=0,
+        lt=1,
+        description="Of the moving average of the weights, which is kept; such as 0.99, 0 = none.",
+    ),
+]
 Augmentation = Annotated[
     float,
     Field(ge=0, description="Strength of changes of light and colour; above 0 with flips."),

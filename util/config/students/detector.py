@@ -14,6 +14,7 @@ from util.config.fields import (
 )
 from util.config.training import (
     Augmentation,
+    EmaDecay,
     Epochs,
     GradientClip,
     NumWorkers,
@@ -85,9 +86,7 @@ class DetectorSection(Section):
     learning_rate: OneCycleRate = 0.004
     weight_decay: WeightDecay = 0.01
     gradient_clip: GradientClip = 10.0
-    ema_decay: float = Field(
-        0.98, ge=0, lt=1, description="Of the moving average of its weights; 0 = none is kept."
-    )
+    ema_decay: EmaDecay = 0.98
     best_epoch: Literal["average_precision", "last"] = Field(
         "last",
         description="Epoch that is kept: the one with the best average precision (IoU 0.5) against"

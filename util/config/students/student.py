@@ -13,6 +13,7 @@ from util.config.fields import (
     locate_model,
 )
 from util.config.training import (
+    EmaDecay,
     GradientClip,
     NumWorkers,
     OneCycleRate,
@@ -131,9 +132,7 @@ class StudentSection(Section):
     learning_rate: OneCycleRate = 0.002
     weight_decay: WeightDecay = 0.0001
     gradient_clip: GradientClip = 0.0
-    ema_decay: float = Field(
-        0.0, ge=0, lt=1, description="Keep the moving average of the weights, such as 0.99; 0 = no."
-    )
+    ema_decay: EmaDecay = 0.0
     validate_against: Literal["label_set", "ground_truth"] = Field(
         "label_set",
         description="Whose boxes choose how the student's are found, and the best epoch where"
