@@ -87,7 +87,7 @@ def open_label_sets(
     from util.prompts import resolve_prompts
 
     names = config.ranking.label_sets or resolve_prompts(config.teacher.prompts)
-    folders = find_members(config.paths.label_sets, names, "ranking.label_sets")
+    folders = find_members(names, config.paths, config.data.test_split, "ranking.label_sets")
     opened = {name: LabelSet(folder) for name, folder in zip(names, folders, strict=True)}
     found = Found(opened, {})
     kept, ids = on_common_images(found, test_ids, config.data.test_split, are_named=True)

@@ -17,7 +17,6 @@ BAD_INPUT = [
     (label, ["--teacher.prompts", "list:fish"], "unknown prompt list"),
     (label, ["--teacher.prompts", "Bird", "--teacher.prompts", "bird"], "one folder name"),
     (combine, ["--combination.label_sets", "bird"], "no label set bird; there are: none"),
-    (combine, ["--combination.output", "bird"], "one of the label sets that are combined"),
     (train, ["--student.label_set", "nowhere"], "nowhere does not exist"),
     (train, ["--data.train_split", "Nowhere"], "splits in this folder: Test, Train, Validation"),
     (evaluate, ["--student.checkpoint", "nowhere.pt"], "does not exist; train first"),

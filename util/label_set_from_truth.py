@@ -41,9 +41,8 @@ from util.label_set import (
     PREDICTION,
     Content,
     LabelSet,
-    LabelSetWriter,
-    find_pending,
-    make_maps,
+    Recipe,
+    make_label_set,
     map_cost,
     prompt_to_folder,
 )
@@ -91,16 +90,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     usual = BoxSettings(dilation_iterations=0, object_class=about)
     boxes = config.evaluation.box_settings(usual)
     share = read_share()
-    with LabelSetWriter(folder, truth.settings, options.overwrite, share, boxes) as writer:
-        problems = write_truth(truth, image_paths, writer)
-        label_set = writer.finish_share(boxes)
+    made = make_label_set(plan_truth(truth, image_paths, boxes), folder, options.overwrite, share)
+    label_set, problems = made.label_set, truth.failed | made.problems
     if label_set is None:
         print(f"share {share.index + 1} of {share.count} is done; others are still at work")
         return 0
     report(label_set, len(ids) - len(truth.sources) - len(truth.failed), problems)
     if truth.num_boxes is not None:
-        made = {image_id: n for image_id, n in truth.num_boxes.items() if image_id not in problems}
-        report_boxes(sum(made.values()), len(read_bbox_csv(label_set.folder / PREDICTION)))
+        drawn = [n for image_id, n in truth.num_boxes.items() if image_id not in problems]
+        report_boxes(sum(drawn), len(read_bbox_csv(label_set.folder / PREDICTION)))
     more = ["--student.pixel_weights", "label_set"] if label_set.has_weights else []
     print_next(["student/train.py", "--student.label_set", options.name, *more], argv, BOX_RULE)
     return 1 if problems else 0
@@ -153,21 +151,22 @@ class Truth:
     num_boxes: Mapping[str, int] | None = None
 
 
-def write_truth(
-    truth: Truth, image_paths: Mapping[str, Path], writer: LabelSetWriter
-) -> dict[str, str]:
-    """Write the maps that are still missing; returns why some could not be made, by id."""
+def plan_truth(truth: Truth, image_paths: Mapping[str, Path], boxes: BoxSettings) -> Recipe:
+    """Say how the maps of a truth are drawn, and how boxes are found in them."""
 
     def make(image_id: str) -> Content:
         soft_label, is_known = truth.draw(image_id)
         return Content(soft_label, weights=None if is_known.all() else is_known)
 
-    def cost_bytes(image_id: str) -> int:
-        return map_cost(image_paths[image_id])
-
-    pending = find_pending(writer, truth.sources, truth.failed)
-    made = make_maps(writer, truth.sources, pending, make, "truth", cost_bytes)
-    return truth.failed | made
+    return Recipe(
+        truth.settings,
+        boxes,
+        lambda: truth.sources,
+        lambda: make,
+        lambda image_id: map_cost(image_paths[image_id]),
+        "truth",
+        truth.failed,
+    )
 
 
 def find_truth(

@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,16 +10,14 @@ from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
 from util.images.files import image_size_hw
 from util.label_set import (
-    CHOSEN_ON,
     Content,
     LabelSet,
-    LabelSetWriter,
     Made,
-    find_pending,
-    make_maps,
+    Recipe,
+    check_output,
+    make_label_set,
 )
 from util.label_set.records import read_manifest, read_records, record_files
-from util.running.shares import ALONE
 
 _MARKED_WRONG = "-wrong"
 """What the source of a map whose image is marked as wrong ends with."""
@@ -47,7 +44,7 @@ def check_earlier_marks(
         UserError: Some images have no mark any more; they are counted and the first ones named.
     """
     made_by = read_manifest(output).get("settings", {})
-    if overwrite or made_by.get("label_set") != _identify(label_set):
+    if overwrite or made_by.get("label_set") != label_set.identity:
         return
     was_wrong = [
         record["id"]
@@ -70,11 +67,6 @@ def check_earlier_marks(
         )
 
 
-def _identify(label_set: LabelSet) -> list[Any]:
-    """Tell a label set from others of its name, for the settings of what is made of it."""
-    return [label_set.name, label_set.manifest.get("settings_hash")]
-
-
 def weigh(label_set: LabelSet, marks: Marks, output: Path, overwrite: bool) -> Made:
     """Make a label set in which the pixels of images that are wrong have weight 0.
 
@@ -90,19 +82,8 @@ def weigh(label_set: LabelSet, marks: Marks, output: Path, overwrite: bool) -> M
     Raises:
         UserError: The label set is the output, or that was made of another one.
     """
-    if output.resolve() == label_set.folder.resolve():
-        raise UserError(
-            f"review.output is {output.name!r}, the label set that was marked; give another"
-        )
+    check_output(output, [label_set], "review.output")
     wrong = frozenset(marks.of(WRONG))
-    made_by: dict[str, Any] = {
-        "producer": "review",
-        "label_set": _identify(label_set),
-    }
-    facts: dict[str, Any] = {"marked_wrong": len(wrong.intersection(label_set.ids))}
-    if label_set.chosen_on:
-        facts[CHOSEN_ON] = sorted(label_set.chosen_on)
-    boxes = label_set.box_settings
 
     def make(image_id: str) -> Content:
         soft_label = label_set.read(image_id)
@@ -118,13 +99,18 @@ def weigh(label_set: LabelSet, marks: Marks, output: Path, overwrite: bool) -> M
         files = fingerprint([label_set.path(image_id), *beside])
         return f"{files}{_MARKED_WRONG}" if image_id in wrong else files
 
-    with LabelSetWriter(output, made_by, overwrite, ALONE, boxes, facts) as writer:
-        sources = {image_id: source(image_id) for image_id in label_set.ids}
-        pending = find_pending(writer, sources, label_set.failed)
-        problems = make_maps(
-            writer, sources, pending, make, "weights", lambda i: _cost(label_set.path(i))
-        )
-        return Made(writer.finish_share(boxes), problems)
+    recipe = Recipe(
+        {"producer": "review", "label_set": label_set.identity},
+        label_set.box_settings,
+        lambda: {image_id: source(image_id) for image_id in label_set.ids},
+        lambda: make,
+        lambda image_id: _cost(label_set.path(image_id)),
+        "weights",
+        label_set.failed,
+        {"marked_wrong": len(wrong.intersection(label_set.ids))},
+        label_set.chosen_on,
+    )
+    return make_label_set(recipe, output, overwrite)
 
 
 def _cost(path: Path) -> int:

@@ -98,6 +98,10 @@ class Cameras:
         self._alone = Lock()
         self._learn = lru_cache(_MOST_KEPT)(self._learn_anew)
 
+    def __contains__(self, image_id: str) -> bool:
+        """Tell whether there is something to compare an image with."""
+        return image_id in self._frames_of
+
     def novelty_of(self, image_id: str) -> np.ndarray:
         """Tell how novel each pixel of an image is, (H, W) float32 in [0, 1].
 

@@ -1,7 +1,8 @@
 """Sharpens the maps of a label set by what is novel in their frames."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,13 @@ from util.disk.fingerprints import fingerprint
 from util.errors import UserError
 from util.images.files import image_size_hw
 from util.label_set import (
-    CHOSEN_ON,
     Content,
     LabelSet,
-    LabelSetWriter,
     Made,
+    Recipe,
+    check_output,
     find_misfits,
-    find_pending,
-    make_maps,
+    make_label_set,
 )
 from util.refinement.resizing import reduce_size
 from util.running.ahead import map_ahead
@@ -68,64 +68,46 @@ def mark_novelty(
         UserError: The label set is the output, images are missing or have other sizes than their
             maps, nobody says which camera took them, or the weights are damaged.
     """
-    _check(label_set, image_paths, output)
+    check_output(output, [label_set], "novelty.output")
+    if problems := find_misfits(label_set, image_paths):
+        raise UserError(f"{label_set.folder} cannot be sharpened: {'; '.join(problems)}")
     frames_of = find_empty_frames(label_set, groups, section.frames)
     made_by: dict[str, Any] = {
         "producer": "novelty",
         "version": VERSION,
-        "label_set": [label_set.name, label_set.manifest.get("settings_hash")],
+        "label_set": label_set.identity,
         "groups": groups,
         "network": weights_identity(weights),
         **section.decides(),
     }
-    facts: dict[str, Any] = {"config": {"novelty": section.model_dump(mode="json")}}
-    if label_set.chosen_on:
-        facts[CHOSEN_ON] = sorted(label_set.chosen_on)
+
+    def load() -> Callable[[str], Content]:
+        describer = CellDescriber(weights)
+        cameras = Cameras(frames_of, image_paths, describer, section.side_px)
+        return partial(_mark, label_set, cameras)
+
     usual = BoxSettings(object_class=label_set.box_settings.object_class)
-    boxes = evaluation.box_settings(usual)
-    with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
-        failed = _mark(section, weights, label_set, image_paths, frames_of, writer)
-        return Made(writer.finish_share(boxes), failed)
+    recipe = Recipe(
+        made_by,
+        evaluation.box_settings(usual),
+        lambda: _fingerprint_each(label_set, image_paths, frames_of),
+        load,
+        lambda image_id: _cost_bytes(label_set.path(image_id), section.side_px),
+        "novelty",
+        label_set.failed,
+        {"config": {"novelty": section.model_dump(mode="json")}},
+        label_set.chosen_on,
+    )
+    return make_label_set(recipe, output, overwrite, share)
 
 
-def _mark(
-    section: NoveltySection,
-    weights: Path,
-    label_set: LabelSet,
-    image_paths: Mapping[str, Path],
-    frames_of: Mapping[str, tuple[str, ...]],
-    writer: LabelSetWriter,
-) -> dict[str, str]:
-    """Write the maps that are still missing; returns why some could not be made, by id."""
-    sources = _fingerprint_each(label_set, image_paths, frames_of)
-    pending = find_pending(writer, sources, label_set.failed)
-    if not pending:
-        return {}  # so that no network need be loaded
-    cameras = Cameras(frames_of, image_paths, CellDescriber(weights), section.side_px)
-
-    def make(image_id: str) -> Content:
-        soft_label = label_set.read(image_id)
-        if image_id in frames_of:
-            soft_label = np.sqrt(soft_label) * cameras.novelty_of(image_id)
-        is_weighted = label_set.is_weighted(image_id)
-        return Content(
-            soft_label, weights=label_set.read_weights(image_id) if is_weighted else None
-        )
-
-    def cost(image_id: str) -> int:
-        return _cost_bytes(label_set.path(image_id), section.side_px)
-
-    return make_maps(writer, sources, pending, make, "novelty", cost)
-
-
-def _check(label_set: LabelSet, image_paths: Mapping[str, Path], output: Path) -> None:
-    """Refuse what cannot be sharpened; files that are damaged fail later, alone."""
-    if output.resolve() == label_set.folder.resolve():
-        raise UserError(
-            f"novelty.output is {output.name!r}, the label set that is sharpened; give another"
-        )
-    if problems := find_misfits(label_set, image_paths):
-        raise UserError(f"{label_set.folder} cannot be sharpened: {'; '.join(problems)}")
+def _mark(label_set: LabelSet, cameras: Cameras, image_id: str) -> Content:
+    """Sharpen a map, if its camera has enough frames to compare with."""
+    soft_label = label_set.read(image_id)
+    if image_id in cameras:
+        soft_label = np.sqrt(soft_label) * cameras.novelty_of(image_id)
+    is_weighted = label_set.is_weighted(image_id)
+    return Content(soft_label, weights=label_set.read_weights(image_id) if is_weighted else None)
 
 
 def _fingerprint_each(

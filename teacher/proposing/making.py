@@ -1,7 +1,7 @@
 """Writes a label set of masks of things, image by image."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
 
@@ -9,7 +9,7 @@ from teacher.proposing.planning import MaskPlan
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.images.files import image_size_hw, read_image
-from util.label_set import Content, LabelSetWriter, Made, find_pending, make_maps
+from util.label_set import Content, Made, Recipe, make_label_set
 from util.label_set.pixel_files import MASKS
 from util.running.shares import Share
 
@@ -44,22 +44,32 @@ def make_masks(
             f"{listed(clashing)} would lie where a label set keeps masks of things; rename the "
             f"folder {MASKS!r} of images"
         )
-    with LabelSetWriter(output, plan.made_by, overwrite, share, facts=plan.facts) as writer:
-        pending = find_pending(writer, plan.sources, {})
-        failed: dict[str, str] = {}
-        if pending:  # else no model need be loaded
-            outline, alone = plan.load(), Lock()
+    alone = Lock()
 
-            def make(image_id: str) -> Content:
-                image_rgb = read_image(image_paths[image_id])
-                with alone:
-                    return outline(image_id, image_rgb)
+    def load() -> Callable[[str], Content]:
+        outline = plan.load()
 
-            def cost(image_id: str) -> int:
-                return _count_pixels(image_paths[image_id]) * (BYTES_A_PIXEL + plan.most_masks)
+        def make(image_id: str) -> Content:
+            image_rgb = read_image(image_paths[image_id])
+            with alone:
+                return outline(image_id, image_rgb)
 
-            failed = make_maps(writer, plan.sources, pending, make, "masks", cost)
-        return Made(writer.finish_share(BoxSettings()), failed)
+        return make
+
+    def cost_bytes(image_id: str) -> int:
+        return _count_pixels(image_paths[image_id]) * (BYTES_A_PIXEL + plan.most_masks)
+
+    recipe = Recipe(
+        plan.made_by,
+        BoxSettings(),
+        lambda: plan.sources,
+        load,
+        cost_bytes,
+        "masks",
+        facts=plan.facts,
+        chosen_on=plan.chosen_on,
+    )
+    return make_label_set(recipe, output, overwrite, share)
 
 
 def _count_pixels(path: Path) -> int:

@@ -14,7 +14,8 @@ from util.config import ProposalsSection, SaaSection, Section, TeacherSection
 from util.data_classes import Boxes
 from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
-from util.label_set import CHOSEN_ON, LabelSet
+from util.images.identity import ImageIdentity
+from util.label_set import LabelSet
 from util.settings import settings_hash
 from util.weights.finding import fault, locate
 from util.weights.identity import weights_identity
@@ -39,6 +40,7 @@ class MaskPlan:
         facts: What else readers of the label set should know (see `LabelSetWriter`).
         load: Loads the model.
         most_masks: What a grid of points may give in an image; 0 for boxes, which are few.
+        chosen_on: Images by whose truth the settings of the boxes were chosen.
     """
 
     words: str
@@ -47,6 +49,7 @@ class MaskPlan:
     facts: Mapping[str, Any]
     load: Callable[[], Outline]
     most_masks: int = 0
+    chosen_on: frozenset[ImageIdentity] = frozenset()
 
 
 def plan_boxes(
@@ -82,11 +85,10 @@ def plan_boxes(
             image_id: _fingerprint_boxes(image_paths[image_id], boxes.get(image_id))
             for image_id in label_set.ids
         },
-        made_by=_describe(section, teacher, saa, models)
-        | {"label_set": [label_set.name, label_set.manifest.get("settings_hash")]},
-        facts=_keep_config(section, saa)
-        | ({CHOSEN_ON: sorted(label_set.chosen_on)} if label_set.chosen_on else {}),
+        made_by=_describe(section, teacher, saa, models) | {"label_set": label_set.identity},
+        facts=_keep_config(section, saa),
         load=lambda: BoxOutlines(load_segmenter(teacher, saa, models), boxes),
+        chosen_on=label_set.chosen_on,
     )
 
 

@@ -21,12 +21,16 @@ from util.label_set.comparing import (
     find_other_sizes,
 )
 from util.label_set.contents import Content
-from util.label_set.finding import find_label_set, list_label_sets, prompt_to_folder
+from util.label_set.finding import (
+    find_label_set,
+    list_label_sets,
+    name_label_set,
+    prompt_to_folder,
+)
 from util.label_set.joining import AnyLabelSet, open_label_set
-from util.label_set.making import Made, make_maps
+from util.label_set.making import Made, Recipe, check_output, make_label_set
 from util.label_set.reading import LabelSet, map_cost
 from util.label_set.records import CHOSEN_ON, LOG, MANIFEST, PREDICTION
-from util.label_set.work import find_pending
 from util.label_set.writing import LabelSetWriter, write_boxes_anew
 
 __all__ = [
@@ -39,16 +43,18 @@ __all__ = [
     "LabelSet",
     "LabelSetWriter",
     "Made",
+    "Recipe",
+    "check_output",
     "check_same_images",
     "common_box_settings",
     "describe_equal",
     "find_label_set",
     "find_misfits",
     "find_other_sizes",
-    "find_pending",
     "list_label_sets",
-    "make_maps",
+    "make_label_set",
     "map_cost",
+    "name_label_set",
     "open_label_set",
     "prompt_to_folder",
     "write_boxes_anew",

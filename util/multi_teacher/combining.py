@@ -1,31 +1,40 @@
 """Combines several label sets into one."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from util.config import Calibration, CombinationSection, DataSection, EvaluationSection
+from util.config import (
+    Calibration,
+    CombinationSection,
+    DataSection,
+    EvaluationSection,
+    PathsSection,
+)
 from util.data_classes import BoxSettings
 from util.disk.fingerprints import fingerprint
+from util.disk.places import name_in
 from util.errors import UserError, listed
 from util.images.identity import ImageIdentity
 from util.images.masks import TrueMasks
 from util.label_set import (
-    CHOSEN_ON,
     Content,
     LabelSet,
-    LabelSetWriter,
     Made,
+    Recipe,
+    check_output,
     check_same_images,
     common_box_settings,
     describe_equal,
-    find_pending,
-    make_maps,
+    find_label_set,
+    list_label_sets,
+    make_label_set,
     map_cost,
-    prompt_to_folder,
+    name_label_set,
 )
+from util.label_set.finding import say_there
 from util.multi_teacher.agreement import vote_entropy
 from util.multi_teacher.calibration import CalibratedLabelSet, calibrate
 from util.multi_teacher.member_weights import (
@@ -50,7 +59,7 @@ def combine(
     settings: CombinationSection,
     data: DataSection,
     evaluation: EvaluationSection,
-    label_sets: Path,
+    paths: PathsSection,
     overwrite: bool,
     share: Share,
 ) -> Made:
@@ -60,7 +69,7 @@ def combine(
         settings: What is combined, and how.
         data: Names the images with true masks to calibrate or tune weights on.
         evaluation: How boxes are found in the combined maps.
-        label_sets: Folder of the label sets, the combined one among them.
+        paths: Where label sets, the combined one among them, and runs are.
         overwrite: Whether one that was made with other settings may be replaced.
         share: This process's.
 
@@ -68,41 +77,39 @@ def combine(
         UserError: A label set is missing, or they cannot be combined so; nothing is touched.
     """
     check_tuning(settings)
-    _refuse_own_input(settings)
-    members = _open_members(label_sets, settings)
+    output = paths.label_sets / settings.output
+    members = _open_members(settings, paths, data.test_split)
+    check_output(output, members, "combination.output")
     boxes = evaluation.box_settings(usual_boxes(members, settings))
     calibrated, by_calibration = _calibrate(settings, data, members)
     weighted, by_tuning = _find_weights(settings, data, calibrated)
-    made_by = {
-        "producer": "combination",
-        "strategy": settings.strategy,
-        "members": [[member.name, member.manifest.get("settings_hash")] for member in members],
-        **by_calibration.made_by,
-        **by_tuning.made_by,
-        **weighted.decides(),
-    }
-    facts = {**by_tuning.facts, "config": {"combination": weighted.model_dump(mode="json")}}
-    chosen_on = by_calibration.images.union(by_tuning.images, *(each.chosen_on for each in members))
-    if chosen_on:
-        facts[CHOSEN_ON] = sorted(chosen_on)
     combination = build_combination(weighted, len(members))
-    output = label_sets / settings.output
-    with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
-        problems = combine_label_sets(calibrated, combination, writer, settings.pixel_weights)
-        return Made(writer.finish_share(boxes), problems)
+    recipe = Recipe(
+        {
+            "producer": "combination",
+            "strategy": settings.strategy,
+            "members": [member.identity for member in members],
+            **by_calibration.made_by,
+            **by_tuning.made_by,
+            **weighted.decides(),
+        },
+        boxes,
+        partial(fingerprint_maps, calibrated),
+        lambda: partial(fuse_maps, calibrated, combination, settings.pixel_weights),
+        lambda image_id: map_cost(members[0].path(image_id)) * len(members),
+        "combination",
+        members[0].failed,
+        {**by_tuning.facts, "config": {"combination": weighted.model_dump(mode="json")}},
+        by_calibration.images.union(by_tuning.images, *(each.chosen_on for each in members)),
+    )
+    return make_label_set(recipe, output, overwrite, share)
 
 
-def _refuse_own_input(settings: CombinationSection) -> None:
-    """Refuse to write a combination over one of the label sets that it is made of."""
-    if settings.output in {*settings.label_sets, *map(prompt_to_folder, settings.label_sets)}:
-        raise UserError(
-            f"combination.output is {settings.output!r}, one of the label sets that are combined"
-        )
-
-
-def _open_members(label_sets: Path, settings: CombinationSection) -> list[LabelSet]:
+def _open_members(settings: CombinationSection, paths: PathsSection, split: str) -> list[LabelSet]:
     """Open what is combined; prints which of them are equal."""
-    members = [LabelSet(folder) for folder in find_members(label_sets, settings.label_sets)]
+    folders = find_members(settings.label_sets, paths, split)
+    where = paths.label_sets, paths.runs
+    members = [LabelSet(folder, name=name_label_set(folder, *where)) for folder in folders]
     if equal := describe_equal({member.name: member for member in members}):
         print(f"{equal}; each counts in the combination as if it were another opinion")
     return members
@@ -154,33 +161,38 @@ def _find_weights(
 
 
 def find_members(
-    label_sets: Path, names: Sequence[str], key: str = "combination.label_sets"
+    places: Sequence[str],
+    paths: PathsSection,
+    split: str,
+    key: str = "combination.label_sets",
 ) -> list[Path]:
-    """Find the folders of label sets by their prompts or folder names.
+    """Find the folders of label sets.
 
     Args:
-        label_sets: Folder of all.
-        names: Of those that are wanted.
+        places: See `find_label_set`.
+        paths: Where label sets and runs are.
+        split: Of the runs that are named alone.
         key: Of the config that names them, for the error.
 
     Raises:
-        UserError: A name names no folder, or a label set is named twice.
+        UserError: There is nothing of a name, or a label set is named twice.
     """
-    paths = [path for path in label_sets.glob("*") if path.is_dir()]
-    there = {unicodedata.normalize("NFC", path.name): path for path in paths}
-    composed = [unicodedata.normalize("NFC", name) for name in names]
-    folders = [name if name in there else prompt_to_folder(name) for name in composed]
-    if missing := [
-        name for name, folder in zip(names, folders, strict=True) if folder not in there
-    ]:
+    folders, missing = [], []
+    for place in places:
+        try:
+            folders.append(find_label_set(place, paths.label_sets, paths.runs, split))
+        except UserError:
+            missing.append(name_in(place))
+    if missing:
+        there = list_label_sets(paths.label_sets, paths.runs, split)
         otherwise = f", or set {key} to what there is" if there else ""
         raise UserError(
-            f"{label_sets} has no label set {listed(missing)}; there are: "
-            f"{', '.join(sorted(there)) or 'none'}. Label with these prompts first{otherwise}"
+            f"there is no label set {listed(missing)}; {say_there(there)}. Label with these "
+            f"prompts first{otherwise}"
         )
     if len(set(folders)) < len(folders):
-        raise UserError(f"{key} names a label set twice: {listed(names, 20)}")
-    return [there[folder] for folder in folders]
+        raise UserError(f"{key} names a label set twice: {listed([*map(name_in, places)], 20)}")
+    return folders
 
 
 def usual_boxes(members: Sequence[LabelSet], settings: CombinationSection) -> BoxSettings:
@@ -191,44 +203,35 @@ def usual_boxes(members: Sequence[LabelSet], settings: CombinationSection) -> Bo
     return BoxSettings(object_class=common.object_class)
 
 
-def combine_label_sets(
-    members: Sequence[LabelSet],
-    combination: Combination,
-    writer: LabelSetWriter,
-    pixel_weights: bool = False,
-) -> dict[str, str]:
-    """Write the fused soft labels that are still missing.
-
-    Images that failed in all members, and those whose maps cannot be read or differ in size, are
-    recorded as failed.
-
-    Args:
-        members: What is combined.
-        combination: Fuses the maps of an image.
-        writer: Of the combined set.
-        pixel_weights: Write weights too: 1 less the vote entropy of the pixel.
-
-    Returns:
-        Why maps could not be fused, by image id.
+def fingerprint_maps(members: Sequence[LabelSet]) -> dict[str, str]:
+    """Fingerprint the maps that are fused, by image id; images that failed in all are left out.
 
     Raises:
         UserError: The members have different images.
     """
     image_ids = check_same_images(members)
-    sources = {i: fingerprint(member.path(i) for member in members) for i in image_ids}
-    pending = find_pending(writer, sources, members[0].failed)
+    return {i: fingerprint(member.path(i) for member in members) for i in image_ids}
 
-    def combine(image_id: str) -> Content:
-        maps = read_maps(members, image_id)
-        if not pixel_weights:
-            return Content(combination(maps))
-        kept = list(maps)  # they are needed twice
-        return Content(combination(kept), weights=1 - vote_entropy(kept))
 
-    def cost_bytes(image_id: str) -> int:
-        return map_cost(members[0].path(image_id)) * len(members)
+def fuse_maps(
+    members: Sequence[LabelSet], combination: Combination, pixel_weights: bool, image_id: str
+) -> Content:
+    """Fuse the maps of an image.
 
-    return make_maps(writer, sources, pending, combine, "combination", cost_bytes)
+    Args:
+        members: What is combined.
+        combination: Fuses maps.
+        pixel_weights: Whether there are weights too: 1 less the vote entropy of the pixel.
+        image_id: Of the image.
+
+    Raises:
+        UserError: Maps cannot be read, or differ in size.
+    """
+    maps = read_maps(members, image_id)
+    if not pixel_weights:
+        return Content(combination(maps))
+    kept = list(maps)  # they are needed twice
+    return Content(combination(kept), weights=1 - vote_entropy(kept))
 
 
 def calibrate_members(

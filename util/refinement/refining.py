@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from util.config import EvaluationSection, RefinementSection
 from util.data_classes import BoxSettings
@@ -13,15 +12,14 @@ from util.errors import UserError, listed
 from util.images.files import image_size_hw, read_image
 from util.images.identity import ImageIdentity
 from util.label_set import (
-    CHOSEN_ON,
     MANIFEST,
     Content,
     LabelSet,
-    LabelSetWriter,
     Made,
+    Recipe,
+    check_output,
     find_misfits,
-    find_pending,
-    make_maps,
+    make_label_set,
 )
 from util.refinement.dense_crf import choose_backend
 from util.refinement.proposals import Proposals, find_proposals
@@ -60,10 +58,7 @@ def refine_label_set(
         UserError: The label set is the output, or images are missing, have no masks that are needed
             or other sizes than the maps; all are named, and nothing is touched.
     """
-    if output.resolve() == label_set.folder.resolve():
-        raise UserError(
-            f"refinement.output is {output.name!r}, the label set that is refined; give another"
-        )
+    check_output(output, [label_set], "refinement.output")
     masks = None
     if "sepl" in settings.steps:
         masks = find_proposals(settings.sepl_masks, label_set.ids)
@@ -71,19 +66,9 @@ def refine_label_set(
         raise UserError(f"{label_set.folder} cannot be refined: {'; '.join(problems)}")
     if "crf" in settings.steps:
         settings = _settle_backend(settings)
-    made_by: dict[str, Any] = {
-        "producer": "refinement",
-        "label_set": [label_set.name, label_set.manifest.get("settings_hash")],
-        "steps": settings.steps,
-        **settings.decides(),
-    }
-    facts: dict[str, Any] = {"config": {"refinement": settings.model_dump(mode="json")}}
-    if chosen_on := label_set.chosen_on | _chosen_for_masks(settings):
-        facts[CHOSEN_ON] = sorted(chosen_on)
     boxes = evaluation.box_settings(_usual_boxes(settings, label_set.box_settings))
-    with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
-        failed = _refine(settings, label_set, image_paths, masks or {}, writer)
-        return Made(writer.finish_share(boxes), failed)
+    recipe = _plan(settings, boxes, label_set, image_paths, masks or {})
+    return make_label_set(recipe, output, overwrite, share)
 
 
 def _settle_backend(settings: RefinementSection) -> RefinementSection:
@@ -121,14 +106,14 @@ def _find_problems(
     yield from find_misfits(label_set, image_paths)
 
 
-def _refine(
+def _plan(
     settings: RefinementSection,
+    boxes: BoxSettings,
     label_set: LabelSet,
     image_paths: Mapping[str, Path],
     masks: Mapping[str, Proposals],
-    writer: LabelSetWriter,
-) -> dict[str, str]:
-    """Write the refined maps that are still missing; returns why some could not be made, by id."""
+) -> Recipe:
+    """Say how the maps of a label set are refined."""
     no_masks = Proposals((), are_labels=False)
 
     def read_from(image_id: str) -> list[Path]:
@@ -159,6 +144,19 @@ def _refine(
             return 0
         return math.prod(size_hw) * BYTES_A_PIXEL + step_bytes(settings, size_hw)
 
-    sources = {image_id: fingerprint(read_from(image_id)) for image_id in label_set.ids}
-    pending = find_pending(writer, sources, label_set.failed)
-    return make_maps(writer, sources, pending, refine, "refinement", cost_bytes)
+    return Recipe(
+        {
+            "producer": "refinement",
+            "label_set": label_set.identity,
+            "steps": settings.steps,
+            **settings.decides(),
+        },
+        boxes,
+        lambda: {image_id: fingerprint(read_from(image_id)) for image_id in label_set.ids},
+        lambda: refine,
+        cost_bytes,
+        "refinement",
+        label_set.failed,
+        {"config": {"refinement": settings.model_dump(mode="json")}},
+        label_set.chosen_on | _chosen_for_masks(settings),
+    )

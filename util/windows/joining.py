@@ -4,23 +4,21 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from util.config import EvaluationSection
+from util.data_classes import BoxSettings
 from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
 from util.images.files import image_size_hw
 from util.images.identity import ImageIdentity
 from util.label_set import (
-    CHOSEN_ON,
     Content,
     LabelSet,
-    LabelSetWriter,
     Made,
-    find_pending,
-    make_maps,
+    Recipe,
+    make_label_set,
 )
 from util.running.shares import Share
 from util.settings import settings_hash
@@ -59,19 +57,8 @@ def join_windows(
             than their windows; all are named, and nothing is touched.
     """
     frames = _find_frames(label_set, windows)
-    made_by: dict[str, Any] = {
-        "producer": "windows",
-        "label_set": [label_set.name, label_set.manifest.get("settings_hash")],
-        **windows.settings,
-    }
-    facts: dict[str, Any] = {}
-    if label_set.chosen_on:
-        chosen = (_find_identity(image, windows) for image in label_set.chosen_on)
-        facts[CHOSEN_ON] = sorted(set(chosen))
     boxes = evaluation.box_settings(label_set.box_settings)
-    with LabelSetWriter(output, made_by, overwrite, share, boxes, facts) as writer:
-        failed = _join(label_set, frames, writer)
-        return Made(writer.finish_share(boxes), failed)
+    return make_label_set(_plan(label_set, windows, frames, boxes), output, overwrite, share)
 
 
 def join_maps(grid: Grid, read: Callable[[str], np.ndarray]) -> np.ndarray:
@@ -146,8 +133,10 @@ def _find_identity(image: ImageIdentity, windows: Windows) -> ImageIdentity:
     return ImageIdentity(frame_id, windows.frames[frame_id].image)
 
 
-def _join(label_set: LabelSet, frames: dict[str, Frame], writer: LabelSetWriter) -> dict[str, str]:
-    """Write the joined maps that are still missing; returns why some could not be made, by id."""
+def _plan(
+    label_set: LabelSet, windows: Windows, frames: dict[str, Frame], boxes: BoxSettings
+) -> Recipe:
+    """Say how the maps of frames are joined."""
 
     def describe(frame_id: str) -> str:
         grid = frames[frame_id].grid
@@ -170,6 +159,12 @@ def _join(label_set: LabelSet, frames: dict[str, Frame], writer: LabelSetWriter)
     def cost_bytes(frame_id: str) -> int:
         return math.prod(frames[frame_id].grid.size_hw) * BYTES_A_PIXEL
 
-    sources = {frame_id: describe(frame_id) for frame_id in frames}
-    pending = find_pending(writer, sources, {})
-    return make_maps(writer, sources, pending, join, "joined", cost_bytes)
+    return Recipe(
+        {"producer": "windows", "label_set": label_set.identity, **windows.settings},
+        boxes,
+        lambda: {frame_id: describe(frame_id) for frame_id in frames},
+        lambda: join,
+        cost_bytes,
+        "joined",
+        chosen_on={_find_identity(image, windows) for image in label_set.chosen_on},
+    )

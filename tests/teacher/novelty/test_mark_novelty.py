@@ -179,7 +179,7 @@ def test_without_groups_nobody_knows_which_frames_one_camera_took(cameras: Path)
 
 
 def test_a_label_set_is_not_sharpened_in_its_own_place(cameras: Path) -> None:
-    with pytest.raises(UserError, match=r"novelty.output is 'cam', the label set that"):
+    with pytest.raises(UserError, match=r"novelty.output is 'cam', a label set that it"):
         mark(cameras, "--novelty.output", "cam")
 
 

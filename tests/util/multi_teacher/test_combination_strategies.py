@@ -11,6 +11,7 @@ import pytest
 import util.label_set.reading
 import util.label_set.writing.folding
 from tests.conftest import read_gray
+from util.config import CombinationSection, DataSection, EvaluationSection, PathsSection
 from util.data_classes import BoxSettings
 from util.disk.fingerprints import fingerprint
 from util.errors import UserError
@@ -18,11 +19,21 @@ from util.images.files import find_images, write_image
 from util.images.masks import open_folder
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.metrics.pixelwise.pixels import PixelCurve, PixelHistogram
+from util.multi_teacher import combining
 from util.multi_teacher.agreement import learn_weights, vote_entropy
 from util.multi_teacher.calibration import calibrate
 from util.multi_teacher.combination_strategies import main
-from util.multi_teacher.combining import combine_label_sets
 from util.multi_teacher.strategies import combine_majority, combine_mean
+from util.running.shares import ALONE
+
+
+def average(folder: Path) -> tuple[LabelSet, dict[str, str]]:
+    """Combine the label sets `one` and `two` of a folder; also why images failed, by id."""
+    settings = CombinationSection(label_sets=["one", "two"], strategy="mean", output="out")
+    paths = PathsSection(label_sets=folder, runs=folder)
+    made = combining.combine(settings, DataSection(), EvaluationSection(), paths, False, ALONE)
+    assert made.label_set is not None
+    return made.label_set, made.problems
 
 
 def test_images_whose_sizes_disagree_fail_and_the_rest_is_combined(
@@ -31,10 +42,9 @@ def test_images_whose_sizes_disagree_fail_and_the_rest_is_combined(
     def maps(side: int) -> dict[str, np.ndarray]:
         return {"a": np.ones((side, 4)), "b": np.ones((side, 4)), "c": np.ones((4, 4))}
 
-    members = [write_label_set("one", maps(4)), write_label_set("two", maps(5))]
-    with LabelSetWriter(tmp_path / "out", {"producer": "test"}) as writer:
-        problems = combine_label_sets(members, combine_mean, writer)
-        combined = writer.finish(BoxSettings())
+    for name, side in (("one", 4), ("two", 5)):
+        write_label_set(name, maps(side))
+    combined, problems = average(tmp_path)
     assert list(problems) == ["a", "b"]
     assert "a is (4, 4) in one, but (5, 4) in two" in problems["a"]
     assert combined.ids == ["c"]
@@ -111,16 +121,20 @@ def test_a_combination_that_cannot_start_costs_the_older_one_nothing(taught: Pat
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_a_combination_is_not_written_over_what_it_is_made_of(taught: Path) -> None:
+    gull = LabelSet(taught.parent / "label_sets" / "gull")
+    before = gull.fingerprint()
+    with pytest.raises(UserError, match=r"combination\.output is 'gull', a label set that it is"):
+        combine(taught, "--combination.output", "gull", "--overwrite")
+    assert LabelSet(gull.folder).fingerprint() == before
+
+
 def test_a_combination_is_written_as_a_label_set(
     tmp_path: Path, write_label_set: Callable[..., LabelSet]
 ) -> None:
-    members = [
-        write_label_set("one", {"a": np.full((4, 4), 0.25)}),
-        write_label_set("two", {"a": np.full((4, 4), 0.75)}),
-    ]
-    with LabelSetWriter(tmp_path / "out", {"producer": "test"}) as writer:
-        combine_label_sets(members, combine_mean, writer)
-        combined = writer.finish(BoxSettings())
+    for name, value in (("one", 0.25), ("two", 0.75)):
+        write_label_set(name, {"a": np.full((4, 4), value)})
+    combined, _ = average(tmp_path)
     np.testing.assert_allclose(combined.read("a"), 0.5, atol=1e-4)
 
 
@@ -148,6 +162,24 @@ def combine(project: Path, *options: str, names: Sequence[str] = PROMPTS) -> Lab
     given = ["--config", str(project), "--combination.label_sets", told, *options]
     assert main(given) == 0
     return LabelSet(project.parent / "label_sets" / "combined")
+
+
+def test_what_students_made_of_a_split_is_combined_with_what_they_learnt_from(
+    taught: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    label_sets, runs = taught.parent / "label_sets", taught.parent / "runs"
+    for run, prompt in (("first", "gull"), ("second", "bird")):
+        shutil.copytree(label_sets / prompt, runs / run / "Test")
+    names = ["bird", "first/Test", "second/Test"]
+    combined = combine(taught, "--combination.strategy", "mean", names=names)
+    assert "equal maps are one: second/Test = bird" in capsys.readouterr().out
+    assert [name for name, _ in combined.manifest["settings"]["members"]] == names
+    bird, gull = LabelSet(label_sets / "bird"), LabelSet(label_sets / "gull")
+    for image_id in combined.ids:
+        expected = (2 * bird.read(image_id) + gull.read(image_id)) / 3
+        np.testing.assert_allclose(combined.read(image_id), expected, atol=1e-5)
+    with pytest.raises(UserError, match="there are: bird, combined, gull, whale, first/Test, s"):
+        combine(taught, names=["bird", "third/Test"])
 
 
 def test_the_default_is_a_consensus_of_those_whose_boxes_others_confirm(

@@ -111,7 +111,7 @@ def test_a_damaged_image_fails_alone(rough: Path, capsys: pytest.CaptureFixture[
 
 
 def test_a_label_set_is_not_refined_into_itself(rough: Path) -> None:
-    with pytest.raises(UserError, match=r"refinement\.output is 'bird', the label set that is"):
+    with pytest.raises(UserError, match=r"refinement\.output is 'bird', a label set that it is"):
         refine(rough, "--refinement.output", "bird")
 
 
