@@ -26,7 +26,7 @@ from util.config.command_line import load_config
 from util.data_classes import BoxSettings
 from util.images.files import find_images
 from util.images.splits import read_split
-from util.label_set import LabelSet, common_box_settings, describe_equal, name_label_set
+from util.label_set import LabelSet, common_box_settings, describe_equal
 from util.running.run import print_next, run_script
 
 if TYPE_CHECKING:  # statistics take a second to import, which --help should not
@@ -86,15 +86,9 @@ def open_label_sets(
     from util.multi_teacher.combining import find_members
     from util.prompts import resolve_prompts
 
-    names, paths = (
-        config.ranking.label_sets or resolve_prompts(config.teacher.prompts),
-        config.paths,
-    )
-    folders = find_members(names, paths, config.data.test_split, "ranking.label_sets")
-    opened = {
-        name: LabelSet(folder, name=name_label_set(folder, paths.label_sets, paths.runs))
-        for name, folder in zip(names, folders, strict=True)
-    }
+    names = config.ranking.label_sets or resolve_prompts(config.teacher.prompts)
+    folders = find_members(config.paths.label_sets, names, "ranking.label_sets")
+    opened = {name: LabelSet(folder) for name, folder in zip(names, folders, strict=True)}
     found = Found(opened, {})
     kept, ids = on_common_images(found, test_ids, config.data.test_split, are_named=True)
     kept.report()
@@ -148,14 +142,14 @@ def say_next(ranked: "Ranked", ranking: "Ranking", argv: Sequence[str] | None) -
     """Say how a student learns from what came first."""
     best = ranked.candidates[ranking.best]
     if not best.strategy:
-        label_set = ranked.members[best.name].name
+        label_set = ranked.members[best.name].folder.name
         print_next(["student/train.py", "--student.label_set", label_set], argv)
         return
     strategy, _, votes = best.strategy.partition(":")
     words = ["util/multi_teacher/combination_strategies.py", "--combination.strategy", strategy]
     words += ["--combination.min_votes", votes] if votes else []
     for member in ranked.members.values():
-        words += ["--combination.label_sets", member.name]
+        words += ["--combination.label_sets", member.folder.name]
     print_next(words, argv)
 
 

@@ -22,11 +22,10 @@ from teacher.proposing.planning import plan_boxes, plan_points
 from teacher.proposing.settings import describe_unread
 from util.config import keys_of
 from util.config.command_line import OVERWRITE, load_config
-from util.disk.walking import on_disk
 from util.errors import UserError
 from util.images.files import find_images
 from util.images.splits import find_split
-from util.label_set import LabelSet, find_label_set
+from util.label_set import LabelSet, check_output, find_label_set
 from util.label_set.reporting import report_made
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
@@ -56,11 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         plan = plan_boxes(*settings, label_set, image_paths)
         if label_set.has_maps:  # else masks of its boxes refine the maps of another
             refined = ["--refinement.label_set", section.label_set]
-        if on_disk(output).resolve() == folder.resolve():
-            raise UserError(
-                f"proposals.output is {section.output!r}, the label set whose boxes are outlined;"
-                " give another"
-            )
+        check_output(output, [label_set], "proposals.output")
     else:
         image_paths = find_split(config.data, config.teacher.split)
         plan = plan_points(*settings, image_paths)

@@ -159,13 +159,13 @@ def plan_truth(truth: Truth, image_paths: Mapping[str, Path], boxes: BoxSettings
         return Content(soft_label, weights=None if is_known.all() else is_known)
 
     return Recipe(
-        truth.settings,
-        boxes,
-        lambda: truth.sources,
-        lambda: make,
-        lambda image_id: map_cost(image_paths[image_id]),
-        "truth",
-        truth.failed,
+        settings=truth.settings,
+        boxes=boxes,
+        fingerprint=lambda: truth.sources,
+        load=lambda: make,
+        cost_bytes=lambda image_id: map_cost(image_paths[image_id]),
+        label="truth",
+        failed=truth.failed,
     )
 
 

@@ -10,8 +10,9 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from student.inference.label_sets import is_of_another_checkpoint
 from util.disk.places import name_in
+from util.disk.walking import on_disk
 from util.errors import UserError, listed
-from util.label_set import PREDICTION, find_label_set, list_label_sets, name_label_set
+from util.label_set import PREDICTION, find_label_set, list_label_sets
 from util.learning.runs.used_images import warn_of_used_images
 from util.metrics.groups import ImageGroups, group_images
 from util.metrics.intervals import resamples_for
@@ -103,7 +104,11 @@ class Shelves:
 
     def name(self, path: Path) -> str:
         """Name a label set or its CSV by its place below the folder of label sets or runs."""
-        return name_label_set(_folder_of(path), self.label_sets, self.runs)
+        named = _folder_of(path)
+        for folder in map(on_disk, (self.label_sets, self.runs)):
+            if named.is_relative_to(folder):
+                return named.relative_to(folder).as_posix()
+        return str(named)
 
 
 def find_label_sets(shelves: Shelves, places: Sequence[str]) -> Found[Path]:

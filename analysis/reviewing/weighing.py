@@ -100,15 +100,15 @@ def weigh(label_set: LabelSet, marks: Marks, output: Path, overwrite: bool) -> M
         return f"{files}{_MARKED_WRONG}" if image_id in wrong else files
 
     recipe = Recipe(
-        {"producer": "review", "label_set": label_set.identity},
-        label_set.box_settings,
-        lambda: {image_id: source(image_id) for image_id in label_set.ids},
-        lambda: make,
-        lambda image_id: _cost(label_set.path(image_id)),
-        "weights",
-        label_set.failed,
-        {"marked_wrong": len(wrong.intersection(label_set.ids))},
-        label_set.chosen_on,
+        settings={"producer": "review", "label_set": label_set.identity},
+        boxes=label_set.box_settings,
+        fingerprint=lambda: {image_id: source(image_id) for image_id in label_set.ids},
+        load=lambda: make,
+        cost_bytes=lambda image_id: _cost(label_set.path(image_id)),
+        label="weights",
+        failed=label_set.failed,
+        facts={"marked_wrong": len(wrong.intersection(label_set.ids))},
+        chosen_on=label_set.chosen_on,
     )
     return make_label_set(recipe, output, overwrite)
 

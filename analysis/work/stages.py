@@ -138,8 +138,9 @@ class Combining:
             self.config,
             {"paths": {"label_sets": folder.parent}, "combination": {"output": folder.name}},
         )
+        label_sets = told.paths.label_sets
         problems = combine(
-            told.combination, told.data, told.evaluation, told.paths, overwrite=True, share=ALONE
+            told.combination, told.data, told.evaluation, label_sets, overwrite=True, share=ALONE
         ).problems
         for image_id, reason in problems.items():
             print(f"{image_id}: {reason}")

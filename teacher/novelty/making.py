@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -72,14 +71,6 @@ def mark_novelty(
     if problems := find_misfits(label_set, image_paths):
         raise UserError(f"{label_set.folder} cannot be sharpened: {'; '.join(problems)}")
     frames_of = find_empty_frames(label_set, groups, section.frames)
-    made_by: dict[str, Any] = {
-        "producer": "novelty",
-        "version": VERSION,
-        "label_set": label_set.identity,
-        "groups": groups,
-        "network": weights_identity(weights),
-        **section.decides(),
-    }
 
     def load() -> Callable[[str], Content]:
         describer = CellDescriber(weights)
@@ -88,15 +79,22 @@ def mark_novelty(
 
     usual = BoxSettings(object_class=label_set.box_settings.object_class)
     recipe = Recipe(
-        made_by,
-        evaluation.box_settings(usual),
-        lambda: _fingerprint_each(label_set, image_paths, frames_of),
-        load,
-        lambda image_id: _cost_bytes(label_set.path(image_id), section.side_px),
-        "novelty",
-        label_set.failed,
-        {"config": {"novelty": section.model_dump(mode="json")}},
-        label_set.chosen_on,
+        settings={
+            "producer": "novelty",
+            "version": VERSION,
+            "label_set": label_set.identity,
+            "groups": groups,
+            "network": weights_identity(weights),
+            **section.decides(),
+        },
+        boxes=evaluation.box_settings(usual),
+        fingerprint=lambda: _fingerprint_each(label_set, image_paths, frames_of),
+        load=load,
+        cost_bytes=lambda image_id: _cost_bytes(label_set.path(image_id), section.side_px),
+        label="novelty",
+        failed=label_set.failed,
+        facts={"config": {"novelty": section.model_dump(mode="json")}},
+        chosen_on=label_set.chosen_on,
     )
     return make_label_set(recipe, output, overwrite, share)
 

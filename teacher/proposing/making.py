@@ -60,12 +60,12 @@ def make_masks(
         return _count_pixels(image_paths[image_id]) * (BYTES_A_PIXEL + plan.most_masks)
 
     recipe = Recipe(
-        plan.made_by,
-        BoxSettings(),
-        lambda: plan.sources,
-        load,
-        cost_bytes,
-        "masks",
+        settings=plan.made_by,
+        boxes=BoxSettings(),
+        fingerprint=lambda: plan.sources,
+        load=load,
+        cost_bytes=cost_bytes,
+        label="masks",
         facts=plan.facts,
         chosen_on=plan.chosen_on,
     )

@@ -102,7 +102,7 @@ def test_pixels_may_be_judged_too(labelled: Path) -> None:
             ],
             "only 2 of 3 different label sets have a box",
         ),
-        (["--ranking.label_sets", "zorb"], "there is no label set zorb"),
+        (["--ranking.label_sets", "zorb"], "has no label set zorb"),
         (["--ranking.label_sets", "bird", "--ranking.label_sets", "Bird"], "ranking.label_sets"),
         (["--ranking.strategies", "weighted_mean"], "study.strategies has 'weighted_mean'"),
     ],

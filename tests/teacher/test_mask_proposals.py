@@ -318,7 +318,7 @@ def lose_image(project: Path) -> None:
         ),
         (lose_boxes, [], r"bird has no prediction\.csv; find its boxes"),
         (lose_image, [], r"data\.images has no image .*möwe_00, of which .*bird has boxes"),
-        (None, ["--proposals.output", "bird"], r"proposals\.output is 'bird', the label set whose"),
+        (None, ["--proposals.output", "bird"], r"proposals\.output is 'bird', a label set that it"),
         (None, ["--saa.segmenter", "sam"], r"saa\.segmenter_model: sam_vit_.* is not in .*--fetch"),
         (None, POINTS, r"source points needs SAM, but saa\.segmenter is grabcut"),
         (

@@ -31,8 +31,8 @@ class CombinationSection(Section):
 
     label_sets: list[str] = Field(
         [],
-        description="Label sets to combine: their prompts or folder names, or RUN/SPLIT of what a"
-        " student made of a split; [] = those of teacher.prompts.",
+        description="Label sets to combine: their prompts or folder names; [] = those of"
+        " teacher.prompts.",
         json_schema_extra=DECIDES_NOTHING,
     )
     strategy: Strategy = Field(

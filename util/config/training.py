@@ -27,7 +27,8 @@ EmaDecay = Annotated[
     Field(
         ge=0,
         lt=1,
-        description="Of the moving average of the weights, which is kept; such as 0.99, 0 = none.",
+        description="Decay of the moving average of the weights that is kept, such as 0.99; 0 ="
+        " they are kept as they are.",
     ),
 ]
 Augmentation = Annotated[

@@ -21,12 +21,7 @@ from util.label_set.comparing import (
     find_other_sizes,
 )
 from util.label_set.contents import Content
-from util.label_set.finding import (
-    find_label_set,
-    list_label_sets,
-    name_label_set,
-    prompt_to_folder,
-)
+from util.label_set.finding import find_label_set, list_label_sets, prompt_to_folder
 from util.label_set.joining import AnyLabelSet, open_label_set
 from util.label_set.making import Made, Recipe, check_output, make_label_set
 from util.label_set.reading import LabelSet, map_cost
@@ -54,7 +49,6 @@ __all__ = [
     "list_label_sets",
     "make_label_set",
     "map_cost",
-    "name_label_set",
     "open_label_set",
     "prompt_to_folder",
     "write_boxes_anew",

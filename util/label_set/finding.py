@@ -57,17 +57,6 @@ def find_label_set(place: str, label_sets: Path, runs: Path, split: str) -> Path
     raise UserError(f"there is no label set, run, file or folder {name!r}; {say_there(there)}")
 
 
-def name_label_set(folder: Path, label_sets: Path, runs: Path) -> str:
-    """Name a label set by its place below the folder of label sets or runs: `boat`, `student/Test`.
-
-    One that lies elsewhere has its path for a name.
-    """
-    for root in map(on_disk, (label_sets, runs)):
-        if folder.is_relative_to(root):
-            return folder.relative_to(root).as_posix()
-    return str(folder)
-
-
 def _is_folder_of_other_things(path: Path) -> bool:
     """Tell a folder that is no label set, such as one of source code that has a run's name."""
     return path.is_dir() and not (path / MANIFEST).is_file() and not any(path.rglob("*.png"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from util.data_classes import BoxSettings
+from util.disk.walking import on_disk
 from util.errors import UserError
 from util.images.identity import ImageIdentity
 from util.label_set.contents import Content
@@ -76,7 +77,7 @@ def check_output(output: Path, made_of: Sequence[LabelSet], key: str) -> None:
     Raises:
         UserError: It would be.
     """
-    if output.resolve() in {label_set.folder.resolve() for label_set in made_of}:
+    if on_disk(output).resolve() in {label_set.folder.resolve() for label_set in made_of}:
         raise UserError(f"{key} is {output.name!r}, a label set that it is made of; give another")
 
 

@@ -73,17 +73,15 @@ class LabelSet:
 
     Attributes:
         folder: Where it is.
-        name: What it is called.
         manifest: Content of `label_set.json`; {} for a bare folder of soft labels.
     """
 
-    def __init__(self, folder: Path, needs_maps: bool = True, name: str | None = None) -> None:
+    def __init__(self, folder: Path, needs_maps: bool = True) -> None:
         """Open a finished label set, or any folder of gray PNGs.
 
         Args:
             folder: Of the label set.
             needs_maps: Whether one that holds boxes alone is refused.
-            name: What it is called; None = as its folder, accents composed.
 
         Raises:
             UserError: The folder is missing, empty or unfinished, or lacks maps that are needed.
@@ -93,7 +91,6 @@ class LabelSet:
             what = is_file if folder.exists() else "does not exist; make it first"
             raise UserError(f"the label set {folder} {what}")
         self.folder = folder
-        self.name = unicodedata.normalize("NFC", folder.name) if name is None else name
         self.manifest = read_manifest(folder)
         if self.manifest or record_files(folder):
             if not is_finished(folder, self.manifest):
@@ -139,6 +136,11 @@ class LabelSet:
         A bare folder has none.
         """
         return self._told.num_masks
+
+    @property
+    def name(self) -> str:
+        """Name of the folder, its accents composed."""
+        return unicodedata.normalize("NFC", self.folder.name)
 
     @property
     def identity(self) -> list[str | None]:

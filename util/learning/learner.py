@@ -14,6 +14,8 @@ from util.learning.task import LoopSettings
 
 POLY_POWER = 0.9
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 class Learner:
     """A network with AdamW, a schedule and, if asked for, an average of its weights.
@@ -161,5 +163,18 @@ def _scaler_of(fabric: Fabric) -> Any:
 
 
 def _start_average(model: nn.Module, decay: float) -> AveragedModel:
-    """Keep the moving average of a network's weights and running moments."""
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    """Keep the moving average of a network's weights and running moments.
+
+    Whole numbers, such as the indices of Swin's relative positions, are as the network has them:
+    a mean of theirs might be rounded to another.
+    """
+    average = get_ema_multi_avg_fn(decay)
+
+    def update(averages: Tensors, values: Tensors, num_averaged: Tensor | int) -> None:
+        """Move averages, of one kind of numbers, towards values."""
+        if averages[0].is_floating_point():
+            average(averages, values, num_averaged)
+        else:
+            torch._foreach_copy_(averages, values)
+
+    return AveragedModel(model, multi_avg_fn=update, use_buffers=True)

@@ -33,10 +33,8 @@ class CalibratedLabelSet(LabelSet):
         error: That of the calibrated maps.
     """
 
-    def __init__(
-        self, folder: Path, name: str, table: np.ndarray, error_before: float, error: float
-    ) -> None:
-        super().__init__(folder, name=name)
+    def __init__(self, folder: Path, table: np.ndarray, error_before: float, error: float) -> None:
+        super().__init__(folder)
         self.table = table
         self.error_before = error_before
         self.error = error
@@ -54,7 +52,7 @@ def calibrate(label_set: LabelSet, masks: TrueMasks, method: Calibration) -> Cal
         float(expected_calibration_error(calibration_sums(histogram)))
         for histogram in (before, recount(before, table))
     )
-    return CalibratedLabelSet(label_set.folder, label_set.name, table, error_before, error)
+    return CalibratedLabelSet(label_set.folder, table, error_before, error)
 
 
 def count_pixels(label_set: LabelSet, masks: TrueMasks) -> PixelHistogram:

@@ -4,8 +4,8 @@
     python util/multi_teacher/combination_strategies.py --combination.strategy majority
 
 Reads paths.label_sets/NAME for every name in combination.label_sets, or in teacher.prompts where
-those are empty, and paths.runs/RUN/SPLIT for what students made; to calibrate them, also data.masks
-of combination.calibration_split, and to tune weights those of combination.tuning_split.
+those are empty; to calibrate them, also data.masks of combination.calibration_split, and to tune
+weights those of combination.tuning_split.
 Writes paths.label_sets/OUTPUT. Memory does not grow with their number (median, agreement and pixel
 weights: one image of each; tuning: a sample of the pixels of its split, 1 MB an image as a rule).
 Under `torchrun` or Slurm the processes share the images.
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings,
         config.data,
         config.evaluation,
-        config.paths,
+        config.paths.label_sets,
         options.overwrite,
         share,
     )

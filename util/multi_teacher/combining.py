@@ -1,21 +1,15 @@
 """Combines several label sets into one."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from util.config import (
-    Calibration,
-    CombinationSection,
-    DataSection,
-    EvaluationSection,
-    PathsSection,
-)
+from util.config import Calibration, CombinationSection, DataSection, EvaluationSection
 from util.data_classes import BoxSettings
 from util.disk.fingerprints import fingerprint
-from util.disk.places import name_in
 from util.errors import UserError, listed
 from util.images.identity import ImageIdentity
 from util.images.masks import TrueMasks
@@ -28,13 +22,10 @@ from util.label_set import (
     check_same_images,
     common_box_settings,
     describe_equal,
-    find_label_set,
-    list_label_sets,
     make_label_set,
     map_cost,
-    name_label_set,
+    prompt_to_folder,
 )
-from util.label_set.finding import say_there
 from util.multi_teacher.agreement import vote_entropy
 from util.multi_teacher.calibration import CalibratedLabelSet, calibrate
 from util.multi_teacher.member_weights import (
@@ -59,7 +50,7 @@ def combine(
     settings: CombinationSection,
     data: DataSection,
     evaluation: EvaluationSection,
-    paths: PathsSection,
+    label_sets: Path,
     overwrite: bool,
     share: Share,
 ) -> Made:
@@ -69,7 +60,7 @@ def combine(
         settings: What is combined, and how.
         data: Names the images with true masks to calibrate or tune weights on.
         evaluation: How boxes are found in the combined maps.
-        paths: Where label sets, the combined one among them, and runs are.
+        label_sets: Folder of the label sets, the combined one among them.
         overwrite: Whether one that was made with other settings may be replaced.
         share: This process's.
 
@@ -77,15 +68,16 @@ def combine(
         UserError: A label set is missing, or they cannot be combined so; nothing is touched.
     """
     check_tuning(settings)
-    output = paths.label_sets / settings.output
-    members = _open_members(settings, paths, data.test_split)
+    output = label_sets / settings.output
+    members = [LabelSet(folder) for folder in find_members(label_sets, settings.label_sets)]
     check_output(output, members, "combination.output")
-    boxes = evaluation.box_settings(usual_boxes(members, settings))
+    if equal := describe_equal({member.name: member for member in members}):
+        print(f"{equal}; each counts in the combination as if it were another opinion")
     calibrated, by_calibration = _calibrate(settings, data, members)
     weighted, by_tuning = _find_weights(settings, data, calibrated)
     combination = build_combination(weighted, len(members))
     recipe = Recipe(
-        {
+        settings={
             "producer": "combination",
             "strategy": settings.strategy,
             "members": [member.identity for member in members],
@@ -93,26 +85,16 @@ def combine(
             **by_tuning.made_by,
             **weighted.decides(),
         },
-        boxes,
-        partial(fingerprint_maps, calibrated),
-        lambda: partial(fuse_maps, calibrated, combination, settings.pixel_weights),
-        lambda image_id: map_cost(members[0].path(image_id)) * len(members),
-        "combination",
-        members[0].failed,
-        {**by_tuning.facts, "config": {"combination": weighted.model_dump(mode="json")}},
-        by_calibration.images.union(by_tuning.images, *(each.chosen_on for each in members)),
+        boxes=evaluation.box_settings(usual_boxes(members, settings)),
+        fingerprint=partial(fingerprint_maps, calibrated),
+        load=lambda: partial(fuse_maps, calibrated, combination, settings.pixel_weights),
+        cost_bytes=lambda image_id: map_cost(members[0].path(image_id)) * len(members),
+        label="combination",
+        failed=members[0].failed,
+        facts={**by_tuning.facts, "config": {"combination": weighted.model_dump(mode="json")}},
+        chosen_on=by_calibration.images.union(by_tuning.images, *(m.chosen_on for m in members)),
     )
     return make_label_set(recipe, output, overwrite, share)
-
-
-def _open_members(settings: CombinationSection, paths: PathsSection, split: str) -> list[LabelSet]:
-    """Open what is combined; prints which of them are equal."""
-    folders = find_members(settings.label_sets, paths, split)
-    where = paths.label_sets, paths.runs
-    members = [LabelSet(folder, name=name_label_set(folder, *where)) for folder in folders]
-    if equal := describe_equal({member.name: member for member in members}):
-        print(f"{equal}; each counts in the combination as if it were another opinion")
-    return members
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,38 +143,33 @@ def _find_weights(
 
 
 def find_members(
-    places: Sequence[str],
-    paths: PathsSection,
-    split: str,
-    key: str = "combination.label_sets",
+    label_sets: Path, names: Sequence[str], key: str = "combination.label_sets"
 ) -> list[Path]:
-    """Find the folders of label sets.
+    """Find the folders of label sets by their prompts or folder names.
 
     Args:
-        places: See `find_label_set`.
-        paths: Where label sets and runs are.
-        split: Of the runs that are named alone.
+        label_sets: Folder of all.
+        names: Of those that are wanted.
         key: Of the config that names them, for the error.
 
     Raises:
-        UserError: There is nothing of a name, or a label set is named twice.
+        UserError: A name names no folder, or a label set is named twice.
     """
-    folders, missing = [], []
-    for place in places:
-        try:
-            folders.append(find_label_set(place, paths.label_sets, paths.runs, split))
-        except UserError:
-            missing.append(name_in(place))
-    if missing:
-        there = list_label_sets(paths.label_sets, paths.runs, split)
+    paths = [path for path in label_sets.glob("*") if path.is_dir()]
+    there = {unicodedata.normalize("NFC", path.name): path for path in paths}
+    composed = [unicodedata.normalize("NFC", name) for name in names]
+    folders = [name if name in there else prompt_to_folder(name) for name in composed]
+    if missing := [
+        name for name, folder in zip(names, folders, strict=True) if folder not in there
+    ]:
         otherwise = f", or set {key} to what there is" if there else ""
         raise UserError(
-            f"there is no label set {listed(missing)}; {say_there(there)}. Label with these "
-            f"prompts first{otherwise}"
+            f"{label_sets} has no label set {listed(missing)}; there are: "
+            f"{', '.join(sorted(there)) or 'none'}. Label with these prompts first{otherwise}"
         )
     if len(set(folders)) < len(folders):
-        raise UserError(f"{key} names a label set twice: {listed([*map(name_in, places)], 20)}")
-    return folders
+        raise UserError(f"{key} names a label set twice: {listed(names, 20)}")
+    return [there[folder] for folder in folders]
 
 
 def usual_boxes(members: Sequence[LabelSet], settings: CombinationSection) -> BoxSettings:

@@ -145,18 +145,18 @@ def _plan(
         return math.prod(size_hw) * BYTES_A_PIXEL + step_bytes(settings, size_hw)
 
     return Recipe(
-        {
+        settings={
             "producer": "refinement",
             "label_set": label_set.identity,
             "steps": settings.steps,
             **settings.decides(),
         },
-        boxes,
-        lambda: {image_id: fingerprint(read_from(image_id)) for image_id in label_set.ids},
-        lambda: refine,
-        cost_bytes,
-        "refinement",
-        label_set.failed,
-        {"config": {"refinement": settings.model_dump(mode="json")}},
-        label_set.chosen_on | _chosen_for_masks(settings),
+        boxes=boxes,
+        fingerprint=lambda: {i: fingerprint(read_from(i)) for i in label_set.ids},
+        load=lambda: refine,
+        cost_bytes=cost_bytes,
+        label="refinement",
+        failed=label_set.failed,
+        facts={"config": {"refinement": settings.model_dump(mode="json")}},
+        chosen_on=label_set.chosen_on | _chosen_for_masks(settings),
     )

@@ -160,11 +160,11 @@ def _plan(
         return math.prod(frames[frame_id].grid.size_hw) * BYTES_A_PIXEL
 
     return Recipe(
-        {"producer": "windows", "label_set": label_set.identity, **windows.settings},
-        boxes,
-        lambda: {frame_id: describe(frame_id) for frame_id in frames},
-        lambda: join,
-        cost_bytes,
-        "joined",
+        settings={"producer": "windows", "label_set": label_set.identity, **windows.settings},
+        boxes=boxes,
+        fingerprint=lambda: {frame_id: describe(frame_id) for frame_id in frames},
+        load=lambda: join,
+        cost_bytes=cost_bytes,
+        label="joined",
         chosen_on={_find_identity(image, windows) for image in label_set.chosen_on},
     )

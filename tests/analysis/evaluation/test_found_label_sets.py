@@ -24,7 +24,7 @@ from tests.analysis.evaluation.evaluation_projects import (
     shelves_of,
     write_maps,
 )
-from util.config import PathsSection, read_config
+from util.config import read_config
 from util.config.command_line import load_config
 from util.data_classes import BoxSettings
 from util.disk.places import to_place
@@ -205,25 +205,17 @@ def test_label_sets_and_runs_are_found_by_names_with_accents_in_either_form(
         found = find_label_set(f"{name}{more}", *roots)
         assert found.samefile(there)
     assert find_label_set(str(written.with_name(name)), *roots).samefile(written)
-    paths = PathsSection(label_sets=roots[0], runs=roots[1])
-    assert find_members([name], paths, "Test")[0].samefile(written)
+    assert find_members(roots[0], [name])[0].samefile(written)
 
 
 def test_who_asks_for_label_sets_that_are_not_there_sees_the_key_that_names_them(
     tmp_path: Path,
 ) -> None:
-    paths = PathsSection(label_sets=tmp_path / "label_sets", runs=tmp_path / "runs")
     with pytest.raises(UserError, match=r"there are: none. Label with these prompts first$"):
-        find_members(["gull"], paths, "Test")
-    for folder in (paths.label_sets / "swan", paths.runs / "student/Test"):
-        write_maps(folder, {"a": np.zeros((4, 4), np.float32)})
-    told = (
-        r"no label set gull, tern; there are: swan, student/Test\. .*, or set ranking\.label_sets"
-    )
-    with pytest.raises(UserError, match=told):
-        find_members(["gull", "student/Test", "tern"], paths, "Test", "ranking.label_sets")
-    with pytest.raises(UserError, match=r"combination\.label_sets names a label set twice: st"):
-        find_members(["student", "student/Test"], paths, "Test")
+        find_members(tmp_path, ["gull"])
+    (tmp_path / "swan").mkdir()
+    with pytest.raises(UserError, match=r"are: swan. Label .* first, or set ranking.label_sets to"):
+        find_members(tmp_path, ["gull"], "ranking.label_sets")
 
 
 def test_a_folder_that_happens_to_have_the_name_of_a_run_is_no_label_set(

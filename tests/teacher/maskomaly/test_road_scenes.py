@@ -216,19 +216,6 @@ def test_a_stopped_training_ends_as_if_it_had_not_been(
         assert torch.equal(resumed["model"][name], weights), name
 
 
-def test_the_average_of_the_weights_is_kept_where_it_is_asked_for(road: Path) -> None:
-    asked = ["--mask2former.run", "averaged", "--mask2former.ema_decay", "0.5"]
-    assert train(["--config", str(road), *asked]) == 0
-    runs = road.parent / "runs"
-    straight, averaged = (
-        read_checkpoint(runs / name / "last.pt") for name in ("mask2former", "averaged")
-    )
-    for name, weights in straight["model"].items():  # it changes nothing of what is trained
-        assert torch.equal(averaged["trained"][name], weights), name
-    head = "network.class_predictor.weight"
-    assert not torch.equal(averaged["model"][head], averaged["trained"][head])
-
-
 def test_a_cache_changes_no_map(road: Path) -> None:
     arguments = ["--config", str(road), "--maskomaly.scores", "rba"]
     folders = {size: str(road.parent / f"with {size}") for size in ("0", "0.1")}

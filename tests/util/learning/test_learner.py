@@ -78,3 +78,20 @@ def test_convolutions_of_single_pixels_stay_what_they_are_on_their_way_through_o
     learner = Learner(build_fabric("cpu"), model, SETTINGS, 1)
     assert [layer.dilation for layer in layers] == [(2, 2), (1, 1), (1, 1)]
     torch.testing.assert_close(learner.model(images), expected)
+
+
+def test_an_average_keeps_whole_numbers_and_averages_all_else() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    model.register_buffer("indices", torch.arange(529), persistent=False)
+    learner = Learner(build_fabric("cpu"), model, replace(SETTINGS, ema_decay=0.9), 10)
+    descend(learner)
+    expected = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    for _ in range(8):
+        descend(learner)
+        for name, value in learner.model.module.state_dict().items():
+            is_whole = not value.is_floating_point()
+            expected[name] = value if is_whole else 0.9 * expected[name] + 0.1 * value
+    for name, value in learner.network.state_dict().items():
+        torch.testing.assert_close(value, expected[name], msg=name)
+    assert learner.network.get_buffer("indices").tolist() == list(range(529))

@@ -229,7 +229,7 @@ def test_a_table_meets_every_level_of_a_file_exactly(
     every_level = np.arange(65536).reshape(256, 256)
     table = rng.random(65536, np.float32)
     folder = write_label_set("one", {"a": every_level / 65535}).folder
-    read = CalibratedLabelSet(folder, "one", table, 0.0, 0.0).read("a")
+    read = CalibratedLabelSet(folder, table, 0.0, 0.0).read("a")
     np.testing.assert_array_equal(read, table[every_level])
 
 

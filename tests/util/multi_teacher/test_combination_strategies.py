@@ -11,7 +11,7 @@ import pytest
 import util.label_set.reading
 import util.label_set.writing.folding
 from tests.conftest import read_gray
-from util.config import CombinationSection, DataSection, EvaluationSection, PathsSection
+from util.config import CombinationSection, DataSection, EvaluationSection
 from util.data_classes import BoxSettings
 from util.disk.fingerprints import fingerprint
 from util.errors import UserError
@@ -30,8 +30,7 @@ from util.running.shares import ALONE
 def average(folder: Path) -> tuple[LabelSet, dict[str, str]]:
     """Combine the label sets `one` and `two` of a folder; also why images failed, by id."""
     settings = CombinationSection(label_sets=["one", "two"], strategy="mean", output="out")
-    paths = PathsSection(label_sets=folder, runs=folder)
-    made = combining.combine(settings, DataSection(), EvaluationSection(), paths, False, ALONE)
+    made = combining.combine(settings, DataSection(), EvaluationSection(), folder, False, ALONE)
     assert made.label_set is not None
     return made.label_set, made.problems
 
@@ -162,24 +161,6 @@ def combine(project: Path, *options: str, names: Sequence[str] = PROMPTS) -> Lab
     given = ["--config", str(project), "--combination.label_sets", told, *options]
     assert main(given) == 0
     return LabelSet(project.parent / "label_sets" / "combined")
-
-
-def test_what_students_made_of_a_split_is_combined_with_what_they_learnt_from(
-    taught: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    label_sets, runs = taught.parent / "label_sets", taught.parent / "runs"
-    for run, prompt in (("first", "gull"), ("second", "bird")):
-        shutil.copytree(label_sets / prompt, runs / run / "Test")
-    names = ["bird", "first/Test", "second/Test"]
-    combined = combine(taught, "--combination.strategy", "mean", names=names)
-    assert "equal maps are one: second/Test = bird" in capsys.readouterr().out
-    assert [name for name, _ in combined.manifest["settings"]["members"]] == names
-    bird, gull = LabelSet(label_sets / "bird"), LabelSet(label_sets / "gull")
-    for image_id in combined.ids:
-        expected = (2 * bird.read(image_id) + gull.read(image_id)) / 3
-        np.testing.assert_allclose(combined.read(image_id), expected, atol=1e-5)
-    with pytest.raises(UserError, match="there are: bird, combined, gull, whale, first/Test, s"):
-        combine(taught, names=["bird", "third/Test"])
 
 
 def test_the_default_is_a_consensus_of_those_whose_boxes_others_confirm(

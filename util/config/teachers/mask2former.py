@@ -14,7 +14,6 @@ from util.config.fields import (
 )
 from util.config.training import (
     Augmentation,
-    EmaDecay,
     Epochs,
     GradientClip,
     NumWorkers,
@@ -101,7 +100,6 @@ class Mask2FormerSection(Section):
     )
     weight_decay: WeightDecay = 0.05
     gradient_clip: GradientClip = 0.01
-    ema_decay: EmaDecay = 0.0
     seed: Seed = 0
     device: TrainingDevice = "auto"
     precision: TrainingPrecision = "32-true"
