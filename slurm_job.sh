@@ -10,6 +10,7 @@
 # and of smoke:
 #   sbatch --ntasks=4 slurm_job.sh teacher/cam/train_classifier.py --config my/smoke.json
 #   sbatch --ntasks=8 slurm_job.sh teacher/soft_label_generation.py --config my/smoke.json
+#   sbatch --ntasks=8 --gpus-per-task=0 slurm_job.sh teacher/novelty/mark_novelty.py --config my/smoke.json
 #   sbatch --ntasks=8 --gpus-per-task=0 slurm_job.sh util/refinement/refine_label_set.py --config my/smoke.json
 #   sbatch --ntasks=4 slurm_job.sh student/train.py --config my/smoke.json
 # Several tasks train one network together, or share the images. Submit a step again after a time

@@ -1,7 +1,7 @@
 # PYTHON_ARGCOMPLETE_OK
 """Train a detector that is small enough for a camera on the boxes of a label set.
 
-    python student/detection/train_detector.py --detector.label_set yolox_nano --detector.run cam1
+    python student/detection/train_detector.py --detector.label_set yolox_nano-boxes
 
 Reads data.images, the train and validation splits, such as util/streams/select_frames.py writes
 (--data.splits), and the boxes of detector.label_set in them, or the ground truth where that is
