@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from util.refinement.resizing import reduce_size
+from util.refinement.shifting import part_inside
 
 GATED_SIDE_PX = 100
 GATED_RADIUS_PX = 5
@@ -122,14 +123,9 @@ def _neighbours(height: int, width: int) -> Iterator[tuple[Place, Place, int]]:
     reach = range(-GATED_RADIUS_PX, GATED_RADIUS_PX + 1)
     for down, right in product(reach, reach):
         if (down, right) > (0, 0) and down < height and abs(right) < width:
-            here = (..., _shifted(-down, height), _shifted(-right, width))
-            there = (..., _shifted(down, height), _shifted(right, width))
+            here = (..., part_inside(height, -down), part_inside(width, -right))
+            there = (..., part_inside(height, down), part_inside(width, right))
             yield here, there, down**2 + right**2
-
-
-def _shifted(step: int, size: int) -> slice:
-    """Places on a line that are so many steps further than others on it."""
-    return slice(max(step, 0), size + min(step, 0))
 
 
 def _sum_over_pairs(features: Tensor, values: Tensor) -> Tensor:

@@ -28,6 +28,9 @@ from util.metrics.boxes import BoxMatcher
 from util.metrics.groups import format_parts, group_images, name_parts
 from util.words import count_of
 
+METRICS = ("_metrics.csv", "_metrics.json", "_metrics_parts.csv", "_metrics_classes.csv")
+"""Files of figures, behind the name of the predictions' folder."""
+
 
 def evaluate_student(
     student: TrainedStudent, data: DataSection, evaluation: EvaluationSection, overwrite: bool
@@ -57,6 +60,9 @@ def evaluate_student(
     if data.ground_truth is not None or data.masks is not None:
         judged = {image_id: image_paths[image_id] for image_id in predicted.ids}
         warn_of_used_images(student.checkpoint.parent, split, judged)
+    if overwrite:  # those of other predictions, which are replaced
+        for kind in METRICS:
+            Path(f"{folder}{kind}").unlink(missing_ok=True)
     if data.ground_truth is None:
         print("data.ground_truth is null: nothing to judge the boxes by")
     else:

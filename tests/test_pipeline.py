@@ -282,7 +282,13 @@ def test_without_ground_truth_the_student_is_trained_and_only_predicts(
     for stage in (label, combine, train, evaluate):
         assert stage(arguments(project)) == 0
     assert "nothing to judge" in capsys.readouterr().out
-    assert not (project.parent / "runs" / "student" / "Test_metrics.json").exists()
+    metrics = project.parent / "runs" / "student" / "Test_metrics.json"
+    assert not metrics.exists()
+    metrics.write_text("of earlier predictions")
+    assert evaluate(arguments(project)) == 0
+    assert metrics.exists()  # these are the same predictions
+    assert evaluate(arguments(project, "--overwrite")) == 0
+    assert not metrics.exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])

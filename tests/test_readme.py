@@ -171,7 +171,7 @@ def test_keys_that_are_named_exist(page: str) -> None:
 
 def test_configs_that_are_shown_are_valid() -> None:
     shown = blocks("json")
-    assert len(shown) == 2
+    assert len(shown) == 5
     for block in shown:
         text = block if block.startswith("{") else f"{{{block}}}"
         Config.model_validate_json(text, strict=True)

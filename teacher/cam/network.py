@@ -282,7 +282,9 @@ class TrainedClassifier:
             UserError: The file is missing, damaged, or of another kind of network.
         """
         kind, script = "classifier of images", "teacher/cam/train_classifier.py"
-        told, content = read_network(checkpoint, "image_classifier", kind, script)
-        network = build_classifier(ClassifierSettings(**told), None)
+        settings, content = read_network(
+            checkpoint, "image_classifier", kind, script, lambda told: ClassifierSettings(**told)
+        )
+        network = build_classifier(settings, None)
         load_strictly(network, content["model"], checkpoint, kind)
         return cls(network.eval(), float(content["val_threshold"]))

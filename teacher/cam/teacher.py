@@ -17,6 +17,7 @@ from util.data_classes import Device
 from util.errors import UserError
 from util.label_set import Content
 from util.learning.device import choose_device
+from util.learning.memory import refusing_what_is_too_large
 
 
 class CamTeacher:
@@ -55,18 +56,20 @@ class CamTeacher:
         """Make the map of a classifier, (H, W) float32; as a whole the image is judged first.
 
         Raises:
-            UserError: The classifier's answer is no number.
+            UserError: The classifier's answer is no number, or memory ran out.
         """
         classifier = self._classifiers[name]
-        logit = find_logit(classifier.network, image_rgb)
-        if not np.isfinite(logit):
-            raise UserError(f"the classifier of {name} answers with {logit}, which is no number")
-        probability = float(expit(logit))
-        if probability < (classifier.threshold if self._gate is None else self._gate):
-            return Content(np.zeros(image_rgb.shape[:2], np.float32))
-        activation = map_activation(
-            classifier.network, self._evidence[name], image_rgb, self._views
-        )
+        network, least = classifier.network, self._gate
+        with refusing_what_is_too_large("the image", network.mean.device, "lower cam.scales"):
+            logit = find_logit(network, image_rgb)
+            if not np.isfinite(logit):
+                raise UserError(
+                    f"the classifier of {name} answers with {logit}, which is no number"
+                )
+            probability = float(expit(logit))
+            if probability < (classifier.threshold if least is None else least):
+                return Content(np.zeros(image_rgb.shape[:2], np.float32))
+            activation = map_activation(network, self._evidence[name], image_rgb, self._views)
         return Content(activation * np.float32(probability))
 
     def check_prompts(self, prompts: Sequence[str], /) -> None:

@@ -14,7 +14,12 @@ from torch import nn
 
 from util.data_classes import Device
 from util.errors import UserError
-from util.learning.memory import is_out_of_memory, keep_freed_memory
+from util.learning.memory import (
+    free_cached_memory,
+    is_out_of_memory,
+    keep_freed_memory,
+    refusing_what_is_too_large,
+)
 from util.running.shares import read_local_rank
 
 logger = logging.getLogger(__name__)
@@ -101,16 +106,9 @@ class Runtime:
         mixed = torch.autocast(
             self.device.type, self.dtype, enabled=self.dtype is not torch.float32
         )
-        try:
-            with torch.inference_mode(not has_gradients), mixed:
-                yield
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            _free_cached_memory()
-            raise UserError(
-                f"the image does not fit into the memory of {self.device.type}; {remedy}"
-            ) from None
+        whole = refusing_what_is_too_large("the image", self.device, remedy)
+        with whole, torch.inference_mode(not has_gradients), mixed:
+            yield
 
 
 class Batches:
@@ -147,7 +145,7 @@ class Batches:
                 self.size = len(batch) // 2
             else:
                 continue
-            _free_cached_memory()  # outside of `except`, which holds the failed work's tensors
+            free_cached_memory()  # outside of `except`, which holds the failed work's tensors
             logger.warning(
                 "out of memory with %d %s at once; going on with %d",
                 len(batch),
@@ -211,9 +209,3 @@ def replaying(module: nn.Module, result: object) -> Iterator[None]:
         yield
     finally:
         del module.forward
-
-
-def _free_cached_memory() -> None:
-    """Give the memory that torch keeps for itself back to the device."""
-    if torch.accelerator.is_available():
-        torch.accelerator.empty_cache()

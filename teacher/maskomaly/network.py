@@ -226,7 +226,8 @@ def load_network(checkpoint: Path) -> RoadNetwork:
         UserError: The file is missing, damaged, or of another kind of network.
     """
     script = "teacher/maskomaly/train_mask2former.py"
-    told, content = read_network(checkpoint, "road_network", "network of road scenes", script)
-    network = build_network(RoadNetworkSettings.from_dict(told), None)
+    what = "road_network", "network of road scenes", script
+    settings, content = read_network(checkpoint, *what, RoadNetworkSettings.from_dict)
+    network = build_network(settings, None)
     load_strictly(network, content["model"], checkpoint, "Mask2Former")
     return network.eval()

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from teacher.inference.cache import Cache, cache_key, image_key
 from teacher.maskomaly.network import RoadNetwork, load_network
@@ -18,6 +19,7 @@ from util.data_classes import Device
 from util.errors import UserError, listed
 from util.label_set import Content
 from util.learning.device import choose_device
+from util.learning.memory import refusing_what_is_too_large
 from util.settings import library_versions
 from util.weights.identity import weights_identity
 
@@ -68,7 +70,12 @@ class NetworkPasses:
             outputs = pass_image(self.network, image_rgb).rounded()
             self._cache.write("encodings", key, outputs.to_arrays())
             return outputs
-        return RawOutputs.from_arrays(arrays, next(self.network.parameters()).device)
+        return RawOutputs.from_arrays(arrays, self.device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return next(self.network.parameters()).device
 
 
 class MaskomalyTeacher:
@@ -95,16 +102,21 @@ class MaskomalyTeacher:
         self._smoothing_px = smoothing_px
 
     def label(self, image_rgb: np.ndarray, names: Sequence[str], /) -> Iterator[Content]:
-        """Score an image, (H, W, 3) uint8 RGB; `names` are NETWORK-SCORE."""
+        """Score an image, (H, W, 3) uint8 RGB; `names` are NETWORK-SCORE.
+
+        Raises:
+            UserError: Memory ran out.
+        """
         asked: dict[str, list[Score]] = {}
         for name in names:
             network, _, score = name.rpartition("-")
             asked.setdefault(network, []).append(score)  # type: ignore[arg-type]  # as planned
         maps: dict[str, np.ndarray] = {}
         for network, scores in asked.items():
-            outputs = self._networks[network].see(image_rgb)
+            looking = self._networks[network]
             how = (self._queries.get(network), self._settings, self._smoothing_px)
-            found = compute_scores(outputs, scores, *how)
+            with refusing_what_is_too_large("the image", looking.device, "make it smaller"):
+                found = compute_scores(looking.see(image_rgb), scores, *how)
             maps |= {f"{network}-{score}": each for score, each in found.items()}
         return (Content(maps[name]) for name in names)
 

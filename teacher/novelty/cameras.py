@@ -21,7 +21,7 @@ from util.refinement.resizing import enlarge, reduce, reduce_size
 logger = logging.getLogger(__name__)
 
 _MOST_KEPT = 2
-"""Backgrounds in memory; images come sorted by their ids, most often a camera after another."""
+"""Backgrounds in memory; images come a camera after another."""
 
 
 def find_empty_frames(

@@ -123,10 +123,12 @@ def _fingerprint_each(
         weights = [label_set.weights_path(image_id)] if label_set.is_weighted(image_id) else []
         return fingerprint([label_set.path(image_id), image_paths[image_id], *weights])
 
-    own = map_ahead(fingerprint_own, label_set.ids)
+    # A camera after another, since backgrounds of few are kept.
+    ids = sorted(label_set.ids, key=lambda image_id: (frames_of.get(image_id, ()), image_id))
+    own = map_ahead(fingerprint_own, ids)
     return {
         image_id: each + of_cameras[frames_of.get(image_id, ())]
-        for image_id, each in zip(label_set.ids, own, strict=True)
+        for image_id, each in zip(ids, own, strict=True)
     }
 
 

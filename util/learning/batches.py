@@ -19,7 +19,8 @@ BATCHES_AHEAD = 2
 def shuffled_batches(num_items: int, batch_size: int, seed: int) -> list[list[int]]:
     """Divide shuffled indices into batches of nearly equal size, at most `batch_size` each.
 
-    Equal, so that no batch of one is left over at the end: batch normalisation cannot use it.
+    Equal, so that hardly ever a batch of one is left over: batch normalisation cannot use it. Three
+    items in batches of two leave one all the same.
     """
     order = torch.randperm(num_items, generator=torch.Generator().manual_seed(seed))
     return [batch.tolist() for batch in order.tensor_split(math.ceil(num_items / batch_size))]

@@ -1,14 +1,16 @@
 """Checkpoints: weights and plain values, written whole, read without running code."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from util.disk.whole_files import write_bytes
 from util.errors import UserError
+
+T = TypeVar("T")
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -40,8 +42,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def read_network(
-    path: Path, key: str, kind: str, script: str
-) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    path: Path, key: str, kind: str, script: str, read: Callable[[Mapping[str, Any]], T]
+) -> tuple[T, dict[str, Any]]:
     """Read the checkpoint of a network of one kind.
 
     Args:
@@ -49,15 +51,21 @@ def read_network(
         key: Under which the checkpoint says what is needed to build the network again.
         kind: Of the network, in words.
         script: Whose runs have such networks.
+        read: Makes settings of what the checkpoint says there.
 
     Returns:
-        What is needed to build it again, and all of the checkpoint; `model` has the weights.
+        The settings, and all of the checkpoint; `model` has the weights.
 
     Raises:
-        UserError: The file is missing, damaged, or of another kind of network.
+        UserError: The file is missing, damaged, or of another kind or version of network.
     """
     content = read_checkpoint(path)
     told = content.get(key)
     if not isinstance(told, Mapping):
         raise UserError(f"{path} is no {kind}; expected the best.pt of a run of {script}")
-    return told, content
+    try:
+        return read(told), content
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path} is of another version of {script}, or damaged ({error}); train anew"
+        ) from None

@@ -1,8 +1,12 @@
 """Memory of networks: how it is kept, and which errors mean that it ran out."""
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+
+from util.errors import UserError
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -12,6 +16,33 @@ def is_out_of_memory(error: BaseException) -> bool:
     text = str(error).casefold()
     has_said = "status_alloc_failed" in text or ("alloc" in text and "memory" in text)
     return isinstance(error, RuntimeError) and has_said
+
+
+@contextmanager
+def refusing_what_is_too_large(what: str, device: torch.device, remedy: str) -> Iterator[None]:
+    """Say in a sentence that memory ran out in the block, and free what can be.
+
+    Args:
+        what: Does not fit into it.
+        device: Whose memory.
+        remedy: What to do.
+
+    Raises:
+        UserError: Memory ran out.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        free_cached_memory()
+        raise UserError(f"{what} does not fit into the memory of {device.type}; {remedy}") from None
+
+
+def free_cached_memory() -> None:
+    """Give the memory that torch keeps for itself back to the device."""
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
 
 
 def keep_freed_memory() -> None:

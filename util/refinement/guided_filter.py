@@ -9,8 +9,8 @@ import numpy as np
 BAND_PX = 2**20
 """About so many pixels are filtered at once, so that memory does not grow with the image."""
 
-BAND_BYTES = 200 * BAND_PX
-"""Memory that this takes."""
+BYTES_A_PIXEL = 200
+"""Memory that each of these takes."""
 
 
 def filter_guided(

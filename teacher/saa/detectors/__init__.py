@@ -1,6 +1,6 @@
 """Text-prompted detectors: an image and a phrase in, boxes with a score for every word out.
 
-One file a backend; `teacher.building` makes one by name. To add a backend, write a class with the
+One file a backend; `teacher.saa.parts` makes one by name. To add a backend, write a class with the
 methods of `Detector` and a line there.
 """
 

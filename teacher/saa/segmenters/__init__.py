@@ -1,6 +1,6 @@
 """Box-prompted segmenters: an image and boxes in, one mask a box out.
 
-One file a backend; `teacher.building` makes one by name. To add a backend, write a class with the
+One file a backend; `teacher.saa.parts` makes one by name. To add a backend, write a class with the
 two methods of `Segmenter` and a line there.
 """
 

@@ -14,7 +14,7 @@ import util.multi_teacher.combination_strategies
 from teacher.cam.evidence import choose_evidence
 from teacher.cam.judging import find_logit
 from teacher.cam.maps import Views, map_activation
-from teacher.cam.network import TrainedClassifier
+from teacher.cam.network import ImageClassifier, TrainedClassifier
 from teacher.cam.teacher import CamTeacher
 from tests.teacher.cam.conftest import paint
 from util.errors import UserError
@@ -44,6 +44,22 @@ def test_clear_pictures_get_empty_maps_and_the_others_maps_of_their_clouds(cloud
         else:
             assert found.max() > 0.9
             assert found[is_cloud].mean() > 2 * found[~is_cloud].mean(), number
+
+
+def test_an_image_that_is_too_large_fails_alone(
+    cloud: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = iter([MemoryError()])
+
+    def judge(network: ImageClassifier, image_rgb: np.ndarray) -> float:
+        for error in answers:
+            raise error
+        return find_logit(network, image_rgb)
+
+    monkeypatch.setattr("teacher.cam.teacher.find_logit", judge)
+    assert label(cloud) == 1
+    assert "does not fit into the memory of cpu; lower cam.scales" in capsys.readouterr().err
+    assert len(LabelSet(cloud.parent / "label_sets/classifier-cam").ids) == 35
 
 
 def test_a_map_is_the_activation_times_the_probability_from_the_gate_on(cloud: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -240,3 +241,27 @@ def test_images_that_chose_the_label_set_are_remembered(cameras: Path) -> None:
     ) as writer:
         writer.finish(BoxSettings(object_class="smoke"))
     assert mark(cameras).chosen_on == frozenset(chosen)
+
+
+def test_cameras_whose_frames_alternate_are_each_learnt_once(
+    cameras: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three cameras, whose backgrounds are not all kept, in the order of time."""
+    root, source = cameras.parent, LabelSet(cameras.parent / "label_sets" / "cam")
+    with LabelSetWriter(root / "label_sets" / "timed", {"by": "hand"}) as writer:
+        for number in (*EMPTY, *SHOWING):
+            for camera, of in (("a", "north"), ("b", "south"), ("c", "north")):
+                image_id, other = f"{number}_{camera}", f"{of}/{number}"
+                shutil.copy(root / f"images/{other}.png", root / f"images/{image_id}.png")
+                writer.add(image_id, Content(source.read(other)), source="1", seconds=0)
+        writer.finish(BoxSettings())
+    learnt = []
+
+    def learn(frames: Sequence[np.ndarray]) -> Background:
+        learnt.append(len(frames))
+        return plain(frames)
+
+    plain = Background.of
+    monkeypatch.setattr(Background, "of", learn)
+    mark(cameras, "--novelty.label_set", "timed", "--data.groups", "_(.)$")
+    assert learnt == [5, 5, 5]

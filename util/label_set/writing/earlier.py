@@ -13,6 +13,7 @@ _OPTIONS = {
     "teacher": "paths.label_sets",
     "combination": "combination.output",
     "refinement": "refinement.output",
+    "novelty": "novelty.output",
     "windows": "windows.output",
     "mask proposals": "proposals.output",
     "ground truth": "--name",

@@ -147,8 +147,10 @@ class Detector(nn.Module):
             UserError: The file is missing, damaged, or of another kind of network.
         """
         script = "student/detection/train_detector.py"
-        told, content = read_network(checkpoint, CONTENT, "detector", script)
-        detector = cls(DetectorSettings(**told))
+        settings, content = read_network(
+            checkpoint, CONTENT, "detector", script, lambda told: DetectorSettings(**told)
+        )
+        detector = cls(settings)
         load_strictly(detector, content["model"], checkpoint, "detector")
         return detector.eval()
 

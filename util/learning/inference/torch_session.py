@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from util.errors import UserError
 from util.learning.inference.preparing import prepare_network
-from util.learning.memory import is_out_of_memory
+from util.learning.memory import refusing_what_is_too_large
 
 T = TypeVar("T")
 
@@ -52,17 +51,11 @@ class TorchSession:
         """
         if self.num_at_once > 1:
             torch.set_num_threads(self.num_threads)  # of this thread, and those that start later
-        try:
+        height, width = image_rgb.shape[:2]
+        what = f"a part of {width} x {height} pixels"
+        with refusing_what_is_too_large(what, self._device, remedy):
             image = torch.from_numpy(image_rgb)[None].to(self._device)
             return read(self.model(scale_images(image.permute(0, 3, 1, 2))))
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-        height, width = image_rgb.shape[:2]  # outside of `except`, which holds the tensors
-        raise UserError(
-            f"{width} x {height} pixels at once do not fit into the memory of {self._device.type}; "
-            f"{remedy}"
-        )
 
 
 def scale_images(images: Tensor) -> Tensor:
