@@ -53,13 +53,16 @@ class WholeThings:
         self._network = network
         self._cache = cache
         self._identity = identity or {}
+        self._image: np.ndarray | None = None
         self._last: tuple[str, np.ndarray | None] = ("", None)
 
     def __call__(self, image_rgb: np.ndarray) -> np.ndarray | None:
         """Look at an image; see `Look`."""
-        key = image_key(image_rgb)
-        if key != self._last[0]:
-            self._last = key, None if is_even(image_rgb) else self._ask(image_rgb, key)
+        if image_rgb is not self._image:  # to hash it for each box would take longer than GrabCut
+            key = image_key(image_rgb)
+            if key != self._last[0]:
+                self._last = key, None if is_even(image_rgb) else self._ask(image_rgb, key)
+            self._image = image_rgb
         return self._last[1]
 
     def _ask(self, image_rgb: np.ndarray, image: str) -> np.ndarray:

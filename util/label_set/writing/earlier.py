@@ -2,11 +2,13 @@
 
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from util.errors import UserError
 from util.label_set.records import MANIFEST, read_manifest, read_records, record_files
+from util.running.locks import BusyError
 from util.settings import is_same_work, settings_hash
 
 _OPTIONS = {
@@ -43,6 +45,7 @@ class Earlier:
                 set.
         """
         self._folder = folder
+        self._found = _read_hash(folder)
         self.damaged = _find_damaged(folder) if overwrite else []
         self.manifest = self._find_manifest(settings, overwrite)
 
@@ -67,6 +70,18 @@ class Earlier:
         is_same = is_same_work(self._folder, made, settings, may_replace, elsewhere)
         return manifest if is_same else {}
 
+    def refuse_others(self, own_hash: str) -> None:
+        """Make sure that nobody has made the label set with other settings since it was looked at.
+
+        Raises:
+            BusyError: Another process has.
+        """
+        if _read_hash(self._folder) not in (self._found, own_hash):
+            raise BusyError(
+                f"another process has made {self._folder} with other settings meanwhile; choose "
+                "another folder, or start again with --overwrite"
+            )
+
     def _has_labelled(self, made_by: str) -> bool:
         """Tell whether there is an image that was labelled by the settings of this hash."""
         return any(
@@ -83,6 +98,14 @@ class Earlier:
         for path in self.damaged:
             path.unlink(missing_ok=True)
         self.damaged = []
+
+
+def _read_hash(folder: Path) -> str | None:
+    """Tell by what settings a label set was made; None where there is none, or a damaged one."""
+    with suppress(UserError):
+        made_by: str | None = read_manifest(folder).get("settings_hash")
+        return made_by
+    return None
 
 
 def _find_damaged(folder: Path) -> list[Path]:

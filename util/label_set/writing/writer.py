@@ -27,6 +27,7 @@ from util.label_set.writing.folding import Latest, find_latest, fold_records
 from util.label_set.writing.keeping import is_kept, keep, remove_maps, remove_masks
 from util.label_set.writing.part import Part
 from util.label_set.writing.progress import ProgressFile, is_ready, say_ready
+from util.running.locks import BusyError
 from util.running.shares import ALONE, Share
 from util.settings import library_versions, settings_hash
 
@@ -150,6 +151,11 @@ class LabelSetWriter:
         if self._progress is not None:
             return
         self._claim.take()
+        try:
+            self._earlier.refuse_others(self.hash)
+        except BusyError:
+            self.close()
+            raise
         self._earlier.remove_damaged()
         self._manifest = {
             "settings": self.settings,

@@ -15,6 +15,7 @@ from util.errors import UserError
 from util.images.files import read_soft_label, write_soft_label
 from util.label_set import Content, LabelSet, LabelSetWriter, write_boxes_anew
 from util.label_set.writing.progress import ProgressFile
+from util.running.locks import BusyError
 
 
 def test_a_label_set_has_maps_boxes_and_the_status_of_every_image(tmp_path: Path) -> None:
@@ -372,3 +373,17 @@ def test_boxes_that_are_found_meanwhile_are_those_that_are_read_at_the_end(
         written[folder] = (path / "prediction.csv").read_bytes()
     assert written["one"].count(b"\n") > 20
     assert written["one"] == written["two"] == written["three"]
+
+
+def test_what_another_process_has_finished_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    """Both have looked at the folder before the one began."""
+    late = LabelSetWriter(tmp_path / "set", {"prompt": "gull"})
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
+        writer.add("a", Content(spot()), source="1", seconds=0)
+        made = writer.finish(BOXES)
+    with late, pytest.raises(BusyError, match=r"has made .*set with other settings mean"):
+        late.add("a", Content(spot()), source="1", seconds=0)
+    assert LabelSet(made.folder).manifest == made.manifest
+    assert LabelSet(made.folder).ids == ["a"]
+    with LabelSetWriter(tmp_path / "set", SETTINGS) as again:  # nobody is at work any more
+        again.begin()
