@@ -71,14 +71,29 @@ def mark_novelty(
     if problems := find_misfits(label_set, image_paths):
         raise UserError(f"{label_set.folder} cannot be sharpened: {'; '.join(problems)}")
     frames_of = find_empty_frames(label_set, groups, section.frames)
+    usual = BoxSettings(object_class=label_set.box_settings.object_class)
+    boxes = evaluation.box_settings(usual)
+    recipe = _plan(section, groups, boxes, weights, label_set, image_paths, frames_of)
+    return make_label_set(recipe, output, overwrite, share)
+
+
+def _plan(
+    section: NoveltySection,
+    groups: str | None,
+    boxes: BoxSettings,
+    weights: Path,
+    label_set: LabelSet,
+    image_paths: Mapping[str, Path],
+    frames_of: Mapping[str, tuple[str, ...]],
+) -> Recipe:
+    """Say how the maps of a label set are sharpened."""
 
     def load() -> Callable[[str], Content]:
         describer = CellDescriber(weights)
         cameras = Cameras(frames_of, image_paths, describer, section.side_px)
         return partial(_mark, label_set, cameras)
 
-    usual = BoxSettings(object_class=label_set.box_settings.object_class)
-    recipe = Recipe(
+    return Recipe(
         settings={
             "producer": "novelty",
             "version": VERSION,
@@ -87,7 +102,7 @@ def mark_novelty(
             "network": weights_identity(weights),
             **section.decides(),
         },
-        boxes=evaluation.box_settings(usual),
+        boxes=boxes,
         fingerprint=lambda: _fingerprint_each(label_set, image_paths, frames_of),
         load=load,
         cost_bytes=lambda image_id: _cost_bytes(label_set.path(image_id), section.side_px),
@@ -96,7 +111,6 @@ def mark_novelty(
         facts={"config": {"novelty": section.model_dump(mode="json")}},
         chosen_on=label_set.chosen_on,
     )
-    return make_label_set(recipe, output, overwrite, share)
 
 
 def _mark(label_set: LabelSet, cameras: Cameras, image_id: str) -> Content:

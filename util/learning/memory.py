@@ -1,6 +1,7 @@
 """Memory of networks: how it is kept, and which errors mean that it ran out."""
 
 import ctypes
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,6 +36,7 @@ def refusing_what_is_too_large(what: str, device: torch.device, remedy: str) -> 
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
+        traceback.clear_frames(error.__traceback__)  # which hold the tensors, and are held by it
         free_cached_memory()
         raise UserError(f"{what} does not fit into the memory of {device.type}; {remedy}") from None
 

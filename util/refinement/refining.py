@@ -137,13 +137,6 @@ def _plan(
             return Content(refined, weights=is_known * weights)
         return Content(refined, weights=None if is_known.all() else is_known)
 
-    def cost_bytes(image_id: str) -> int:
-        try:
-            size_hw = image_size_hw(label_set.path(image_id))
-        except UserError:
-            return 0
-        return math.prod(size_hw) * BYTES_A_PIXEL + step_bytes(settings, size_hw)
-
     return Recipe(
         settings={
             "producer": "refinement",
@@ -154,9 +147,18 @@ def _plan(
         boxes=boxes,
         fingerprint=lambda: {i: fingerprint(read_from(i)) for i in label_set.ids},
         load=lambda: refine,
-        cost_bytes=cost_bytes,
+        cost_bytes=lambda image_id: _cost_bytes(settings, label_set.path(image_id)),
         label="refinement",
         failed=label_set.failed,
         facts={"config": {"refinement": settings.model_dump(mode="json")}},
         chosen_on=label_set.chosen_on | _chosen_for_masks(settings),
     )
+
+
+def _cost_bytes(settings: RefinementSection, path: Path) -> int:
+    """Memory that an image takes until its map is refined; 0 if its size cannot be read."""
+    try:
+        size_hw = image_size_hw(path)
+    except UserError:
+        return 0
+    return math.prod(size_hw) * BYTES_A_PIXEL + step_bytes(settings, size_hw)

@@ -4,10 +4,14 @@ import json
 import platform
 import subprocess
 import sys
+import weakref
 
 import pytest
+import torch
 
 from tests.conftest import ROOT
+from util.errors import UserError
+from util.learning.memory import refusing_what_is_too_large
 
 TAKE_AND_FREE = """
 import ctypes, json
@@ -53,3 +57,32 @@ def test_a_training_on_the_cpu_keeps_large_blocks_that_are_freed_and_uses_them_a
     assert first[0] == second[0] == 0  # none is mapped for itself
     assert first[1] >= size  # it stays when it is freed
     assert abs(second[1]) < size  # and is what the second one takes
+
+
+def test_what_was_too_large_leaves_nothing_in_memory_while_it_is_told() -> None:
+    made = []
+
+    def forward() -> None:
+        large = torch.zeros(9)
+        made.append(weakref.ref(large))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def work() -> None:
+        with refusing_what_is_too_large("the image", torch.device("cpu"), "make it smaller"):
+            forward()
+
+    told = "the image does not fit into the memory of cpu; make it smaller"
+    with pytest.raises(UserError, match=f"^{told}$") as caught:
+        work()
+    assert caught.value.__context__ is not None  # which is held for as long as the sentence is
+    assert made[0]() is None
+
+
+def test_other_errors_are_no_lack_of_memory() -> None:
+    error = RuntimeError("shapes differ")
+    with (
+        pytest.raises(RuntimeError, match="shapes differ") as caught,
+        refusing_what_is_too_large("the image", torch.device("cpu"), "make it smaller"),
+    ):
+        raise error
+    assert caught.value is error
