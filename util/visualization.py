@@ -14,6 +14,7 @@ import pandas as pd
 from util.bbox_csv import COORDINATES, split_ignored
 from util.disk.walking import note_pictures
 from util.disk.whole_files import write_bytes
+from util.images.scaling import scale_size
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +50,7 @@ def draw_overlay(
     scale = max(1, 512 // longest) if longest <= LARGEST_PX else LARGEST_PX / longest
     how = cv2.INTER_NEAREST if scale >= 1 else cv2.INTER_AREA
     gray = np.repeat(np.round(soft_label * 255).astype(np.uint8)[..., None], 3, axis=2)
-    size_wh = [max(1, round(side * scale)) for side in image_rgb.shape[1::-1]]
+    size_wh = scale_size(image_rgb.shape[:2], scale)[::-1]
     panels = []
     for panel in (image_rgb, gray):
         scaled = cv2.resize(panel, size_wh, interpolation=how)
@@ -75,8 +76,7 @@ def fit_long_side(picture: np.ndarray, long_side_px: int) -> np.ndarray:
         scale, how = long_side_px / long_side, cv2.INTER_AREA
     else:
         scale, how = float(long_side_px // long_side), cv2.INTER_NEAREST
-    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
-    return cv2.resize(picture, (width, height), interpolation=how)
+    return cv2.resize(picture, scale_size(picture.shape[:2], scale)[::-1], interpolation=how)
 
 
 def draw_boxes(

@@ -1,6 +1,5 @@
 """Makes a folder of pictures: those of each image, the sheets and the page."""
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ from analysis.pictures.scale import ColourScale
 from analysis.pictures.sheet import write_sheet
 from util.disk.walking import note_pictures
 from util.errors import UserError, listed
-from util.images.files import image_size_hw, read_image
+from util.images.files import count_pixels, read_image
 from util.running.ahead import map_ahead
 from util.running.interrupts import stop_between_items
 from util.running.progress import track
@@ -59,7 +58,7 @@ def draw_images(material: Material, folder: Path) -> dict[str, str]:
     results = map_ahead(
         partial(draw_image, material, folder),
         pending,
-        cost_bytes=lambda i: math.prod(image_size_hw(material.image_paths[i])) * BYTES_A_PIXEL,
+        cost_bytes=lambda i: count_pixels(material.image_paths[i]) * BYTES_A_PIXEL,
     )
     failed = {}
     with stop_between_items("image") as should_stop:

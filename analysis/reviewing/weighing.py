@@ -1,6 +1,5 @@
 """The label set that comes of marks: what is wrong has weight 0."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from analysis.reviewing.marks import RIGHT, WRONG, Marks
 from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
-from util.images.files import image_size_hw
+from util.images.files import count_pixels
 from util.label_set import (
     Content,
     LabelSet,
@@ -104,18 +103,10 @@ def weigh(label_set: LabelSet, marks: Marks, output: Path, overwrite: bool) -> M
         boxes=label_set.box_settings,
         fingerprint=lambda: {image_id: source(image_id) for image_id in label_set.ids},
         load=lambda: make,
-        cost_bytes=lambda image_id: _cost(label_set.path(image_id)),
+        cost_bytes=lambda image_id: count_pixels(label_set.path(image_id)) * BYTES_A_PIXEL,
         label="weights",
         failed=label_set.failed,
         facts={"marked_wrong": len(wrong.intersection(label_set.ids))},
         chosen_on=label_set.chosen_on,
     )
     return make_label_set(recipe, output, overwrite)
-
-
-def _cost(path: Path) -> int:
-    """Memory that a map at a path takes; 0 where it cannot be read."""
-    try:
-        return math.prod(image_size_hw(path)) * BYTES_A_PIXEL
-    except UserError:
-        return 0

@@ -13,7 +13,7 @@ from torch import Tensor
 from student.data.augmentation import Augmentation, Sample, augment, draw_corner
 from util.config import PixelWeights
 from util.errors import UserError, listed
-from util.images.files import image_size_hw, read_image
+from util.images.files import find_size_hw, read_image
 from util.label_set import AnyLabelSet
 from util.learning.batches import read_ahead
 from util.learning.seeds import mix_seed
@@ -225,7 +225,7 @@ def check_pairs(
             f"{len(missing)} of {len(image_ids)} images have no soft label in {label_set.folder} "
             f"({listed(missing)}); label them first"
         )
-    sizes = {i: (_size_hw(image_paths[i]), _size_hw(label_set.path(i))) for i in usable}
+    sizes = {i: (find_size_hw(image_paths[i]), find_size_hw(label_set.path(i))) for i in usable}
     if different := [f"{i}: {a} and {b}" for i, (a, b) in sizes.items() if a and b and a != b]:
         raise UserError(
             f"soft labels in {label_set.folder} differ in (height, width) from "
@@ -234,14 +234,6 @@ def check_pairs(
     if not usable:
         raise UserError(f"no image of the split could be labelled in {label_set.folder}")
     return {image_id: image and label for image_id, (image, label) in sizes.items()}
-
-
-def _size_hw(path: Path) -> tuple[int, int] | None:
-    """Read height and width from a header; None where it is damaged, which is told later."""
-    try:
-        return image_size_hw(path)
-    except UserError:
-        return None
 
 
 def check_weights(image_ids: Sequence[str], label_set: AnyLabelSet) -> None:
@@ -265,7 +257,7 @@ def check_weights(image_ids: Sequence[str], label_set: AnyLabelSet) -> None:
             f"({listed(lost)}); "
             "run what made them again"
         )
-    sizes = {i: (_size_hw(label_set.path(i)), _size_hw(path)) for i, path in paths.items()}
+    sizes = {i: (find_size_hw(label_set.path(i)), find_size_hw(path)) for i, path in paths.items()}
     if different := [f"{i}: {a} and {b}" for i, (a, b) in sizes.items() if a and b and a != b]:
         raise UserError(
             f"{len(different)} soft labels in {label_set.folder} and their weights differ in "
@@ -287,7 +279,7 @@ def check_logits(image_ids: Sequence[str], label_set: AnyLabelSet) -> None:
         except (OSError, ValueError, EOFError):
             problems.append(f"{image_id}: none")
             continue
-        if _size_hw(label_set.path(image_id)) not in (None, shape):
+        if find_size_hw(label_set.path(image_id)) not in (None, shape):
             problems.append(f"{image_id}: {shape}")
     if problems:
         raise UserError(

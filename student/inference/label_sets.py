@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from util.config import (
     StudentSection,
 )
 from util.data_classes import BoxSettings, Device
-from util.errors import UserError, listed
-from util.images.files import image_size_hw
+from util.errors import listed
+from util.images.files import find_size_hw
 from util.label_set import LabelSet, LabelSetWriter
 from util.label_set.labelling import ANSWERING_BYTES, label_images
 from util.label_set.records import read_manifest
@@ -144,8 +143,8 @@ def count_at_once(image_paths: Mapping[str, Path], tile_size_px: int, limit_byte
         return 1
     largest = TILE_BYTES
     for path in image_paths.values():
-        with suppress(UserError):
-            height, width = image_size_hw(path)
+        if size_hw := find_size_hw(path):
+            height, width = size_hw
             side = tile_size_px or max(height, width)
             tile_px = min(height, side) * min(width, side)
             largest = max(largest, tile_px * TILE_BYTES + height * width * ANSWERING_BYTES)

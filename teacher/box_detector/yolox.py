@@ -9,6 +9,7 @@ from teacher.box_detector.candidates import Candidates
 from teacher.box_detector.coco import name_classes
 from teacher.inference.onnx_session import open_fixed_session
 from util.errors import UserError
+from util.images.scaling import scale_size
 
 STRIDES_PX = (8, 16, 32)
 """Sides of the cells of its grids; each cell gives one box."""
@@ -78,7 +79,7 @@ def prepare(image_rgb: np.ndarray, size_hw: tuple[int, int]) -> tuple[np.ndarray
     """
     height, width = image_rgb.shape[:2]
     scale = min(size_hw[0] / height, size_hw[1] / width)
-    size_wh = (max(round(width * scale), 1), max(round(height * scale), 1))
+    size_wh = scale_size((height, width), scale)[::-1]
     frame = np.full((*size_hw, 3), _GRAY, np.uint8)
     resized = cv2.resize(image_rgb, size_wh)
     frame[: size_wh[1], : size_wh[0]] = cv2.cvtColor(resized, cv2.COLOR_RGB2BGR)

@@ -2,12 +2,12 @@
 
 import math
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from teacher.cam.network import ImageClassifier
+from util.images.scaling import scale_image
 
 
 @torch.inference_mode()
@@ -26,10 +26,7 @@ def resize_to_area(image_rgb: np.ndarray, side_px: float) -> np.ndarray:
     By the area, not by a side, so that images of any proportions cost the same.
     """
     height, width = image_rgb.shape[:2]
-    factor = side_px / math.sqrt(height * width)
-    size_wh = (max(round(width * factor), 1), max(round(height * factor), 1))
-    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    return cv2.resize(image_rgb, size_wh, interpolation=how)
+    return scale_image(image_rgb, side_px / math.sqrt(height * width))
 
 
 def to_batch(image_rgb: np.ndarray, device: torch.device) -> Tensor:

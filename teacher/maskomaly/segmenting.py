@@ -1,12 +1,12 @@
 """Passes of a network over whole images, and the classes that they give."""
 
-import cv2
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from teacher.maskomaly.network import LARGEST_STRIDE, RoadNetwork
 from teacher.maskomaly.raw_outputs import STRIDE, RawOutputs
+from util.images.scaling import scale_image
 
 
 @torch.inference_mode()
@@ -40,13 +40,7 @@ def pass_image(network: RoadNetwork, image_rgb: np.ndarray) -> RawOutputs:
 
 def resize_short_side(image_rgb: np.ndarray, side_px: int) -> np.ndarray:
     """Resize an image, (H, W, 3) uint8, so that its shorter side is of a length; 0 = as it is."""
-    height, width = image_rgb.shape[:2]
-    if side_px in (0, min(height, width)):
-        return image_rgb
-    factor = side_px / min(height, width)
-    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    size_wh = (round(width * factor), round(height * factor))
-    return cv2.resize(image_rgb, size_wh, interpolation=how)
+    return scale_image(image_rgb, side_px / min(image_rgb.shape[:2]) if side_px else 1)
 
 
 def predict_classes(outputs: RawOutputs) -> np.ndarray:

@@ -14,7 +14,7 @@ from util.config import EvaluationSection, NoveltySection
 from util.data_classes import BoxSettings
 from util.disk.fingerprints import fingerprint
 from util.errors import UserError
-from util.images.files import image_size_hw
+from util.images.files import find_size_hw
 from util.label_set import (
     Content,
     LabelSet,
@@ -148,9 +148,8 @@ def _fingerprint_each(
 
 def _cost_bytes(path: Path, side_px: int) -> int:
     """Memory that an image takes until its map is written; 0 if its size cannot be read."""
-    try:
-        size_hw = image_size_hw(path)
-    except UserError:
+    size_hw = find_size_hw(path)
+    if size_hw is None:
         return 0
     num_cells = math.prod(reduce_size(size_hw, side_px)) // CELL_PX**2
     return math.prod(size_hw) * BYTES_A_PIXEL + num_cells * BYTES_A_CELL

@@ -1,6 +1,5 @@
 """Writes a label set of masks of things, image by image."""
 
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
@@ -8,7 +7,7 @@ from threading import Lock
 from teacher.proposing.planning import MaskPlan
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
-from util.images.files import image_size_hw, read_image
+from util.images.files import count_pixels, read_image
 from util.label_set import Content, Made, Recipe, make_label_set
 from util.label_set.pixel_files import MASKS
 from util.running.shares import Share
@@ -57,7 +56,7 @@ def make_masks(
         return make
 
     def cost_bytes(image_id: str) -> int:
-        return _count_pixels(image_paths[image_id]) * (BYTES_A_PIXEL + plan.most_masks)
+        return count_pixels(image_paths[image_id]) * (BYTES_A_PIXEL + plan.most_masks)
 
     recipe = Recipe(
         settings=plan.made_by,
@@ -70,11 +69,3 @@ def make_masks(
         chosen_on=plan.chosen_on,
     )
     return make_label_set(recipe, output, overwrite, share)
-
-
-def _count_pixels(path: Path) -> int:
-    """How many pixels an image has; 0 if it cannot be read."""
-    try:
-        return math.prod(image_size_hw(path))
-    except UserError:
-        return 0

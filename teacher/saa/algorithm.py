@@ -41,6 +41,7 @@ from teacher.saa.map_rules import MapRule, lay_out, means_inside, rescore, stret
 from teacher.saa.saliency import Saliency
 from teacher.saa.scene import find_remarks, find_scene, relative_areas
 from teacher.saa.segmenters import Segmenter
+from util.images.scaling import scale_image
 from util.prompts import prompt_to_phrases
 from util.words import split_words
 
@@ -285,10 +286,4 @@ def contains_words(phrase: str, words: str) -> bool:
 
 def shrink_to(image_rgb: np.ndarray, longest_px: int) -> np.ndarray:
     """Resize an image so that its longest side has `longest_px` pixels; 0 leaves it as it is."""
-    height, width = image_rgb.shape[:2]
-    if longest_px == 0 or max(height, width) == longest_px:
-        return image_rgb
-    scale = longest_px / max(height, width)
-    size_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cv2.resize(image_rgb, size_wh, interpolation=method)
+    return scale_image(image_rgb, longest_px / max(image_rgb.shape[:2]) if longest_px else 1)

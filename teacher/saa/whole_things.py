@@ -11,6 +11,7 @@ import numpy as np
 
 from teacher.inference.cache import Cache, cache_key, image_key
 from teacher.inference.u2net import U2Net
+from util.images.scaling import scale_image
 
 Look = Callable[[np.ndarray], np.ndarray | None]
 """Gives, of an (H, W, 3) uint8 RGB image, an (h, w) float32 map in [0, 1] of how much each place of
@@ -79,9 +80,7 @@ class WholeThings:
 
 def is_even(image_rgb: np.ndarray) -> bool:
     """Tell whether an image, (H, W, 3) uint8, is of one colour but for small things."""
-    zoom = min(1.0, _SIDE_PX / max(image_rgb.shape[:2]))
-    size_wh = [max(1, round(side * zoom)) for side in image_rgb.shape[1::-1]]
-    small = cv2.resize(image_rgb, size_wh, interpolation=cv2.INTER_AREA)
+    small = scale_image(image_rgb, min(1.0, _SIDE_PX / max(image_rgb.shape[:2])))
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
-    blurred = cv2.GaussianBlur(lab, (0, 0), max(_BLUR * max(size_wh), 1.0))
+    blurred = cv2.GaussianBlur(lab, (0, 0), max(_BLUR * max(small.shape[:2]), 1.0))
     return float(blurred.reshape(-1, 3).std(axis=0).mean()) <= EVEN_LAB

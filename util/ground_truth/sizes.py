@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from util.errors import UserError, listed
-from util.images.files import image_size_hw
+from util.images.files import find_size_hw
 from util.running.ahead import map_ahead
 from util.words import count_of
 
@@ -111,17 +111,8 @@ def find_sizes(
 
 def read_sizes(image_paths: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
     """Read the (height, width) of images by id; one that cannot be read is passed over."""
-    found = map_ahead(_find_size, image_paths.items())
+    found = zip(image_paths, map_ahead(find_size_hw, image_paths.values()), strict=True)
     return {image_id: size_hw for image_id, size_hw in found if size_hw is not None}
-
-
-def _find_size(named: tuple[str, Path]) -> tuple[str, tuple[int, int] | None]:
-    """Find (height, width) of an image; None if it cannot be read, which is said elsewhere."""
-    image_id, path = named
-    try:
-        return image_id, image_size_hw(path)
-    except UserError:
-        return image_id, None
 
 
 def _have_one_shape(width: float, height: float, other_width: float, other_height: float) -> bool:

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import math
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from pathlib import Path
@@ -229,3 +230,16 @@ def image_size_hw(path: Path) -> tuple[int, int]:
     """
     with open_image(path, "an image") as image:
         return size_hw(image)
+
+
+def find_size_hw(path: Path) -> tuple[int, int] | None:
+    """Read height and width as `image_size_hw`; None where it cannot, which reading will tell."""
+    try:
+        return image_size_hw(path)
+    except UserError:
+        return None
+
+
+def count_pixels(path: Path) -> int:
+    """Count the pixels of an image by its header; 0 where it cannot be read."""
+    return math.prod(find_size_hw(path) or (0, 0))

@@ -1,13 +1,12 @@
 """Images that are read a little ahead of who asks for them."""
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from util.errors import UserError
-from util.images.files import image_size_hw, read_image
+from util.images.files import count_pixels, read_image
 from util.running.ahead import map_ahead
 
 IMAGES_AHEAD = 2
@@ -28,7 +27,7 @@ def read_ahead(image_paths: Mapping[str, Path]) -> Iterator[tuple[str, np.ndarra
         image_paths.values(),
         num_threads=1,
         num_ahead=IMAGES_AHEAD,
-        cost_bytes=_reading_cost,
+        cost_bytes=lambda path: count_pixels(path) * 3,
     )
     return zip(image_paths, images, strict=True)
 
@@ -39,11 +38,3 @@ def _read(path: Path) -> np.ndarray | UserError:
         return read_image(path)
     except UserError as error:
         return error
-
-
-def _reading_cost(path: Path) -> int:
-    """Memory that an image takes, by its header; 0 where that cannot be read."""
-    try:
-        return math.prod(image_size_hw(path)) * 3
-    except UserError:
-        return 0

@@ -1,6 +1,5 @@
 """Label sets on disk, to read from."""
 
-import math
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +14,7 @@ from util.bbox_csv import boxes_to_table, read_bbox_csv
 from util.data_classes import BoxSettings, parse_box_settings
 from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
-from util.images.files import find_files, image_size_hw, read_soft_label
+from util.images.files import count_pixels, find_files, image_size_hw, read_soft_label
 from util.images.identity import ImageIdentity, parse_images
 from util.images.ids import id_to_path
 from util.label_set.boxes import BYTES_A_PIXEL, FoundBoxes, find_boxes
@@ -302,7 +301,4 @@ class LabelSet:
 
 def map_cost(path: Path) -> int:
     """Memory that the map at a path takes while its boxes are found; 0 if it cannot be read."""
-    try:
-        return math.prod(image_size_hw(path)) * BYTES_A_PIXEL
-    except UserError:
-        return 0
+    return count_pixels(path) * BYTES_A_PIXEL

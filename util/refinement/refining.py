@@ -9,7 +9,7 @@ from util.config import EvaluationSection, RefinementSection
 from util.data_classes import BoxSettings
 from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
-from util.images.files import image_size_hw, read_image
+from util.images.files import find_size_hw, read_image
 from util.images.identity import ImageIdentity
 from util.label_set import (
     MANIFEST,
@@ -157,8 +157,7 @@ def _plan(
 
 def _cost_bytes(settings: RefinementSection, path: Path) -> int:
     """Memory that an image takes until its map is refined; 0 if its size cannot be read."""
-    try:
-        size_hw = image_size_hw(path)
-    except UserError:
+    size_hw = find_size_hw(path)
+    if size_hw is None:
         return 0
     return math.prod(size_hw) * BYTES_A_PIXEL + step_bytes(settings, size_hw)

@@ -1,6 +1,5 @@
 """Cuts images, and their masks, into windows."""
 
-import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from util.config import WindowsSection
 from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
-from util.images.files import find_files, image_size_hw, read_image, write_image
+from util.images.files import count_pixels, find_files, read_image, write_image
 from util.images.ids import id_to_path
 from util.running.ahead import map_ahead
 from util.running.interrupts import stop_between_items
@@ -123,7 +122,9 @@ def _cut_pending(
         except UserError as error:
             return frame_id, error
 
-    results = map_ahead(cut, sources, cost_bytes=lambda frame_id: _cost_bytes(sources[frame_id]))
+    results = map_ahead(
+        cut, sources, cost_bytes=lambda i: count_pixels(sources[i].image) * BYTES_A_PIXEL
+    )
     with (folder / PROGRESS).open("ab", 0) as progress, stop_between_items("image") as should_stop:
         for frame_id, result in track(results, "windows", len(sources)):
             if isinstance(result, UserError):
@@ -154,14 +155,6 @@ def cut_frame(settings: WindowsSection, frame_id: str, source: Source, folder: P
         if mask is not None:
             cut_mask(mask, place, id_to_path(folder / MASKS, window_id))
     return Frame(grid, image_print, mask_print)
-
-
-def _cost_bytes(source: Source) -> int:
-    """Memory that a frame takes, by its header; 0 where that cannot be read."""
-    try:
-        return math.prod(image_size_hw(source.image)) * BYTES_A_PIXEL
-    except UserError:
-        return 0
 
 
 def _find_done(

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from util.images.mask_values import IGNORED
+from util.images.scaling import scale_image
 from util.learning.augmentation import change_colours, draw_below, draw_between
 
 Paste = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -69,11 +70,6 @@ def resize_pair(
         classes: (H, W) uint8.
         factor: Of both sides; 1 = as they are.
     """
-    if factor == 1:
-        return image_rgb, classes
-    size_wh = tuple(max(round(side * factor), 1) for side in classes.shape[::-1])
-    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    return (
-        cv2.resize(image_rgb, size_wh, interpolation=how),
-        cv2.resize(classes, size_wh, interpolation=cv2.INTER_NEAREST),
-    )
+    scaled = scale_image(image_rgb, factor)
+    size_wh = scaled.shape[1::-1]
+    return scaled, cv2.resize(classes, size_wh, interpolation=cv2.INTER_NEAREST)

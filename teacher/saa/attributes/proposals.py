@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from teacher.saa.attributes.regions import Regions, describe_regions, join_regions
+from util.images.scaling import scale_image
 
 MAX_REGIONS = 100
 """Most regions an image keeps, the most salient first; crowded real tiles have 70 birds."""
@@ -105,12 +106,8 @@ def _most_salient(regions: Regions) -> Regions:
 
 def smooth_lab(image_rgb: np.ndarray, scale: Scale) -> np.ndarray:
     """(h, w, 3) float32 L*a*b* at the scale's size, without the noise of single pixels."""
-    height, width = image_rgb.shape[:2]
-    zoom = min(1.0, scale.side_px / max(height, width))
-    if zoom < 1:
-        size_wh = (max(1, round(width * zoom)), max(1, round(height * zoom)))
-        image_rgb = cv2.resize(image_rgb, size_wh, interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(image_rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+    small = scale_image(image_rgb, min(1.0, scale.side_px / max(image_rgb.shape[:2])))
+    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
     return cv2.GaussianBlur(lab, (0, 0), max(scale.blur * max(lab.shape[:2]), MIN_SIGMA_PX))
 
 

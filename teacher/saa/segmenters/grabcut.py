@@ -5,6 +5,7 @@ import numpy as np
 
 from teacher.inference.crop_masks import CropMask, crop_mask
 from teacher.saa.whole_things import STANDS_OUT, Look, see_nothing
+from util.images.scaling import scale_size
 
 MARGIN = 0.35
 """Share of the box's longer side added around it: the water that GrabCut learns from."""
@@ -93,7 +94,7 @@ def _outline(image_rgb: np.ndarray, box_xyxy: tuple[int, int, int, int]) -> np.n
     inside[y0 - top : y1 - top, x0 - left : x1 - left] = 1
 
     zoom = CROP_SIDE_PX / max(crop.shape[:2])
-    size_wh = (max(1, round(crop.shape[1] * zoom)), max(1, round(crop.shape[0] * zoom)))
+    size_wh = scale_size(crop.shape[:2], zoom)[::-1]
     method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
     small = cv2.resize(crop, size_wh, interpolation=method)
     small_inside = cv2.resize(inside, size_wh, interpolation=cv2.INTER_NEAREST) > 0

@@ -10,7 +10,9 @@ from PIL import Image
 
 from util.errors import UserError
 from util.images.files import (
+    count_pixels,
     find_images,
+    find_size_hw,
     image_size_hw,
     read_image,
     read_soft_label,
@@ -160,3 +162,13 @@ def test_a_colour_or_truncated_soft_label_is_refused(tmp_path: Path) -> None:
     (tmp_path / "y.png").write_bytes(data[: len(data) // 2])
     with pytest.raises(UserError, match="cannot be read"):
         read_soft_label(tmp_path / "y.png")
+
+
+def test_a_size_that_cannot_be_read_counts_nothing(tmp_path: Path) -> None:
+    write_image(tmp_path / "x.png", np.zeros((4, 9, 3), np.uint8))
+    (tmp_path / "y.png").write_bytes(b"no image")
+    assert find_size_hw(tmp_path / "x.png") == (4, 9)
+    assert count_pixels(tmp_path / "x.png") == 36
+    for name in ("y.png", "missing.png"):
+        assert find_size_hw(tmp_path / name) is None
+        assert count_pixels(tmp_path / name) == 0
