@@ -14,7 +14,7 @@ from util.images.identity import ImageIdentity
 from util.label_set.contents import Content
 from util.label_set.failures import Failures
 from util.label_set.reading import LabelSet
-from util.label_set.records import CHOSEN_ON, LOG
+from util.label_set.records import CHOSEN_ON, LOG, Record
 from util.label_set.work import find_pending
 from util.label_set.writing import LabelSetWriter
 from util.running.ahead import map_ahead
@@ -114,24 +114,32 @@ def _make_maps(recipe: Recipe, writer: LabelSetWriter) -> dict[str, str]:
         return failures.reasons
     make = recipe.load()
     writer.begin()
-    results = map_ahead(partial(_try, make), pending, cost_bytes=recipe.cost_bytes)
+    results = map_ahead(partial(_try, make, writer), pending, cost_bytes=recipe.cost_bytes)
     with log_to(writer.folder / LOG), stop_between_items("image") as should_stop:
         for image_id, made, seconds in track(results, recipe.label, len(pending)):
             if isinstance(made, UserError):
                 failures.add(image_id, str(made))
                 writer.fail(image_id, str(made))
             else:
-                writer.add(image_id, made, sources[image_id], seconds)
+                writer.record(image_id, made, sources[image_id], seconds)
             if should_stop():
                 break
     return failures.reasons
 
 
-def _try(make: Callable[[str], Content], image_id: str) -> tuple[str, Content | UserError, float]:
-    """Make the map of an image: its id, the map or why there is none, and the seconds it took."""
+def _try(
+    make: Callable[[str], Content], writer: LabelSetWriter, image_id: str
+) -> tuple[str, Record | UserError, float]:
+    """Make and write the map of an image: its id, what is to be recorded, and the seconds it took.
+
+    Instead of the record it may give why there is no map.
+    """
     start = time.perf_counter()
     try:
-        made: Content | UserError = make(image_id)
+        content = make(image_id)
+        seconds = time.perf_counter() - start
+        return image_id, writer.write(image_id, content), seconds
     except UserError as error:
-        made = error
-    return image_id, made, time.perf_counter() - start
+        return image_id, error, 0
+    except ValueError as error:  # one odd map stops no other
+        return image_id, UserError(str(error)), 0

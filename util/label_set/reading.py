@@ -228,11 +228,21 @@ class LabelSet:
         return weights_path(self.folder, image_id)
 
     def read_weights(self, image_id: str) -> np.ndarray:
-        """Read how much each pixel counts, (H, W) float32 in [0, 1]; 1 where there is no file."""
-        path = self.weights_path(image_id)
+        """Read how much each pixel counts, (H, W) float32 in [0, 1]; 1 where there is no file.
+
+        Raises:
+            UserError: A file is truncated, not gray, or of another size than the map.
+        """
+        path, size_hw = self.weights_path(image_id), image_size_hw(self.path(image_id))
         if not path.exists():
-            return np.ones(image_size_hw(self.path(image_id)), np.float32)
-        return read_soft_label(path)
+            return np.ones(size_hw, np.float32)
+        weights = read_soft_label(path)
+        if weights.shape != size_hw:
+            raise UserError(
+                f"{path} has the (height, width) {weights.shape}, its map has {size_hw}; make "
+                "weights of the map's size, or remove them"
+            )
+        return weights
 
     def logits_path(self, image_id: str) -> Path:
         """Where the logits of an image lie, if the set has them."""

@@ -43,9 +43,15 @@ def reduce_size(size_hw: tuple[int, int], side_px: int) -> tuple[int, int]:
 
 def reduce(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     """Shrink a map or an image; a pixel is the mean of those that it stands for."""
-    return np.asarray(cv2.resize(image, size_hw[::-1], interpolation=cv2.INTER_AREA))
+    return _resize(image, size_hw, cv2.INTER_AREA)
 
 
 def enlarge(values: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     """Enlarge a map, (h, w) float32, bilinearly."""
-    return np.asarray(cv2.resize(values, size_hw[::-1], interpolation=cv2.INTER_LINEAR))
+    return _resize(values, size_hw, cv2.INTER_LINEAR)
+
+
+def _resize(values: np.ndarray, size_hw: tuple[int, int], how: int) -> np.ndarray:
+    """Resize; means of ones that are rounded above 1 are 1."""
+    resized = np.asarray(cv2.resize(values, size_hw[::-1], interpolation=how))
+    return np.clip(resized, values.min(), values.max(), out=resized)

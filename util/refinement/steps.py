@@ -93,8 +93,7 @@ def step_bytes(settings: RefinementSection, size_hw: tuple[int, int]) -> int:
 
     costs = {
         "par": reduced_px(settings.par_side_px) * par.BYTES_A_PIXEL,
-        "guided_filter": min(math.prod(size_hw), guided_filter.BAND_PX)
-        * guided_filter.BYTES_A_PIXEL,
+        "guided_filter": guided_filter.band_bytes(size_hw, settings.guided_filter_radius_px),
         "crf": reduced_px(settings.crf_side_px) ** 2 * dense_crf.BYTES_A_PAIR,
         "random_walk": reduced_px(settings.random_walk_side_px) * random_walk.BYTES_A_PIXEL,
     }

@@ -43,6 +43,13 @@ def test_it_is_what_windows_fitted_one_by_one_give(
         np.testing.assert_allclose(filtered, plainly(soft_label, image, 3, 1e-3), atol=1e-5)
 
 
+def test_gray_images_need_no_large_epsilon(rng: np.random.Generator) -> None:
+    gray = np.repeat(rng.integers(0, 256, (15, 22, 1), dtype=np.uint8), 3, axis=2)
+    soft_label = rng.random((15, 22), dtype=np.float32)
+    filtered = filter_guided(soft_label, gray, 3, 1e-6)
+    np.testing.assert_allclose(filtered, plainly(soft_label, gray, 3, 1e-6), atol=1e-4)
+
+
 def test_the_edges_of_a_smooth_map_become_those_of_the_image() -> None:
     image = np.zeros((30, 30, 3), np.uint8)
     image[:, 15:] = (200, 90, 90)

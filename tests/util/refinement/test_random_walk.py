@@ -52,3 +52,15 @@ def test_even_maps_stay_as_they_are_whatever_the_size(
         even = np.full((16, 25), level, np.float32)
         np.testing.assert_allclose(walk_randomly(even, image, side_px=side_px), even, rtol=1e-6)
     assert not walk_randomly(np.zeros((16, 25), np.float32), image, side_px=side_px).any()
+
+
+@pytest.mark.parametrize("size_hw", [(180, 180), (224, 224), (427, 640)])
+def test_what_is_sure_stays_no_surer_than_one(
+    size_hw: tuple[int, int], rng: np.random.Generator
+) -> None:
+    sure = np.zeros(size_hw, np.float32)
+    sure[: size_hw[0] // 2] = 1
+    image = rng.integers(0, 256, (*size_hw, 3), dtype=np.uint8)
+    walked = walk_randomly(sure, image)
+    assert walked.min() >= 0
+    assert walked.max() <= 1

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import read_gray
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.images.files import find_images, read_image, write_image
+from util.images.files import find_images, read_image, write_image, write_soft_label
 from util.images.identity import ImageIdentity
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.refinement.guided_filter import filter_guided
@@ -108,6 +108,31 @@ def test_a_damaged_image_fails_alone(rough: Path, capsys: pytest.CaptureFixture[
     refined = refine(rough, status=1)
     assert refined.ids == others
     assert f"1 image failed, the rest is done: {first}: " in capsys.readouterr().err
+
+
+def test_weights_of_another_size_than_their_map_fail_alone(
+    rough: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bird = LabelSet(rough.parent / "label_sets" / "bird")
+    weighted = bird.ids[3]
+    write_soft_label(bird.weights_path(weighted), np.ones((3, 5), np.float32))
+    refined = refine(rough, status=1)
+    assert refined.ids == [image_id for image_id in bird.ids if image_id != weighted]
+    assert "has the (height, width) (3, 5), its map has" in capsys.readouterr().err
+
+
+def test_a_map_that_no_file_can_hold_fails_alone(
+    rough: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, *others = images = find_images(rough.parent / "images")
+    its_mean = read_image(images[odd]).mean()
+    monkeypatch.setattr(
+        "util.refinement.refining.apply_steps",
+        lambda _, image, soft_label: soft_label + 2 * (image.mean() == its_mean),
+    )
+    refined = refine(rough, status=1)
+    assert refined.ids == others
+    assert "outside [0, 1]" in capsys.readouterr().err
 
 
 def test_a_label_set_is_not_refined_into_itself(rough: Path) -> None:

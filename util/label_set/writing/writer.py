@@ -172,27 +172,47 @@ class LabelSetWriter:
             raise
 
     def add(self, image_id: str, content: Content, source: str, seconds: float) -> None:
-        """Write what is kept of an image; older files that have no successor are removed.
-
-        Args:
-            image_id: Names the files.
-            content: Its map, its boxes or both, with weights, logits, proposals if it has any.
-            source: Fingerprint of what it was made from.
-            seconds: How long that took.
+        """Write what is kept of an image, and record it; `write` and `record` in one.
 
         Raises:
             ValueError: Values are outside their range.
             OSError: Something cannot be written.
         """
         self.begin()
-        record = {
-            "id": image_id,
-            "status": "empty",
-            "source": source,
-            "seconds": round(seconds, 4),
-            **keep(self.folder, image_id, content, self._box_settings),
-        }
-        self._append(record)
+        self.record(image_id, self.write(image_id, content), source, seconds)
+
+    def write(self, image_id: str, content: Content) -> Record:
+        """Write the files of an image, after `begin`; older ones without a successor are removed.
+
+        May be done in several threads, of an image each.
+
+        Args:
+            image_id: Names the files.
+            content: Its map, its boxes or both, with weights, logits, proposals if it has any.
+
+        Returns:
+            What is to be recorded of them.
+
+        Raises:
+            ValueError: Values are outside their range.
+            OSError: Something cannot be written.
+        """
+        return keep(self.folder, image_id, content, self._box_settings)
+
+    def record(self, image_id: str, kept: Record, source: str, seconds: float) -> None:
+        """Record that an image is made.
+
+        Args:
+            image_id: Of the image.
+            kept: What `write` gave.
+            source: Fingerprint of what it was made from.
+            seconds: How long that took.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        made = {"id": image_id, "status": "empty", "source": source, "seconds": round(seconds, 4)}
+        self._append(made | kept)
         self.failed.pop(image_id, None)
         self._num_labelled += 1
 
