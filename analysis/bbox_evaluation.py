@@ -75,13 +75,17 @@ READS = {
     "evaluation.baseline",
 } | ORDER_KEYS
 
-PARTS = "bbox_evaluation_parts"
-CLASSES = "bbox_evaluation_classes"
+SCORES, COCO = "bbox_evaluation", "bbox_average_precision"
+PARTS, CLASSES = "bbox_evaluation_parts", "bbox_evaluation_classes"
+DIFFERENCES, LABELS = "bbox_differences", "bbox_image_labels"
+TABLES = (SCORES, COCO, PARTS, CLASSES, DIFFERENCES, LABELS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
+    tables = SplitTables(config.paths.runs, config.data.test_split)
+    tables.check(TABLES)
     image_paths = find_images(config.data.images)
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     warn_of_shared_images(config.data)
@@ -111,13 +115,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         cache(lambda image_id: image_size_hw(image_paths[image_id])),
     )
     judged = compared.found.map(judge.judge).checked()
-    tell(config, compared, judge, judged.sets, labels)
+    tell(config, tables, compared, judge, judged.sets, labels)
     say_what_to_draw(config, compared.found.sets, argv)
     return judged.report()
 
 
 def tell(
     config: Config,
+    tables: SplitTables,
     compared: Compared[Predicted],
     judge: BoxJudge,
     judged: Mapping[str, Judged],
@@ -126,7 +131,6 @@ def tell(
     """Print and write how predictions fare: together, by label and part, beside the baseline."""
     opened, num_images = compared.found.sets, len(compared.image_ids)
     split, ious = config.data.test_split, config.evaluation.iou_thresholds
-    tables = SplitTables(config.paths.runs, split)
     chance, coco_chance = judge.chance()
     table, coco = tabulate_boxes(judged, chance), tabulate_coco(judged, coco_chance)
     with_truth = split_ignored(judge.truths)[0]["image"].nunique()
@@ -144,13 +148,15 @@ def tell(
         print(f"{equal}.")
     if labels:
         tell_labels(config, tables, compared, labels)
+    else:
+        tables.forget(LABELS)
     tell_parts(tables, config.data.groups, judge, judged)
     tell_classes(tables, ious, judged)
-    written = tables.write("bbox_evaluation", table.assign(images=num_images))
-    tables.write("bbox_average_precision", coco.assign(images=num_images))
+    written = tables.write(SCORES, table.assign(images=num_images))
+    tables.write(COCO, coco.assign(images=num_images))
     scores = {name: one.scores for name, one in judged.items()}
     shown = [*(f"f1, {metric}" for metric in name_metrics(ious)), *COCO_SCORES]
-    tell_differences(tables, "bbox_differences", compared.baseline, scores, shown)
+    tell_differences(tables, DIFFERENCES, compared.baseline, scores, shown)
     curves = {name: one.matcher.confidence_curve(ious[0]) for name, one in judged.items()}
     picture = written.with_name(f"bbox_evaluation_{split}.png")
     draw_precision_recall(picture, curves, ious[0])
@@ -180,7 +186,7 @@ def tell_labels(
     lacking = sum(image_id not in labels for image_id in image_ids)
     print(f"Share of images with a box, by label:\n{format_found(shares)}")
     print(f"{lacking} of {len(image_ids)} images are not in {config.data.image_labels}.")
-    tables.write("bbox_image_labels", shares)
+    tables.write(LABELS, shares)
 
 
 def tell_parts(

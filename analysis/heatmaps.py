@@ -93,8 +93,8 @@ def find_maps(
     from analysis.evaluation.found_label_sets import Shelves, find_label_sets, on_common_images
     from analysis.evaluation.pixels import open_maps
 
-    order = name_in_order(config.teacher, config.combination, config.student)
-    shelves = Shelves(config.paths.label_sets, config.paths.runs, config.data.test_split, order)
+    paths, order = config.paths, name_in_order(config.teacher, config.combination, config.student)
+    shelves = Shelves(paths.label_sets, paths.runs, config.data.test_split, order, need_maps=True)
     named = config.evaluation.predictions
     opened = find_label_sets(shelves, named).checked().map(open_maps)
     found, common = on_common_images(opened, image_ids, split, bool(named))

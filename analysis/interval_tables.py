@@ -153,6 +153,20 @@ class SplitTables:
     folder: Path
     split: str
 
+    def check(self, names: Iterable[str]) -> None:
+        """Make sure that the rows of other splits can be read, before anything is measured.
+
+        Raises:
+            UserError: Files of these names have no column `split`; all are named.
+        """
+        strange = [path for name in names if not _is_readable(path := self.folder / f"{name}.csv")]
+        if strange:
+            raise UserError(
+                f"the rows of other splits in {listed(strange)} cannot be read: there is "
+                "no column split, as where a spreadsheet has put semicolons for commas; move "
+                "the files away, or save them with commas"
+            )
+
     def write(self, name: str, table: pd.DataFrame) -> Path:
         """Write a table of the split as NAME.csv, the split its second column.
 
@@ -185,9 +199,11 @@ def tell_differences(
 ) -> None:
     """Write how label sets differ from one (see `compare_with`) as a table; print some metrics.
 
-    Where there is no baseline, or it could not be judged, there is nothing to tell.
+    Where there is no baseline, or it could not be judged, there is nothing to tell, and older
+    differences hold no longer.
     """
     if baseline is None or baseline not in scores:
+        tables.forget(name)
         return
     differences = compare_with(baseline, scores)
     print(f"Minus {baseline}:\n{format_differences(differences, metrics)}")
@@ -195,9 +211,18 @@ def tell_differences(
 
 
 def _read_other_splits(path: Path, split: str) -> pd.DataFrame:
-    """Read the rows of other splits as text; none from a file that is no table of ours."""
-    try:
-        kept = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (FileNotFoundError, ValueError):
+    """Read the rows of other splits as text, where `_is_readable`; none where there is no file."""
+    if not path.exists():
         return pd.DataFrame()
-    return kept[kept["split"] != split] if "split" in kept else pd.DataFrame()
+    kept = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return kept[kept["split"] != split]
+
+
+def _is_readable(path: Path) -> bool:
+    """Tell whether a file is a table with a column `split`, or is not there."""
+    try:
+        return "split" in pd.read_csv(path, nrows=0)
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        return False

@@ -34,7 +34,7 @@ import pandas as pd
 from analysis.evaluation.found_label_sets import Compared, Found, Shelves, open_compared
 from analysis.evaluation.pixels import Maps, Measured, check_distractors, measure, open_maps
 from analysis.evaluation.reading_order import ORDER_KEYS, name_in_order
-from analysis.evaluation.road_anomaly import tell_road_anomaly
+from analysis.evaluation.road_anomaly import BENCHMARK, tell_road_anomaly
 from analysis.evaluation.thresholds import DevelopmentSplit, check_apart
 from analysis.evaluation.trivial_baselines import build_baselines
 from analysis.interval_tables import (
@@ -61,7 +61,10 @@ READS = {"evaluation.predictions", "evaluation.threshold", "evaluation.baseline"
 READS |= {"evaluation.benchmark", "evaluation.trivial_baselines"}
 READS |= {"evaluation.threshold_split", "evaluation.distractors"} | ORDER_KEYS
 
-PARTS = "pixel_evaluation_parts"
+SCORES, IMAGES = "pixel_evaluation", "pixel_evaluation_images"
+PARTS, CLASSES = "pixel_evaluation_parts", "pixel_evaluation_classes"
+DIFFERENCES = "pixel_differences"
+TABLES = (SCORES, IMAGES, PARTS, CLASSES, DIFFERENCES, BENCHMARK)
 
 SHOWN = ("average_precision", "roc_auc", "fpr_at_95_tpr", "iou")
 FRAMES_SHOWN = (*FRAME_SCORES, "threshold")
@@ -71,6 +74,8 @@ ALSO_SHOWN = ("best_f1", "brier_score", "calibration_error", "obstacle_mean_f1",
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the analysis."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
+    tables = SplitTables(config.paths.runs, config.data.test_split)
+    tables.check(TABLES)
     image_paths = find_images(config.data.images)
     test_ids = read_split(config.data.splits, config.data.test_split, image_paths)
     warn_of_shared_images(config.data)
@@ -83,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             config.paths.runs,
             config.data.test_split,
             name_in_order(config.teacher, config.combination, config.student),
+            need_maps=True,
         ),
         config.evaluation.predictions,
         config.evaluation.baseline,
@@ -94,7 +100,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     judged = gather_judged(config, compared, thresholds, image_paths)
     what, parts = name_parts(config.data.groups, compared.image_ids)
     measured = measure_all(config, compared, judged, thresholds, masks, image_paths, parts)
-    tables = SplitTables(config.paths.runs, config.data.test_split)
     tell(tables, compared, measured.sets, masks.class_names)
     tell_parts(tables, what, measured.sets)
     if config.evaluation.benchmark != "none":
@@ -102,6 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         fitting = {name: judged.sets[name] for name in exact}
         truths = masks.of(compared.image_ids)
         tell_road_anomaly(tables, config.evaluation.benchmark, fitting, truths, exact)
+    else:
+        tables.forget(BENCHMARK)
     print_next(["analysis/heatmaps.py"], argv, {"evaluation.predictions"})
     return measured.report()
 
@@ -211,14 +218,16 @@ def tell(
     say_what_is_in_sample(table, "label_set")
     if equal := describe_equal(compared.found.sets):
         print(f"{equal}.")
-    written = tables.write("pixel_evaluation", table)
+    written = tables.write(SCORES, table)
     if class_names:
         tell_classes(tables, measured, class_names)
+    else:
+        tables.forget(CLASSES)
     label_sets = measured.keys() & compared.found.sets.keys()
     scores = {name: measured[name].scores for name in measured if name in label_sets}
-    tell_differences(tables, "pixel_differences", compared.baseline, scores, (*SHOWN, "dice"))
+    tell_differences(tables, DIFFERENCES, compared.baseline, scores, (*SHOWN, "dice"))
     images = pd.concat({n: one.images for n, one in measured.items()}, names=["label_set"])
-    by_image = tables.write("pixel_evaluation_images", images.reset_index("label_set"))
+    by_image = tables.write(IMAGES, images.reset_index("label_set"))
     print(f"Wrote {written} and {by_image}")
 
 
@@ -231,7 +240,7 @@ def tell_classes(
     }
     shares = tabulate_found("label_set", "class", "pixels", by_class)
     print(f"Share of pixels above the threshold, by class:\n{format_found(shares)}")
-    tables.write("pixel_evaluation_classes", shares)
+    tables.write(CLASSES, shares)
 
 
 def tell_parts(tables: SplitTables, what: str, measured: Mapping[str, Measured]) -> None:

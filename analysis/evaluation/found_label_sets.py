@@ -12,7 +12,7 @@ from student.inference.label_sets import is_of_another_checkpoint
 from util.disk.places import name_in
 from util.disk.walking import on_disk
 from util.errors import UserError, listed
-from util.label_set import PREDICTION, find_label_set, list_label_sets
+from util.label_set import PREDICTION, LabelSet, find_label_set, list_label_sets
 from util.learning.runs.used_images import warn_of_used_images
 from util.metrics.groups import ImageGroups, group_images
 from util.metrics.intervals import resamples_for
@@ -73,12 +73,14 @@ class Shelves:
         split: Of the images that are judged, whose predictions a run's name stands for.
         order: Names of label sets and runs as a reader compares them; see
             `reading_order.name_in_order`.
+        need_maps: Whether those that hold boxes alone cannot be judged.
     """
 
     label_sets: Path
     runs: Path
     split: str
     order: Sequence[str] = ()
+    need_maps: bool = False
 
     def find(self, place: str) -> Path:
         """Find the label set, or its CSV, that a user means (see `find_label_set`).
@@ -114,7 +116,8 @@ class Shelves:
 def find_label_sets(shelves: Shelves, places: Sequence[str]) -> Found[Path]:
     """Find what to judge: what is named, else all label sets and tested runs.
 
-    Runs that were trained anew since they were tested are said, and left out if not named.
+    Runs that were trained anew since they were tested are said, and left out if not named; so are
+    label sets of boxes alone where maps are needed.
 
     Args:
         shelves: Where label sets are.
@@ -141,13 +144,30 @@ def find_label_sets(shelves: Shelves, places: Sequence[str]) -> Found[Path]:
             "student/test.py --overwrite"
         )
     if not named:
-        sets = {name: path for name, path in sets.items() if name not in stale}
+        sets = _pass_over_boxes(shelves, {n: path for n, path in sets.items() if n not in stale})
     if not sets and not problems:
         raise UserError(
             f"there is no label set in {shelves.label_sets} or {shelves.runs}; run the teacher "
             "first, or name what to judge with --evaluation.predictions"
         )
     return Found(sets, problems)
+
+
+def _pass_over_boxes(shelves: Shelves, sets: Mapping[str, Path]) -> dict[str, Path]:
+    """Leave out label sets of boxes alone where maps are needed, unless there is nothing else."""
+    left = {name: path for name, path in sets.items() if not shelves.need_maps or _has_maps(path)}
+    if not left or len(left) == len(sets):
+        return dict(sets)
+    without = sorted(sets.keys() - left.keys())
+    print(f"Passed over, since they hold boxes and no maps: {listed(without)}")
+    return left
+
+
+def _has_maps(path: Path) -> bool:
+    """Tell whether a label set has maps; who opens a damaged one says so."""
+    with suppress(UserError):
+        return LabelSet(path, needs_maps=False).has_maps
+    return True
 
 
 def _is_stale(path: Path) -> bool:

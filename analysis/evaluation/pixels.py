@@ -23,6 +23,7 @@ from util.metrics.components import (
 )
 from util.metrics.groups import ImageGroups
 from util.metrics.intervals import Interval, Score, bootstrap
+from util.metrics.pixelwise.binned_pixels import BinnedPixels
 from util.metrics.pixelwise.classes import count_pairs
 from util.metrics.pixelwise.pixel_calibration import (
     CALIBRATION_SCORES,
@@ -37,7 +38,6 @@ from util.metrics.pixelwise.pixel_scores import (
     curve_scores,
     frame_scores,
     frame_sums,
-    pixels_by_bin,
     spurious_rate,
     threshold_scores,
 )
@@ -188,7 +188,7 @@ class Sums:
         self._rows: list[dict[str, Any]] = []
         self._parts: dict[str, PixelHistogram] = {}
         self._sizes: Counter[str] = Counter()
-        self._by_bin: list[np.ndarray] = []
+        self._binned = BinnedPixels()
         self._calibration: list[np.ndarray] = []
 
     def add(
@@ -212,7 +212,7 @@ class Sums:
             self._sizes[part] += 1
         values = asdict(measure_pixels(histogram, self._threshold))
         self._rows.append({"image": image_id, "is_empty": not is_found.any(), **values})
-        self._by_bin.append(pixels_by_bin(histogram))
+        self._binned.add(histogram)
         self._calibration.append(calibration_sums(histogram))
 
     def add_classes(self, soft_label: np.ndarray, truth: np.ndarray, classes: np.ndarray) -> None:
@@ -239,7 +239,7 @@ class Sums:
         frames = frame_sums(counts)
         values = asdict(measure_pixels(self.pooled, self._threshold))
         calibration = np.array(self._calibration)
-        curve = resample(np.array(self._by_bin), curve_scores)
+        curve = resample(self._binned.rows(), curve_scores)
         scores = {
             **name_scores(THRESHOLD_SCORES, resample(counts, threshold_scores)),
             **name_scores(FRAME_SCORES, resample(frames, frame_scores)),

@@ -18,6 +18,9 @@ from util.metrics.components import TRACKS, ComponentScores, measure_components
 from util.metrics.pixelwise.road_anomaly import SUBMITTED, RoadAnomalyPixels, Version
 from util.running.progress import track
 
+BENCHMARK = "road_anomaly"
+"""Name of the table."""
+
 
 def tell_road_anomaly(
     tables: SplitTables,
@@ -49,7 +52,7 @@ def tell_road_anomaly(
     )
     print(f"As the road-anomaly benchmark's code of {version} measures float16 scores:")
     print(table.drop(columns="convention").to_string(index=False, float_format="%.4f", na_rep="-"))
-    print(f"Wrote {tables.write('road_anomaly', table)}")
+    print(f"Wrote {tables.write(BENCHMARK, table)}")
 
 
 def measure_submission(maps: Maps, masks: TrueMasks, version: Version) -> list[dict[str, Any]]:

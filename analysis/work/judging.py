@@ -27,7 +27,7 @@ from util.masks_to_bboxes import as_in_thesis, soft_label_to_boxes
 from util.metrics.box_scores import count_boxes
 from util.metrics.boxes import BoxMatcher
 from util.metrics.groups import ImageGroups, group_images
-from util.metrics.pixelwise.pixel_scores import pixels_by_bin
+from util.metrics.pixelwise.binned_pixels import BinnedPixels
 from util.metrics.pixelwise.pixels import PixelHistogram
 from util.settings import settings_hash
 
@@ -128,7 +128,7 @@ class Tally:
         self.judge = judge
         self._waiting = iter(judge.image_ids)
         self._boxes: list[tuple[str, tuple[int, int], Boxes]] = []
-        self._pixels: list[np.ndarray] = []
+        self._pixels = BinnedPixels()
         self._pooled = PixelHistogram()
         self._is_empty: list[bool] = []
 
@@ -146,7 +146,7 @@ class Tally:
                 histogram.add(soft_label, truth)
             except ValueError as error:
                 raise UserError(f"the mask of {image_id} does not fit: {error}") from None
-            self._pixels.append(pixels_by_bin(histogram))
+            self._pixels.add(histogram)
             self._pooled += histogram
 
     def counts(self) -> dict[str, np.ndarray]:
@@ -161,7 +161,7 @@ class Tally:
             matcher = BoxMatcher(judge.truths, table, judge.image_ids, least, in_thesis)
             arrays["boxes"] = count_boxes(matcher, judge.iou_thresholds)
         if judge.masks is not None:
-            arrays["pixels"] = np.array(self._pixels, np.uint32)
+            arrays["pixels"] = self._pixels.rows()
             arrays["levels"] = np.stack([self._pooled.negatives, self._pooled.positives])
         return arrays
 

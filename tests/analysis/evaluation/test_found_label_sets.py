@@ -11,6 +11,7 @@ import pytest
 
 import analysis.bbox_evaluation
 import analysis.evaluation.found_label_sets
+import analysis.heatmaps
 import analysis.pixel_evaluation
 import util.csv_from_soft_labels
 from analysis.evaluation.found_label_sets import find_baseline, find_label_sets
@@ -26,7 +27,7 @@ from tests.analysis.evaluation.evaluation_projects import (
 )
 from util.config import read_config
 from util.config.command_line import load_config
-from util.data_classes import BoxSettings
+from util.data_classes import Boxes, BoxSettings
 from util.disk.places import to_place
 from util.errors import UserError
 from util.images.files import find_images
@@ -111,6 +112,27 @@ def test_a_label_set_of_other_images_is_passed_over_unless_it_was_asked_for(
     assert "few is left out: it has no map of any Test image" in capsys.readouterr().err
     with pytest.raises(UserError, match="nothing is left to judge"):
         made.run(evaluate, "--evaluation.predictions", "few")
+
+
+def test_boxes_without_maps_are_passed_over_by_who_needs_maps_unless_they_were_asked_for(
+    made: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = Boxes(np.zeros((0, 4)), np.zeros(0))
+    with LabelSetWriter(made.folder / "label_sets" / "detector", {"producer": "test"}) as writer:
+        for image_id, soft_label in made.test.items():
+            writer.add(image_id, Content(None, boxes=none, size_hw=soft_label.shape), "1", 0)
+        writer.finish(BoxSettings())
+    for main in (analysis.pixel_evaluation.main, analysis.heatmaps.main):
+        assert made.run(main) == 0
+        told = capsys.readouterr().out
+        assert "Passed over, since they hold boxes and no maps: detector" in told
+        with pytest.raises(UserError, match="holds the boxes of a detector and no maps"):
+            made.run(main, "--evaluation.predictions", "detector")
+    assert made.run(analysis.bbox_evaluation.main) == 0
+    assert set(made.table("bbox_evaluation").index) == {"good", "detector"}
+    shutil.rmtree(made.folder / "label_sets" / "good")
+    with pytest.raises(UserError, match=r"detector: .* holds the boxes of a detector"):
+        made.run(analysis.pixel_evaluation.main)
 
 
 def test_label_sets_without_a_common_image_are_refused(made: Project) -> None:

@@ -1,5 +1,6 @@
 """Rows of a split, and of the folders or groups in it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.metrics import average_precision_score
 from analysis.bbox_evaluation import main as evaluate_boxes
 from analysis.pixel_evaluation import main as evaluate_pixels
 from tests.conftest import read_gray
+from util.errors import UserError
 from util.label_set import LabelSet
 
 
@@ -109,3 +111,38 @@ def test_figures_of_parts_go_where_a_later_run_of_the_split_has_none(
         for options in (by_group, []):
             assert evaluate([*arguments, *options]) == 0
         assert not path.exists()
+
+
+def test_tables_of_what_is_no_longer_asked_go_and_those_of_other_splits_stay(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    asked = ["--evaluation.baseline", "bird", "--evaluation.benchmark", "2023"]
+    other = ["--data.test_split", "Validation"]
+    for more in (other, []):
+        assert evaluate_pixels([*arguments, *asked, *more]) == 0
+        assert evaluate_boxes([*arguments, *asked[:2], *more]) == 0
+    assert evaluate_pixels(arguments) == evaluate_boxes(arguments) == 0
+    for name in ("pixel_differences", "road_anomaly", "bbox_differences"):
+        assert set(pd.read_csv(tmp_path / f"{name}.csv")["split"]) == {"Validation"}
+    assert evaluate_pixels([*arguments, *other]) == evaluate_boxes([*arguments, *other]) == 0
+    for name in ("pixel_differences", "road_anomaly", "bbox_differences"):
+        assert not (tmp_path / f"{name}.csv").exists()
+
+
+@pytest.mark.parametrize("evaluate", [evaluate_boxes, evaluate_pixels])
+def test_a_table_that_a_spreadsheet_has_saved_otherwise_is_not_lost(
+    evaluate: Callable[[list[str]], int],
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert evaluate(arguments) == 0
+    for path in tmp_path.glob("*_evaluation.csv"):
+        path.write_text(path.read_text("utf-8").replace(",", ";"), "utf-8")
+    saved = {path: path.read_bytes() for path in tmp_path.glob("*.csv")}
+    monkeypatch.setattr(f"{evaluate.__module__}.open_compared", pytest.fail)  # nothing is measured
+    with pytest.raises(
+        UserError, match=r"_evaluation\.csv cannot be read"
+    ):
+        evaluate([*arguments, "--data.test_split", "Validation"])
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.csv")} == saved

@@ -19,7 +19,7 @@ from util.images.masks import open_masks
 from util.metrics.box_scores import count_boxes
 from util.metrics.groups import ImageGroups
 from util.metrics.intervals import bootstrap
-from util.metrics.pixelwise.pixel_scores import pixels_by_bin
+from util.metrics.pixelwise.binned_pixels import BinnedPixels
 from util.metrics.pixelwise.pixels import PixelHistogram
 
 IMAGES = tuple(f"{number:02}" for number in range(60))
@@ -83,12 +83,13 @@ def test_resamples_without_anomaly_are_left_out_where_no_such_images_have_a_scor
 ) -> None:
     soft_label = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
     truths = [(soft_label > 0.6).astype(np.uint8), *[np.zeros((3, 4), np.uint8)] * 3]
-    sums, by_bin = Sums(0.5), []
+    sums, binned = Sums(0.5), BinnedPixels()
     for number, truth in enumerate(truths):
         histogram = PixelHistogram()
         histogram.add(soft_label, truth)
         sums.add(str(number), soft_label, truth)
-        by_bin.append(pixels_by_bin(histogram))
+        binned.add(histogram)
+    by_bin = binned.rows()
     measured = sums.measure(lambda counts, score: bootstrap(counts, score, 500))
     path = tmp_path / "a.png"
     write_image(path, 255 * truths[0])
@@ -96,7 +97,7 @@ def test_resamples_without_anomaly_are_left_out_where_no_such_images_have_a_scor
     metrics = find_metrics(Judge("Test", ("a",), None, masks, BoxSettings(), None, (0.5,)))
     assert [metric.name for metric in metrics] == list(PIXEL_SCORES)
     for metric in metrics:
-        drawn = teacher_draws({"": np.array(by_bin)}, metric.score, 500)
+        drawn = teacher_draws({"": by_bin}, metric.score, 500)
         is_undefined = np.isnan(drawn.draws[:, 0])
         assert is_undefined.mean() == pytest.approx((3 / 4) ** 4, abs=0.06)
         evaluated = measured.scores[PIXEL_SCORES[metric.name]]

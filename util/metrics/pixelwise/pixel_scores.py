@@ -1,6 +1,6 @@
 """Pixel scores as functions of sums over images, so that images can be resampled.
 
-    interval = bootstrap(np.array([pixels_by_bin(h) for h in histograms_of_images]), curve_scores)
+    interval = bootstrap(frame_sums(counts), frame_scores)
 
 What each score is, `PixelMetrics` says, whose values are made by the same formulas.
 """
@@ -10,10 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 from util.metrics.pixelwise.pixels import (
-    MAX_LEVEL,
     TRUE_POSITIVE_RATE,
     PixelCurve,
-    PixelHistogram,
 )
 from util.metrics.scores import ratio
 
@@ -34,10 +32,6 @@ CURVE_SCORES: dict[str, Callable[[PixelCurve], np.ndarray]] = {
 """Of (...) curves."""
 FRAME_SCORES = ("mean_iou", "frame_iou", "clear_area")
 
-BIN_STARTS = np.unique(
-    np.append(0, MAX_LEVEL / (1 + np.exp(-np.linspace(-11, 11, 1024))).round(9)).astype(np.int64)
-)
-"""First levels of the bins that curves are resampled in: fine near 0 and 1, where maps are."""
 _CHUNK_ROWS = 64  # few enough to stay in the cache
 
 
@@ -84,14 +78,8 @@ def spurious_rate(sums: np.ndarray) -> np.ndarray:
     return ratio(sums[..., :1], sums[..., 1:])
 
 
-def pixels_by_bin(histogram: PixelHistogram) -> np.ndarray:
-    """(2 B,) int64, anomalous, then normal pixels of each bin of `BIN_STARTS`."""
-    both = np.stack([histogram.positives, histogram.negatives])
-    return np.add.reduceat(both, BIN_STARTS, axis=1).reshape(-1)
-
-
 def curve_scores(sums: np.ndarray) -> np.ndarray:
-    """`CURVE_SCORES` (..., 5) of sums (..., 2 B) of `pixels_by_bin`; nan where undefined.
+    """`CURVE_SCORES` (..., 5) of sums (..., 2 B) of `BinnedPixels`; nan where undefined.
 
     The pixels of a bin are found together. This is a little coarser than one point a level, so it
     serves the spread over resamples. Best F1 takes the best threshold of each resample anew.
@@ -106,6 +94,7 @@ def curve_scores(sums: np.ndarray) -> np.ndarray:
 
 def _score_curves(sums: np.ndarray) -> np.ndarray:
     """(R, 5) of (R, 2 B)."""
-    positives, negatives = (part[:, ::-1] for part in np.split(sums, 2, axis=1))  # falling levels
-    curves = PixelCurve(BIN_STARTS[::-1], positives.cumsum(axis=1), negatives.cumsum(axis=1))
+    positives, negatives = (part[:, ::-1] for part in np.split(sums, 2, axis=1))  # falling
+    bins = np.arange(positives.shape[1])[::-1]
+    curves = PixelCurve(bins, positives.cumsum(axis=1), negatives.cumsum(axis=1))
     return np.stack([score(curves) for score in CURVE_SCORES.values()], axis=1)

@@ -10,12 +10,7 @@ from util.metrics.pixelwise.pixel_calibration import (
     calibration_sums,
     expected_calibration_error,
 )
-from util.metrics.pixelwise.pixel_metrics import measure_pixels
 from util.metrics.pixelwise.pixel_scores import (
-    BIN_STARTS,
-    CURVE_SCORES,
-    curve_scores,
-    pixels_by_bin,
     threshold_scores,
 )
 from util.metrics.pixelwise.pixels import PixelHistogram
@@ -32,32 +27,6 @@ def draw_histograms(rng: np.random.Generator, num_images: int) -> list[PixelHist
         histogram.add(np.clip(soft_label, 0, 1), truth)
         histograms.append(histogram)
     return histograms
-
-
-def test_scores_in_bins_are_close_to_the_exact_ones(rng: np.random.Generator) -> None:
-    histograms = draw_histograms(rng, 12)
-    pooled = sum(histograms, PixelHistogram())
-    by_bin = np.array([pixels_by_bin(histogram) for histogram in [*histograms, pooled]])
-    assert BIN_STARTS[0] == 0
-    assert (by_bin[-1].sum(), by_bin[:-1].sum()) == (12 * 3600, 12 * 3600)
-    exact = [
-        [getattr(measure_pixels(histogram), name) for name in CURVE_SCORES]
-        for histogram in [*histograms, pooled]
-    ]
-    np.testing.assert_allclose(curve_scores(by_bin)[-1], exact[-1], atol=2e-3)
-    np.testing.assert_allclose(curve_scores(by_bin), exact, atol=0.03)
-    unseen = by_bin[-1].copy()
-    unseen[: len(BIN_STARTS)] = 0
-    assert np.isnan(curve_scores(unseen)).all()
-
-
-def test_scores_in_bins_are_exact_where_a_bin_holds_one_level() -> None:
-    histogram = PixelHistogram()
-    levels = BIN_STARTS[[0, 5, 300, 700, -2, -1]]
-    histogram.positives[levels] = [3, 0, 2, 5, 4, 0]
-    histogram.negatives[levels] = [50, 9, 7, 3, 1, 1]
-    exact = [getattr(measure_pixels(histogram), name) for name in CURVE_SCORES]
-    np.testing.assert_allclose(curve_scores(pixels_by_bin(histogram)), exact, rtol=1e-12)
 
 
 def test_calibration_intervals_are_those_of_images_that_are_really_drawn_again(
