@@ -141,8 +141,6 @@ def test_a_table_that_a_spreadsheet_has_saved_otherwise_is_not_lost(
         path.write_text(path.read_text("utf-8").replace(",", ";"), "utf-8")
     saved = {path: path.read_bytes() for path in tmp_path.glob("*.csv")}
     monkeypatch.setattr(f"{evaluate.__module__}.open_compared", pytest.fail)  # nothing is measured
-    with pytest.raises(
-        UserError, match=r"_evaluation\.csv cannot be read"
-    ):
+    with pytest.raises(UserError, match=r"_evaluation\.csv cannot be read"):
         evaluate([*arguments, "--data.test_split", "Validation"])
     assert {path: path.read_bytes() for path in tmp_path.glob("*.csv")} == saved
