@@ -12,7 +12,7 @@ from util.bbox_csv import read_bbox_csv
 from util.data_classes import BoxSettings, least_confidence
 from util.errors import UserError
 from util.ground_truth.reading import check_known
-from util.label_set import MANIFEST, PREDICTION, LabelSet
+from util.label_set import MANIFEST, PREDICTION, LabelSet, refuse_changed_maps
 from util.masks_to_bboxes import as_in_thesis
 from util.metrics.average_precision import (
     average_precision,
@@ -119,6 +119,8 @@ def open_boxes(path: Path, image_paths: Mapping[str, Path]) -> Predicted:
     csv = path / PREDICTION if path.is_dir() else path
     is_own = path.is_dir() or (csv.name == PREDICTION and (csv.parent / MANIFEST).exists())
     label_set = LabelSet(csv.parent, needs_maps=False) if is_own else None
+    if label_set is not None:
+        refuse_changed_maps(label_set, label_set.ids)
     if not csv.is_file():
         raise UserError("it has no boxes; util/csv_from_soft_labels.py makes those of a label set")
     table = read_bbox_csv(csv)

@@ -14,7 +14,7 @@ from util.data_classes import BoxSettings
 from util.errors import UserError, listed
 from util.images.identity import ImageIdentity, count_among
 from util.images.masks import TrueMasks
-from util.label_set import LabelSet
+from util.label_set import LabelSet, refuse_changed_maps
 from util.metrics.components import (
     TRACKS,
     ComponentScores,
@@ -101,11 +101,13 @@ def open_maps(path: Path) -> LabelSet:
     """Open a label set, which must have maps.
 
     Raises:
-        UserError: It is damaged, or a file.
+        UserError: It is damaged, or a file, or maps are no longer those that were made.
     """
     if path.is_file():
         raise UserError(f"{path} holds no maps; give the folder of a label set instead")
-    return LabelSet(path)
+    label_set = LabelSet(path)
+    refuse_changed_maps(label_set, label_set.ids)
+    return label_set
 
 
 def check_distractors(names: Sequence[str], masks: TrueMasks) -> None:

@@ -18,7 +18,7 @@ from util.errors import listed
 from util.ground_truth.reading import read_truths
 from util.images.files import find_images
 from util.images.splits import read_split
-from util.label_set import AnyLabelSet, open_label_set
+from util.label_set import AnyLabelSet, open_label_set, refuse_changed_maps
 from util.settings import settings_hash
 from util.words import count_of
 
@@ -103,6 +103,7 @@ def gather_material(
         check_pairs(ids, splits.image_paths, label_set)
         for ids in (splits.train_ids, splits.validation_ids)
     )
+    refuse_changed_maps(label_set, [*train, *validation])
     if student.pixel_weights == "label_set":
         check_weights([*train, *validation], label_set)
     elif weighted := [image_id for image_id in train if label_set.is_weighted(image_id)]:

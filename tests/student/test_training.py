@@ -25,7 +25,13 @@ from tests.student.student_runs import (
 from util.config import StudentSection
 from util.data_classes import BoxSettings
 from util.errors import UserError
-from util.images.files import find_images, read_image, read_soft_label, write_image
+from util.images.files import (
+    find_images,
+    read_image,
+    read_soft_label,
+    write_image,
+    write_soft_label,
+)
 from util.label_set import Content, LabelSet, LabelSetWriter
 from util.learning.checkpoint import read_checkpoint
 from util.learning.task import LoopSettings
@@ -61,6 +67,18 @@ def test_a_run_with_pixel_weights_is_another_run_and_notices_changed_weights(
     with pytest.raises(UserError, match=r"other weights than then.* give --overwrite"):
         train_loss(*weighted)
     assert abs(train_loss(*weighted, "--overwrite") / plain - 1) > 1e-3
+
+
+def test_maps_that_somebody_has_changed_are_not_taken_for_those_that_were_learnt(
+    project: Path,
+) -> None:
+    run = learn(project, find_birds, "--student.epochs", "1")
+    first, *_ = (project.parent / "splits/Train.txt").read_text(encoding="utf-8").splitlines()
+    path = LabelSet(project.parent / "label_sets/x").path(first)
+    write_soft_label(path, np.ones_like(read_soft_label(path)))
+    with pytest.raises(UserError, match=f"1 map of .* changed after .*: {first}"):
+        train(project, "--student.epochs", "1")
+    assert (run / "best.pt").exists()
 
 
 def test_weights_that_are_not_asked_for_are_said_to_be_passed_over(

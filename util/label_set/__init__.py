@@ -13,6 +13,7 @@ meanwhile is added to `label_set.log`: images that failed, and the tracebacks of
 be read.
 """
 
+from util.label_set.changed_maps import refuse_changed_maps
 from util.label_set.comparing import (
     check_same_images,
     common_box_settings,
@@ -51,5 +52,6 @@ __all__ = [
     "map_cost",
     "open_label_set",
     "prompt_to_folder",
+    "refuse_changed_maps",
     "write_boxes_anew",
 ]

@@ -17,6 +17,7 @@ nothing of an older set is ever taken for a newer one, and boxes travel with the
 being found again.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 
 from util.data_classes import BoxSettings
@@ -70,6 +72,11 @@ class Place(NamedTuple):
 NO_HEAD = Head("", None)
 
 _ORDINARY_ID = re.compile(r"[\w-]+(/[\w-]+)*", re.ASCII)
+
+
+def hash_map(soft_label: np.ndarray) -> str:
+    """Fingerprint the values of a map, (H, W) float32 as it is read from its file."""
+    return hashlib.blake2b(soft_label.data, digest_size=8).hexdigest()
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What analyses judge: named in any way, on images that all have, whatever is wrong with one."""
 
 import json
+import os
 import shutil
 import unicodedata
 from pathlib import Path
@@ -30,7 +31,7 @@ from util.config.command_line import load_config
 from util.data_classes import Boxes, BoxSettings
 from util.disk.places import to_place
 from util.errors import UserError
-from util.images.files import find_images
+from util.images.files import find_images, write_soft_label
 from util.label_set import MANIFEST, Content, LabelSetWriter, find_label_set
 from util.learning.runs.used_images import use_images
 from util.multi_teacher.combining import find_members
@@ -133,6 +134,21 @@ def test_boxes_without_maps_are_passed_over_by_who_needs_maps_unless_they_were_a
     shutil.rmtree(made.folder / "label_sets" / "good")
     with pytest.raises(UserError, match=r"detector: .* holds the boxes of a detector"):
         made.run(analysis.pixel_evaluation.main)
+
+
+@pytest.mark.parametrize(("evaluate", "name"), SCRIPTS)
+def test_a_label_set_whose_maps_somebody_has_changed_is_left_out(
+    made: Project, evaluate: Evaluation, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mended = made.folder / "label_sets" / "mended"
+    write_maps(mended, made.test)
+    path = mended / f"{next(iter(made.test))}.png"
+    write_soft_label(path, np.ones((5, 7)))
+    later_ns = (mended / MANIFEST).stat().st_mtime_ns + 10**9
+    os.utime(path, ns=(later_ns, later_ns))
+    assert made.run(evaluate) == 1
+    assert set(made.table(name).index) == {"good"}
+    assert "mended is left out: 1 map of " in capsys.readouterr().err
 
 
 def test_label_sets_without_a_common_image_are_refused(made: Project) -> None:

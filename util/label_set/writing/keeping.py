@@ -1,6 +1,5 @@
 """The files of one image in a label set, and what its record says of them."""
 
-import hashlib
 import os
 from collections.abc import Collection, Container, Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from util.label_set.pixel_files import (
     write_masks,
     write_weights,
 )
-from util.label_set.records import Record
+from util.label_set.records import Record, hash_map
 
 
 def keep(folder: Path, image_id: str, content: Content, box_settings: BoxSettings | None) -> Record:
@@ -66,7 +65,7 @@ def _keep_map(
     levels = write_soft_label(path, content.soft_label)
     kept: Record = {
         "status": "labelled" if levels.any() else "empty",
-        "map": hashlib.blake2b(levels.data, digest_size=8).hexdigest(),
+        "map": hash_map(levels),
         "size_hw": list(levels.shape),
     }
     if box_settings is not None and content.boxes is None:
