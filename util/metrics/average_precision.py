@@ -15,7 +15,7 @@ from util.bbox_csv import split_ignored
 from util.metrics.box_matching import match_one_to_one, place_boxes
 from util.metrics.box_overlap import REACHED, PlacedBoxes, covered_share
 from util.metrics.groups import ImageGroups
-from util.metrics.intervals import RESAMPLES, Interval, percentile_interval
+from util.metrics.intervals import RESAMPLES, Interval
 
 COCO_IOUS = np.linspace(0.5, 0.95, 10)
 """The thresholds 0.50, 0.55, ... 0.95 over which COCO takes the mean."""
@@ -50,9 +50,8 @@ def bootstrap_average_precision(
 ) -> Interval:
     """Estimate AP at the first threshold and mean AP of all, with 95 % intervals over images.
 
-    Each resample is measured as a data set of its own, on the resamples and with the interval of
-    `util.metrics.intervals.bootstrap`. 10,000 resamples of 3,000 images with 20,000
-    predictions, at ten thresholds, take about 3 s.
+    Each resample is measured as a data set of its own (see `ImageGroups.bootstrap`). 10,000
+    resamples of 3,000 images with 20,000 predictions, at ten thresholds, take about 3 s.
 
     Args:
         ranked: At the thresholds of `COCO_IOUS`: then the two are COCO's AP50 and AP50:95.
@@ -66,15 +65,11 @@ def bootstrap_average_precision(
     Raises:
         ValueError: There is no image or no resample.
     """
-    num_images = len(ranked.truths_of_image)
     if groups is None:
-        groups = ImageGroups(np.arange(num_images))
-    chunks = groups.resample_weights(num_resamples, seed)
-    drawn = np.concatenate([ranked.average_precision(weights) for weights in chunks])
-    resampled = _first_and_mean(drawn if len(groups) > 1 else np.full_like(drawn, np.nan))
-    estimate = ranked.average_precision(np.ones((1, num_images), np.int64))[0]
-    ends = percentile_interval(resampled)
-    return Interval(_first_and_mean(estimate), *ends, resampled, len(groups))
+        groups = ImageGroups(np.arange(len(ranked.truths_of_image)))
+    return groups.bootstrap(
+        lambda weights: _first_and_mean(ranked.average_precision(weights)), num_resamples, seed
+    )
 
 
 def rank_predictions(

@@ -10,7 +10,7 @@ from util.bbox_csv import split_ignored
 from util.metrics.average_precision import COCO_IOUS, RankedPredictions, rank_predictions
 from util.metrics.boxes import BoxMatcher
 from util.metrics.groups import ImageGroups
-from util.metrics.intervals import RESAMPLES, Interval, percentile_interval
+from util.metrics.intervals import RESAMPLES, Interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,9 +120,4 @@ def bootstrap_by_class(
     if not ranks.of_class:
         nothing = np.full(2, np.nan)
         return Interval(nothing, nothing, nothing, np.full((1, 2), np.nan), len(groups))
-    chunks = groups.resample_weights(num_resamples, seed)
-    drawn = np.concatenate([ranks.mean_precision(weights) for weights in chunks])
-    resampled = drawn if len(groups) > 1 else np.full_like(drawn, np.nan)
-    everything = np.ones((1, len(groups.of_image)), np.int64)
-    ends = percentile_interval(resampled)
-    return Interval(ranks.mean_precision(everything)[0], *ends, resampled, len(groups))
+    return groups.bootstrap(ranks.mean_precision, num_resamples, seed)

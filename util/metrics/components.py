@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from util.masks_to_bboxes import few_rows
-from util.metrics.pixelwise.pixels import IGNORED
+from util.metrics.pixelwise.pixels import IGNORED, check_truth
 from util.metrics.scores import mean, ratio
 
 
@@ -88,10 +88,7 @@ def _check(prediction: np.ndarray, truth: np.ndarray) -> None:
         raise ValueError(f"the prediction is {prediction.shape}, its truth {truth.shape}")
     if prediction.dtype != np.bool_:
         raise ValueError(f"a prediction has type bool, given {prediction.dtype}")
-    if truth.dtype not in (np.uint8, np.bool_):
-        raise ValueError(f"a truth has type uint8 or bool, given {truth.dtype}")
-    if not ((truth <= 1) | (truth == IGNORED)).all():
-        raise ValueError(f"a truth has other values than 0, 1 and {IGNORED} (ignored)")
+    check_truth(truth)
 
 
 def _label(mask: np.ndarray, min_area_px: int) -> tuple[np.ndarray, int]:

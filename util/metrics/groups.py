@@ -13,14 +13,20 @@ none of up to 5 groups, 17 % of 7, 13 % of 10 and 11 % of 20.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from util.errors import UserError, listed
-from util.metrics.intervals import CHUNK_ELEMENTS, RESAMPLES, resample_weights
+from util.metrics.intervals import (
+    CHUNK_ELEMENTS,
+    RESAMPLES,
+    Interval,
+    percentile_interval,
+    resample_weights,
+)
 
 FEW = 20
 """With fewer images or groups, intervals are too narrow and p values too small."""
@@ -74,6 +80,30 @@ class ImageGroups:
             rows = max(1, CHUNK_ELEMENTS // len(self.of_image))
             for start in range(0, len(drawn), rows):
                 yield drawn[start : start + rows, self.of_image]
+
+    def bootstrap(
+        self, measure: Callable[[np.ndarray], np.ndarray], num_resamples: int, seed: int = 0
+    ) -> Interval:
+        """Estimate a score that sums of counts do not give, by measuring each resample anew.
+
+        On the resamples and with the interval of `util.metrics.intervals.bootstrap`.
+
+        Args:
+            measure: Maps weights (C, N), how often C data sets have each image, to (C, ...) scores.
+            num_resamples: R.
+            seed: Of the resamples.
+
+        Returns:
+            Values of shape (...). A single group has no interval.
+
+        Raises:
+            ValueError: There is no image or no resample.
+        """
+        chunks = self.resample_weights(num_resamples, seed)
+        drawn = np.concatenate([measure(weights) for weights in chunks])
+        resampled = drawn if len(self) > 1 else np.full_like(drawn, np.nan)
+        estimate = measure(np.ones((1, len(self.of_image)), np.int64))[0]
+        return Interval(estimate, *percentile_interval(resampled), resampled, len(self))
 
     @property
     def in_words(self) -> str:

@@ -43,7 +43,7 @@ def tell(x):
         (LEARNING, "student/pairwise_losses.py", True),
         (LEARNING, "util/refinement/resizing.py", True),
         (LEARNING, "student/inference/pictures.py", False),
-        (JUDGING, "util/metrics/pixelwise/pixel_scores.py", True),
+        (JUDGING, "util/metrics/pixelwise/binned_pixels.py", True),
         (JUDGING, "util/metrics/box_matching.py", True),
         (JUDGING, "util/running/progress.py", False),
         (JUDGING, "teacher/plans.py", False),

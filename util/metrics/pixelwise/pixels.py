@@ -88,6 +88,18 @@ class PixelHistogram:
         return PixelHistogram(self.negatives - other.negatives, self.positives - other.positives)
 
 
+def check_truth(truth: np.ndarray) -> None:
+    """Refuse what is no truth: 0 normal, 1 anomalous, `IGNORED`.
+
+    Raises:
+        ValueError: It has another type than uint8 or bool, or other values.
+    """
+    if truth.dtype not in (np.uint8, np.bool_):
+        raise ValueError(f"a truth has type uint8 or bool, given {truth.dtype}")
+    if not ((truth <= 1) | (truth == IGNORED)).all():
+        raise ValueError(f"a truth has other values than 0, 1 and {IGNORED} (ignored)")
+
+
 def _to_levels(scores: np.ndarray) -> np.ndarray:
     """(N,) uint16 levels of probabilities, N > 0, as `util.images.files` writes them."""
     if scores.dtype == np.uint16:

@@ -33,7 +33,7 @@ from typing import Literal
 
 import numpy as np
 
-from util.metrics.pixelwise.pixels import IGNORED, TRUE_POSITIVE_RATE
+from util.metrics.pixelwise.pixels import TRUE_POSITIVE_RATE, check_truth
 from util.metrics.scores import ratio
 
 Version = Literal["2021", "2023"]
@@ -277,10 +277,7 @@ def _check(scores: np.ndarray, truth: np.ndarray) -> None:
         raise ValueError(f"the scores are {scores.shape}, their truth {truth.shape}")
     if not np.issubdtype(scores.dtype, np.floating):
         raise ValueError(f"scores have a float type, given {scores.dtype}")
-    if truth.dtype not in (np.uint8, np.bool_):
-        raise ValueError(f"a truth has type uint8 or bool, given {truth.dtype}")
-    if not ((truth <= 1) | (truth == IGNORED)).all():
-        raise ValueError(f"a truth has other values than 0, 1 and {IGNORED} (ignored)")
+    check_truth(truth)
 
 
 def _quantiles(rising: np.ndarray, count: int) -> np.ndarray:
