@@ -130,24 +130,28 @@ def find_finished(cells: Iterable[Cell]) -> set[Cell]:
     return finished
 
 
-def find_outcome(cell: Cell) -> Outcome | None:
+def find_outcome(cell: Cell, retries: bool = True) -> Outcome | None:
     """Look for the outcome of an earlier run on the same inputs.
 
+    Args:
+        cell: Of the work.
+        retries: Whether one in which some images have failed does not count.
+
     Returns:
-        None where it has failed, some image has, or a file of it is lost.
+        None where there is none, or a file of it is lost.
 
     Raises:
         UserError: What it reads is not there.
     """
     folder = cell.folder
     record = read_record(folder)
-    if record.get("reason") != "" or lost_files(folder, record):
+    if "reason" not in record or (record["reason"] and retries) or lost_files(folder, record):
         return None
     for path, inputs in find_inputs(cell).items():
         entry = record["label_sets"].get(path.name, {})
         if entry.get("inputs") != inputs or entry.get("names") != hash_names(path):
             return None
-    return Outcome("done", seconds=record["seconds"], folder=folder)
+    return Outcome("done", record["reason"], record["seconds"], folder)
 
 
 def lost_files(folder: Path, record: Mapping[str, Any]) -> list[str]:

@@ -26,17 +26,22 @@ from util.label_set import MANIFEST
 from util.running.shares import working_alone
 
 
-def make(cell: Cell) -> Outcome:
+def make(cell: Cell, retries: bool = True) -> Outcome:
     """Run a cell, unless it is finished; other processes that want the same one wait meanwhile.
 
     What its stage prints goes to a log beside its folder. An error is an outcome too: no cell stops
     the others.
+
+    Args:
+        cell: Of the work.
+        retries: Whether images that have failed before are tried again. Its label sets are
+            unfinished meanwhile, so that no other process should be reading them.
     """
     folder = None
     try:
         folder = cell.folder
         with held(folder):
-            return find_outcome(cell) or _run(cell)
+            return find_outcome(cell, retries) or _run(cell)
     except UserError as error:
         return Outcome("failed", str(error), folder=folder)
     except OSError as error:
