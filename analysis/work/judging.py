@@ -118,7 +118,8 @@ class Judge:
 
     def only(self, image_ids: Collection[str]) -> "Judge":
         """Judge some of the images, in the same order."""
-        return replace(self, image_ids=tuple(i for i in self.image_ids if i in image_ids))
+        kept = frozenset(image_ids)
+        return replace(self, image_ids=tuple(i for i in self.image_ids if i in kept))
 
 
 class Tally:
