@@ -19,7 +19,7 @@ from analysis.work.cells import (
     lost_files,
     write_record,
 )
-from analysis.work.contents import beside, held, is_there, read_record
+from analysis.work.contents import beside, held_in_turn, is_there, read_record
 from util.disk.whole_files import read_json
 from util.errors import UserError
 from util.label_set import MANIFEST
@@ -40,7 +40,7 @@ def make(cell: Cell, retries: bool = True) -> Outcome:
     folder = None
     try:
         folder = cell.folder
-        with held(folder):
+        with held_in_turn(folder):
             return find_outcome(cell, retries) or _run(cell)
     except UserError as error:
         return Outcome("failed", str(error), folder=folder)
