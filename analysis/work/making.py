@@ -34,8 +34,8 @@ def make(cell: Cell, retries: bool = True) -> Outcome:
 
     Args:
         cell: Of the work.
-        retries: Whether images that have failed before are tried again. Its label sets are
-            unfinished meanwhile, so that no other process should be reading them.
+        retries: Whether images and label sets that have failed before are tried again. Its label
+            sets are unfinished meanwhile, so that no other process should be reading them.
     """
     folder = None
     try:

@@ -60,8 +60,8 @@ def _run_stage(cells: Sequence[Cell], num_processes: int) -> Outcomes:
 def run_share(plan: Plan, share: Share) -> Outcomes:
     """Run one process's share of the cells, and all that these need.
 
-    What several processes need is made by the first that asks for it, while the others wait. Images
-    that have failed in it are not tried again, as others may be reading the rest by then.
+    What several processes need is made by the first that asks for it, while the others wait. What
+    has failed in it is not tried again, as others may be reading the rest by then.
     """
     outcomes: Outcomes = {}
     for cell in track(share.of(plan.cells), f"share {share.index + 1}/{share.count}", unit="cell"):

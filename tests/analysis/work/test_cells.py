@@ -277,6 +277,28 @@ def test_shares_leave_images_that_failed_to_the_study_so_that_others_can_read_th
     assert len(labelled) == 2  # it may have been the disk
 
 
+def test_shares_ask_once_for_a_prompt_that_fails_and_for_those_that_are_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    label = Labelling.run
+
+    def label_some(stage: Labelling, folder: Path, reads: Sequence[Path]) -> int:
+        asked.append(stage.config.teacher.prompts)
+        told = override_config(stage.config, {"teacher": {"prompts": asked[-1][1:]}})
+        assert label(Labelling(told), folder, reads) == 0
+        raise PromptError("the model cannot take 'whale'")
+
+    monkeypatch.setattr(Labelling, "run", label_some)
+    project = make_study(tmp_path, strategies=[], training_seeds=[])
+    for prompts in (["whale", "bird"], ["whale", "bird"], ["whale", "bird", "gull"]):
+        plan = plan_study(project, *(f"--study.prompts={prompt}" for prompt in prompts))
+        outcomes = run_share(plan, Share())
+        assert [outcome.status for outcome in outcomes.values()] == ["done"]
+        assert outcomes[plan.teachers[0]].reason == "the model cannot take 'whale'"
+    assert asked == [["whale", "bird"], ["whale", "bird", "gull"]]
+
+
 def test_a_start_that_fails_costs_no_cell(copied: Path) -> None:
     plan = plan_study(copied)
     before, names = stamps(copied), sorted((copied.parent / "cells").iterdir())
