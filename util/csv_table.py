@@ -33,7 +33,7 @@ def read_text_table(
 
     Raises:
         UserError: The file is missing or no text, has another separator or lines of more cells, or
-            its first line leaves doubt what a column is.
+            a quote is not closed, or its first line leaves doubt what a column is.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -71,6 +71,11 @@ def _parse_cells(path: Path, text: str, first_line: int, separator: str) -> pd.D
     except pd.errors.EmptyDataError:
         return pd.DataFrame([[""]])
     except pd.errors.ParserError as error:
+        if quote := re.search(r"EOF inside string starting at row (\d+)", str(error)):
+            raise UserError(
+                f"{path}: a quote that is opened in line {int(quote[1]) + first_line} is not "
+                "closed; close it, or take it out"
+            ) from None
         odd = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
         if odd is None:
             raise UserError(f"{path}: {error}") from None

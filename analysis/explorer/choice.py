@@ -62,7 +62,7 @@ def read_told(kind: type[Told], data: bytes) -> Told:
     try:
         return kind.model_validate(parse_json(data), strict=True)
     except ValidationError as error:
-        told = describe_errors(error, _SOURCE, [*kind.model_fields]).splitlines()
+        told = describe_errors(error, _SOURCE, [*kind.model_fields], "what was sent").splitlines()
         lines = [line.removeprefix(f"{_SOURCE}: ") for line in told]  # who reads it is on the page
         raise UserError("\n".join(lines)) from None
     except ValueError as error:

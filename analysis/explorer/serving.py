@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from util.errors import UserError
+from util.running.run import describe_disk_trouble
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +90,17 @@ def open_server(
     return server
 
 
+def _reply_error(error: Exception, path: str) -> Reply:
+    """Answer with what the user can mend; anything else is logged as a bug of ours."""
+    if isinstance(error, UserError):
+        return reply_json({"error": str(error)}, 400)
+    if isinstance(error, OSError) and (trouble := describe_disk_trouble(error)) is not None:
+        return reply_json({"error": f"{trouble}; mend that and try again"}, 400)
+    logger.error("the explorer cannot answer %s", path, exc_info=error)
+    text = "something is wrong with the explorer; the terminal that it runs in says what"
+    return reply_json({"error": text}, 500)
+
+
 class _Handler(BaseHTTPRequestHandler):
     """Answers one request after another."""
 
@@ -125,12 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[-1] for name, values in parse_qs(address.query).items()}
         try:
             reply = action(query, data)
-        except UserError as error:
-            reply = reply_json({"error": str(error)}, 400)
-        except Exception:
-            logger.exception("the explorer cannot answer %s", address.path)
-            text = "something is wrong with the explorer; the terminal that it runs in says what"
-            reply = reply_json({"error": text}, 500)
+        except Exception as error:
+            reply = _reply_error(error, address.path)
         self._send(reply)
 
     def _is_from_here(self) -> bool:

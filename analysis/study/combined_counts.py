@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.study.design import split_strategy
 from analysis.study.scoring import Metric
-from analysis.work.contents import content_of, held
+from analysis.work.contents import content_of, held_in_turn
 from analysis.work.imported_code import code_hash
 from analysis.work.judging import Judge, KeptCounts, Tally, write_arrays
 from analysis.work.versions import COMBINATION, releases
@@ -85,7 +85,7 @@ def count_combined(
         names = [combination.name for combination in part]
         hash_ = settings_hash(facts | {"combinations": names})
         path = store / f"groups-{hash_}.npz"
-        with held(path):
+        with held_in_turn(path):
             if not path.exists():
                 counted = _count(label_sets, part, settings, needed, metric)
                 write_arrays(path, {"counts": counted})

@@ -130,24 +130,31 @@ def find_finished(cells: Iterable[Cell]) -> set[Cell]:
     return finished
 
 
-def find_outcome(cell: Cell) -> Outcome | None:
+def find_outcome(cell: Cell, retries: bool = True) -> Outcome | None:
     """Look for the outcome of an earlier run on the same inputs.
 
+    Args:
+        cell: Of the work.
+        retries: Whether one does not count in which images have failed, or whole label sets.
+
     Returns:
-        None where it has failed, some image has, or a file of it is lost.
+        None where there is none, or a file of it is lost.
 
     Raises:
         UserError: What it reads is not there.
     """
     folder = cell.folder
     record = read_record(folder)
-    if record.get("reason") != "" or lost_files(folder, record):
+    if "reason" not in record or (record["reason"] and retries) or lost_files(folder, record):
         return None
+    failed = {} if retries else record.get("failed", {})
     for path, inputs in find_inputs(cell).items():
+        if failed.get(path.name) == inputs:
+            continue
         entry = record["label_sets"].get(path.name, {})
         if entry.get("inputs") != inputs or entry.get("names") != hash_names(path):
             return None
-    return Outcome("done", seconds=record["seconds"], folder=folder)
+    return Outcome("done", record["reason"], record["seconds"], folder)
 
 
 def lost_files(folder: Path, record: Mapping[str, Any]) -> list[str]:
@@ -181,10 +188,13 @@ def write_record(cell: Cell, inputs: Mapping[Path, str], reason: str, seconds: f
     names = {path.name for path in inputs}
     earlier = read_record(folder).get("label_sets", {})
     label_sets = {name: entry for name, entry in earlier.items() if name not in names}
+    failed = {}
     for path, hash_ in inputs.items():
         if is_there(path):
             label_sets[path.name] = {**describe_label_set(path), "inputs": hash_}
+        else:
+            failed[path.name] = hash_
     record: dict[str, Any] = {"kind": cell.kind, "name": cell.name, "label_sets": label_sets}
     if cell.kind == "student":
         record["files"] = sorted(path.name for path in folder.iterdir() if path.is_file())
-    write_json(beside(folder), record | {"reason": reason, "seconds": seconds})
+    write_json(beside(folder), record | {"failed": failed, "reason": reason, "seconds": seconds})

@@ -21,7 +21,7 @@ def beside(folder: Path, suffix: str = ".json") -> Path:
     return folder.with_name(f"{folder.name}{suffix}")
 
 
-def held(path: Path) -> AbstractContextManager[None]:
+def held_in_turn(path: Path) -> AbstractContextManager[None]:
     """Keep others from making the same file or folder meanwhile; wait until they have made it.
 
     Raises:

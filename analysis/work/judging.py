@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import pandas as pd
 
-from analysis.work.contents import content_of, held
+from analysis.work.contents import content_of, held_in_turn
 from analysis.work.imported_code import code_hash
 from analysis.work.versions import IMAGES, releases
 from util.bbox_csv import boxes_to_table, split_ignored
@@ -118,7 +118,8 @@ class Judge:
 
     def only(self, image_ids: Collection[str]) -> "Judge":
         """Judge some of the images, in the same order."""
-        return replace(self, image_ids=tuple(i for i in self.image_ids if i in image_ids))
+        kept = frozenset(image_ids)
+        return replace(self, image_ids=tuple(i for i in self.image_ids if i in kept))
 
 
 class Tally:
@@ -235,7 +236,7 @@ def count_label_set(folder: Path, judge: Judge, store: Path) -> Counts:
     judge = judge.of_boxes(LabelSet(folder, needs_maps=False).box_settings)
     facts = {"label_set": content_of(folder), "judge": judge.hash}
     path = store / f"{settings_hash(facts)}.npz"
-    with held(path):
+    with held_in_turn(path):
         if not path.exists():
             label_set, tally = LabelSet(folder), Tally(judge)
             for image_id in judge.image_ids:
@@ -258,7 +259,7 @@ def count_everything(judge: Judge, image_paths: Mapping[str, Path], store: Path)
     sizes = [image_size_hw(image_paths[image_id]) for image_id in judge.image_ids]
     facts = {"everything": sizes, "judge": judge.hash}
     path = store / f"{settings_hash(facts)}.npz"
-    with held(path):
+    with held_in_turn(path):
         if not path.exists():
             tally = Tally(judge)
             for size_hw in sizes:

@@ -19,24 +19,29 @@ from analysis.work.cells import (
     lost_files,
     write_record,
 )
-from analysis.work.contents import beside, held, is_there, read_record
+from analysis.work.contents import beside, held_in_turn, is_there, read_record
 from util.disk.whole_files import read_json
 from util.errors import UserError
 from util.label_set import MANIFEST
 from util.running.shares import working_alone
 
 
-def make(cell: Cell) -> Outcome:
+def make(cell: Cell, retries: bool = True) -> Outcome:
     """Run a cell, unless it is finished; other processes that want the same one wait meanwhile.
 
     What its stage prints goes to a log beside its folder. An error is an outcome too: no cell stops
     the others.
+
+    Args:
+        cell: Of the work.
+        retries: Whether images and label sets that have failed before are tried again. Its label
+            sets are unfinished meanwhile, so that no other process should be reading them.
     """
     folder = None
     try:
         folder = cell.folder
-        with held(folder):
-            return find_outcome(cell) or _run(cell)
+        with held_in_turn(folder):
+            return find_outcome(cell, retries) or _run(cell)
     except UserError as error:
         return Outcome("failed", str(error), folder=folder)
     except OSError as error:

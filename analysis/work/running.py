@@ -60,7 +60,8 @@ def _run_stage(cells: Sequence[Cell], num_processes: int) -> Outcomes:
 def run_share(plan: Plan, share: Share) -> Outcomes:
     """Run one process's share of the cells, and all that these need.
 
-    What several processes need is made by the first that asks for it, while the others wait.
+    What several processes need is made by the first that asks for it, while the others wait. What
+    has failed in it is not tried again, as others may be reading the rest by then.
     """
     outcomes: Outcomes = {}
     for cell in track(share.of(plan.cells), f"share {share.index + 1}/{share.count}", unit="cell"):
@@ -84,7 +85,7 @@ def _make_with_needs(cell: Cell, outcomes: Outcomes) -> None:
         if need not in outcomes:
             _make_with_needs(need, outcomes)
     if _can_run(cell, outcomes):
-        outcomes[cell] = make(cell)
+        outcomes[cell] = make(cell, retries=False)
 
 
 def _can_run(cell: Cell, outcomes: Outcomes) -> bool:

@@ -1,6 +1,6 @@
 """Images with soft labels for a student: checked, kept in memory, cropped, batched."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -17,6 +17,7 @@ from util.images.files import find_size_hw, read_image
 from util.label_set import AnyLabelSet
 from util.learning.batches import read_ahead
 from util.learning.seeds import mix_seed
+from util.running.ahead import map_ahead
 from util.words import count_of
 
 
@@ -225,15 +226,32 @@ def check_pairs(
             f"{len(missing)} of {len(image_ids)} images have no soft label in {label_set.folder} "
             f"({listed(missing)}); label them first"
         )
-    sizes = {i: (find_size_hw(image_paths[i]), find_size_hw(label_set.path(i))) for i in usable}
-    if different := [f"{i}: {a} and {b}" for i, (a, b) in sizes.items() if a and b and a != b]:
+    images = _read_sizes(image_paths[image_id] for image_id in usable)
+    labels = _read_sizes(map(label_set.path, usable))
+    if different := _find_different(usable, images, labels):
         raise UserError(
             f"soft labels in {label_set.folder} differ in (height, width) from "
             f"{count_of(len(different), 'image')}: {listed(different)}"
         )
     if not usable:
         raise UserError(f"no image of the split could be labelled in {label_set.folder}")
-    return {image_id: image and label for image_id, (image, label) in sizes.items()}
+    sizes = (image and label for image, label in zip(images, labels, strict=True))
+    return dict(zip(usable, sizes, strict=True))
+
+
+def _read_sizes(paths: Iterable[Path]) -> list[tuple[int, int] | None]:
+    """Read (height, width) of images from their headers; None where one cannot be read."""
+    return list(map_ahead(find_size_hw, paths))
+
+
+def _find_different(
+    image_ids: Iterable[str],
+    ones: Iterable[tuple[int, int] | None],
+    others: Iterable[tuple[int, int] | None],
+) -> list[str]:
+    """Say which images differ in two sizes, as far as both are known."""
+    sizes = zip(image_ids, ones, others, strict=True)
+    return [f"{i}: {a} and {b}" for i, a, b in sizes if a and b and a != b]
 
 
 def check_weights(image_ids: Sequence[str], label_set: AnyLabelSet) -> None:
@@ -257,8 +275,8 @@ def check_weights(image_ids: Sequence[str], label_set: AnyLabelSet) -> None:
             f"({listed(lost)}); "
             "run what made them again"
         )
-    sizes = {i: (find_size_hw(label_set.path(i)), find_size_hw(path)) for i, path in paths.items()}
-    if different := [f"{i}: {a} and {b}" for i, (a, b) in sizes.items() if a and b and a != b]:
+    labels = _read_sizes(map(label_set.path, paths))
+    if different := _find_different(paths, labels, _read_sizes(paths.values())):
         raise UserError(
             f"{len(different)} soft labels in {label_set.folder} and their weights differ in "
             f"(height, width): {listed(different)}"

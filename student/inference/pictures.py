@@ -8,6 +8,7 @@ import pandas as pd
 from util.disk.walking import note_pictures
 from util.images.files import read_image, write_image
 from util.images.ids import id_to_path
+from util.images.splits import spread
 from util.label_set import LabelSet
 from util.visualization import draw_overlay
 
@@ -30,8 +31,7 @@ def draw_pictures(
         num_pictures: At most; they are spread over all images.
         truths: Table of the true boxes; None where nobody knows them.
     """
-    num = min(num_pictures, len(predicted.ids))
-    chosen = (predicted.ids[index * len(predicted.ids) // num] for index in range(num))
+    chosen = spread(predicted.ids, num_pictures)
     paths = {image_id: id_to_path(folder, image_id) for image_id in chosen}
     note_pictures(paths.values())
     for image_id, path in paths.items():

@@ -137,7 +137,9 @@ def test_tables_are_read_as_spreadsheets_and_r_write_them(
         (HEADER.replace(";", "\t"), "a\t0\t0\t1\t1\t0\tbird\t1", "separated by tabs"),
         (HEADER + ";", GOOD[0] + ";gull", "column 9 has values, but no name"),
         (";;", "a;0;0", "no CSV of boxes"),
-        (HEADER, '"a;0;0;1;1;0;bird;1', "boxes.csv: "),
+        (HEADER, '"a;0;0;1;1;0;bird;1', "boxes.csv: a quote that is opened in line 2 is"),
+        (HEADER, 'a;0;0;1;1;0;bird;1\n\nb;"0', "a quote that is opened in line 4 is not closed"),
+        ("\n" + HEADER, 'a;0;0;1;1;0;"bird;1\n', "a quote that is opened in line 3 is not closed"),
     ],
 )
 def test_other_tables_are_one_sentence(header: str, row: str, message: str, tmp_path: Path) -> None:

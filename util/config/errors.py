@@ -43,19 +43,23 @@ _MOST = 3
 """So many keys are proposed."""
 
 
-def describe_errors(error: ValidationError, source: str, known: Collection[str]) -> str:
+def describe_errors(
+    error: ValidationError, source: str, known: Collection[str], whole: str = "the config"
+) -> str:
     """Give a line for each wrong value: its place, what it was, what was expected.
 
     Args:
         error: Of a config.
         source: Its file or the like, for the start of each line.
         known: All sections and keys, such as `student` and `student.epochs`.
+        whole: What all values make up, where they are no object at all.
     """
-    return "\n".join(f"{source}: {_describe(details, known)}" for details in error.errors())
+    lines = (_describe(details, known, whole) for details in error.errors())
+    return "\n".join(f"{source}: {line}" for line in lines)
 
 
-def _describe(details: ErrorDetails, known: Collection[str]) -> str:
-    *places, last = map(str, details["loc"]) if details["loc"] else ("the config",)
+def _describe(details: ErrorDetails, known: Collection[str], whole: str) -> str:
+    *places, last = map(str, details["loc"]) if details["loc"] else (whole,)
     key = _shorten(".".join([*places, last]))
     if details["type"] == "extra_forbidden":
         return f"unknown key '{key}'; {_propose(key, known)}"

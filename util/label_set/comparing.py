@@ -6,7 +6,7 @@ from pathlib import Path
 
 from util.data_classes import BoxSettings
 from util.errors import UserError, listed
-from util.images.files import image_size_hw
+from util.images.files import find_size_hw
 from util.label_set.reading import LabelSet
 from util.running.ahead import map_ahead
 
@@ -85,13 +85,12 @@ def find_other_sizes(label_set: LabelSet, image_paths: Mapping[str, Path]) -> li
     """
 
     def compare(image_id: str) -> str:
-        try:
-            map_hw = image_size_hw(label_set.path(image_id))
-            image_hw = image_size_hw(image_paths[image_id])
-        except UserError:
+        map_hw = find_size_hw(label_set.path(image_id))
+        image_hw = find_size_hw(image_paths[image_id])
+        if map_hw is None or image_hw is None or map_hw == image_hw:
             return ""
         (a, b), (c, d) = map_hw, image_hw
-        return "" if map_hw == image_hw else f"{image_id} ({a} x {b}, image {c} x {d})"
+        return f"{image_id} ({a} x {b}, image {c} x {d})"
 
     return [
         each for each in map_ahead(compare, filter(image_paths.__contains__, label_set.ids)) if each

@@ -151,7 +151,8 @@ def _schedule(
     optimizer: torch.optim.Optimizer, settings: LoopSettings, num_steps: int
 ) -> LRScheduler:
     """Let learning rates change step by step."""
-    if settings.schedule == "poly":
+    # A cycle begins and ends near 0: a single step would be its end, and change next to nothing.
+    if settings.schedule == "poly" or num_steps == 1:
         return PolynomialLR(optimizer, num_steps, POLY_POWER)
     rates = [group["lr"] for group in optimizer.param_groups]
     return OneCycleLR(optimizer, max_lr=rates, total_steps=num_steps)

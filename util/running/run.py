@@ -52,11 +52,11 @@ def run_script(main: Callable[[], int]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        if error.errno not in _DISK_TROUBLE:
+        trouble = describe_disk_trouble(error)
+        if trouble is None:
             raise
         print(
-            f"error: {error.filename or 'a file'} cannot be used: {_DISK_TROUBLE[error.errno]}; "
-            "mend that and run the same command again (finished work is kept)",
+            f"error: {trouble}; mend that and run the same command again (finished work is kept)",
             file=sys.stderr,
         )
         return 2
@@ -79,6 +79,13 @@ def run_script(main: Callable[[], int]) -> int:
         return 130
     finally:  # what libraries say of themselves when the process ends comes after our last line
         logging.getLogger().removeHandler(screen)
+
+
+def describe_disk_trouble(error: OSError) -> str | None:
+    """Say which file cannot be used, and why; None where that is nothing that users can mend."""
+    if error.errno not in _DISK_TROUBLE:
+        return None
+    return f"{error.filename or 'a file'} cannot be used: {_DISK_TROUBLE[error.errno]}"
 
 
 def _is_for_the_screen(record: logging.LogRecord) -> bool:

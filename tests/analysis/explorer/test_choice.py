@@ -1,4 +1,5 @@
 import json
+import re
 from typing import Any
 
 import pytest
@@ -48,6 +49,12 @@ def test_a_name_that_cannot_be_one_is_refused_in_words_of_the_page() -> None:
 def test_what_is_no_json_is_refused() -> None:
     with pytest.raises(UserError, match="not JSON"):
         read_told(Choice, b"{")
+
+
+@pytest.mark.parametrize("sent", ["[]", "null", '"bird"'])
+def test_what_is_no_object_is_not_taken_for_a_config(sent: str) -> None:
+    with pytest.raises(UserError, match=rf"^what was sent is {re.escape(sent)}; expected keys"):
+        read_told(Choice, sent.encode())
 
 
 def test_only_what_was_moved_changes_a_config() -> None:

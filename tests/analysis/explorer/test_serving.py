@@ -1,6 +1,7 @@
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -18,12 +19,18 @@ def break_down(*_: object) -> Reply:
     raise RuntimeError("a bug")
 
 
+def write_name(query: Mapping[str, str], _: bytes) -> Reply:
+    Path(query["name"]).write_text("")
+    return reply_json({})
+
+
 @pytest.fixture
 def port() -> Iterator[int]:
     gets = {
         "/": lambda query, _: reply_json(dict(query)),
         "/fail": fail,
         "/bug": break_down,
+        "/write": write_name,
     }
     server = open_server(gets, {"/echo": lambda _, data: Reply(JSON, data)}, 0)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -62,6 +69,16 @@ def test_what_a_user_can_mend_is_told_and_a_bug_is_logged(
     assert not caplog.records
     assert ask(port, "/bug")[0] == 500
     assert "a bug" in caplog.text
+
+
+def test_what_the_disk_refuses_is_told_and_is_no_bug(
+    port: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, why in [("x" * 300, "the name is too long"), ("no/x", "it does not exist")]:
+        status, _, content = ask(port, f"/write?name={tmp_path}/{name}")
+        told = f"{tmp_path}/{name} cannot be used: {why}; mend that and try again"
+        assert (status, json.loads(content)) == (400, {"error": told})
+    assert not caplog.records
 
 
 def test_other_pages_of_the_browser_are_refused(port: int) -> None:

@@ -20,7 +20,7 @@ from analysis.work.contents import beside, content_of, hash_names
 from analysis.work.images import Images
 from analysis.work.making import make, printing_to
 from analysis.work.plan import Plan
-from analysis.work.running import run_plan
+from analysis.work.running import run_plan, run_share
 from analysis.work.stages import Labelling
 from tests.analysis.study_projects import make_study, plan_study, run_here
 from tests.stages import arguments
@@ -28,6 +28,7 @@ from util.config import override_config
 from util.errors import PromptError, UserError
 from util.images.files import read_image, write_image
 from util.label_set import LabelSet
+from util.running.shares import Share
 
 study = analysis.prompt_study.main
 
@@ -249,6 +250,53 @@ def test_a_prompt_that_fails_leaves_the_others_to_learn_from(
     assert find_outcome(plan.teachers[0]) is None  # it is tried again
     monkeypatch.undo()
     assert set(make_all(plan)) == {"done"}
+
+
+def test_shares_leave_images_that_failed_to_the_study_so_that_others_can_read_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_study(tmp_path, prompts=["bird", "gull"], strategies=["mean"], training_seeds=[])
+    damaged = tmp_path / "images" / "flight 0" / "damaged.png"
+    damaged.write_bytes(b"no image")
+    labelled: list[Path] = []
+    label = Labelling.run
+
+    def count(stage: Labelling, folder: Path, reads: Sequence[Path]) -> int:
+        labelled.append(folder)
+        return label(stage, folder, reads)
+
+    monkeypatch.setattr(Labelling, "run", count)
+    for index in range(2):
+        plan = plan_study(project)
+        outcomes = run_share(plan, Share(index, 2))
+        assert {outcome.status for outcome in outcomes.values()} == {"done"}
+        assert "some images failed" in outcomes[plan.teachers[0]].reason
+        assert len(labelled) == 1
+    monkeypatch.setattr(analysis.work.running, "_run_at_once", run_here)
+    assert "some images failed" in run_plan(plan, 1)[plan.teachers[0]].reason
+    assert len(labelled) == 2  # it may have been the disk
+
+
+def test_shares_ask_once_for_a_prompt_that_fails_and_for_those_that_are_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    label = Labelling.run
+
+    def label_some(stage: Labelling, folder: Path, reads: Sequence[Path]) -> int:
+        asked.append(stage.config.teacher.prompts)
+        told = override_config(stage.config, {"teacher": {"prompts": asked[-1][1:]}})
+        assert label(Labelling(told), folder, reads) == 0
+        raise PromptError("the model cannot take 'whale'")
+
+    monkeypatch.setattr(Labelling, "run", label_some)
+    project = make_study(tmp_path, strategies=[], training_seeds=[])
+    for prompts in (["whale", "bird"], ["whale", "bird"], ["whale", "bird", "gull"]):
+        plan = plan_study(project, *(f"--study.prompts={prompt}" for prompt in prompts))
+        outcomes = run_share(plan, Share())
+        assert [outcome.status for outcome in outcomes.values()] == ["done"]
+        assert outcomes[plan.teachers[0]].reason == "the model cannot take 'whale'"
+    assert asked == [["whale", "bird"], ["whale", "bird", "gull"]]
 
 
 def test_a_start_that_fails_costs_no_cell(copied: Path) -> None:

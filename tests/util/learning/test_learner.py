@@ -41,6 +41,16 @@ def test_weights_of_a_name_learn_with_their_share_of_the_rate(schedule: str) -> 
         descend(learner)
 
 
+@pytest.mark.parametrize("schedule", ["poly", "one_cycle"])
+def test_a_training_of_a_single_step_learns_at_the_full_rate(schedule: str) -> None:
+    settings = replace(SETTINGS, learning_rate=0.2, schedule=schedule)  # type: ignore[arg-type]
+    learner = make_learner(settings, num_steps=1)
+    assert learner.learning_rate == 0.2
+    before = learner.network.state_dict()["0.weight"].clone()
+    descend(learner)
+    assert (learner.network.state_dict()["0.weight"] - before).abs().max() > 0.1
+
+
 def test_a_rate_of_nothing_leaves_weights_as_they_are() -> None:
     learner = make_learner(replace(SETTINGS, schedule="poly", rates={"0.": 0.0}))
     before = {name: value.clone() for name, value in learner.network.state_dict().items()}
