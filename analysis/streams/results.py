@@ -34,7 +34,7 @@ _KEY = ["run_id", "strategy", "target_domain"]
 def result_row(
     learnt: Mapping[str, Any],
     target_domain: str,
-    epochs: tuple[int, int, int],
+    epochs: tuple[float, int, int],
     metrics: Mapping[str, float],
 ) -> dict[str, Any]:
     """Make the row of a trained student on a camera.
@@ -43,7 +43,7 @@ def result_row(
         learnt: Its `run_id`, and the columns that say what it has learnt from, as `told_by_name`
             reads them of a name of the original's kind.
         target_domain: The camera, such as `cam3`.
-        epochs: How many were trained, the best of them, how many were asked for.
+        epochs: How many were trained, nan = unknown; the best of them; how many were asked for.
         metrics: `precision`, `recall`, `mAP50`, `mAP50-95`, and ends of intervals as far as known;
             nan where the camera has no true box.
 
