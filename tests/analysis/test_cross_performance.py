@@ -2,14 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import analysis.cluster_cameras
 import analysis.cross_performance
+from analysis.streams import cross_testing
 from tests.student.detection.painted_cameras import paint_cameras, train, write_boxes
 from util.errors import UserError
+from util.running.locks import BusyError
 
 
 @pytest.fixture(scope="module")
@@ -171,3 +174,27 @@ def test_a_table_stays_until_all_that_replaces_it_is_there(
             analysis.cross_performance.main(given)
     assert path.read_bytes() == before
     pd.testing.assert_frame_equal(compare(project), table)
+
+
+def test_two_at_once_do_not_lose_rows_of_each_other(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ["--config", str(project), "--cross_performance.name", "at_once"]
+    judge = cross_testing.judge_students
+    meanwhile: list[str] = []
+
+    def judge_while_another_begins(*told: Any) -> list[dict[str, Any]]:
+        with monkeypatch.context() as patch:
+            patch.setattr(cross_testing, "judge_students", judge)
+            with pytest.raises(BusyError, match=r"is at work on .*at_once; wait until"):
+                analysis.cross_performance.main([*given, "--cross_performance.students", "of_cam2"])
+        meanwhile.append("of_cam2")
+        return judge(*told)
+
+    monkeypatch.setattr(cross_testing, "judge_students", judge_while_another_begins)
+    assert analysis.cross_performance.main([*given, "--cross_performance.students", "of_cam1"]) == 0
+    assert meanwhile == ["of_cam2"]
+    monkeypatch.undo()
+    assert analysis.cross_performance.main([*given, "--cross_performance.students", "of_cam2"]) == 0
+    table = pd.read_csv(project.parent / "runs/at_once/inference_results.csv")
+    assert set(table["run_id"]) == {"of_cam1", "of_cam2"}
