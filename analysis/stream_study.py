@@ -136,7 +136,7 @@ def conclude_study(
         RESULTS,
         describe_trainings,
         judge_detectors,
-        leave_out_shared,
+        rows_by_budget,
         write_cross_matrix,
     )
     from analysis.choosing.writing import STRATEGIES, remove_answer, write_answer
@@ -160,7 +160,7 @@ def conclude_study(
     }
     learnt = {point: chosen[point] for point in compared}
     write_cross_matrix(folder / "cross_performance.csv", results, learnt, study.reference)
-    figures = draw_all_curves(folder, leave_out_shared(results, chosen), "curves")
+    figures = draw_all_curves(folder, rows_by_budget(results, chosen), "curves")
     if complete:
         trainings = describe_trainings(results, learnt, config.detector.batch_size)
         print(write_answer(folder, frames, compared, trainings, study.reference, figures))
