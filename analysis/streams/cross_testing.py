@@ -143,15 +143,31 @@ def find_baselines(
 
     Returns:
         The folder of a label set, by the name of each.
+
+    Raises:
+        UserError: A label set is missing, or two would have one name.
     """
     found = {}
-    for place in places:
-        name = name_in(place)
-        if is_detector(run := runs / name):
+    for name, place in _name_baselines(places).items():
+        if is_detector(run := runs / name_in(place)):
             folder = run / frames.split
             find_boxes(run / "best.pt", section, frames.image_paths, folder, overwrite)
-        found[Path(name).name] = find_label_set(place, label_sets, runs, frames.split)
+        found[name] = find_label_set(place, label_sets, runs, frames.split)
     return found
+
+
+def _name_baselines(places: Sequence[str]) -> dict[str, str]:
+    """Find the places of baselines by the last part of each, which names their rows."""
+    named: dict[str, list[str]] = {}
+    for place in dict.fromkeys(places):
+        named.setdefault(Path(name_in(place)).name, []).append(place)
+    twins = [" = ".join(map(name_in, each)) for each in named.values() if len(each) > 1]
+    if twins:
+        raise UserError(
+            f"baselines of one name would be one row: {listed(twins)}; give one of them, or rename "
+            "a folder"
+        )
+    return {name: place for name, (place,) in named.items()}
 
 
 def judge_baselines(

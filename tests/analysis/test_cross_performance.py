@@ -105,6 +105,9 @@ def test_what_cannot_be_compared_is_one_sentence(project: Path) -> None:
         compare(project, "baselines=few")
     with pytest.raises(UserError, match="nowhere"):
         compare(project, "baselines=nowhere")
+    twins = "baselines=of_cam1/Test", "baselines=of_cam2/Test"
+    with pytest.raises(UserError, match="one row: of_cam1/Test = of_cam2/Test; give one"):
+        compare(project, *twins)
 
 
 @pytest.mark.parametrize(
