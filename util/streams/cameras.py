@@ -162,7 +162,9 @@ def _read_times(image_ids: Sequence[str], time: TimeInNames) -> np.ndarray:
                 f"streams.time_format is {time.written!r}: {error}; expected words of strptime, "
                 "such as %Y%m%d_%H%M%S"
             ) from None
-        since = (stamps - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+        # In their own unit: nanoseconds, which stamps are in by default, end in the year 2262.
+        epoch = pd.Timestamp(0, tz="UTC").as_unit(stamps.dt.unit)
+        since = (stamps - epoch) / pd.Timedelta(seconds=1)
         times = since.to_numpy(np.float64)
     if without := [i for i, at in zip(image_ids, times, strict=True) if not np.isfinite(at)]:
         kind = "number" if time.written is None else f"time written as {time.written}"
