@@ -39,7 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     from analysis.streams.cross_testing import (
         find_baselines,
-        find_judged_frames,
         judge_baselines,
         judge_students,
     )
@@ -47,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from analysis.streams.results import append_results, no_results
     from analysis.streams.tested import describe_test, find_waiting, note_test, open_table
     from analysis.streams.trained_runs import find_runs
+    from student.detection.judged_frames import find_judged_frames
 
     settings, paths, data = config.cross_performance, config.paths, config.data
     frames = find_judged_frames(data, config.streams)

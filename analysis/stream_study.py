@@ -34,9 +34,9 @@ from util.running.shares import ALONE, parse_share
 
 if TYPE_CHECKING:  # statistics take a second to import, which --help should not
     from analysis.choosing.grid import Point
-    from analysis.streams.cross_testing import JudgedFrames
     from analysis.work.detecting import ChosenFrames
     from analysis.work.plan import Plan
+    from student.detection.judged_frames import JudgedFrames
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "plan": {
@@ -58,8 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     share = None if options.cell is None else parse_share(options.cell)
     with (share or ALONE).alone(config.paths.cells):
         make_demo_if_asked(config.data.images, config.paths.demo, config.demo)
-    from analysis.streams.cross_testing import find_judged_frames
     from analysis.work.running import report_failures, run_plan
+    from student.detection.judged_frames import find_judged_frames
 
     frames = find_judged_frames(config.data, config.streams)
     chosen = choose(config, frames)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from analysis.choosing.groups import OWN, Groups
-from analysis.streams.cross_testing import JudgedFrames
 from analysis.streams.trained_runs import name_domain
 from analysis.work.cells import Cell
 from analysis.work.detecting import ChosenFrames, DetectorSchool
 from analysis.work.plan import Plan
 from analysis.work.running import Outcomes
+from student.detection.judged_frames import JudgedFrames
 from util.bbox_csv import split_ignored
 from util.config import StreamsSection, StreamStudySection
 from util.errors import UserError, listed

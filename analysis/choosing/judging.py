@@ -11,10 +11,11 @@ import pandas as pd
 from analysis.choosing.grid import Arm, Point
 from analysis.choosing.groups import OWN
 from analysis.streams.cross_matrix import gather_matrix, write_matrix
-from analysis.streams.cross_testing import JudgedFrames, judge_baselines, judge_students
+from analysis.streams.cross_testing import judge_baselines, judge_students
 from analysis.streams.results import append_results
 from analysis.streams.trained_runs import read_cell
 from analysis.work.detecting import ChosenFrames
+from student.detection.judged_frames import JudgedFrames
 from util.config import DetectorSection
 
 RESULTS = "inference_results.csv"

@@ -9,6 +9,7 @@ import pytest
 
 import analysis.cluster_cameras
 import analysis.cross_performance
+import student.detection.test_detector
 from analysis.streams import cross_testing
 from tests.student.detection.painted_cameras import paint_cameras, train, write_boxes
 from util.errors import UserError
@@ -201,3 +202,25 @@ def test_two_at_once_do_not_lose_rows_of_each_other(
     assert analysis.cross_performance.main([*given, "--cross_performance.students", "of_cam2"]) == 0
     table = pd.read_csv(project.parent / "runs/at_once/inference_results.csv")
     assert set(table["run_id"]) == {"of_cam1", "of_cam2"}
+
+
+def test_a_frame_that_cannot_be_read_counts_as_where_a_detector_is_tested_alone(
+    project: Path,
+) -> None:
+    folder = project.parent
+    (folder / "images/cam1/bad.png").write_bytes(b"no image")
+    test_ids = (folder / "splits/Test.txt").read_text()
+    (folder / "splits/Bad.txt").write_text(f"{test_ids}cam1/bad\n")
+    truth = (folder / "truth.csv").read_text()
+    (folder / "more.csv").write_text(f"{truth}cam1/bad.png;0.1;0.1;0.4;0.4;0;gull;1.0\n")
+    given = ["--config", str(project), "--data.test_split", "Bad"]
+    given += ["--data.ground_truth", str(folder / "more.csv")]
+    assert student.detection.test_detector.main([*given, "--detector.run", "of_cam1"]) == 1
+    given += ["--cross_performance.name", "bad", "--cross_performance.students", "of_cam1"]
+    assert analysis.cross_performance.main(given) == 0
+    alone = pd.read_csv(folder / "runs/of_cam1/Bad_metrics.csv").set_index("camera")
+    compared = pd.read_csv(folder / "runs/bad/inference_results.csv").set_index("target_domain")
+    metrics = ["precision", "recall", "mAP50", "mAP50_low", "mAP50-95"]
+    pd.testing.assert_frame_equal(
+        alone.loc[["cam1", "cam2"], metrics], compared[metrics], check_names=False
+    )

@@ -41,6 +41,11 @@ class TimeInNames:
     written: str | None = None
 
 
+def time_in_names(pattern: str | None, written: str | None) -> TimeInNames | None:
+    """Say where names tell the time, as `TimeInNames` has it; None = no pattern: they do not."""
+    return TimeInNames(pattern, written) if pattern else None
+
+
 def find_cameras(
     image_ids: Sequence[str],
     groups: str | None = None,
