@@ -157,3 +157,17 @@ def name_domain(cameras: Sequence[str]) -> str:
     if all(re.fullmatch("cam[0-9]+", name) for name in cameras):
         return "cam" + "o".join(name.removeprefix("cam") for name in cameras)
     return "+".join(cameras)
+
+
+def split_domain(domain: str) -> list[str]:
+    """Give the cameras that `name_domain`, or a name of the original's kind, has named together.
+
+    The original has letters for some numbers; of these `o` joins two.
+
+    Example:
+        >>> split_domain("cam1o12")
+        ['cam1', 'cam12']
+    """
+    if re.fullmatch(r"cam[0-9A-Za-np-z]+(o[0-9A-Za-np-z]+)*", domain):
+        return [f"cam{number}" for number in domain.removeprefix("cam").split("o")]
+    return domain.split("+")
