@@ -18,6 +18,7 @@ from analysis.streams.run_names import RunName
 from util.csv_table import read_text_table
 from util.disk.whole_files import write_text
 from util.errors import UserError, listed
+from util.streams.cameras import natural_key
 
 METRICS = ("precision", "recall", "mAP50", "mAP50-95", "fitness")
 _NAMES = ("run_id", "source_dataset", "source_domain", "source_period", "target_domain")
@@ -157,7 +158,8 @@ def append_results(
 ) -> pd.DataFrame:
     """Add rows to a table, which is written whole; a row of the same run and camera is replaced.
 
-    One process at a time may do so.
+    Rows are in natural order of runs and cameras, however often some were added. One process at a
+    time may add some.
 
     Args:
         path: Of the table; it need not be there.
@@ -180,7 +182,9 @@ def append_results(
     if not len(later):
         return earlier
     both = pd.concat([earlier, later]) if len(earlier) else later
-    table = both[~both.duplicated(_KEY, keep="last")].reset_index(drop=True)
+    table = both[~both.duplicated(_KEY, keep="last")]
+    keys = [list(map(natural_key, key)) for key in table[_KEY].to_numpy()]
+    table = table.iloc[sorted(range(len(keys)), key=keys.__getitem__)].reset_index(drop=True)
     shown = table.copy()
     for name in _EPOCHS:
         shown[name] = [f"{value:g}" if np.isfinite(value) else "" for value in table[name]]
