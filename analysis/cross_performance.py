@@ -9,7 +9,8 @@ and the ground truth. Baselines are runs of detectors that know no camera in par
 sets of boxes. All are judged at the same confidences and on the same classes. Writes
 paths.runs/NAME: inference_results.csv, a row a student and camera (those that are there are not
 tested again; tested.json says by what, and other frames, truth, rules or weights are refused
-without --overwrite), and a plot of each metric, cross_mAP50.png and so on.
+without --overwrite, which makes the table anew of these students and baselines alone), and a plot
+of each metric, cross_mAP50.png and so on.
 Next: python analysis/cluster_cameras.py
 """
 
@@ -23,6 +24,7 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 from util.config import keys_of, write_config
 from util.config.command_line import OVERWRITE, load_config
 from util.disk.places import name_in
+from util.running.locks import held
 from util.running.run import print_next, run_script
 from util.words import count_of
 
@@ -37,7 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     from analysis.streams.cross_testing import (
         find_baselines,
-        find_judged_frames,
         judge_baselines,
         judge_students,
     )
@@ -45,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from analysis.streams.results import append_results, no_results
     from analysis.streams.tested import describe_test, find_waiting, note_test, open_table
     from analysis.streams.trained_runs import find_runs
+    from student.detection.judged_frames import find_judged_frames
 
     settings, paths, data = config.cross_performance, config.paths, config.data
     frames = find_judged_frames(data, config.streams)
@@ -56,16 +58,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     how = (frames, config.detector, options.overwrite)
     label_sets = find_baselines(settings.baselines, paths.label_sets, paths.runs, *how)
     test = describe_test(frames, config.detector)
-    kept = no_results()
-    if not options.overwrite:
-        kept = open_table(table, students, label_sets, test)
-    waiting = find_waiting(students, [camera.name for camera in frames.cameras], kept)
-    rows = judge_students(waiting, *how)
-    rows += judge_baselines(label_sets, frames, settings.dataset)
-    write_config(folder, config)
-    results = append_results(table, rows, kept)
-    note_test(table, students, test, results)
-    draw_all_curves(folder, results, "cross")
+    with held(folder):  # the table is read here and written anew at the end
+        kept = no_results()
+        if not options.overwrite:
+            kept = open_table(table, students, label_sets, test)
+        waiting = find_waiting(students, [camera.name for camera in frames.cameras], kept)
+        rows = judge_students(waiting, *how)
+        rows += judge_baselines(label_sets, frames, settings.dataset)
+        write_config(folder, config)
+        results = append_results(table, rows, kept)
+        note_test(table, students, test, results)
+        draw_all_curves(folder, results, "cross")
     print(f"{table}: {count_of(len(results), 'row')}; {count_of(len(waiting), 'student')} tested")
     print_next(["analysis/cluster_cameras.py"], argv)
     return 0

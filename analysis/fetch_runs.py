@@ -5,9 +5,9 @@
 
 Trainings with tracking.mode online, or offline and synchronised later, file their models there.
 Those of the finished runs of tracking.project are brought into paths.runs, a folder a run by its
-name: best.pt, and config.json and run.json where they are filed; fetched.json says where it is
-from. What is here already stays. Writes PROJECT.csv into paths.runs, too: names, configs and
-results of these runs.
+name: best.pt, and config.json, run.json and metrics.csv where they are filed; fetched.json says
+where it is from. What is here already stays. Writes PROJECT.csv into paths.runs, too: names,
+configs and results of these runs.
 Next: python student/test.py, with student.run the name of a run
 """
 

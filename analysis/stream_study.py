@@ -34,9 +34,9 @@ from util.running.shares import ALONE, parse_share
 
 if TYPE_CHECKING:  # statistics take a second to import, which --help should not
     from analysis.choosing.grid import Point
-    from analysis.streams.cross_testing import JudgedFrames
     from analysis.work.detecting import ChosenFrames
     from analysis.work.plan import Plan
+    from student.detection.judged_frames import JudgedFrames
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "plan": {
@@ -58,8 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     share = None if options.cell is None else parse_share(options.cell)
     with (share or ALONE).alone(config.paths.cells):
         make_demo_if_asked(config.data.images, config.paths.demo, config.demo)
-    from analysis.streams.cross_testing import find_judged_frames
     from analysis.work.running import report_failures, run_plan
+    from student.detection.judged_frames import find_judged_frames
 
     frames = find_judged_frames(config.data, config.streams)
     chosen = choose(config, frames)
@@ -136,7 +136,7 @@ def conclude_study(
         RESULTS,
         describe_trainings,
         judge_detectors,
-        leave_out_shared,
+        rows_by_budget,
         write_cross_matrix,
     )
     from analysis.choosing.writing import STRATEGIES, remove_answer, write_answer
@@ -160,7 +160,7 @@ def conclude_study(
     }
     learnt = {point: chosen[point] for point in compared}
     write_cross_matrix(folder / "cross_performance.csv", results, learnt, study.reference)
-    figures = draw_all_curves(folder, leave_out_shared(results, chosen), "curves")
+    figures = draw_all_curves(folder, rows_by_budget(results, chosen), "curves")
     if complete:
         trainings = describe_trainings(results, learnt, config.detector.batch_size)
         print(write_answer(folder, frames, compared, trainings, study.reference, figures))

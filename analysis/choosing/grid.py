@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from analysis.choosing.groups import OWN, Groups
-from analysis.streams.cross_testing import JudgedFrames
 from analysis.streams.trained_runs import name_domain
 from analysis.work.cells import Cell
 from analysis.work.detecting import ChosenFrames, DetectorSchool
 from analysis.work.plan import Plan
 from analysis.work.running import Outcomes
+from student.detection.judged_frames import JudgedFrames
 from util.bbox_csv import split_ignored
 from util.config import StreamsSection, StreamStudySection
 from util.errors import UserError, listed
 from util.streams.cameras import Camera
 from util.streams.labelled import Pool
-from util.streams.selecting import Selection, select
+from util.streams.selecting import Measured, Selection, select
 
 
 class Arm(NamedTuple):
@@ -91,13 +91,16 @@ def choose_frames(
             "not learn from; give 1 or more"
         )
     tables = [label_set.read_boxes() for label_set in pool.label_sets]
+    measured: Measured = {}
     chosen: dict[Point, ChosenFrames] = {}
     problems: dict[str, None] = {}  # in order, each once, whatever the seed
     for strategy, budget, seed in product(study.strategies, study.budgets, study.seeds):
         told = {"strategy": strategy, "frames": budget, "budget": "camera", "seed": seed}
         settings = streams.model_copy(update=told)
         try:
-            selections = select(pool.cameras, tables[0], settings, tables[-1], pool.image_paths)
+            selections = select(
+                pool.cameras, tables[0], settings, tables[-1], pool.image_paths, measured
+            )
             _refuse_empty(selections)
         except UserError as error:
             problems[f"by {strategy}, {budget} of each camera: {error}"] = None

@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from analysis.choosing.grid import Arm, Point
 from analysis.choosing.groups import OWN
 from analysis.streams.cross_matrix import gather_matrix, write_matrix
-from analysis.streams.cross_testing import JudgedFrames, judge_baselines, judge_students
+from analysis.streams.cross_testing import judge_baselines, judge_students
 from analysis.streams.results import append_results
 from analysis.streams.trained_runs import read_cell
 from analysis.work.detecting import ChosenFrames
+from student.detection.judged_frames import JudgedFrames
 from util.config import DetectorSection
 
 RESULTS = "inference_results.csv"
@@ -85,10 +87,22 @@ def describe_trainings(
     return {arm: list(of_arm.values()) for arm, of_arm in found.items()}
 
 
-def leave_out_shared(results: pd.DataFrame, chosen: Mapping[Point, ChosenFrames]) -> pd.DataFrame:
-    """Leave out rows of detectors of several cameras."""
+def rows_by_budget(results: pd.DataFrame, chosen: Mapping[Point, ChosenFrames]) -> pd.DataFrame:
+    """Give the rows for curves over budgets, each point of which is of the same cameras.
+
+    Args:
+        results: Of all detectors.
+        chosen: What each was to learn from.
+
+    Returns:
+        The rows without those of detectors of several cameras; `samples` is the number of frames
+        that were asked for, also of cameras that have given fewer.
+    """
     shared = {point.name_run(frames) for point, frames in chosen.items() if len(frames.cameras) > 1}
-    return results[~results["run_id"].isin(shared)]
+    budgets = {point.name_run(frames): point.budget for point, frames in chosen.items()}
+    alone = results[~results["run_id"].isin(shared)]
+    asked = alone["run_id"].map(budgets).fillna(alone["samples"])  # no baseline was asked for any
+    return alone.assign(samples=asked.astype(np.int64))
 
 
 def write_cross_matrix(

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.choosing.grid import Arm, Point
-from analysis.streams.cross_testing import JudgedFrames
 from analysis.study.statistics.draws import Draws
+from student.detection.judged_frames import JudgedFrames
 from util.bbox_csv import read_bbox_csv
 from util.label_set import PREDICTION
 from util.metrics.class_average_precision import bootstrap_by_class, rank_by_class

@@ -10,7 +10,7 @@ from analysis.choosing.judging import Training
 from analysis.choosing.report import format_groups, format_strategies, write_report
 from analysis.choosing.scores import score_cameras
 from analysis.choosing.tables import compare_budgets, tabulate_groups, tabulate_strategies
-from analysis.streams.cross_testing import JudgedFrames
+from student.detection.judged_frames import JudgedFrames
 from util.disk.whole_files import write_text
 
 REPORTS = ("report.html", "report.md")

@@ -12,8 +12,8 @@ from scipy.stats import rankdata
 from analysis.clusters.clustering import build_tree, cut
 
 PERMUTATIONS = 9999
-_AT_ONCE = 500
-"""Permutations that are in memory together."""
+_AT_ONCE = 2**20
+"""Distances that are in memory together, of as many permutations as have them; one at least."""
 
 COLUMNS = ["distance", "compared_with", "cameras", "spearman", "p", "clusters", "adjusted_rand"]
 
@@ -74,7 +74,8 @@ def mantel(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     rows, columns = np.triu_indices(num, 1)
     orders = _permute(num)
     num_as_large = 0
-    for part in np.array_split(orders, math.ceil(len(orders) / _AT_ONCE)):
+    at_once = max(1, _AT_ONCE // len(rows))
+    for part in np.array_split(orders, math.ceil(len(orders) / at_once)):
         values = centred[part[:, rows], part[:, columns]] @ x / scale
         num_as_large += int(np.count_nonzero(values >= observed - 1e-12))
     return observed, num_as_large / len(orders)

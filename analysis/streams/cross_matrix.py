@@ -1,5 +1,6 @@
 """How the student of each camera fares on each camera: a square matrix."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ class CrossMatrix:
         cameras: Names of the N cameras, all different.
         scores: (N, N) float64 in [0, 1]; `scores[i, j]` is that of the student of camera i on
             camera j.
-        note: What should be known of it, such as what is averaged; '' = nothing.
+        note: What should be known of it, such as what is averaged or left out; '' = nothing.
     """
 
     cameras: tuple[str, ...]
@@ -34,38 +35,51 @@ class CrossMatrix:
 def gather_matrix(results: pd.DataFrame, metric: str) -> CrossMatrix:
     """Make a matrix of a table of results.
 
-    Students of several cameras, and those that have learnt from none, are passed over. Several runs
-    of a cell are averaged.
+    Students of several cameras, and those that have learnt from none, are passed over, and so are
+    cameras on which no student has a score, as where no test frame has a true box. Several runs of
+    a cell are averaged.
 
     Args:
         results: See `read_results`.
         metric: Column of the table.
 
     Returns:
-        The matrix of all cameras that have a student, in natural order of their names.
+        The matrix of all other cameras that have a student, in natural order of their names.
 
     Raises:
         UserError: Students of fewer than two cameras are there, they are of several data sets, or
             cells are lacking.
     """
-    names = sorted(set(results["target_domain"]) & set(results[SOURCE]), key=natural_key)
-    of_one = results[results[SOURCE].isin(names) & results["target_domain"].isin(names)]
+    there = set(results["target_domain"]) & set(results[SOURCE])
+    of_one = results[results[SOURCE].isin(there) & results["target_domain"].isin(there)]
+    scored = of_one.dropna(subset=[metric])
+    names = sorted(set(scored["target_domain"]), key=natural_key)
+    left_out = _say_left_out(sorted(there.difference(names), key=natural_key), metric)
     if len(names) < 2:
         raise UserError(
             f"the results have students of {listed(names) or 'no camera'} that are tested there; "
             "clusters need two cameras at least: test the student of each on all of them"
+            f"{left_out and f' ({left_out})'}"
         )
-    datasets = sorted(set(of_one["source_dataset"]))
+    table = scored[scored[SOURCE].isin(names)]
+    datasets = sorted(set(table["source_dataset"]))
     if len(datasets) > 1:
         raise UserError(
             f"the results are of several data sets, {listed(datasets)}, whose cameras would be "
             "taken for one another; keep a table for each"
         )
-    table = of_one.dropna(subset=[metric])
     means = table.pivot_table(metric, SOURCE, "target_domain", aggfunc="mean")
     means = means.reindex(index=names, columns=names)
     _refuse_missing(means, metric, "test these students on these cameras")
-    return CrossMatrix(tuple(names), means.to_numpy(np.float64), _say_averaged(table))
+    notes = [each for each in (left_out, _say_averaged(table)) if each]
+    return CrossMatrix(tuple(names), means.to_numpy(np.float64), "; ".join(notes))
+
+
+def _say_left_out(names: Sequence[str], metric: str) -> str:
+    """Say on which cameras no student has a score; '' where there is none of them."""
+    if not names:
+        return ""
+    return f"left out, without {metric} of any student, as without a true box: {listed(names, 20)}"
 
 
 def _say_averaged(table: pd.DataFrame) -> str:

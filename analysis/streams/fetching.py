@@ -21,7 +21,7 @@ ORIGIN = "fetched.json"
 
 _REMEDY = "delete it, or give --overwrite"
 _MODEL = MODEL_FILES[0]
-_OF_TRAINING = ("last.pt", "metrics.csv", "curves.png")
+_OF_TRAINING = ("last.pt", "curves.png")
 """What a training leaves beside, which would be of the run that is replaced."""
 
 
@@ -71,7 +71,7 @@ def fetch(folder: Path, run: HubRun) -> None:
     """Bring the model of a run into its folder, when all of it is here and can be read.
 
     Args:
-        folder: Gets best.pt, as far as the hub has them config.json and run.json, and fetched.json.
+        folder: Gets best.pt, as far as the hub has them the other `MODEL_FILES`, and fetched.json.
         run: With an artifact.
 
     Raises:
@@ -86,7 +86,7 @@ def fetch(folder: Path, run: HubRun) -> None:
             raise UserError(f"its artifact has no {_MODEL}")
         read_checkpoint(files[_MODEL])
         for name, path in files.items():
-            if name != _MODEL:
+            if name.endswith(".json"):
                 read_json(path, "file the run anew")
         with held(folder):
             for name in (*MODEL_FILES[1:], *_OF_TRAINING):

@@ -12,6 +12,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 
 from analysis.streams.run_names import without_seed
+from analysis.streams.trained_runs import split_domain
 from analysis.study.report.plot_style import LINES, STYLE, add_legend, shortened, write_plot
 from util.metrics.intervals import bootstrap
 from util.streams.cameras import natural_key
@@ -56,11 +57,7 @@ def _pairs(results: pd.DataFrame) -> list[tuple[str, str]]:
 
 def _find_panel(source: str, target: str) -> str:
     """Tell whether a student has learnt from a camera: `cam1o2` has from `cam2`."""
-    if target in source.split("+"):  # cameras whose names are no numbers
-        return SAME
-    prefix = "cam"
-    own = source.removeprefix(prefix).split("o")
-    return SAME if target.removeprefix(prefix) in own else OTHER
+    return SAME if target == source or target in split_domain(source) else OTHER
 
 
 def _average(part: pd.DataFrame, metric: str) -> tuple[float, float, float]:

@@ -18,6 +18,7 @@ from analysis.streams.run_names import RunName
 from util.csv_table import read_text_table
 from util.disk.whole_files import write_text
 from util.errors import UserError, listed
+from util.streams.cameras import natural_key
 
 METRICS = ("precision", "recall", "mAP50", "mAP50-95", "fitness")
 _NAMES = ("run_id", "source_dataset", "source_domain", "source_period", "target_domain")
@@ -34,7 +35,7 @@ _KEY = ["run_id", "strategy", "target_domain"]
 def result_row(
     learnt: Mapping[str, Any],
     target_domain: str,
-    epochs: tuple[int, int, int],
+    epochs: tuple[float, int, int],
     metrics: Mapping[str, float],
 ) -> dict[str, Any]:
     """Make the row of a trained student on a camera.
@@ -43,7 +44,7 @@ def result_row(
         learnt: Its `run_id`, and the columns that say what it has learnt from, as `told_by_name`
             reads them of a name of the original's kind.
         target_domain: The camera, such as `cam3`.
-        epochs: How many were trained, the best of them, how many were asked for.
+        epochs: How many were trained, nan = unknown; the best of them; how many were asked for.
         metrics: `precision`, `recall`, `mAP50`, `mAP50-95`, and ends of intervals as far as known;
             nan where the camera has no true box.
 
@@ -157,7 +158,8 @@ def append_results(
 ) -> pd.DataFrame:
     """Add rows to a table, which is written whole; a row of the same run and camera is replaced.
 
-    One process at a time may do so.
+    Rows are in natural order of runs and cameras, however often some were added. One process at a
+    time may add some.
 
     Args:
         path: Of the table; it need not be there.
@@ -180,7 +182,9 @@ def append_results(
     if not len(later):
         return earlier
     both = pd.concat([earlier, later]) if len(earlier) else later
-    table = both[~both.duplicated(_KEY, keep="last")].reset_index(drop=True)
+    table = both[~both.duplicated(_KEY, keep="last")]
+    keys = [list(map(natural_key, key)) for key in table[_KEY].to_numpy()]
+    table = table.iloc[sorted(range(len(keys)), key=keys.__getitem__)].reset_index(drop=True)
     shown = table.copy()
     for name in _EPOCHS:
         shown[name] = [f"{value:g}" if np.isfinite(value) else "" for value in table[name]]

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.streams.cross_testing import JudgedFrames
 from analysis.streams.results import find_pairs, is_baseline, read_results
 from analysis.streams.trained_runs import TrainedRun
+from student.detection.judged_frames import JudgedFrames
 from util.config import DetectorSection
 from util.detections import BoxRule
 from util.disk.fingerprints import fingerprint

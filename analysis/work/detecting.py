@@ -82,11 +82,9 @@ class ChosenFrames:
 
     def write(self, folder: Path) -> None:
         """Write the lists, and why each frame is in them."""
-        strategies: list[str] = [self.settings.strategy]
-        if self.settings.second_stage != "none":
-            strategies.append(self.settings.second_stage)
         facts = {"settings": {**self.made_of, "splits": [TRAIN, VALIDATION]}}
-        write_selections(folder, self.selections, TRAIN, VALIDATION, strategies, facts)
+        stages = self.settings.stages
+        write_selections(folder, self.selections, TRAIN, VALIDATION, stages, facts)
 
 
 @dataclass(frozen=True, eq=False)

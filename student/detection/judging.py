@@ -21,15 +21,21 @@ TOGETHER = "all"
 
 
 def judge_cameras(
-    cameras: Sequence[Camera], truths: pd.DataFrame, predictions: pd.DataFrame, block: int
+    cameras: Sequence[Camera],
+    truths: pd.DataFrame,
+    predictions: pd.DataFrame,
+    block: int,
+    together: bool = True,
 ) -> pd.DataFrame:
-    """Judge the boxes of each camera's frames, and those of all together.
+    """Judge the boxes of each camera's frames, and maybe those of all together.
 
     Args:
         cameras: With the frames that are judged.
         truths: Table of their true boxes, with regions to ignore or without.
         predictions: Table of predicted boxes; what is in other frames does not count.
         block: Frames that follow each other and are drawn together for intervals.
+        together: Whether there is a last row of all cameras, `TOGETHER`, where there are several;
+            its intervals take as long as those of all the others.
 
     Returns:
         A row a camera: `camera`, `frames`, `truths`, `precision` and `recall` (see
@@ -38,7 +44,7 @@ def judge_cameras(
     """
     parts = [[camera] for camera in cameras]
     names = [camera.name for camera in cameras]
-    if len(cameras) > 1:
+    if together and len(cameras) > 1:
         parts.append(list(cameras))
         names.append(TOGETHER)
     rows = [_judge(part, truths, predictions, block) for part in parts]

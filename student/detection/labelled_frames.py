@@ -116,7 +116,7 @@ def gather_labelled_frames(
     classes = section.classes or there
     counted = boxes[boxes["obj_class"].isin(classes)].reset_index(drop=True)
     assert data.splits is not None, "lists were read from there"
-    origin = describe_origin(train_ids, data.groups, data.splits)
+    origin = describe_origin(train_ids, data.groups, data.splits, data.train_split)
     return LabelledFrames(
         image_paths, counted, classes, train_ids, validation_ids, labels.name, origin
     )

@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-from student.detection.judging import format_cameras, judge_cameras
+from student.detection.judged_frames import find_judged_frames
+from student.detection.judging import format_cameras
 from student.detection.predicting import find_boxes
 from student.inference.label_sets import find_checkpoint, folder_beside
-from util.bbox_csv import read_bbox_csv
 from util.config import DataSection, DetectorSection, StreamsSection
 from util.disk.whole_files import write_text
-from util.ground_truth.reading import describe_counted, read_truths
+from util.ground_truth.reading import describe_counted
 from util.images.files import find_images
 from util.images.splits import read_split
-from util.label_set import PREDICTION, LabelSet
+from util.label_set import LabelSet
 from util.learning.runs.used_images import warn_of_used_images
-from util.streams.cameras import TimeInNames, find_cameras
 from util.words import count_of
 
 
@@ -34,37 +33,38 @@ def evaluate_detector(
         overwrite: Whether a label set that was made with other settings may be replaced.
 
     Returns:
-        The label set; images that could not be read are recorded as failed there.
+        The label set; images that could not be read are recorded as failed there, and count as
+        ones without boxes.
 
     Raises:
         UserError: Images, checkpoint or ground truth are missing or wrong.
     """
-    image_paths = find_images(data.images)
-    test_ids = read_split(data.splits, data.test_split, image_paths)
-    test_paths = {image_id: image_paths[image_id] for image_id in test_ids}
     checkpoint = find_checkpoint(section, runs)
     folder = folder_beside(checkpoint, data.test_split)
-    time = TimeInNames(streams.time, streams.time_format) if streams.time else None
-    if data.ground_truth is not None:
-        find_cameras(test_ids, data.groups, time)  # refuses odd names before the work
+    frames = None if data.ground_truth is None else find_judged_frames(data, streams)
+    test_paths = _find_test_images(data) if frames is None else frames.image_paths
     found = find_boxes(checkpoint, section, test_paths, folder, overwrite)
     print(f"{folder}: {count_of(len(found.ids), 'image')} looked at")
     metrics = Path(f"{folder}_metrics.csv")
-    if data.ground_truth is None:
+    if frames is None:
         if overwrite:  # those of other boxes, which are replaced
             metrics.unlink(missing_ok=True)
         print("data.ground_truth is null: nothing to judge the boxes by")
         return found
-    judged = {image_id: image_paths[image_id] for image_id in found.ids}
-    warn_of_used_images(checkpoint.parent, data.test_split, judged)
-    cameras = find_cameras(found.ids, data.groups, time)
-    truths = read_truths(data, image_paths, found.ids)
-    table = judge_cameras(cameras, truths, read_bbox_csv(folder / PREDICTION), streams.block)
+    warn_of_used_images(checkpoint.parent, data.test_split, test_paths)
+    table = frames.judge(folder, together=True)
     print(format_cameras(table))
-    print(describe_counted(truths, data.ground_truth_classes))
+    print(describe_counted(frames.truths, data.ground_truth_classes))
     print(
         "Means over classes. Intervals are 95 % bootstrap intervals over groups of "
         f"{streams.block} frames that follow each other (streams.block)."
     )
     write_text(metrics, table.to_csv(index=False))
     return found
+
+
+def _find_test_images(data: DataSection) -> dict[str, Path]:
+    """Find the images of the test split: path of each by its id."""
+    image_paths = find_images(data.images)
+    test_ids = read_split(data.splits, data.test_split, image_paths)
+    return {image_id: image_paths[image_id] for image_id in test_ids}

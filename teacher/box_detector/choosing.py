@@ -15,7 +15,8 @@ def choose_boxes(
     """Choose boxes, their classes merged first.
 
     Suppressed class by class and merged afterwards, a van that is both a car and a truck would keep
-    two boxes of one class.
+    two boxes of one class. Where a box holds one thing, it is none of the table's if another class
+    is its best: a car that might be a truck is no truck where cars are not wanted.
 
     Args:
         candidates: What the detector says.
@@ -26,11 +27,10 @@ def choose_boxes(
     Returns:
         See `util.detections.choose_boxes`, with its errors.
     """
+    boxes, scores = candidates.boxes_xyxy, table.merge(candidates.scores)
+    if candidates.is_exclusive:
+        is_other = scores.max(axis=1) < table.best_other(candidates.scores)
+        boxes, scores = boxes[~is_other], scores[~is_other]
     return detections.choose_boxes(
-        candidates.boxes_xyxy,
-        table.merge(candidates.scores),
-        table.names,
-        rule,
-        size_hw,
-        candidates.is_exclusive,
+        boxes, scores, table.names, rule, size_hw, candidates.is_exclusive
     )

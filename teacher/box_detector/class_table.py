@@ -37,6 +37,18 @@ class ClassTable:
         taken = [column for columns in self.columns for column in columns]
         return np.maximum.reduceat(scores[:, taken], starts, axis=1)
 
+    def best_other(self, scores: np.ndarray) -> np.ndarray:
+        """Give the highest score of the model's classes that count as none of the table's.
+
+        Args:
+            scores: (N, C), as `merge` takes them.
+
+        Returns:
+            (N,); 0 where all of the model's classes count.
+        """
+        taken = [column for columns in self.columns for column in columns]
+        return np.delete(scores, taken, axis=1).max(axis=1, initial=0)
+
 
 def read_class_table(
     wanted: Mapping[str, Sequence[str]], classes: Sequence[str], model: str

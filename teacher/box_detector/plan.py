@@ -12,7 +12,7 @@ from util.errors import UserError
 from util.running.ahead import count_cores
 from util.weights.known import default_model
 
-VERSIONS = {"run": 2}
+VERSIONS = {"run": 2, "transformers": 2, "yolox": 2}
 """By detector, 1 for others; counts up whenever the same model and settings give other boxes."""
 
 _LIBRARIES = {

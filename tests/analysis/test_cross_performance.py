@@ -2,14 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import analysis.cluster_cameras
 import analysis.cross_performance
+import student.detection.test_detector
+from analysis.streams import cross_testing
 from tests.student.detection.painted_cameras import paint_cameras, train, write_boxes
 from util.errors import UserError
+from util.running.locks import BusyError
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +106,9 @@ def test_what_cannot_be_compared_is_one_sentence(project: Path) -> None:
         compare(project, "baselines=few")
     with pytest.raises(UserError, match="nowhere"):
         compare(project, "baselines=nowhere")
+    twins = "baselines=of_cam1/Test", "baselines=of_cam2/Test"
+    with pytest.raises(UserError, match="one row: of_cam1/Test = of_cam2/Test; give one"):
+        compare(project, *twins)
 
 
 @pytest.mark.parametrize(
@@ -171,3 +178,49 @@ def test_a_table_stays_until_all_that_replaces_it_is_there(
             analysis.cross_performance.main(given)
     assert path.read_bytes() == before
     pd.testing.assert_frame_equal(compare(project), table)
+
+
+def test_two_at_once_do_not_lose_rows_of_each_other(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ["--config", str(project), "--cross_performance.name", "at_once"]
+    judge = cross_testing.judge_students
+    meanwhile: list[str] = []
+
+    def judge_while_another_begins(*told: Any) -> list[dict[str, Any]]:
+        with monkeypatch.context() as patch:
+            patch.setattr(cross_testing, "judge_students", judge)
+            with pytest.raises(BusyError, match=r"is at work on .*at_once; wait until"):
+                analysis.cross_performance.main([*given, "--cross_performance.students", "of_cam2"])
+        meanwhile.append("of_cam2")
+        return judge(*told)
+
+    monkeypatch.setattr(cross_testing, "judge_students", judge_while_another_begins)
+    assert analysis.cross_performance.main([*given, "--cross_performance.students", "of_cam1"]) == 0
+    assert meanwhile == ["of_cam2"]
+    monkeypatch.undo()
+    assert analysis.cross_performance.main([*given, "--cross_performance.students", "of_cam2"]) == 0
+    table = pd.read_csv(project.parent / "runs/at_once/inference_results.csv")
+    assert set(table["run_id"]) == {"of_cam1", "of_cam2"}
+
+
+def test_a_frame_that_cannot_be_read_counts_as_where_a_detector_is_tested_alone(
+    project: Path,
+) -> None:
+    folder = project.parent
+    (folder / "images/cam1/bad.png").write_bytes(b"no image")
+    test_ids = (folder / "splits/Test.txt").read_text()
+    (folder / "splits/Bad.txt").write_text(f"{test_ids}cam1/bad\n")
+    truth = (folder / "truth.csv").read_text()
+    (folder / "more.csv").write_text(f"{truth}cam1/bad.png;0.1;0.1;0.4;0.4;0;gull;1.0\n")
+    given = ["--config", str(project), "--data.test_split", "Bad"]
+    given += ["--data.ground_truth", str(folder / "more.csv")]
+    assert student.detection.test_detector.main([*given, "--detector.run", "of_cam1"]) == 1
+    given += ["--cross_performance.name", "bad", "--cross_performance.students", "of_cam1"]
+    assert analysis.cross_performance.main(given) == 0
+    alone = pd.read_csv(folder / "runs/of_cam1/Bad_metrics.csv").set_index("camera")
+    compared = pd.read_csv(folder / "runs/bad/inference_results.csv").set_index("target_domain")
+    metrics = ["precision", "recall", "mAP50", "mAP50_low", "mAP50-95"]
+    pd.testing.assert_frame_equal(
+        alone.loc[["cam1", "cam2"], metrics], compared[metrics], check_names=False
+    )

@@ -119,7 +119,8 @@ NAME = "WALT-cam1-week1_s_t_n-first_stream-based_16"
 
 
 def files_of(model: bytes) -> dict[str, bytes]:
-    return {"best.pt": model, "config.json": b"{}", "run.json": b'{"best": {"epoch": 2}}'}
+    facts = {"config.json": b"{}", "run.json": b'{"best": {"epoch": 2}}'}
+    return {"best.pt": model, **facts, "metrics.csv": b"epoch\n1\n2\n"}
 
 
 def test_finished_runs_become_run_folders_and_a_table(
@@ -138,7 +139,8 @@ def test_finished_runs_become_run_folders_and_a_table(
     folder = config.parent / "runs"
     assert sorted(path.name for path in folder.iterdir()) == [NAME, "cameras.csv"]
     there = {path.name for path in (folder / NAME).iterdir()} - {".lock"}
-    assert there == {"best.pt", "config.json", "run.json", "fetched.json"}
+    assert there == {"best.pt", "config.json", "run.json", "metrics.csv", "fetched.json"}
+    assert (folder / NAME / "metrics.csv").read_bytes() == b"epoch\n1\n2\n"
     assert read_checkpoint(folder / NAME / "best.pt")["model"]["weight"].tolist() == [1, 1]
     table = pd.read_csv(folder / "cameras.csv", sep=";")
     assert table["name"].tolist() == [NAME]
@@ -185,10 +187,16 @@ def test_a_run_that_was_trained_here_stays_and_another_is_not_replaced(
     assert "has other runs of these names" in refused(monkeypatch, config, runs)
     assert (folder / "best.pt").read_bytes() == b"mine"
     (folder / "run.json").unlink()
+    (folder / "curves.png").write_bytes(b"mine")
     assert "has other runs of these names" in refused(monkeypatch, config, runs)
     fetch(monkeypatch, config, runs, "--overwrite")
     assert (folder / "best.pt").read_bytes() == model
-    assert not (folder / "metrics.csv").exists()  # it was of the other
+    assert (folder / "metrics.csv").read_text() != "epoch"  # it was of the other
+    assert not (folder / "curves.png").exists()
+    (folder / "metrics.csv").write_text("epoch")
+    older = {name: content for name, content in files_of(model).items() if name != "metrics.csv"}
+    fetch(monkeypatch, config, [make_run("a1", NAME, older)], "--overwrite")
+    assert not (folder / "metrics.csv").exists()
 
 
 class Evil:

@@ -18,7 +18,7 @@ from analysis.work.running import Outcomes
 from tests.conftest import box_table, paint_scene
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
-from util.images.files import write_image
+from util.images.files import read_image, write_image
 from util.label_set import Content, LabelSetWriter
 
 SIDE = 64
@@ -369,6 +369,26 @@ def test_fewer_frames_are_refused_before_any_training_or_told(
     assert all(number == round(6 / -(-frames // 4)) for frames, number in epochs.items())
     assert "short)" in (tmp_path / "runs" / "stream_study" / "report.md").read_text()
     capsys.readouterr()
+
+
+def test_frames_are_looked_at_once_for_all_budgets_and_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_cameras(tmp_path)
+    looked_at: list[str] = []
+
+    def read(path: Path) -> np.ndarray:
+        looked_at.append(path.stem)
+        return read_image(path)
+
+    monkeypatch.setattr("util.streams.pictures.reading.read_image", read)
+    asked = ["--stream_study.seeds", "[0, 1]", "--stream_study.reference", "frequency"]
+    asked += ["--stream_study.strategies", '["frequency"]']
+    for budgets in ("[4]", "[2, 4]"):
+        looked_at.clear()
+        assert run(config, "--plan", *asked, "--stream_study.budgets", budgets) == 0
+        # Of each camera, without those that validate.
+        assert len(looked_at) == 2 * (BANK - 2)
 
 
 def test_bad_input_is_one_sentence_and_nothing_is_trained(tmp_path: Path) -> None:

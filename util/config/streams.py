@@ -196,3 +196,9 @@ class StreamsSection(Section):
         " the lists are named by data.train_split and data.validation_split.",
         json_schema_extra=DECIDES_NOTHING,
     )
+
+    @property
+    def stages(self) -> list[str]:
+        """What has chosen frames, and what has kept some of these, if anything has."""
+        kept_by = [] if self.second_stage == "none" else [self.second_stage]
+        return [self.strategy, *kept_by]

@@ -41,6 +41,11 @@ class TimeInNames:
     written: str | None = None
 
 
+def time_in_names(pattern: str | None, written: str | None) -> TimeInNames | None:
+    """Say where names tell the time, as `TimeInNames` has it; None = no pattern: they do not."""
+    return TimeInNames(pattern, written) if pattern else None
+
+
 def find_cameras(
     image_ids: Sequence[str],
     groups: str | None = None,
@@ -162,7 +167,9 @@ def _read_times(image_ids: Sequence[str], time: TimeInNames) -> np.ndarray:
                 f"streams.time_format is {time.written!r}: {error}; expected words of strptime, "
                 "such as %Y%m%d_%H%M%S"
             ) from None
-        since = (stamps - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+        # In their own unit: nanoseconds, which stamps are in by default, end in the year 2262.
+        epoch = pd.Timestamp(0, tz="UTC").as_unit(stamps.dt.unit)
+        since = (stamps - epoch) / pd.Timedelta(seconds=1)
         times = since.to_numpy(np.float64)
     if without := [i for i, at in zip(image_ids, times, strict=True) if not np.isfinite(at)]:
         kind = "number" if time.written is None else f"time written as {time.written}"

@@ -14,7 +14,7 @@ from util.errors import UserError, listed
 from util.images.files import find_images
 from util.images.splits import read_split
 from util.label_set import LabelSet, find_label_set
-from util.streams.cameras import Camera, TimeInNames, find_cameras
+from util.streams.cameras import Camera, find_cameras, time_in_names
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def find_pool(settings: StreamsSection, data: DataSection, images: Collection[st
     frames = list(images)
     if settings.pool is not None:
         frames = read_split(data.splits, settings.pool, images)
-    time = TimeInNames(settings.time, settings.time_format) if settings.time else None
+    time = time_in_names(settings.time, settings.time_format)
     return find_cameras(frames, data.groups, time, settings.cameras)
 
 

@@ -38,9 +38,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings, paths, data = config.streams, config.paths, config.data
     refuse_several("util/streams/select_frames.py")
     check_list_names(data.train_split, data.validation_split)
-    strategies: list[str] = [settings.strategy]
-    if settings.second_stage != "none":
-        strategies.append(settings.second_stage)
     pool = open_pool(settings, data, paths)
     made_of = {
         **pool.describe(settings, data.groups),
@@ -55,14 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         selections,
         data.train_split,
         data.validation_split,
-        strategies,
+        settings.stages,
         {"settings": made_of, "failed_frames": pool.num_failed},
     )
     num_chosen = sum(len(each.positions) for each in selections)
     num_validation = sum(each.bank.num_validation for each in selections)
     print(
         f"{output}: {count_of(num_chosen, 'frame')} of {count_of(len(pool.cameras), 'camera')} by "
-        f"{', then '.join(strategies)}, {num_validation} to validate"
+        f"{', then '.join(settings.stages)}, {num_validation} to validate"
     )
     if num_chosen:
         has_maps = pool.label_sets[-1].has_maps

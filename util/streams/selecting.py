@@ -21,6 +21,9 @@ from util.streams.choosing.strategy import Asked, Told
 
 logger = logging.getLogger(__name__)
 
+Measured = dict[tuple[str, str, int | None], np.ndarray]
+"""Scores of frames by strategy, camera, and how many were asked for where they depend on that."""
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -65,6 +68,7 @@ def select(
     settings: StreamsSection,
     second_boxes: pd.DataFrame | None = None,
     images: Mapping[str, Path] | None = None,
+    measured: Measured | None = None,
 ) -> list[Selection]:
     """Choose frames of each camera.
 
@@ -75,6 +79,9 @@ def select(
         second_boxes: The table that the second stage goes by, and that `disagreement` compares to;
             None = the same.
         images: Path of each frame by its id, for strategies that look at them.
+        measured: Scores of the same cameras, boxes and settings, but for the strategy, the number
+            of frames to learn from and the seed, which no score depends on; those that are lacking
+            are measured and added. None = none are known.
 
     Raises:
         UserError: Cameras have too few frames for what is asked; all are named together.
@@ -83,9 +90,9 @@ def select(
     parts = [bank.learnable for bank in banks]
     boxes_of = _split_boxes(parts, boxes)
     second_of = boxes_of if second_boxes is None else _split_boxes(parts, second_boxes)
-    measure = STRATEGIES[settings.strategy].measure
+    measured = {} if measured is None else measured
     scores = [
-        measure(Asked(part, num, settings), Told(table, (table, second), images or {}))
+        _measure(Asked(part, num, settings), Told(table, (table, second), images or {}), measured)
         for part, num, table, second in zip(parts, asked, boxes_of, second_of, strict=True)
     ]
     num_boxed = _count_boxed(parts, boxes_of)
@@ -104,6 +111,16 @@ def select(
     for text in short:
         logger.warning("%s", text)
     return selections
+
+
+def _measure(asked: Asked, told: Told, measured: Measured) -> np.ndarray:
+    """Give the scores of a camera's frames, which are measured once."""
+    strategy = STRATEGIES[asked.settings.strategy]
+    num = asked.num if strategy.measures_until_enough else None
+    key = asked.settings.strategy, asked.camera.name, num
+    if key not in measured:
+        measured[key] = strategy.measure(asked, told)
+    return measured[key]
 
 
 def _count_boxed(cameras: Sequence[Camera], boxes: Sequence[pd.DataFrame]) -> list[int]:

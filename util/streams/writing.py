@@ -55,11 +55,13 @@ def write_selections(
         strategies: What has chosen, and what has kept some of these, if anything has.
         facts: What the manifest says besides; `settings` say what they were made of.
     """
+    replaced = [train, validation]
     with suppress(UserError):  # a damaged manifest tells nothing of the choice that is replaced
-        replaced = read_json(folder / MANIFEST, REMEDY).get("settings", {}).get("splits", [])
-        for path in folder.glob("*.txt"):
-            if path.stem in replaced and path.stem not in (train, validation):
-                path.unlink()
+        replaced += read_json(folder / MANIFEST, REMEDY).get("settings", {}).get("splits", [])
+    # Lists of another choice never lie beside what the manifest says of this one.
+    for path in folder.glob("*.txt"):
+        if path.stem in replaced:
+            path.unlink()
     # Until all that it tells of is there, it says whose the lists are.
     write_json(folder / MANIFEST, {"settings": facts["settings"]})
     lists = {
@@ -69,8 +71,6 @@ def write_selections(
     for name, ids in lists.items():
         if ids:
             write_text(folder / f"{name}.txt", "\n".join(ids) + "\n")
-        else:
-            (folder / f"{name}.txt").unlink(missing_ok=True)
     table = pd.concat([_rows(each, train, validation, strategies) for each in selections])
     text = io.StringIO()
     table.to_csv(text, sep=";", index=False, lineterminator="\n")

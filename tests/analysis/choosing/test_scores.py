@@ -13,7 +13,7 @@ from analysis.choosing.groups import OWN
 from analysis.choosing.judging import Training
 from analysis.choosing.scores import METRICS, CameraScores, score_cameras
 from analysis.choosing.tables import compare_budgets, tabulate_groups, tabulate_strategies
-from analysis.streams.cross_testing import JudgedFrames
+from student.detection.judged_frames import JudgedFrames
 from tests.conftest import box_table
 from util.metrics.class_average_precision import rank_by_class
 from util.metrics.intervals import holm

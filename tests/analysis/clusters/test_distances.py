@@ -2,12 +2,14 @@
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import spearmanr
 
+from analysis.clusters import agreement
 from analysis.clusters.agreement import PERMUTATIONS, compare_distances, mantel
 from analysis.clusters.distances import (
     embedding_distances,
@@ -108,6 +110,16 @@ def test_of_more_cameras_permutations_are_drawn(rng: np.random.Generator) -> Non
     assert mantel(transfer, profile) == (correlation, p)
     values = [mantel(random_distances(rng, 9), random_distances(rng, 9))[1] for _ in range(40)]
     assert 0.3 < np.mean(values) < 0.7  # unrelated ones are as often beyond as not
+
+
+def test_hundreds_of_cameras_are_permuted_in_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement, "PERMUTATIONS", 600)
+    one, other = (random_distances(np.random.default_rng(seed), 200) for seed in (0, 1))
+    tracemalloc.start()
+    mantel(one, other)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 100 * 2**20
 
 
 def test_where_all_are_as_far_apart_nothing_is_correlated() -> None:

@@ -52,6 +52,19 @@ def test_several_runs_of_a_cell_are_averaged_and_it_is_said(tmp_path: Path) -> N
     )
 
 
+def test_a_camera_without_a_score_of_any_student_is_left_out_and_it_is_said(tmp_path: Path) -> None:
+    cells = [(a, b) for a in ("cam1", "cam2", "cam3") for b in ("cam1", "cam2", "cam3")]
+    rows = [row(a, b, np.nan if b == "cam3" else 0.5) for a, b in cells]
+    matrix = gather_matrix(table(tmp_path, rows), "mAP50")
+    assert matrix.cameras == ("cam1", "cam2")
+    np.testing.assert_array_equal(matrix.scores, np.full((2, 2), 0.5))
+    said = "left out, without mAP50 of any student, as without a true box: cam3"
+    assert matrix.note == said
+    rows = [each for each in rows if each["source_domain"] != "cam2"]
+    with pytest.raises(UserError, match=rf"students of cam1 that are tested there; .*\({said}\)$"):
+        gather_matrix(table(tmp_path / "two", rows), "mAP50")
+
+
 def test_cells_that_are_lacking_are_named_together(tmp_path: Path) -> None:
     rows = [row("cam1", "cam1", 0.5), row("cam2", "cam2", 0.5), row("cam1", "cam2", np.nan)]
     with pytest.raises(UserError, match=r"mAP50 is lacking of cam1 on cam2, cam2 on cam1; test"):

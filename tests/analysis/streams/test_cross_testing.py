@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from analysis.choosing.grid import refuse_untested
-from analysis.streams.cross_testing import JudgedFrames
+from analysis.streams.cross_testing import judge_each
+from student.detection.judged_frames import JudgedFrames
 from tests.conftest import box_table
 from util.data_classes import Boxes, BoxSettings
 from util.errors import UserError
@@ -30,7 +31,7 @@ def write_label_set(folder: Path) -> Path:
 
 
 def test_a_camera_whose_name_is_all_is_not_taken_for_all_together(tmp_path: Path) -> None:
-    judged = FRAMES.judge(write_label_set(tmp_path / "some"))
+    judged = judge_each(FRAMES, write_label_set(tmp_path / "some"))
     assert {name: metrics["mAP50"] for name, metrics in judged.items()} == {
         "all": pytest.approx(1),
         "cam2": 0,

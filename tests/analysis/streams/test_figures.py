@@ -61,6 +61,27 @@ def test_own_cameras_and_others_are_apart_and_cameras_count_alike(tmp_path: Path
     assert len(table) == 6
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "panel"),
+    [
+        ("cam1o12", "cam12", SAME),
+        ("cam1o12", "cam2", OTHER),
+        ("camAoB", "camB", SAME),
+        ("office+pets", "pets", SAME),
+        ("office+pets", "office", SAME),
+        ("north", "north", SAME),
+        ("north", "n", OTHER),
+        ("tower", "wer", OTHER),
+        ("camtor", "camtor", SAME),
+        ("camtoroom", "toroom", OTHER),
+    ],
+)
+def test_letters_of_a_name_are_not_taken_for_cameras(source: str, target: str, panel: str) -> None:
+    told = {"source_domain": source, "strategy": "random", "samples": 16}
+    row = {**told, "target_domain": target, "run_id": "a", "mAP50": 0.5}
+    assert tabulate_curves(pd.DataFrame([row]), "mAP50")["panel"].tolist() == [panel]
+
+
 def test_a_metric_without_intervals_has_none_for_one_row(tmp_path: Path) -> None:
     table = curves(tmp_path, [row("1", "cam1", 0.2)], "recall")
     assert table["mean"].tolist() == [0.2]

@@ -62,14 +62,27 @@ def test_a_pair_that_is_tested_again_has_one_row(tmp_path: Path) -> None:
     append_results(path, [result_row(LEARNT, cam, (1, 1, 1), METRICS) for cam in ("cam1", "cam2")])
     table = append_results(path, [result_row(LEARNT, "cam1", (1, 1, 1), METRICS | {"recall": 0.9})])
     assert table[["target_domain", "recall"]].to_numpy().tolist() == [
-        ["cam2", 1 / 3],
         ["cam1", 0.9],
+        ["cam2", 1 / 3],
     ]
     before = path.read_bytes()
     with pytest.raises(ValueError, match=r"outside \[0, 1\]"):
         append_results(path, [result_row(LEARNT, "cam3", (1, 1, 1), METRICS | {"mAP50": 41.9})])
     assert append_results(path, []).equals(table)
     assert path.read_bytes() == before
+
+
+def test_a_table_is_the_same_however_often_rows_were_added(tmp_path: Path) -> None:
+    runs = [{**LEARNT, "run_id": name} for name in ("run_10", "run_9")]
+    rows = [result_row(run, cam, (1, 1, 1), METRICS) for run in runs for cam in ("cam10", "cam9")]
+    once, several = tmp_path / "once.csv", tmp_path / "several.csv"
+    append_results(once, rows)
+    for number in (2, 0, 3, 1):
+        append_results(several, [rows[number]])
+    assert several.read_bytes() == once.read_bytes()
+    assert read_results(once)[["run_id", "target_domain"]].to_numpy().tolist() == [
+        [run, cam] for run in ("run_9", "run_10") for cam in ("cam9", "cam10")
+    ]
 
 
 def test_tables_of_the_original_are_read_and_their_fitness_is_computed(tmp_path: Path) -> None:

@@ -67,6 +67,13 @@ def test_a_camera_without_true_boxes_has_no_precision_on_average() -> None:
     assert judge_cameras(CAMERAS[:1], truths, truths, 1)["camera"].tolist() == ["a"]
 
 
+def test_cameras_alone_are_judged_as_beside_all_together() -> None:
+    each = judge_cameras(CAMERAS, TRUTHS, TRUTHS[1:], 1, together=False)
+    both = judge_cameras(CAMERAS, TRUTHS, TRUTHS[1:], 1)
+    assert both["camera"].tolist() == [*each["camera"], "all"]
+    pd.testing.assert_frame_equal(each, both[:-1])
+
+
 def test_regions_to_ignore_are_no_true_boxes() -> None:
     is_ignored = np.array([image_id == "a/0" for image_id in TRUTHS["image"]])
     table = judge_cameras(CAMERAS, TRUTHS.assign(ignore=is_ignored), TRUTHS[1:], 1)

@@ -104,15 +104,25 @@ def test_without_any_box_there_is_nothing_to_learn(cameras: Path) -> None:
 
 def test_the_origin_names_cameras_in_natural_order_and_who_has_chosen(tmp_path: Path) -> None:
     ids = ["cam10/a", "cam9/b", "cam9/c"]
-    assert describe_origin(ids, None, tmp_path) == {
+    assert describe_origin(ids, None, tmp_path, "Train") == {
         "cameras": ["cam9", "cam10"],
         "frames": 3,
         "selection": None,
     }
-    (tmp_path / MANIFEST).write_text(json.dumps({"settings": {"frames": 2}}))
-    told = describe_origin(ids, "cam(1|9)", tmp_path)
+    settings = {"frames": 2, "splits": ["Train", "Validation"]}
+    (tmp_path / MANIFEST).write_text(json.dumps({"settings": settings}))
+    told = describe_origin(ids, "cam(1|9)", tmp_path, "Train")
     assert told["cameras"] == ["1", "9"]
-    assert told["selection"] == {"frames": 2}
+    assert told["selection"] == settings
     (tmp_path / MANIFEST).write_text("{")
     with pytest.raises(UserError, match="choose the frames anew"):
-        describe_origin(ids, None, tmp_path)
+        describe_origin(ids, None, tmp_path, "Train")
+
+
+@pytest.mark.parametrize("split", ["Mine", "Validation", "Train+Mine"])
+def test_a_choice_is_not_credited_with_other_lists_beside_its_own(
+    tmp_path: Path, split: str
+) -> None:
+    settings = {"frames": 2, "splits": ["Train", "Validation"]}
+    (tmp_path / MANIFEST).write_text(json.dumps({"settings": settings}))
+    assert describe_origin(["cam1/a"], None, tmp_path, split)["selection"] is None

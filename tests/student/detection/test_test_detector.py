@@ -106,7 +106,9 @@ def test_frames_that_it_has_learnt_from_are_told_where_it_is_judged_on_them(
     ) in caplog.text
 
 
-def test_an_image_that_cannot_be_read_is_failed_and_left_out(trained: Path) -> None:
+def test_an_image_that_cannot_be_read_is_failed_and_judged_as_one_without_boxes(
+    trained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (trained.parent / "images/cam1/bad.png").write_bytes(b"no image")
     split = trained.parent / "splits/Bad.txt"
     split.write_text(split.with_stem("Test").read_text() + "cam1/bad\n")
@@ -114,8 +116,9 @@ def test_an_image_that_cannot_be_read_is_failed_and_left_out(trained: Path) -> N
     assert student.detection.test_detector.main(given) == 1
     folder = trained.parent / "runs/detector/Bad"
     assert list(LabelSet(folder, needs_maps=False).failed) == ["cam1/bad"]
+    assert "has failed on frames, which count as without boxes: cam1/bad\n" in caplog.text
     table = pd.read_csv(f"{folder}_metrics.csv").set_index("camera")
-    assert table["frames"].tolist() == [4, 4, 8]
+    assert table["frames"].tolist() == [5, 4, 9]
 
 
 def test_bad_input_is_one_sentence(trained: Path) -> None:

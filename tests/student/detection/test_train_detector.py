@@ -176,13 +176,14 @@ def test_a_run_of_other_settings_or_boxes_is_refused(cameras: Path) -> None:
 
 def test_what_the_choice_of_frames_says_is_kept_with_the_run(cameras: Path) -> None:
     splits = cameras.parent / "splits"
-    (splits / MANIFEST).write_text(json.dumps({"settings": {"strategy": "n_first"}}))
+    settings = {"strategy": "n_first", "splits": ["Train", "Validation"]}
+    (splits / MANIFEST).write_text(json.dumps({"settings": settings}))
     (splits / "Train.txt").write_text("".join(f"cam2/frame_{n}\n" for n in range(12)))
     run = train(cameras, *SHORT)
     assert facts(run)["learnt_from"] == {
         "cameras": ["cam2"],
         "frames": 12,
-        "selection": {"strategy": "n_first"},
+        "selection": settings,
     }
 
 

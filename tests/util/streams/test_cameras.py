@@ -1,5 +1,7 @@
 """Frames sorted into cameras and by time."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from util.errors import UserError
@@ -29,6 +31,14 @@ def test_times_in_names_order_frames_and_are_seconds_where_a_format_is_given() -
     assert (camera.times - camera.times[0]).tolist() == [0, 86400, 86403]
     (camera,) = find_cameras(["c/b_1.5", "c/a_2", "c/z_0.25"], time=TimeInNames("_([0-9.]+)$"))
     assert (camera.ids, camera.times.tolist()) == (["c/z_0.25", "c/b_1.5", "c/a_2"], [0.25, 1.5, 2])
+
+
+def test_a_time_may_lie_as_far_away_as_it_can_be_written() -> None:
+    ids = ["c/99991231_000001", "c/00010101_000000", "c/20240101_000000", "c/99991231_000000"]
+    (camera,) = find_cameras(ids, time=TimeInNames("[^/]*$", "%Y%m%d_%H%M%S"))
+    assert camera.ids == [ids[1], ids[2], ids[3], ids[0]]
+    stamps = [datetime.strptime(i, "c/%Y%m%d_%H%M%S").replace(tzinfo=UTC) for i in camera.ids]
+    assert camera.times.tolist() == [stamp.timestamp() for stamp in stamps]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,24 @@ def test_a_stopped_choice_is_made_again_by_the_same_command(
     assert len(manifest["cameras"]) == 2
 
 
+def test_a_choice_that_is_stopped_while_it_is_written_leaves_no_lists_of_another(
+    streams: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(streams, "frames=2")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("util.streams.writing.write_text", stop)
+        with pytest.raises(KeyboardInterrupt):
+            main(["--config", str(streams), "--streams.frames", "4", "--overwrite"])
+    folder = streams.parent / "runs" / "streams"
+    assert not list(folder.glob("*.txt"))
+    lists, _, _ = choose(streams, "frames=4")
+    assert len(lists["Train"]) == 4
+
+
 def test_lists_of_another_origin_are_not_replaced(streams: Path) -> None:
     by_hand = streams.parent / "runs" / "streams" / "Train.txt"
     by_hand.parent.mkdir(parents=True)

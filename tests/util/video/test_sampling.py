@@ -1,6 +1,8 @@
 """Which frames are taken."""
 
+import math
 from fractions import Fraction
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,17 +50,52 @@ def test_the_first_frame_of_each_period_is_taken(
     st.sampled_from([0.5, 1.0, 3.0, 25.0, 30.0]),
     st.integers(0, 5000),
 )
-def test_no_period_gives_two_frames_and_none_is_passed_over(
+def test_none_is_passed_over_and_two_are_of_a_period_only_where_one_before_had_none(
     times_ms: list[int], rate: float, start_ms: int
 ) -> None:
     times = [Fraction(time, 1000) for time in times_ms]
     found = taken([*times], Rule(rate, start_ms / 1000))
     # Frames that are at most a millisecond early belong to the period that comes.
-    periods: dict[int, int] = {}
+    periods: dict[int, list[int]] = {}
     for time in times_ms:
         if time + 1 >= start_ms:
-            periods.setdefault(int((time + 1 - start_ms) * rate // 1000), time)
-    assert found == list(periods.values())
+            periods.setdefault(int((time + 1 - start_ms) * rate // 1000), []).append(time)
+    expected, lacks, behind = [], False, 0
+    for period, (first, *others) in periods.items():
+        lacks |= period > behind
+        far = [
+            each for each in others if (each - max(t for t in times_ms if t < each)) * rate >= 500
+        ]
+        expected += [first, *far[:lacks]]
+        lacks &= not far
+        behind = period + 1
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("of_video", "off_ms", "at_most_lost"),
+    # Before a period has had no frame, one that comes too early is taken for that of the last.
+    [(Fraction(30000, 1001), 0, 0), (Fraction(25), 3, 1), (Fraction(25), 8, 1)],
+)
+def test_of_a_video_that_has_no_more_frames_all_are_taken_though_its_clock_is_not_even(
+    of_video: Fraction, off_ms: int, at_most_lost: int
+) -> None:
+    chance = Random(0)
+    off = [0, *(chance.uniform(-off_ms, off_ms) for _ in range(2999))]
+    times = [Fraction(round(n * 1000 / of_video + each), 1000) for n, each in enumerate(off)]
+    assert len(taken([*times], Rule(math.ceil(of_video)))) >= len(times) - at_most_lost
+
+
+@pytest.mark.parametrize("rate", [25, 20, 12.5, 10, 7, 1, 0.5])
+@pytest.mark.parametrize("of_video", [25, Fraction(30000, 1001), 30, 50])
+def test_of_an_even_clock_each_period_gives_its_first_frame_alone(
+    of_video: Fraction | int, rate: float
+) -> None:
+    times = [Fraction(number) / of_video for number in range(600)]
+    firsts: dict[int, Fraction] = {}
+    for time in times:
+        firsts.setdefault(math.floor((time + Fraction(1, 1000)) * Fraction(rate)), time)
+    assert taken([*times], Rule(rate)) == [to_ms(time) for time in firsts.values()]
 
 
 def test_breaks_stay_where_they_are() -> None:

@@ -17,7 +17,7 @@ Record = Callable[[Mapping[str, float]], None]
 PATIENCE_S = 30.0
 """How long the server is waited for; what it has not got by then is kept in the run folder."""
 
-MODEL_FILES = ("best.pt", "config.json", "run.json")
+MODEL_FILES = ("best.pt", "config.json", "run.json", "metrics.csv")
 """What is kept of a run on the hub, as the artifact that `model_artifact` names."""
 
 

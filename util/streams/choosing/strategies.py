@@ -157,6 +157,7 @@ STRATEGIES = {
     "movement": Strategy(
         _measure_movement,
         lambda asked, scores: choose_moved(scores, asked.num, asked.settings.movement),
+        measures_until_enough=True,
     ),
     "random": Strategy(_measure_nothing, _choose_randomly),
     "top-confidence": Strategy(_measure_confidence, choose_best),

@@ -50,8 +50,10 @@ class Strategy:
         measure: Gives (N,) float64 scores, NaN = none; or (N, D) float32 features.
         choose: Chooses by these, fewer than are asked for where no more are worth it.
         needs_warmup: Whether the first frames are passed by.
+        measures_until_enough: Whether scores depend on how many frames are asked for.
     """
 
     measure: Callable[[Asked, Told], np.ndarray]
     choose: Callable[[Asked, np.ndarray], Choice]
     needs_warmup: bool = False
+    measures_until_enough: bool = False

@@ -152,7 +152,7 @@ def test_a_resumed_training_goes_on_with_its_record_and_another_has_another(
         assert fake.told[-3] == ("log", (3, 3.0))
         name, kind, files, aliases = fake.told[-2][1]
         assert (name, kind, aliases) == (f"run_{first}_model", "model", ["best", "latest"])
-        assert [*files] == ["best.pt", "config.json", "run.json"]
+        assert [*files] == ["best.pt", "config.json", "run.json", "metrics.csv"]
         assert json.loads(files["run.json"])["best"]["epoch"] in (1, 2, 3)
         assert fake.told[-1] == ("finish", 0)
         ids.append(first)
