@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config.evaluation.baseline,
         {image_id: image_paths[image_id] for image_id in test_ids},
         config.data.groups,
-        lambda path: open_boxes(path, image_paths),
+        lambda path: open_boxes(path, image_paths, test_ids),
     )
     judge = BoxJudge(
         truths[truths["image"].isin(compared.image_ids)],

@@ -96,7 +96,7 @@ def find_maps(
     paths, order = config.paths, name_in_order(config.teacher, config.combination, config.student)
     shelves = Shelves(paths.label_sets, paths.runs, config.data.test_split, order, need_maps=True)
     named = config.evaluation.predictions
-    opened = find_label_sets(shelves, named).checked().map(open_maps)
+    opened = find_label_sets(shelves, named).checked().map(lambda path: open_maps(path, image_ids))
     found, common = on_common_images(opened, image_ids, split, bool(named))
     return found, spread(common, config.evaluation.heatmaps)
 

@@ -157,14 +157,14 @@ class SplitTables:
         """Make sure that the rows of other splits can be read, before anything is measured.
 
         Raises:
-            UserError: Files of these names have no column `split`; all are named.
+            UserError: Files of these names are no tables with a column `split`; all are named.
         """
         strange = [path for name in names if not _is_readable(path := self.folder / f"{name}.csv")]
         if strange:
             raise UserError(
-                f"the rows of other splits in {listed(strange)} cannot be read: there is "
-                "no column split, as where a spreadsheet has put semicolons for commas; move "
-                "the files away, or save them with commas"
+                f"the rows of other splits in {listed(strange)} cannot be read: expected a table "
+                "with commas and a column split, which some spreadsheets do not keep; move it "
+                "away, or save it so"
             )
 
     def write(self, name: str, table: pd.DataFrame) -> Path:
@@ -221,7 +221,7 @@ def _read_other_splits(path: Path, split: str) -> pd.DataFrame:
 def _is_readable(path: Path) -> bool:
     """Tell whether a file is a table with a column `split`, or is not there."""
     try:
-        return "split" in pd.read_csv(path, nrows=0)
+        return "split" in pd.read_csv(path, dtype=str)
     except FileNotFoundError:
         return True
     except ValueError:

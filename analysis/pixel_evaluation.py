@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config.evaluation.baseline,
         {image_id: image_paths[image_id] for image_id in test_ids},
         config.data.groups,
-        open_maps,
+        lambda path: open_maps(path, test_ids),
     )
     thresholds = choose_thresholds(config, compared.found, chosen_by)
     judged = gather_judged(config, compared, thresholds, image_paths)

@@ -110,17 +110,23 @@ class BoxJudge:
         return chance_f1(self.truths, self.image_ids, self.iou_thresholds), coco
 
 
-def open_boxes(path: Path, image_paths: Mapping[str, Path]) -> Predicted:
+def open_boxes(path: Path, image_paths: Mapping[str, Path], image_ids: Sequence[str]) -> Predicted:
     """Read the boxes of a label set, or of a CSV.
 
+    Args:
+        path: Of either.
+        image_paths: Of all images, by id.
+        image_ids: Of those that are judged.
+
     Raises:
-        UserError: There are none, they are damaged, or of no image that is known.
+        UserError: There are none, they are damaged, of no image that is known, or of maps that
+            were changed since.
     """
     csv = path / PREDICTION if path.is_dir() else path
     is_own = path.is_dir() or (csv.name == PREDICTION and (csv.parent / MANIFEST).exists())
     label_set = LabelSet(csv.parent, needs_maps=False) if is_own else None
     if label_set is not None:
-        refuse_changed_maps(label_set, label_set.ids)
+        refuse_changed_maps(label_set, image_ids)
     if not csv.is_file():
         raise UserError("it has no boxes; util/csv_from_soft_labels.py makes those of a label set")
     table = read_bbox_csv(csv)

@@ -97,8 +97,8 @@ class Measured:
     parts: pd.DataFrame
 
 
-def open_maps(path: Path) -> LabelSet:
-    """Open a label set, which must have maps.
+def open_maps(path: Path, image_ids: Sequence[str]) -> LabelSet:
+    """Open a label set, which must have maps, to look at those of some images.
 
     Raises:
         UserError: It is damaged, or a file, or maps are no longer those that were made.
@@ -106,7 +106,7 @@ def open_maps(path: Path) -> LabelSet:
     if path.is_file():
         raise UserError(f"{path} holds no maps; give the folder of a label set instead")
     label_set = LabelSet(path)
-    refuse_changed_maps(label_set, label_set.ids)
+    refuse_changed_maps(label_set, image_ids)
     return label_set
 
 

@@ -138,7 +138,7 @@ def find_outcome(cell: Cell, retries: bool = True) -> Outcome | None:
         retries: Whether one does not count in which images have failed, or whole label sets.
 
     Returns:
-        None where there is none, or a file of it is lost.
+        None where there is none, it is of other inputs, or a file of it is lost.
 
     Raises:
         UserError: What it reads is not there.

@@ -1,6 +1,6 @@
 """Several label sets that are read as one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,13 @@ class JoinedLabelSet:
     def _of(self, image_id: str) -> list[LabelSet]:
         """The label sets that have an image, the one that counts first; all if none has it."""
         return [part for part, ids in self._having if image_id in ids] or self.parts
+
+    def sort_by_part(self, image_ids: Iterable[str]) -> dict[LabelSet, list[str]]:
+        """Say which images have their soft label of each of the parts."""
+        ids_of: dict[LabelSet, list[str]] = {part: [] for part in self.parts}
+        for image_id in image_ids:
+            ids_of[self._of(image_id)[0]].append(image_id)
+        return ids_of
 
     def path(self, image_id: str) -> Path:
         """Where the soft label of an image lies."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -115,7 +116,11 @@ def _make_maps(recipe: Recipe, writer: LabelSetWriter) -> dict[str, str]:
     make = recipe.load()
     writer.begin()
     results = map_ahead(partial(_try, make, writer), pending, cost_bytes=recipe.cost_bytes)
-    with log_to(writer.folder / LOG), stop_between_items("image") as should_stop:
+    with (
+        closing(results),  # before the writer lets others in, no thread writes any more
+        log_to(writer.folder / LOG),
+        stop_between_items("image") as should_stop,
+    ):
         for image_id, made, seconds in track(results, recipe.label, len(pending)):
             if isinstance(made, UserError):
                 failures.add(image_id, str(made))
@@ -137,9 +142,10 @@ def _try(
     start = time.perf_counter()
     try:
         content = make(image_id)
-        seconds = time.perf_counter() - start
-        return image_id, writer.write(image_id, content), seconds
     except UserError as error:
         return image_id, error, 0
+    seconds = time.perf_counter() - start
+    try:
+        return image_id, writer.write(image_id, content), seconds
     except ValueError as error:  # one odd map stops no other
         return image_id, UserError(str(error)), 0

@@ -187,10 +187,14 @@ class LabelSet:
         return image_id in self._told.empty
 
     def fingerprint(self) -> str:
-        """Tell this set from any other: what made it, and from which files; reads no map."""
+        """Tell this set from any other: what made it, and from which files; reads no map.
+
+        Where maps were mended since, they tell it, too.
+        """
         if not self.manifest:
             return fingerprint(self.path(image_id) for image_id in self.ids)
-        facts = {key: self.manifest[key] for key in ("settings", "sources")}
+        told = ("settings", "sources", *(["maps"] if self.manifest.get("mended") else []))
+        facts = {key: self.manifest[key] for key in told}
         return settings_hash(facts)
 
     @property

@@ -11,7 +11,8 @@ one counts:
 `source` is the fingerprint of what the map was made from, `map` that of its values; a box is x0,
 y0, x1, y1 in pixels and its confidence. A detector's own boxes are `detected` instead, with the
 class of each behind; there may then be no `map`. `masks` counts those of things, where they were
-looked for. Images that are no longer part of the set have `absent`.
+looked for. `mended` are maps that somebody has changed, whose boxes were found anew since. Images
+that are no longer part of the set have `absent`.
 Heads, lines without an id, say by which settings the maps and boxes after them were made. So
 nothing of an older set is ever taken for a newer one, and boxes travel with the records instead of
 being found again.

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -32,7 +32,7 @@ def map_ahead(
     num_ahead: int | None = None,
     cost_bytes: Callable[[T], int] | None = None,
     limit_bytes: int = LIMIT_BYTES,
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """Do work on items in threads; results come in order.
 
     Who stops asking, or is interrupted, waits for what has been begun and no more.

@@ -70,6 +70,10 @@ class Earlier:
         is_same = is_same_work(self._folder, made, settings, may_replace, elsewhere)
         return manifest if is_same else {}
 
+    def is_of_others(self, own_hash: str) -> bool:
+        """Whether the label set was made with other settings last, be it finished or not."""
+        return self._found not in (None, own_hash)
+
     def refuse_others(self, own_hash: str) -> None:
         """Make sure that nobody has made the label set with other settings since it was looked at.
 

@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from util.bbox_csv import write_bbox_csv
 from util.data_classes import BoxSettings
 from util.disk.whole_files import whole_file
@@ -29,6 +31,7 @@ from util.label_set.records import (
     Head,
     Place,
     Record,
+    hash_map,
     head_line,
     head_of,
     parse_line,
@@ -102,6 +105,7 @@ class Summary:
         maps: Hash of the maps, and of boxes that are a detector's own.
         failed: The images that have neither map nor boxes.
         holds: `maps`, `boxes` or both: what there is of some image.
+        is_mended: Whether some maps are not those that were made.
     """
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATUSES, 0))
@@ -110,12 +114,14 @@ class Summary:
     maps: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
     failed: set[str] = field(default_factory=set)
     holds: set[str] = field(default_factory=set)
+    is_mended: bool = False
 
     def add(self, record: Record) -> None:
         """Count the record of an image that is part of the set; sorted by id."""
         self.counts[record["status"]] += 1
         if record["status"] == "failed":
             self.failed.add(record["id"])
+        self.is_mended |= "mended" in record
         self.seconds += record.get("seconds", 0.0)
         name = record["id"].encode(errors="surrogatepass")
         self.sources.update(b"%b\0%b\n" % (name, str(record.get("source")).encode()))
@@ -130,7 +136,9 @@ class Summary:
         """JSON values, for the manifest."""
         hashes = {"sources": self.sources.hexdigest(), "maps": self.maps.hexdigest()}
         holds = {"holds": ["boxes"]} if self.holds == {"boxes"} else {}
-        return {"seconds": round(self.seconds, 3), "counts": self.counts, **hashes, **holds}
+        mended = {"mended": True} if self.is_mended else {}
+        counts = {"seconds": round(self.seconds, 3), "counts": self.counts}
+        return {**counts, **hashes, **holds, **mended}
 
 
 def fold_records(
@@ -143,7 +151,8 @@ def fold_records(
     """Write the records that count, sorted by id, and the boxes of the images that are part.
 
     Boxes that were found otherwise, or not at all, are found in the maps, but for those of
-    detectors; a map that cannot be read makes its image a failed one.
+    detectors; what somebody has mended in these maps is then part of the set. A map that cannot be
+    read makes its image a failed one.
 
     Args:
         folder: Of the label set.
@@ -210,7 +219,8 @@ def _complete(
             soft_label = read_soft_label(id_to_path(folder, image_id))
         except UserError as error:
             return image_id, {"status": "failed", "reason": str(error)}
-        return image_id, {"boxes": boxes_to_rows(find_boxes(image_id, soft_label, settings).boxes)}
+        boxes = boxes_to_rows(find_boxes(image_id, soft_label, settings).boxes)
+        return image_id, {"boxes": boxes, **_note_mended(record, soft_label)}
 
     while chunk := list(islice(lines, IMAGES_AT_ONCE)):
         lacking = [record for record, _ in chunk if _lacks_boxes(record)]
@@ -222,6 +232,19 @@ def _complete(
         for record, line in chunk:
             more = found.get(record["id"])
             yield record | more if more else record, line
+
+
+def _note_mended(record: Record, soft_label: np.ndarray) -> Record:
+    """What a record has to say of a map that is no longer the one that it tells of."""
+    map_hash = hash_map(soft_label)
+    if record.get("map", map_hash) == map_hash:
+        return {}
+    return {
+        "status": "labelled" if soft_label.any() else "empty",
+        "map": map_hash,
+        "size_hw": list(soft_label.shape),
+        "mended": True,
+    }
 
 
 def _lacks_boxes(record: Record) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from util.data_classes import BoxSettings
 from util.disk.whole_files import write_json
+from util.label_set.changed_maps import refuse_changed_maps
 from util.label_set.contents import Content
 from util.label_set.reading import LabelSet
 from util.label_set.records import (
@@ -120,12 +121,14 @@ class LabelSetWriter:
         """
         self._part = Part(sources.keys(), frozenset(others))
         is_done = dict.fromkeys(sources, False)
+        # Of records from before other settings, the maps may be of these by now.
+        goes_on = not self._earlier.is_of_others(self.hash)
         for record, place in read_records(self._earlier.files()):
             image_id = record["id"]
             if place.head.settings_hash != self.hash:
                 continue
             self._changed |= (image_id in self._part) == record.get("absent", False)
-            if image_id in is_done:
+            if goes_on and image_id in is_done:
                 is_done[image_id] = is_kept(self.folder, record, sources[image_id])
                 self.failed.pop(image_id, None)
                 if record["status"] == "failed":
@@ -150,6 +153,7 @@ class LabelSetWriter:
     def _take_over(self) -> None:
         if self._progress is not None:
             return
+        self._refuse_changed_maps()
         self._claim.take()
         try:
             self._earlier.refuse_others(self.hash)
@@ -170,6 +174,12 @@ class LabelSetWriter:
         except BaseException:
             self.close()
             raise
+
+    def _refuse_changed_maps(self) -> None:
+        """Refuse maps that somebody has changed, before a newer manifest hides which these are."""
+        if is_finished(self.folder, self._earlier.manifest):
+            finished = LabelSet(self.folder, needs_maps=False)
+            refuse_changed_maps(finished, finished.ids)
 
     def add(self, image_id: str, content: Content, source: str, seconds: float) -> None:
         """Write what is kept of an image, and record it; `write` and `record` in one.

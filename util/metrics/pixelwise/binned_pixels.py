@@ -1,23 +1,25 @@
 """Pixels of images in a thousand bins of probability, few enough to draw images again and again.
 
-pixels = BinnedPixels()
-for each image:
-pixels.add(histogram)
-interval = bootstrap(pixels.rows(), curve_scores)
+    pixels = BinnedPixels()
+    for each image:
+        pixels.add(histogram)
+    interval = bootstrap(pixels.rows(), curve_scores)
+
+All levels, 65,536 of them, would be exact and far too many.
 """
 
 import numpy as np
 
 from util.metrics.pixelwise.pixels import MAX_LEVEL, PixelHistogram
 
-FIRST_IMAGES = 32
-"""So many images decide where bins are fine."""
+HELD_BYTES = 2**24
+"""So much of the first images is held, who decide where bins are fine: all of most data sets."""
 
-_GRID = (MAX_LEVEL / (1 + np.exp(-np.linspace(-11, 11, 512)))).round().astype(np.int64)
+_GRID = np.unique((MAX_LEVEL / (1 + np.exp(-np.linspace(-11, 11, 1024)))).astype(np.int64))
 """First levels of bins that there are in any case, fine near 0 and 1."""
 
-_POSITIVE_SHARES = np.linspace(0, 1, 256, endpoint=False)
-_NEGATIVE_SHARES = np.append(np.linspace(0, 1, 256, endpoint=False), 1 - np.geomspace(1e-6, 1, 128))
+_POSITIVE_SHARES = np.linspace(0, 1, 192, endpoint=False)
+_NEGATIVE_SHARES = np.append(np.linspace(0, 1, 192, endpoint=False), 1 - np.geomspace(1e-6, 1, 96))
 """Of pixels below a bin; fine at the top, where few normal pixels spoil much precision."""
 
 NUM_BINS = 2 + len(_GRID) + len(_POSITIVE_SHARES) + len(_NEGATIVE_SHARES)
@@ -26,13 +28,15 @@ NUM_BINS = 2 + len(_GRID) + len(_POSITIVE_SHARES) + len(_NEGATIVE_SHARES)
 class BinnedPixels:
     """Counts the anomalous and the normal pixels of each image by bins of probability.
 
-    Bins are the finer the more pixels of the first images they would hold, anomalous and normal
-    ones apart, be all maps near 0 and 1 or in a narrow band between. So little is lost by finding
-    the pixels of a bin together. The first images are kept as they are until the bins are known.
+    Bins are the finer the more pixels of the first images (`HELD_BYTES` of them) they would hold,
+    anomalous and normal ones apart, be all maps near 0 and 1 or in a narrow band between; so little
+    is lost by finding the pixels of a bin together. Where later images are otherwise, bins are
+    those of `_GRID`, too coarse for narrow bands alone.
     """
 
     def __init__(self) -> None:
         self._first: list[tuple[np.ndarray, np.ndarray]] = []
+        self._num_held_bytes = 0
         self._pooled = PixelHistogram()
         self._bin_of_level: np.ndarray | None = None
         self._rows: list[np.ndarray] = []
@@ -47,7 +51,8 @@ class BinnedPixels:
             return
         self._first.append((levels, counts))
         self._pooled += histogram
-        if len(self._first) == FIRST_IMAGES:
+        self._num_held_bytes += levels.nbytes + counts.nbytes
+        if self._num_held_bytes >= HELD_BYTES:
             self._choose()
 
     def rows(self) -> np.ndarray:

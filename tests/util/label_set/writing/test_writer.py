@@ -202,6 +202,21 @@ def test_a_manifest_of_another_shape_is_named_and_can_be_replaced(
         assert writer.finish(BOXES).ids == ["a"]
 
 
+@pytest.mark.parametrize("is_recorded", [False, True])
+def test_who_goes_back_to_earlier_settings_makes_all_maps_anew(
+    tmp_path: Path, is_recorded: bool
+) -> None:
+    make(tmp_path / "set", ["a", "b"])
+    with LabelSetWriter(tmp_path / "set", {"producer": "other"}, overwrite=True) as writer:
+        writer.pending({"a": "1", "b": "1"})
+        writer.begin()
+        kept = writer.write("a", Content(spot(0.2)))  # and is killed
+        if is_recorded:
+            writer.record("a", kept, "1", 0)
+    with LabelSetWriter(tmp_path / "set", SETTINGS, overwrite=True) as writer:
+        assert writer.pending({"a": "1", "b": "1"}) == ["a", "b"]
+
+
 def test_half_a_line_spoils_neither_the_head_nor_the_record_after_it(tmp_path: Path) -> None:
     with LabelSetWriter(tmp_path / "set", SETTINGS) as writer:
         writer.add("a", Content(spot()), source="1", seconds=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from util.metrics.intervals import bootstrap, resample_weights
-from util.metrics.pixelwise.binned_pixels import FIRST_IMAGES, NUM_BINS, BinnedPixels, choose_bins
+from util.metrics.pixelwise.binned_pixels import NUM_BINS, BinnedPixels, choose_bins
 from util.metrics.pixelwise.pixel_metrics import measure_pixels
 from util.metrics.pixelwise.pixel_scores import CURVE_SCORES, curve_scores
 from util.metrics.pixelwise.pixels import MAX_LEVEL, PixelHistogram
@@ -47,7 +47,7 @@ def exact_scores(histogram: PixelHistogram) -> list[float]:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_resampled_scores_are_those_of_images_that_are_really_drawn_again(shape: str) -> None:
-    histograms = draw_histograms(FIRST_IMAGES + 8, shape)
+    histograms = draw_histograms(40, shape)
     interval = bootstrap(count(histograms), curve_scores, 30)
     plain = []
     for weights in next(resample_weights(len(histograms), 30)):
@@ -56,10 +56,24 @@ def test_resampled_scores_are_those_of_images_that_are_really_drawn_again(shape:
     np.testing.assert_allclose(interval.resampled, plain, atol=5e-3)
 
 
-def test_every_pixel_is_counted_for_its_image() -> None:
-    histograms = draw_histograms(FIRST_IMAGES + 3, "all over")
+def test_images_that_differ_from_the_first_count_as_exactly() -> None:
+    histograms = [
+        *draw_histograms(32, "in a narrow band"),
+        *draw_histograms(20, "all over"),
+        *draw_histograms(20, "sparse"),
+    ]
+    found = curve_scores(count(histograms).sum(axis=0, keepdims=True))[0]
+    np.testing.assert_allclose(found, exact_scores(sum(histograms, PixelHistogram())), atol=2e-3)
+
+
+@pytest.mark.parametrize("held_bytes", [0, 5000, 2**24])
+def test_every_pixel_is_counted_for_its_image(
+    held_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("util.metrics.pixelwise.binned_pixels.HELD_BYTES", held_bytes)
+    histograms = draw_histograms(9, "all over")
     rows = count(histograms)
-    assert rows.shape == (FIRST_IMAGES + 3, 2 * NUM_BINS)
+    assert rows.shape == (9, 2 * NUM_BINS)
     for row, histogram in zip(rows, histograms, strict=True):
         positives, negatives = np.split(row, 2)
         assert positives.sum() == histogram.positives.sum()
