@@ -65,6 +65,7 @@ READS -= {f"student.{key}" for key in ("run", "label_set", "checkpoint", "seed")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the study."""
     config, options = load_config(__doc__ or "", argv, {**OVERWRITE, **OPTIONS}, READS)
+    config = limit_epochs(config)
     share = None if options.cell is None else parse_share(options.cell)
     with (share or ALONE).alone(config.paths.cells):
         make_demo_if_asked(config.data.images, config.paths.demo, config.demo)
@@ -102,6 +103,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_results(config, results, folder)
     say_next(results, design.prompts, folder / "report.html", argv)
     return report_failures(outcomes)
+
+
+def limit_epochs(config: Config) -> Config:
+    """Let students learn no longer than the study allows, which trains many; says so."""
+    asked, epochs = config.student.epochs, min(config.student.epochs, config.study.epochs)
+    if epochs < asked:
+        print(
+            f"Students learn for {epochs} epochs (study.epochs), not for {asked} (student.epochs)"
+        )
+    student = config.student.model_copy(update={"epochs": epochs})
+    return config.model_copy(update={"student": student})
 
 
 def say_time(

@@ -49,6 +49,12 @@ class StudySection(Section):
     training_seeds: list[Annotated[int, Field(ge=0)]] = Field(
         [0, 1, 2], description="Seeds that each student is trained with; [] = teachers alone."
     )
+    epochs: int = Field(
+        10,
+        ge=1,
+        description="Most epochs of each student, of which there are many; student.epochs where"
+        " those are fewer.",
+    )
     score: Literal["thesis_f1", "f1", "average_precision"] = Field(
         "thesis_f1",
         description="What is judged: box F1 of the thesis, one-to-one box F1 at study.score_iou,"

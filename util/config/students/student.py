@@ -40,7 +40,7 @@ PixelWeights = Literal["none", "label_set", "confidence"]
 class StudentSection(Section):
     """The student, a small network that learns from soft labels."""
 
-    defaults_version: ClassVar[int] = 2  # architecture was unet, from scratch; losses with jaccard
+    defaults_version: ClassVar[int] = 3  # epochs were 10
 
     run: RunName = "student"
     label_set: FolderName = Field(
@@ -104,7 +104,7 @@ class StudentSection(Section):
     edge_weight: float = Field(
         0.0, ge=0, description="How much more a pixel counts where the soft label has an edge."
     )
-    epochs: int = Field(10, ge=1, description="Most passes over the training split.")
+    epochs: int = Field(30, ge=1, description="Most passes over the training split.")
     patience: int = Field(
         8,
         ge=1,
