@@ -40,8 +40,9 @@ from analysis.evaluation.boxes import (
     tabulate_coco,
     tabulate_labels,
 )
-from analysis.evaluation.found_label_sets import Compared, Shelves, open_compared
+from analysis.evaluation.common_images import Compared, open_compared
 from analysis.evaluation.reading_order import ORDER_KEYS, name_in_order
+from analysis.evaluation.shelves import Shelves
 from analysis.interval_tables import (
     SplitTables,
     format_scores,

@@ -90,8 +90,10 @@ def find_maps(
     Raises:
         UserError: Nothing is left to draw.
     """
-    from analysis.evaluation.found_label_sets import Shelves, find_label_sets, on_common_images
+    from analysis.evaluation.common_images import on_common_images
+    from analysis.evaluation.found_label_sets import find_label_sets
     from analysis.evaluation.pixels import open_maps
+    from analysis.evaluation.shelves import Shelves
 
     paths, order = config.paths, name_in_order(config.teacher, config.combination, config.student)
     shelves = Shelves(paths.label_sets, paths.runs, config.data.test_split, order, need_maps=True)

@@ -31,10 +31,12 @@ if __name__ == "__main__":  # see the repository's root, as `python -m` would
 
 import pandas as pd
 
-from analysis.evaluation.found_label_sets import Compared, Found, Shelves, open_compared
+from analysis.evaluation.common_images import Compared, open_compared
+from analysis.evaluation.found_label_sets import Found
 from analysis.evaluation.pixels import Maps, Measured, check_distractors, measure, open_maps
 from analysis.evaluation.reading_order import ORDER_KEYS, name_in_order
 from analysis.evaluation.road_anomaly import BENCHMARK, tell_road_anomaly
+from analysis.evaluation.shelves import Shelves
 from analysis.evaluation.thresholds import DevelopmentSplit, check_apart
 from analysis.evaluation.trivial_baselines import build_baselines
 from analysis.interval_tables import (

@@ -82,7 +82,8 @@ def open_label_sets(
     Raises:
         UserError: One is missing, or there is no image that all have.
     """
-    from analysis.evaluation.found_label_sets import Found, on_common_images
+    from analysis.evaluation.common_images import on_common_images
+    from analysis.evaluation.found_label_sets import Found
     from util.multi_teacher.combining import find_members
     from util.prompts import resolve_prompts
 

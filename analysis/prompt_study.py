@@ -65,7 +65,6 @@ READS -= {f"student.{key}" for key in ("run", "label_set", "checkpoint", "seed")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the study."""
     config, options = load_config(__doc__ or "", argv, {**OVERWRITE, **OPTIONS}, READS)
-    config = limit_epochs(config)
     share = None if options.cell is None else parse_share(options.cell)
     with (share or ALONE).alone(config.paths.cells):
         make_demo_if_asked(config.data.images, config.paths.demo, config.demo)
@@ -105,17 +104,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return report_failures(outcomes)
 
 
-def limit_epochs(config: Config) -> Config:
-    """Let students learn no longer than the study allows, which trains many; says so."""
-    asked, epochs = config.student.epochs, min(config.student.epochs, config.study.epochs)
-    if epochs < asked:
-        print(
-            f"Students learn for {epochs} epochs (study.epochs), not for {asked} (student.epochs)"
-        )
-    student = config.student.model_copy(update={"epochs": epochs})
-    return config.model_copy(update={"student": student})
-
-
 def say_time(
     config: Config,
     design: "Design",
@@ -129,7 +117,7 @@ def say_time(
     from analysis.work.timing import Work, count_passes, estimate_work, format_work
 
     print("Trying teacher and student on a few images, to say how long it will take", flush=True)
-    num_passes = count_passes(config.data, config.student.epochs, image_paths)
+    num_passes = count_passes(config.data, config.student, image_paths)
     work = estimate_work(plan, num_passes, image_paths, num_processes)
     if any(each.left for each in work):
         num = len(design.prompts), len(design.sources) - len(design.prompts)

@@ -154,7 +154,7 @@ def open_source(config: Config, place: str) -> "Source":
     Raises:
         UserError: It is missing, unfinished or without maps.
     """
-    from analysis.evaluation.found_label_sets import Shelves
+    from analysis.evaluation.shelves import Shelves
     from analysis.reviewing.searching import Source
 
     paths = config.paths

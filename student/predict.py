@@ -23,7 +23,6 @@ from student.inference.label_sets import (
     folder_beside,
     name_of_images,
     predict_images,
-    report_failures,
 )
 from student.inference.pictures import draw_pictures
 from util.bbox_csv import read_bbox_csv
@@ -31,6 +30,7 @@ from util.config import BOX_RULE, keys_of
 from util.config.command_line import OVERWRITE, load_config
 from util.images.files import find_images
 from util.label_set import PREDICTION
+from util.label_set.reporting import report_failed
 from util.running.run import print_next, run_script
 from util.running.shares import read_share
 from util.words import count_of
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"Pictures to look at: {pictures}")
     export = ["util/export_label_set.py", "--export_label_set.label_set", str(folder)]
     print_next(export, argv, BOX_RULE)
-    return report_failures(predicted)
+    return report_failed(predicted.failed)
 
 
 if __name__ == "__main__":

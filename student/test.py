@@ -19,10 +19,11 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from student.inference.label_sets import PREDICTION_KEYS, configured_student, report_failures
+from student.inference.label_sets import PREDICTION_KEYS, configured_student
 from student.testing import evaluate_student
 from util.config.command_line import OVERWRITE, load_config
 from util.images.splits import warn_of_shared_images
+from util.label_set.reporting import report_failed
 from util.running.run import print_next, run_script
 
 JUDGING = {"evaluation.min_confidence", "evaluation.iou_thresholds"}
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         others = "heatmaps" if config.data.masks is None else "pixel_evaluation"
         print_next([f"analysis/{others}.py", *told], argv)
-    return report_failures(predicted)
+    return report_failed(predicted.failed)
 
 
 if __name__ == "__main__":

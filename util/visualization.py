@@ -113,7 +113,7 @@ def draw_curves(
 
     Args:
         path: Of the picture.
-        history: Figures of each epoch, `epoch` among them.
+        history: Figures of each epoch, `epoch` among them; not all have been validated.
         panels: Columns of the history, with their names in the legend, by the title of their axis;
             the first panel has losses, the others what lies between 0 and 1. What is measured in
             training, `train_...`, is dashed.
@@ -128,11 +128,11 @@ def draw_curves(
 
     figure = new_figure(width_inch=11, height_inch=3.2)
     axes = figure.subplots(1, len(panels))
-    epochs = [row["epoch"] for row in history]
     for axis, (title, columns) in zip(axes, panels.items(), strict=True):
         for column, label in columns.items():
             style = "--" if column.startswith("train_") else "-"
-            axis.plot(epochs, [row[column] for row in history], style, label=label)
+            points = [(row["epoch"], row[column]) for row in history if column in row]
+            axis.plot(*zip(*points, strict=True), style, label=label)
         axis.set(xlabel="epoch", ylabel=title, ylim=(0, 1) if axis is not axes[0] else None)
         axis.legend()
     axes[0].set_yscale("log")

@@ -22,12 +22,12 @@ from analysis.work.versions import OTHER_STUDENT, STUDENT, releases
 from student.detection.labelled_frames import Labels, gather_labelled_frames, read_labels
 from student.detection.predicting import find_boxes
 from student.detection.training import find_weights, train_detector
-from student.inference.label_sets import report_failures
 from util.config import Config, DetectorSection, StreamsSection, values_in
 from util.errors import UserError
 from util.images.files import find_images
 from util.images.splits import read_split
 from util.label_set import find_label_set
+from util.label_set.reporting import report_failed
 from util.learning.detection.network import Detector
 from util.learning.runs.run_plan import RunPlan
 from util.settings import settings_hash
@@ -124,7 +124,7 @@ class Detecting:
         found = find_boxes(
             folder / BEST, self.detector, test_paths, folder / data.test_split, overwrite=True
         )
-        return report_failures(found)
+        return report_failed(found.failed)
 
     def time_epoch(self) -> float:
         """Train for two epochs elsewhere: seconds of the second one, its validation included.

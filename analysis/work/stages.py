@@ -24,7 +24,6 @@ from student.encoder_weights import identify_encoder_weights
 from student.inference.label_sets import (
     configured_student,
     prediction_settings,
-    report_failures,
 )
 from student.testing import evaluate_student
 from teacher.building import prepare_teacher
@@ -37,7 +36,7 @@ from util.images.files import find_images
 from util.images.masks import open_masks
 from util.images.splits import read_split
 from util.label_set import LabelSet
-from util.label_set.reporting import report
+from util.label_set.reporting import report, report_failed
 from util.learning.runs.run_plan import RunPlan
 from util.multi_teacher.combining import combine
 from util.running.shares import ALONE
@@ -226,7 +225,7 @@ class Learning:
         student, runs = told.student, told.paths.runs
         trained = configured_student(student, told.prediction, told.evaluation, runs)
         tested = evaluate_student(trained, told.data, told.evaluation, overwrite=True)
-        return report_failures(tested)
+        return report_failed(tested.failed)
 
     def rehearse(self, changes: Changes) -> None:
         """Train with other settings.

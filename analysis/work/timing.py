@@ -14,13 +14,14 @@ from analysis.work.cells import Cell, find_finished
 from analysis.work.making import one_thread, printing_to
 from analysis.work.plan import Plan
 from analysis.work.stages import Changes, Labelling, Learning
-from util.config import DataSection
+from util.config import DataSection, StudentSection
 from util.data_classes import BoxSettings
 from util.disk.whole_files import write_text
 from util.errors import UserError
 from util.images.files import image_size_hw
 from util.images.splits import read_split, spread
 from util.label_set import Content, LabelSetWriter
+from util.learning.task import LoopSettings
 from util.running.shares import working_alone
 
 PILOT_IMAGES = 8
@@ -47,12 +48,14 @@ class Work:
     seconds: float
 
 
-def count_passes(data: DataSection, num_epochs: int, image_paths: Mapping[str, Path]) -> int:
+def count_passes(
+    data: DataSection, student: StudentSection, image_paths: Mapping[str, Path]
+) -> int:
     """Count how often a student looks at an image while it is trained and tested.
 
     Args:
         data: Names the splits.
-        num_epochs: That it is trained for.
+        student: How it is trained.
         image_paths: All images, by id.
 
     Raises:
@@ -62,7 +65,9 @@ def count_passes(data: DataSection, num_epochs: int, image_paths: Mapping[str, P
         len(read_split(data.splits, split, image_paths))
         for split in (data.train_split, data.validation_split, data.test_split)
     )
-    return num_epochs * (train + validation) + test
+    loop = LoopSettings.of(student)
+    num_validations = sum(map(loop.validates, range(1, loop.epochs + 1)))
+    return loop.epochs * train + num_validations * validation + test
 
 
 def estimate_work(

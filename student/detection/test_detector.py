@@ -18,9 +18,9 @@ from pathlib import Path
 if __name__ == "__main__":  # see the repository's root, as `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from student.inference.label_sets import report_failures
 from util.config.command_line import OVERWRITE, load_config
 from util.images.splits import warn_of_shared_images
+from util.label_set.reporting import report_failed
 from util.running.run import print_next, run_script
 
 ANSWERING = ("run", "checkpoint", "confidence", "overlap", "max_boxes", "device")
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_next(["util/streams/select_frames.py", *chosen_by], argv)
     else:
         print_next(["analysis/cross_performance.py"], argv)
-    return report_failures(found)
+    return report_failed(found.failed)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Writes the label set of a student's predictions; needs no torch for an exported student."""
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from util.config import (
     StudentSection,
 )
 from util.data_classes import BoxSettings, Device
-from util.errors import listed
 from util.images.files import find_size_hw
 from util.label_set import LabelSet, LabelSetWriter
 from util.label_set.labelling import ANSWERING_BYTES, label_images
@@ -30,7 +28,6 @@ from util.learning.inference.opening import (
 )
 from util.learning.inference.tiles import PredictionSettings
 from util.running.shares import ALONE, Share
-from util.words import count_of
 
 BEST = "best.pt"
 """The checkpoint of a run that is meant where none is named."""
@@ -149,15 +146,6 @@ def count_at_once(image_paths: Mapping[str, Path], tile_size_px: int, limit_byte
             tile_px = min(height, side) * min(width, side)
             largest = max(largest, tile_px * TILE_BYTES + height * width * ANSWERING_BYTES)
     return max(limit_bytes // largest, 1)
-
-
-def report_failures(predicted: LabelSet) -> int:
-    """Say which images could not be predicted; exit status 1 if there are any, else 0."""
-    if not predicted.failed:
-        return 0
-    reasons = listed(list(predicted.failed.values()))
-    print(f"{count_of(len(predicted.failed), 'image')} failed: {reasons}", file=sys.stderr)
-    return 1
 
 
 def find_checkpoint(student: StudentSection | DetectorSection, runs: Path) -> Path:

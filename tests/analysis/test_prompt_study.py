@@ -12,7 +12,7 @@ import analysis.bbox_evaluation
 import analysis.pixel_evaluation
 import analysis.prompt_study
 import analysis.study.scoring
-from analysis.prompt_study import cross, limit_epochs
+from analysis.prompt_study import cross
 from analysis.study.examples import choose_images
 from analysis.study.notes import _note_statistics
 from analysis.study.scoring import PIXEL_SCORES, Metric, resampled_for_pairs
@@ -20,7 +20,6 @@ from analysis.work.judging import count_label_set
 from tests.analysis.study_projects import conclude_study, configure, judge_study, make_study
 from tests.conftest import COLOUR_ALONE
 from tests.stages import arguments
-from util.config import Config, StudentSection
 from util.errors import UserError
 from util.images.files import read_image, write_image
 from util.metrics.intervals import bootstrap
@@ -339,9 +338,8 @@ def test_the_plan_counts_what_is_there_and_times_what_is_not(
     assert study(arguments(finished, "--plan")) == 0
     assert "All is made" in capsys.readouterr().out
     before = sorted((finished.parent / "cells").iterdir())
-    more = ["--study.training_seeds=0", "--study.training_seeds=7"]
-    long = ["--student.epochs=1000", "--study.epochs=1000"]
-    assert study(arguments(finished, "--plan", *more, *long)) == 0
+    more = ["--study.training_seeds=0", "--study.training_seeds=7", "--student.epochs=1000"]
+    assert study(arguments(finished, "--plan", *more)) == 0
     out = capsys.readouterr().out
     (trainings,) = [line.split() for line in out.splitlines() if "trainings" in line]
     assert trainings[1:3] == ["10", "10"]
@@ -356,14 +354,3 @@ def test_the_report_of_another_split_is_not_replaced(finished: Path) -> None:
     with pytest.raises(UserError, match="has the report on the split Test, not on Validation"):
         study(arguments(finished, "--data.test_split=Validation"))
     assert report.stat().st_mtime_ns == before
-
-
-def test_students_of_a_study_learn_no_longer_than_it_says(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    config = Config()
-    assert limit_epochs(config).student.epochs == config.study.epochs < config.student.epochs
-    assert "for 10 epochs (study.epochs), not for 30 (student.epochs)" in capsys.readouterr().out
-    short = config.model_copy(update={"student": StudentSection(epochs=3)})
-    assert limit_epochs(short).student.epochs == 3
-    assert capsys.readouterr().out == ""

@@ -29,15 +29,16 @@ class Task(Generic[Batch]):
             same in every process; and whatever is counted there, a tensor of numbers that are added
             up over the epoch. With one process `gather` changes nothing.
         summarise: Turns the sum of these numbers into columns of metrics.csv.
-        validate: Measures the network after an epoch; columns of metrics.csv, `val_loss` among
-            them, the same in every process. It leaves the weights as they are.
+        validate: Measures the network after the epochs that `LoopSettings.validates`; columns of
+            metrics.csv, `val_loss` among them, the same in every process. It leaves the weights as
+            they are.
         score: How good an epoch with these columns is; the greatest is the best, of equal ones the
             first.
         crops_per_image: Batches that each group gives in an epoch, with other crops of its images.
         left_out: What cannot be read; a stopped run goes on only with the same.
         facts: What checkpoints say beside the weights, plain values: whatever is needed to build
             the network again.
-        kept: Columns of `validate` that checkpoints say too, with what was measured in their epoch.
+        kept: Columns of `validate` that checkpoints of validated epochs say too.
         concluded: Finds out of the best network, once all epochs are done, what its checkpoint then
             says in the place of `facts`; the same in every process. None = nothing.
         finished: Takes out of the network what is validated, counted and kept as the best; the rest
@@ -71,6 +72,7 @@ class LoopSettings:
         seed: Of order and dropout.
         gradient_clip: Largest norm of the gradients of a step; 0 = not clipped.
         ema_decay: Of the moving average of the weights, in [0, 1); 0 = none is kept.
+        validate_every: Epochs from one validation to the next, >= 1.
         schedule: `one_cycle` rises and falls (Smith and Topin, arXiv 1708.07120); `poly` falls from
             the largest rate, by (1 - step / steps) to the power of 0.9 (Chen et al., arXiv
             1606.00915).
@@ -85,6 +87,7 @@ class LoopSettings:
     seed: int
     gradient_clip: float = 0.0
     ema_decay: float = 0.0
+    validate_every: int = 1
     schedule: Literal["one_cycle", "poly"] = "one_cycle"
     rates: Mapping[str, float] = field(default_factory=dict)
 
@@ -98,3 +101,10 @@ class LoopSettings:
         """
         names = {each.name for each in fields(cls)}
         return cls(**section.model_dump(include=names), **others)
+
+    def validates(self, epoch: int) -> bool:
+        """Tell whether the network is measured after an epoch, counted from 1.
+
+        It is after the first, so that there is a best one from then on, and after the last.
+        """
+        return epoch in (1, self.epochs) or epoch % self.validate_every == 0

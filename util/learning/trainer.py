@@ -99,8 +99,9 @@ class Trainer(Generic[Batch]):
 
     @property
     def best_epoch(self) -> int:
-        """Index of the best epoch so far: that of the highest score, then the earliest."""
-        return max(range(len(self.history)), key=lambda i: (self.task.score(self.history[i]), -i))
+        """Index of the best validated epoch: that of the highest score, then the earliest."""
+        validated = (i for i, row in enumerate(self.history) if "val_loss" in row)
+        return max(validated, key=lambda i: (self.task.score(self.history[i]), -i))
 
     @property
     def is_finished(self) -> bool:
@@ -117,19 +118,15 @@ class Trainer(Generic[Batch]):
             on_epoch: Called with the figures of each epoch, in the first process.
 
         Raises:
-            UserError: The loss of a batch or of the validation is no number, or memory ran out; the
-                last good checkpoint is kept.
+            UserError: The loss of a batch or of the validation, or a weight, is no number, or
+                memory ran out; the last good checkpoint is kept.
         """
         if self.history and self.fabric.is_global_zero:
             self.run_folder.write_facts()  # they may have changed since it was begun
         while not self.is_finished:
             start = time.perf_counter()
             row = self._run_epoch()
-            if not math.isfinite(row["val_loss"]):
-                raise UserError(
-                    f"the validation loss became {row['val_loss']} in epoch {row['epoch']}; "
-                    f"{REMEDY}"
-                )
+            self._check_numbers(row)
             row |= {"seconds": time.perf_counter() - start}
             self.history.append(row)
             if self.fabric.is_global_zero:
@@ -138,7 +135,7 @@ class Trainer(Generic[Batch]):
                 on_epoch(row)
 
     def _run_epoch(self) -> Row:
-        """Train for an epoch, and validate.
+        """Train for an epoch, and validate where it is its turn.
 
         Raises:
             UserError: Memory ran out.
@@ -146,7 +143,9 @@ class Trainer(Generic[Batch]):
         epoch = len(self.history) + 1
         try:
             row: Row = {"epoch": epoch, **self._train_epoch()}
-            return row | self.task.validate(self.network)
+            if self.settings.validates(epoch):
+                row |= self.task.validate(self.network)
+            return row
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -154,6 +153,19 @@ class Trainer(Generic[Batch]):
             f"memory of {self.fabric.device.type} ran out in epoch {epoch}; take smaller batches, "
             "crops or a smaller network (the checkpoints of the epoch before are kept)"
         )
+
+    def _check_numbers(self, row: Row) -> None:
+        """Make sure that an epoch has left numbers.
+
+        Raises:
+            UserError: The validation loss or a weight is none.
+        """
+        loss = row.get("val_loss", 0.0)
+        if not math.isfinite(loss):
+            raise UserError(f"the validation loss became {loss} in epoch {row['epoch']}; {REMEDY}")
+        for name, values in self.network.state_dict().items():
+            if not values.isfinite().all():
+                raise UserError(f"{name} is no number after epoch {row['epoch']}; {REMEDY}")
 
     def conclude(self) -> None:
         """Let the best checkpoint and run.json say what the training has come to.
@@ -244,11 +256,12 @@ class Trainer(Generic[Batch]):
 
     def _save(self) -> None:
         """Have the run folder keep what the last epoch has brought."""
+        row = self.history[-1]
         content: dict[str, Any] = {
             "model": self.network.state_dict(),
             "epoch": len(self.history),
             **self.task.facts,
-            **{name: self.history[-1][name] for name in self.task.kept},
+            **{name: row[name] for name in self.task.kept if name in row},
         }
         state = {
             **self.learner.state(),

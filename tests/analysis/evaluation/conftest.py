@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import analysis.bbox_evaluation
-import analysis.evaluation.found_label_sets
+import analysis.evaluation.common_images
 import teacher.soft_label_generation
 from tests.analysis.evaluation.evaluation_projects import Project
 from tests.conftest import COLOUR_ALONE, make_project
@@ -14,7 +14,7 @@ from tests.conftest import COLOUR_ALONE, make_project
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     # What is tested here does not depend on their number.
-    monkeypatch.setattr(analysis.evaluation.found_label_sets, "resamples_for", lambda _: 100)
+    monkeypatch.setattr(analysis.evaluation.common_images, "resamples_for", lambda _: 100)
     script = analysis.bbox_evaluation
     monkeypatch.setattr(script, "draw_precision_recall", lambda path, *_: path.write_bytes(b""))
     return Project(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 
 import analysis.bbox_evaluation
 import analysis.pixel_evaluation
-from analysis.evaluation.found_label_sets import Shelves
+from analysis.evaluation.shelves import Shelves
 from tests.conftest import make_project
 from util.config import Config
 from util.data_classes import BoxSettings

@@ -34,7 +34,7 @@ def test_a_failed_cell_is_reported_and_stops_no_other(
 
 def test_a_process_that_is_killed_takes_only_its_cell_along(tmp_path: Path) -> None:
     project = make_study(tmp_path, prompts=["bird"], strategies=[], training_seeds=[0, 1])
-    slow = ["--student.epochs=60", "--study.epochs=60", "--student.patience=60"]
+    slow = ["--student.epochs=60", "--student.patience=60"]
     running = start(project, *slow)
     wait_for_training(tmp_path)
     os.kill(workers(running.pid)[0], signal.SIGKILL)
@@ -97,7 +97,7 @@ def test_a_study_that_is_killed_leaves_no_process_and_ends_with_the_same_tables(
 
 def test_a_study_that_is_interrupted_says_so_in_one_sentence(tmp_path: Path) -> None:
     project = make_study(tmp_path, prompts=["bird"], strategies=[])
-    running = start(project, "--student.epochs=200", "--study.epochs=200", "--student.patience=200")
+    running = start(project, "--student.epochs=200", "--student.patience=200")
     wait_for_training(tmp_path)
     ours = workers(running.pid)
     running.send_signal(signal.SIGINT)

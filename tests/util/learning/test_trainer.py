@@ -1,6 +1,8 @@
 """The training loop, with a tiny classifier."""
 
+import itertools
 import json
+import math
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -151,6 +153,33 @@ def test_training_stops_after_so_many_epochs_without_a_better_one(
     assert trainer.is_finished
 
 
+@pytest.mark.parametrize(
+    ("epochs", "every", "validated"),
+    [(7, 3, [1, 3, 6, 7]), (6, 3, [1, 3, 6]), (3, 9, [1, 3]), (1, 5, [1]), (3, 1, [1, 2, 3])],
+)
+def test_the_first_and_the_last_epoch_are_validated_and_some_between(
+    tmp_path: Path, epochs: int, every: int, validated: list[int]
+) -> None:
+    settings = replace(SETTINGS, epochs=epochs, validate_every=every, patience=epochs)
+    trainer = make_trainer(tmp_path, settings)
+    trainer.fit(ignore)
+    metrics = pd.read_csv(tmp_path / "run" / "metrics.csv")
+    assert metrics["epoch"].tolist() == [*range(1, epochs + 1)]
+    assert metrics["epoch"][metrics["val_loss"].notna()].tolist() == validated
+    assert metrics["train_loss"].notna().all()
+    assert trainer.best_epoch + 1 in validated
+
+
+def test_how_often_it_is_validated_does_not_change_what_is_learnt(tmp_path: Path) -> None:
+    weights = []
+    for every in (1, 4):
+        trainer = make_trainer(tmp_path / str(every), replace(SETTINGS, validate_every=every))
+        trainer.fit(ignore)
+        weights.append(trainer.network.state_dict())
+    often, seldom = weights
+    assert all(torch.equal(often[name], seldom[name]) for name in often)
+
+
 def first_step(trainer: Trainer[Batch]) -> None:
     trainer.learner.model.train()
     group = [0, 1, 2, 3]
@@ -258,6 +287,25 @@ def test_an_epoch_that_spoils_the_weights_is_not_kept(tmp_path: Path) -> None:
         trainer.fit(ignore)
     assert len(trainer.history) == 1
     assert len(pd.read_csv(tmp_path / "run" / "metrics.csv")) == 1
+
+
+def test_weights_that_are_spoilt_in_an_epoch_that_is_not_validated_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(tmp_path, replace(SETTINGS, validate_every=9))
+    descend, steps = trainer.learner.descend, itertools.count(1)
+
+    def spoil(loss: Tensor) -> None:
+        descend(loss)
+        if next(steps) == 6:  # the last of the three of the second epoch
+            trainer.learner.network.weight.data.fill_(math.inf)
+
+    monkeypatch.setattr(trainer.learner, "descend", spoil)
+    with pytest.raises(UserError, match="weight is no number after epoch 2; lower"):
+        trainer.fit(ignore)
+    kept = read_checkpoint(trainer.run_folder.last)
+    assert kept["epoch"] == 1
+    assert all(values.isfinite().all() for values in kept["model"].values())
 
 
 def test_memory_that_runs_out_is_one_sentence(

@@ -47,13 +47,9 @@ class StudySection(Section):
         [], description="Students to cross; [] = student.architecture."
     )
     training_seeds: list[Annotated[int, Field(ge=0)]] = Field(
-        [0, 1, 2], description="Seeds that each student is trained with; [] = teachers alone."
-    )
-    epochs: int = Field(
-        10,
-        ge=1,
-        description="Most epochs of each student, of which there are many; student.epochs where"
-        " those are fewer.",
+        [0],
+        description="Seeds that each student is trained with, several to tell what retraining"
+        " changes; [] = teachers alone.",
     )
     score: Literal["thesis_f1", "f1", "average_precision"] = Field(
         "thesis_f1",

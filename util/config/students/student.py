@@ -40,7 +40,7 @@ PixelWeights = Literal["none", "label_set", "confidence"]
 class StudentSection(Section):
     """The student, a small network that learns from soft labels."""
 
-    defaults_version: ClassVar[int] = 3  # epochs were 10
+    defaults_version: ClassVar[int] = 4  # epochs were 10, and all of them were validated
 
     run: RunName = "student"
     label_set: FolderName = Field(
@@ -142,6 +142,12 @@ class StudentSection(Section):
         "last",
         description="Which epoch is kept as the best: the last, where the learning rate has come"
         " down; or the one of the best boxes, by their F1, or of the least loss.",
+    )
+    validate_every: int = Field(
+        5,
+        ge=1,
+        description="Epochs from one validation to the next; the first and the last are validated,"
+        " too, and best_epoch chooses among these.",
     )
     validation_iou: float = Field(
         0.3, gt=0, le=1, description="IoU at which a box counts as found in that choice."
