@@ -13,7 +13,7 @@ from util.config import CombinationSection
 from util.errors import UserError, listed
 from util.label_set import LabelSet
 from util.multi_teacher.agreement import learn_weights
-from util.multi_teacher.box_agreement import FEWEST, learn_reliability
+from util.multi_teacher.box_agreement import FEWEST, BoxMeetings
 from util.multi_teacher.member_weights import read_maps
 from util.multi_teacher.strategies import (
     LEARNS_FROM_ALL_IMAGES,
@@ -127,7 +127,7 @@ def _build(
     strategy, votes = split_strategy(named, settings.min_votes)
     weights: list[float] = []
     if strategy == "consensus":
-        weights = learn_reliability(members, image_ids)
+        weights = BoxMeetings(members, image_ids).reliability(members)
     elif strategy in LEARNS_FROM_ALL_IMAGES:
         maps = (read_maps(members, i) for i in track(image_ids, strategy, transient=True))
         weights = learn_weights(maps).tolist()

@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.study.arms import Arm, draw_teachers
 from analysis.study.combined_counts import (
+    SLOW_TO_LEARN,
     Combined,
     count_combined,
     curve_sizes,
@@ -24,7 +25,6 @@ from analysis.study.statistics.transfer import kendall_w, rank_correlation, slop
 from analysis.study.statistics.variance_components import student_components, teacher_components
 from analysis.work.judging import Counts, Judge
 from util.config import CombinationSection
-from util.multi_teacher.strategies import LEARNS_FROM_ALL_IMAGES
 
 COMPARISON_COLUMNS = ["family", "a", "b", "difference", "low", "high", "p", "p_holm"]
 METRIC_COLUMNS = ["label_set", "who", "metric", "score", "low", "high", "chance"]
@@ -228,7 +228,7 @@ def teacher_gain(
     combinations = [
         Combined(strategy, group)
         for strategy in strategies
-        if strategy not in LEARNS_FROM_ALL_IMAGES
+        if strategy not in SLOW_TO_LEARN
         for size in groups
         if size >= split_strategy(strategy, settings.min_votes)[1]
         for group in groups[size]

@@ -14,9 +14,13 @@ from analysis.work.judging import Judge, KeptCounts, Tally, write_arrays
 from analysis.work.versions import COMBINATION, releases
 from util.config import CombinationSection
 from util.label_set import LabelSet
+from util.multi_teacher.box_agreement import BoxMeetings
 from util.multi_teacher.strategies import Combination, build_combination
 from util.running.progress import track
 from util.settings import settings_hash
+
+SLOW_TO_LEARN = frozenset({"agreement"})
+"""Strategies that learn from the pixels of all images, for each group anew."""
 
 AT_ONCE = 80
 """Combinations that are counted in one pass over the images."""
@@ -101,7 +105,7 @@ def _count(
     metric: Metric,
 ) -> np.ndarray:
     """(M, N, K) counts, in one pass over the images."""
-    fuse = [_build(each, settings) for each in combinations]
+    fuse = _build(combinations, label_sets, settings)
     tallies = [Tally(judge) for _ in combinations]
     for image_id in track(judge.image_ids, "curve over sizes", transient=True):
         maps = {prompt: label_set.read(image_id) for prompt, label_set in label_sets.items()}
@@ -110,7 +114,21 @@ def _count(
     return np.array([metric.counts(tally.counts()) for tally in tallies])
 
 
-def _build(combined: Combined, settings: CombinationSection) -> Combination:
-    strategy, votes = split_strategy(combined.strategy, settings.min_votes)
-    chosen = settings.model_copy(update={"strategy": strategy, "min_votes": max(votes, 1)})
-    return build_combination(chosen, len(combined.group))
+def _build(
+    combinations: Sequence[Combined],
+    label_sets: Mapping[str, LabelSet],
+    settings: CombinationSection,
+) -> list[Combination]:
+    """Make the combinations; a consensus learns from all images that all label sets have."""
+    meetings = None
+    if any(each.strategy == "consensus" for each in combinations):
+        common = set.intersection(*(set(each.ids) for each in label_sets.values()))
+        meetings = BoxMeetings(label_sets.values(), sorted(common))
+    built = []
+    for each in combinations:
+        strategy, votes = split_strategy(each.strategy, settings.min_votes)
+        told: dict[str, object] = {"strategy": strategy, "min_votes": max(votes, 1)}
+        if strategy == "consensus" and meetings is not None:
+            told["weights"] = meetings.reliability([label_sets[name] for name in each.group])
+        built.append(build_combination(settings.model_copy(update=told), len(each.group)))
+    return built

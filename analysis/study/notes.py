@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from analysis.study.arms import Arm
+from analysis.study.combined_counts import SLOW_TO_LEARN
 from analysis.study.design import Design
 from analysis.study.statistics.comparisons import SIGNIFICANT
 from analysis.work.contents import find_twins
@@ -11,7 +12,6 @@ from analysis.work.judging import Judge
 from analysis.work.running import Outcomes
 from util.errors import listed
 from util.metrics.groups import FEW
-from util.multi_teacher.strategies import LEARNS_FROM_ALL_IMAGES
 from util.words import count_of
 
 FEW_TRAININGS = 3
@@ -107,5 +107,5 @@ def _note_statistics(arm: Arm, num_drawn: int) -> Iterator[str]:
         )
     if len(arm.prompts) < 3:
         yield "Slope and rank correlation need three prompts or more that differ."
-    if left_out := LEARNS_FROM_ALL_IMAGES.intersection(s.strategy for s in arm.sources):
+    if left_out := SLOW_TO_LEARN.intersection(s.strategy for s in arm.sources):
         yield f"The curve over sizes leaves out {', '.join(sorted(left_out))}, slow to learn anew."

@@ -87,6 +87,15 @@ def test_the_largest_size_of_the_curve_is_the_combination_of_all(finished: Path)
     assert gain.loc[("teacher", "mean", 2), "groups"] == 3
 
 
+def test_the_curve_over_sizes_learns_a_consensus_anew_for_each_group(finished: Path) -> None:
+    more = ["--study.strategies=consensus", "--study.training_seeds=[]"]
+    (arm,) = conclude_study(finished, *more).arms
+    scores = arm.scores.set_index("label_set")["teacher"]
+    gain = arm.gain.set_index(["who", "strategy", "size"])
+    assert gain.loc[("teacher", "consensus", 3), "score"] == scores["all 3: consensus"]
+    assert gain.loc[("teacher", "consensus", 2), "groups"] == 3
+
+
 def test_examples_are_typical_the_worst_and_where_prompts_disagree() -> None:
     scores = np.array([[0.5, 0.9, 0.0, 1.0, 0.6, 1.0], [0.5, 0.9, 0.1, 0.45, 0.6, 1.0]])
     found = np.array([1, 1, 1, 1, 1, 0])  # nothing is to be found in the last image

@@ -22,7 +22,7 @@ is the truth to it, and what all miss is missed by none. So it is too high where
 synonyms, and it orders the prompts that were asked, no more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -42,32 +42,47 @@ LEAST_FALSE = 0.05
 """Least share of a prompt's boxes that is taken to be its own: none is the truth itself."""
 
 
-def learn_reliability(members: Sequence[LabelSet], image_ids: Sequence[str]) -> list[float]:
-    """Learn how far the boxes of label sets can be trusted.
+class BoxMeetings:
+    """How many boxes label sets have, and how many meet those of each other.
 
     These are the boxes that they have, so no map is read; those of a bare folder of maps are found.
+    They are counted once, for all groups whose reliability is asked for.
 
     Args:
-        members: K label sets. Those with equal maps are one: else they would confirm each other.
+        label_sets: Those with equal maps are one: else they would confirm each other.
         image_ids: That all have, and that are learned from.
-
-    Returns:
-        K numbers in [0, 1], 0 for a label set without boxes; 1 for all others where fewer than
-        `FEWEST` that differ have some, since then nothing can be learned.
 
     Raises:
         UserError: Boxes are damaged.
     """
-    different = {member.content: member for member in members}
-    tables = [_boxes_of(member, image_ids) for member in different.values()]
-    found = np.array([len(table) for table in tables], np.float64)
-    reliability = (found > 0).astype(np.float64)
-    if np.count_nonzero(found) >= FEWEST:
+
+    def __init__(self, label_sets: Iterable[LabelSet], image_ids: Sequence[str]) -> None:
+        different = {label_set.content: label_set for label_set in label_sets}
+        tables = [_boxes_of(label_set, image_ids) for label_set in different.values()]
         met = [[count_met(a, b, image_ids).sum() for b in tables] for a in tables]
-        reliability = agreement(found, np.array(met, np.float64))
-    # Rounded, so that the last digits of another machine are no other settings.
-    learned = dict(zip(different, reliability.round(6).tolist(), strict=True))
-    return [learned[member.content] for member in members]
+        self._places = {content: place for place, content in enumerate(different)}
+        self._found = np.array([len(table) for table in tables], np.float64)
+        self._met = np.array(met, np.float64)
+
+    def reliability(self, members: Sequence[LabelSet]) -> list[float]:
+        """Learn how far the boxes of some of the label sets can be trusted.
+
+        Args:
+            members: K of them, from which alone it is learned.
+
+        Returns:
+            K numbers in [0, 1], 0 for a label set without boxes; 1 for all others where fewer than
+            `FEWEST` that differ have some, since then nothing can be learned.
+        """
+        places = [self._places[member.content] for member in members]
+        different = list(dict.fromkeys(places))
+        found = self._found[different]
+        reliability = (found > 0).astype(np.float64)
+        if np.count_nonzero(found) >= FEWEST:
+            reliability = agreement(found, self._met[np.ix_(different, different)])
+        # Rounded, so that the last digits of another machine are no other settings.
+        learned = dict(zip(different, reliability.round(6).tolist(), strict=True))
+        return [learned[place] for place in places]
 
 
 def _boxes_of(member: LabelSet, image_ids: Sequence[str]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from util.errors import UserError
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet, check_same_images, map_cost
 from util.multi_teacher.agreement import learn_weights
-from util.multi_teacher.box_agreement import FEWEST, learn_reliability
+from util.multi_teacher.box_agreement import FEWEST, BoxMeetings
 from util.multi_teacher.pixel_samples import PixelSample, sample_pixels
 from util.multi_teacher.tuning import Tuned, tune
 from util.running.ahead import map_ahead
@@ -44,12 +44,14 @@ def learn_member_weights(strategy: Strategy, members: Sequence[LabelSet]) -> lis
     """
     image_ids = check_same_images(members)
     if strategy == "consensus":
-        weights, what = learn_reliability(members, image_ids), "Reliability"
+        weights = BoxMeetings(members, image_ids).reliability(members)
+        what = "Reliability"
     else:
         seen = track(image_ids, "agreement", transient=True)
         learned = learn_weights(read_maps(members, image_id) for image_id in seen)
         # Rounded, so that the last digits of another machine are no other settings.
-        weights, what = learned.round(6).tolist(), "Weights"
+        weights = learned.round(6).tolist()
+        what = "Weights"
     shown = zip(members, weights, strict=True)
     text = ", ".join(f"{member.name} {weight:.3f}" for member, weight in shown)
     if strategy == "consensus" and len({member.content for member in members}) < FEWEST:

@@ -92,7 +92,7 @@ def combine_consensus(
 
     Args:
         maps: One or more, taken one at a time.
-        reliability: Of each map, as `box_agreement.learn_reliability` gives it; all are trusted if
+        reliability: Of each map, as `BoxMeetings.reliability` gives it; all are trusted if
             all are 0.
         trusted: Share of the highest reliability from which a map has a vote.
     """

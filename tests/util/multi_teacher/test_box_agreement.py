@@ -1,5 +1,6 @@
 """Reliability of label sets learned from their boxes."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from util.config import CombinationSection
 from util.errors import UserError
 from util.label_set import LabelSet
-from util.multi_teacher.box_agreement import learn_reliability
+from util.multi_teacher.box_agreement import BoxMeetings
 from util.multi_teacher.strategies import build_combination, combine_consensus, combine_majority
 
 
@@ -27,7 +28,7 @@ def test_reliability_by_hand(write_label_set: Callable[..., LabelSet]) -> None:
     """
     found = {"x": [0, 1, 2, 3, 4], "y": [0, 1, 2, 3], "z": [0, 1, 8, 9]}
     members = [write_label_set(name, paint(places)) for name, places in found.items()]
-    reliability = learn_reliability(members, ["a"])
+    reliability = BoxMeetings(members, ["a"]).reliability(members)
     np.testing.assert_allclose(reliability, [2 / np.sqrt(5), 1, 0.5], atol=1e-3)
 
 
@@ -36,8 +37,22 @@ def test_label_sets_with_equal_maps_do_not_confirm_each_other(
 ) -> None:
     found = {"x": [0, 1, 2, 3, 4], "y": [0, 1, 2, 3], "z": [0, 1, 8, 9], "twin": [0, 1, 8, 9]}
     members = [write_label_set(name, paint(places)) for name, places in found.items()]
-    reliability = learn_reliability(members, ["a"])
-    assert reliability == [*learn_reliability(members[:3], ["a"]), reliability[2]]
+    reliability = BoxMeetings(members, ["a"]).reliability(members)
+    assert reliability == [
+        *BoxMeetings(members[:3], ["a"]).reliability(members[:3]),
+        reliability[2],
+    ]
+
+
+def test_what_is_counted_once_serves_every_group_as_if_it_were_alone(
+    write_label_set: Callable[..., LabelSet],
+) -> None:
+    found = {"x": [0, 1, 2, 3, 4], "y": [0, 1, 2, 3], "z": [0, 1, 8, 9], "v": [1, 4], "w": []}
+    members = [write_label_set(name, paint(places)) for name, places in found.items()]
+    meetings = BoxMeetings(members, ["a"])
+    for size in range(1, 6):
+        for group in itertools.combinations(members, size):
+            assert meetings.reliability(group) == BoxMeetings(group, ["a"]).reliability(group)
 
 
 def test_of_two_that_find_something_none_can_be_told_from_the_other(
@@ -45,8 +60,8 @@ def test_of_two_that_find_something_none_can_be_told_from_the_other(
 ) -> None:
     found: dict[str, list[int]] = {"x": [0, 1, 2], "y": [7], "z": []}
     members = [write_label_set(name, paint(places)) for name, places in found.items()]
-    assert learn_reliability(members, ["a"]) == [1, 1, 0]
-    assert learn_reliability(members[2:], ["a"]) == [0]
+    assert BoxMeetings(members, ["a"]).reliability(members) == [1, 1, 0]
+    assert BoxMeetings(members[2:], ["a"]).reliability(members[2:]) == [0]
 
 
 def test_a_consensus_asks_half_of_those_that_can_be_trusted(rng: np.random.Generator) -> None:

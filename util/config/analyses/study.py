@@ -37,7 +37,7 @@ class StudySection(Section):
         [42], min_length=1, description="Seeds of those draws."
     )
     strategies: list[str] = Field(
-        ["consensus", "majority"],
+        ["consensus"],
         description="Combinations of each group; majority:3 asks for 3 votes.",
     )
     calibrations: list[Calibration] = Field(
