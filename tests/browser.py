@@ -18,7 +18,7 @@ BROWSER = next(
 )
 """Path of Chromium or Chrome; '' where neither is installed."""
 
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 
 KEYS = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowRight": 39, " ": 32}
 TEXTS = {"Enter": "\r", " ": " "}

@@ -5,6 +5,7 @@ A script still starts as `__main__`, imports this project's modules itself, and 
 
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,8 +38,8 @@ class Script:
         """
         from analysis.work.running import IMPORTED_ONCE
 
-        self._folder = tempfile.TemporaryDirectory()
-        outputs = [str(Path(self._folder.name) / name) for name in ("stdout", "stderr")]
+        self._folder = tempfile.mkdtemp()
+        outputs = [str(Path(self._folder) / name) for name in ("stdout", "stderr")]
         context = get_context("forkserver")
         context.set_forkserver_preload(IMPORTED_ONCE)  # as studies do, in one server for both
         given = (outputs, dict(environment), before, str(script), arguments)
@@ -69,7 +70,7 @@ class Script:
         """Wait for its end; what it has printed, on both ways."""
         self._process.join()
         stdout, stderr = (path.read_text(encoding="utf-8") for path in self._outputs)
-        self._folder.cleanup()
+        shutil.rmtree(self._folder)
         return stdout, stderr
 
 

@@ -107,6 +107,11 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     actions: ClassVar[Mapping[str, Mapping[str, Action]]]
 
+    def handle(self) -> None:
+        """Answer until the browser is gone, be it without a word and with an answer unread."""
+        with suppress(ConnectionError):
+            super().handle()
+
     def do_GET(self) -> None:
         """Answer what changes nothing."""
         self._answer(b"")
@@ -157,9 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")
         self.send_header("Content-Security-Policy", POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
-        with suppress(ConnectionError):  # the browser has gone elsewhere meanwhile
-            self.end_headers()
-            self.wfile.write(reply.data)
+        self.end_headers()
+        self.wfile.write(reply.data)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing of requests that are answered."""

@@ -48,7 +48,7 @@ def address(project: Path) -> Iterator[str]:
     assert told, running.communicate()[1]
     yield told[1]
     running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=60)
+    _, errors = running.communicate(timeout=300)
     assert running.returncode == 0, errors
     assert "Traceback" not in errors
 

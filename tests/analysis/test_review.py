@@ -303,7 +303,7 @@ def test_marks_are_made_by_keys_kept_by_the_browser_and_downloaded(
         browser.press("Enter")
         marks = tmp_path / "marks.json"
         waited = "new Promise((done) => setTimeout(() => done(true), 50))"
-        for _ in range(200):
+        for _ in range(2400):
             if marks.exists():
                 break
             browser.evaluate(waited)

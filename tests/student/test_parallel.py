@@ -87,7 +87,7 @@ def torchrun(num_processes: int, *command: str) -> None:
         text=True,
         check=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=120,
+        timeout=600,
     )
 
 

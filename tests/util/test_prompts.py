@@ -100,7 +100,7 @@ def test_impossible_group_sizes_are_refused(size: int) -> None:
 def test_the_notebook_runs_and_shows_the_groups() -> None:
     path = ROOT / "util" / "multi_teacher" / "group_sampling.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=60, resources={"metadata": {"path": path.parent}})
+    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": path.parent}})
     client.execute()
     shown = "".join(
         str(output.get("text", "")) for cell in notebook.cells for output in cell.get("outputs", [])

@@ -1,5 +1,8 @@
 import http.client
 import json
+import socket
+import struct
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Thread
@@ -79,6 +82,19 @@ def test_what_the_disk_refuses_is_told_and_is_no_bug(
         told = f"{tmp_path}/{name} cannot be used: {why}; mend that and try again"
         assert (status, json.loads(content)) == (400, {"error": told})
     assert not caplog.records
+
+
+def test_a_browser_that_is_gone_without_a_word_is_no_error(
+    port: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = set(threading.enumerate())
+    with socket.create_connection(("127.0.0.1", port)) as browser:
+        browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        browser.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        assert browser.recv(1) == b"H"  # the rest stays unread
+    for answering in set(threading.enumerate()) - before:
+        answering.join()
+    assert capfd.readouterr().err == ""
 
 
 def test_other_pages_of_the_browser_are_refused(port: int) -> None:

@@ -23,7 +23,7 @@ def test_work_is_done_in_several_threads_and_no_further_ahead_than_asked() -> No
         begun.append(item)
         names.add(threading.current_thread().name)
         if item < 2:
-            both.wait(timeout=10)  # passes if two threads are at work
+            both.wait(timeout=60)  # passes if two threads are at work
         return item
 
     results = map_ahead(work, range(100), num_threads=2, num_ahead=5)

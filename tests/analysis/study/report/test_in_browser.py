@@ -67,7 +67,7 @@ def run(page: Path, *options: str) -> subprocess.CompletedProcess[str]:
         *("--virtual-time-budget=5000", "--window-size=1200,900"),
         *(f"--user-data-dir={page.parent / 'profile'}", *options, page.as_uri()),
     ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
 
 
 @pytest.fixture(scope="module")

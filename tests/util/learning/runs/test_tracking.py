@@ -183,7 +183,7 @@ def read_records(path: Path) -> bytes:
 
 def wait_for_model(path: Path) -> None:
     """Wait until a file of records has the model: the process of wandb may still be writing it."""
-    for _ in range(600):
+    for _ in range(3000):
         if b"run_0123abcd_model" in read_records(path):
             return
         time.sleep(0.1)
