@@ -4,7 +4,7 @@
     python analysis/prompt_study.py --study.prompts bird --study.prompts whale
 
 Crosses what the study section of the config names, on the demo scenes by default: label sets of
-all prompts, their combinations, students of each with several seeds. What is made is kept in
+all prompts, their combinations, students of each (of one seed or several). What is made is kept in
 paths.cells, so a stopped study goes on, and a changed setting makes anew only what depends on it.
 Writes paths.runs/STUDY: report.html, figures, tables, cells.csv.
 """

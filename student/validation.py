@@ -37,7 +37,7 @@ SMALLEST_WINDOW_PX = 512
 
 @dataclass(frozen=True)
 class Validation:
-    """What the student is validated on after each epoch.
+    """What the student is validated on.
 
     Attributes:
         pairs: Images, or windows of them, with soft labels, for the loss.

@@ -147,6 +147,7 @@ SMALL_STUDENT = {
     "zoom": 1.0,
     "learning_rate": 0.005,
     "best_epoch": "boxes",
+    "validate_every": 1,
 }
 """A student that learns the scenes of `make_project` in a second."""
 

@@ -1,7 +1,8 @@
 """Teachers' scores by how many prompts are combined, over groups that no student has to learn."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -74,9 +75,10 @@ def count_combined(
         (N, K) counts of the N test images, by the name of the combination.
     """
     label_sets = {prompt: LabelSet(folder) for prompt, folder in folders.items()}
-    needed = judge.needing(metric.needs)
+    needed, builder = judge.needing(metric.needs), _Builder(label_sets, settings)
     facts = {
         "label_sets": {prompt: content_of(folder) for prompt, folder in folders.items()},
+        "boxes": {prompt: asdict(each.box_settings) for prompt, each in label_sets.items()},
         "code": code_hash(__name__),
         "libraries": releases(COMBINATION),
         "metric": metric.name,
@@ -91,7 +93,8 @@ def count_combined(
         path = store / f"groups-{hash_}.npz"
         with held_in_turn(path):
             if not path.exists():
-                counted = _count(label_sets, part, settings, needed, metric)
+                built = {combination: builder.build(combination) for combination in part}
+                counted = _count(label_sets, built, needed, metric)
                 write_arrays(path, {"counts": counted})
         counts |= dict(zip(names, KeptCounts(path)["counts"], strict=True))
     return counts
@@ -99,36 +102,37 @@ def count_combined(
 
 def _count(
     label_sets: Mapping[str, LabelSet],
-    combinations: Sequence[Combined],
-    settings: CombinationSection,
+    combinations: Mapping[Combined, Combination],
     judge: Judge,
     metric: Metric,
 ) -> np.ndarray:
     """(M, N, K) counts, in one pass over the images."""
-    fuse = _build(combinations, label_sets, settings)
     tallies = [Tally(judge) for _ in combinations]
     for image_id in track(judge.image_ids, "curve over sizes", transient=True):
         maps = {prompt: label_set.read(image_id) for prompt, label_set in label_sets.items()}
-        for each, combine, tally in zip(combinations, fuse, tallies, strict=True):
+        for (each, combine), tally in zip(combinations.items(), tallies, strict=True):
             tally.add(combine(maps[prompt] for prompt in each.group))
     return np.array([metric.counts(tally.counts()) for tally in tallies])
 
 
-def _build(
-    combinations: Sequence[Combined],
-    label_sets: Mapping[str, LabelSet],
-    settings: CombinationSection,
-) -> list[Combination]:
-    """Make the combinations; a consensus learns from all images that all label sets have."""
-    meetings = None
-    if any(each.strategy == "consensus" for each in combinations):
-        common = set.intersection(*(set(each.ids) for each in label_sets.values()))
-        meetings = BoxMeetings(label_sets.values(), sorted(common))
-    built = []
-    for each in combinations:
-        strategy, votes = split_strategy(each.strategy, settings.min_votes)
+class _Builder:
+    """Makes combinations; a consensus learns from all images that all label sets have."""
+
+    def __init__(self, label_sets: Mapping[str, LabelSet], settings: CombinationSection) -> None:
+        self.label_sets = label_sets
+        self.settings = settings
+
+    @cached_property
+    def meetings(self) -> BoxMeetings:
+        """Of the boxes of all label sets, counted where a consensus is first asked for."""
+        common = set.intersection(*(set(each.ids) for each in self.label_sets.values()))
+        return BoxMeetings(self.label_sets.values(), sorted(common))
+
+    def build(self, combined: Combined) -> Combination:
+        """Make a combination."""
+        strategy, votes = split_strategy(combined.strategy, self.settings.min_votes)
         told: dict[str, object] = {"strategy": strategy, "min_votes": max(votes, 1)}
-        if strategy == "consensus" and meetings is not None:
-            told["weights"] = meetings.reliability([label_sets[name] for name in each.group])
-        built.append(build_combination(settings.model_copy(update=told), len(each.group)))
-    return built
+        if strategy == "consensus":
+            members = [self.label_sets[name] for name in combined.group]
+            told["weights"] = self.meetings.reliability(members)
+        return build_combination(self.settings.model_copy(update=told), len(combined.group))

@@ -220,7 +220,7 @@ def test_a_run_learns_in_either_precision_and_twice_the_same(project: Path, prec
 
 def test_the_numbers_of_the_loop_are_those_of_the_config() -> None:
     given = {"epochs": 3, "patience": 5, "batch_size": 7, "learning_rate": 0.03, "seed": 9}
-    given |= {"weight_decay": 0.2, "gradient_clip": 0.6, "ema_decay": 0.7}
+    given |= {"weight_decay": 0.2, "gradient_clip": 0.6, "ema_decay": 0.7, "validate_every": 4}
     expected = given | {"schedule": "one_cycle", "rates": {}}
     assert asdict(LoopSettings.of(StudentSection.model_validate(given))) == expected
 

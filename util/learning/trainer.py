@@ -105,11 +105,12 @@ class Trainer(Generic[Batch]):
 
     @property
     def is_finished(self) -> bool:
-        """Whether all epochs are done, or too many of them without a better one."""
+        """Whether all epochs are done, or too many up to a validated one without a better one."""
         done = len(self.history)
         if done >= self.settings.epochs:
             return True
-        return done > 0 and done - 1 - self.best_epoch >= self.settings.patience
+        is_validated = done > 0 and "val_loss" in self.history[-1]
+        return is_validated and done - 1 - self.best_epoch >= self.settings.patience
 
     def fit(self, on_epoch: Callable[[Row], None]) -> None:
         """Train until finished.

@@ -59,7 +59,8 @@ class BoxMeetings:
     def __init__(self, label_sets: Iterable[LabelSet], image_ids: Sequence[str]) -> None:
         different = {label_set.content: label_set for label_set in label_sets}
         tables = [_boxes_of(label_set, image_ids) for label_set in different.values()]
-        met = [[count_met(a, b, image_ids).sum() for b in tables] for a in tables]
+        # What meets itself is nowhere looked at.
+        met = [[0 if a is b else count_met(a, b, image_ids).sum() for b in tables] for a in tables]
         self._places = {content: place for place, content in enumerate(different)}
         self._found = np.array([len(table) for table in tables], np.float64)
         self._met = np.array(met, np.float64)

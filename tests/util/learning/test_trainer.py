@@ -20,6 +20,7 @@ from util.errors import UserError
 from util.learning.batches import shuffled_batches
 from util.learning.checkpoint import read_checkpoint
 from util.learning.device import build_fabric
+from util.learning.runs.run_folder import Row
 from util.learning.trainer import Trainer
 
 WRITES = [*["best", "config", "run", "metrics", "last"], *["best", "metrics", "last"] * 2, "run"]
@@ -168,6 +169,29 @@ def test_the_first_and_the_last_epoch_are_validated_and_some_between(
     assert metrics["epoch"][metrics["val_loss"].notna()].tolist() == validated
     assert metrics["train_loss"].notna().all()
     assert trainer.best_epoch + 1 in validated
+
+
+@pytest.mark.parametrize(("every", "patience", "epochs"), [(1, 2, 4), (3, 2, 6), (5, 4, 10)])
+def test_patience_ends_where_an_epoch_is_validated(
+    tmp_path: Path, every: int, patience: int, epochs: int
+) -> None:
+    def validate(model: nn.Module) -> Row:
+        return {"val_accuracy": 0.0, "val_loss": float(next(losses))}
+
+    losses = iter([2, 1, *[2] * 9])  # the second that is validated is the best
+    settings = replace(SETTINGS, epochs=99, validate_every=every, patience=patience)
+    trainer = make_trainer(tmp_path, settings, validate=validate)
+    trainer.fit(ignore)
+    assert len(trainer.history) == epochs
+
+
+def test_where_each_epoch_is_better_than_the_one_before_none_is_left_out(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, epochs=12, validate_every=10, patience=1)
+    trainer = make_trainer(tmp_path, settings)
+    trainer.task = replace(trainer.task, score=lambda row: (row["epoch"],))
+    trainer.fit(ignore)
+    assert len(trainer.history) == 12
+    assert trainer.best_epoch == 11
 
 
 def test_how_often_it_is_validated_does_not_change_what_is_learnt(tmp_path: Path) -> None:

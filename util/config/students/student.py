@@ -108,7 +108,8 @@ class StudentSection(Section):
     patience: int = Field(
         8,
         ge=1,
-        description="Stop after so many epochs without a better one; not where best_epoch is last.",
+        description="Stop where so many epochs, up to a validated one, have brought no better one;"
+        " not where best_epoch is last.",
     )
     batch_size: int = Field(8, ge=1, description="Crops in a step.")
     crop_size_px: int = Field(128, ge=16, description="Side of the square training crops.")
