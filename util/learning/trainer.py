@@ -164,9 +164,12 @@ class Trainer(Generic[Batch]):
         loss = row.get("val_loss", 0.0)
         if not math.isfinite(loss):
             raise UserError(f"the validation loss became {loss} in epoch {row['epoch']}; {REMEDY}")
-        for name, values in self.network.state_dict().items():
-            if not values.isfinite().all():
-                raise UserError(f"{name} is no number after epoch {row['epoch']}; {REMEDY}")
+        # Buffers may well hold infinity, as masks of attention do.
+        for name, weights in self.network.named_parameters():
+            if not weights.isfinite().all():
+                raise UserError(
+                    f"the network's {name} is no number after epoch {row['epoch']}; {REMEDY}"
+                )
 
     def conclude(self) -> None:
         """Let the best checkpoint and run.json say what the training has come to.

@@ -6,7 +6,8 @@ from typing import Any, cast
 import pytest
 
 from analysis.work.stages import Changes, Labelling
-from analysis.work.timing import Work, format_work, time_labelling
+from analysis.work.timing import Work, count_passes, format_work, time_labelling
+from util.config import DataSection, StudentSection
 
 
 def test_a_teacher_that_is_slow_to_start_is_not_taken_for_a_fast_one(
@@ -27,6 +28,21 @@ def test_a_teacher_that_is_slow_to_start_is_not_taken_for_a_fast_one(
         path.touch()
     stage: Any = SimpleNamespace(rehearse=rehearse)
     assert time_labelling(cast(Labelling, stage), paths) == pytest.approx(5 + 0.5 * 100)
+
+
+def test_images_are_passed_in_each_epoch_where_it_is_validated_and_in_the_test(
+    tmp_path: Path,
+) -> None:
+    paths = {}
+    for split, count in (("Train", 10), ("Validation", 4), ("Test", 3)):
+        ids = [f"{split}{number}" for number in range(count)]
+        (tmp_path / f"{split}.txt").write_text("\n".join(ids))
+        paths |= {image_id: tmp_path / f"{image_id}.png" for image_id in ids}
+    data = DataSection(splits=tmp_path)
+    often = StudentSection(epochs=7, validate_every=1)
+    assert count_passes(data, often, paths) == 7 * 10 + 7 * 4 + 3
+    seldom = StudentSection(epochs=7, validate_every=3)  # after epochs 1, 3, 6 and 7
+    assert count_passes(data, seldom, paths) == 7 * 10 + 4 * 4 + 3
 
 
 def test_the_table_of_work_says_where_the_time_goes() -> None:

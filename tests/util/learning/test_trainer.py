@@ -332,6 +332,17 @@ def test_weights_that_are_spoilt_in_an_epoch_that_is_not_validated_are_not_kept(
     assert all(values.isfinite().all() for values in kept["model"].values())
 
 
+def test_a_buffer_may_hold_infinity(tmp_path: Path) -> None:
+    def with_mask() -> nn.Module:
+        network = nn.Linear(4, 3)
+        network.register_buffer("attention_mask", torch.tensor([0, -math.inf]))
+        return network
+
+    trainer = make_trainer(tmp_path, model=with_mask)
+    trainer.fit(ignore)
+    assert trainer.is_finished
+
+
 def test_memory_that_runs_out_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
