@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from util.errors import UserError
 from util.running.ahead import map_ahead
@@ -45,10 +46,25 @@ def read_ahead(
     """
     order = [index for group in groups for index in group]
     ahead = BATCHES_AHEAD * max(map(len, groups), default=0)
-    crops = map_ahead(read, order, num_threads, ahead) if num_threads else map(read, order)
+    crops = (
+        map_ahead(read, order, num_threads, ahead, begin=compute_on_one_core)
+        if num_threads
+        else map(read, order)
+    )
     for group in groups:
         for samples in zip(*[next(crops) for _ in group], strict=True):
             yield put_together(samples)
+
+
+def compute_on_one_core() -> None:
+    """Have the operations of this thread take one core, and leave the others to who trains.
+
+    Else each thread that reads has a team of helpers. With more of them than cores, OpenMP lets all
+    threads sleep between operations, those of the training, too, whose steps then take a third
+    longer.
+    """
+    torch.get_num_threads()  # the first call in a thread sets what the next line changes
+    threadpool_limits(1, user_api="openmp")
 
 
 def check_processes(num_processes: int, num_images: int, batch_size: int) -> None:

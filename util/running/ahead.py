@@ -32,6 +32,7 @@ def map_ahead(
     num_ahead: int | None = None,
     cost_bytes: Callable[[T], int] | None = None,
     limit_bytes: int = LIMIT_BYTES,
+    begin: Callable[[], None] | None = None,
 ) -> Generator[R, None, None]:
     """Do work on items in threads; results come in order.
 
@@ -45,6 +46,7 @@ def map_ahead(
             None = two a thread.
         cost_bytes: Memory that an item takes until its result is asked for; None = next to none.
         limit_bytes: What items may cost together. One that costs more is worked on alone.
+        begin: What each thread does first.
 
     Raises:
         Exception: Whatever `work` raises, when its result is asked for.
@@ -53,7 +55,7 @@ def map_ahead(
     ahead = 2 * threads if num_ahead is None else num_ahead
     waiting: deque[tuple[Future[R], int]] = deque()
     total = 0
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads, initializer=begin) as pool:
         try:
             for item in items:
                 cost = 0 if cost_bytes is None else cost_bytes(item)

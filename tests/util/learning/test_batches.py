@@ -1,6 +1,7 @@
 """The batches of an epoch."""
 
 import pytest
+import torch
 
 from util.errors import UserError
 from util.learning.batches import check_processes, read_ahead, shuffled_batches
@@ -54,6 +55,17 @@ def test_two_batches_are_read_ahead_at_most(num_threads: int, least: int, most: 
     assert next(made) == [0, 1]
     made.close()  # type: ignore[attr-defined]  # waits for what has been begun
     assert least <= len(read) <= most
+
+
+def test_threads_that_read_ahead_leave_the_other_cores_to_who_asks() -> None:
+    own = torch.get_num_threads()
+    torch.set_num_threads(3)  # of new threads, too
+    try:
+        made = read_ahead(lambda _: [torch.get_num_threads()], sum, [[0, 1], [2, 3]], 2)
+        assert list(made) == [2, 2]
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(own)
 
 
 def test_no_groups_give_no_batches() -> None:
