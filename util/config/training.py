@@ -17,6 +17,14 @@ Epochs = Annotated[int, Field(ge=1, description="Passes over the training split.
 Patience = Annotated[
     int, Field(ge=1, description="Stop after so many epochs without a better one.")
 ]
+ValidateEvery = Annotated[
+    int,
+    Field(
+        ge=1,
+        description="Epochs from one validation to the next; the first and the last are validated,"
+        " too, and the one that is kept is among these.",
+    ),
+]
 OneCycleRate = Annotated[float, Field(gt=0, description="Peak of the one-cycle schedule.")]
 WeightDecay = Annotated[float, Field(ge=0, description="Decay of AdamW.")]
 GradientClip = Annotated[

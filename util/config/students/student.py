@@ -21,6 +21,7 @@ from util.config.training import (
     Seed,
     TrainingDevice,
     TrainingPrecision,
+    ValidateEvery,
     WeightDecay,
 )
 
@@ -144,12 +145,7 @@ class StudentSection(Section):
         description="Which epoch is kept as the best: the last, where the learning rate has come"
         " down; or the one of the best boxes, by their F1, or of the least loss.",
     )
-    validate_every: int = Field(
-        5,
-        ge=1,
-        description="Epochs from one validation to the next; the first and the last are validated,"
-        " too, and best_epoch chooses among these.",
-    )
+    validate_every: ValidateEvery = 5
     validation_iou: float = Field(
         0.3, gt=0, le=1, description="IoU at which a box counts as found in that choice."
     )

@@ -22,6 +22,7 @@ from util.config.training import (
     Seed,
     TrainingDevice,
     TrainingPrecision,
+    ValidateEvery,
     WeightDecay,
 )
 
@@ -29,7 +30,7 @@ from util.config.training import (
 class Mask2FormerSection(Section):
     """A Mask2Former that learns ordinary classes of road scenes; see the section `maskomaly`."""
 
-    defaults_version: ClassVar[int] = 3
+    defaults_version: ClassVar[int] = 4  # all epochs were validated
 
     run: RunName = "mask2former"
     masks: ConfigPath | None = Field(
@@ -93,6 +94,7 @@ class Mask2FormerSection(Section):
     )
     epochs: Epochs = 20
     patience: Patience = 10
+    validate_every: ValidateEvery = 5
     batch_size: int = Field(4, ge=1, description="Crops in a step.")
     learning_rate: float = Field(0.001, gt=0, description="At the start of the poly schedule.")
     backbone_rate: Fraction = Field(
