@@ -61,7 +61,7 @@ def roads(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "points": 64,
             "crop_height_px": 64,
             "crop_width_px": 96,
-            "epochs": 2,
+            "epochs": 3,
             "device": "cpu",
         },
     }
@@ -88,8 +88,8 @@ def test_a_run_holds_what_runs_of_students_hold(roads: Path) -> None:
     names = {"best.pt", "last.pt", "config.json", "run.json", "metrics.csv", "curves.png"}
     assert names <= {path.name for path in run.iterdir()}
     metrics = pd.read_csv(run / "metrics.csv")
-    assert len(metrics) == 2
-    assert metrics["val_miou"].between(0, 1).all()
+    assert metrics["val_miou"].notna().tolist() == [True, False, True]  # not every epoch
+    assert metrics["val_miou"].dropna().between(0, 1).all()
     iou = metrics.filter(like="iou ").iloc[-1]
     assert metrics["val_miou"].iloc[-1] == pytest.approx(iou.mean(), abs=1e-5)  # rounded
     assert metrics["train_loss"].iloc[1] < metrics["train_loss"].iloc[0]
@@ -205,13 +205,12 @@ def test_a_stopped_training_ends_as_if_it_had_not_been(
         train(arguments)
     runs = road.parent / "runs"
     assert read_checkpoint(runs / "stopped/last.pt")["epoch"] == 1
-    seen.clear()
     assert train(arguments) == 0
-    assert len(seen) == 3  # the second epoch alone
+    assert len(seen) == 5 + 6  # the second epoch and the third
     straight, resumed = (
         read_checkpoint(runs / name / "last.pt") for name in ("mask2former", "stopped")
     )
-    assert straight["epoch"] == resumed["epoch"] == 2
+    assert straight["epoch"] == resumed["epoch"] == 3
     for name, weights in straight["model"].items():
         assert torch.equal(resumed["model"][name], weights), name
 
@@ -230,7 +229,7 @@ def test_two_processes_train_together(road: Path) -> None:
     script = str(ROOT / "teacher/maskomaly/train_mask2former.py")
     launch(2, script, "--config", str(road), "--mask2former.run", "two")
     content = read_checkpoint(road.parent / "runs/two/last.pt")
-    assert content["epoch"] == 2
+    assert content["epoch"] == 3
     assert all(value.isfinite().all() for value in content["model"].values())
 
 
