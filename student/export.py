@@ -31,6 +31,7 @@ from student.inference.label_sets import (
 from util.config import BOX_RULE, TILES, Config, keys_of
 from util.config.command_line import load_config
 from util.disk.whole_files import write_bytes
+from util.images.splits import spread
 from util.learning.inference.opening import read_box_settings
 from util.running.run import print_next, run_script
 from util.words import count_of
@@ -89,7 +90,7 @@ def make_int8(config: Config, exported: Path, int8: Path, images: Images) -> lis
     from student.deployment.onnx_file import quantise
     from util.learning.inference.onnx_predictor import OnnxPredictor
 
-    chosen = list(images.calibration.values())[: config.export.calibration_images]
+    chosen = spread([*images.calibration.values()], config.export.calibration_images)
     num_read = quantise(exported, int8, chosen, config.prediction.tile_size_px)
     students = {"float32": OnnxPredictor(exported), "int8": OnnxPredictor(int8)}
     threshold = read_box_settings(exported).sure_threshold

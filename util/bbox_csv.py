@@ -111,7 +111,8 @@ def read_bbox_csv(path: Path) -> pd.DataFrame:
     table = table.assign(**{c: v for c, v in optional.items() if c not in table})
     table = table[["line", *COLUMNS]]
     for column in ("obj_id", "obj_class"):
-        table[column] = table[column].map({cell: cell.strip() for cell in table[column].unique()})
+        cells = {cell: cell.strip() or optional[column] for cell in table[column].unique()}
+        table[column] = table[column].map(cells)
     for column in [*COORDINATES, "confidence"]:
         numbers = pd.to_numeric(table[column], errors="coerce")
         is_bad = ~np.isfinite(numbers)

@@ -32,8 +32,9 @@ from util.config.command_line import OVERWRITE, load_config
 from util.errors import UserError, listed
 from util.exporting.writing import File, write_files
 from util.ground_truth.outlines import Outlined, paint, read_outlines
+from util.ground_truth.sizes import read_sizes
 from util.images.class_table import CLASS_NAMES, write_class_names
-from util.images.files import find_images, image_size_hw
+from util.images.files import find_images
 from util.images.ids import id_to_path, name_files
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
@@ -57,13 +58,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = load_config(__doc__ or "", argv, OPTIONS, READS)
     refuse_several("util/masks_from_truth.py")
     output = options.output.resolve()
-    if output.is_relative_to(config.data.images):
+    if output.is_relative_to(config.data.images.resolve()):
         raise UserError(
             f"--output {output} lies in data.images, so masks would be images the next time; "
             "choose another folder"
         )
     image_paths = find_images(config.data.images)
     outlines = read_outlines(config.data, image_paths)
+    sizes = read_sizes({image_id: image_paths[image_id] for image_id in outlines})
+    unreadable = [image_id for image_id in outlines if image_id not in sizes]
+    outlines = {image_id: outlines[image_id] for image_id in sizes}
     classes = sorted({each.obj_class for objects in outlines.values() for each in objects})
     names = write_class_names(classes, "data.ground_truth_classes")
     places = name_files(list(outlines), config.data.mask_names)
@@ -71,23 +75,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     def list_files() -> Iterator[File]:
         yield File(output / CLASS_NAMES, names.encode)
         for image_id, objects in outlines.items():
-            make = partial(encode, objects, image_paths[image_id], classes)
+            make = partial(encode, objects, sizes[image_id], classes)
             yield File(id_to_path(output, places[image_id]), make)
 
     write_files(list_files, len(outlines) + 1, options.overwrite, "another --output")
     report(output, outlines, classes, len(image_paths))
+    if unreadable:
+        count = count_of(len(unreadable), "image")
+        print(f"Left out {count} that cannot be read: {listed(unreadable)}")
     print_next(["analysis/pixel_evaluation.py", "--data.masks", str(output)], argv)
     return 0
 
 
-def encode(objects: Sequence[Outlined], image_path: Path, classes: Sequence[str]) -> bytes:
-    """Encode the mask of an image as PNG.
-
-    Raises:
-        UserError: The image cannot be read.
-    """
-    mask = paint(objects, image_size_hw(image_path), classes)
-    return cv2.imencode(".png", mask)[1].tobytes()
+def encode(objects: Sequence[Outlined], size_hw: tuple[int, int], classes: Sequence[str]) -> bytes:
+    """Encode the mask of an image of a height and width as PNG."""
+    return cv2.imencode(".png", paint(objects, size_hw, classes))[1].tobytes()
 
 
 def report(

@@ -14,6 +14,9 @@ from teacher.saa.algorithm import SegmentAnyAnomaly
 from teacher.saa.remembered_models import MOST_IMAGES, Memory, remember_models
 from util.label_set import Content
 
+MOST_BYTES = 2**30
+"""The maps that are kept may take so much memory; those of the last image are kept whatever."""
+
 LOWEST_THRESHOLD = 0.05
 """Boxes of a lower score can be let in by no slider: there are hundreds, and none is meant."""
 
@@ -111,9 +114,16 @@ class FixedAnswers:
         if new := [name for name in names if name not in known]:
             self.times_asked += 1
             known |= dict(zip(new, self._teacher.label(image_rgb, new), strict=True))
-        if len(self._known) > MOST_IMAGES:
+        while len(self._known) > 1 and self._is_too_much():
             self._known.popitem(last=False)
         return [known[name] for name in names]
+
+    def _is_too_much(self) -> bool:
+        """Tell whether more is kept than is meant to be."""
+        contents = [content for known in self._known.values() for content in known.values()]
+        maps = [content.soft_label for content in contents if content.soft_label is not None]
+        num_bytes = sum(soft_label.nbytes for soft_label in maps)
+        return len(self._known) > MOST_IMAGES or num_bytes > MOST_BYTES
 
 
 def remember(teacher: Teacher, name: str) -> Answers:

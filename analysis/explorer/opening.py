@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from analysis.explorer.answering import AdjustableAnswers, remember
-from analysis.explorer.choice import Choice, Strategy
+from analysis.explorer.choice import MOST_PROMPTS, Choice, Strategy
 from analysis.explorer.exploring import Explorer
 from analysis.explorer.pictures import IMAGE, Pictures
 from analysis.work.judging import find_judge
@@ -84,14 +84,23 @@ def find_start(
     """Choose what is shown first: an image, and for all else what the config says.
 
     A combination that needs more than the maps of one image is `Configured`.
+
+    Raises:
+        UserError: There are more prompts than the page takes.
     """
+    prompts = teacher.prompts if teacher.name in PROMPTED else []
+    if len(prompts) > MOST_PROMPTS:
+        raise UserError(
+            f"teacher.prompts has {len(prompts)} prompts, and the page takes {MOST_PROMPTS} at "
+            "most; name fewer"
+        )
     section = own.get(teacher.name)
     if not isinstance(section, SaaSection | Sam3Section):
         section = SaaSection()  # what no slider moves
     known = combination.strategy in get_args(Strategy)
     return Choice(
         image=IMAGE + image_id,
-        prompts=teacher.prompts if teacher.name in PROMPTED else [],
+        prompts=prompts,
         box_threshold=section.box_threshold,
         min_area=section.min_area,
         area_threshold=section.area_threshold,

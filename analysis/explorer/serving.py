@@ -147,13 +147,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(reply)
 
     def _is_from_here(self) -> bool:
-        """Tell whether the page that asks is ours."""
-        assert isinstance(self.server, ThreadingHTTPServer)
-        port = self.server.server_port
-        ours = {f"{name}:{port}" for name in (HOST, "localhost")}
-        origin = self.headers.get("Origin")
-        is_ours = origin is None or urlsplit(origin).netloc in ours
-        return is_ours and self.headers.get("Host") in ours
+        """Tell whether the page that asks is ours, by whatever port of this machine it was reached.
+
+        Ports are forwarded from others, and these two names never stand for another machine.
+        """
+        host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
+        is_ours = origin is None or urlsplit(origin).netloc == host
+        return is_ours and urlsplit(f"//{host}").hostname in (HOST, "localhost")
 
     def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)

@@ -35,7 +35,8 @@ def check_earlier_marks(
     Args:
         label_set: What was marked.
         marks: Of the images.
-        output: Folder of the label set that comes of them; one of another label set is passed over.
+        output: Folder of the label set that comes of them; it need not be there, and one of another
+            label set is passed over, since it is refused anyway.
         right_list: The list of what is right; it need not be there.
         overwrite: Whether what was made of earlier marks may go.
 
@@ -43,7 +44,7 @@ def check_earlier_marks(
         UserError: Some images have no mark any more; they are counted and the first ones named.
     """
     made_by = read_manifest(output).get("settings", {})
-    if overwrite or made_by.get("label_set") != label_set.identity:
+    if overwrite or made_by.get("label_set", label_set.identity) != label_set.identity:
         return
     was_wrong = [
         record["id"]
@@ -60,9 +61,9 @@ def check_earlier_marks(
     }
     if told := [f"{len(ids)} as {mark} ({listed(ids)})" for mark, ids in lost.items() if ids]:
         raise UserError(
-            f"{output} was made of marks of images that have none now: {' and '.join(told)}. Give "
-            "marks of all of them, --overwrite to go by these marks alone, or another "
-            "review.output and review.name"
+            f"{output} and {right_list} were made of marks of images that have none now: "
+            f"{' and '.join(told)}. Give marks of all of them, --overwrite to go by these marks "
+            "alone, or another review.output and review.name"
         )
 
 

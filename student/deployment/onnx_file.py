@@ -146,7 +146,7 @@ class _Calibration(CalibrationDataReader):
     def __init__(self, image_paths: Sequence[Path], largest_px: int) -> None:
         self.num_read = 0
         self._paths = iter(image_paths)
-        self._part = slice(largest_px or None)
+        self._largest_px = largest_px
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """Return the next input; None at the end."""
@@ -154,5 +154,12 @@ class _Calibration(CalibrationDataReader):
             with suppress(UserError):
                 image = read_image(path)
                 self.num_read += 1
-                return {IMAGES: image[None, self._part, self._part]}
+                return {IMAGES: self._cut_middle(image)[None]}
         return None
+
+    def _cut_middle(self, image_rgb: np.ndarray) -> np.ndarray:
+        """Take from the middle what is no larger than a tile: the top of photographs is sky."""
+        starts = [max(size - self._largest_px, 0) // 2 for size in image_rgb.shape[:2]]
+        top, left = starts if self._largest_px else (0, 0)
+        largest = self._largest_px or max(image_rgb.shape)
+        return image_rgb[top : top + largest, left : left + largest]

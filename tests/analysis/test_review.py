@@ -240,6 +240,9 @@ def test_marks_that_lack_earlier_ones_are_refused_and_more_of_them_are_not(
     assert state() == ([ids[1], ids[2]], f"{ids[0]}\n{ids[3]}\n")
     assert use({ids[3]: "wrong", ids[4]: "right"}, "--overwrite") == 0
     assert state() == ([ids[3]], f"{ids[4]}\n")
+    with pytest.raises(UserError, match=rf"1 as right \({ids[4]}\)"):
+        use({ids[3]: "wrong"}, "--review.output", "another")  # but the same list
+    assert state() == ([ids[3]], f"{ids[4]}\n")
 
 
 def test_an_image_whose_map_is_damaged_is_not_listed_as_right(

@@ -78,6 +78,8 @@ def test_suffixes_and_other_columns_are_dropped_and_optional_ones_filled(tmp_pat
     path = write(tmp_path, "a.JPG;0;0;1;1;5", header="image;xmin;ymin;xmax;ymax;line")
     row = read_bbox_csv(path).iloc[0]
     assert (row.image, row.obj_class, row.confidence) == ("a", "unknown", 1.0)
+    path = write(tmp_path, "a.JPG;0;0;1;1; ", header="image;xmin;ymin;xmax;ymax;obj_class")
+    assert read_bbox_csv(path)["obj_class"].tolist() == ["unknown"]
 
 
 @pytest.mark.parametrize(

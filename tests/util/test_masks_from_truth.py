@@ -189,6 +189,34 @@ def test_what_is_wrong_is_refused_and_nothing_is_written(config: Path) -> None:
     assert not (config.parent / "masks").exists()
 
 
+def test_what_is_told_in_other_units_is_refused(config: Path) -> None:
+    write_coco(config, {"segmentation": {"size": [60, 40], "counts": [0, 2400]}})
+    with pytest.raises(UserError, match=r"the size of its RLE is \[60, 40\], its image \[40, 60\]"):
+        paint(config)
+    write_coco(config, {"segmentation": [[0.1, 0.1, 0.5, 0.1, 0.5, 0.6]]})
+    with pytest.raises(UserError, match="look as if they are relative to the image"):
+        paint(config)
+    assert not (config.parent / "masks").exists()
+
+
+def test_images_that_cannot_be_read_are_left_out_and_named(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_coco(config, {"segmentation": [SQUARE]})
+    (config.parent / "images/leer.png").write_bytes(b"")
+    assert set(paint(config)) == {"sub/möwe"}
+    assert "Left out 1 image that cannot be read: leer" in capsys.readouterr().out
+
+
+def test_masks_do_not_come_among_the_images_by_a_link(config: Path) -> None:
+    write_coco(config, {"segmentation": [SQUARE]})
+    (config.parent / "link").symlink_to(config.parent)
+    images = config.parent / "link" / "images"
+    with pytest.raises(UserError, match=r"lies in data\.images"):
+        paint(config, "--data.images", str(images), "--output", str(images / "masks"))
+    assert not (images / "masks").exists()
+
+
 def test_masks_that_are_there_are_replaced_by_wish_alone(config: Path) -> None:
     write_coco(config, {"segmentation": [SQUARE]})
     first = paint(config)

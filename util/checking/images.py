@@ -85,9 +85,10 @@ def survey_images(image_paths: Mapping[str, Path]) -> Survey:
 def _look(path: Path) -> Seen | UserError:
     try:
         with open_image(path, "an image") as image:
-            size, mode = size_hw(image), image.mode
+            mode = image.mode
             kind = f"{image.format} {mode}"
-            is_plain = mode in _PLAIN and ";16" not in str(image.tile)
+            is_plain = mode in _PLAIN and ";16" not in str(image.tile)  # before it is loaded
+            size = size_hw(image)
             is_turned, is_one_of = needs_turning(image), has_several(image)
             look = hash_image(image)
         if not is_plain:

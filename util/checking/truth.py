@@ -22,13 +22,13 @@ from util.images.files import image_size_hw
 from util.images.mask_files import find_mask_files
 from util.images.mask_values import IGNORED
 from util.images.masks import TrueMasks, open_folder, open_masks
-from util.images.splits import spread
+from util.images.splits import sample
 from util.running.ahead import map_ahead
 from util.running.progress import track
 from util.words import count_of
 
 MASKS_READ = 200
-"""So many masks, evenly spread, tell how much of images is anomalous."""
+"""So many masks, drawn by chance, tell how much of images is anomalous."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +182,7 @@ def _check_masks(
             f"{count_of(len(other), 'mask has', 'masks have')} another size than the image: "
             f"{listed(other, 3)}"
         )
-    _check_shares(masks, spread(having, MASKS_READ), findings)
+    _check_shares(masks, sample(having, MASKS_READ), findings)
 
 
 def _say_taken(masks: TrueMasks) -> str:

@@ -57,7 +57,7 @@ def collect(
                 )
             with whole_file(path) as file:
                 for text in write(lambda: _read_lines(beside)):
-                    file.write(text.encode())
+                    file.write(_encode(text))
         beside.unlink()
 
 
@@ -66,8 +66,13 @@ def _holds(path: Path, parts: Iterable[str]) -> bool:
     if not path.exists():
         return False
     with path.open("rb") as file:
-        same = all(file.read(len(part)) == part for part in (text.encode() for text in parts))
+        same = all(file.read(len(part)) == part for part in map(_encode, parts))
         return same and not file.read(1)
+
+
+def _encode(text: str) -> bytes:
+    """Encode a part of a file of JSON, whose escapes say what of a name is no UTF-8."""
+    return text.encode(errors="backslashreplace")
 
 
 def _begin(path: Path, facts: Mapping[str, Any]) -> int:

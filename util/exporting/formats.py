@@ -90,7 +90,8 @@ def _encode_voc(image: LabelledImage, wishes: Wishes, _path: Path) -> bytes:
         depth = count_channels(image.path)
     except UserError:  # maps say all else of a damaged photograph
         depth = 3
-    return write_xml(image, folder, name, depth, wishes.has_confidence).encode()
+    text = write_xml(image, folder, name, depth, wishes.has_confidence)
+    return text.encode(errors="backslashreplace")
 
 
 def _encode_labelme(image: LabelledImage, wishes: Wishes, path: Path) -> bytes:
@@ -112,7 +113,7 @@ def _write_coco(lines: Lines, wishes: Wishes) -> Iterable[str]:
 
 
 def _describe_task(image: LabelledImage, wishes: Wishes) -> dict[str, Any]:
-    url = wishes.image_url + quote(wishes.file_name(image))
+    url = wishes.image_url + quote(wishes.file_name(image), errors="surrogateescape")
     return describe_task(image, url, wishes.name, wishes.tolerance_px)
 
 

@@ -38,7 +38,7 @@ def list_boxes(
     of_boxes = [sizes[ids[each.image_id]] for each in annotations]
     sizes_wh = np.array([(size.width, size.height) for size in of_boxes]).reshape(-1, 2)
     boxes_xywh = _find_boxes(path, annotations, sizes_wh)
-    _check_units(path, annotations, boxes_xywh, sizes_wh)
+    check_units(path, annotations, boxes_xywh, sizes_wh)
     corners = np.hstack([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]])
     edges = corners / np.tile(sizes_wh, 2)
     return [
@@ -62,7 +62,7 @@ def _find_boxes(path: Path, annotations: Sequence[Annotation], sizes_wh: np.ndar
             if box is None and isinstance(each.segmentation, dict):
                 box = _box_of_runs(each.segmentation, size_wh)
             elif box is None:
-                box = _box_of_polygons(each.segmentation)
+                box = box_of_polygons(each.segmentation)
         except ValueError as error:
             bad.append(f"{each}: {error}")
         boxes.append(box or [0.0] * 4)
@@ -80,12 +80,7 @@ def _box_of_runs(segmentation: Mapping[str, Any], size_wh: Sequence[float]) -> l
     Raises:
         ValueError: It is damaged, of another size than its image, or has no pixel.
     """
-    height, width = int(size_wh[1]), int(size_wh[0])
-    if segmentation.get("size") != [height, width]:
-        raise ValueError(
-            f"the size of its RLE is {segmentation.get('size')}, its image {[height, width]} "
-            "(height, width)"
-        )
+    height, width = check_size_of_runs(segmentation, size_wh)
     box = box_of_runs(read_counts(segmentation.get("counts"), (height, width)), height)
     if box is None:
         return [0.0] * 4
@@ -93,7 +88,24 @@ def _box_of_runs(segmentation: Mapping[str, Any], size_wh: Sequence[float]) -> l
     return [x0, y0, x1 - x0, y1 - y0]
 
 
-def _box_of_polygons(segmentation: Any) -> list[float]:
+def check_size_of_runs(
+    segmentation: Mapping[str, Any], size_wh: Sequence[float]
+) -> tuple[int, int]:
+    """Make sure that an RLE is of the size of its image, which it gives: height and width.
+
+    Raises:
+        ValueError: It is of another one.
+    """
+    height, width = int(size_wh[1]), int(size_wh[0])
+    if segmentation.get("size") != [height, width]:
+        raise ValueError(
+            f"the size of its RLE is {segmentation.get('size')}, its image {[height, width]} "
+            "(height, width)"
+        )
+    return height, width
+
+
+def box_of_polygons(segmentation: Any) -> list[float]:
     """x, y, width, height round polygons [[x1, y1, x2, y2, ...], ...].
 
     Raises:
@@ -108,10 +120,20 @@ def _box_of_polygons(segmentation: Any) -> list[float]:
     return [*points.min(axis=0).tolist(), *np.ptp(points, axis=0).tolist()]
 
 
-def _check_units(
+def check_units(
     path: Path, annotations: Sequence[Annotation], boxes_xywh: np.ndarray, sizes_wh: np.ndarray
 ) -> None:
-    """Refuse boxes that are relative to the image, or corners; a few that may be are said."""
+    """Refuse boxes that are relative to the image, or corners; a few that may be are said.
+
+    Args:
+        path: Of the file, for messages.
+        annotations: Whose boxes they are.
+        boxes_xywh: (N, 4) float, as they are told.
+        sizes_wh: (N, 2) float, of the images.
+
+    Raises:
+        UserError: They are.
+    """
     has_area = (boxes_xywh[:, 2:] > 0).all(axis=1)
     boxes, sizes = boxes_xywh[has_area], sizes_wh[has_area]
     if not len(boxes):

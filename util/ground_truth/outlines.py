@@ -12,6 +12,7 @@ from util.config import DataSection
 from util.errors import UserError, listed
 from util.ground_truth.annotated import find_with_boxes
 from util.ground_truth.coco import read_annotated
+from util.ground_truth.coco_boxes import box_of_polygons, check_size_of_runs, check_units
 from util.ground_truth.coco_content import Annotation
 from util.ground_truth.formats import check_place
 from util.ground_truth.labelme import (
@@ -130,15 +131,21 @@ def _read_coco(
 ) -> dict[str, list[Outlined]]:
     find_with_boxes(data, image_paths)  # refuses a file that lists none of the images
     found, bad = dict[str, list[Outlined]](), []
+    having, boxes, sizes = [], [], []
     for image_id, (size_wh, annotations) in read_annotated(path, image_paths).items():
         found[image_id] = []
         for name, each in annotations:
             try:
                 found[image_id].append(_outline_annotation(name, each, size_wh))
+                if each.segmentation and not isinstance(each.segmentation, dict):
+                    boxes.append(box_of_polygons(each.segmentation))
+                    having.append(each)
+                    sizes.append(size_wh)
             except (TypeError, ValueError) as error:
                 bad.append(f"{each}: {error}")
     if bad:
         raise UserError(f"{path}: {len(bad)} annotations have no outline: {listed(bad)}")
+    check_units(path, having, np.reshape(boxes, (-1, 4)), np.reshape(sizes, (-1, 2)))
     return found
 
 
@@ -150,6 +157,7 @@ def _outline_annotation(name: str, each: Annotation, size_wh: tuple[float, float
     """
     is_known = not (each.iscrowd or each.ignore)
     if isinstance(each.segmentation, dict):
+        check_size_of_runs(each.segmentation, size_wh)
         return Outlined(name, _filler_of_runs(each.segmentation), is_known)
     if each.segmentation:
         parts = [np.array(part, float).reshape(-1, 2) / size_wh for part in each.segmentation]

@@ -44,12 +44,13 @@ def check_shapes(path: Path, told: Mapping[str, ToldSize], image_paths: Mapping[
     for image_id, (height, width) in read_sizes(image_paths).items():
         image = told[image_id]
         shown = f"{image.name} ({image.width:g} x {image.height:g} for {width} x {height})"
-        if _have_one_shape(image.height, image.width, width, height) and width != height:
+        if _have_one_shape(image.width, image.height, width, height):
+            if abs(image.width - width) > 1 or abs(image.height - height) > 1:
+                scaled.append(shown)
+        elif _have_one_shape(image.height, image.width, width, height):
             turned.append(shown)
-        elif not _have_one_shape(image.width, image.height, width, height):
+        else:
             other.append(shown)
-        elif abs(image.width - width) > 1 or abs(image.height - height) > 1:
-            scaled.append(shown)
     if turned:
         raise UserError(
             f"{path} has width and height of {count_of(len(turned), 'image')} swapped: "

@@ -12,11 +12,11 @@ from util.disk.whole_files import open_file
 from util.images.class_table import Colours
 from util.images.mask_files import DamagedMaskError, read_values
 from util.images.mask_values import CHUNK_PX, MAX_VALUE
-from util.images.splits import spread
+from util.images.splits import sample
 from util.running.ahead import map_ahead
 
 MOST_LOOKED_AT = 1000
-"""So many masks of a folder, evenly spread, show which values there are: 2 s for 512x512."""
+"""So many masks of a folder, drawn by chance, show which values there are: 2 s for 512x512."""
 
 
 class SeenMask(NamedTuple):
@@ -79,6 +79,9 @@ def _has_between(values: np.ndarray) -> bool:
 def look_at_some(paths: Sequence[Path], colours: Colours = ()) -> Seen:
     """Look at masks, or at `MOST_LOOKED_AT` of them; those that are damaged show nothing.
 
+    By chance, as every hundredth may show the same part of a scene. Where none of these shows any
+    value but 0, all are looked at.
+
     Args:
         paths: Of the masks.
         colours: That stand for values; see `read_values`.
@@ -86,10 +89,20 @@ def look_at_some(paths: Sequence[Path], colours: Colours = ()) -> Seen:
     Raises:
         UserError: All are damaged, or one is no mask.
     """
-    chosen = spread(paths, MOST_LOOKED_AT)
-    states = [path.stat() for path in chosen]
-    files = tuple((p, s.st_size, s.st_mtime_ns) for p, s in zip(chosen, states, strict=True))
-    return Seen(len(chosen), len(chosen) == len(paths), _look_at(files, colours))
+    for chosen in (sample(paths, MOST_LOOKED_AT), list(paths)):
+        masks = _look_at(tuple(_state_of(path) for path in chosen), colours)
+        if len(chosen) == len(paths) or any(mask.values.any() for mask in masks):
+            break  # else those that show something are among the others
+    return Seen(len(chosen), len(chosen) == len(paths), masks)
+
+
+def _state_of(path: Path) -> tuple[Path, int, int]:
+    """Tell a file from what it may be later, by size and time; one that is not there has none."""
+    try:
+        state = path.stat()
+    except OSError:
+        return path, 0, 0
+    return path, state.st_size, state.st_mtime_ns
 
 
 @lru_cache(maxsize=8)

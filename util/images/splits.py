@@ -9,6 +9,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from util.config import DataSection
 from util.disk.walking import on_disk
 from util.errors import UserError, listed
@@ -126,6 +128,16 @@ def warn_of_shared_images(data: DataSection) -> None:
                 other,
                 listed(shared),
             )
+
+
+def sample(images: Sequence[T], num_images: int) -> list[T]:
+    """Draw so many images, by ids or paths, always the same ones and in their order; at most all.
+
+    Unlike `spread`, this keeps no step with frames that have a fixed number of images each.
+    """
+    num = min(num_images, len(images))
+    drawn = np.random.default_rng(0).choice(len(images), num, replace=False)
+    return [images[index] for index in np.sort(drawn)]
 
 
 def spread(images: Sequence[T], num_images: int) -> list[T]:

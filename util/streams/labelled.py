@@ -97,17 +97,15 @@ def _find_label_sets(settings: StreamsSection, paths: PathsSection, split: str) 
     """
     names = [settings.label_set, settings.second_stage_label_set or settings.label_set]
     compares = "disagreement" in (settings.strategy, settings.second_stage)
-    if compares and names[0] == names[1]:
+    if settings.second_stage == "none" and not compares:
+        del names[1]
+    folders = [find_label_set(name, paths.label_sets, paths.runs, split) for name in names]
+    if compares and folders[0] == folders[1]:
         raise UserError(
             f"disagreement compares two label sets, and streams.label_set is {names[0]} as well as "
             "streams.second_stage_label_set; name the student's and the teacher's"
         )
-    if settings.second_stage == "none" and not compares:
-        del names[1]
-    return [
-        LabelSet(find_label_set(name, paths.label_sets, paths.runs, split), needs_maps=False)
-        for name in dict.fromkeys(names)
-    ]
+    return [LabelSet(folder, needs_maps=False) for folder in dict.fromkeys(folders)]
 
 
 def keep_labelled(cameras: Sequence[Camera], label_set: LabelSet) -> tuple[list[Camera], int]:

@@ -3,14 +3,15 @@
 
     python util/windows/cut_windows.py --windows.top 0.12 --windows.left 0.24 --windows.size_px 512
 
-Reads data.images and what there is of data.masks, data.splits and data.image_labels; writes
-paths.windows: images/FRAME/ROW_COLUMN.png, masks cut likewise, splits, image_labels.csv,
-windows.json, which says where each window lies, and config.json, a config for all other stages,
-whose results lie beside it. Windows are where the rule puts them: no truth chooses or drops one.
-All windows of an image are in its split and have its labels, so a window of an image with smoke may
-well show none. They are PNGs, since JPEG would blur a second time what is faint. Images that cannot
-be read are named and left out. All of this is written anew at each run, labels and lists with it,
-so those that you make for windows yourself belong elsewhere.
+Reads data.images and what there is of data.masks (or data.ground_truth where it is masks),
+data.splits and data.image_labels; writes paths.windows: images/FRAME/ROW_COLUMN.png, masks cut
+likewise, splits, image_labels.csv, windows.json, which says where each window lies, and
+config.json, a config for all other stages, whose results lie beside it. Windows are where the rule
+puts them: no truth chooses or drops one. All windows of an image are in its split and have its
+labels, so a window of an image with smoke may well show none. They are PNGs, since JPEG would blur
+a second time what is faint. Images that cannot be read are named and left out. All of this is
+written anew at each run, labels and lists with it, so those that you make for windows yourself
+belong elsewhere.
 Next: python teacher/cam/train_classifier.py --config PATHS.WINDOWS/config.json
 """
 
@@ -62,10 +63,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     refuse_several("util/windows/cut_windows.py")
     config, options = load_config(__doc__ or "", argv, OVERWRITE, READS)
     data, folder = config.data, config.paths.windows
-    inputs = (data.images, data.masks, data.splits, data.image_labels)
+    masks = find_mask_folder(data)
+    inputs = (data.images, masks, data.splits, data.image_labels)
     check_folder(folder, (IMAGES, MASKS, SPLITS, LABELS, CONFIG), inputs)
     make_demo_if_asked(data.images, config.paths.demo, config.demo)
-    sources = find_sources(data)
+    sources = find_sources(data, masks)
     splits = {} if data.splits is None else read_splits(data.splits, sources)
     labels = {} if data.image_labels is None else read_image_labels(data.image_labels, sources)
     groups = group_windows(data.groups, list(sources))
@@ -73,13 +75,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         windows = cut_frames(config.windows, sources, folder, options.overwrite)
         write_splits(folder / SPLITS, splits, windows.frames)
         write_labels(folder / LABELS, labels, windows.frames)
-        copy_class_names(data, folder)
+        copy_class_names(masks, folder)
         write_config(folder, configure(config, windows, groups))
         write_table(windows, config.windows.model_dump(mode="json", include=DECIDING))
     print(
         f"{folder}: {count_of(windows.count(), 'window')} of "
         f"{count_of(len(windows.frames), 'image')}"
     )
+    if masks is None and data.ground_truth is not None:
+        print("They have no truth: data.ground_truth is of boxes, which are not cut, as masks are")
     if labels:
         print("Their labels are those of the images; one of an image with smoke may show none")
     script = "teacher/cam/train_classifier.py" if labels else "teacher/soft_label_generation.py"
@@ -87,18 +91,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return report_failed(windows.failed)
 
 
-def find_sources(data: DataSection) -> dict[str, Source]:
-    """Find the images, and the masks that they have."""
+def find_mask_folder(data: DataSection) -> Path | None:
+    """Find the folder of true masks, data.masks or data.ground_truth; None = there is none."""
+    if data.masks is None and data.ground_truth_format == "masks":
+        return data.ground_truth
+    return data.masks
+
+
+def find_sources(data: DataSection, folder: Path | None) -> dict[str, Source]:
+    """Find the images, and the masks that they have in a folder."""
     images = find_images(data.images)
-    masks = {} if data.masks is None else find_mask_paths(data.masks, images, data.mask_names)
+    masks = {} if folder is None else find_mask_paths(folder, images, data.mask_names)
     return {image_id: Source(path, masks.get(image_id)) for image_id, path in images.items()}
 
 
-def copy_class_names(data: DataSection, folder: Path) -> None:
-    """Keep the names of classes beside the masks of windows."""
+def copy_class_names(masks: Path | None, folder: Path) -> None:
+    """Keep the names of classes of a folder of masks beside those of windows."""
     names = folder / MASKS / CLASS_NAMES
-    if data.masks is not None and (data.masks / CLASS_NAMES).exists():
-        write_bytes(names, (data.masks / CLASS_NAMES).read_bytes())
+    if masks is not None and (masks / CLASS_NAMES).exists():
+        write_bytes(names, (masks / CLASS_NAMES).read_bytes())
     else:
         names.unlink(missing_ok=True)
 

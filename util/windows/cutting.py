@@ -172,8 +172,12 @@ def _find_done(
 
 
 def _remove_others(folder: Path, frames: Mapping[str, Frame]) -> None:
-    """Remove windows that are no longer part: of images that are gone, or of other settings."""
+    """Remove windows that are no longer part: of images that are gone, or of other settings.
+
+    What lies elsewhere, and is there by a link alone, is left alone.
+    """
     for part in (IMAGES, MASKS):
+        own = (folder / part).resolve()
         known: set[str] = set()
         last = ""
         for window_id, path in find_files(folder / part, {".png"}).items():
@@ -181,5 +185,5 @@ def _remove_others(folder: Path, frames: Mapping[str, Frame]) -> None:
                 frame = frames.get(last)
                 is_part = frame is not None and (part == IMAGES or frame.mask is not None)
                 known = set(window_ids(last, frame.grid)) if frame and is_part else set()
-            if window_id not in known:
+            if window_id not in known and path.parent.resolve().is_relative_to(own):
                 path.unlink()

@@ -10,6 +10,7 @@ from analysis.explorer.page import render_page
 from teacher.building import prepare_teacher
 from tests.stages import arguments, combine, evaluate, label, train
 from util.config import TeacherSection, override_config, read_config
+from util.errors import UserError
 from util.images.files import find_images
 from util.label_set import LabelSet
 
@@ -55,6 +56,15 @@ def test_a_student_is_seen_without_prompts_and_asked_once(labelled: Path, tmp_pa
     assert 'id="box_threshold"' not in page
     assert "&lt;images&gt;" in page
     assert "The command of a study will be refused as things are: no &lt;truth&gt;." in page
+
+
+def test_more_prompts_than_the_page_takes_are_one_sentence(project: Path) -> None:
+    given = {"name": "saa", "prompts": [f"bird {number}" for number in range(41)]}
+    config = override_config(read_config(project), {"teacher": given})
+    with pytest.raises(UserError, match=r"teacher\.prompts has 41 prompts, and .* 40 at most"):
+        find_start(
+            config.teacher, config.own_sections(), config.evaluation, config.combination, "a"
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Label sets of maps as files of other programs, read by these or by what knows their formats."""
 
 import json
+import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -145,6 +146,28 @@ def test_tasks_of_label_studio_have_percent_and_addresses(export: Callable[..., 
     points = np.array(results[2]["value"]["points"]) / 100 * SIZE_HW[::-1]
     np.testing.assert_array_equal(fill(points.round(3)), object_masks()[1])
     assert tasks[1]["predictions"][0]["result"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "name"),
+    [
+        ("coco", "annotations.json", r"m\udcf6we.jpg"),
+        ("label-studio", "tasks.json", "m%F6we.jpg"),
+        ("voc", r"m%F6we.xml", r"m\udcf6we.jpg"),
+    ],
+)
+def test_names_that_are_no_utf_8_are_escaped(
+    kind: str, file: str, name: str, tmp_path: Path, export: Callable[..., Path]
+) -> None:
+    path = os.fsdecode(b"m\xf6we.jpg")
+    (tmp_path / "images/leer.jpg").rename(tmp_path / "images" / path)
+    with LabelSetWriter(tmp_path / "label_sets" / "old", {"producer": "test"}) as writer:
+        image_id = next(i for i in find_images(tmp_path / "images") if i.startswith("m"))
+        writer.add(image_id, Content(np.zeros(SIZE_HW, np.float32)), source="1", seconds=0.0)
+        writer.finish(SETTINGS)
+    folder = export(kind, "--export_label_set.label_set", "old")
+    (written,) = [each for each in folder.rglob("*") if each.suffix == Path(file).suffix]
+    assert name in written.read_text(encoding="utf-8")
 
 
 def test_a_simplified_polygon_has_fewer_points_and_nearly_all_pixels(

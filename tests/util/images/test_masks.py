@@ -206,7 +206,7 @@ def test_a_large_folder_is_looked_at_in_part_and_any_other_value_is_refused_when
     names = [f"{number:02d}" for number in range(20)]
     odd = {"07": NOTHING + 3, "08": np.where(OBJECT == 1, 255, OBJECT).astype(np.uint8)}
     save_all(tmp_path, {name: odd.get(name, OBJECT) for name in names})
-    monkeypatch.setattr(seen_masks, "MOST_LOOKED_AT", 2)  # the first and a middle one
+    monkeypatch.setattr(seen_masks, "MOST_LOOKED_AT", 2)  # neither of these
     masks = open_folder(tmp_path, names)
     assert "0 = normal, 1 = anomalous (2 of 20 looked at)" in caplog.text
     assert masks.read("07").all()  # another class number
@@ -218,6 +218,27 @@ def test_a_large_folder_is_looked_at_in_part_and_any_other_value_is_refused_when
     monkeypatch.setattr(seen_masks, "MOST_LOOKED_AT", 20)
     with pytest.raises(UserError, match="some masks have 255 and others class numbers"):
         open_folder(tmp_path, names)
+
+
+def test_where_none_that_is_looked_at_shows_anything_all_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seen_masks, "MOST_LOOKED_AT", 2)
+    for marked in range(6):
+        folder = tmp_path / str(marked)
+        save_all(folder, {str(n): 255 * OBJECT * (n == marked) for n in range(6)})
+        masks = open_folder(folder, [str(n) for n in range(6)])
+        np.testing.assert_array_equal(masks.read(str(marked)) == 1, OBJECT == 1)
+
+
+def test_a_link_that_leads_nowhere_is_a_damaged_mask(tmp_path: Path) -> None:
+    save_all(tmp_path, {"a": OBJECT, "b": OBJECT})
+    (tmp_path / "b.png").unlink()
+    (tmp_path / "b.png").symlink_to("/nowhere/b.png")
+    masks = open_folder(tmp_path, ["a", "b"])
+    assert masks.read("a").any()
+    with pytest.raises(UserError, match=r"b\.png"):
+        masks.read("b")
 
 
 def test_what_masks_were_taken_for_is_said_once(

@@ -61,7 +61,10 @@ def test_frames_that_a_student_and_its_teacher_disagree_about(
     assert score.tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("more", [(), ("second_stage_label_set=detector",)])
+@pytest.mark.parametrize(
+    "more",
+    [(), ("second_stage_label_set=detector",), ("second_stage_label_set=Detector",)],
+)
 def test_a_label_set_does_not_disagree_with_itself(more: tuple[str, ...], streams: Path) -> None:
     told = refused(streams, "strategy=disagreement", "frames=2", *more)
     assert "disagreement compares two label sets, and streams.label_set is detector" in told

@@ -208,6 +208,32 @@ def test_only_frames_that_changed_are_cut_anew_and_those_that_are_gone_leave_not
     assert "flight 1/möwe_11" not in read_windows(folder).frames
 
 
+def test_masks_may_be_the_ground_truth_and_boxes_are_said_to_be_left_out(
+    frames: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = files_in(cut(frames) / "masks")
+    assert masks
+    assert "They have no truth" not in capsys.readouterr().out
+    config = json.loads(frames.read_text())
+    folder = config["data"].pop("masks")
+    truth = {"ground_truth": folder, "ground_truth_format": "masks"}
+    write_json(frames, {**config, "data": {**config["data"], **truth}})
+    shutil.rmtree(frames.parent / "windows")
+    assert files_in(cut(frames) / "masks") == masks
+    write_json(frames, config)
+    cut(frames, "--overwrite")
+    assert "They have no truth: data.ground_truth is of boxes" in capsys.readouterr().out
+
+
+def test_what_a_link_leads_to_is_never_removed(frames: Path, tmp_path: Path) -> None:
+    folder = cut(frames)
+    mine = tmp_path / "elsewhere" / "mine.png"
+    write_image(mine, np.zeros((4, 4, 3), np.uint8))
+    (folder / "images" / "linked").symlink_to(mine.parent)
+    cut(frames)
+    assert mine.exists()
+
+
 def test_other_settings_need_overwrite_which_leaves_nothing_of_before(frames: Path) -> None:
     folder = cut(frames)
     before = files_in(folder)

@@ -5,6 +5,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+SMALLER_INPUT = "train with a smaller detector.size_px"
+"""What to do where memory runs out."""
+
 
 class Answer(NamedTuple):
     """What the cells of an image say.

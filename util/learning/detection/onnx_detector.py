@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, PositiveInt, ValidationError
 
 from util.errors import UserError
-from util.learning.detection.cells import Answer
+from util.learning.detection.cells import SMALLER_INPUT, Answer
 from util.learning.inference.onnx_session import OnnxSession
 
 SCORES = "scores"
@@ -51,4 +51,4 @@ class OnnxDetector:
 
     def look(self, image_rgb: np.ndarray, /) -> Answer:
         """Look at an image; see `CellDetector`."""
-        return Answer(*self._session.run(image_rgb, SCORES, BOXES))
+        return Answer(*self._session.run(image_rgb, [SCORES, BOXES], SMALLER_INPUT))

@@ -6,12 +6,10 @@ import numpy as np
 import torch
 
 from util.data_classes import Device
-from util.learning.detection.cells import Answer
+from util.learning.detection.cells import SMALLER_INPUT, Answer
 from util.learning.detection.network import Cells, Detector
 from util.learning.device import choose_device
 from util.learning.inference.torch_session import TorchSession
-
-_REMEDY = "train with a smaller detector.size_px"
 
 
 class TorchDetector:
@@ -32,7 +30,7 @@ class TorchDetector:
 
     def look(self, image_rgb: np.ndarray, /) -> Answer:
         """Look at an image; see `CellDetector`."""
-        return self._session.run(image_rgb, _read_answer, _REMEDY)
+        return self._session.run(image_rgb, _read_answer, SMALLER_INPUT)
 
 
 def _read_answer(cells: Cells) -> Answer:

@@ -6,6 +6,7 @@ import numpy as np
 
 from util.errors import UserError
 from util.learning.inference.onnx_session import OnnxSession
+from util.learning.inference.tiles import SMALLER_TILES
 
 LOGITS = "logits"
 """The graph's first output: (B, H, W) float32."""
@@ -45,5 +46,9 @@ class OnnxPredictor:
             )
 
     def predict(self, image_rgb: np.ndarray) -> np.ndarray:
-        """Predict (H, W) float32 logits of an (H, W, 3) uint8 image."""
-        return self._session.run(image_rgb, LOGITS)[0]
+        """Predict (H, W) float32 logits of an (H, W, 3) uint8 image.
+
+        Raises:
+            UserError: Memory ran out.
+        """
+        return self._session.run(image_rgb, [LOGITS], SMALLER_TILES)[0]

@@ -1,6 +1,7 @@
 """Opens ONNX files, ours and those of others, with ONNX Runtime on the CPU; needs no torch."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,12 +83,31 @@ class OnnxSession:
         return dict(metadata) if isinstance(metadata, dict) else {}
 
     def takes_images_for(self, *outputs: str) -> bool:
-        """Tell whether it takes images as cameras give them, and gives this."""
-        inputs = [(node.name, node.type) for node in self._session.get_inputs()]
+        """Tell whether it takes images of any size as cameras give them, and gives this."""
+        inputs = self._session.get_inputs()
+        takes = [(node.name, node.type) for node in inputs]
         gives = tuple(node.name for node in self._session.get_outputs())
-        return inputs == [(IMAGES, "tensor(uint8)")] and gives == outputs
+        if takes != [(IMAGES, "tensor(uint8)")] or gives != outputs:
+            return False
+        return not any(isinstance(size, int) for size in inputs[0].shape[:3])
 
-    def run(self, image_rgb: np.ndarray, *outputs: str) -> list[np.ndarray]:
-        """Give what it says of an image, (H, W, 3) uint8."""
-        answers = self._session.run(list(outputs), {IMAGES: image_rgb[None]})
+    def run(self, image_rgb: np.ndarray, outputs: Sequence[str], remedy: str) -> list[np.ndarray]:
+        """Give what it says of an image, (H, W, 3) uint8.
+
+        Args:
+            image_rgb: The image.
+            outputs: Names of what is asked for.
+            remedy: What to do where memory runs out, for the error.
+
+        Raises:
+            UserError: Memory ran out.
+        """
+        try:
+            answers = self._session.run(outputs, {IMAGES: image_rgb[None]})
+        except Exception as error:  # its exceptions have no base class but this
+            if "alloc" not in str(error):
+                raise
+            height, width = image_rgb.shape[:2]
+            what = f"a part of {width} x {height} pixels"
+            raise UserError(f"{what} does not fit into the memory of cpu; {remedy}") from None
         return [np.asarray(answer)[0] for answer in answers]

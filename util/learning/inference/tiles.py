@@ -16,6 +16,9 @@ from util.label_set import Content
 ALIGNMENT_PX = 32
 """Tiles start at multiples of it: a network that halves five times sees the grid of the whole."""
 
+SMALLER_TILES = "set a smaller prediction.tile_size_px (of a teacher, teacher.tile_size_px)"
+"""What to do where memory runs out."""
+
 
 class Predictor(Protocol):
     """A trained student, whatever runs it."""

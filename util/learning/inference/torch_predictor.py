@@ -8,10 +8,9 @@ from torch import Tensor, nn
 from util.data_classes import Device
 from util.learning.checkpoint import read_checkpoint
 from util.learning.device import choose_device
+from util.learning.inference.tiles import SMALLER_TILES
 from util.learning.inference.torch_session import TorchSession
 from util.learning.networks.models import load_model
-
-_REMEDY = "set a smaller prediction.tile_size_px (of a teacher, teacher.tile_size_px)"
 
 
 class TorchPredictor:
@@ -35,7 +34,7 @@ class TorchPredictor:
         Raises:
             UserError: Memory ran out.
         """
-        return self._session.run(image_rgb, _read_logits, _REMEDY)
+        return self._session.run(image_rgb, _read_logits, SMALLER_TILES)
 
 
 def _read_logits(logits: Tensor) -> np.ndarray:
