@@ -14,7 +14,7 @@ from teacher.saa.algorithm import SegmentAnyAnomaly
 from teacher.saa.remembered_models import MOST_IMAGES, Memory, remember_models
 from util.label_set import Content
 
-MOST_BYTES = 2**30
+MOST_MAP_BYTES = 2**30
 """The maps that are kept may take so much memory; those of the last image are kept whatever."""
 
 LOWEST_THRESHOLD = 0.05
@@ -123,7 +123,7 @@ class FixedAnswers:
         contents = [content for known in self._known.values() for content in known.values()]
         maps = [content.soft_label for content in contents if content.soft_label is not None]
         num_bytes = sum(soft_label.nbytes for soft_label in maps)
-        return len(self._known) > MOST_IMAGES or num_bytes > MOST_BYTES
+        return len(self._known) > MOST_IMAGES or num_bytes > MOST_MAP_BYTES
 
 
 def remember(teacher: Teacher, name: str) -> Answers:

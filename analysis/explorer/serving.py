@@ -151,9 +151,9 @@ class _Handler(BaseHTTPRequestHandler):
 
         Ports are forwarded from others, and these two names never stand for another machine.
         """
-        host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
-        is_ours = origin is None or urlsplit(origin).netloc == host
-        return is_ours and urlsplit(f"//{host}").hostname in (HOST, "localhost")
+        host = self.headers.get("Host", "")
+        is_ours = self.headers.get("Origin") in (None, f"http://{host}")
+        return is_ours and host.partition(":")[0] in (HOST, "localhost")
 
     def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)

@@ -1,5 +1,6 @@
 """From a checkpoint to one ONNX file that takes images as they are, and its int8 version."""
 
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -146,7 +147,7 @@ class _Calibration(CalibrationDataReader):
     def __init__(self, image_paths: Sequence[Path], largest_px: int) -> None:
         self.num_read = 0
         self._paths = iter(image_paths)
-        self._largest_px = largest_px
+        self._largest_px = largest_px or sys.maxsize
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """Return the next input; None at the end."""
@@ -160,6 +161,5 @@ class _Calibration(CalibrationDataReader):
     def _cut_middle(self, image_rgb: np.ndarray) -> np.ndarray:
         """Take from the middle what is no larger than a tile: the top of photographs is sky."""
         starts = [max(size - self._largest_px, 0) // 2 for size in image_rgb.shape[:2]]
-        top, left = starts if self._largest_px else (0, 0)
-        largest = self._largest_px or max(image_rgb.shape)
-        return image_rgb[top : top + largest, left : left + largest]
+        rows, columns = (slice(start, start + self._largest_px) for start in starts)
+        return image_rgb[rows, columns]

@@ -60,8 +60,8 @@ def compute_on_one_core() -> None:
     """Have the operations of this thread take one core, and leave the others to who trains.
 
     Else each thread that reads has a team of helpers. With more of them than cores, OpenMP lets all
-    threads sleep between operations, those of the training, too, whose steps then take a third
-    longer.
+    threads sleep between operations, those of the training, too, whose steps then take up to a
+    third longer.
     """
     torch.get_num_threads()  # the first call in a thread sets what the next line changes
     threadpool_limits(1, user_api="openmp")

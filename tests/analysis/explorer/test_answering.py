@@ -17,7 +17,7 @@ from util.label_set import Content
 def test_maps_that_are_kept_take_no_more_memory_than_is_meant(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(answering, "MOST_BYTES", 4000)  # five maps of 10 x 20
+    monkeypatch.setattr(answering, "MOST_MAP_BYTES", 4000)  # five maps of 10 x 20
 
     class Still:
         def label(self, image_rgb: np.ndarray, names: list[str]) -> list[Content]:

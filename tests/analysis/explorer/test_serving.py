@@ -106,6 +106,7 @@ def test_other_pages_of_the_browser_are_refused(port: int) -> None:
     # another machine's port that is forwarded to this one, and a page of another server here
     assert ask(port, "/", Host="localhost:9", Origin="http://localhost:9")[0] == 200
     assert ask(port, "/", Host="localhost")[0] == 200
+    assert ask(port, "/", Host="[", Origin="http://[")[0] == 403
     assert ask(port, "/", Host=f"localhost:{port}", Origin="http://localhost:9")[0] == 403
     # what a form can send without being asked
     assert ask(port, "/echo", b"[1]", Content_Type="text/plain")[0] == 415

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -14,19 +13,12 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
-from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
 import student.export
 import student.predict
 import student.test
 from student.deployment.mask_comparison import Images
-from student.deployment.onnx_file import (
-    DeployedModel,
-    _Calibration,
-    compare_with_torch,
-    export_onnx,
-    quantise,
-)
+from student.deployment.onnx_file import DeployedModel, compare_with_torch, export_onnx, quantise
 from tests.conftest import ROOT, make_project
 from tests.student.inference.test_label_sets import SMALL, make_student
 from util.config.command_line import load_config
@@ -252,30 +244,6 @@ def test_int8_is_smaller_and_close_and_its_loss_is_said(
     for compared in ("float32 and int8", "truth and float32", "truth and int8"):
         assert f"IoU of {compared}: " in said
     assert f"--student.checkpoint {exported.parent / 'again_int8.onnx'} " in said
-
-
-def test_int8_is_calibrated_on_the_middle_of_large_images(tmp_path: Path) -> None:
-    image = np.zeros((50, 30, 3), np.uint8)
-    image[9:41] = 7
-    write_image(tmp_path / "a.png", image)
-    seen = [_Calibration([tmp_path / "a.png"], size).get_next() for size in (32, 0)]
-    parts = [part["images_rgb"] for part in seen if part is not None]
-    assert [part.shape for part in parts] == [(1, 32, 30, 3), (1, 50, 30, 3)]
-    assert (parts[0] == 7).all()
-
-
-def test_memory_that_runs_out_is_one_sentence(
-    exported: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    predictor = OnnxPredictor(exported.parent / "runs" / "student" / "student.onnx")
-
-    def fail(*_: object) -> None:
-        raise EPFail("[ONNXRuntimeError] : 1 : FAIL : Failed to allocate memory for 432000000")
-
-    session = SimpleNamespace(run=fail)
-    monkeypatch.setattr(predictor._session, "_session", session)
-    with pytest.raises(UserError, match=r"of 30 x 20 pixels .*prediction\.tile_size_px"):
-        predictor.predict(np.zeros((20, 30, 3), np.uint8))
 
 
 def test_without_splits_int8_is_calibrated_on_half_of_the_images(
