@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # statistics take a second to import, which --help should not
     from analysis.clusters.clustering import Clusters
     from analysis.clusters.known_cameras import KnownCameras
     from analysis.streams.cross_matrix import CrossMatrix
+    from util.streams.cameras import Camera
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     from analysis.streams.cross_matrix import write_matrix
 
     settings, folder = config.clusters, config.paths.runs / config.clusters.name
+    frames = find_frames(config)
     matrix = find_matrix(settings, config.paths.runs)
-    known = gather(config, matrix)
+    if matrix is not None:
+        asked = config.streams.cameras or matrix.cameras
+        matrix = keep_cameras(
+            matrix, asked if needs_scores(settings) else [each.name for each in frames], settings
+        )
+    known = gather(config, frames, matrix)
     rest, new = known.part(settings.newcomers)
     base = known.only(rest)
     check_count(settings, base.names)
@@ -95,16 +102,15 @@ def find_matrix(settings: ClustersSection, runs: Path) -> "CrossMatrix | None":
     if settings.matrix is not None:
         return read_matrix(settings.matrix)
     path = runs / settings.results / "inference_results.csv"
-    needs_scores = settings.distance in ("transfer", "profile")
     if path.exists():
         try:
             return gather_matrix(read_results(path), settings.metric)
         except UserError as error:
-            if needs_scores:
+            if needs_scores(settings):
                 raise
             logger.warning("boxes are compared with no scores of %s: %s", path, error)
             return None
-    if needs_scores:
+    if needs_scores(settings):
         raise UserError(
             f"{path} does not exist, which the distance {settings.distance} needs; test students "
             "on cameras first, or set clusters.matrix, or clusters.distance to embedding or labels"
@@ -112,34 +118,83 @@ def find_matrix(settings: ClustersSection, runs: Path) -> "CrossMatrix | None":
     return None
 
 
-def gather(config: Config, matrix: "CrossMatrix | None") -> "KnownCameras":
-    """Gather what is known of the cameras: scores, frames and boxes.
+def needs_scores(settings: ClustersSection) -> bool:
+    """Tell whether the distance comes from scores; the others come from boxes."""
+    return settings.distance in ("transfer", "profile")
+
+
+def find_frames(config: Config) -> "list[Camera]":
+    """Find the cameras that are asked for, with their frames; [] without a label set.
 
     Raises:
-        UserError: There is no label set, and one is needed; or it has none of the cameras.
+        UserError: There is no label set, and one is needed.
+    """
+    if config.clusters.label_set is not None:
+        return find_pool(config.streams, config.data, find_images(config.data.images))
+    if needs_scores(config.clusters):
+        return []
+    raise UserError(
+        f"the distance {config.clusters.distance} compares boxes; name their label set in "
+        "clusters.label_set"
+    )
+
+
+def keep_cameras(
+    matrix: "CrossMatrix", names: Sequence[str], settings: ClustersSection
+) -> "CrossMatrix | None":
+    """Take the scores of the cameras that are clustered; None where boxes do for those without.
+
+    Args:
+        matrix: Of all cameras that have scores.
+        names: Of those that are clustered.
+        settings: Say whether scores are needed.
+
+    Raises:
+        UserError: Cameras lack scores that are needed.
+    """
+    if not (lacking := [name for name in names if name not in matrix.cameras]):
+        return matrix.only([name for name in matrix.cameras if name in names])
+    said = f"there are no scores of {listed(lacking, 20)}, but of {listed(matrix.cameras, 20)}"
+    if needs_scores(settings):
+        raise UserError(
+            f"{said}; the distance {settings.distance} needs them: test the student of each camera "
+            "on all of them, or name others in streams.cameras"
+        )
+    logger.warning("%s: boxes are compared with none", said)
+    return None
+
+
+def gather(
+    config: Config, frames: "Sequence[Camera]", matrix: "CrossMatrix | None"
+) -> "KnownCameras":
+    """Gather what is known of the cameras: scores, frames and boxes.
+
+    Args:
+        config: Names the label set.
+        frames: Cameras with their frames; [] without a label set.
+        matrix: Scores of the cameras that are clustered; None = there are none, and all with frames
+            are.
+
+    Raises:
+        UserError: There are no frames of a camera with scores, or they were not labelled.
     """
     from analysis.clusters.known_cameras import KnownCameras
 
-    settings, paths, data = config.clusters, config.paths, config.data
-    scores = None if matrix is None else matrix.scores
-    if settings.label_set is None:
-        if matrix is None or settings.distance in ("embedding", "labels"):
-            raise UserError(
-                f"the distance {settings.distance} compares boxes; name their label set in "
-                "clusters.label_set"
-            )
-        return KnownCameras(matrix.cameras, scores)
-    folder = find_label_set(settings.label_set, paths.label_sets, paths.runs, data.test_split)
-    cameras = find_pool(config.streams, data, find_images(data.images))
+    name, paths, data = config.clusters.label_set, config.paths, config.data
+    if name is None:
+        assert matrix is not None, "needed without boxes"
+        return KnownCameras(matrix.cameras, matrix.scores)
     if matrix is not None:
-        by_name = {camera.name: camera for camera in cameras}
-        if lacking := [name for name in matrix.cameras if name not in by_name]:
+        by_name = {camera.name: camera for camera in frames}
+        if lacking := [each for each in matrix.cameras if each not in by_name]:
             raise UserError(
                 f"cameras of the scores have no frames in {data.images}: {listed(lacking)}; there "
                 f"are: {listed(list(by_name), 20)}; data.groups finds a frame's camera"
             )
-        cameras = [by_name[name] for name in matrix.cameras]
-    cameras, _ = keep_labelled(cameras, LabelSet(folder, needs_maps=False))
+        frames = [by_name[each] for each in matrix.cameras]
+    folder = find_label_set(name, paths.label_sets, paths.runs, data.test_split)
+    cameras, _ = keep_labelled(frames, LabelSet(folder, needs_maps=False))
+    scores = None if matrix is None else matrix.scores
     boxes = read_bbox_csv(folder / PREDICTION)
     return KnownCameras([camera.name for camera in cameras], scores, cameras, boxes)
 

@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if failures := report_failures(outcomes):
         return failures
     runs = find_predicted(plan)
-    judged = find_judged(runs, test_ids, data.test_split)
+    judged = find_judged(runs, test_ids, data.test_split, find_labels(config))
     groups = group_images(data.groups, judged)
     draws = draw_scores(count_all(config, runs, judged, images), groups)
     size_hw = find_seen_size(images.paths[judged[0]], config.prediction.tile_size_px)

@@ -1,6 +1,7 @@
 """Tables of scores with their intervals, and of paired differences between label sets."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 from util.disk.whole_files import write_text
 from util.errors import UserError, listed
 from util.metrics.intervals import Interval, holm, paired_difference
+from util.running.locks import locked
 
 Scores = dict[str, Interval]
 """Single scores of one label set, by name: estimate () and resampled (R,)."""
@@ -175,19 +177,23 @@ class SplitTables:
         path = self.folder / f"{name}.csv"
         told = table.copy()
         told.insert(1, "split", self.split)
-        of_others = _read_other_splits(path, self.split)
-        # As text, numbers keep their digits.
-        lines = pd.concat([told.astype(object), of_others]) if len(of_others) else told
-        write_text(path, lines.to_csv(index=False))
+        with _alone_with(path):
+            of_others = _read_other_splits(path, self.split)
+            # As text, numbers keep their digits.
+            lines = pd.concat([told.astype(object), of_others]) if len(of_others) else told
+            write_text(path, lines.to_csv(index=False))
         return path
 
     def forget(self, name: str) -> None:
         """Take the rows of the split out of NAME.csv, if there are any: they hold no longer."""
         path = self.folder / f"{name}.csv"
-        if len(of_others := _read_other_splits(path, self.split)):
-            write_text(path, of_others.to_csv(index=False))
-        else:
-            path.unlink(missing_ok=True)
+        if not path.exists():
+            return
+        with _alone_with(path):
+            if len(of_others := _read_other_splits(path, self.split)):
+                write_text(path, of_others.to_csv(index=False))
+            else:
+                path.unlink(missing_ok=True)
 
 
 def tell_differences(
@@ -216,6 +222,12 @@ def _read_other_splits(path: Path, split: str) -> pd.DataFrame:
         return pd.DataFrame()
     kept = pd.read_csv(path, dtype=str, keep_default_na=False)
     return kept[kept["split"] != split]
+
+
+def _alone_with(path: Path) -> AbstractContextManager[None]:
+    """Keep evaluations of other splits from a table between its reading and its writing."""
+    lock = path.with_name(f".{path.name}.lock")
+    return locked(lock, str(path), patience_s=None, leaves_file=False)
 
 
 def _is_readable(path: Path) -> bool:

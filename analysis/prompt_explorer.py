@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from analysis.explorer.opening import find_start, open_explorer
     from analysis.explorer.page import list_gets, list_posts, render_page
     from analysis.explorer.ranking import PromptRanking
-    from analysis.explorer.serving import HOST, open_server
+    from analysis.explorer.serving import HOST, Action, open_server
     from teacher.building import prepare_teacher
 
     prepared = prepare_teacher(config.teacher, config.own_sections(), config.paths)
@@ -94,17 +94,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     def save(name: str, choice: "Choice", is_study: bool) -> str:
         return keep(config, explorer, start, name, choice, is_study)
 
-    with tempfile.TemporaryDirectory(prefix="murmuration-") as dropped:
+    gets: dict[str, Action] = {}
+    posts: dict[str, Action] = {}
+    with (
+        open_server(gets, posts, options.port) as server,  # before models are loaded, in vain else
+        tempfile.TemporaryDirectory(prefix="murmuration-") as dropped,
+    ):
         explorer = open_explorer(prepared, *sections, config.paths, image_paths, Path(dropped))
         sample = spread(ids, NUM_RANKED)
         ranking = PromptRanking(explorer, sample, config.data.groups)
         facts = describe(config, explorer, image_paths, len(sample))
-        gets = list_gets(explorer, ranking, render_page(start, KEPT_AS, facts))
-        with open_server(gets, list_posts(explorer, ranking, save), options.port) as server:
+        gets |= list_gets(explorer, ranking, render_page(start, KEPT_AS, facts))
+        posts |= list_posts(explorer, ranking, save)
+        with suppress(KeyboardInterrupt):  # the usual end
             print(f"Open http://{HOST}:{server.server_address[1]}/ (Ctrl+C ends it)", flush=True)
-            with suppress(KeyboardInterrupt):  # the usual end
-                server.serve_forever()
-            ranking.end()
+            server.serve_forever()
+        ranking.end()
     return 0
 
 

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
     checkpoint = find_checkpoint(config.student, config.paths.runs)
-    output = choose_output(config.export.output, checkpoint, "student.onnx")
+    output = choose_output(config.export.output, checkpoint, "student")
     images = choose_images(config.data) if config.export.int8 else None
     with TemporaryDirectory() as folder:  # all is made and measured before a file is replaced
         exported = Path(folder) / output.name
@@ -58,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             size, *losses = make_int8(config, exported, int8, images)
             said += [f"{output.with_name(int8.name)}: {size}", *losses]
             made.append(int8)
+        elif (older := output.with_stem(f"{output.stem}_int8")).exists():
+            said.append(f"{older} is of an earlier export; export.int8 true makes it anew")
         for path in made:
             write_bytes(output.with_name(path.name), path.read_bytes())
     print(*said, sep="\n")

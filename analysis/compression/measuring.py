@@ -29,19 +29,24 @@ def find_predicted(plan: Plan) -> Runs:
     return {(TEACHER, TEACHER): labelling.label_sets, **students}
 
 
-def find_judged(runs: Runs, test_ids: Sequence[str], split: str) -> list[str]:
+def find_judged(
+    runs: Runs, test_ids: Sequence[str], split: str, labels: Path | None = None
+) -> list[str]:
     """Ids of the test images that could be read; says which could not.
 
     Args:
         runs: Of which the teacher has tried all images.
         test_ids: All test images.
         split: Name of their split, to show.
+        labels: Folder of the label set of true masks, which has tried them too; None without.
 
     Raises:
         UserError: There is none.
     """
-    failed = _open_teacher(runs).failed
-    if left_out := sorted(failed.keys() & test_ids):
+    failed = set(_open_teacher(runs).failed)
+    if labels is not None:
+        failed.update(LabelSet(labels).failed)
+    if left_out := sorted(failed.intersection(test_ids)):
         print(
             f"Left out: {count_of(len(left_out), 'test image')} that cannot be read: "
             f"{listed(left_out)}"

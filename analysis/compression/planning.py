@@ -121,10 +121,11 @@ def open_labels(folder: Path, test_ids: Sequence[str]) -> LabelSet:
     """Open the label set of true masks, before anything is trained.
 
     Raises:
-        UserError: It is not there, or lacks images of the test split.
+        UserError: It is not there, or lacks images of the test split; those that failed in it are
+            no lack: nobody is judged on them.
     """
     labels = LabelSet(folder)
-    if missing := sorted(set(test_ids).difference(labels.ids)):
+    if missing := sorted(set(test_ids).difference(labels.ids, labels.failed)):
         raise UserError(
             f"{labels.folder} lacks {len(missing)} of {len(test_ids)} test images, which students "
             f"are judged on: {listed(missing)}; make it anew with --overwrite"

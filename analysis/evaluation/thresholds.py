@@ -34,8 +34,10 @@ class DevelopmentSplit:
                 training, they do not fit their masks, or no mask has an anomaly.
         """
         maps = label_set
-        if set(self.masks.paths).isdisjoint(maps.ids):
-            maps = LabelSet(label_set.folder.parent / self.name)
+        beside = label_set.folder.parent / self.name
+        if set(self.masks.paths).isdisjoint(maps.ids) and beside.is_dir():
+            if _producer(found := LabelSet(beside)) == _producer(label_set):
+                maps = found  # and no truth, or other label set, that has the split's name
             if is_of_another_checkpoint(maps.folder):
                 raise UserError(
                     f"{maps.folder}, on which its threshold is chosen, was predicted before it was "
@@ -59,6 +61,11 @@ class DevelopmentSplit:
                 f"no mask of {self.name} (evaluation.threshold_split) has an anomalous pixel"
             )
         return max(float(PixelCurve.of(histogram).best_threshold()), 0.0)
+
+
+def _producer(label_set: LabelSet) -> object:
+    """Name what kind of thing made a label set; None where nothing says so."""
+    return label_set.manifest.get("settings", {}).get("producer")
 
 
 def check_apart(split: str, ids: Collection[str], judged: str, judged_ids: Collection[str]) -> None:

@@ -69,7 +69,7 @@ def list_gets(explorer: Explorer, ranking: PromptRanking, page: str) -> dict[str
         return reply_json({"id": found})
 
     return {
-        "/": lambda *_: Reply("text/html; charset=utf-8", page.encode()),
+        "/": lambda *_: Reply("text/html; charset=utf-8", page.encode(errors="replace")),
         "/explorer.css": lambda *_: Reply("text/css; charset=utf-8", css),
         "/explorer.js": lambda *_: Reply("text/javascript; charset=utf-8", script),
         "/images": images,

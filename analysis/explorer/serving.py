@@ -71,7 +71,7 @@ def open_server(
     """Open a server; `serve_forever` lets it answer.
 
     Args:
-        gets: What answers requests that change nothing, by path.
+        gets: What answers requests that change nothing, by path; may be filled later.
         posts: What answers those that are sent JSON or bytes.
         port: Where it listens; 0 = any that is free.
 

@@ -31,6 +31,11 @@ class CrossMatrix:
     scores: np.ndarray
     note: str = ""
 
+    def only(self, names: Sequence[str]) -> "CrossMatrix":
+        """Take the scores of some of the cameras, in the order of their names here."""
+        at = [self.cameras.index(name) for name in names]
+        return CrossMatrix(tuple(names), self.scores[np.ix_(at, at)], self.note)
+
 
 def gather_matrix(results: pd.DataFrame, metric: str) -> CrossMatrix:
     """Make a matrix of a table of results.

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from student.inference.label_sets import folder_beside
 from util.errors import UserError
 
 
-def choose_output(asked: Path | None, checkpoint: Path, usual_name: str) -> Path:
+def choose_output(asked: Path | None, checkpoint: Path, usual_stem: str) -> Path:
     """Choose where the float32 file goes: as asked for, or beside the checkpoint.
+
+    Other checkpoints than best.pt have theirs apart, as their predictions have.
 
     Raises:
         UserError: The checkpoint is exported already, or the name does not end in .onnx.
@@ -17,7 +20,8 @@ def choose_output(asked: Path | None, checkpoint: Path, usual_name: str) -> Path
         raise UserError(
             f"the checkpoint {checkpoint} is exported already; give the .pt that it was made of"
         )
-    output = asked or checkpoint.with_name(usual_name)
+    beside = folder_beside(checkpoint, usual_stem)
+    output = asked or beside.with_name(f"{beside.name}.onnx")
     if output.suffix != ".onnx":
         raise UserError(f"export.output is {output}; expected a name that ends in .onnx")
     return output

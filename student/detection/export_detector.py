@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage."""
     config, _ = load_config(__doc__ or "", argv, reads=READS)
     checkpoint = find_checkpoint(config.detector, config.paths.runs)
-    output = choose_output(config.export.output, checkpoint, "detector.onnx")
+    output = choose_output(config.export.output, checkpoint, "detector")
     check_there(checkpoint, "student/detection/train_detector.py")
     with needing_exporter():
         from student.detection.exporting import write_detector

@@ -24,7 +24,7 @@ class Labels:
     """Boxes that images are labelled with.
 
     Attributes:
-        boxes: Table of `util.bbox_csv`, of those that are sure enough.
+        boxes: Table of `util.bbox_csv`, of those that are sure enough; regions to ignore too.
         name: Where they come from: the name of a label set, or the ground truth.
         known: Classes that there are boxes of, in whatever image.
         failed: Images that could not be labelled.
@@ -47,7 +47,8 @@ class LabelledFrames:
 
     Attributes:
         image_paths: Path of each image by its id.
-        boxes: Table of `util.bbox_csv`, of the images of both splits.
+        boxes: Table of `util.bbox_csv`, of the images of both splits; regions to ignore too, in
+            which what is found is not false.
         classes: What there is to find; the number of a class is its place here.
         train_ids: To learn from.
         validation_ids: To see how well it is learnt.
@@ -64,12 +65,17 @@ class LabelledFrames:
     origin: Mapping[str, Any]
 
     @cached_property
+    def objects(self) -> pd.DataFrame:
+        """The boxes that are to be found."""
+        return split_ignored(self.boxes)[0]
+
+    @cached_property
     def _truths(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Corners and class numbers of each image that has boxes."""
         numbers = {name: number for number, name in enumerate(self.classes)}
-        corners = self.boxes[COORDINATES].to_numpy(np.float64)
-        classes = self.boxes["obj_class"].map(numbers).to_numpy(np.int64)
-        rows = self.boxes.groupby("image", sort=False).indices
+        corners = self.objects[COORDINATES].to_numpy(np.float64)
+        classes = self.objects["obj_class"].map(numbers).to_numpy(np.int64)
+        rows = self.objects.groupby("image", sort=False).indices
         return {str(image_id): (corners[at], classes[at]) for image_id, at in rows.items()}
 
     def truth(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +117,8 @@ def gather_labelled_frames(
             "there is nothing to validate by; take other frames, or label them anew"
         )
     boxes = labels.boxes
-    there = sorted(boxes["obj_class"][boxes["image"].isin(set(train_ids))].unique())
+    objects, _ = split_ignored(boxes)
+    there = sorted(objects["obj_class"][objects["image"].isin(set(train_ids))].unique())
     _refuse_unlearnable(section, labels, there, f"{labels.name}, split {data.train_split}")
     classes = section.classes or there
     counted = boxes[boxes["obj_class"].isin(classes)].reset_index(drop=True)
@@ -142,10 +149,10 @@ def read_labels(
         UserError: There are no labels, or images were never put before what made them.
     """
     if section.label_set is None:
-        boxes, _ = split_ignored(read_truths(data, image_paths, image_ids))
+        boxes = read_truths(data, image_paths, image_ids)
         name = str(data.ground_truth)
         failed: Collection[str] = ()
-        known = {*boxes["obj_class"], *data.ground_truth_classes}
+        known = {*split_ignored(boxes)[0]["obj_class"], *data.ground_truth_classes}
     else:
         folder = find_label_set(section.label_set, paths.label_sets, paths.runs, data.test_split)
         label_set = LabelSet(folder, needs_maps=False)

@@ -241,10 +241,8 @@ def measure(model: nn.Module, batch: Batch, gather: Gather) -> tuple[Tensor, Ten
 
 def announce(frames: LabelledFrames, trainer: Trainer[Batch]) -> None:
     """Log what is learnt from, and by what."""
-    learnt = frames.boxes["image"].isin(set(frames.train_ids))
-    counts = (
-        frames.boxes["obj_class"][learnt].value_counts().reindex(list(frames.classes), fill_value=0)
-    )
+    learnt = frames.objects[frames.objects["image"].isin(set(frames.train_ids))]
+    counts = learnt["obj_class"].value_counts().reindex(list(frames.classes), fill_value=0)
     logger.info(
         "%s: %d training images with %s of %s; %d parameters on %s",
         trainer.run_folder.path,

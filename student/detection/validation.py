@@ -43,7 +43,7 @@ def validate(frames: LabelledFrames, rule: BoxRule, fabric: Fabric, network: nn.
     losses, counts, *_ = zip(*every, strict=True)
     return {
         "val_loss": sum(losses) / max(sum(counts), 1),
-        **_measure(frames, ids, every),
+        **measure(frames, ids, every),
     }
 
 
@@ -69,8 +69,17 @@ def _look(
     return float(image_losses(cells, targets)), len(targets.cells), (height, width), found
 
 
-def _measure(frames: LabelledFrames, ids: Sequence[str], seen: Sequence[Seen]) -> Row:
-    """Average precision of what was found."""
+def measure(frames: LabelledFrames, ids: Sequence[str], seen: Sequence[Seen]) -> Row:
+    """Average precision of what was found; in regions to ignore nothing is false.
+
+    Args:
+        frames: Have the true boxes.
+        ids: Images that were looked at.
+        seen: What was seen in each of them.
+
+    Returns:
+        `val_ap50` and `val_ap`; 0 where there is nothing to find.
+    """
     boxes = [(i, size, found) for i, (_, _, size, found) in zip(ids, seen, strict=True)]
     predicted = boxes_to_table(boxes, "")
     names = [name for *_, found in boxes for name in found.classes or ()]

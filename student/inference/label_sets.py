@@ -154,7 +154,7 @@ def find_checkpoint(student: StudentSection | DetectorSection, runs: Path) -> Pa
 
 
 def folder_beside(checkpoint: Path, name: str) -> Path:
-    """Where a checkpoint's predictions lie; other checkpoints than best.pt have theirs apart."""
+    """Where what a checkpoint gives lies; other checkpoints than best.pt have theirs apart."""
     return checkpoint.parent / (name if checkpoint.name == BEST else f"{name}-{checkpoint.stem}")
 
 

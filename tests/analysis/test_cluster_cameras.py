@@ -122,6 +122,36 @@ def test_boxes_are_compared_with_how_students_fare(tmp_path: Path) -> None:
     assert np.isfinite(table["p"]).all()
 
 
+def test_boxes_cluster_all_cameras_though_scores_of_some_are_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = write_streams(tmp_path, STREAMS)
+    trained = ("cam1", "cam2", "cam3")
+    rows = [row(a, b, 0.9 if a == b else 0.3) for a in trained for b in trained]
+    append_results(tmp_path / "runs" / "cross_performance" / "inference_results.csv", rows)
+    manifest = find(config, "label_set=detector", "distance=labels")
+    assert manifest["cameras"] == [*STREAMS]
+    assert "metric" not in manifest
+    assert "there are no scores of cam4, but of cam1, cam2, cam3" in caplog.text
+    asked = ["--streams.cameras", "cam4", "--streams.cameras", "cam1"]
+    told = ["--clusters.label_set", "detector", "--clusters.distance", "embedding"]
+    assert main(["--config", str(config), *told, *asked]) == 0
+    manifest = json.loads((tmp_path / "runs" / "clusters" / "clusters.json").read_text())
+    assert manifest["cameras"] == ["cam1", "cam4"]
+    assert find(config, "label_set=detector")["cameras"] == [*trained]  # by their scores
+
+
+def test_scores_of_the_cameras_that_are_asked_for_are_clustered_alone(published: Path) -> None:
+    asked = [word for name in CAMERAS[:3] for word in ("--streams.cameras", name)]
+    assert main(["--config", str(published), *asked]) == 0
+    folder = published.parent / "runs" / "clusters"
+    assert json.loads((folder / "clusters.json").read_text())["cameras"] == [*CAMERAS[:3]]
+    table = pd.read_csv(folder / "cross_performance.csv", index_col=0)
+    np.testing.assert_allclose(table.to_numpy(float), SCORES[:3, :3])
+    with pytest.raises(UserError, match=r"no scores of cam77, but of cam1.*profile needs them"):
+        main(["--config", str(published), *asked, "--streams.cameras", "cam77"])
+
+
 def test_what_cannot_be_clustered_is_one_sentence_and_nothing_is_written(
     published: Path, tmp_path: Path
 ) -> None:

@@ -1,10 +1,19 @@
 """Tables of intervals and paired differences, and how they look on the screen."""
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.interval_tables import compare_with, format_differences, format_scores, name_scores
+from analysis.interval_tables import (
+    SplitTables,
+    compare_with,
+    format_differences,
+    format_scores,
+    name_scores,
+)
 from util.metrics.intervals import bootstrap, paired_difference
 from util.metrics.scores import f1
 
@@ -45,3 +54,18 @@ def test_numbers_on_the_screen_have_their_intervals_and_signs() -> None:
     assert lines[1].split() == ["iou", "gull", "-0.100", "[-0.200,", "+0.010]", "<0.001", "0.500"]
     assert lines[2].split()[0] == "dice"
     assert len(lines) == 3
+
+
+def test_evaluations_of_several_splits_at_once_lose_no_rows(tmp_path: Path) -> None:
+    splits = [f"split {number}" for number in range(8)]
+
+    def judge(split: str) -> None:
+        for value in range(4):
+            SplitTables(tmp_path, split).write("table", pd.DataFrame({"name": ["a"], "x": [value]}))
+
+    with ThreadPoolExecutor(len(splits)) as pool:
+        list(pool.map(judge, splits))
+    table = pd.read_csv(tmp_path / "table.csv")
+    assert sorted(table["split"]) == splits
+    assert set(table["x"]) == {3}
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]

@@ -85,7 +85,8 @@ def override_config(
 ) -> Config:
     """Replace single values, `{section: {key: value}}`; `source` is for errors.
 
-    The demo's splits and truth go where images become the user's own: they say nothing of them.
+    The demo's splits and truth go where images become the user's own: they say nothing of them. So
+    do its classes where images or truth do.
 
     Raises:
         UserError: A key is unknown or a value impossible.
@@ -93,18 +94,26 @@ def override_config(
     values = config.model_dump()
     for section, changes in overrides.items():
         values[section] = {**values.get(section, {}), **changes}
-    replaced, given = _validate(values, Path.cwd(), source), overrides.get("data", {})
-    return _drop_demo(replaced, given) if "images" in given else replaced
+    replaced = _validate(values, Path.cwd(), source)
+    return _drop_demo(config.data, replaced, overrides.get("data", {}))
 
 
-def _drop_demo(config: Config, given: Collection[str]) -> Config:
-    """Take the demo's splits and truth, but for those that are given, from images of another."""
+def _drop_demo(before: DataSection, config: Config, given: Collection[str]) -> Config:
+    """Take what the demo says of its images, but for what is given, from those of another."""
     data, demo = config.data, config.paths.demo
-    if data.images.is_relative_to(demo):
-        return config
-    places = {key: getattr(data, key) for key in OF_IMAGES if key not in given}
-    unsaid = {k: None for k, place in places.items() if place and place.is_relative_to(demo)}
-    return config.model_copy(update={"data": data.model_copy(update=unsaid)})
+
+    def is_of_demo(place: Path | None) -> bool:
+        return place is not None and place.is_relative_to(demo)
+
+    own = {key for key in ("images", "ground_truth") if key in given}
+    own = {key for key in own if not is_of_demo(getattr(data, key))}
+    unsaid: dict[str, Any] = {}
+    if "images" in own:
+        unsaid = {key: None for key in OF_IMAGES if is_of_demo(getattr(data, key))}
+    if own and is_of_demo(before.ground_truth):
+        unsaid["ground_truth_classes"] = []
+    unsaid = {key: value for key, value in unsaid.items() if key not in given}
+    return config.model_copy(update={"data": data.model_copy(update=unsaid)}) if unsaid else config
 
 
 def values_in(folder: Path, config: Config) -> dict[str, Any]:

@@ -90,6 +90,7 @@ class LabelSet:
             what = is_file if folder.exists() else "does not exist; make it first"
             raise UserError(f"the label set {folder} {what}")
         self.folder = folder
+        self._found: dict[str, Path] = {}  # files of a bare folder, whose names are anybody's
         self.manifest = read_manifest(folder)
         if self.manifest or record_files(folder):
             if not is_finished(folder, self.manifest):
@@ -100,7 +101,9 @@ class LabelSet:
                     "needed here; choose one of a teacher or student that gives maps"
                 )
         else:
-            found = {i for i in find_files(folder, {".png"}) if not is_mask(i)}
+            files = find_files(folder, {".png"})
+            self._found = {i: path for i, path in files.items() if not is_mask(i)}
+            found = set(self._found)
             if not found:
                 raise UserError(f"the label set {folder} has no soft label (.png)")
             weights = {f"{WEIGHTS}/{image_id}": image_id for image_id in found}
@@ -207,7 +210,7 @@ class LabelSet:
 
     def path(self, image_id: str) -> Path:
         """Where the soft label of an image lies."""
-        return id_to_path(self.folder, image_id)
+        return self._found.get(image_id) or id_to_path(self.folder, image_id)
 
     def read(self, image_id: str) -> np.ndarray:
         """Read a soft label, (H, W) float32 in [0, 1].
@@ -229,7 +232,8 @@ class LabelSet:
 
     def weights_path(self, image_id: str) -> Path:
         """Where the weights of an image's pixels lie, if the set has them."""
-        return weights_path(self.folder, image_id)
+        found = self._found.get(f"{WEIGHTS}/{image_id}")
+        return found or weights_path(self.folder, image_id)
 
     def read_weights(self, image_id: str) -> np.ndarray:
         """Read how much each pixel counts, (H, W) float32 in [0, 1]; 1 where there is no file.

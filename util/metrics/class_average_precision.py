@@ -91,10 +91,10 @@ def best_operating_point(
     if not curves:
         return np.nan, np.nan
     confidences = np.unique(np.concatenate([[0.0], *(each["confidence"] for each in curves)]))
-    means = np.stack([_read(curve, confidences) for curve in curves]).mean(axis=0)
-    precision, recall = means
-    best = np.argmax(2 * precision * recall / np.maximum(precision + recall, 1e-12))
-    return float(precision[best]), float(recall[best])
+    precision, recall = np.stack([_read(curve, confidences) for curve in curves], axis=1)  # (C, K)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    best = f1.mean(axis=0).argmax()
+    return float(precision[:, best].mean()), float(recall[:, best].mean())
 
 
 def _read(curve: pd.DataFrame, confidences: np.ndarray) -> np.ndarray:

@@ -87,6 +87,8 @@ def decode(path: Path) -> Iterator[Frame | Break]:
         declared_s = _declared_s(stream)
     if declared_s is not None and not is_broken:
         end_s = last.end_s if last else Fraction(0)
+        if stream.duration is None and last:  # a tag: a length to some writers, an end to others
+            end_s += max(_first_s(last), Fraction(0))
         if end_s + _MISSED_S < declared_s:
             reason = f"it ends there, but should last {float(declared_s):.3f} s"
             yield Break(last.time_s if last else Fraction(0), reason)
@@ -144,6 +146,12 @@ def _declared_s(stream: VideoStream) -> Fraction | None:
         return None
     hours, minutes, seconds = tag.groups()
     return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
+
+
+def _first_s(frame: Frame) -> Fraction:
+    """When the first frame is shown by the clock of its video, in seconds; 0 without one."""
+    pts, time_base = frame.picture.pts, frame.picture.time_base
+    return Fraction(0) if pts is None or time_base is None else pts * time_base - frame.time_s
 
 
 def to_image(frame: Frame, size_px: int) -> np.ndarray:

@@ -5,8 +5,10 @@ import pytest
 
 import analysis.pixel_evaluation
 from tests.analysis.evaluation.evaluation_projects import Project, write_maps
+from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import write_image
+from util.label_set import Content, LabelSetWriter
 from util.metrics.pixelwise.pixel_metrics import measure_pixels
 from util.metrics.pixelwise.pixel_scores import frame_scores, frame_sums, spurious_rate
 from util.metrics.pixelwise.pixels import PixelHistogram
@@ -82,6 +84,21 @@ def test_a_run_chooses_its_threshold_on_what_it_predicted_of_that_split(made: Pr
     arguments = ["--evaluation.predictions", "small", "--evaluation.threshold_split", "Validation"]
     assert made.run(analysis.pixel_evaluation.main, *arguments) == 0
     assert made.table("pixel_evaluation").loc["small/Test", "iou"] == 1
+
+
+def test_a_truth_that_has_the_splits_name_chooses_no_threshold_of_others(
+    made: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_maps(made.folder / "label_sets" / "half", faint(made, "Test"))
+    truth = made.folder / "label_sets" / "Validation"
+    with LabelSetWriter(truth, {"producer": "ground truth"}) as writer:
+        for image_id, perfect in made.maps["Validation"].items():
+            writer.add(image_id, Content(perfect), "1", 0.0)
+        writer.finish(BoxSettings())
+    arguments = ["--evaluation.predictions", "good", "--evaluation.predictions", "half"]
+    arguments += ["--evaluation.threshold_split", "Validation"]
+    assert made.run(analysis.pixel_evaluation.main, *arguments) == 1
+    assert "label_sets/half has no map of" in capsys.readouterr().err
 
 
 def test_label_sets_without_maps_of_that_split_are_named_and_the_others_judged(

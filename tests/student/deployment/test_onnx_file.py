@@ -65,6 +65,23 @@ def test_images_of_any_number_and_size_give_what_torch_gives(
     np.testing.assert_allclose(found[1], np.minimum(2 / (1 + np.exp(-found[0])), 1), rtol=1e-4)
 
 
+def test_other_checkpoints_than_the_best_have_files_of_their_own_and_older_ones_are_said(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = tmp_path / "copy" / exported.name
+    shutil.copytree(exported.parent, project.parent)
+    run = project.parent / "runs" / "student"
+    of_best = (run / "student.onnx").read_bytes()
+    shutil.copy(run / "best.pt", run / "last.pt")
+    given = ["--config", str(project)]
+    assert student.export.main([*given, "--student.checkpoint", str(run / "last.pt")]) == 0
+    assert (run / "student-last.onnx").stat().st_size > 1000
+    assert (run / "student.onnx").read_bytes() == of_best
+    assert "of an earlier export" not in capsys.readouterr().out
+    assert student.export.main(given) == 0
+    assert "student_int8.onnx is of an earlier export" in capsys.readouterr().out
+
+
 def test_the_file_names_its_opset_and_how_maps_become_boxes(tmp_path: Path) -> None:
     opset = 21  # not the default
     path = tmp_path / "x.onnx"

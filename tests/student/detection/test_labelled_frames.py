@@ -1,6 +1,7 @@
 """What a detector learns from: images, boxes, and where they come from."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from student.detection.labelled_frames import (
     read_labels,
 )
 from student.detection.origin import describe_origin
+from student.detection.validation import measure
 from tests.student.detection.painted_cameras import paint_cameras, write_boxes
 from util.config.command_line import load_config
+from util.data_classes import Boxes
 from util.errors import UserError
 from util.images.files import find_images
 from util.streams.writing import MANIFEST
@@ -64,6 +67,36 @@ def test_labels_that_were_read_for_many_give_the_same_as_those_that_are_read_ane
     assert (read.classes, read.labels) == (anew.classes, anew.labels)
     assert read.train_ids == anew.train_ids
     assert len(anew.train_ids) == (24 if label_set is None else 23)
+
+
+def test_regions_to_ignore_are_nothing_to_find_and_nothing_found_in_them_is_false(
+    cameras: Path,
+) -> None:
+    name, height, width = "cam1/frame_0", 48, 64
+    images = [{"id": 1, "file_name": f"{name}.png", "height": height, "width": width}]
+    boxes = [([0, 0, 16, 16], 0), ([32, 0, 32, 48], 1)]
+    annotations = [
+        {"id": i, "image_id": 1, "category_id": 1, "bbox": box, "iscrowd": crowd, "area": 256}
+        for i, (box, crowd) in enumerate(boxes)
+    ]
+    coco = {"images": images, "annotations": annotations}
+    coco["categories"] = [{"id": 1, "name": "gull"}]
+    cameras.with_name("truth.json").write_text(json.dumps(coco))
+    content = json.loads(cameras.read_text())
+    content["data"] |= {"ground_truth": "truth.json", "splits": "few"}
+    content["data"]["ground_truth_format"] = "coco"
+    cameras.write_text(json.dumps(content))
+    (cameras.parent / "few").mkdir()
+    for split in ("Train", "Validation"):
+        (cameras.parent / "few" / f"{split}.txt").write_text(f"{name}\n")
+    frames = gather(cameras)
+    assert (len(frames.boxes), len(frames.objects)) == (2, 1)
+    assert frames.truth(name)[0].tolist() == [[0, 0, 0.25, pytest.approx(1 / 3)]]
+    found = np.array([[0, 0, 16, 16], [40, 4, 60, 40]], np.float32)
+    seen = Boxes(found, np.array([0.5, 0.9], np.float32), ("gull", "gull"))
+    assert measure(frames, [name], [(0.0, 1, (height, width), seen)])["val_ap50"] == 1
+    beside = replace(seen, boxes_xyxy=found - np.float32([[0, 0, 0, 0], [20, 0, 20, 0]]))
+    assert measure(frames, [name], [(0.0, 1, (height, width), beside)])["val_ap50"] < 1
 
 
 def test_the_order_of_classes_is_that_of_the_config(cameras: Path) -> None:

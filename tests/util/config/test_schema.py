@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -390,6 +391,27 @@ def test_replaced_values_are_taken_as_they_are_and_wrong_ones_named() -> None:
         override_config(Config(), {"saa": {"max_masks": "3"}}, "study.teachers")
     with pytest.raises(UserError, match=r"teacher\.cache_gb is Infinity; expected a fin"):
         override_config(Config(), {"teacher": {"cache_gb": math.inf}})
+
+
+def test_classes_of_the_demo_are_none_of_the_users_own_images_or_truth() -> None:
+    demo = Config()
+    assert demo.data.ground_truth_classes
+
+    def classes(**given: Any) -> list[str]:
+        return override_config(demo, {"data": given}).data.ground_truth_classes
+
+    kept = demo.data.ground_truth_classes
+    assert classes(images="photos", ground_truth="truth.csv") == []
+    assert classes(ground_truth="truth.csv") == []
+    assert classes(images="photos") == []
+    assert classes(ground_truth="truth.csv", ground_truth_classes=["gull"]) == ["gull"]
+    assert classes(images=str(demo.data.images / "part")) == kept
+    assert classes(test_split="Validation") == kept
+    own = override_config(
+        demo, {"data": {"ground_truth": "a.csv", "ground_truth_classes": ["gull"]}}
+    )
+    again = override_config(own, {"data": {"ground_truth": "b.csv"}})
+    assert again.data.ground_truth_classes == ["gull"]
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "a\\b", "", ".hidden", "a;b", "C:x"])

@@ -114,6 +114,23 @@ def test_a_bare_folder_of_gray_pngs_can_be_read(tmp_path: Path) -> None:
     assert len(read_bbox_csv(tmp_path / "prediction.csv")) == 1
 
 
+def test_a_bare_folder_may_name_its_files_as_other_tools_do(tmp_path: Path) -> None:
+    write_soft_label(tmp_path / "a.png", spot())
+    (tmp_path / "a.png").rename(tmp_path / "a.PNG")
+    write_soft_label(tmp_path / "0001.jpg.png", spot())
+    write_soft_label(tmp_path / "weights" / "a.png", np.zeros(spot().shape, np.float32))
+    (tmp_path / "weights" / "a.png").rename(tmp_path / "weights" / "a.PNG")
+    label_set = LabelSet(tmp_path)
+    assert label_set.ids == ["0001", "a"]
+    for image_id in label_set.ids:
+        np.testing.assert_allclose(label_set.read(image_id), spot(), atol=1e-4)
+    assert label_set.read_weights("a").max() == 0
+    assert label_set.read_weights("0001").min() == 1
+    before = label_set.fingerprint()
+    write_soft_label(tmp_path / "0001.jpg.png", spot() / 2)
+    assert LabelSet(tmp_path).fingerprint() != before
+
+
 def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
     make(tmp_path / "set", ["a"])
     (tmp_path / "set" / "label_set.json").write_text("{")

@@ -122,6 +122,14 @@ def test_a_video_that_was_cut_short_is_said(suffix: str, tmp_path: Path) -> None
     assert told.startswith(f"behind {float(frames[-1].time_s):.3f} s")
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov"])
+def test_a_whole_video_whose_clock_begins_late_is_not_broken(suffix: str, tmp_path: Path) -> None:
+    times = [5 + number / 5 for number in range(25)]
+    frames, breaks = split(write_video(tmp_path / f"a.{suffix}", times))
+    assert (len(frames), breaks) == (25, [])
+    assert frames[0].time_s == 0
+
+
 def test_a_clock_that_goes_back_is_said(tmp_path: Path) -> None:
     one, other = (write_video(tmp_path / f"{name}.ts", [0, 0.2, 0.4]) for name in "ab")
     both = tmp_path / "both.ts"

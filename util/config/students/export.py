@@ -9,7 +9,9 @@ class ExportSection(Section):
     """The ONNX file of a trained student or detector."""
 
     output: ConfigPath | None = Field(
-        None, description="The file; null = student.onnx, or detector.onnx, beside the checkpoint."
+        None,
+        description="The file; null = student.onnx, or detector.onnx, beside the checkpoint, and"
+        " student-NAME.onnx beside one that is not best.pt.",
     )
     opset: int = Field(18, ge=18, le=23, description="Version of ONNX's operators.")
     int8: bool = Field(
