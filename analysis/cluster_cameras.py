@@ -56,10 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     frames = find_frames(config)
     matrix = find_matrix(settings, config.paths.runs)
     if matrix is not None:
-        asked = config.streams.cameras or matrix.cameras
-        matrix = keep_cameras(
-            matrix, asked if needs_scores(settings) else [each.name for each in frames], settings
-        )
+        matrix = keep_cameras(matrix, frames, config)
     known = gather(config, frames, matrix)
     rest, new = known.part(settings.newcomers)
     base = known.only(rest)
@@ -140,18 +137,23 @@ def find_frames(config: Config) -> "list[Camera]":
 
 
 def keep_cameras(
-    matrix: "CrossMatrix", names: Sequence[str], settings: ClustersSection
+    matrix: "CrossMatrix", frames: "Sequence[Camera]", config: Config
 ) -> "CrossMatrix | None":
     """Take the scores of the cameras that are clustered; None where boxes do for those without.
 
     Args:
         matrix: Of all cameras that have scores.
-        names: Of those that are clustered.
-        settings: Say whether scores are needed.
+        frames: Cameras with frames, all of which are clustered where boxes are compared.
+        config: Says what is compared, and which cameras.
 
     Raises:
         UserError: Cameras lack scores that are needed.
     """
+    settings = config.clusters
+    if needs_scores(settings):
+        names = config.streams.cameras or matrix.cameras
+    else:
+        names = [camera.name for camera in frames]
     if not (lacking := [name for name in names if name not in matrix.cameras]):
         return matrix.only([name for name in matrix.cameras if name in names])
     said = f"there are no scores of {listed(lacking, 20)}, but of {listed(matrix.cameras, 20)}"
