@@ -1,7 +1,7 @@
 """Tables of scores with their intervals, and of paired differences between label sets."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pandas as pd
 from util.disk.whole_files import write_text
 from util.errors import UserError, listed
 from util.metrics.intervals import Interval, holm, paired_difference
-from util.running.locks import locked
+from util.running.locks import NoLocksError, locked
 
 Scores = dict[str, Interval]
 """Single scores of one label set, by name: estimate () and resampled (R,)."""
@@ -224,10 +224,17 @@ def _read_other_splits(path: Path, split: str) -> pd.DataFrame:
     return kept[kept["split"] != split]
 
 
-def _alone_with(path: Path) -> AbstractContextManager[None]:
-    """Keep evaluations of other splits from a table between its reading and its writing."""
+@contextmanager
+def _alone_with(path: Path) -> Iterator[None]:
+    """Keep evaluations of other splits from a table between its reading and its writing.
+
+    Where the file system has no locks nobody is kept out: what was measured is worth more.
+    """
     lock = path.with_name(f".{path.name}.lock")
-    return locked(lock, str(path), patience_s=None, leaves_file=False)
+    with ExitStack() as stack:
+        with suppress(NoLocksError):
+            stack.enter_context(locked(lock, str(path), patience_s=None, leaves_file=False))
+        yield
 
 
 def _is_readable(path: Path) -> bool:
