@@ -10,13 +10,13 @@ of YOLO with a class and four numbers or a rectangle of labelme. classes.json na
 YOLO's are called by their numbers where no classes.txt beside them names them. Images that were not
 annotated, or of which labelme or YOLO has no file, get no mask. Files that are there with other
 content are kept, and nothing is written, unless --overwrite is given; a run that was stopped goes
-on.
+on. Masks of images that get none now stay, and are named.
 Next: python analysis/pixel_evaluation.py --data.masks OUTPUT
 """
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unreadable:
         count = count_of(len(unreadable), "image")
         print(f"Left out {count} that cannot be read: {listed(unreadable)}")
+    report_earlier(output, name_files(list(image_paths), config.data.mask_names), outlines)
     print_next(["analysis/pixel_evaluation.py", "--data.masks", str(output)], argv)
     return 0
 
@@ -107,6 +108,27 @@ def report(
     if num_unknown := len(objects) - known.total():
         print(
             f"Ignored (255): {count_of(num_unknown, 'region')} to ignore, or boxes without outline"
+        )
+
+
+def report_earlier(output: Path, places: Mapping[str, str], painted: Collection[str]) -> None:
+    """Say which images have a mask there that was not painted now, but counts as truth.
+
+    Args:
+        output: Folder of the masks.
+        places: Of the mask of each image below it, without a suffix.
+        painted: Images that were painted.
+    """
+    earlier = [
+        image_id
+        for image_id, place in places.items()
+        if image_id not in painted and id_to_path(output, place).exists()
+    ]
+    if earlier:
+        print(
+            f"{output} has masks of {count_of(len(earlier), 'image')} that this truth does not "
+            f"annotate, and they count as truth, too: {listed(earlier)}; delete them if they are "
+            "of an earlier one"
         )
 
 

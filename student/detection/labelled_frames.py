@@ -17,6 +17,7 @@ from util.ground_truth.reading import read_truths
 from util.images.files import find_images
 from util.images.splits import read_split
 from util.label_set import PREDICTION, LabelSet, find_label_set
+from util.learning.detection.targets import NOTHING, Truth
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +48,8 @@ class LabelledFrames:
 
     Attributes:
         image_paths: Path of each image by its id.
-        boxes: Table of `util.bbox_csv`, of the images of both splits; regions to ignore too, in
-            which what is found is not false.
+        boxes: Table of `util.bbox_csv`, of the images of both splits; regions to ignore too, of
+            which nothing is learnt, and in which what is found is not false.
         classes: What there is to find; the number of a class is its place here.
         train_ids: To learn from.
         validation_ids: To see how well it is learnt.
@@ -70,17 +71,21 @@ class LabelledFrames:
         return split_ignored(self.boxes)[0]
 
     @cached_property
-    def _truths(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Corners and class numbers of each image that has boxes."""
+    def _truths(self) -> dict[str, Truth]:
+        """What `truth` gives of each image that has boxes."""
         numbers = {name: number for number, name in enumerate(self.classes)}
-        corners = self.objects[COORDINATES].to_numpy(np.float64)
-        classes = self.objects["obj_class"].map(numbers).to_numpy(np.int64)
-        rows = self.objects.groupby("image", sort=False).indices
-        return {str(image_id): (corners[at], classes[at]) for image_id, at in rows.items()}
+        corners = self.boxes[COORDINATES].to_numpy(np.float64)
+        classes = self.boxes["obj_class"].map(numbers).to_numpy(np.int64)
+        is_ignored = ~self.boxes.index.isin(self.objects.index)
+        rows = self.boxes.groupby("image", sort=False).indices
+        return {
+            str(image_id): Truth(corners[at], classes[at], is_ignored[at])
+            for image_id, at in rows.items()
+        }
 
-    def truth(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-        """Give the boxes of an image: (T, 4) relative corners, and (T,) int, their classes."""
-        return self._truths.get(image_id, (np.zeros((0, 4)), np.zeros(0, np.int64)))
+    def truth(self, image_id: str) -> Truth:
+        """Give the boxes of an image and its regions to ignore, relative to it."""
+        return self._truths.get(image_id, NOTHING)
 
 
 def gather_labelled_frames(

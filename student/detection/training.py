@@ -215,7 +215,7 @@ def batches(
         image_id = frames.train_ids[index]
         generator = Generator().manual_seed(mix_seed("view", section.seed, epoch, index))
         image_rgb = read_image(frames.image_paths[image_id])
-        return [draw_view(image_rgb, *frames.truth(image_id), settings, generator)]
+        return [draw_view(image_rgb, frames.truth(image_id), settings, generator)]
 
     return read_ahead(read, put_together, groups, section.num_workers)
 

@@ -16,7 +16,7 @@ from util.images.files import read_image
 from util.learning.detection.fitting import fit
 from util.learning.detection.loss import image_losses
 from util.learning.detection.network import Detector
-from util.learning.detection.targets import Truth, assign
+from util.learning.detection.targets import assign
 from util.learning.inference.torch_session import scale_images
 from util.learning.processes import gather_objects
 from util.learning.runs.run_folder import Row
@@ -58,8 +58,7 @@ def _look(
     """Look at an image as a camera would."""
     fitted = fit(read_image(frames.image_paths[image_id]), network.settings.size_px)
     height, width = (int(side) for side in fitted.shown_hw)
-    corners, classes = frames.truth(image_id)
-    truth = Truth(corners * [width, height, width, height], classes)
+    truth = frames.truth(image_id).on((height, width))
     image = fabric.to_device(torch.from_numpy(fitted.image_rgb)[None])
     cells = network(scale_images(image.permute(0, 3, 1, 2)))
     targets = fabric.to_device(assign([truth], fitted.image_rgb.shape[:2]))

@@ -43,18 +43,13 @@ class View(NamedTuple):
 
 
 def draw_view(
-    image_rgb: np.ndarray,
-    corners: np.ndarray,
-    classes: np.ndarray,
-    settings: ViewSettings,
-    generator: Generator,
+    image_rgb: np.ndarray, truth: Truth, settings: ViewSettings, generator: Generator
 ) -> View:
     """Draw a view of an image.
 
     Args:
         image_rgb: (H, W, 3) uint8.
-        corners: (T, 4) float, the corners of its boxes relative to it.
-        classes: (T,) int, their classes.
+        truth: Its boxes, relative to it.
         settings: What may be done.
         generator: Decides what is done, and nothing else does.
 
@@ -65,7 +60,7 @@ def draw_view(
     usual = settings.size_px / max(image_rgb.shape[:2])
     zoom = settings.zoom ** draw_between(generator, -1, 1)
     seen = resize(image_rgb, usual * zoom)
-    boxes = corners * np.tile(seen.shape[1::-1], 2)
+    boxes = truth.on(seen.shape[:2]).boxes_xyxy
     if settings.strength and draw_below(generator, 2):
         seen = seen[:, ::-1]
         boxes = boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + np.array([1, 0, 1, 0]) * seen.shape[1]
@@ -77,11 +72,11 @@ def draw_view(
     (rows, from_rows), (columns, from_columns) = placed
     canvas[rows, columns] = seen[from_rows, from_columns]
     moved = [columns.start - from_columns.start, rows.start - from_rows.start]
-    truth = _cut(boxes + np.tile(moved, 2), classes, canvas.shape[:2])
+    shown = truth._replace(boxes_xyxy=boxes + np.tile(moved, 2))
     image = torch.from_numpy(canvas).permute(2, 0, 1)
     if settings.strength:
         image = change_colours(image, settings.strength, generator)
-    return View(image, truth)
+    return View(image, _cut(shown, canvas.shape[:2]))
 
 
 def _place(length: int, room: int, generator: Generator) -> tuple[slice, slice]:
@@ -93,10 +88,14 @@ def _place(length: int, room: int, generator: Generator) -> tuple[slice, slice]:
     return slice(0, shown), slice(start, start + shown)
 
 
-def _cut(boxes: np.ndarray, classes: np.ndarray, size_hw: tuple[int, ...]) -> Truth:
-    """Cut boxes to what is seen of them, and leave out those of which too little is."""
+def _cut(truth: Truth, size_hw: tuple[int, ...]) -> Truth:
+    """Cut boxes to what is seen of them, and leave out those of which too little is.
+
+    Of regions to ignore, all that is seen is kept.
+    """
     height, width = size_hw
-    seen = boxes.clip(0, [width, height, width, height])
-    sides, whole = (each[:, 2:] - each[:, :2] for each in (seen, boxes))
-    is_seen = (sides > 0).all(axis=1) & (sides.prod(axis=1) >= LEAST_SEEN * whole.prod(axis=1))
-    return Truth(seen[is_seen], classes[is_seen])
+    seen = truth.boxes_xyxy.clip(0, [width, height, width, height])
+    sides, whole = (each[:, 2:] - each[:, :2] for each in (seen, truth.boxes_xyxy))
+    least = np.where(truth.is_ignored, 0, LEAST_SEEN)
+    is_seen = (sides > 0).all(axis=1) & (sides.prod(axis=1) >= least * whole.prod(axis=1))
+    return Truth(seen[is_seen], truth.classes[is_seen], truth.is_ignored[is_seen])

@@ -227,6 +227,19 @@ def test_masks_that_are_there_are_replaced_by_wish_alone(config: Path) -> None:
     assert (paint(config, "--overwrite")["sub/möwe"][:5, :5] == 255).all()
 
 
+def test_masks_of_an_earlier_truth_stay_and_are_named(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_coco(config, {"segmentation": [SQUARE]})
+    assert "an earlier one" not in (paint(config), capsys.readouterr().out)[1]
+    path = config.parent / "truth.json"
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps(told | {"images": told["images"][:1]}))
+    assert sorted(paint(config, "--overwrite")) == ["leer", "sub/möwe"]
+    said = "has masks of 1 image that this truth does not annotate, and they count as truth, too: "
+    assert f"{said}leer; delete them if they are of an earlier one" in capsys.readouterr().out
+
+
 def test_outlines_beside_the_image_and_boxes_without_an_area_are_nothing(config: Path) -> None:
     outside = [70.0, 5.0, 80.0, 5.0, 80.0, 15.0]
     write_coco(config, {"segmentation": [outside]}, {"bbox": [60, 0, 5, 5]}, {"bbox": [5, 5, 0, 4]})

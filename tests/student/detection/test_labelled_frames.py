@@ -43,12 +43,11 @@ def test_boxes_are_given_by_image_relative_to_it_with_numbers_of_classes(cameras
     assert frames.classes == ["boat", "gull"]
     assert (len(frames.train_ids), len(frames.validation_ids)) == (24, 8)
     assert len(frames.boxes) == 32  # those of the test split are not read
-    corners, classes = frames.truth("cam1/frame_0")
+    corners, classes, is_ignored = frames.truth("cam1/frame_0")
     assert corners.shape == (1, 4)
     np.testing.assert_allclose((corners[0, 2:] - corners[0, :2]) * [64, 48], 16, atol=1e-3)
-    assert classes.tolist() == [1]
-    nothing, none = frames.truth("cam1/frame_99")
-    assert (nothing.shape, none.shape) == ((0, 4), (0,))
+    assert (classes.tolist(), is_ignored.tolist()) == ([1], [False])
+    assert [each.shape for each in frames.truth("cam1/frame_99")] == [(0, 4), (0,), (0,)]
 
 
 @pytest.mark.parametrize("label_set", [None, "some"])
@@ -91,7 +90,11 @@ def test_regions_to_ignore_are_nothing_to_find_and_nothing_found_in_them_is_fals
         (cameras.parent / "few" / f"{split}.txt").write_text(f"{name}\n")
     frames = gather(cameras)
     assert (len(frames.boxes), len(frames.objects)) == (2, 1)
-    assert frames.truth(name)[0].tolist() == [[0, 0, 0.25, pytest.approx(1 / 3)]]
+    truth = frames.truth(name).on((height, width))
+    assert truth.boxes_xyxy.tolist() == [
+        pytest.approx(b) for b in ([0, 0, 16, 16], [32, 0, 64, 48])
+    ]
+    assert truth.is_ignored.tolist() == [False, True]
     found = np.array([[0, 0, 16, 16], [40, 4, 60, 40]], np.float32)
     seen = Boxes(found, np.array([0.5, 0.9], np.float32), ("gull", "gull"))
     assert measure(frames, [name], [(0.0, 1, (height, width), seen)])["val_ap50"] == 1

@@ -19,9 +19,9 @@ def image_losses(cells: Cells, targets: Targets) -> Tensor:
     """Quality focal loss of how sure cells are, and generalised IoU loss of their boxes.
 
     A cell that is to find a box should be as sure of its class as its own box overlaps with that
-    (Li et al., arXiv 2006.04388, equation 5); all others of nothing. Boxes: Rezatofighi et al.,
-    arXiv 1902.09630. The loss of a batch is the sum of its images' divided by how many cells are to
-    find a box.
+    (Li et al., arXiv 2006.04388, equation 5); all others of nothing, but for what is ignored of
+    them. Boxes: Rezatofighi et al., arXiv 1902.09630. The loss of a batch is the sum of its images'
+    divided by how many cells are to find a box.
 
     Args:
         cells: Of all images of the batch.
@@ -33,10 +33,12 @@ def image_losses(cells: Cells, targets: Targets) -> Tensor:
     num_images, num_cells, _ = cells.logits.shape
     logits = cells.logits.flatten(0, 1).float()
     found = cells.boxes_xyxy.flatten(0, 1)[targets.cells].float()
-    quality = torch.zeros_like(logits)
+    quality, is_judged = torch.zeros_like(logits), torch.ones_like(logits)
     overlap = paired_iou(found.detach(), targets.boxes_xyxy)
     quality[targets.cells, targets.classes] = overlap
-    wrong = (quality - logits.sigmoid()).abs().pow(FOCUS)
+    is_judged[*targets.ignored.T] = 0
+    is_judged[targets.cells, targets.classes] = 1
+    wrong = (quality - logits.sigmoid()).abs().pow(FOCUS) * is_judged
     sure = wrong * F.binary_cross_entropy_with_logits(logits, quality, reduction="none")
     losses = sure.view(num_images, -1).sum(dim=1)
     boxes = generalized_box_iou_loss(found, targets.boxes_xyxy)

@@ -20,12 +20,24 @@ class Truth(NamedTuple):
     """The true boxes of an image.
 
     Attributes:
-        boxes_xyxy: (T, 4) float, pixels of the image as the network sees it, none without an area.
+        boxes_xyxy: (T, 4) float, pixels of the image as the network sees it, or relative to its
+            sides where that is said; none without an area.
         classes: (T,) int, their numbers in the list of classes.
+        is_ignored: (T,) bool, regions in which nobody knows what there is of their class.
     """
 
     boxes_xyxy: np.ndarray
     classes: np.ndarray
+    is_ignored: np.ndarray
+
+    def on(self, size_hw: Sequence[int]) -> "Truth":
+        """Give relative boxes in pixels of an image of a height and width."""
+        height, width = size_hw
+        return self._replace(boxes_xyxy=self.boxes_xyxy * [width, height, width, height])
+
+
+NOTHING = Truth(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, bool))
+"""The truth of an image without any box."""
 
 
 class Targets(NamedTuple):
@@ -35,11 +47,14 @@ class Targets(NamedTuple):
         cells: (P,) int64, number of each among all cells of the batch, image by image.
         boxes_xyxy: (P, 4) float32, the box that it is to find.
         classes: (P,) int64, of that.
+        ignored: (I, 2) int64, cells and the class of which each may say what it likes, where it is
+            not to find a box of that.
     """
 
     cells: Tensor
     boxes_xyxy: Tensor
     classes: Tensor
+    ignored: Tensor
 
 
 def assign(truths: Sequence[Truth], size_hw: tuple[int, int]) -> Targets:
@@ -48,7 +63,8 @@ def assign(truths: Sequence[Truth], size_hw: tuple[int, int]) -> Targets:
     They are those of the grid whose cells are fine enough: no more than `LARGEST_CELLS` fit into
     the longer side, if one is so coarse. A cell that two boxes want finds that whose centre is
     nearer (of equal ones the first). Nine instead of the one at the centre, since with so few right
-    cells hardly anything would be learnt (Ge et al., arXiv 2107.08430, section 2.1).
+    cells hardly anything would be learnt (Ge et al., arXiv 2107.08430, section 2.1). Cells whose
+    middle lies in a region to ignore may say of its class what they like.
 
     Args:
         truths: Of each image of a batch.
@@ -56,9 +72,11 @@ def assign(truths: Sequence[Truth], size_hw: tuple[int, int]) -> Targets:
     """
     grids = [(size_hw[0] // stride, size_hw[1] // stride) for stride in STRIDES_PX]
     first_cell = np.cumsum([0, *(rows * columns for rows, columns in grids)])
+    of_all = Truth(*(np.concatenate(part) for part in zip(NOTHING, *truths, strict=True)))
     image = np.repeat(np.arange(len(truths)), [len(truth.classes) for truth in truths])
-    boxes = np.concatenate([np.zeros((0, 4)), *(truth.boxes_xyxy for truth in truths)])
-    classes = np.concatenate([np.zeros(0, int), *(truth.classes for truth in truths)])
+    ignored = _find_ignored(image[of_all.is_ignored], of_all, size_hw)
+    image, boxes = image[~of_all.is_ignored], of_all.boxes_xyxy[~of_all.is_ignored]
+    classes = of_all.classes[~of_all.is_ignored]
     longer = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
     level = np.searchsorted(np.array(STRIDES_PX[:-1]) * LARGEST_CELLS, longer)
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2 / np.array(STRIDES_PX)[level][:, None]
@@ -76,4 +94,26 @@ def assign(truths: Sequence[Truth], size_hw: tuple[int, int]) -> Targets:
         torch.from_numpy(cells),
         torch.from_numpy(boxes[chosen].astype(np.float32)),
         torch.from_numpy(classes[chosen]),
+        torch.from_numpy(ignored),
     )
+
+
+def _find_ignored(image: np.ndarray, truth: Truth, size_hw: tuple[int, int]) -> np.ndarray:
+    """Find the cells whose middle lies in regions to ignore: (I, 2) int64, their numbers, classes.
+
+    Args:
+        image: (R,) int, place in the batch of the image of each region.
+        truth: Of all images, with R regions.
+        size_hw: Of the images.
+    """
+    middles = np.concatenate(
+        [
+            stride * (np.indices([side // stride for side in size_hw]).reshape(2, -1).T + 0.5)
+            for stride in STRIDES_PX
+        ]
+    )[:, ::-1]
+    regions = truth.boxes_xyxy[truth.is_ignored][:, None]
+    is_within = ((middles >= regions[..., :2]) & (middles < regions[..., 2:])).all(axis=2)
+    region, cell = np.nonzero(is_within)
+    classes = truth.classes[truth.is_ignored]
+    return np.stack([image[region] * len(middles) + cell, classes[region]], axis=1)
