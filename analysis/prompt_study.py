@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if share is not None:
         return make_share(plan, share)
     folder = config.paths.runs / config.study.name
-    check_split(folder, config.data.test_split, options.overwrite)
+    check_place(folder, config.data.test_split, options.overwrite)
     outcomes = run_plan(plan, num_processes)
     results = conclude(
         config.study,
@@ -163,12 +163,18 @@ def plan_work(config: Config, design: "Design", images: "Images") -> "StudyPlan"
     return plan_cells(design, labelling, school, folder, min_votes, images)
 
 
-def check_split(folder: Path, split: str, overwrite: bool) -> None:
-    """Refuse to replace the report of another split.
+def check_place(folder: Path, split: str, overwrite: bool) -> None:
+    """Refuse to replace what is no report of a study, or that of another split.
 
     Raises:
-        UserError: There is one, and `overwrite` is not given.
+        UserError: There is a config of something else, such as a training, or the report of another
+            split and `overwrite` is not given.
     """
+    if (folder / "config.json").exists() and not (folder / "report.html").exists():
+        raise UserError(
+            f"{folder} has the config.json of something else than a study; choose another "
+            "study.name"
+        )
     made = read_json(folder / "config.json", "delete it").get("data", {}).get("test_split", split)
     if made != split and not overwrite:
         raise UserError(
@@ -191,12 +197,13 @@ def write_results(config: Config, results: "StudyResults", folder: Path) -> None
 def show(results: "StudyResults") -> None:
     """Print the scores of the main arm, and what they come to."""
     from analysis.study.report.headline import write_opening
+    from analysis.study.report.tables import format_interval, format_number
 
     table = results.arms[0].scores
     shown = table[["label_set"]].copy()
     for who in ("teacher", "student"):
         shown[who] = [
-            "-" if pd.isna(score) else f"{score:.3f} [{low:.3f}, {high:.3f}]"
+            "-" if pd.isna(score) else f"{format_number(score)} {format_interval(low, high)}"
             for score, low, high in table[[who, f"{who}_low", f"{who}_high"]].to_numpy()
         ]
     images = f"{results.num_images} images of {results.split}"

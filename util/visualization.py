@@ -88,6 +88,8 @@ def draw_boxes(
 ) -> None:
     """Draw boxes into an (H, W, 3) uint8 image, outside of what they hold.
 
+    Where the image ends, so does that: lines are drawn along its border.
+
     Args:
         image_rgb: To draw into.
         edges: (N, 4) relative x0, y0, x1, y1.
@@ -99,9 +101,9 @@ def draw_boxes(
     corners = np.round(edges * [width, height, width, height]).astype(int).tolist()
     for step in range(gap_px, gap_px + thickness_px):
         for x0, y0, x1, y1 in corners:
-            cv2.rectangle(
-                image_rgb, (x0 - 1 - step, y0 - 1 - step), (x1 + step, y1 + step), colour_rgb
-            )
+            first = max(x0 - 1 - step, 0), max(y0 - 1 - step, 0)
+            last = min(x1 + step, width - 1), min(y1 + step, height - 1)
+            cv2.rectangle(image_rgb, first, last, colour_rgb)
 
 
 def draw_curves(

@@ -19,6 +19,25 @@ STOPS = 9
 IMAGES_A_PAGE = 60
 """So that a page of many label sets opens at once."""
 
+NEAR = 5
+"""Pages before and after one that it leads to, beside the first and the last: not to all, of which
+there may be thousands."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of images.
+
+    Attributes:
+        name: Of its file.
+        first: Image on it.
+        last: Image on it.
+    """
+
+    name: str
+    first: str
+    last: str
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -42,6 +61,8 @@ def write_pages(
 ) -> None:
     """Write `index.html` and, where there are many images, `page_2.html` and so on.
 
+    The first leads to the sheets.
+
     Args:
         folder: Has the pictures.
         title: Of the pages.
@@ -57,7 +78,7 @@ def write_pages(
         image_ids[start : start + IMAGES_A_PAGE]
         for start in range(0, len(image_ids), IMAGES_A_PAGE)
     ]
-    names = [name_page(number) for number in range(1, len(parts) + 1)]
+    pages = [Page(name_page(n), part[0], part[-1]) for n, part in enumerate(parts, start=1)]
     for number, part in enumerate(parts):
         page = template.render(
             title=title,
@@ -66,12 +87,15 @@ def write_pages(
             sheets=[to_url(folder, sheet) for sheet in sheets],
             is_judged=material.is_judged,
             gradient=", ".join(f"rgb({r} {g} {b})" for r, g, b in shades),
-            pages=[
-                (name, of_page[0], of_page[-1]) for name, of_page in zip(names, parts, strict=True)
-            ],
+            pages=pages,
             number=number,
+            near=[
+                at
+                for at in range(len(pages))
+                if at in (0, len(pages) - 1) or abs(at - number) <= NEAR
+            ],
         )
-        write_page(folder / names[number], page)
+        write_page(folder / pages[number].name, page)
 
 
 def name_page(number: int) -> str:

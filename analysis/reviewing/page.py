@@ -19,7 +19,7 @@ from analysis.reviewing.searching import (
     Source,
     Sources,
 )
-from analysis.study.report.gallery import Picture, encode
+from analysis.study.report.gallery import Picture, show_boxes
 from util.bbox_csv import boxes_to_table
 from util.data_classes import BoxSettings
 from util.disk.whole_files import whole_file
@@ -156,13 +156,13 @@ def draw_card(
         if source is sources.teacher:
             of_teacher = boxes
         title = f"{source.name}, up to {soft_label.max(initial=0):.2f}"
-        of_maps.append(encode(SCALE.paint(soft_label), boxes, PREDICTION_RGB, title))
+        of_maps.append(show_boxes(SCALE.paint(soft_label), boxes, PREDICTION_RGB, title))
     try:
         photo = read_image(image_paths[image_id])
     except UserError as error:
         return Card(image_id, why, of_maps, str(error), of_list)
     title = f"photo, boxes of {sources.teacher.name}"
-    pictures = [encode(photo, of_teacher, PREDICTION_RGB, title), *of_maps]
+    pictures = [show_boxes(photo, of_teacher, PREDICTION_RGB, title), *of_maps]
     return Card(image_id, why, pictures, trouble="", held_out=of_list)
 
 

@@ -4,18 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from analysis.study.arms import Arm
 from analysis.study.results import GalleryRow, Panel
 from analysis.study.scoring import Metric
 from analysis.work.cells import predictions
 from analysis.work.judging import Counts, Judge
-from util.bbox_csv import COLUMNS, boxes_to_table, split_ignored
+from util.bbox_csv import boxes_to_table, split_ignored
 from util.data_classes import least_confidence
 from util.images.files import read_image
 from util.label_set import LabelSet
 from util.masks_to_bboxes import soft_label_to_boxes
+
+FOUND_AND_MISSED = [0, 2]
+"""Columns of counts of boxes: true positives and false negatives, all there is to find."""
 
 
 def choose_gallery(arm: Arm, judge: Judge, image_paths: Mapping[str, Path]) -> list[GalleryRow]:
@@ -25,16 +27,18 @@ def choose_gallery(arm: Arm, judge: Judge, image_paths: Mapping[str, Path]) -> l
     rows = []
     for index, why in choose_images(counts, arm.metric).items():
         image_id = judge.image_ids[index]
-        truths = pd.DataFrame(columns=COLUMNS)
+        truths = mask = None
         if judge.truths is not None:
             truths, _ = split_ignored(judge.truths[judge.truths["image"] == image_id])
+        elif judge.masks is not None:
+            mask = judge.masks.read(image_id)
         panels = [
             _panel(f"{name}, {who}", LabelSet(folder), image_id, judge)
             for name in sources
             for who, folder in _shown_label_sets(arm, name)
         ]
         image = read_image(image_paths[image_id])
-        rows.append(GalleryRow(image_id, why, image, truths, panels))
+        rows.append(GalleryRow(image_id, why, image, truths, mask, panels))
     return rows
 
 
@@ -50,7 +54,8 @@ def choose_images(counts: Sequence[Counts], metric: Metric) -> dict[int, str]:
     """
     rows = [metric.counts(each) for each in counts]
     scores = np.array([metric.of_each(each) for each in rows])
-    has_something = np.any(rows, axis=(0, 2)) & np.isfinite(scores).all(axis=0)
+    sought = [each[:, FOUND_AND_MISSED] if metric.needs == "boxes" else each for each in rows]
+    has_something = np.any(sought, axis=(0, 2)) & np.isfinite(scores).all(axis=0)
     there = np.flatnonzero(has_something)
     if not len(there):
         return {0: "the first test image"}

@@ -59,8 +59,13 @@ def _note_void(arm: Arm) -> Iterator[str]:
     if vague := [name for name, facts in arm.facts.items() if facts.get("is_any_object")]:
         yield f"It answers {listed(vague, 20)} with any salient object, for want of a known word."
     silent = [name for name in arm.asked if arm.teachers[name]["is_empty"].all()]
-    if silent:
+    if silent and arm.metric.needs == "boxes":
         yield f"The teacher finds nothing in any test image for {listed(silent, 20)}."
+    elif silent:
+        yield (
+            f"Maps of {listed(silent, 20)} nowhere pass the threshold of boxes, which average "
+            "precision does not ask for."
+        )
     if arm.same_as:
         twins = [f"{name} = {first}" for name, first in arm.same_as.items()]
         yield (
@@ -98,7 +103,7 @@ def _note_statistics(arm: Arm, num_drawn: int) -> Iterator[str]:
     """What the numbers of prompts and of images, or groups of them, do not allow."""
     pairs, resamples = math.comb(len(arm.prompts), 2), arm.metric.num_resamples
     smallest = max(1 / (1 + resamples), 2.0 ** (1 - num_drawn))  # see `shifted_p_value`
-    if pairs * smallest > SIGNIFICANT:
+    if num_drawn > 1 and pairs * smallest > SIGNIFICANT:
         yield (
             f"No pair of prompts can be told apart after Holm's adjustment: for "
             f"{count_of(pairs, 'pair')} p has to be below {SIGNIFICANT / pairs:.2g}, and "

@@ -82,14 +82,16 @@ class GalleryRow:
         image_id: Of the image.
         why: Why it is shown, such as `the prompts disagree most` (see `choose_images`).
         image_rgb: (H, W, 3) uint8.
-        truths: Table of its true boxes.
+        truths: Table of its true boxes; None where boxes are not judged.
+        mask: (H, W) uint8, its true mask, as of `util.images.masks`; None where boxes are judged.
         panels: Maps of label sets, teachers' and students'.
     """
 
     image_id: str
     why: str
     image_rgb: np.ndarray
-    truths: pd.DataFrame
+    truths: pd.DataFrame | None
+    mask: np.ndarray | None
     panels: Sequence[Panel]
 
 

@@ -135,7 +135,8 @@ def test_maps_and_overlays_have_the_one_scale_of_their_label_set(project: Path) 
     photo = read_image(project.parents[2] / "images/c.png")
     overlay = read_image(project / "1_low/overlay/c.png")
     expected = (1 - COVER) * photo + COVER * COLOURS_RGB[255]
-    assert abs(overlay - expected).max() <= 1
+    assert abs(overlay - expected)[1:-1, 1:-1].max() <= 1
+    assert (overlay[[0, -1]] == PREDICTION_RGB).all()  # of a box that is the whole image
 
 
 def test_a_sheet_has_a_row_an_image_with_photo_truth_and_maps(project: Path) -> None:
@@ -146,7 +147,8 @@ def test_a_sheet_has_a_row_an_image_with_photo_truth_and_maps(project: Path) -> 
     photo = read_image(project.parents[2] / "images/c.png")
     np.testing.assert_array_equal(cells[0], photo.repeat(4, axis=0).repeat(4, axis=1))
     assert (cells[1] == TRUTH_RGB).all(axis=2).any()
-    assert (cells[2] == COLOURS_RGB[255]).all()
+    assert (cells[2][1:-1, 1:-1] == COLOURS_RGB[255]).all()
+    assert (cells[2][[0, -1]] == PREDICTION_RGB).all()
     assert cells[3][0, 0].tolist() == COLOURS_RGB[0].tolist()
     blank = read_image(project / "row/b <i>.png")[:, column_left(1) : column_left(2)]
     assert (blank == 255).all()  # it has no mask
@@ -271,6 +273,21 @@ def test_many_images_are_browsed_page_by_page(
     assert '<a rel="prev" href="index.html">' in second
     assert 'rel="prev"' not in first
     assert 'rel="next"' not in second
+
+
+def test_a_page_leads_to_its_neighbours_and_the_ends_and_the_first_to_the_sheets(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analysis.pictures.page, "IMAGES_A_PAGE", 1)
+    monkeypatch.setattr(analysis.pictures.page, "NEAR", 0)
+    assert run(project) == 0
+    pages = [(project / name).read_text() for name in ("index.html", "page_2.html", "page_3.html")]
+    assert [re.findall(r">([123])</[ab]>|<li>(…)<", page)[:3] for page in pages] == [
+        [("1", ""), ("", "…"), ("3", "")],
+        [("1", ""), ("2", ""), ("3", "")],
+        [("1", ""), ("", "…"), ("3", "")],
+    ]
+    assert ["sheet_1.png" in page for page in pages] == [True, False, False]
 
 
 def test_without_masks_the_truth_is_left_out_and_said(

@@ -113,6 +113,16 @@ def test_examples_are_typical_the_worst_and_where_prompts_disagree() -> None:
         assert {why.split(":")[0] for why in chosen.values()} == {"typical", "worst"}
 
 
+def test_images_with_nothing_but_false_alarms_are_shown_where_there_are_no_others() -> None:
+    found = np.array([[1, 0, 0], [0, 0, 2], [1, 1, 1], [0, 3, 0], [0, 0, 0]])
+    other = np.array([[1, 0, 0], [0, 1, 2], [0, 1, 2], [0, 0, 0], [0, 1, 0]])
+    metric = Metric("box F1", "boxes", 0, f1)
+    counts = [{"boxes": each[:, None]} for each in (found, other)]
+    assert set(choose_images(counts, metric)) == {1, 2}
+    without = [{"boxes": each[3:, None]} for each in (found, other)]
+    assert choose_images(without, metric) == {0: "the first test image"}
+
+
 def test_a_second_run_makes_nothing_anew_and_the_same_report(finished: Path) -> None:
     report = finished.parent / "runs" / "study" / "report.html"
     before = {
@@ -355,6 +365,15 @@ def test_the_plan_counts_what_is_there_and_times_what_is_not(
     assert float(trainings[3]) > 0.1
     assert trainings[4] == "min"
     assert sorted((finished.parent / "cells").iterdir()) == before
+
+
+def test_the_folder_of_something_else_is_no_place_for_a_report(finished: Path) -> None:
+    run = finished.parent / "runs" / "student"
+    run.mkdir()
+    (run / "config.json").write_text("{}")
+    with pytest.raises(UserError, match="something else than a study; choose another study"):
+        study(arguments(finished, "--study.name=student"))
+    assert [path.name for path in run.iterdir()] == ["config.json"]
 
 
 def test_the_report_of_another_split_is_not_replaced(finished: Path) -> None:

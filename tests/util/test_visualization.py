@@ -10,6 +10,7 @@ from student.training import PANELS
 from tests.conftest import box_table
 from util.images.files import find_images
 from util.visualization import (
+    draw_boxes,
     draw_curves,
     draw_overlay,
     draw_precision_recall,
@@ -105,3 +106,16 @@ def test_figures_of_ours_are_no_images(tmp_path: Path) -> None:
     write_figure(tmp_path / "x.svg", new_figure(2, 2))
     (tmp_path / "photo.png").write_bytes(b"")
     assert list(find_images(tmp_path)) == ["photo"]
+
+
+def test_lines_of_boxes_that_end_with_the_image_are_drawn_on_its_border() -> None:
+    image = np.zeros((40, 50, 3), np.uint8)
+    draw_boxes(image, np.array([[0, 0, 1, 1]]), (255, 0, 0), thickness_px=2, gap_px=1)
+    is_red = image[..., 0] == 255
+    assert is_red[[0, -1]].all()
+    assert is_red[:, [0, -1]].all()
+    assert not is_red[1:-1, 1:-1].any()
+    half = np.zeros((40, 50, 3), np.uint8)
+    draw_boxes(half, np.array([[0.2, 0.5, 0.8, 1]]), (255, 0, 0))
+    assert np.flatnonzero(half[..., 0].all(axis=1)).tolist() == []
+    assert np.flatnonzero(half[:, 25, 0]).tolist() == [19, 39]

@@ -28,6 +28,8 @@ COMPONENT_FILLS = {
     "prompt x image": ("#CC79A7", "\\\\"),
     "residual": ("#BBBBBB", ""),
 }
+RELIABILITY = "reliability"
+
 SHARE_WITH_TEXT = 0.06
 """Smallest share whose bar is wide enough for its number."""
 
@@ -36,8 +38,8 @@ def write_figures(results: StudyResults, folder: Path) -> list[str]:
     """Write every plot that the results allow as PNG and SVG.
 
     Returns:
-        Their names without suffix: `scores`, `transfer`, `gain`, `components`, each followed by -1,
-        -2 and so on where there are several arms, and `reliability`.
+        Their names without suffix, of `FIGURES`: those of an arm are followed by -1, -2 and so on
+        where there are several.
     """
     names = []
     with rc_context(STYLE), warnings.catch_warnings():
@@ -51,20 +53,14 @@ def write_figures(results: StudyResults, folder: Path) -> list[str]:
 
 def draw_figures(results: StudyResults) -> Iterator[tuple[str, Figure]]:
     """Draw every plot that the results allow, with its name."""
-    draw = {
-        "scores": draw_scores,
-        "transfer": draw_transfer,
-        "gain": draw_gain,
-        "components": draw_components,
-    }
     for number, arm in enumerate(results.arms, start=1):
         suffix = f"-{number}" if len(results.arms) > 1 else ""
-        for name, function in draw.items():
+        for name, function in OF_AN_ARM.items():
             figure = function(arm, f"{results.metric}, {results.split}")
             if figure is not None:
                 yield f"{name}{suffix}", figure
     if len(results.reliability):
-        yield "reliability", draw_reliability(results.reliability)
+        yield RELIABILITY, draw_reliability(results.reliability)
 
 
 def draw_gain(arm: ArmResults, metric: str) -> Figure | None:
@@ -144,3 +140,15 @@ def draw_reliability(reliability: pd.DataFrame) -> Figure:
     figure.supylabel("share of anomalous pixels", fontsize="medium")
     add_legend(figure, list(axes[: len(groups)]), loc="outside upper right", ncols=2)
     return figure
+
+
+OF_AN_ARM = {
+    "scores": draw_scores,
+    "transfer": draw_transfer,
+    "gain": draw_gain,
+    "components": draw_components,
+}
+"""What draws each figure of an arm, by its name."""
+
+FIGURES = (*OF_AN_ARM, RELIABILITY)
+"""All names that figures may have."""

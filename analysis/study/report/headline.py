@@ -36,7 +36,7 @@ def write_headline(arm: ArmResults, metric: str) -> str:
     prompts = arm.scores[arm.scores["kind"] == "prompt"]
     whos = [who for who in ("teacher", "student") if prompts[who].notna().any()]
     different = prompts[prompts["same_as"] == ""]
-    silence, opening = _describe_silence(prompts), ""
+    silence, opening = _describe_silence(arm.scores), ""
     if is_void(arm):
         return "; ".join([_describe_void(len(prompts)), *_describe_words(prompts), *silence]) + "."
     if len(prompts) > 1 and not arm.has_different_prompts:
@@ -49,14 +49,23 @@ def write_headline(arm: ArmResults, metric: str) -> str:
         combined = arm.gain[(arm.gain["size"] > 1) & arm.gain["score"].notna()]
         if len(combined):
             parts.append(_describe_gain(combined, len(prompts)))
-    parts += [*_describe_words(prompts), *_compare_with_chance(prompts, whos)]
+    parts += [*_describe_words(prompts), *_compare_with_chance(arm.scores, whos)]
     return f"{opening}{'; '.join(parts)}."
 
 
 def is_void(arm: ArmResults) -> bool:
-    """Tell whether the teacher has found nothing in any test image, whatever the prompt."""
-    prompts = arm.scores[arm.scores["kind"] == "prompt"]
-    return bool((prompts["teacher_empty"] == 1).all())
+    """Tell whether nothing is found in any test image by the teacher, nor by a combination."""
+    return bool(_find_nothing(arm.scores, "teacher").all())
+
+
+def _find_nothing(scores: pd.DataFrame, who: str) -> pd.Series:
+    """Tell which label sets find nothing, of those that there are.
+
+    They mark nothing, and are no better than marking everything either: average precision, which
+    knows no threshold, can be high where no map passes that of boxes.
+    """
+    there = scores[scores[who].notna()]
+    return (there[f"{who}_empty"] == 1) & ~(there[who] > there["chance"])
 
 
 def _describe_void(num_prompts: int) -> str:
@@ -87,17 +96,18 @@ def _describe_words(prompts: pd.DataFrame) -> list[str]:
     return [f"the teacher does not know words of {which} of the {_count(len(prompts))} prompts"]
 
 
-def _describe_silence(prompts: pd.DataFrame) -> list[str]:
+def _describe_silence(scores: pd.DataFrame) -> list[str]:
     """That no student has found anything, if there are any and it is so."""
-    empty = prompts["student_empty"].dropna()
-    is_silent = len(empty) > 0 and bool((empty == 1).all())
-    return ["no student finds anything in any test image"] if is_silent else []
+    is_silent = _find_nothing(scores, "student")
+    if is_silent.empty or not is_silent.all():
+        return []
+    return ["no student finds anything in any test image"]
 
 
-def _compare_with_chance(prompts: pd.DataFrame, whos: list[str]) -> list[str]:
-    """That marking everything is as good as the best prompt, if it is so."""
-    chance = float(prompts["chance"].iloc[0])
-    beaten = [who for who in whos if prompts[who].max() <= chance]
+def _compare_with_chance(scores: pd.DataFrame, whos: list[str]) -> list[str]:
+    """That marking everything is as good as the best label set, if it is so."""
+    chance = float(scores["chance"].iloc[0])
+    beaten = [who for who in whos if scores[who].max() <= chance]
     if not beaten:
         return []
     return [
@@ -112,17 +122,29 @@ def _describe_range(prompts: pd.DataFrame, metric: str, whos: list[str]) -> str:
         (only,) = prompts.to_dict("records")
         scores = [f"{format_number(only[who], 2)} for the {who}" for who in whos]
         return f"The only prompt, {only['label_set']}, has {metric} {' and '.join(scores)}"
-    ranges = []
-    for who in whos:
-        rising = prompts.dropna(subset=[who]).sort_values(who, kind="stable").to_dict("records")
-        low, high = (
-            f"{format_number(row[who], 2)} ({row['label_set']})" for row in (rising[0], rising[-1])
-        )
-        is_constant = rising[0][who] == rising[-1][who]
-        nowhere = f"not at all ({format_number(rising[0][who], 2)} for each prompt)"
-        ranges.append(nowhere if is_constant else f"between {low} and {high}")
-    of_student = f" and the student's {ranges[1]}" if len(ranges) > 1 else ""
-    return f"Wording moved the teacher's {metric} {ranges[0]}{of_student}"
+    said = f"Wording moved the teacher's {metric} {_span(prompts, 'teacher')}"
+    learnt = prompts[prompts["student"].notna()]
+    if learnt.empty:
+        return said
+    if len(learnt) == 1:
+        name, score = learnt[["label_set", "student"]].to_numpy()[0]
+        return f"{said}; only {name} has a student ({format_number(score, 2)})"
+    of_some = f" over the {_count(len(learnt))} prompts that have one"
+    return (
+        f"{said} and the student's {_span(learnt, 'student')}"
+        f"{of_some if len(learnt) < len(prompts) else ''}"
+    )
+
+
+def _span(prompts: pd.DataFrame, who: str) -> str:
+    """Lowest and highest score over prompts."""
+    rising = prompts.sort_values(who, kind="stable").to_dict("records")
+    low, high = (
+        f"{format_number(row[who], 2)} ({row['label_set']})" for row in (rising[0], rising[-1])
+    )
+    if rising[0][who] == rising[-1][who]:
+        return f"not at all ({format_number(rising[0][who], 2)} for each prompt)"
+    return f"between {low} and {high}"
 
 
 def _describe_transfer(transfer: pd.DataFrame) -> str:
@@ -142,6 +164,8 @@ def _judge_slope(low: float, high: float) -> str:
     """What an interval of a slope says against the slopes 0 and 1."""
     if low <= 0 <= high:
         return " (perhaps nothing, perhaps all of it)" if high >= 1 else " (perhaps nothing)"
+    if high < 0:
+        return " (the other way round)"
     if low <= 1 <= high:
         return " (perhaps all of it)"
     return " (less)" if high < 1 else " (more)"

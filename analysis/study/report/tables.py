@@ -24,13 +24,16 @@ TITLES = {
     "p_holm": "p\N{NO-BREAK SPACE}(Holm)",
     "over_random": "gain over a random prompt",
     "over_best": "gain over the best prompt",
-    "teacher_empty": "empty",
-    "student_empty": "empty",
     "same_as": "equal to",
 }
 DECIMALS = {"variance": 4, "seconds": 1, "teacher_empty": 2, "student_empty": 2}
 SIGNED = ("difference", "over_random", "over_best")
 IN_LATEX = {MINUS: "$-$", UNKNOWN: "--", "<": "$<$", "…": r"\ldots{}"}
+OF_AN_ARM = [field.name for field in fields(ArmResults) if field.name != "name"]
+TABLES = (*OF_AN_ARM, "arm_comparisons", "ranking", "reliability", "cells")
+"""All names that tables may have; those of an arm are followed by -1, -2 and so on where there are
+several."""
+
 LONG = 40
 """Rows from which a LaTeX table runs over pages."""
 
@@ -149,9 +152,8 @@ def gather_tables(results: StudyResults) -> dict[str, pd.DataFrame]:
     tables = {}
     for number, arm in enumerate(results.arms, start=1):
         suffix = f"-{number}" if len(results.arms) > 1 else ""
-        for field in fields(ArmResults):
-            if field.name != "name":
-                tables[f"{field.name}{suffix}"] = getattr(arm, field.name)
+        for name in OF_AN_ARM:
+            tables[f"{name}{suffix}"] = getattr(arm, name)
     if len(results.arms) > 1:
         tables["arm_comparisons"] = results.arm_comparisons
     tables["ranking"] = results.advice.ranking

@@ -10,10 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.study.report.figures import write_figures
+from analysis.study.report.figures import FIGURES, write_figures
 from analysis.study.report.gallery import render_gallery
 from analysis.study.report.headline import write_opening
-from analysis.study.report.tables import Table, gather_tables, show_table, write_tables
+from analysis.study.report.tables import (
+    TABLES,
+    Table,
+    gather_tables,
+    show_table,
+    write_tables,
+)
 from analysis.study.results import ArmResults, StudyResults
 from analysis.study.statistics.comparisons import SIGNIFICANT
 from util.page_templates import load_template, write_page
@@ -77,19 +83,21 @@ def write_report(results: StudyResults, settings: Mapping[str, Any], folder: Pat
     figures, tables = write_figures(results, folder / "figures"), gather_tables(results)
     plots = {name: inline_svg(folder / "figures" / f"{name}.svg") for name in figures}
     write_tables(tables, folder / "tables")
-    _remove_others(
-        folder / "figures", {f"{n}.{suffix}" for n in figures for suffix in ("png", "svg")}
-    )
-    _remove_others(
-        folder / "tables", {f"{n}.{suffix}" for n in tables for suffix in ("csv", "tex")}
-    )
+    _remove_older(folder / "figures", FIGURES, figures)
+    _remove_older(folder / "tables", TABLES, tables)
     write_page(folder / "report.html", render_report(results, settings, plots))
 
 
-def _remove_others(folder: Path, names: Collection[str]) -> None:
-    """Remove what an older report had and this one has not."""
+def _remove_older(folder: Path, ours: Collection[str], names: Collection[str]) -> None:
+    """Remove what an older report had and this one has not; files of a user's own stay.
+
+    Args:
+        folder: Of figures or tables.
+        ours: Names without suffix that a report may give, but for the number of an arm.
+        names: Those of this report.
+    """
     for path in folder.iterdir():
-        if path.is_file() and path.name not in names:
+        if re.sub(r"-\d+$", "", path.stem) in ours and path.stem not in names and path.is_file():
             path.unlink()
 
 

@@ -218,7 +218,7 @@ def make_gallery_row(image_id: str, prompts: Sequence[str]) -> GalleryRow:
         for name in [*prompts[:1], *prompts[-1:]]
         for who in ("teacher", "student, seed 0")
     ]
-    return GalleryRow(image_id, "worst: prompts score lowest", image, truths, panels)
+    return GalleryRow(image_id, "worst: prompts score lowest", image, truths, None, panels)
 
 
 def make_cells(prompts: Sequence[str]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.study.report.headline import write_headline, write_opening
+from analysis.study.report.headline import is_void, write_headline, write_opening
 from tests.analysis.study.study_examples import PROMPTS, make_arm, make_results, make_void
 
 
@@ -69,6 +69,48 @@ def test_the_headline_opens_with_the_fact_that_nothing_was_found() -> None:
         "The teacher found nothing: its label set marks nothing in any test image; the teacher "
         "does not know words of the prompt."
     )
+
+
+def test_a_ranking_below_every_threshold_is_something() -> None:
+    arm = make_arm(PROMPTS, True, False)
+    arm = replace(arm, scores=arm.scores.assign(teacher_empty=1.0, student_empty=1.0))
+    assert not is_void(arm)
+    headline = write_headline(arm, "pixel average precision")
+    assert headline.startswith("Wording moved the teacher's pixel average precision between 0.01")
+    assert "finds anything" not in headline
+
+
+def test_what_combinations_find_is_something_too() -> None:
+    arm = make_arm(PROMPTS, True, True)
+    is_prompt = arm.scores["kind"] == "prompt"
+    empty = {f"{who}_empty": is_prompt.astype(float) for who in ("teacher", "student")}
+    scores = arm.scores.assign(**empty)
+    scores.loc[is_prompt, ["teacher", "student"]] = 0.0
+    arm = replace(arm, scores=scores)
+    assert not is_void(arm)
+    assert "anything" not in write_headline(arm, "F1")
+    beaten = write_headline(replace(arm, scores=scores.assign(chance=0.3)), "F1")
+    assert "better than marking everything" not in beaten
+
+
+def test_the_headline_says_which_prompts_have_a_student() -> None:
+    arm = make_arm(PROMPTS[:3], True, False)
+    scores = arm.scores.copy()
+    scores.loc[1, "student"] = np.nan
+    some = write_headline(replace(arm, scores=scores), "F1")
+    among = "and the student's between 0.44 (oceanic bird, white) and 0.57 (bird) over the two"
+    assert f"{among} prompts that have one; " in some
+    scores.loc[2, "student"] = np.nan
+    assert "; only bird has a student (0.57); " in write_headline(replace(arm, scores=scores), "F1")
+
+
+def test_students_that_differ_the_other_way_round_are_said_to() -> None:
+    arm = make_arm(PROMPTS, True, False)
+    turned = arm.transfer.assign(value=-0.5, low=-0.8, high=-0.2)
+    headline = write_headline(replace(arm, transfer=turned), "F1")
+    minus = "\N{MINUS SIGN}"
+    said = f"became {minus}0.50 [{minus}0.80, {minus}0.20] points between students"
+    assert f"{said} (the other way round)" in headline
 
 
 def test_the_headline_says_that_all_label_sets_are_one() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.study.report.gallery import LONG_SIDE_PX, encode
+from analysis.study.report.gallery import LONG_SIDE_PX, render_gallery, show_boxes
 from analysis.study.report.headline import write_headline
 from analysis.study.report.tables import format_latex, format_number, show_table
 from analysis.study.report.writing import write_report
@@ -104,7 +104,8 @@ def test_a_page_says_its_language_and_every_picture_what_it_shows(page: Page) ->
 
 def test_every_plot_is_in_the_page_and_beside_it(folder: Path, page: Page) -> None:
     names = {path.name for path in (folder / "figures").iterdir()}
-    assert names == {f"{name}.{suffix}" for name in PLOTS for suffix in ("png", "svg")}
+    plots = {f"{name}.{suffix}" for name in PLOTS for suffix in ("png", "svg")}
+    assert names == {*plots, ".murmuration_pictures"}  # which says that they are no images
     assert {f"figure-{name}" for name in PLOTS} <= set(page.values("id"))
 
 
@@ -288,6 +289,25 @@ def test_what_an_older_report_had_is_gone(tmp_path: Path) -> None:
     assert (tmp_path / "figures" / "scores.png").exists()
 
 
+def test_files_of_a_users_own_stay_beside_a_report(tmp_path: Path) -> None:
+    own = [tmp_path / "figures/paper.pdf", tmp_path / "tables/scores-of-mine.csv"]
+    for path in own:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    write_report(make_results(), SETTINGS, tmp_path)
+    assert all(path.exists() for path in own)
+
+
+def test_without_true_boxes_the_gallery_outlines_the_true_mask() -> None:
+    row = make_results().gallery[0]
+    mask = np.zeros(row.image_rgb.shape[:2], np.uint8)
+    mask[10:20, 10:20] = 1
+    (example,) = render_gallery([replace(row, truths=None, mask=mask)])
+    assert example.image.title == "image, true mask outlined"
+    assert example.image.uri != render_gallery([replace(row, truths=None)])[0].image.uri
+    assert render_gallery([row])[0].image.title == "image, true boxes"
+
+
 def test_a_lost_gain_has_no_minus_sign() -> None:
     arm = make_arm(PROMPTS, False, True)
     headline = write_headline(arm, "F1")
@@ -298,8 +318,8 @@ def test_a_lost_gain_has_no_minus_sign() -> None:
 
 def test_boxes_in_the_gallery_stay_visible_in_a_large_image() -> None:
     image = np.zeros((3000, 4000, 3), np.uint8)
-    picture = encode(image, box_table([("a", 0.5, 0.5, 0.502, 0.502)]), (255, 255, 255), "a")
+    picture = show_boxes(image, box_table([("a", 0.5, 0.5, 0.502, 0.502)]), (255, 255, 255), "a")
     assert (picture.width, picture.height) == (LONG_SIDE_PX, 270)
-    small = encode(image[:40, :50], box_table([]), (0, 0, 0), "b")
+    small = show_boxes(image[:40, :50], box_table([]), (0, 0, 0), "b")
     assert (small.width, small.height) == (350, 280)
-    assert picture.uri != encode(image, box_table([]), (0, 0, 0), "a").uri
+    assert picture.uri != show_boxes(image, box_table([]), (0, 0, 0), "a").uri
