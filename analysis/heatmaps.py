@@ -12,7 +12,7 @@ a row an image with its photo, its truth and each label set's map with boxes; an
 its maps, and overlays on the photos with boxes, as PNG. The truth comes from data.masks and
 data.ground_truth, if they are set; of the boxes those that count (evaluation.min_confidence) are
 drawn. All maps of a label set have one colour scale, from the lowest to the highest value in those
-that are drawn, which sheets and page name. Images larger than 1600 pixels are reduced. Earlier
+that were chosen, which sheets and page name. Images larger than 1600 pixels are reduced. Earlier
 pictures of the split are replaced when all new ones are there.
 """
 

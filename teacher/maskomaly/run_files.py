@@ -5,5 +5,11 @@ VERSION = 2
 
 BEST = "best.pt"
 QUERIES = "queries.json"
+TIMES_PREDICTED = "times_predicted_stats.csv"
+HIGH_CONFIDENCE = "high_conf_stats.csv"
+SPECIALISED = "specialized.csv"
+OUTLIER_OVERLAP = "outlier_overlap.csv"
+OF_QUERIES = (TIMES_PREDICTED, HIGH_CONFIDENCE, SPECIALISED, OUTLIER_OVERLAP)
+"""Tables of what queries show, which do not say themselves of which weights they are."""
 WITH_QUERIES = frozenset({"maskomaly", "maskomaly_corrected"})
 """Scores that need the queries of their network."""

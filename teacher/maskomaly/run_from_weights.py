@@ -39,12 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     with installed("road scenes"):
         from teacher.maskomaly.published.keeping import describe_run, keep_network
         from teacher.maskomaly.published.opening import find_network
+        from teacher.maskomaly.run_files import OF_QUERIES
         from util.learning.runs.run_folder import RunFolder
 
     path = find_network(section.weights, config.paths.weights)
     facts = describe_run(path, section.short_side_px)
     folder = config.paths.runs / section.run
-    keep_network(path, RunFolder(folder, facts, values_in(folder, config)), options.overwrite)
+    run_folder = RunFolder(folder, facts, values_in(folder, config), made_of_it=OF_QUERIES)
+    keep_network(path, run_folder, options.overwrite)
     print_next(["teacher/maskomaly/inlier_queries.py"], argv)
     return 0
 

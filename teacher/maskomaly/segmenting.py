@@ -8,6 +8,9 @@ from teacher.maskomaly.network import LARGEST_STRIDE, RoadNetwork
 from teacher.maskomaly.raw_outputs import STRIDE, RawOutputs
 from util.images.scaling import scale_image
 
+LEAST_WIDTH = 2 * LARGEST_STRIDE
+"""Columns that an image is padded to at least."""
+
 
 @torch.inference_mode()
 def pass_image(network: RoadNetwork, image_rgb: np.ndarray) -> RawOutputs:
@@ -23,7 +26,8 @@ def pass_image(network: RoadNetwork, image_rgb: np.ndarray) -> RawOutputs:
     """
     resized = resize_short_side(image_rgb, network.settings.short_side_px)
     height, width = resized.shape[:2]
-    padded_hw = [side + -side % LARGEST_STRIDE for side in (height, width)]
+    # Two cells at least: one alone has no variance to be normalised by.
+    padded_hw = height + -height % LARGEST_STRIDE, max(width + -width % LARGEST_STRIDE, LEAST_WIDTH)
     padded = network.mean.repeat(1, *padded_hw)
     pixels = torch.from_numpy(np.ascontiguousarray(resized)).to(padded.device).permute(2, 0, 1)
     padded[:, :height, :width] = pixels.float() / 255

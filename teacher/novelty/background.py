@@ -21,8 +21,9 @@ REACH = 2
 """Cells that a neighbour may lie apart in each direction, as what the wind moves does."""
 LEAST_FRAMES = 3
 """Empty frames that a background is learnt of at least."""
-BYTES_A_CELL = 25_000
-"""Memory that a cell takes while its image is described and compared, measured with 20 frames."""
+BYTES_A_CELL, BYTES_A_CELL_AND_FRAME = 18_600, 320
+"""Memory that a cell takes while its image is described, and more for each empty frame of its
+background, measured with 20, 100 and 200 of them."""
 
 _LIMIT = 0.99
 """Share of the cells of empty frames that differ less from the others than what is half novel."""

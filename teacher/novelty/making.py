@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from teacher.novelty.background import BYTES_A_CELL
+from teacher.novelty.background import BYTES_A_CELL, BYTES_A_CELL_AND_FRAME
 from teacher.novelty.cameras import Cameras, find_empty_frames
 from teacher.novelty.describing import CELL_PX, CellDescriber
 from util.config import EvaluationSection, NoveltySection
@@ -105,7 +105,9 @@ def _plan(
         boxes=boxes,
         fingerprint=lambda: _fingerprint_each(label_set, image_paths, frames_of),
         load=load,
-        cost_bytes=lambda image_id: _cost_bytes(label_set.path(image_id), section.side_px),
+        cost_bytes=lambda image_id: _cost_bytes(
+            label_set.path(image_id), section.side_px, len(frames_of.get(image_id, ()))
+        ),
         label="novelty",
         failed=label_set.failed,
         facts={"config": {"novelty": section.model_dump(mode="json")}},
@@ -146,10 +148,17 @@ def _fingerprint_each(
     }
 
 
-def _cost_bytes(path: Path, side_px: int) -> int:
-    """Memory that an image takes until its map is written; 0 if its size cannot be read."""
+def _cost_bytes(path: Path, side_px: int, num_frames: int) -> int:
+    """Memory that an image takes until its map is written; 0 if its size cannot be read.
+
+    Args:
+        path: Of its map.
+        side_px: As novelty.side_px.
+        num_frames: Empty frames that it is compared with.
+    """
     size_hw = find_size_hw(path)
     if size_hw is None:
         return 0
     num_cells = math.prod(reduce_size(size_hw, side_px)) // CELL_PX**2
-    return math.prod(size_hw) * BYTES_A_PIXEL + num_cells * BYTES_A_CELL
+    bytes_a_cell = BYTES_A_CELL + num_frames * BYTES_A_CELL_AND_FRAME
+    return math.prod(size_hw) * BYTES_A_PIXEL + num_cells * bytes_a_cell

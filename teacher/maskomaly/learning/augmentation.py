@@ -72,4 +72,5 @@ def resize_pair(
     """
     scaled = scale_image(image_rgb, factor)
     size_wh = scaled.shape[1::-1]
-    return scaled, cv2.resize(classes, size_wh, interpolation=cv2.INTER_NEAREST)
+    # Plain INTER_NEAREST would take pixels that lie further left and up than those of the image.
+    return scaled, cv2.resize(classes, size_wh, interpolation=cv2.INTER_NEAREST_EXACT)

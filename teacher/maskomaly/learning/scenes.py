@@ -1,5 +1,6 @@
 """Road scenes with masks of classes, to learn from."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,14 @@ from util.config import DataSection, Mask2FormerSection
 from util.errors import UserError
 from util.images.files import find_images, read_image
 from util.images.known_classes import KNOWN_CLASSES
+from util.images.mask_values import IGNORED
 from util.images.masks import TrueMasks, open_folder
 from util.images.splits import read_split
+
+logger = logging.getLogger(__name__)
+
+LABEL_IDS = range(19, 34)
+"""Values of Cityscapes' labelIds that are no train ids: traffic lights, vegetation, sky, cars."""
 
 
 @dataclass(frozen=True)
@@ -79,5 +86,27 @@ def gather_scenes(data: DataSection, section: Mask2FormerSection) -> RoadScenes:
         read_split(data.splits, split, image_paths)
         for split in (data.train_split, data.validation_split)
     )
-    used = masks.of([*train, *validation])
-    return RoadScenes(image_paths, used, train, validation)
+    scenes = RoadScenes(image_paths, masks.of([*train, *validation]), train, validation)
+    _refuse_without_classes(scenes, folder, data)
+    if section.classes == "cityscapes" and not set(masks.seen.values).intersection(LABEL_IDS):
+        logger.warning(
+            "the masks in %s have no value above 18 but void, so they look like train ids, not "
+            "like labelIds; set mask2former.classes to cityscapes_train_ids if they are",
+            folder,
+        )
+    return scenes
+
+
+def _refuse_without_classes(scenes: RoadScenes, folder: Path, data: DataSection) -> None:
+    """Make sure that each split shows a class somewhere; the first image usually does.
+
+    Raises:
+        UserError: One does not.
+    """
+    splits = {data.train_split: scenes.train_ids, data.validation_split: scenes.validation_ids}
+    for split, ids in splits.items():
+        if not any((scenes.masks.read_classes(image_id) != IGNORED).any() for image_id in ids):
+            raise UserError(
+                f"the masks of the split {split} in {folder} show no class, only pixels of none; "
+                "see mask2former.masks and mask2former.classes"
+            )

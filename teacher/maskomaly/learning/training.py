@@ -17,6 +17,7 @@ from teacher.maskomaly.learning.negatives import PASTED, paste_negatives
 from teacher.maskomaly.learning.scenes import RoadScenes, gather_scenes
 from teacher.maskomaly.network import RoadNetwork, RoadNetworkSettings, build_network
 from teacher.maskomaly.published.opening import begin_with, find_network, open_network
+from teacher.maskomaly.run_files import OF_QUERIES
 from teacher.maskomaly.segmenting import pass_image, predict_classes
 from util.config import DataSection, Mask2FormerSection
 from util.disk.fingerprints import fingerprint
@@ -88,7 +89,7 @@ def train_network(
         else begin_with(open_network(start), settings)
     )
     facts = describe_run(section, scenes, start)
-    run_folder = RunFolder(plan.folder, facts, plan.config)
+    run_folder = RunFolder(plan.folder, facts, plan.config, made_of_it=OF_QUERIES)
     learnt = task(section, scenes, fabric, model.settings)
     loop = LoopSettings.of(section, schedule="poly", rates={BACKBONE: section.backbone_rate})
     train_to_end(

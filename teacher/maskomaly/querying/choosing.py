@@ -16,11 +16,18 @@ from teacher.maskomaly.querying.outlier_overlap import (
 from teacher.maskomaly.querying.queries import Queries, read_queries, write_queries
 from teacher.maskomaly.querying.query_statistics import QueryStatistics, StatisticsSettings
 from teacher.maskomaly.raw_outputs import RawOutputs
-from teacher.maskomaly.run_files import BEST, QUERIES
+from teacher.maskomaly.run_files import (
+    BEST,
+    HIGH_CONFIDENCE,
+    OUTLIER_OVERLAP,
+    QUERIES,
+    SPECIALISED,
+    TIMES_PREDICTED,
+)
 from teacher.maskomaly.teacher import NetworkPasses
 from util.config import QueriesSection
 from util.disk.whole_files import write_text
-from util.errors import UserError
+from util.errors import UserError, listed
 from util.images.files import read_image
 from util.images.identity import identify
 from util.images.mask_values import ANOMALOUS, IGNORED
@@ -54,24 +61,34 @@ def choose_inliers(
         image_paths: Of ordinary images, by id.
         section: What makes a query specialised, and which classes are of the ground.
     """
-    before, statistics = find_queries(run, passes), open_statistics(passes, section)
+    refuse_damaged(run)
+    statistics = open_statistics(passes, section)
     for _, _, outputs in passes_over(passes, image_paths, "queries"):
         statistics.add(outputs.class_logits)
     specialised = statistics.specialised_table()
     for name, table in (
-        ("times_predicted_stats", statistics.times_predicted_table()),
-        ("high_conf_stats", statistics.high_confidence_table()),
-        ("specialized", specialised),
+        (TIMES_PREDICTED, statistics.times_predicted_table()),
+        (HIGH_CONFIDENCE, statistics.high_confidence_table()),
+        (SPECIALISED, specialised),
     ):
-        write_text(run / f"{name}.csv", table.to_csv())
+        write_text(run / name, table.to_csv())
     ground = specialised.index[specialised["class"].isin(section.ground_classes)]
     classes = {int(query): statistics.dominant_class(query)[0] for query in ground}
+    before = find_queries(run, passes)  # only now, since outlier queries may have been chosen
     kept = {q: name for q, name in before.dominant_classes.items() if q in before.outlier_queries}
     write_queries(
         run / QUERIES,
         replace(before, ground_queries=tuple(classes), dominant_classes=classes | kept),
     )
     names = [f"{query} ({name})" for query, name in classes.items()]
+    known = passes.network.settings.told_apart
+    if not set(section.ground_classes).intersection(known):
+        logger.warning(
+            "queries.ground_classes names %s, but the classes of %s are %s",
+            listed(section.ground_classes),
+            run,
+            listed(known, 20),
+        )
     print(
         f"{run}: {len(specialised)} of {before.num_queries} queries show one class alone; of the "
         f"ground: {', '.join(names) or 'none'}"
@@ -93,8 +110,20 @@ def open_statistics(passes: NetworkPasses, section: QueriesSection) -> QueryStat
     )
 
 
+def refuse_damaged(run: Path) -> None:
+    """Refuse queries that cannot be read, before images are looked at.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    if (run / QUERIES).exists():
+        read_queries(run / QUERIES)
+
+
 def find_queries(run: Path, passes: NetworkPasses) -> Queries:
     """Read the queries of a network; begin with none where they are of other weights, or missing.
+
+    Those that a hand has written, which do not say of which weights they are, are of these.
 
     Raises:
         UserError: The file is damaged.
@@ -107,7 +136,7 @@ def find_queries(run: Path, passes: NetworkPasses) -> Queries:
         except UserError:
             logger.warning("%s is of other weights, and is made anew", run / QUERIES)
         else:
-            return queries
+            return replace(queries, weights_sha256=identity)
     return Queries(settings.queries, len(settings.classes), weights_sha256=identity)
 
 
@@ -130,22 +159,23 @@ def choose_outliers(
     Raises:
         UserError: `queries.json` is damaged, or a mask cannot be read.
     """
-    queries = find_queries(run, passes)
+    refuse_damaged(run)
     statistics = open_statistics(passes, section)
     settings = OverlapSettings(
         ignored=section.ignored,
         least_overlap=section.least_overlap,
         fallback_queries=section.fallback_queries,
     )
-    overlap = OutlierOverlap(queries.num_queries, settings)
+    overlap = OutlierOverlap(passes.network.settings.queries, settings)
     for image_id, image_rgb, outputs in passes_over(passes, image_paths, "overlaps"):
         statistics.add(outputs.class_logits)
         truth = masks.read(image_id, image_rgb.shape[:2])
         overlap.add(outputs, truth == ANOMALOUS, truth == IGNORED)
     means = overlap.means()
     choice = choose_outlier_queries(means, statistics, settings)
-    write_text(run / "outlier_overlap.csv", tabulate_overlap(means, statistics, choice.queries))
+    write_text(run / OUTLIER_OVERLAP, tabulate_overlap(means, statistics, choice.queries))
     classes = dict(zip(choice.queries, choice.dominant_classes, strict=True))
+    queries = find_queries(run, passes)  # only now, since ground queries may have been chosen
     ground = {q: n for q, n in queries.dominant_classes.items() if q in queries.ground_queries}
     write_queries(
         run / QUERIES,

@@ -1,8 +1,10 @@
 """Maskomaly (arXiv 2305.16972): what no inlier query claims, and what an outlier query does.
 
 As its published code computes it, which the paper's text leaves open. Departures: the border rule
-counts masks instead of comparing all pairs. `maskomaly_corrected` crops the padding, which the
-published code squeezes into the image, and has a border rule of its own (`MaskomalySettings`).
+counts masks instead of comparing all pairs; and of the padding, all of which the published code
+squeezes into the image, whole cells of the masks are cut off before (`RawOutputs`), so that three
+pixels are squeezed in at most. `maskomaly_corrected` crops these, too, and has a border rule of its
+own (`MaskomalySettings`).
 """
 
 from dataclasses import dataclass

@@ -2,8 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,9 @@ import teacher.maskomaly.train_mask2former
 import teacher.soft_label_generation
 import util.demo.make_demo
 from teacher.maskomaly.network import load_network
+from teacher.maskomaly.querying import choosing
 from teacher.maskomaly.querying.queries import PUBLISHED_QUERIES, write_queries
+from teacher.maskomaly.run_files import OF_QUERIES
 from teacher.maskomaly.segmenting import pass_image, predict_classes
 from tests.conftest import ROOT
 from tests.student.test_parallel import launch
@@ -28,6 +31,7 @@ from util.errors import UserError
 from util.images.files import find_images, read_image
 from util.label_set import LabelSet
 from util.learning.checkpoint import read_checkpoint, save_checkpoint
+from util.weights.identity import weights_identity
 
 train = teacher.maskomaly.train_mask2former.main
 label = teacher.soft_label_generation.main
@@ -239,7 +243,10 @@ def test_queries_of_weights_that_were_trained_anew_are_chosen_anew(
     arguments = ["--config", str(road)]
     path = road.parent / "runs/mask2former/queries.json"
     before = json.loads(path.read_text())
+    tables = sorted(name for name in OF_QUERIES if (path.parent / name).exists())
+    assert tables == sorted(OF_QUERIES)
     assert train([*arguments, "--mask2former.seed", "1", "--overwrite"]) == 0
+    assert not any((path.parent / name).exists() for name in OF_QUERIES)
     with pytest.raises(UserError, match=r"queries\.json: the queries were chosen for a network of"):
         label(arguments)
     assert teacher.maskomaly.inlier_queries.main(arguments) == 0
@@ -251,6 +258,51 @@ def test_queries_of_weights_that_were_trained_anew_are_chosen_anew(
     assert teacher.maskomaly.outlier_queries.main(arguments) == 0
     assert json.loads(path.read_text())["weights_sha256"] != before["weights_sha256"]
     assert label(arguments) == 0
+
+
+def test_queries_that_a_hand_has_written_are_those_of_the_weights_at_hand(
+    road: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    arguments = ["--config", str(road)]
+    run = road.parent / "runs/mask2former"
+    told = json.loads((run / "queries.json").read_text())
+    (run / "queries.json").write_text(json.dumps(told | {"weights_sha256": ""}))
+    nowhere = ["--queries.ground_classes", "Raod"]
+    assert teacher.maskomaly.inlier_queries.main([*arguments, *nowhere]) == 0
+    assert "queries.ground_classes names Raod, but the classes of" in caplog.text
+    again = json.loads((run / "queries.json").read_text())
+    assert (
+        again["weights_sha256"]
+        == told["weights_sha256"]
+        == weights_identity(run / "best.pt")["sha256"]
+    )
+    assert again["outlier_queries"] == told["outlier_queries"]
+
+
+def test_queries_that_were_chosen_while_others_were_looked_for_stay(
+    road: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["--config", str(road)]
+    path = road.parent / "runs/mask2former/queries.json"
+    told = json.loads(path.read_text())
+    path.unlink()
+    look = choosing.passes_over
+
+    def look_and_be_overtaken(*args: Any) -> Iterator[Any]:
+        monkeypatch.setattr(choosing, "passes_over", look)
+        assert teacher.maskomaly.outlier_queries.main(arguments) == 0
+        yield from look(*args)
+
+    monkeypatch.setattr(choosing, "passes_over", look_and_be_overtaken)
+    assert teacher.maskomaly.inlier_queries.main(arguments) == 0
+    assert json.loads(path.read_text()) == told
+
+
+def test_an_image_of_one_cell_is_seen(road: Path) -> None:
+    network = load_network(road.parent / "runs/mask2former/best.pt")
+    outputs = pass_image(network, np.full((24, 30, 3), 90, np.uint8))
+    assert outputs.mask_logits.shape[1:] == (6, 8)
+    assert torch.isfinite(outputs.mask_logits).all()
 
 
 def test_classes_that_are_grouped_otherwise_are_another_training(road: Path) -> None:

@@ -6,7 +6,7 @@ images that were used, so that nobody is judged on them unawares.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class RunFolder:
         facts: Mapping[str, Any],
         config: Mapping[str, Any],
         images: UsedImages | None = None,
+        made_of_it: Collection[str] = (),
     ) -> None:
         """Name a folder; nothing is read or written.
 
@@ -56,6 +57,7 @@ class RunFolder:
             facts: With `settings`.
             config: All that the training is told, JSON values; kept as config.json.
             images: That it uses, kept as images.json; None = nothing is kept of them.
+            made_of_it: Files that other scripts make of its network; those of another one go.
         """
         self.path = path
         self.facts: dict[str, Any] = json.loads(json.dumps(dict(facts)))
@@ -63,6 +65,7 @@ class RunFolder:
         self.last = path / "last.pt"
         self._config = config
         self._images = images
+        self._made_of_it = made_of_it
         self._hash = settings_hash(self.facts["settings"])
 
     def read_facts(self) -> dict[str, Any]:
@@ -152,7 +155,7 @@ class RunFolder:
         content = {**content, MADE_BY: self._hash}
         is_first = len(history) == 1
         if is_first:  # what run.json says of a folder holds at any time, or it says nothing
-            for name in ("run.json", "curves.png", USED_IMAGES):
+            for name in ("run.json", "curves.png", USED_IMAGES, *self._made_of_it):
                 (self.path / name).unlink(missing_ok=True)
         if is_best:
             save_checkpoint(self.best, content)
@@ -172,7 +175,8 @@ class RunFolder:
         Args:
             content: Of its checkpoint.
         """
-        for name in ("run.json", "last.pt", "metrics.csv", "curves.png", USED_IMAGES):
+        of_training = ("run.json", "last.pt", "metrics.csv", "curves.png", USED_IMAGES)
+        for name in (*of_training, *self._made_of_it):
             (self.path / name).unlink(missing_ok=True)
         save_checkpoint(self.best, {**content, MADE_BY: self._hash})
         write_json(self.path / "config.json", self._config)

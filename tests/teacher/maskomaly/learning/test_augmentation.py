@@ -1,6 +1,7 @@
 """Crops of road scenes: image and classes are cut, turned and resized together."""
 
 import numpy as np
+import pytest
 from torch import Generator
 
 from teacher.maskomaly.learning.augmentation import cut_crop, resize_pair
@@ -44,3 +45,18 @@ def test_classes_are_never_blended() -> None:
         image_rgb, classes = resize_pair(IMAGE, CLASSES, factor)
         assert image_rgb.shape[:2] == classes.shape == (round(40 * factor), round(60 * factor))
         assert set(np.unique(classes)) <= set(np.unique(CLASSES))
+
+
+@pytest.mark.parametrize("factor", [0.3, 0.7, 0.75, 1.3, 1.9])
+def test_edges_of_classes_stay_where_those_of_the_image_are(factor: float) -> None:
+    """On average over edges at all places; rounding moves each by half a pixel at most."""
+    shifts = []
+    for edge in range(100, 140):
+        classes = np.zeros((8, 240), np.uint8)
+        classes[:, edge:] = 1
+        image = np.repeat(200 * classes[..., None], 3, axis=2)
+        image_rgb, resized = resize_pair(image, classes, factor)
+        of_image = (200 - image_rgb[0, :, 0].astype(float)).sum() / 200
+        shifts.append((resized[0] == 0).sum() - of_image)
+    assert abs(np.mean(shifts)) < 0.15
+    assert np.abs(shifts).max() < 0.6

@@ -130,3 +130,35 @@ def test_as_many_classes_as_leave_room_for_pasted_things_can_be_learnt(
             gather_scenes(config.data, config.mask2former)
     else:
         assert len(gather_scenes(config.data, config.mask2former).masks.class_names) == 253
+
+
+def configure(folder: Path, classes: str) -> Config:
+    return Config.model_validate(
+        {
+            "data": {"images": folder / "images", "splits": folder / "splits"},
+            "mask2former": {"masks": folder / "masks", "classes": classes},
+        }
+    )
+
+
+def test_a_split_whose_masks_show_no_class_is_refused_before_a_training(tmp_path: Path) -> None:
+    for name, value in (("a", 3), ("b", 255)):
+        save(tmp_path / f"images/{name}.png", np.zeros((4, 4, 3), np.uint8))
+        save(tmp_path / f"masks/{name}.png", np.full((4, 4), value, np.uint8))
+    write_splits(tmp_path / "splits", ["a"])
+    (tmp_path / "splits/Validation.txt").write_text("b\n")
+    config = configure(tmp_path, "camvid")
+    with pytest.raises(UserError, match=r"masks of the split Validation in .* show no class"):
+        gather_scenes(config.data, config.mask2former)
+
+
+@pytest.mark.parametrize(("value", "is_said"), [(13, True), (26, False)])
+def test_train_ids_that_are_read_as_label_ids_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, value: int, is_said: bool
+) -> None:
+    save(tmp_path / "images/a.png", np.zeros((4, 4, 3), np.uint8))
+    save(tmp_path / "masks/a.png", np.array([[0, 7, value, 255]] * 4, np.uint8))
+    write_splits(tmp_path / "splits", ["a"])
+    config = configure(tmp_path, "cityscapes")
+    gather_scenes(config.data, config.mask2former)
+    assert ("set mask2former.classes to cityscapes_train_ids" in caplog.text) == is_said
