@@ -19,6 +19,7 @@ from analysis.work.contents import (
     describe_label_set,
     hash_names,
     is_there,
+    learnt_content,
     read_record,
 )
 from util.disk.whole_files import write_json
@@ -58,6 +59,7 @@ class Cell:
         makes: The label sets that it makes: their folders in its own ("" is its own), and for each
             a hash of what may change without making it another cell, such as the test images.
         reads: Label sets that it depends on; none for a teacher.
+        learns: Images that a student learns from and is validated on; of others it reads no map.
         needs: The cells that make those, as far as cells do.
     """
 
@@ -68,20 +70,28 @@ class Cell:
     stage: Stage
     makes: Mapping[str, str]
     reads: tuple[Path, ...] = ()
+    learns: tuple[str, ...] = ()
     needs: tuple["Cell", ...] = ()
 
     @property
     def hash(self) -> str:
         """Hash of what it depends on.
 
-        A student depends on the content of its label set, so that equal label sets have one
-        student.
+        A student depends on what its label set holds of the images that it learns from, so that
+        equal ones have one student, and other test images do not make another.
 
         Raises:
             UserError: That label set has not been made.
         """
-        labels = map(content_of, self.reads) if self.kind == "student" else ()
-        return settings_hash({**self.depends, "labels": list(labels)})
+        labels = self.contents if self.kind == "student" else []
+        return settings_hash({**self.depends, "labels": labels})
+
+    @property
+    def contents(self) -> list[str]:
+        """Hashes of what it reads of each label set. Raises what `hash` does."""
+        if self.kind == "student":
+            return [learnt_content(path, self.learns) for path in self.reads]
+        return [content_of(path) for path in self.reads]
 
     @property
     def folder(self) -> Path:
@@ -158,8 +168,9 @@ def find_outcome(cell: Cell, retries: bool = True) -> Outcome | None:
 
 
 def lost_files(folder: Path, record: Mapping[str, Any]) -> list[str]:
-    """Name what a record lists and is not there any more."""
-    return [name for name in record.get("files", []) if not (folder / name).is_file()]
+    """Name what a record lists and is not there any more; hidden files nobody needs."""
+    names = [name for name in record.get("files", []) if not name.startswith(".")]
+    return [name for name in names if not (folder / name).is_file()]
 
 
 def find_inputs(cell: Cell) -> dict[Path, str]:
@@ -168,9 +179,8 @@ def find_inputs(cell: Cell) -> dict[Path, str]:
     Raises:
         UserError: What it reads is not there.
     """
-    labels = [content_of(path) for path in cell.reads]
     return {
-        path: settings_hash({"labels": labels, "own": own})
+        path: settings_hash({"labels": cell.contents, "own": own})
         for path, own in zip(cell.label_sets, cell.makes.values(), strict=True)
     }
 

@@ -3,15 +3,16 @@
 import hashlib
 import os
 import unicodedata
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from util.disk.fingerprints import fingerprint
 from util.disk.whole_files import read_json
 from util.errors import UserError
-from util.label_set import LabelSet
+from util.label_set import MANIFEST, LabelSet
 from util.running.locks import locked
 from util.settings import settings_hash
 
@@ -48,21 +49,43 @@ def describe_label_set(folder: Path) -> dict[str, str]:
     Raises:
         UserError: It is missing or unfinished.
     """
+    label_set = LabelSet(folder, needs_maps=False)
     return {
-        "content": hash_content(LabelSet(folder, needs_maps=False)),
+        "content": _hash_content(label_set.content, label_set, label_set.ids),
         "names": hash_names(folder),
     }
 
 
-def hash_content(label_set: LabelSet) -> str:
-    """Hash what students see of a label set: equal maps, weights and logits, equal hash."""
+def _hash_content(maps: str, label_set: LabelSet, image_ids: Iterable[str]) -> str:
+    """Hash what students see of images, by a hash of their maps, with weights and logits."""
     others = [
         path
-        for image_id in label_set.ids
+        for image_id in image_ids
         for path in (label_set.weights_path(image_id), label_set.logits_path(image_id))
         if path.exists()
     ]
-    return settings_hash({"maps": label_set.content, "others": fingerprint(others)})
+    return settings_hash({"maps": maps, "others": fingerprint(others)})
+
+
+def learnt_content(folder: Path, image_ids: tuple[str, ...]) -> str:
+    """Hash what students see of some images: equal maps, weights and logits, equal hash.
+
+    Args:
+        folder: Of the label set.
+        image_ids: Of the images; those that it lacks count as lacking.
+
+    Raises:
+        UserError: It is missing or unfinished.
+    """
+    LabelSet(folder)  # says what is wrong with it
+    return _hash_learnt(folder, image_ids, (folder / MANIFEST).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _hash_learnt(folder: Path, image_ids: tuple[str, ...], written_ns: int) -> str:
+    """Hash it once for each time that the manifest was written."""
+    label_set = LabelSet(folder)
+    return _hash_content(label_set.content_of(image_ids), label_set, image_ids)
 
 
 def hash_names(folder: Path) -> str:

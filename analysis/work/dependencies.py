@@ -54,7 +54,7 @@ def combination_cell(teacher: Cell, combining: Combining, name: str, images: Ima
         combining,
         {"": ""},
         tuple(teacher.folder / member for member in combining.settings.label_sets),
-        (teacher,),
+        needs=(teacher,),
     )
 
 
@@ -66,12 +66,14 @@ class School:
         learning: Of each, but for what is said of it alone; `auto` has become a precision.
         cells_folder: Of all cells.
         depends: What decides what they learn and predict, beside their settings and label set.
+        learns: Images that all learn from and are validated on.
         tested_on: Hash of the test images, by the name of their split.
     """
 
     learning: Learning
     cells_folder: Path
     depends: Mapping[str, Any]
+    learns: tuple[str, ...]
     tested_on: Mapping[str, str]
 
 
@@ -88,7 +90,7 @@ def open_school(learning: Learning, cells_folder: Path, images: Images) -> Schoo
     """
     depends, tested_on = learning.common(images), learning.tested_on(images)
     precise = learning.of({"precision": choose_precision(learning.student)})
-    return School(precise, cells_folder, depends, tested_on)
+    return School(precise, cells_folder, depends, learning.learns(images), tested_on)
 
 
 def choose_precision(settings: StudentSection | DetectorSection) -> Precision:
@@ -130,5 +132,6 @@ def student_cell(
         learning,
         school.tested_on,
         (label_set,),
+        school.learns,
         needs,
     )

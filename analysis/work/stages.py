@@ -183,10 +183,7 @@ class Learning:
             UserError: A split or a true box is missing.
         """
         data, evaluation = self.config.data, self.config.evaluation
-        train_ids, validation_ids = (
-            read_split(data.splits, split, images.paths)
-            for split in (data.train_split, data.validation_split)
-        )
+        train_ids, validation_ids = self._read_splits(images)
         boxes = asdict(evaluation.box_settings(BoxSettings()))
         boxes.pop("object_class")  # it only names them
         decided = {
@@ -200,6 +197,20 @@ class Learning:
             truths = read_truths(data, images.paths, validation_ids)
             decided["truths"] = settings_hash({"boxes": truths.to_csv()})
         return decided
+
+    def learns(self, images: Images) -> tuple[str, ...]:
+        """Give the images that all students learn from and are validated on, each once.
+
+        Raises:
+            UserError: A split is missing.
+        """
+        train_ids, validation_ids = self._read_splits(images)
+        return tuple(dict.fromkeys([*train_ids, *validation_ids]))
+
+    def _read_splits(self, images: Images) -> list[list[str]]:
+        data = self.config.data
+        splits = (data.train_split, data.validation_split)
+        return [read_split(data.splits, split, images.paths) for split in splits]
 
     def tested_on(self, images: Images) -> dict[str, str]:
         """Give the hash of the test images, by the name of their split.

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,18 @@ from util.config import DataSection, StudentSection
 from util.data_classes import BoxSettings
 from util.disk.whole_files import write_text
 from util.errors import UserError
-from util.images.files import image_size_hw
+from util.images.files import image_size_hw, read_image
 from util.images.splits import read_split, spread
 from util.label_set import Content, LabelSetWriter
 from util.learning.task import LoopSettings
 from util.running.shares import working_alone
+from util.words import count_of
 
 PILOT_IMAGES = 8
 """Images that teachers and students are tried on, spread over all, as they may differ in size."""
+
+MOST_TRIED = 4 * PILOT_IMAGES
+"""Images of which those are chosen that can be read."""
 
 PILOT = "Pilot"
 """Their split, label set and run."""
@@ -155,7 +160,7 @@ def time_labelling(stage: Labelling, image_paths: Mapping[str, Path]) -> float:
     The one before them is not counted: it imports what the others find imported.
     """
     seconds = []
-    chosen = spread(list(image_paths), PILOT_IMAGES)
+    chosen = choose_pilots(image_paths)
     few, many = min(2, len(chosen)), len(chosen)
     for count in (few, few, many):
         with tempfile.TemporaryDirectory() as folder:
@@ -170,7 +175,7 @@ def time_labelling(stage: Labelling, image_paths: Mapping[str, Path]) -> float:
 
 def time_training(stage: Learning, image_paths: Mapping[str, Path]) -> float:
     """Seconds that a student takes for an image and epoch, by its second epoch on a few images."""
-    ids = spread(list(image_paths), PILOT_IMAGES)
+    ids = choose_pilots(image_paths)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         trial = _set_up_pilot(folder, {image_id: image_paths[image_id] for image_id in ids})
@@ -184,6 +189,28 @@ def time_training(stage: Learning, image_paths: Mapping[str, Path]) -> float:
             stage.rehearse(trial)
         metrics = pd.read_csv(folder / "runs" / PILOT / "metrics.csv")
         return float(metrics["seconds"].iloc[-1]) / (2 * len(ids))
+
+
+def choose_pilots(image_paths: Mapping[str, Path]) -> list[str]:
+    """Choose images to try teachers and students on, spread over all; others than can be read not.
+
+    Raises:
+        UserError: None of those that were tried can be read.
+    """
+    ids = list(image_paths)
+    candidates = dict.fromkeys([*spread(ids, PILOT_IMAGES), *spread(ids, MOST_TRIED)])
+    chosen = list(islice((i for i in candidates if _is_readable(image_paths[i])), PILOT_IMAGES))
+    if not chosen:
+        raise UserError(f"none of {count_of(len(candidates), 'image')} to try can be read")
+    return chosen
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        read_image(path)
+    except UserError:
+        return False
+    return True
 
 
 def _set_up_pilot(folder: Path, image_paths: Mapping[str, Path]) -> Changes:

@@ -151,7 +151,7 @@ def collect_settings(
         "encoder_weights": identify_encoder_weights(student, weights_folder),
         "boxes": asdict(material.boxes),
         "boxes_chosen": list(material.boxes_chosen),
-        "label_set": [label_set.name, label_set.fingerprint()],
+        "label_set": [label_set.name, label_set.content_of(ids)],
         "images": settings_hash(split),
         "image_files": image_files,
     }

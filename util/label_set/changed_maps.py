@@ -6,7 +6,7 @@ from contextlib import suppress
 from util.errors import UserError, listed
 from util.label_set.joining import AnyLabelSet, JoinedLabelSet
 from util.label_set.reading import LabelSet, map_cost
-from util.label_set.records import MANIFEST, hash_map, read_records, record_files
+from util.label_set.records import MANIFEST, hash_map
 from util.running.ahead import map_ahead
 from util.running.progress import track
 from util.words import count_of
@@ -49,8 +49,7 @@ def _find_changed(label_set: LabelSet, image_ids: Iterable[str]) -> list[str]:
     newer = set(_find_newer(label_set, image_ids))
     if not newer:
         return []
-    records = read_records(record_files(label_set.folder))
-    hashes = {r["id"]: r["map"] for r, _ in records if r["id"] in newer and "map" in r}
+    hashes = label_set.map_hashes(newer)
 
     def is_changed(image_id: str) -> bool:
         with suppress(UserError):

@@ -11,7 +11,7 @@ from util.errors import UserError, listed
 from util.images.identity import ImageIdentity
 from util.label_set.comparing import common_box_settings
 from util.label_set.finding import list_own_label_sets, say_there
-from util.label_set.reading import LabelSet
+from util.label_set.reading import LabelSet, hash_maps
 from util.settings import settings_hash
 
 
@@ -61,6 +61,13 @@ class JoinedLabelSet:
     def fingerprint(self) -> str:
         """Tell these sets, in this order, from any others; reads no map."""
         return settings_hash({"parts": [part.fingerprint() for part in self.parts]})
+
+    def content_of(self, image_ids: Sequence[str]) -> str:
+        """Hash the maps of some images by their ids, each of the part that it is of."""
+        hashes: dict[str, str] = {}
+        for part, ids in self.sort_by_part(image_ids).items():
+            hashes |= part.map_hashes(ids)
+        return hash_maps(image_ids, hashes)
 
     def _of(self, image_id: str) -> list[LabelSet]:
         """The label sets that have an image, the one that counts first; all if none has it."""

@@ -86,7 +86,7 @@ def label_images(
     """
     answering = _Answering(labeller, work)
     for name in answering.names:
-        writers[name].begin()
+        writers[name].begin_for(i for i, lacking in work.names.items() if name in lacking)
     answered = answering.answer_images(num_at_once)
     has_worked = any(writer.has_labelled for writer in writers.values())
     failures = Failures()

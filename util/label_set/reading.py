@@ -2,7 +2,7 @@
 
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -208,6 +208,25 @@ class LabelSet:
         """
         return str(self.manifest["maps"]) if self.manifest else self.fingerprint()
 
+    def content_of(self, image_ids: Sequence[str]) -> str:
+        """Hash the maps of some images by their ids, as `content` those of all.
+
+        Args:
+            image_ids: Of the images; those that it lacks count as lacking.
+        """
+        return hash_maps(image_ids, self.map_hashes(image_ids))
+
+    def map_hashes(self, image_ids: Iterable[str]) -> dict[str, str]:
+        """Hash of the map of each image that has one, as its record tells it, by id.
+
+        In a bare folder, of its file.
+        """
+        wanted = set(image_ids)
+        if not self.manifest:
+            return {i: fingerprint([self.path(i)]) for i in self.ids if i in wanted}
+        records = read_records(record_files(self.folder))
+        return {r["id"]: r["map"] for r, _ in records if r["id"] in wanted and "map" in r}
+
     def path(self, image_id: str) -> Path:
         """Where the soft label of an image lies."""
         return self._found.get(image_id) or id_to_path(self.folder, image_id)
@@ -315,6 +334,11 @@ class LabelSet:
             image_ids,
             cost_bytes=lambda image_id: map_cost(self.path(image_id)),
         )
+
+
+def hash_maps(image_ids: Iterable[str], hashes: Mapping[str, str]) -> str:
+    """Hash maps together, in the order of their images, by the hashes of those that there are."""
+    return settings_hash({"maps": [[image_id, hashes.get(image_id)] for image_id in image_ids]})
 
 
 def map_cost(path: Path) -> int:

@@ -183,6 +183,32 @@ def test_a_new_set_of_maps_of_one_teacher_keeps_the_old_ones(copied: Path) -> No
     assert find_finished(plan.cells) == set(plan.cells)
 
 
+def test_an_exchanged_test_image_trains_no_student_anew(copied: Path) -> None:
+    before = plan_study(copied)
+    students = {cell.name: cell.folder for cell in before.students}
+    trained = {path: path.stat().st_mtime_ns for path in copied.parent.glob("cells/*/best.pt")}
+    test_id, *_ = (copied.parent / "splits/Test.txt").read_text(encoding="utf-8").split("\n")
+    write_image(copied.parent / "images" / f"{test_id}.png", np.full((64, 64, 3), 60, np.uint8))
+    after = plan_study(copied)
+    assert set(make_all(after)) == {"done"}
+    assert {cell.name: cell.folder for cell in after.students} == students
+    assert {path: path.stat().st_mtime_ns for path in trained} == trained
+    assert {path: path.stat().st_mtime_ns for path in copied.parent.glob("cells/*/best.pt")} == (
+        trained
+    )
+    tested = LabelSet(pick_cell(after, "student").folder / "Test")
+    assert test_id in tested.ids
+
+
+def test_a_project_that_was_copied_without_hidden_files_has_lost_nothing(copied: Path) -> None:
+    plan = plan_study(copied)
+    hidden = [path for path in (copied.parent / "cells").rglob(".*") if path.is_file()]
+    assert any(cell.folder in path.parents for path in hidden for cell in plan.students)
+    for path in hidden:
+        path.unlink()
+    assert find_finished(plan.cells) == set(plan.cells)
+
+
 def test_an_exchanged_image_is_labelled_anew_and_the_others_are_not(copied: Path) -> None:
     before = plan_study(copied)
     old = LabelSet(before.label_sets["", "bird"].folder)

@@ -3,11 +3,20 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from analysis.work.stages import Changes, Labelling
-from analysis.work.timing import Work, count_passes, format_work, time_labelling
+from analysis.work.timing import (
+    Work,
+    choose_pilots,
+    count_passes,
+    format_work,
+    time_labelling,
+)
 from util.config import DataSection, StudentSection
+from util.errors import UserError
+from util.images.files import write_image
 
 
 def test_a_teacher_that_is_slow_to_start_is_not_taken_for_a_fast_one(
@@ -25,9 +34,21 @@ def test_a_teacher_that_is_slow_to_start_is_not_taken_for_a_fast_one(
 
     paths = {str(number): tmp_path / f"{number}.png" for number in range(100)}
     for path in paths.values():
-        path.touch()
+        write_image(path, np.zeros((4, 4, 3), np.uint8))
     stage: Any = SimpleNamespace(rehearse=rehearse)
     assert time_labelling(cast(Labelling, stage), paths) == pytest.approx(5 + 0.5 * 100)
+
+
+def test_what_cannot_be_read_is_no_pilot_where_something_can(tmp_path: Path) -> None:
+    paths = {f"{number:02}": tmp_path / f"{number:02}.png" for number in range(40)}
+    for number, path in enumerate(paths.values()):
+        write_image(path, np.zeros((40, 40, 3), np.uint8))
+        if number != 13:
+            path.write_bytes(path.read_bytes()[:60])
+    assert choose_pilots(dict(list(paths.items())[:20])) == ["13"]
+    del paths["13"]
+    with pytest.raises(UserError, match="none of 32 images to try can be read"):
+        choose_pilots(paths)
 
 
 def test_images_are_passed_in_each_epoch_where_it_is_validated_and_in_the_test(

@@ -201,6 +201,27 @@ def test_the_same_command_started_twice_says_so_before_it_labels(images: Path) -
     assert not second.seen
 
 
+def test_trying_failed_images_again_keeps_a_finished_set_for_who_reads_it(images: Path) -> None:
+    readable = []
+
+    class Watched(MeanTeacher):
+        def label(self, image_rgb: np.ndarray, prompts: Sequence[str]) -> Iterator[Finding]:
+            readable.append(len(LabelSet(images.parent / "sets" / "bird").ids))
+            return super().label(image_rgb, prompts)
+
+    dark = {3: UserError("too dark"), 4: UserError("too dark")}
+    first, _ = run(images, MeanTeacher(dark))
+    manifest = first.folder / "label_set.json"
+    before = manifest.stat().st_mtime_ns
+    again, _ = run(images, Watched(dark))
+    assert readable == [4, 4]
+    assert again.failed == first.failed
+    assert manifest.stat().st_mtime_ns == before
+    healed, _ = run(images, Watched({4: UserError("too dark")}))
+    assert [*healed.failed] == ["4"]
+    assert healed.ids == ["0", "1", "2", "3", "5"]
+
+
 def test_whatever_reading_raises_is_a_failed_image_with_its_traceback_in_the_log(
     images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,7 @@
 """One label set in the making."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
@@ -149,6 +149,20 @@ class LabelSetWriter:
         if self._progress is None:
             with self._claim.alone():
                 self._take_over()
+
+    def begin_for(self, image_ids: Iterable[str]) -> None:
+        """Claim the folder for the images that are pending, as `begin` does.
+
+        A finished set stays as it is for who reads it, where all of them have failed before: the
+        first that does not fail again claims it.
+
+        Raises:
+            UserError: Another process is at work on the label set.
+            OSError: The folder cannot be written.
+        """
+        is_retry = self.share.count == 1 and all(i in self.failed for i in image_ids)
+        if not (is_retry and is_finished(self.folder, self._earlier.manifest)):
+            self.begin()
 
     def _take_over(self) -> None:
         if self._progress is not None:

@@ -25,8 +25,8 @@ Row = dict[str, float]
 """What is measured in one epoch, by name: columns of metrics.csv."""
 
 
-_OF_IMAGES = ("images", "image_files", "files")
-"""Settings that are hashes of the images that are used, or of their files."""
+_OF_IMAGES = ("images", "image_files", "files", "label_set")
+"""Settings that are hashes of the images that are used, of their files, or of their labels."""
 
 _ELSEWHERE = "choose another name for the run (the option that ends in .run, see --help)"
 

@@ -98,7 +98,7 @@ def test_a_run_of_other_images_is_refused_with_their_numbers_and_without_hashes(
     with pytest.raises(UserError, match=refused.format(told)):
         train(trained, "--student.epochs", "1")
     (trained.parent / "runs/student/images.json").unlink()
-    told = "other images than then, other image_files than then"
+    told = "other label_set than then, other images than then, other image_files than then"
     with pytest.raises(UserError, match=refused.format(told)):
         train(trained, "--student.epochs", "1")
 
