@@ -11,7 +11,8 @@ from util.errors import UserError, listed
 from util.images.identity import ImageIdentity
 from util.label_set.comparing import common_box_settings
 from util.label_set.finding import list_own_label_sets, say_there
-from util.label_set.reading import LabelSet, hash_maps
+from util.label_set.reading import LabelSet
+from util.label_set.told import hash_maps
 from util.settings import settings_hash
 
 

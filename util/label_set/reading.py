@@ -1,9 +1,7 @@
 """Label sets on disk, to read from."""
 
-import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -23,48 +21,15 @@ from util.label_set.records import (
     CHOSEN_ON,
     MANIFEST,
     PREDICTION,
-    Record,
     is_finished,
     read_manifest,
     read_records,
     record_files,
 )
+from util.label_set.told import Told, hash_maps
 from util.running.ahead import map_ahead
 from util.running.progress import track
 from util.settings import settings_hash
-
-
-@dataclass(frozen=True)
-class _Told:
-    """What is known of the images of a label set, without a look at their maps.
-
-    Attributes:
-        ids: Of those that have not failed, sorted.
-        failed: Why each of the others has, by id.
-        empty: Those in which nothing was found.
-        weighted: Those whose pixels have weights.
-        num_masks: How many masks of things an image has, by id, where they were looked for.
-    """
-
-    ids: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    empty: set[str] = field(default_factory=set)
-    weighted: set[str] = field(default_factory=set)
-    num_masks: dict[str, int] = field(default_factory=dict)
-
-    def add(self, record: Record) -> None:
-        """Note what a record tells; ids are shared between label sets."""
-        image_id = sys.intern(record["id"])
-        if record["status"] == "failed":
-            self.failed[image_id] = record["reason"]
-        else:
-            self.ids.append(image_id)
-        if record["status"] == "empty":
-            self.empty.add(image_id)
-        if "weights" in record:
-            self.weighted.add(image_id)
-        if "masks" in record:
-            self.num_masks[image_id] = record["masks"]
 
 
 class LabelSet:
@@ -108,12 +73,12 @@ class LabelSet:
                 raise UserError(f"the label set {folder} has no soft label (.png)")
             weights = {f"{WEIGHTS}/{image_id}": image_id for image_id in found}
             weighted = {weights[each] for each in found.intersection(weights)}
-            self._told = _Told(sorted(found.difference(weights)), weighted=weighted)
+            self._told = Told(sorted(found.difference(weights)), weighted=weighted)
 
     @cached_property
-    def _told(self) -> _Told:
+    def _told(self) -> Told:
         """What the records tell of the images that are part, read in one pass."""
-        told = _Told()
+        told = Told()
         for record, _ in read_records(record_files(self.folder)):
             if "absent" not in record:
                 told.add(record)
@@ -334,11 +299,6 @@ class LabelSet:
             image_ids,
             cost_bytes=lambda image_id: map_cost(self.path(image_id)),
         )
-
-
-def hash_maps(image_ids: Iterable[str], hashes: Mapping[str, str]) -> str:
-    """Hash maps together, in the order of their images, by the hashes of those that there are."""
-    return settings_hash({"maps": [[image_id, hashes.get(image_id)] for image_id in image_ids]})
 
 
 def map_cost(path: Path) -> int:
