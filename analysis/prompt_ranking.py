@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ranked = find_ranked(label_sets, settings.strategies, config.combination, image_ids)
     counts = count(config, ranked, boxes, image_paths, image_ids)
     ranking = rank(ranked.names, ranked.strategies, counts, groups, unknown=ranked.unknown)
-    verdict = judge(config, ranked, ranking, image_ids)
+    verdict = judge(config, ranked, ranking, boxes, image_ids)
     metric = None if verdict is None else verdict.metric
     print(show_ranking(tabulate(ranking, verdict), metric).to_string(index=False))
     if equal := describe_equal(label_sets):
@@ -120,9 +120,13 @@ def count(
 
 
 def judge(
-    config: Config, ranked: "Ranked", ranking: "Ranking", image_ids: Sequence[str]
+    config: Config,
+    ranked: "Ranked",
+    ranking: "Ranking",
+    boxes: BoxSettings,
+    image_ids: Sequence[str],
 ) -> "Verdict | None":
-    """Compare the ranking with the truth; None where there is none."""
+    """Compare the ranking with the truth, by boxes of the same rule; None where there is none."""
     from analysis.ranking.truth import compare_with_truth, judge_candidates
     from analysis.study.scoring import find_judged_metric
     from analysis.work.judging import find_judge
@@ -133,7 +137,7 @@ def judge(
         return None
     score = (study.score, study.score_iou)
     of_all = find_judge(data, config.evaluation, *score, find_images(data.images))
-    needed = of_all.needing("pixels" if is_pixels else "boxes")
+    needed = of_all.of_boxes(boxes).needing("pixels" if is_pixels else "boxes")
     metric = find_judged_metric(needed, *score)
     true = judge_candidates(ranked, needed.only(image_ids), metric, ranking.num_resamples)
     return compare_with_truth(ranking, metric.name, true)

@@ -115,6 +115,11 @@ def check_student(config: Config, fabric: "Fabric") -> None:
     """
     from student.training import build_checked
 
+    if config.student.pixel_weights == "label_set":
+        raise UserError(
+            "student.pixel_weights is 'label_set', but what a student labels has no weights of "
+            "pixels; take it out"
+        )
     splits = find_splits(config.data)
     if config.student.validate_against == "ground_truth":
         read_truths(config.data, splits.image_paths, splits.validation_ids)

@@ -145,15 +145,17 @@ def print_verdict(path: Path, facts: Mapping[str, Any], student: StudentSection)
         f"{path}: epoch {best['epoch']:.0f} is kept (student.best_epoch {student.best_epoch}), "
         f"validation F1 {best['val_f1']:.3f} of boxes against {sought}"
     )
+    score = facts.get("boxes_f1", best["val_f1"])
     if boxes := facts.get("boxes"):
         chosen = boxes != facts["settings"]["boxes"]
         how = "as suits the validation images best" if chosen else "as in its labels"
         least, area = max(boxes["min_confidence"], boxes["threshold"]), boxes["min_area_px"]
         print(
             f"Where it finds a box ({how}): {count_of(area, 'pixel')} or more side by side, each "
-            f"of a probability above {boxes['threshold']:g}, and above {least:g} in their mean"
+            f"of a probability above {boxes['threshold']:g}, and above {least:g} in their mean: "
+            f"validation F1 {score:.3f} then"
         )
-    if best["val_f1"] == 0:
+    if score == 0:
         why = "train longer (student.epochs), on more images or on another label set"
         if not facts["boxes_sought"]:
             why = "there are none to find, so no epoch is better than another by its boxes"

@@ -8,6 +8,7 @@ from typing import Any
 from analysis.work.cells import Cell
 from analysis.work.dependencies import School
 from analysis.work.plan import Plan, plan_seeds
+from student.losses import PAIRWISE_LOSSES
 from util.config import CompressionSection, LossName
 from util.errors import UserError, listed
 from util.label_set import LabelSet
@@ -109,12 +110,19 @@ def gather_trainings(
     trainings = {"distilled": Training(label_set, {}, (teacher,))}
     if labels is not None:
         true_masks = open_labels(labels, test_ids)
-        without_kd = {name: weight for name, weight in losses.items() if name != "kd"}
-        changes: dict[str, Any] = {"losses": without_kd or {"kl": 1.0}}
+        changes: dict[str, Any] = {"losses": without_logits(losses)}
         if true_masks.has_weights:
             changes["pixel_weights"] = "label_set"
         trainings["labels"] = Training(true_masks.folder, changes)
     return trainings
+
+
+def without_logits(losses: Mapping[LossName, float]) -> dict[LossName, float]:
+    """Leave out what needs a teacher's logits; kl takes its place where no label is looked at."""
+    left: dict[LossName, float] = {
+        n: weight for n, weight in losses.items() if n != "kd" and weight
+    }
+    return left if left.keys() - set(PAIRWISE_LOSSES) else {**left, "kl": 1.0}
 
 
 def open_labels(folder: Path, test_ids: Sequence[str]) -> LabelSet:

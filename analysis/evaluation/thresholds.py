@@ -3,7 +3,11 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from student.inference.label_sets import is_of_another_checkpoint
+from student.inference.label_sets import (
+    checkpoint_beside,
+    folder_beside,
+    is_of_another_checkpoint,
+)
 from util.errors import UserError, listed
 from util.images.masks import TrueMasks
 from util.label_set import LabelSet
@@ -27,14 +31,15 @@ class DevelopmentSplit:
         """Find the threshold of the best F1 of all pixels together, which is that of the best IoU.
 
         Args:
-            label_set: Has maps of these images, or is of a run, in whose folder another has.
+            label_set: Has maps of these images, or is of a run, in whose folder another has that
+                is of the same checkpoint.
 
         Raises:
             UserError: There are no maps of some of them, those of a run are of an earlier
                 training, they do not fit their masks, or no mask has an anomaly.
         """
         maps = label_set
-        beside = label_set.folder.parent / self.name
+        beside = folder_beside(checkpoint_beside(label_set.folder), self.name)
         if set(self.masks.paths).isdisjoint(maps.ids) and beside.is_dir():
             if _producer(found := LabelSet(beside)) == _producer(label_set):
                 maps = found  # and no truth, or other label set, that has the split's name

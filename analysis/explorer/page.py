@@ -12,7 +12,7 @@ from analysis.explorer.choice import Choice, Strategy, read_told
 from analysis.explorer.drawing import encode_photo, view_to_json
 from analysis.explorer.exploring import Explorer
 from analysis.explorer.ranking import PromptRanking
-from analysis.explorer.serving import Action, Reply, reply_json
+from analysis.explorer.serving import MOST_BYTES, Action, Reply, reply_json
 from analysis.pictures.scale import COLOURS_RGB
 from util.config.fields import FolderName
 from util.page_templates import load_template
@@ -42,6 +42,7 @@ def render_page(start: Choice, name: str, facts: Mapping[str, Any]) -> str:
         facts: What the template says of teacher and images.
     """
     begin = {"choice": start.model_dump(), "name": name, "colours": COLOURS_RGB.tolist()}
+    begin["most_bytes"] = MOST_BYTES
     return load_template(HERE / "page.html.jinja").render(
         start=begin,
         strategies=get_args(Strategy),

@@ -50,12 +50,14 @@ def _surety(ranking: Ranking) -> str:
 
 
 def _guess_cost(ranking: Ranking) -> str:
-    """What it costs at most if another is better, as far as agreement tells."""
+    """What it costs at most if another is better, as far as agreement tells, of those known."""
+    is_known = ~ranking.is_unknown | ranking.is_unknown.all()
     drawn = ranking.interval.resampled[..., 1]
-    lost = drawn.max(axis=1) - drawn[:, ranking.best]
+    lost = drawn[:, is_known].max(axis=1) - drawn[:, ranking.best]
     most = percentile_interval(lost)[1]
     agreement = ranking.interval.estimate[:, 1]
-    of_prompts = agreement[[not strategy for strategy in ranking.strategies]].mean()
+    is_prompt = np.array([not strategy for strategy in ranking.strategies])
+    of_prompts = agreement[is_prompt & is_known].mean()
     guess = "" if np.isnan(most) else f"; if another one is better, it loses {most:.2f} at most"
     return (
         f"As far as agreement tells, sqrt(precision x recall) of its boxes is "

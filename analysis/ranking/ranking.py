@@ -109,9 +109,15 @@ def rank(
             "ask with more prompts, or about other images"
         )
 
+    flat = groups.sum(counts.flat())
+    is_known = ~np.isnan(counts.signals(flat.sum(axis=0)))
+
     def scores(sums: np.ndarray) -> np.ndarray:
         signals = counts.signals(sums)
-        return np.concatenate([label_free_score(signals)[..., None], signals], axis=-1)
+        # Without a signal that the estimate has, as where no view was drawn, it is another score.
+        is_another = (np.isnan(signals) & is_known).any(axis=-1)
+        score = np.where(is_another, np.nan, label_free_score(signals))
+        return np.concatenate([score[..., None], signals], axis=-1)
 
-    interval = bootstrap(groups.sum(counts.flat()), scores, num_resamples)
+    interval = bootstrap(flat, scores, num_resamples)
     return Ranking(names, strategies, interval, unknown)

@@ -12,6 +12,7 @@ from util.ground_truth.reading import describe_counted
 from util.images.files import find_images
 from util.images.splits import read_split
 from util.label_set import LabelSet
+from util.learning.runs.unfinished import warn_if_unfinished
 from util.learning.runs.used_images import warn_of_used_images
 from util.words import count_of
 
@@ -40,6 +41,7 @@ def evaluate_detector(
         UserError: Images, checkpoint or ground truth are missing or wrong.
     """
     checkpoint = find_checkpoint(section, runs)
+    warn_if_unfinished(checkpoint)
     folder = folder_beside(checkpoint, data.test_split)
     frames = None if data.ground_truth is None else find_judged_frames(data, streams)
     test_paths = _find_test_images(data) if frames is None else frames.image_paths

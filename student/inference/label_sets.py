@@ -1,5 +1,6 @@
 """Writes the label set of a student's predictions; needs no torch for an exported student."""
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from util.config import (
     StudentSection,
 )
 from util.data_classes import BoxSettings, Device
+from util.errors import listed
 from util.images.files import find_size_hw
 from util.label_set import LabelSet, LabelSetWriter
 from util.label_set.labelling import ANSWERING_BYTES, label_images
@@ -27,7 +29,10 @@ from util.learning.inference.opening import (
     read_box_settings,
 )
 from util.learning.inference.tiles import PredictionSettings
+from util.learning.runs.unfinished import warn_if_unfinished
 from util.running.shares import ALONE, Share
+
+logger = logging.getLogger(__name__)
 
 BEST = "best.pt"
 """The checkpoint of a run that is meant where none is named."""
@@ -82,6 +87,9 @@ def configured_student(
     """
     checkpoint = find_checkpoint(student, runs)
     check_there(checkpoint)
+    warn_if_unfinished(checkpoint)
+    if checkpoint.suffix == ".onnx":
+        warn_of_another_training(checkpoint)
     return TrainedStudent(
         checkpoint,
         prediction_settings(prediction),
@@ -181,10 +189,39 @@ def prediction_settings(section: PredictionSection) -> PredictionSettings:
     return PredictionSettings(*tiles, flips=section.flips, logits=False)
 
 
+def checkpoint_beside(folder: Path) -> Path:
+    """Find the checkpoint that a run's label set is of, as its name tells; see `folder_beside`."""
+    others = (path for suffix in (".pt", ".onnx") for path in folder.parent.glob(f"*{suffix}"))
+    named = [path for path in others if folder.name.endswith(f"-{path.stem}")]
+    return max(named, key=lambda path: len(path.stem), default=folder.parent / BEST)
+
+
 def is_of_another_checkpoint(folder: Path) -> bool:
-    """Tell whether a run's label set was predicted by another best.pt than lies beside it now."""
-    best = folder.parent / BEST
-    if not (folder.is_dir() and best.is_file()):
+    """Tell whether a run's label set was predicted by another checkpoint than lies beside it now.
+
+    That is the one of its name, or best.pt, of which a split may be named like another one's.
+    """
+    there = [each for each in (checkpoint_beside(folder), folder.parent / BEST) if each.is_file()]
+    if not (folder.is_dir() and there):
         return False
     made_by = read_manifest(folder).get("settings", {}).get("checkpoint_sha256")
-    return made_by is not None and made_by != hash_checkpoint(best)
+    return made_by is not None and made_by not in map(hash_checkpoint, there)
+
+
+def warn_of_another_training(exported: Path) -> None:
+    """Say that a student was exported of another training than the checkpoints beside it.
+
+    Args:
+        exported: A `.onnx`; beside it there may be no checkpoint.
+    """
+    from util.learning.inference.onnx_predictor import OnnxPredictor
+
+    made_of = OnnxPredictor(exported).metadata.get("checkpoint_sha256")
+    beside = sorted(exported.parent.glob("*.pt"))
+    if made_of is not None and beside and made_of not in map(hash_checkpoint, beside):
+        logger.warning(
+            "%s was exported of another training than the checkpoints beside it (%s); export it "
+            "again by student/export.py, if it is to be of that",
+            exported,
+            listed([path.name for path in beside]),
+        )

@@ -11,9 +11,12 @@ from sklearn.metrics import jaccard_score
 import analysis.compression_curve
 from analysis.compression.costs import count_multiply_adds, measure_costs
 from analysis.compression.measuring import count_overlaps
+from analysis.compression.planning import without_logits
+from student.losses import LossSettings
 from tests.student.inference.test_label_sets import make_student
 from tests.student.test_distill import arguments, taught
 from tests.util.test_label_set_from_truth import write_truth
+from util.config import LossName
 from util.data_classes import BoxSettings
 from util.errors import UserError
 from util.images.files import read_image
@@ -155,6 +158,21 @@ def test_a_student_that_fails_is_named(taught: Path, capsys: pytest.CaptureFixtu
     err = capsys.readouterr().err
     assert "1 of 2 cells failed: Nonsense, distilled, seed 0" in err
     assert "expected unet, encoder_unet or one of" in err
+
+
+@pytest.mark.parametrize(
+    ("losses", "left"),
+    [
+        ({"kd": 1, "kl": 0}, {"kl": 1}),
+        ({"kd": 1, "gated_crf": 0.1}, {"gated_crf": 0.1, "kl": 1}),
+        ({"kd": 1, "jaccard": 0.5}, {"jaccard": 0.5}),
+    ],
+)
+def test_students_of_labels_learn_by_what_looks_at_labels(
+    losses: dict[LossName, float], left: dict[LossName, float]
+) -> None:
+    assert without_logits(losses) == left
+    LossSettings(left)  # refuses what looks at none
 
 
 def test_bad_input_is_one_sentence(taught: Path) -> None:

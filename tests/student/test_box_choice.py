@@ -16,6 +16,7 @@ from tests.student.student_runs import find_birds, label, learn, make_pairs, mak
 from tests.student.test_validation import Constant, logits_of_a_box
 from util.bbox_csv import boxes_to_table
 from util.data_classes import BoxSettings
+from util.disk.whole_files import read_json
 from util.label_set import LabelSet
 from util.learning.checkpoint import read_checkpoint
 from util.learning.device import build_fabric
@@ -176,7 +177,8 @@ def test_a_training_keeps_the_choice_in_its_checkpoint_and_tells_it(
     assert (
         f"{area} or more side by side, each of a probability above {chosen['threshold']:g}" in said
     )
-    assert f", and above {least:g} in their mean" in said
+    score = read_json(run / "run.json", "")["boxes_f1"]
+    assert f", and above {least:g} in their mean: validation F1 {score:.3f} then" in said
     assert asdict(read_box_settings(run / "best.pt")) == chosen
     assert student.test.main(["--config", str(project)]) == 0
     assert asdict(LabelSet(run / "Test").box_settings) == chosen

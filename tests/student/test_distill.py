@@ -220,6 +220,11 @@ def test_bad_input_is_one_sentence(taught: Path) -> None:
             "run of teacher.checkpoint itself",
         ),
         (student.distill.main, ["--teacher.checkpoint", "null"], "teacher.checkpoint is null"),
+        (
+            student.distill.main,
+            ["--student.pixel_weights", "label_set"],
+            "what a student labels has no weights of pixels",
+        ),
     ):
         with pytest.raises(UserError, match=message):
             stage(arguments(taught, *options))

@@ -166,17 +166,39 @@ def test_what_counts_as_a_box_of_the_student_is_said_in_full(
     is_chosen: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     boxes = {"threshold": 0.03, "min_confidence": 0.07, "min_area_px": 1}
+    chosen = {"boxes_f1": 0.625} if is_chosen else {}
     facts: dict[str, Any] = {
         "best": {"epoch": 3, "val_f1": 0.5},
         "labels": {"train": {"num_empty": 0, "num_maps": 9}},
         "settings": {"boxes": None if is_chosen else boxes},
         "boxes": boxes,
+        **chosen,
     }
     print_verdict(Path("run"), facts, StudentSection())
     how = "as suits the validation images best" if is_chosen else "as in its labels"
     assert capsys.readouterr().out.endswith(
         f"\nWhere it finds a box ({how}): 1 pixel or more side by side, each of a probability "
-        "above 0.03, and above 0.07 in their mean\n"
+        "above 0.03, and above 0.07 in their mean: validation F1 "
+        f"{'0.625' if is_chosen else '0.500'} then\n"
+    )
+
+
+def test_what_is_found_by_the_chosen_threshold_is_not_called_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    facts: dict[str, Any] = {
+        "best": {"epoch": 3, "val_f1": 0.0},
+        "labels": {"train": {"num_empty": 0, "num_maps": 9}},
+        "settings": {"boxes": None},
+        "boxes": {"threshold": 0.03, "min_confidence": 0.07, "min_area_px": 1},
+        "boxes_sought": 4,
+        "boxes_f1": 0.6,
+    }
+    print_verdict(Path("run"), facts, StudentSection())
+    assert "It finds none" not in capsys.readouterr().out
+    print_verdict(Path("run"), facts | {"boxes_f1": 0.0}, StudentSection())
+    assert "It finds none of the boxes of the validation images: train longer" in (
+        capsys.readouterr().out
     )
 
 
@@ -231,3 +253,16 @@ def test_of_equal_f1_the_lower_loss_is_better() -> None:
     rows.append({"val_f1": 0.5, "val_loss": 9.0})
     assert max(rows, key=partial(score, "boxes")) == rows[3]
     assert max(rows, key=partial(score, "loss")) == rows[1]
+
+
+def test_a_training_that_has_not_come_to_its_end_is_said_where_it_is_tested(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = learn(project, find_birds)
+    assert student.test.main(["--config", str(project)]) == 0
+    assert "has not come to its end" not in caplog.text
+    facts = json.loads((run / "run.json").read_text())
+    del facts["best"]  # as while it is trained
+    (run / "run.json").write_text(json.dumps(facts))
+    assert student.test.main(["--config", str(project)]) == 0
+    assert "best.pt has not come to its end; the command that began it goes on" in caplog.text

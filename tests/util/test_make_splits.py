@@ -306,3 +306,8 @@ def test_a_list_that_a_disk_takes_for_a_new_one_is_neither_removed_nor_named(
     assert "no list of this script" not in said
     for name in ("Train", "train"):
         assert len(lists(config, name)[name]) == 15
+
+
+def test_names_of_lists_that_would_join_others_are_refused(config: Path) -> None:
+    with pytest.raises(UserError, match="no name of a list, since \\+ joins several"):
+        make(config, "--splits.shares", '{"Train": 0.7, "A+B": 0.3}')

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from util.config.fields import FolderName, Section
 
@@ -31,6 +31,16 @@ class SplitsSection(Section):
     tie_near_duplicates: bool = Field(
         False, description="Whether images that look alike are never apart either."
     )
+
+    @field_validator("shares")
+    @classmethod
+    def _refuse_joined(cls, shares: dict[str, float]) -> dict[str, float]:
+        if joined := [name for name in shares if "+" in name]:
+            raise ValueError(
+                f"{joined[0]!r} is no name of a list, since + joins several: choose another"
+            )
+        return shares
+
     near_duplicate_bits: int = Field(
         4,
         ge=0,

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFile
 
-from util.images.decoding import open_image
+from util.images.decoding import open_image, turn_upright
 
 _SIDE_PX = 32
 _HASH_SIDE = 8
@@ -30,14 +30,14 @@ def hash_image(image: ImageFile.ImageFile) -> np.uint64:
 
     The image in gray and 32x32 pixels is transformed (DCT), and each bit says whether a coefficient
     is above their median (Zauner, Implementation and Benchmarking of Perceptual Image Hash
-    Functions, 2010, section 3.2.1). So brightness, contrast and size change little. EXIF is passed
-    over.
+    Functions, 2010, section 3.2.1). So brightness, contrast and size change little. It is looked at
+    upright, as EXIF says.
 
     Args:
         image: Of `open_image`, not yet decoded.
     """
     image.draft("L", (2 * _SIDE_PX, 2 * _SIDE_PX))  # of a JPEG, an eighth is decoded at once
-    pixels = np.asarray(_to_gray(image), np.float32)
+    pixels = np.asarray(_to_gray(turn_upright(image)), np.float32)
     small = cv2.resize(pixels, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA)
     low = cv2.dct(small)[:_HASH_SIDE, :_HASH_SIDE].ravel()
     bits = low > np.median(low[1:])  # the first one is the mean of the image

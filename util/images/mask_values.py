@@ -23,6 +23,8 @@ NUM_CLASSES = 50
 begins there: 50 is the shadow of CDnet, 127 or 128 what nobody knows in a trimap."""
 
 _WORDS = {"normal": NORMAL, "anomalous": ANOMALOUS, "ignored": IGNORED}
+WORDS = {meaning: word for word, meaning in _WORDS.items()}
+"""What data.mask_values calls each meaning."""
 
 
 def recognise(

@@ -186,11 +186,22 @@ class LabelSet:
 
         In a bare folder, of its file.
         """
-        wanted = set(image_ids)
         if not self.manifest:
+            wanted = set(image_ids)
             return {i: fingerprint([self.path(i)]) for i in self.ids if i in wanted}
-        records = read_records(record_files(self.folder))
-        return {r["id"]: r["map"] for r, _ in records if r["id"] in wanted and "map" in r}
+        return self._tell(image_ids, "map")
+
+    def sources(self, image_ids: Iterable[str]) -> dict[str, str]:
+        """Fingerprint of what the map of each image was made from, as its record tells it, by id.
+
+        {} of a bare folder.
+        """
+        return self._tell(image_ids, "source")
+
+    def _tell(self, image_ids: Iterable[str], key: str) -> dict[str, str]:
+        """What records tell of some images by a key that they need not have, by id."""
+        wanted, records = set(image_ids), read_records(record_files(self.folder))
+        return {r["id"]: r[key] for r, _ in records if r["id"] in wanted and key in r}
 
     def path(self, image_id: str) -> Path:
         """Where the soft label of an image lies."""

@@ -1,6 +1,5 @@
 """Who gets which images: shares of all and of each class, never apart what belongs together."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,8 +7,11 @@ import numpy as np
 from util.errors import UserError, listed
 from util.words import count_of
 
-MOST_FOLDS = 20
-"""More groups are dealt into so many folds, which are then dealt to the splits."""
+MOST_SEARCHED = 20
+"""Of so many groups other dealings are compared with that in turn."""
+
+MOST_IMPROVED = 200
+"""Of so many, moving and swapping single groups is tried."""
 
 _MOST_DEALINGS = 3**10
 """So many dealings of few groups are compared, in a fraction of a second: all of 10 groups to 3
@@ -31,11 +33,11 @@ def deal(
     """Deal images to splits.
 
     Where none are tied, splits get their shares of all images, rounded, and of each class as
-    nearly as these leave it. Groups are put into folds, each with about the same share of each
-    class, by scikit-learn's StratifiedGroupKFold; then each fold goes to the split that is furthest
-    behind its share of the classes in it. Of few groups, `MOST_FOLDS` at most, other ways to deal
-    them are compared with this one, all or many, since sizes differ most there and no order of
-    dealing does them justice. Where no class is large enough, they count as one.
+    nearly as these leave it. Groups are dealt in turn, the largest first, each to the split that is
+    furthest behind its share of all images and of the classes in it. Of few groups,
+    `MOST_IMPROVED` at most, some are moved and swapped then, and of `MOST_SEARCHED` at most other
+    ways to deal them are compared with this one, all or many, since sizes count most there and no
+    order of dealing does them justice. Rare classes count as one (see `_merge_rare`).
 
     Args:
         shares: Of each split, by its name; they need not add up to 1.
@@ -132,14 +134,32 @@ def _deal_groups(
     numbers: np.ndarray, ties: np.ndarray, shares: np.ndarray, seed: int
 ) -> np.ndarray:
     """Deal images, (N,) int classes, to splits, none of their groups apart: (N,) int."""
-    if np.bincount(numbers).max() < len(shares) ** 2:
-        numbers = np.zeros_like(numbers)
-    folds = _fold(numbers, ties, len(shares), seed)
-    by_folds = _deal_folds(_count(folds, numbers), shares)[folds]
-    _, firsts, groups = np.unique(ties, return_index=True, return_inverse=True)
-    if len(firsts) > MOST_FOLDS:
-        return by_folds
-    return _search(_count(groups, numbers), shares, by_folds[firsts], seed)[groups]
+    groups = np.unique(ties, return_inverse=True)[1]
+    counts = _merge_rare(_count(groups, numbers), len(shares))
+    in_turn = _deal_in_turn(counts, shares, seed)
+    if len(counts) <= MOST_SEARCHED:
+        return _search(counts, shares, in_turn, seed)[groups]
+    if len(counts) <= MOST_IMPROVED:
+        return _improve(in_turn, _columns(counts), shares)[groups]
+    return in_turn[groups]
+
+
+def _merge_rare(counts: np.ndarray, num_splits: int) -> np.ndarray:
+    """Make one class of all that are in fewer groups than there are splits: (G, C') of (G, C).
+
+    Not every split can have its share of such a class, and of many the largest would get all. Of
+    few groups, that are searched, it is done where no other class is left to go by.
+    """
+    is_rare = (counts > 0).sum(axis=0) < num_splits
+    if not is_rare.any() or (len(counts) <= MOST_SEARCHED and not is_rare.all()):
+        return counts
+    return np.hstack([counts[:, ~is_rare], counts[:, is_rare].sum(axis=1, keepdims=True)])
+
+
+def _columns(counts: np.ndarray) -> np.ndarray:
+    """Give the share of all images, and of those of each class, that groups have: (G, 1 + C)."""
+    of_all = counts.sum(axis=1, keepdims=True)
+    return np.hstack([of_all / of_all.sum(), counts / counts.sum(axis=0)])
 
 
 def _count(parts: np.ndarray, numbers: np.ndarray) -> np.ndarray:
@@ -149,7 +169,7 @@ def _count(parts: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     return counts
 
 
-def _search(counts: np.ndarray, shares: np.ndarray, by_folds: np.ndarray, seed: int) -> np.ndarray:
+def _search(counts: np.ndarray, shares: np.ndarray, in_turn: np.ndarray, seed: int) -> np.ndarray:
     """Find the split of each of few groups, (G,) int, so that shares are near; none is empty.
 
     The nearest of all dealings, or else of those that moving a group or swapping two makes of the
@@ -158,16 +178,15 @@ def _search(counts: np.ndarray, shares: np.ndarray, by_folds: np.ndarray, seed: 
     Args:
         counts: (G, C), images of each class in each group; at least as many groups as splits.
         shares: (S,), adding up to 1.
-        by_folds: (G,) int, the other one; what is found is as near at least.
+        in_turn: (G,) int, the other one; what is found is as near at least.
         seed: Of which are tried, and which of several that are equally near is taken.
     """
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(counts))
     dealings = _list_dealings(len(counts), shares, rng)
-    of_all = counts.sum(axis=1, keepdims=True)
-    columns = np.hstack([of_all / of_all.sum(), counts / counts.sum(axis=0)])[order]
+    columns = _columns(counts)[order]
     nearest = np.argsort(_rate(dealings, columns, shares), kind="stable")[:_MOST_STARTS]
-    starts = [*dealings[nearest], by_folds[order]]
+    starts = [*dealings[nearest], in_turn[order]]
     improved = np.array([_improve(start, columns, shares) for start in starts])
     of_group = np.empty(len(counts), int)
     of_group[order] = improved[_rate(improved, columns, shares).argmin()]
@@ -240,47 +259,29 @@ def _without_empty(dealings: np.ndarray, num_splits: int) -> np.ndarray:
     return np.asarray(dealings[np.all(has_all, axis=0)])
 
 
-def _fold(numbers: np.ndarray, ties: np.ndarray, num_splits: int, seed: int) -> np.ndarray:
-    """Put images, (N,) int classes, into folds, a group in one: (N,) int; as many as splits."""
-    folds = _stratify(numbers, ties, seed)
-    if len(np.unique(folds)) < num_splits:  # groups are so few: each is a fold
-        folds = np.random.default_rng(seed).permutation(ties.max() + 1)[ties]
-    return np.unique(folds, return_inverse=True)[1]
+def _deal_in_turn(counts: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
+    """Deal groups to splits of these shares, (G,) int, the largest first; none stays empty.
 
-
-def _stratify(numbers: np.ndarray, ties: np.ndarray, seed: int) -> np.ndarray:
-    """Put images into folds, each with about the same share of each class: (N,) int."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    num_folds = min(MOST_FOLDS, len(np.unique(ties)), int(np.bincount(numbers).max()))
-    if num_folds < 2:  # each image is of another class
-        return np.zeros(len(ties), int)
-    folds = np.empty(len(ties), int)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class")  # it is shared as it can be
-        dealer = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
-        for fold, (_, chosen) in enumerate(dealer.split(numbers, numbers, ties)):
-            folds[chosen] = fold
-    return folds
-
-
-def _deal_folds(counts: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Deal folds to splits of these shares, (F,) int; none stays empty.
+    Each goes to the split that is furthest behind its share of what was dealt so far: of all
+    images, and on average over the classes in it.
 
     Args:
-        counts: (F, C), images of each class in each fold.
+        counts: (G, C), images of each class in each group; at least as many groups as splits.
         shares: (S,), adding up to 1.
+        seed: Of the order of groups of one size.
     """
-    wanted = shares[:, None]
-    every = counts.sum(axis=0)
-    has, seen = np.zeros((len(shares), len(every))), np.zeros(len(every))
-    of_fold = np.empty(len(counts), int)
-    for fold, count in enumerate(counts):
-        seen += count
-        behind = ((wanted * seen - has) * count / every).sum(axis=1)
-        is_empty = has.sum(axis=1) == 0
-        if len(counts) - fold <= is_empty.sum():  # the last ones are for those that have none
+    order = np.random.default_rng(seed).permutation(len(counts))
+    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+    columns, weights = _columns(counts), np.array([1.0] + [1 / counts.shape[1]] * counts.shape[1])
+    has, seen = np.zeros((len(shares), len(weights))), np.zeros(len(weights))
+    of_group, num_in = np.empty(len(counts), int), np.zeros(len(shares), int)
+    for place, group in enumerate(order):
+        seen += columns[group]
+        behind = (shares[:, None] * seen - has) @ (columns[group] * weights)
+        is_empty = num_in == 0
+        if len(order) - place <= is_empty.sum():  # the last ones are for those that have none
             behind = np.where(is_empty, behind, -np.inf)
-        of_fold[fold] = int(behind.argmax())
-        has[of_fold[fold]] += count
-    return of_fold
+        split = of_group[group] = int(behind.argmax())
+        has[split] += columns[group]
+        num_in[split] += 1
+    return of_group

@@ -17,7 +17,7 @@ Next: python teacher/cam/train_classifier.py --config PATHS.WINDOWS/config.json
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +40,19 @@ from util.ground_truth.image_labels import read_image_labels
 from util.images.class_table import CLASS_NAMES
 from util.images.files import find_images
 from util.images.mask_files import find_mask_paths
+from util.images.mask_values import ANOMALOUS, WORDS
+from util.images.masks import open_folder
 from util.label_set.reporting import report_failed
 from util.metrics.groups import name_groups
 from util.running.locks import held
 from util.running.run import print_next, run_script
 from util.running.shares import refuse_several
-from util.windows.cutting import IMAGES, MASKS, Source, check_folder, cut_frames
+from util.windows.cutting import CONFIG, IMAGES, MASKS, Source, check_folder, cut_frames
 from util.windows.lists import read_splits, write_labels, write_splits
 from util.windows.records import Windows, write_table
 from util.words import count_of
 
-SPLITS, LABELS, CONFIG = "splits", "image_labels.csv", "config.json"
+SPLITS, LABELS = "splits", "image_labels.csv"
 
 DECIDING = {key for key in WindowsSection.model_fields if WindowsSection.is_deciding(key)}
 """Keys of the section that decide where windows lie."""
@@ -71,17 +73,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     splits = {} if data.splits is None else read_splits(data.splits, sources)
     labels = {} if data.image_labels is None else read_image_labels(data.image_labels, sources)
     groups = group_windows(data.groups, list(sources))
+    values = tell_values(data, masks, list(sources))
     with held(folder):
         windows = cut_frames(config.windows, sources, folder, options.overwrite)
         write_splits(folder / SPLITS, splits, windows.frames)
         write_labels(folder / LABELS, labels, windows.frames)
         copy_class_names(masks, folder)
-        write_config(folder, configure(config, windows, groups))
+        write_config(folder, configure(config, windows, groups, values))
         write_table(windows, config.windows.model_dump(mode="json", include=DECIDING))
     print(
         f"{folder}: {count_of(windows.count(), 'window')} of "
         f"{count_of(len(windows.frames), 'image')}"
     )
+    if masks is not None and data.ground_truth is not None and masks != data.ground_truth:
+        print(
+            "Their boxes are those of what data.masks marks: the boxes of data.ground_truth are "
+            "not cut"
+        )
     if masks is None and data.ground_truth is not None:
         print("They have no truth: data.ground_truth is of boxes, which are not cut, as masks are")
     if labels:
@@ -141,13 +149,41 @@ def group_windows(groups: str | None, frame_ids: Sequence[str]) -> str:
     )
 
 
-def configure(config: Config, windows: Windows, groups: str) -> Config:
+def tell_values(data: DataSection, folder: Path | None, image_ids: Sequence[str]) -> dict[str, str]:
+    """Say what values of masks mean, as data.mask_values, for windows that have but some of them.
+
+    Void alone in a window, or in most of them, would be taken for what is sought.
+
+    Args:
+        data: Says what values mean, if it does.
+        folder: Of the masks; None = there is none.
+        image_ids: Of all images, whose masks tell it together.
+
+    Returns:
+        {} where names of classes say it, or where it cannot be told.
+    """
+    if folder is None or data.mask_values or (folder / CLASS_NAMES).exists():
+        return dict(data.mask_values)
+    try:
+        masks = open_folder(folder, image_ids, names=data.mask_names)
+    except UserError:
+        return {}
+    values = masks.seen.values
+    if ANOMALOUS not in masks.meaning[list(values)]:
+        return {}
+    return {str(v): WORDS[masks.meaning[v]] for v in values if masks.meaning[v] in WORDS}
+
+
+def configure(
+    config: Config, windows: Windows, groups: str, mask_values: Mapping[str, str]
+) -> Config:
     """Make the config whose images are the windows, and whose results lie beside them.
 
     Args:
         config: Of the images.
         windows: Cut.
         groups: See `group_windows`.
+        mask_values: See `tell_values`.
     """
     folder, data = windows.folder, config.data
     has_masks = any(frame.mask is not None for frame in windows.frames.values())
@@ -162,6 +198,7 @@ def configure(config: Config, windows: Windows, groups: str) -> Config:
             "image_labels": None if data.image_labels is None else folder / LABELS,
             "masks": masks,
             "mask_names": {},
+            "mask_values": mask_values,
             "groups": groups,
         },
     }

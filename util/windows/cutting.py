@@ -28,6 +28,7 @@ from util.windows.records import (
 
 IMAGES = "images"
 MASKS = "masks"
+CONFIG = "config.json"
 
 BYTES_A_PIXEL = 12
 """Memory that a pixel of a frame takes, with its mask and the windows of both."""
@@ -99,6 +100,8 @@ def cut_frames(
     asked = settings.decides()
     frames = dict(_find_done(read_earlier(folder, asked, overwrite), sources, folder))
     pending = {frame_id: source for frame_id, source in sources.items() if frame_id not in frames}
+    if pending:  # what is half cut has no config by which it could be taken for whole
+        (folder / CONFIG).unlink(missing_ok=True)
     write_progress(folder, asked, frames)
     made, failed = _cut_pending(settings, pending, folder) if pending else ({}, {})
     frames |= made

@@ -13,6 +13,7 @@ from util.disk.fingerprints import fingerprint
 from util.errors import UserError, listed
 from util.images.files import image_size_hw
 from util.images.identity import ImageIdentity
+from util.images.ids import id_to_path
 from util.label_set import (
     Content,
     LabelSet,
@@ -22,6 +23,7 @@ from util.label_set import (
 )
 from util.running.shares import Share
 from util.settings import settings_hash
+from util.windows.cutting import IMAGES
 from util.windows.grid import Grid
 from util.windows.records import Frame, Windows, frame_of, window_ids
 from util.words import count_of
@@ -88,7 +90,7 @@ def _find_frames(label_set: LabelSet, windows: Windows) -> dict[str, Frame]:
     frames = {
         frame_id: windows.frames[frame_id] for frame_id in asked if frame_id in windows.frames
     }
-    if problems := list(_find_problems(label_set, there, frames)):
+    if problems := list(_find_problems(label_set, there, frames, windows)):
         raise UserError(
             f"{label_set.folder} and the windows {windows.folder} do not go together: "
             f"{'; '.join(problems)}"
@@ -97,11 +99,16 @@ def _find_frames(label_set: LabelSet, windows: Windows) -> dict[str, Frame]:
 
 
 def _find_problems(
-    label_set: LabelSet, there: dict[str, None], frames: dict[str, Frame]
+    label_set: LabelSet, there: dict[str, None], frames: dict[str, Frame], windows: Windows
 ) -> Iterator[str]:
-    """Say which windows are missing, unknown or of other sizes."""
+    """Say which windows are missing, unknown, of other sizes, or others than were labelled."""
     unknown, sizes = dict(there), {}
     missing = []
+    if changed := _find_changed(label_set, there, windows):
+        yield (
+            f"{count_of(len(changed), 'window was', 'windows were')} cut otherwise when it was "
+            f"made: {listed(changed)}; make it anew"
+        )
     for frame_id, frame in frames.items():
         for window_id in window_ids(frame_id, frame.grid):
             if window_id not in there:
@@ -123,6 +130,20 @@ def _find_problems(
     if sizes:
         told = [f"{i} ({a} x {b}, window {c} x {d})" for i, ((a, b), (c, d)) in sizes.items()]
         yield f"maps differ from their windows in height x width: {listed(told)}"
+
+
+def _find_changed(label_set: LabelSet, there: dict[str, None], windows: Windows) -> list[str]:
+    """Find windows that are other pictures than those that were labelled, where that is known.
+
+    What labels images records which they were; what makes label sets of others records their maps.
+    """
+    if label_set.manifest.get("settings", {}).get("producer") not in ("teacher", "student"):
+        return []
+    return [
+        image_id
+        for image_id, source in label_set.sources(there).items()
+        if fingerprint([id_to_path(windows.folder / IMAGES, image_id)]) != source
+    ]
 
 
 def _find_identity(image: ImageIdentity, windows: Windows) -> ImageIdentity:

@@ -86,6 +86,18 @@ def test_a_run_chooses_its_threshold_on_what_it_predicted_of_that_split(made: Pr
     assert made.table("pixel_evaluation").loc["small/Test", "iou"] == 1
 
 
+def test_another_checkpoint_of_a_run_chooses_its_threshold_on_its_own_maps(made: Project) -> None:
+    run = made.folder / "runs" / "small"
+    for split in ("Test", "Validation"):
+        write_maps(run / split, made.maps[split])
+        write_maps(run / f"{split}-other", faint(made, split))
+    (run / "other.pt").touch()
+    arguments = ["--evaluation.predictions", str(run / "Test-other")]
+    arguments += ["--evaluation.threshold_split", "Validation"]
+    assert made.run(analysis.pixel_evaluation.main, *arguments) == 0
+    assert made.table("pixel_evaluation")["iou"].tolist() == [1]
+
+
 def test_a_truth_that_has_the_splits_name_chooses_no_threshold_of_others(
     made: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

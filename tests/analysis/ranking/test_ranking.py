@@ -11,6 +11,7 @@ from analysis.ranking.answer import BLIND, answer
 from analysis.ranking.candidates import find_ranked
 from analysis.ranking.measuring import count_signals
 from analysis.ranking.ranking import Ranking, rank
+from analysis.ranking.signals import SignalCounts
 from analysis.ranking.tables import show_ranking, tabulate
 from analysis.ranking.truth import compare_with_truth, spearman
 from tests.analysis.ranking.simulated import simulate_truth, simulate_votes
@@ -91,6 +92,23 @@ def test_intervals_are_over_groups_of_images(
     assert not np.isnan(one.interval.estimate[:, 0]).any()
 
 
+def test_resamples_without_a_view_are_no_other_score(rng: np.random.Generator) -> None:
+    images, prompts = 40, 4
+    found = np.full((images, prompts), 5.0)
+    met = np.repeat(found[..., None], prompts, axis=2)
+    mass = np.stack([found, found], axis=-1)
+    steady = np.stack([found, 0 * found, 0 * found], axis=-1)
+    views = np.zeros((images, prompts, 2))
+    views[7] = [0.2, 1.0]
+    counts = SignalCounts(found, met, mass, steady, views)
+    names, groups = [f"{n}" for n in range(prompts)], ImageGroups(np.arange(images))
+    ranking = rank(names, [""] * prompts, counts, groups, 300)
+    np.testing.assert_allclose(ranking.interval.estimate[:, 0], np.sqrt((1 + 1 + 0.2) / 3))
+    np.testing.assert_allclose(ranking.interval.low[:, 0], ranking.interval.estimate[:, 0])
+    np.testing.assert_allclose(ranking.interval.high[:, 0], ranking.interval.estimate[:, 0])
+    assert np.isfinite(ranking.first_share).all()
+
+
 def test_rank_correlation_equals_that_of_scipy(rng: np.random.Generator) -> None:
     a, b = rng.integers(0, 5, (2, 30, 6)).astype(float)
     found = spearman(a, b)
@@ -136,6 +154,7 @@ def test_what_the_teacher_does_not_know_is_never_first() -> None:
     said = answer(ranking, None)
     assert said.startswith("Without labels, use gull: label-free score 0.60")
     assert said.endswith("with what it has marked for them: bird (nothing).")
+    assert "that of a prompt picked at random 0.60; if another one is better, it loses 0.00" in said
 
 
 def test_where_the_teacher_knows_no_word_at_all_scores_count() -> None:

@@ -16,17 +16,24 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
+import student.export
 import student.predict
 import student.test
 from student.deployment.onnx_file import export_onnx
-from student.inference.label_sets import MANY, count_at_once, name_of_images
+from student.inference.label_sets import (
+    MANY,
+    checkpoint_beside,
+    count_at_once,
+    is_of_another_checkpoint,
+    name_of_images,
+)
 from tests.conftest import box_table
 from tests.stages import run, stop_at_write
 from util.errors import UserError
 from util.images.files import read_image, write_image
 from util.images.ids import name_to_id
 from util.label_set import LabelSet
-from util.learning.checkpoint import save_checkpoint
+from util.learning.checkpoint import read_checkpoint, save_checkpoint
 from util.learning.inference.opening import open_predictor
 from util.learning.inference.tiles import (
     ALIGNMENT_PX,
@@ -112,6 +119,18 @@ def test_flips_are_turned_back_and_averaged() -> None:
     image = np.zeros((5, 4, 3), np.uint8)
     flipped = predict_in_tiles(Brightness(True), image, PredictionSettings(0, 0, True, False))
     np.testing.assert_allclose(flipped, np.full((5, 4), 2.0))  # the mean of a row and its mirror
+
+
+@pytest.mark.parametrize("size_hw", [(1, 9), (9, 1), (1, 1)])
+def test_an_image_of_one_row_or_column_is_flipped_too(size_hw: tuple[int, int]) -> None:
+    class Torch(Brightness):
+        def predict(self, image_rgb: np.ndarray) -> np.ndarray:
+            torch.from_numpy(image_rgb)  # refuses negative strides
+            return super().predict(image_rgb)
+
+    image = np.full((*size_hw, 3), 50, np.uint8)
+    tiled = predict_in_tiles(Torch(), image, PredictionSettings(0, 0, True, False))
+    np.testing.assert_allclose(tiled, np.full(size_hw, 0.5), rtol=1e-5)
 
 
 def make_student() -> torch.nn.Module:
@@ -296,6 +315,39 @@ def test_the_name_of_predictions_is_the_way_to_the_images() -> None:
         ("/x/project", "project"),
     ):
         assert name_of_images(Path(images), checkpoint) == name
+
+
+def test_label_sets_of_a_run_are_of_the_checkpoints_of_their_names(trained: Path) -> None:
+    run = trained.parent / "runs" / "student"
+    shutil.copy(run / "best.pt", run / "other.pt")
+    shutil.copy(run / "best.pt", run / "an-other.pt")
+    of = {"Test": "best", "Test-other": "other", "Test-an-other": "an-other", "a-b": "best"}
+    assert {n: checkpoint_beside(run / n).stem for n in of} == of
+    test = ["--config", str(trained), "--student.checkpoint", str(run / "other.pt")]
+    assert student.test.main(test) == 0
+    assert not is_of_another_checkpoint(run / "Test-other")
+    content = read_checkpoint(run / "best.pt")
+    save_checkpoint(run / "best.pt", content | {"epoch": 99})
+    assert not is_of_another_checkpoint(run / "Test-other")
+    save_checkpoint(run / "other.pt", content | {"epoch": 98})
+    assert is_of_another_checkpoint(run / "Test-other")
+
+
+def test_an_export_of_an_earlier_training_is_said(
+    trained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = trained.parent / "runs" / "student"
+    assert student.export.main(["--config", str(trained)]) == 0
+    exported = ["--config", str(trained), "--student.checkpoint", str(run / "student.onnx")]
+    assert student.test.main(exported) == 0
+    assert not is_of_another_checkpoint(run / "Test-student")
+    assert "of another training" not in caplog.text
+    for path in run.glob("*.pt"):
+        save_checkpoint(path, read_checkpoint(path) | {"epoch": 99})
+    assert student.test.main(exported) == 0
+    assert (
+        "student.onnx was exported of another training than the checkpoints beside" in caplog.text
+    )
 
 
 def test_processes_share_the_images(

@@ -41,6 +41,16 @@ def test_copies_differ_in_few_bits_and_other_images_in_many(tmp_path: Path) -> N
         assert bits <= 4 if name in copies else bits > 16, name
 
 
+def test_a_photo_that_exif_turns_is_like_the_one_that_stands_upright(tmp_path: Path) -> None:
+    image = Image.fromarray(paint(3))
+    image.save(tmp_path / "upright.jpg")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees, clockwise
+    image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.jpg", exif=exif)
+    hashes = [read_hash(tmp_path / name) for name in ("upright.jpg", "turned.jpg")]
+    assert num_bits(*hashes) <= 4
+
+
 def test_gray_deep_and_large_images_have_hashes_and_damaged_ones_an_error(tmp_path: Path) -> None:
     image = paint(0)
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.model_selection import StratifiedGroupKFold
 
 from util.errors import UserError
 from util.splitting import dealing as ways
@@ -129,9 +130,17 @@ def deal_groups(groups: np.ndarray, classes: np.ndarray, seed: int) -> np.ndarra
     return numbers[np.unique(groups, return_index=True)[1]][None]
 
 
-def deal_folds(groups: np.ndarray, classes: np.ndarray, seed: int) -> np.ndarray:
-    folds = ways._fold(classes, groups, 3, seed)
-    numbers = ways._deal_folds(ways._count(folds, classes), np.array([*SHARES.values()]))[folds]
+def deal_in_turn(groups: np.ndarray, classes: np.ndarray, seed: int) -> np.ndarray:
+    counts = ways._count(np.unique(groups, return_inverse=True)[1], classes)
+    return ways._deal_in_turn(counts, np.array([*SHARES.values()]), seed)[None]
+
+
+def deal_stratified(groups: np.ndarray, classes: np.ndarray, seed: int) -> np.ndarray:
+    """Deal the folds of scikit-learn, 20 of about one size, 14, 3 and 3 of them to the splits."""
+    numbers = np.empty(len(groups), int)
+    dealer = StratifiedGroupKFold(20, shuffle=True, random_state=seed)
+    for fold, (_, chosen) in enumerate(dealer.split(classes, classes, groups)):
+        numbers[chosen] = (fold >= 14) + int(fold >= 17)
     return numbers[np.unique(groups, return_index=True)[1]][None]
 
 
@@ -149,13 +158,13 @@ def test_groups_of_four_classes_are_dealt_as_an_exhaustive_search_deals_them(
 
 
 @pytest.mark.parametrize("num_groups", [14, 17, 20])
-def test_up_to_twenty_groups_are_never_dealt_worse_than_folds_are(num_groups: int) -> None:
+def test_up_to_twenty_groups_are_never_dealt_worse_than_in_turn(num_groups: int) -> None:
     for seed in range(4):
         groups, classes = draw_groups(num_groups, seed)
         found = deal_groups(groups, classes, seed)
-        by_folds = deal_folds(groups, classes, seed)
+        in_turn = deal_in_turn(groups, classes, seed)
         far = how_far_off(found, groups, classes)[0]
-        assert far <= how_far_off(by_folds, groups, classes)[0] + 1e-9
+        assert far <= how_far_off(in_turn, groups, classes)[0] + 1e-9
         changed = []
         for one, other in product(range(num_groups), repeat=2):
             for split in range(3):
@@ -166,14 +175,46 @@ def test_up_to_twenty_groups_are_never_dealt_worse_than_folds_are(num_groups: in
         assert how_far_off(np.array(changed), groups, classes).min() >= far - 1e-9
 
 
-def test_a_dealing_by_folds_that_draws_do_not_find_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dealing_in_turn_that_draws_do_not_find_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ways, "_MOST_DEALINGS", 1)
     monkeypatch.setattr(ways, "_list_changed", lambda dealing, _: dealing[None])
     for seed in range(6):
         groups, classes = draw_groups(18, seed)
-        by_folds = deal_folds(groups, classes, seed)
+        in_turn = deal_in_turn(groups, classes, seed)
         far = how_far_off(deal_groups(groups, classes, seed), groups, classes)[0]
-        assert far <= how_far_off(by_folds, groups, classes)[0] + 1e-9
+        assert far <= how_far_off(in_turn, groups, classes)[0] + 1e-9
+
+
+@pytest.mark.parametrize("num_groups", [40, 120, 400])
+def test_many_groups_are_dealt_nearer_than_by_stratified_folds(num_groups: int) -> None:
+    for seed in range(3):
+        groups, classes = draw_groups(num_groups, seed)
+        found = how_far_off(deal_groups(groups, classes, seed), groups, classes)[0]
+        assert found <= how_far_off(deal_stratified(groups, classes, seed), groups, classes)[0]
+
+
+def test_one_pair_that_is_tied_changes_the_shares_of_many_images_by_one_at_most() -> None:
+    shares = {"Train": 0.96, "Validation": 0.02, "Test": 0.02}
+    numbers = deal(shares, ["x"] * 1001, np.r_[np.arange(1000), 999], seed=0)
+    assert (np.abs(np.bincount(numbers) - np.array([961, 20, 20])) <= 1).all()
+
+
+def test_few_groups_of_very_different_sizes_have_near_shares() -> None:
+    for seed in range(6):
+        ties = np.repeat(np.arange(25), np.random.default_rng(seed).integers(5, 60, 25))
+        numbers = deal(SHARES, ["x"] * len(ties), ties, seed)
+        np.testing.assert_allclose(shares_of(numbers), [*SHARES.values()], atol=0.01)
+
+
+def test_one_pair_that_is_tied_leaves_each_list_its_share_of_small_classes() -> None:
+    classes = [name for name in "abcde" for _ in range(6)]
+    ties = np.r_[np.arange(29), 28]
+    for seed in range(5):
+        numbers = deal(SHARES, classes, ties, seed)
+        for name in "abcde":
+            of_class = numbers[np.array(classes) == name]
+            assert (np.abs(np.bincount(of_class, minlength=3) - [4.2, 0.9, 0.9]) < 2).all()
+            assert np.bincount(of_class, minlength=3)[:1] >= 3
 
 
 def test_as_many_splits_as_groups_have_one_each() -> None:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+import util.windows.cutting
 from tests.conftest import read_gray
 from tests.stages import run, stop_at_write
 from util.config import read_config
@@ -19,6 +20,7 @@ from util.errors import UserError
 from util.ground_truth.image_labels import read_image_labels
 from util.images.files import find_images, read_image, write_image
 from util.images.mask_files import read_values
+from util.images.masks import open_masks
 from util.metrics.groups import group_images
 from util.running.locks import BusyError, held
 from util.windows.cut_windows import main
@@ -223,6 +225,39 @@ def test_masks_may_be_the_ground_truth_and_boxes_are_said_to_be_left_out(
     write_json(frames, config)
     cut(frames, "--overwrite")
     assert "They have no truth: data.ground_truth is of boxes" in capsys.readouterr().out
+
+
+def test_void_alone_in_windows_is_void_as_it_is_in_the_masks_of_frames(frames: Path) -> None:
+    folder = frames.parent / "void masks"
+    for number, (image_id, path) in enumerate(find_images(frames.parent / "images").items()):
+        mask = np.zeros(read_image(path).shape[:2], np.uint8)
+        mask[:20] = 255
+        mask[-8:, -8:] = number % 2  # no window has both
+        write_image(folder / f"{image_id}.png", mask)
+    config = cut(frames, "--data.masks", str(folder)) / "config.json"
+    data = read_config(config).data
+    assert data.mask_values == {"0": "normal", "1": "anomalous", "255": "ignored"}
+    masks = open_masks(data, find_images(data.images))
+    marked = {image_id for image_id in masks.paths if (masks.read(image_id) == 1).any()}
+    assert marked
+    assert not {image_id for image_id in marked if image_id.endswith("/00_00")}
+
+
+def test_half_cut_windows_have_no_config_by_which_they_could_be_taken_for_whole(
+    frames: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = cut(frames) / "config.json"
+    with pytest.raises(UserError, match="--overwrite"):
+        cut(frames, "--windows.size_px", "24")
+    assert config.exists()
+
+    def stop(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(util.windows.cutting, "_cut_pending", stop)
+    with pytest.raises(KeyboardInterrupt):
+        cut(frames, "--windows.size_px", "24", "--overwrite")
+    assert not config.exists()
 
 
 def test_what_a_link_leads_to_is_never_removed(frames: Path, tmp_path: Path) -> None:

@@ -118,6 +118,21 @@ def test_windows_that_are_missing_unknown_or_of_other_sizes_are_named_together(
     assert not (frames.parent / "label_sets" / "joined").exists()
 
 
+def test_maps_of_windows_that_were_cut_otherwise_since_are_not_joined(frames: Path) -> None:
+    images = find_images(frames.parent / "windows" / "images")
+    folder = frames.parent / "windows" / "label_sets" / "bird"
+    with LabelSetWriter(folder, {"producer": "teacher"}, True) as writer:
+        for image_id, content in draw(frames).items():
+            writer.add(image_id, content, fingerprint([images[image_id]]), 0)
+        writer.finish(BoxSettings(object_class="bird"))
+    assert join(frames).ids
+    image = np.full((64, 64, 3), 7, np.uint8)
+    write_image(frames.parent / "images" / f"{FIRST}.png", image)
+    assert cut(["--config", str(frames)]) == 0
+    with pytest.raises(UserError, match=r"windows were cut otherwise when it was made: .*möwe_00/"):
+        join(frames)
+
+
 def test_a_window_that_failed_is_named_with_its_reason(frames: Path) -> None:
     content = draw(frames)
     folder = frames.parent / "windows" / "label_sets" / "bird"

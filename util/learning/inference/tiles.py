@@ -131,7 +131,8 @@ def _predict_flips(predictor: Predictor, image_rgb: np.ndarray) -> np.ndarray:
     for down in (1, -1):
         for across in (1, -1):
             flip = (slice(None, None, down), slice(None, None, across))
-            total += _predict_once(predictor, image_rgb[flip])[flip]
+            # A copy in any case: a side of one pixel is turned by a negative stride alone.
+            total += predictor.predict(image_rgb[flip].copy())[flip]
     return total / 4
 
 

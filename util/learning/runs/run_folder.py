@@ -24,7 +24,6 @@ MADE_BY = "training"
 Row = dict[str, float]
 """What is measured in one epoch, by name: columns of metrics.csv."""
 
-
 _OF_IMAGES = ("images", "image_files", "files", "label_set")
 """Settings that are hashes of the images that are used, of their files, or of their labels."""
 
