@@ -14,6 +14,8 @@ from util.images.splits import read_split
 from util.label_set import LabelSet
 from util.learning.runs.unfinished import warn_if_unfinished
 from util.learning.runs.used_images import warn_of_used_images
+from util.metrics.groups import FEW
+from util.streams.cameras import group_in_time
 from util.words import count_of
 
 
@@ -61,6 +63,9 @@ def evaluate_detector(
         "Means over classes. Intervals are 95 % bootstrap intervals over groups of "
         f"{streams.block} frames that follow each other (streams.block)."
     )
+    num_groups = [len(group_in_time([camera], streams.block)[1]) for camera in frames.cameras]
+    if min(num_groups) < FEW:
+        print(f"A camera has {min(num_groups)} of them: so few make its intervals too narrow.")
     write_text(metrics, table.to_csv(index=False))
     return found
 

@@ -20,7 +20,7 @@ from util.settings import settings_hash
 from util.weights.finding import fault, locate
 from util.weights.identity import weights_identity
 
-VERSION = 1
+VERSION = 2
 """Counts up whenever the same weights, settings and boxes give other masks."""
 
 PART = "segmenter"

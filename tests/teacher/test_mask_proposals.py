@@ -127,8 +127,8 @@ def test_other_settings_are_refused_and_replace_all_masks_where_that_is_wanted(
     rough: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = times(propose(rough))
-    monkeypatch.setattr(planning, "VERSION", 2)
-    other = r"made with other settings.*version: 1 -> 2.*--overwrite.*another proposals\.output"
+    monkeypatch.setattr(planning, "VERSION", 3)
+    other = r"made with other settings.*version: 2 -> 3.*--overwrite.*another proposals\.output"
     with pytest.raises(UserError, match=other):
         propose(rough)
     assert times(LabelSet(rough.parent / "label_sets/proposals", needs_maps=False)) == before

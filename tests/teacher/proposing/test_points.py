@@ -1,6 +1,7 @@
 """Masks at the points of a grid, compared with a slow search that asks for one point at a time."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,6 +127,29 @@ def test_every_library_finds_masks_and_fewer_where_more_is_asked_of_them(name: s
     assert none.boxes is not None
     assert len(fewer.boxes.confidences) < len(masks) or best == 1
     assert len(none.boxes.confidences) == len(nothing) == 0
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("size_hw", [(45, 180), (180, 45)])
+def test_points_lie_over_the_whole_of_what_is_seen(name: str, size_hw: tuple[int, int]) -> None:
+    generator = build(name, Grid(points_per_side=4, predicted_iou=0, stability=0, overlap=1))
+    assert isinstance(generator, HuggingFaceGenerator)
+    model, seen = generator._pipeline.model, []
+
+    def note(module: object, args: object, given: dict[str, Any]) -> None:
+        seen.append(given["input_points"].reshape(-1, 2).cpu().numpy())
+
+    model.register_forward_pre_hook(note, with_kwargs=True)
+    masks = [mask for mask, _ in generator.generate(paint(size_hw), 100)]
+    told = small_processor(name)(images=[paint(size_hw)], return_tensors="pt")
+    inner = told.get("reshaped_input_sizes")
+    sides = (told["pixel_values"].shape[-2:] if inner is None else inner[0].tolist())[::-1]
+    for axis, side in enumerate(sides):
+        places = np.unique(np.concatenate(seen)[:, axis])
+        np.testing.assert_allclose(places / side, [0.125, 0.375, 0.625, 0.875], atol=0.03)
+    ends = np.array([[part.stop for part in mask.place] for mask in masks])
+    assert (ends <= size_hw).all()
+    assert (ends.max(axis=0) > np.array(size_hw) / 2).all()  # they are no longer of the square
 
 
 @pytest.mark.parametrize("name", [PACKAGE, "sam"])
