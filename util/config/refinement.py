@@ -116,6 +116,11 @@ class RefinementSection(Section):
     def _trimap_comes_last(cls, steps: list[RefinementStep]) -> list[RefinementStep]:
         if "trimap" in steps[:-1]:
             raise ValueError("expected trimap at the end alone")
+        if {"stretch", "trimap"}.issubset(steps):
+            raise ValueError(
+                "expected no stretch with trimap: maps that are stretched hardly depend on the"
+                " scores of the background any more, so nothing would be left unsure"
+            )
         return steps
 
     @field_validator("trimap_high")

@@ -87,8 +87,9 @@ class BoxMeetings:
 
 
 def _boxes_of(member: LabelSet, image_ids: Sequence[str]) -> pd.DataFrame:
-    if not member.manifest:
-        return member.find_boxes(image_ids, member.box_settings)
+    if not member.manifest:  # of its files, be they read calibrated: so are the boxes of others
+        files = LabelSet(member.folder)
+        return files.find_boxes(image_ids, files.box_settings)
     table = member.read_boxes()
     return table[table["image"].isin(image_ids)]
 

@@ -2,14 +2,17 @@
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from util.config import CombinationSection
 from util.errors import UserError
+from util.images.files import write_soft_label
 from util.label_set import LabelSet
 from util.multi_teacher.box_agreement import BoxMeetings
+from util.multi_teacher.calibration import CalibratedLabelSet
 from util.multi_teacher.strategies import build_combination, combine_consensus, combine_majority
 
 
@@ -42,6 +45,21 @@ def test_label_sets_with_equal_maps_do_not_confirm_each_other(
         *BoxMeetings(members[:3], ["a"]).reliability(members[:3]),
         reliability[2],
     ]
+
+
+def test_bare_folders_have_the_boxes_of_their_files_be_they_calibrated_or_not(
+    tmp_path: Path,
+) -> None:
+    found = {"x": [0, 1, 2, 3, 4], "y": [0, 1, 2, 3], "z": [0, 1, 8, 9]}
+    for name, places in found.items():
+        write_soft_label(tmp_path / name / "a.png", paint(places)["a"])
+    plain = [LabelSet(tmp_path / name) for name in found]
+    halved = np.linspace(0, 0.45, 65536, dtype=np.float32)
+    calibrated = [CalibratedLabelSet(each.folder, halved, 0, 0) for each in plain]
+    assert calibrated[0].read("a").max() < 0.5
+    expected = BoxMeetings(plain, ["a"]).reliability(plain)
+    assert min(expected) > 0
+    assert BoxMeetings(calibrated, ["a"]).reliability(calibrated) == expected
 
 
 def test_what_is_counted_once_serves_every_group_as_if_it_were_alone(

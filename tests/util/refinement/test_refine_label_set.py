@@ -208,6 +208,9 @@ def test_a_trimap_that_cannot_be_is_said(rough: Path) -> None:
         UserError, match=r'steps is \["trimap", "par"\]; expected trimap at the end'
     ):
         refine(rough, *wrong)
+    stretched = ["--refinement.steps", "stretch", "--refinement.steps", "trimap"]
+    with pytest.raises(UserError, match="expected no stretch with trimap"):
+        refine(rough, *stretched)
     with pytest.raises(UserError, match=r"trimap_high is 0\.2; expected at least refinement\.trim"):
         refine(rough, "--refinement.steps", "trimap", "--refinement.trimap_high", "0.2")
 
