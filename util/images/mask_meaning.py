@@ -66,10 +66,12 @@ def find_meaning(
 
 def _cannot_tell(folder: Path, seen: Seen, why: str, otherwise: str = "") -> UserError:
     """Make the error of masks whose values might mean several things."""
+    example = '{"0-127": "normal", "128-255": "anomalous"}'
+    if seen.are_mixed:  # numbers of classes beside void, it may be
+        example = '{"0": "normal", "1-254": "anomalous", "255": "ignored"}'
     return UserError(
         f"what the values {list_values(seen.values)} of the masks in {folder} mean cannot be told: "
-        f"{why}; mend the masks, or set data.mask_values, such as "
-        f'{{"0-127": "normal", "128-255": "anomalous"}}{otherwise}'
+        f"{why}; mend the masks, or set data.mask_values, such as {example}{otherwise}"
     )
 
 

@@ -4,6 +4,8 @@ import pandas as pd
 
 from analysis.study.report.tables import format_interval, format_number
 from analysis.study.results import ArmResults, StudyResults
+from util.metrics.groups import FEW
+from util.words import count_of
 
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -12,16 +14,22 @@ def write_opening(results: StudyResults) -> list[str]:
     """Say which prompt or combination to use, how sure that is and what it costs to be wrong.
 
     Then follows what the study has found (see `write_headline`); alone, where nothing was found or
-    all label sets are one, since there is nothing to choose.
+    all label sets are one, since there is nothing to choose. At last, what a reader of intervals
+    has to know, where there are few test images.
 
     Returns:
         A paragraph of each.
     """
     main = results.arms[0]
-    found = write_headline(main, results.metric)
+    found, doubt = write_headline(main, results.metric), []
+    if results.num_images < FEW:
+        number = count_of(results.num_images, "test image")
+        doubt = [
+            f"All this is of {number}: intervals over so few are too narrow, or cannot be had."
+        ]
     if is_void(main) or not main.has_different_prompts:
-        return [found]
-    return [results.advice.answer, found]
+        return [found, *doubt]
+    return [results.advice.answer, found, *doubt]
 
 
 def write_headline(arm: ArmResults, metric: str) -> str:

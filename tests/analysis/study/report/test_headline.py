@@ -154,6 +154,13 @@ def test_the_opening_says_which_to_use_how_sure_that_is_and_what_it_costs_to_be_
     assert found == write_headline(results.arms[0], results.metric)
 
 
+def test_the_opening_says_that_few_images_tell_little() -> None:
+    few = write_opening(replace(make_results(), num_images=3))
+    assert few[:2] == write_opening(make_results())
+    assert few[2].startswith("All this is of 3 test images: intervals over so few are too narrow")
+    assert len(write_opening(make_results())) == 2
+
+
 def test_the_opening_advises_nothing_where_there_is_nothing_to_choose() -> None:
     results = make_results()
     void = replace(results, arms=[make_void(results.arms[0])])
