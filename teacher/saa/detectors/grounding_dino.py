@@ -24,12 +24,14 @@ from teacher.saa.detectors.fused_attention import (
     deformable_attention,
     image_text_attention,
 )
+from teacher.saa.detectors.yapf_grammars import read_grammars
 from util.images.imagenet import IMAGE_MEAN, IMAGE_STD
 from util.learning.tensors import load_strictly, not_whole, read_tensors
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Importing from timm.models.layers", FutureWarning)
     warnings.filterwarnings("ignore", "invalid escape sequence", DeprecationWarning)
+    read_grammars()
     from groundingdino.config import GroundingDINO_SwinB_cfg, GroundingDINO_SwinT_OGC
     from groundingdino.datasets.transforms import resize
     from groundingdino.models.GroundingDINO import groundingdino as original
