@@ -17,7 +17,7 @@ from util.ground_truth.reading import read_truths
 from util.images.files import find_images
 from util.images.splits import read_split
 from util.label_set import PREDICTION, LabelSet, find_label_set
-from util.learning.detection.targets import NOTHING, Truth
+from util.learning.detection.truth import NOTHING, Truth
 
 
 @dataclass(frozen=True, eq=False)

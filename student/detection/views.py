@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from util.learning.augmentation import change_colours, draw_below, draw_between
 from util.learning.detection.fitting import blank, resize
-from util.learning.detection.targets import Truth
+from util.learning.detection.truth import Truth
 
 LEAST_SEEN = 0.3
 """Boxes of which a smaller share of the area is seen are not to be found."""

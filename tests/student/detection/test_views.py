@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from student.detection.views import LEAST_SEEN, ViewSettings, draw_view
 from util.learning.detection.fitting import MULTIPLE_PX
-from util.learning.detection.targets import NOTHING, Truth
+from util.learning.detection.truth import NOTHING, Truth
 
 
 def paint(size_hw: tuple[int, int], box: tuple[int, int, int, int]) -> np.ndarray:

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from util.learning.detection.network import STRIDES_PX
-from util.learning.detection.targets import LARGEST_CELLS, NOTHING, Truth, assign
+from util.learning.detection.targets import LARGEST_CELLS, assign
+from util.learning.detection.truth import NOTHING, Truth
 
 SIZE_HW = (64, 96)
 
