@@ -236,8 +236,8 @@ async function takeFile(file) {
   if (!file) return;
   if (file.size > start.most_bytes) { // the server would hang up in the midst of it
     const megabytes = (bytes) => Math.round(bytes / 2 ** 20);
-    const least = `${file.name} has ${megabytes(file.size)} MB, and ${megabytes(start.most_bytes)} MB can be dropped in`;
-    tell(new Error(`${least}; put it among the images (data.images), or make it smaller`));
+    const sizes = `${file.name} has ${megabytes(file.size)} MB, and ${megabytes(start.most_bytes)} MB can be dropped in`;
+    tell(new Error(`${sizes}; put it among the images (data.images), or make it smaller`));
     return;
   }
   try {

@@ -192,7 +192,7 @@ def time_training(stage: Learning, image_paths: Mapping[str, Path]) -> float:
 
 
 def choose_pilots(image_paths: Mapping[str, Path]) -> list[str]:
-    """Choose images to try teachers and students on, spread over all; others than can be read not.
+    """Choose images that can be read, spread over all, to try teachers and students on.
 
     Raises:
         UserError: None of those that were tried can be read.

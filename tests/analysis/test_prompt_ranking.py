@@ -59,6 +59,19 @@ def test_table_figure_and_report_are_written_and_truth_is_said(
     assert "Without labels, use" in capsys.readouterr().out
 
 
+def test_the_truth_judges_by_the_rule_of_boxes_that_is_ranked_by(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    content = json.loads(project.read_text())
+    content["teacher"] = {"prompts": PROMPTS}
+    content["ranking"] = {"strategies": []}
+    project.write_text(json.dumps(content))
+    strict = ["--evaluation.threshold", "0.9", "--evaluation.min_area_px", "12"]
+    assert label(arguments(project, *strict)) == 0
+    _, unsaid = run(project, "unsaid")
+    _, said = run(project, "said", strict)
+    pd.testing.assert_frame_equal(unsaid, said)
+
+
 def test_no_truth_is_needed_and_none_changes_the_ranking(labelled: Path) -> None:
     _, judged = run(labelled, "judged")
     content = json.loads(labelled.read_text())
